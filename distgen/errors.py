@@ -1,0 +1,29 @@
+"""What a user is told when something is wrong: one sentence of where, what, and what to do.
+
+DistgenError        exit 1, something outside failed (git, disk, a registry)
+└── InputError      exit 2, the catalogue, the configuration or the command line is wrong
+"""
+
+from __future__ import annotations
+
+
+class DistgenError(Exception):
+    """The outside failed: a remote, the disk, a program. The message is a sentence for a person."""
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, where: object = None, hint: str = "") -> None:
+        self.what = what
+        self.where = where
+        self.hint = hint
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        return f"{place}{self.what}" + (f"; {self.hint}" if self.hint else "")
+
+
+class InputError(DistgenError):
+    """What the user wrote is wrong; `where` is the file and line, or the option, that says so."""
+
+    exit_code = 2
