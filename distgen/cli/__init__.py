@@ -1,0 +1,108 @@
+"""The `distgen` command: the only place that prints, exits, and reads environment and clock."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from distgen import __version__
+from distgen.cli.session import Session
+from distgen.errors import DistgenError
+
+GROUPS = {
+    "Look": ("list", "show", "graph", "explain", "schema"),
+    "Make": ("init", "render", "lint", "diff"),
+    "Publish": ("publish", "status"),
+}
+
+
+class Commands(click.Group):
+    """Subcommands by name, each imported when it is asked for: starting up must stay cheap."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for names in GROUPS.values() for name in names]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module = importlib.import_module(f"distgen.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        width = max(map(len, self.list_commands(ctx)))
+        for title, names in GROUPS.items():
+            commands = [(name, self.get_command(ctx, name)) for name in names]
+            rows = [
+                (name.ljust(width), command.get_short_help_str(formatter.width - width - 6))
+                for name, command in commands
+                if command is not None
+            ]
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("-C", "directory", metavar="DIR", help="Work on the catalogue in DIR.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors on stderr.")
+@click.option("-v", "--verbose", is_flag=True, help="Say more on stderr.")
+@click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    help="When to use colours.",
+)
+@click.version_option(__version__, prog_name="distgen", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(ctx: click.Context, directory: str | None, quiet: bool, verbose: bool, color: str) -> None:
+    """Write container images once, as templates and overlays; publish them as git repositories.
+
+    IMAGE is namespace/name, a glob such as 'opendev/*', and may end in @stream; none means all.
+
+    Exit codes: 0 done or nothing to do, 1 something failed, was refused or found, 2 bad input,
+    130 interrupted.
+    """
+    ctx.color = {"always": True, "never": False}.get(color)
+    if color == "auto" and os.environ.get("NO_COLOR"):
+        ctx.color = False
+    ctx.obj = Session(
+        start=Path(directory) if directory else None,
+        verbosity=-1 if quiet else int(verbose),
+        color=ctx.color,
+        environ=dict(os.environ),
+    )
+
+
+def main() -> int:
+    """Run the command line of this process and return its exit code."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Exit as done:
+        code = done.exit_code
+    except click.ClickException as wrong:
+        wrong.show()
+        code = 2
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        click.echo("distgen: interrupted", err=True)
+        code = 130
+    except DistgenError as wrong:
+        click.echo(f"distgen: {wrong}", err=True)
+        code = wrong.exit_code
+    except OSError as broken:
+        code = _outside(broken)
+    return code if isinstance(code, int) else 0
+
+
+def _outside(broken: OSError) -> int:
+    """Turn what the operating system refused into a sentence; a reader that left is no error."""
+    if broken.errno == errno.EPIPE:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+        return 0
+    place = f"{broken.filename}: " if broken.filename else ""
+    click.echo(f"distgen: {place}{broken.strerror or broken}", err=True)
+    return 1

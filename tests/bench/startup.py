@@ -1,0 +1,34 @@
+"""Compare `distgen --version` with an interpreter that does nothing."""
+
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+LIMIT = 3.5
+ROUNDS = 40
+
+
+def seconds(command):
+    begin = time.perf_counter()
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+    return time.perf_counter() - begin
+
+
+def main():
+    beside = Path(sys.executable).with_name("distgen")
+    distgen = str(beside) if beside.exists() else shutil.which("distgen")
+    nothing, ours = [], []
+    for _ in range(ROUNDS):  # in turn, so that noise meets both
+        nothing.append(seconds([sys.executable, "-c", "pass"]))
+        ours.append(seconds([distgen, "--version"]))
+    low, high = sorted(nothing)[ROUNDS // 2], sorted(ours)[ROUNDS // 2]
+    print(
+        f"startup: distgen --version {high * 1000:.1f} ms, python -c pass {low * 1000:.1f} ms:"
+        f" {high / low:.2f}x (at most {LIMIT}x)"
+    )
+
+
+if __name__ == "__main__":
+    main()
