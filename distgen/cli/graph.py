@@ -1,0 +1,87 @@
+"""`distgen graph`: which image is built from which."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+
+import click
+
+from distgen.cli.session import Choice, Session, choosing, formats
+from distgen.model import Image
+
+Edge = tuple[str, str, str]
+
+
+def edges(images: Iterable[Image]) -> list[Edge]:
+    """Return (parent, image, role) of every link; a parent is a key or an external reference."""
+    return [
+        (parent.image or parent.reference, image.key, parent.role)
+        for image in images
+        for parent in image.parents
+    ]
+
+
+def as_text(images: Sequence[Image], links: Sequence[Edge]) -> str:
+    """Draw the `from` links as trees; builders stand in brackets behind an image."""
+    children: dict[str, list[str]] = {}
+    builders: dict[str, list[str]] = {}
+    for parent, image, role in links:
+        if role == "base":
+            children.setdefault(parent, []).append(image)
+        else:
+            builders.setdefault(image, []).append(parent)
+    held = {image for _, image, role in links if role == "base"}
+    roots = [image.key for image in images if image.key not in held]
+    roots += sorted({parent for parent in children if parent not in {i.key for i in images}})
+    lines: list[str] = []
+    stack = [(root, "", "") for root in reversed(roots)]
+    while stack:
+        name, lead, below = stack.pop()
+        tail = f"  [{', '.join(builders[name])}]" if name in builders else ""
+        lines.append(f"{lead}{name}{tail}")
+        kids = children.get(name, [])
+        for number, kid in reversed(list(enumerate(kids))):
+            last = number == len(kids) - 1
+            stack.append(
+                (kid, below + ("└─ " if last else "├─ "), below + ("   " if last else "│  "))
+            )
+    return "\n".join(lines)
+
+
+def as_json(images: Sequence[Image], links: Sequence[Edge]) -> str:
+    nodes = sorted({image.key for image in images} | {parent for parent, _, _ in links})
+    rows = [{"parent": parent, "image": image, "role": role} for parent, image, role in links]
+    return json.dumps({"nodes": nodes, "edges": rows}, indent=2)
+
+
+def as_dot(images: Sequence[Image], links: Sequence[Edge]) -> str:
+    lines = ["digraph distgen {", "  rankdir=LR;", "  node [shape=box];"]
+    lines += [f'  "{image.key}";' for image in images]
+    for parent, image, role in links:
+        style = "" if role == "base" else f' [style=dashed, label="{role}"]'
+        lines.append(f'  "{parent}" -> "{image}"{style};')
+    return "\n".join([*lines, "}"])
+
+
+def as_mermaid(images: Sequence[Image], links: Sequence[Edge]) -> str:
+    names = sorted({image.key for image in images} | {parent for parent, _, _ in links})
+    number = {name: f"n{index}" for index, name in enumerate(names)}
+    lines = ["graph LR", *(f'  {number[name]}["{name}"]' for name in names)]
+    for parent, image, role in links:
+        arrow = "-->" if role == "base" else f"-. {role} .->"
+        lines.append(f"  {number[parent]} {arrow} {number[image]}")
+    return "\n".join(lines)
+
+
+WRITERS = {"text": as_text, "json": as_json, "dot": as_dot, "mermaid": as_mermaid}
+
+
+@click.command()
+@choosing
+@formats(*WRITERS)
+@click.pass_obj
+def command(session: Session, choice: Choice, form: str) -> None:
+    """Show which image is built from which."""
+    images = choice.of(session.catalog())
+    click.echo(WRITERS[form](images, edges(images)))

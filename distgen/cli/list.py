@@ -1,0 +1,54 @@
+"""`distgen list`: the images of the catalogue, one line or JSON object each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from distgen.cli.session import Choice, Session, choosing, formats, setting
+from distgen.model import Image
+
+
+def described(image: Image) -> dict[str, Any]:
+    """Return the JSON object of one image; its keys are stable."""
+    base = next((parent for parent in image.parents if parent.role == "base"), None)
+    return {
+        "image": image.full_name,
+        "namespace": image.namespace,
+        "name": image.name,
+        "stream": image.stream.name,
+        "branch": image.stream.branch,
+        "template": image.template,
+        "from": (base.image or base.reference) if base else "scratch",
+        "parents": [parent.image or parent.reference for parent in image.parents],
+        "reference": image.reference,
+        "tags": list(image.stream.tags),
+        "url": image.url,
+    }
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Align rows in columns, without blanks at the ends of lines."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+
+
+@click.command()
+@choosing
+@setting
+@formats("text", "json")
+@click.pass_obj
+def command(session: Session, choice: Choice, sets: tuple[str, ...], form: str) -> None:
+    """List the images, parents first."""
+    rows = [described(image) for image in choice.of(session.catalog(sets))]
+    if form == "json":
+        click.echo(json.dumps(rows, indent=2))
+    elif rows:
+        lines = [(row["image"], row["stream"], row["from"], row["reference"]) for row in rows]
+        click.echo(table([("IMAGE", "STREAM", "FROM", "REFERENCE"), *lines]))

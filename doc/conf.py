@@ -1,0 +1,12 @@
+"""Sphinx settings of the documentation."""
+
+project = "distgen"
+author = "the distgen authors"
+copyright = author  # noqa: A001
+extensions: list[str] = []
+templates_path: list[str] = []
+exclude_patterns = ["_build", "changes/*"]
+html_theme = "furo"
+html_title = "distgen"
+html_theme_options = {"source_edit_link": ""}
+nitpicky = True
