@@ -7,7 +7,8 @@ PACKAGE = Path(__file__).parent.parent / "distgen"
 FLOORS = (
     {"", "errors", "model"},
     {"overlay", "catalog", "schema", "lockfile"},
-    {"graph", "render", "dockerfile", "policy", "plan", "review"},
+    {"graph", "render", "dockerfile", "policy", "plan", "review"}
+    | {"environment", "facts", "filters", "finish", "linemap", "mistakes", "patch"},
     {"disk", "store", "linters", "reports"},
     {"pipeline"},
     {"cli", "__main__"},

@@ -1,0 +1,183 @@
+"""Compiles templates in a sandbox that reaches nothing but the other templates of the catalogue."""
+
+from __future__ import annotations
+
+import re
+import types
+from collections.abc import Callable, Mapping, Sized
+from itertools import islice
+from typing import Any
+
+from jinja2 import BaseLoader, Environment, StrictUndefined, Template, TemplateNotFound
+from jinja2.exceptions import SecurityError
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from distgen.errors import InputError
+from distgen.filters import FILTERS, LARGE, printable
+from distgen.mistakes import FAILURES, explain, nearest
+from distgen.model import Origin, TemplateFile
+
+MAX_CHUNKS = 1_000_000
+MAX_TEXT = 16 * 1024 * 1024
+TEMPLATES = "templates/"
+
+# Planes 15 and 16 are private use; the line map writes its marks with them.
+PRIVATE = re.compile("[\U000f0000-\U0010ffff]")
+_WIDE = re.compile(r"\d{6}")
+_SIZED_METHODS = frozenset(("center", "expandtabs", "ljust", "rjust", "zfill"))
+
+
+class Missing(StrictUndefined):
+    """A name that is not there; using it says what the author may have meant."""
+
+    __slots__ = ()
+
+    @property
+    def _undefined_message(self) -> str:
+        owner, name = self._undefined_obj, self._undefined_name
+        if self._undefined_hint or not isinstance(name, str) or not _is_record(owner):
+            return super()._undefined_message
+        known = sorted(owner) if isinstance(owner, Mapping) else list(type(owner).__slots__)
+        return f"there is no {name!r} in it; {nearest(name, known)}"
+
+
+def _is_record(value: Any) -> bool:
+    return isinstance(value, Mapping) or hasattr(type(value), "__dataclass_fields__")
+
+
+class Sandbox(ImmutableSandboxedEnvironment):
+    """Jinja's sandbox, which also refuses what would fill the memory from a few characters."""
+
+    intercepted_binops = frozenset(("*", "**", "%"))
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        if _is_huge(operator, left, right):
+            raise SecurityError(f"the result of {operator!r} is too large")
+        return super().call_binop(context, operator, left, right)
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        if attr in _SIZED_METHODS and isinstance(obj, str):
+            return False
+        return super().is_safe_attribute(obj, attr, value)
+
+    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
+        wrapped = super().wrap_str_format(value)
+        if wrapped is not None and _WIDE.search(value.__self__):
+            raise SecurityError("the width in the format is too large")
+        return wrapped
+
+
+def _is_huge(operator: str, left: Any, right: Any) -> bool:
+    if operator == "%":
+        return isinstance(left, str) and bool(_WIDE.search(left))
+    if operator == "**":
+        return abs(left) > LARGE or abs(right) > 64
+    if isinstance(left, int) and isinstance(right, int):
+        return abs(left) > 2**64 or abs(right) > 2**64
+    count, sized = (left, right) if isinstance(left, int) else (right, left)
+    return isinstance(count, int) and isinstance(sized, Sized) and count * len(sized) > LARGE
+
+
+class Shared(BaseLoader):
+    """Finds templates by their path below templates/, in memory."""
+
+    def __init__(self, files: Mapping[str, TemplateFile]) -> None:
+        self.files = files
+
+    def get_source(
+        self, environment: Environment, template: str
+    ) -> tuple[str, str | None, Callable[[], bool] | None]:
+        file = self.files.get(template)
+        if file is None:
+            raise TemplateNotFound(template)
+        return source_text(file), file.source, None
+
+    def list_templates(self) -> list[str]:
+        return sorted(self.files)
+
+
+def sandbox(shared: Mapping[str, TemplateFile], extensions: tuple[type[Any], ...] = ()) -> Sandbox:
+    """Return an environment in which `shared` templates can be extended, included and imported."""
+    made = Sandbox(
+        loader=Shared(shared),
+        extensions=extensions,
+        undefined=Missing,
+        finalize=printable,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+        auto_reload=False,
+        cache_size=-1,
+    )
+    made.filters = dict(FILTERS)
+    made.globals.pop("lipsum", None)  # random
+    return made
+
+
+def source_text(file: TemplateFile) -> str:
+    """Decode a template; what is not UTF-8 has a place but no meaning here."""
+    try:
+        text = file.content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = file.content.count(b"\n", 0, error.start) + 1
+        raise InputError(
+            "the template is not UTF-8 text",
+            where=Origin(file.source, line),
+            hint="name it *.raw or without .j2 to copy it as it is",
+        ) from None
+    private = None if text.isascii() else PRIVATE.search(text)
+    if private:
+        raise InputError(
+            f"the character U+{ord(private.group()):X} is for private use and cannot be rendered",
+            where=Origin(file.source, text.count("\n", 0, private.start()) + 1),
+        )
+    return text
+
+
+def compiled(environment: Sandbox, file: TemplateFile, image: str) -> Template:
+    """Compile a file, by its name below templates/ when it can be extended."""
+    name = file.source.removeprefix(TEMPLATES)
+    assert isinstance(environment.loader, Shared)
+    try:
+        if name != file.source and environment.loader.files.get(name) is file:
+            return environment.get_template(name)
+        return _from_text(environment, source_text(file), file.source)
+    except FAILURES as error:
+        raise explain(error, file.source, image, environment, {}) from None
+
+
+def compiled_name(environment: Sandbox, file: TemplateFile, image: str) -> Template:
+    """Compile the name of a file, which may hold `{{ image.name }}`."""
+    place = f"{file.source} (its name)"
+    try:
+        return _from_text(environment, file.path, place)
+    except FAILURES as error:
+        raise explain(error, place, image, environment, {}) from None
+
+
+def _from_text(environment: Sandbox, text: str, name: str) -> Template:
+    code = environment.compile(text, name, name)
+    made = environment.template_class.from_code(environment, code, dict(environment.globals))
+    assert isinstance(code, types.CodeType)
+    return made
+
+
+def printed(template: Template, values: dict[str, Any], image: str) -> str:
+    """Return what a template prints; `values` hold the globals too, and are shared, not copied."""
+    try:
+        stream = template.root_render_func(template.new_context(values, shared=True))
+        text = "".join(islice(stream, MAX_CHUNKS))
+        if len(text) > MAX_TEXT or next(stream, None) is not None:
+            raise SecurityError(f"it prints more than {MAX_TEXT} characters")
+    except FAILURES as error:
+        place = template.filename or template.name or ""
+        raise explain(error, place, image, template.environment, values) from None
+    private = None if text.isascii() else PRIVATE.search(text)
+    if private:
+        raise InputError(
+            f"it prints U+{ord(private.group()):X}, a character for private use ({image})",
+            where=template.filename,
+        )
+    return text

@@ -1,0 +1,119 @@
+"""Turns what Jinja raises into one sentence: which line of which template, and what was meant."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any
+
+from jinja2 import Environment, Template, TemplateNotFound, TemplateSyntaxError
+from jinja2.exceptions import TemplateError
+
+from distgen.errors import InputError
+from distgen.model import Origin
+
+# What an expression of a template can raise: Jinja's own, and Python's for wrong operands.
+FAILURES = (
+    TemplateError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
+
+_UNDEFINED = re.compile(r"'(?P<name>[^']*)' is undefined")
+_UNKNOWN = re.compile(r"No (?P<kind>filter|test) named '(?P<name>[^']*)'")
+_UNSAFE = re.compile(r"access to attribute '(?P<name>.*)' of '(?P<kind>.*)' object is unsafe\.")
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Say which of the known words was probably meant, or all of them when they are few."""
+    words = list(known)
+    close = difflib.get_close_matches(word, words, 1, 0.6)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    if 0 < len(words) <= 12:
+        return f"it has {', '.join(words)}"
+    return ""
+
+
+def explain(
+    error: BaseException,
+    place: str,
+    image: str,
+    environment: Environment,
+    values: Mapping[str, Any],
+) -> InputError:
+    """Return the error to raise for what a template raised while `image` was rendered."""
+    if isinstance(error, InputError):
+        return error
+    calls = _calls(error.__traceback__)
+    if _UNKNOWN.match(str(error)) and len(calls) > 1:
+        del calls[-1]  # a stand-in that Jinja makes at the top of the template
+    where, *callers = [*reversed(calls), Origin(place)]
+    if isinstance(error, TemplateSyntaxError):
+        where, callers = Origin(error.filename or place, error.lineno), []
+    what, hint = _sentence(error, environment, values)
+    outer = [caller for caller in callers if caller.line and caller != where]
+    via = f", called from {outer[-1]}" if outer else ""
+    return InputError(f"{what} ({image}{via})", where=where, hint=hint)
+
+
+def _calls(trace: TracebackType | None) -> list[Origin]:
+    """Return the lines of templates in a traceback, outermost first."""
+    found: list[Origin] = []
+    while trace is not None:
+        template = trace.tb_frame.f_globals.get("__jinja_template__")
+        if isinstance(template, Template):
+            line = template.get_corresponding_lineno(trace.tb_lineno)
+            found.append(Origin(template.filename or "", line))
+        trace = trace.tb_next
+    return found
+
+
+def _sentence(
+    error: BaseException, environment: Environment, values: Mapping[str, Any]
+) -> tuple[str, str]:
+    text = str(error).rstrip(".")
+    if isinstance(error, TemplateNotFound):
+        return _not_found(error, environment)
+    if isinstance(error, RecursionError):
+        return "the template includes or calls itself without end", ""
+    if isinstance(error, MemoryError):
+        return "the template makes something that does not fit into memory", ""
+    if match := _UNDEFINED.fullmatch(text):
+        return _undefined(match["name"], environment, values)
+    if match := _UNKNOWN.match(text):
+        known = environment.filters if match["kind"] == "filter" else environment.tests
+        return f"there is no {match['kind']} {match['name']!r}", nearest(match["name"], known)
+    if match := _UNSAFE.fullmatch(str(error)):
+        return f"{match['name']!r} of a {match['kind']} is out of a template's reach", ""
+    if isinstance(error, TemplateError):
+        what, _, hint = text.partition("; ")
+        return what[:1].lower() + what[1:], hint
+    return f"{text or type(error).__name__} ({type(error).__name__})", ""
+
+
+def _undefined(name: str, environment: Environment, values: Mapping[str, Any]) -> tuple[str, str]:
+    if name in values:
+        return (
+            f"{name!r} is not visible here",
+            "import the macros `with context` or pass it to them",
+        )
+    return f"{name!r} is not defined", nearest(
+        name, sorted(values.keys() - environment.globals.keys())
+    )
+
+
+def _not_found(error: TemplateNotFound, environment: Environment) -> tuple[str, str]:
+    name = str(error.name)
+    known = environment.loader.list_templates() if environment.loader else []
+    hint = nearest(name, known) if difflib.get_close_matches(name, known) else ""
+    return f"there is no template {name!r} below templates/", hint
