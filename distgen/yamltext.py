@@ -138,17 +138,13 @@ def _refuse_depth(text: str, path: str) -> None:
     # bracket or a column, so ordinary files are spared the second pass.
     if text.count("[") + text.count("{") + max(map(len, text.split("\n"))) < 2000:
         return
-    loader = _Untyped(text)
     depth = 0
-    while loader.check_event():
-        event = loader.get_event()
+    for event in yaml.parse(text, Loader=_Untyped):
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
-            mark = event.start_mark
-            raise InputError(
-                "is nested too deeply", where=Origin(path, mark.line + 1, mark.column + 1)
-            )
+            line = event.start_mark.line + 1 if event.start_mark else 0
+            raise InputError("is nested too deeply", where=Origin(path, line))
 
 
 def _explained(error: yaml.MarkedYAMLError, text: str, path: str) -> InputError:
