@@ -8,6 +8,7 @@ FLOORS = (
     {"", "errors", "model"},
     {"overlay", "catalog", "schema", "lockfile"},
     {"graph", "render", "dockerfile", "policy", "plan", "review"}
+    | {"packages", "context", "complete", "contents", "findings", "rules"}
     | {"environment", "facts", "filters", "finish", "linemap", "mistakes", "patch"},
     {"disk", "store", "linters", "reports"},
     {"pipeline"},

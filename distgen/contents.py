@@ -1,0 +1,157 @@
+"""Tell which files of a tree are broken, unusable or secret: YAML, JSON, Python, scripts, keys."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import warnings
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from functools import lru_cache
+
+import yaml
+
+from distgen.dockerfile import Dockerfile, script, sources
+from distgen.findings import Remark, findings
+from distgen.model import EXECUTABLE, REGULAR, SYMLINK, File, Finding, Tree
+from distgen.packages import commands
+
+_PYTHON = re.compile(rb"#!.*\bpython3[\d.]*\s*(?:-\S+\s*)*$")
+_YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_PLACEHOLDER = re.compile(r"[$<{%*(]|example|changeme|passw|secret|xxx", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"\b[a-z][a-z0-9+.-]{1,19}://([^\s:/@\"']{1,64}):([^\s:/@\"']{6,128})@")
+_SECRETS = (
+    (
+        "a private key",
+        re.compile(
+            r"-----BEGIN (?:[A-Z]{2,9} )?PRIVATE KEY(?: BLOCK)?-----(?:\\n|\s|[\w-]+: [^\n]*)+"
+            r"[A-Za-z0-9+/=]{20}"
+        ),
+    ),
+    ("an AWS access key", re.compile(r"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b(?<!EXAMPLE)")),
+    (
+        "an AWS secret key",
+        re.compile(
+            r"(?i:aws_secret_access_key)[\"']?\s*[=:]\s*[\"']?"
+            r"[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+])(?<!EXAMPLEKEY)"
+        ),
+    ),
+    ("a GitHub token", re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{60,})\b")),
+    ("a GitLab token", re.compile(r"\bglpat-[\w-]{20,}")),
+    ("a Slack token", re.compile(r"\bxox[abeprs]-\d{8,}-[\w-]{10,}")),
+    ("a PyPI token", re.compile(r"\bpypi-AgEIcHlwaS5vcmc[\w-]{50,}")),
+    ("an npm token", re.compile(r"\bnpm_[A-Za-z0-9]{36}\b")),
+    ("a Google API key", re.compile(r"\bAIza[\w-]{35}\b")),
+    ("a Stripe key", re.compile(r"\b[rs]k_live_[A-Za-z0-9]{24,}")),
+    ("a JSON web token", re.compile(r"\beyJ[\w-]{15,}\.eyJ[\w-]{15,}\.[\w-]{20,}")),
+    ("a registry password", re.compile(r'"auth"\s*:\s*"[A-Za-z0-9+/]{16,}={0,2}"')),
+)
+
+
+def contents(tree: Tree, own: Dockerfile) -> tuple[Finding, ...]:
+    """Check every file of a tree but symbolic links."""
+    remarks: list[Remark] = []
+    for file in tree.files:
+        if file.mode == SYMLINK:
+            continue
+        found = _broken(file.path.rpartition("/")[2], file.content)
+        remarks += (Remark(code, text, line, file.path) for code, line, text in found)
+        if is_script(file) and not becomes_executable(file, own):
+            text = f"{file.path} begins with #! but is not executable"
+            remarks.append(Remark("DG303", text, 1, file.path))
+    return findings(tree, remarks)
+
+
+def is_script(file: File) -> bool:
+    """Tell whether a file begins with `#!`."""
+    return file.content.startswith(b"#!") and file.mode in (REGULAR, EXECUTABLE)
+
+
+def becomes_executable(file: File, own: Dockerfile) -> bool:
+    """Tell whether a script is executable, or made so by a COPY --chmod or a chmod."""
+    if file.mode == EXECUTABLE:
+        return True
+    name = file.path.rpartition("/")[2]
+    for instruction in own.instructions:
+        if instruction.cmd in {"COPY", "ADD"} and (mode := instruction.flag("chmod")):
+            copied = any(_covers(source, file.path) for source in sources(instruction))
+            if copied and ("x" in mode or any(digit in "1357" for digit in mode)):
+                return True
+        if instruction.cmd == "RUN":
+            for words in commands(script(instruction)):
+                if "chmod" in words and any(
+                    fnmatchcase(name, word.rpartition("/")[2]) or word in {"-R", "--recursive"}
+                    for word in words
+                ):
+                    return True
+    return False
+
+
+def _covers(source: str, path: str) -> bool:
+    plain = source.strip("/").removeprefix("./") or "."
+    return plain == "." or fnmatchcase(path, plain) or path.startswith(f"{plain}/")
+
+
+@lru_cache(maxsize=4096)
+def _broken(name: str, content: bytes) -> tuple[tuple[str, int, str], ...]:
+    """Return code, line and message; many images share a file, so it is looked at once."""
+    found: list[tuple[str, int, str]] = []
+    if b"\0" in content[:8000]:
+        return ()
+    text = content.decode("utf-8", "replace")
+    if name.endswith((".yaml", ".yml")):
+        found += _yaml(text)
+    elif name.endswith(".json"):
+        found += _json(text)
+    elif _PYTHON.match(content.split(b"\n", 1)[0]):
+        found += _python(text)
+    return (*found, *_secret(text))
+
+
+def _yaml(text: str) -> Iterator[tuple[str, int, str]]:
+    try:
+        for _ in yaml.parse(text, Loader=_YAML):
+            pass
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        text = f"not YAML: {error.problem or error.context}"
+        yield "DG301", mark.line + 1 if mark else 1, text
+    except yaml.YAMLError as error:
+        yield "DG301", 1, f"not YAML: {str(error).splitlines()[0]}"
+
+
+def _json(text: str) -> Iterator[tuple[str, int, str]]:
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        yield "DG302", error.lineno, f"not JSON: {error.msg}"
+    except RecursionError:
+        yield "DG302", 1, "not JSON that can be read: nested too deep"
+
+
+def _python(text: str) -> Iterator[tuple[str, int, str]]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(text)
+    except SyntaxError as error:
+        yield "DG305", error.lineno or 1, f"not Python: {error.msg}"
+    except (ValueError, RecursionError, MemoryError) as error:
+        yield "DG305", 1, f"not Python that can be read: {error}"
+
+
+def _secret(text: str) -> Iterator[tuple[str, int, str]]:
+    """Find secrets by their shape; the message never holds what was found."""
+    for what, pattern in _SECRETS:
+        for match in pattern.finditer(text):
+            yield "DG304", text.count("\n", 0, match.start()) + 1, f"this looks like {what}"
+    for match in _URL_PASSWORD.finditer(text):
+        user, password = match.groups()
+        if password != user and not _PLACEHOLDER.search(password) and _mixed(password):
+            line = text.count("\n", 0, match.start()) + 1
+            yield "DG304", line, "this looks like a URL with a password"
+
+
+def _mixed(password: str) -> bool:
+    return bool(re.search(r"\d", password) and re.search(r"[A-Za-z]", password))

@@ -1,0 +1,244 @@
+"""Turn a shell script into the operating system and Python packages it installs and removes."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from itertools import takewhile
+from typing import Literal
+
+_SHELLS = {"sh", "bash", "ash", "dash", "ksh"}
+_PREFIXES = {
+    *("sudo", "env", "exec", "time", "nice", "command", "eatmydata", "export", "local", "xargs"),
+    *("then", "do", "else", "elif", "if", "while", "until", "!", "{"),
+}
+_ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
+_VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))")
+_PUNCTUATION = re.compile(r"[();<>|&]+")
+_COMMENT_LINE = re.compile(r"^\s*#.*\n?", re.MULTILINE)
+_CONTINUED = re.compile(r"\\\n")
+_SUBSTITUTION = re.compile(r"\$\(([^()]*)\)|`([^`]*)`")
+
+_MANAGERS = {
+    "apt-get": "apt",
+    "apt": "apt",
+    "aptitude": "apt",
+    "apk": "apk",
+    "dnf": "rpm",
+    "yum": "rpm",
+    "microdnf": "rpm",
+    "tdnf": "rpm",
+    "zypper": "rpm",
+    "pip": "pip",
+    "pip2": "pip",
+    "pip3": "pip",
+}
+_INSTALL = {
+    "apt": {"install"},
+    "apk": {"add"},
+    "rpm": {"install", "in", "localinstall", "reinstall"},
+    "pip": {"install"},
+}
+_REMOVE = {
+    "apt": {"remove", "purge", "autoremove", "autopurge"},
+    "apk": {"del"},
+    "rpm": {"remove", "erase", "autoremove", "rm"},
+    "pip": {"uninstall"},
+}
+_WITH_ARGUMENT = {
+    "apt": {"-t", "--target-release", "--default-release", "-o", "--option", "-c", "-a"},
+    "apk": {"-X", "--repository", "-p", "--root", "--arch", "--keys-dir", "--cache-dir", "-t"}
+    | {"--virtual", "--repositories-file", "--wait"},
+    "rpm": {"-c", "-x", "--config", "--exclude", "--repo", "--repoid", "--enablerepo"}
+    | {"--disablerepo", "--installroot", "--releasever", "--setopt", "-d", "-e"},
+    "pip": {"-r", "-c", "-i", "-f", "-t", "-e", "-d", "-C", "--requirement", "--constraint"}
+    | {"--index-url", "--extra-index-url", "--find-links", "--target", "--prefix", "--root"}
+    | {"--cache-dir", "--trusted-host", "--platform", "--python-version", "--only-binary"}
+    | {"--no-binary", "--proxy", "--timeout", "--retries", "--upgrade-strategy", "--src"}
+    | {"--log", "--editable", "--progress-bar", "--root-user-action", "--report", "--python"},
+}
+_VERSION = re.compile(r"(?<=.)(?:[=<>~!@\[;]|(?<!:)//?(?!/)).*")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One installation or removal; `virtual` is apk's name for the group (`--virtual .build-deps`).
+
+    Names are without version, release or extras; a removal may hold globs.
+    """
+
+    manager: str
+    action: Literal["install", "remove"]
+    names: tuple[str, ...]
+    virtual: str = ""
+
+
+def commands(script: str) -> tuple[tuple[str, ...], ...]:
+    """Split a shell script into simple commands, each as unquoted words without redirections."""
+    found: list[tuple[str, ...]] = []
+    words: list[str] = []
+    tokens = iter(_tokens(script))
+    for token in tokens:
+        if not _PUNCTUATION.fullmatch(token):
+            words.append(token)
+        elif "<" in token or ">" in token:
+            if words and words[-1].isdigit():
+                words.pop()
+            next(tokens, None)
+        else:
+            found.append(tuple(words))
+            words = []
+    found.append(tuple(words))
+    return tuple(command for command in found if command)
+
+
+def operations(script: str) -> tuple[Operation, ...]:
+    """Return what a shell script installs and removes, in order."""
+    return tuple(_operations(script, {}))
+
+
+def left_behind(performed: Sequence[Operation]) -> tuple[Operation, ...]:
+    """Return the installations that no later operation takes back, without the names that are."""
+    kept = []
+    for index, operation in enumerate(performed):
+        if operation.action == "remove":
+            continue
+        patterns = tuple(
+            name
+            for later in performed[index + 1 :]
+            if later.action == "remove" and later.manager == operation.manager
+            for name in later.names
+        )
+        if operation.virtual and _matches(operation.virtual, patterns):
+            continue
+        names = tuple(name for name in operation.names if not _matches(name, patterns))
+        if names:
+            kept.append(replace(operation, names=names))
+    return tuple(kept)
+
+
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _tokens(script: str) -> Iterator[str]:
+    text = _CONTINUED.sub(" ", _COMMENT_LINE.sub("", script)).strip()
+    inner = [match[1] or match[2] or "" for match in _SUBSTITUTION.finditer(text)]
+    text = "\n".join([_SUBSTITUTION.sub("$_", text), *inner]).replace("\n", " ; ")
+    lexer = shlex.shlex(text, posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    lexer.commenters = ""
+    try:
+        return iter(list(lexer))
+    except ValueError:  # an unbalanced quote: the words are all that can be had
+        return iter(re.findall(r"[();<>|&]+|[^\s();<>|&]+", text))
+
+
+def _operations(script: str, variables: Mapping[str, str]) -> Iterator[Operation]:
+    known = dict(variables)
+    marked: list[str] = []
+    for command in commands(script):
+        assigned, words = _bare(_expanded(command, known))
+        if not words:
+            known.update(assigned)
+            continue
+        name = words[0].rpartition("/")[2]
+        if name in _SHELLS and (inner := _inner(words)):
+            yield from _operations(inner, known)
+        elif name == "apt-mark" and words[1:2] == ["auto"]:
+            # `apt-mark auto '.*'` is a regular expression: the packages autoremove takes
+            marked.extend(word.replace(".*", "*") for word in words[2:])
+        elif operation := _operation(name, words):
+            auto = operation.action == "remove" and any("auto" in word for word in words[1:])
+            yield replace(operation, names=(*operation.names, *marked)) if auto else operation
+
+
+def _expanded(command: Iterable[str], variables: Mapping[str, str]) -> Iterator[str]:
+    """Yield the words with known variables replaced, split as an unquoted one would be."""
+    for word in command:
+        match = _VARIABLE.fullmatch(word)
+        if match and (value := variables.get(match[1] or match[2])) is not None:
+            yield from value.split()
+        else:
+            yield word
+
+
+def _bare(words: Iterable[str]) -> tuple[dict[str, str], list[str]]:
+    """Separate the assignments and wrappers that stand before a command from the command."""
+    assigned: dict[str, str] = {}
+    rest = list(words)
+    prefixed = False
+    while rest:
+        match = _ASSIGNMENT.fullmatch(rest[0])
+        if match:
+            assigned[match[1]] = match[2]
+        elif rest[0] in _PREFIXES:
+            prefixed = True
+        elif not (prefixed and rest[0].startswith("-")):
+            break
+        rest.pop(0)
+    return assigned, rest
+
+
+def _inner(words: Sequence[str]) -> str:
+    """Return the script of `sh -c SCRIPT`."""
+    options = list(takewhile(lambda word: word.startswith("-"), words[1:]))
+    rest = words[1 + len(options) :]
+    return rest[0] if rest and any(o[1:2] != "-" and "c" in o for o in options) else ""
+
+
+def _operation(name: str, words: Sequence[str]) -> Operation | None:
+    arguments = list(words[1:])
+    if re.fullmatch(r"python[\d.]*|uv", name) and "pip" in arguments[:2]:
+        name, arguments = "pip", arguments[arguments.index("pip") + 1 :]
+    manager = _MANAGERS.get(re.sub(r"^pip3\.\d+$", "pip", name))
+    if not manager:
+        return None
+    plain, options = _arguments(manager, arguments)
+    if not plain:
+        return None
+    verb, *targets = plain
+    virtual = options.get("--virtual", options.get("-t", "")) if manager == "apk" else ""
+    if verb in _INSTALL[manager]:
+        names = tuple(filter(None, (_package(manager, target) for target in targets)))
+        return Operation(manager, "install", names, virtual) if names else None
+    if verb in _REMOVE[manager]:
+        return Operation(manager, "remove", tuple(_VERSION.sub("", t) for t in targets))
+    return None
+
+
+def _arguments(manager: str, arguments: Iterable[str]) -> tuple[list[str], dict[str, str]]:
+    """Separate plain words from options, of which some take the next word."""
+    plain: list[str] = []
+    options: dict[str, str] = {}
+    rest = iter(arguments)
+    for word in rest:
+        if word.startswith("#"):
+            break
+        if not word.startswith("-") or word == "-":
+            plain.append(word)
+        elif "=" in word:
+            key, _, value = word.partition("=")
+            options[key] = value
+        elif word in _WITH_ARGUMENT[manager]:
+            options[word] = next(rest, "")
+        elif manager == "apk" and re.fullmatch(r"-\w*t", word):
+            options["-t"] = next(rest, "")
+        else:
+            options[word] = ""
+    return plain, options
+
+
+def _package(manager: str, word: str) -> str:
+    """Return the package a word names, "" when it is a file, a variable or an exclusion."""
+    if "$" in word or "`" in word or word.startswith(("!", ".", "/", "*")):
+        return ""
+    if "://" in word:
+        egg = re.search(r"[#&]egg=([\w.-]+)", word)
+        return egg[1] if egg else re.sub(r"(\.git)?(@[^/]*)?$", "", word).rpartition("/")[2]
+    if manager == "pip":
+        return "" if word.endswith((".whl", ".tar.gz", ".zip")) else _VERSION.sub("", word).strip()
+    return _VERSION.sub("", word)

@@ -1,0 +1,241 @@
+"""Apply a policy: its own rules on images, its levels and exemptions on findings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+
+from distgen.contents import becomes_executable, is_script
+from distgen.dockerfile import Dockerfile, Instruction, argv, installed, pairs
+from distgen.findings import Remark, findings
+from distgen.model import Finding, Image, Policy, Rule, Tree
+from distgen.packages import Operation, left_behind
+
+_BUILD_PACKAGES = (
+    *("*-dev", "*-devel", "*-headers", "build-essential", "build-base", "gcc", "gcc-[0-9]*"),
+    *("gcc-c++", "g++", "g++-[0-9]*", "clang", "make", "cmake", "autoconf", "automake", "bison"),
+    *("flex", "libtool", "cargo", "rust", "rustc", "patch", "dpkg-dev", "rpm-build"),
+)
+_ROOT = {"root", "0"}
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Every image by key, and the Dockerfile of each that was rendered: where inheritance ends."""
+
+    images: Mapping[str, Image]
+    dockerfiles: Mapping[str, Dockerfile]
+
+    def ancestors(self, image: Image) -> tuple[tuple[Image, ...], str]:
+        """Return an image and what it builds on, upwards, and the external base above them."""
+        line = [image]
+        while True:
+            base = next((p for p in line[-1].parents if p.role == "base"), None)
+            above = self.images.get(base.image) if base and base.image else None
+            if above is None or above in line:
+                return tuple(line), base.reference if base else ""
+            line.append(above)
+
+    def inherited(self, image: Image, cmd: str) -> Instruction | None:
+        """Return the nearest instruction of a kind, the image's own or that of an ancestor."""
+        for ancestor in self.ancestors(image)[0]:
+            own = self.dockerfiles.get(ancestor.key)
+            if own and (found := own.last(cmd)):
+                return found
+        return None
+
+
+def apply(policy: Policy, found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return findings of one namespace with its levels, without what it ignores or exempts."""
+    rules = {rule.code: rule for rule in policy.rules}
+    kept = []
+    for finding in found:
+        rule = rules.get(finding.code)
+        if rule is None or not selects(rule.images, finding.image, finding.stream):
+            kept.append(finding)
+        elif rule.level != "ignore" and not exempted(rule, finding.image, finding.stream):
+            kept.append(replace(finding, level=rule.level or finding.level))
+    return tuple(kept)
+
+
+def selects(globs: Sequence[str], image: str, stream: str) -> bool:
+    """Tell whether globs mean an image, by `ns/name` or `ns/name@stream`; no globs mean all."""
+    return not globs or _any(globs, image, stream)
+
+
+def exempted(rule: Rule, image: str, stream: str) -> bool:
+    """Tell whether a rule exempts an image."""
+    return _any((glob for glob, _ in rule.exempt), image, stream)
+
+
+def check(policy: Policy, image: Image, tree: Tree, family: Family) -> tuple[Finding, ...]:
+    """Check one image against the rules its namespace's policy names; `apply` sets the levels."""
+    remarks: list[Remark] = []
+    rules = {rule.code: rule for rule in policy.rules}
+    if policy.roots:
+        rules.setdefault("DG201", Rule("DG201"))
+    own = family.dockerfiles.get(image.key)
+    for code, rule in sorted(rules.items()):
+        if not selects(rule.images, image.full_name, image.stream.name):
+            continue
+        if code == "DG201":
+            remarks.extend(_roots(policy.roots, image, family))
+        elif own is not None and own.stages and code in _RULES:
+            remarks.extend(_RULES[code](Subject(image, tree, own, family, rule)))
+    return findings(tree, remarks)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a rule looks at."""
+
+    image: Image
+    tree: Tree
+    own: Dockerfile
+    family: Family
+    rule: Rule
+
+    @property
+    def last_line(self) -> int:
+        """Return the line of the last FROM, where what is missing is reported."""
+        return self.own.stages[-1].line
+
+    def inherited(self, cmd: str) -> Instruction | None:
+        """Return the nearest instruction of a kind, own or inherited."""
+        return self.family.inherited(self.image, cmd)
+
+    def line(self, instruction: Instruction) -> int:
+        """Return the line of an instruction of its own, the last FROM's of an inherited one."""
+        mine = any(instruction is one for one in self.own.instructions)
+        return instruction.line if mine else self.last_line
+
+    def option(self, name: str, default: Sequence[str] = ()) -> tuple[str, ...]:
+        """Return an option that is a list of words."""
+        value = self.rule.options.get(name, default)
+        return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _roots(roots: Sequence[str], image: Image, family: Family) -> Iterator[Remark]:
+    line, external = family.ancestors(image)
+    if not roots or any(_any(roots, one.full_name, one.stream.name) for one in line):
+        return
+    name = external.partition("@")[0]
+    if external and any(root in (external, name, _untagged(name)) for root in roots):
+        return
+    chain = " -> ".join([*(one.full_name for one in line), *filter(None, [external])])
+    text = f"{chain} does not reach {' or '.join(roots)}"
+    own = family.dockerfiles.get(image.key)
+    at = own.lineage[-1].line if own and own.stages else 0
+    origin = next((p.origin for p in image.parents if p.role == "base"), image.origin)
+    yield Remark("DG201", text, at, origin=origin)
+
+
+def _start_script(subject: Subject) -> Iterator[Remark]:
+    wanted = subject.option("script", ["start.sh"])[0]
+    scripts = {file.path.rpartition("/")[2]: file for file in subject.tree.files if is_script(file)}
+    starts = [found for cmd in ("CMD", "ENTRYPOINT") if (found := subject.inherited(cmd))]
+    started = {word.rpartition("/")[2]: found for found in starts for word in argv(found)}
+    if wanted in started:
+        file = scripts.get(wanted)
+        if file and not becomes_executable(file, subject.own):
+            text = f"the start script {file.path} is not executable"
+            yield Remark("DG202", text, 1, path=file.path)
+        return
+    if wanted in scripts:
+        text = f"neither CMD nor ENTRYPOINT starts {scripts[wanted].path}"
+        yield Remark("DG202", text, subject.last_line)
+        return
+    for name in sorted(set(started) & set(scripts)):
+        text = f"the start script is called {name} and not {wanted}"
+        yield Remark("DG202", text, subject.line(started[name]))
+
+
+def _init(subject: Subject) -> Iterator[Remark]:
+    allowed = subject.option("init", ["dumb-init", "tini"])
+    found = subject.inherited("ENTRYPOINT")
+    words = argv(found) if found else ()
+    if words and (words[0] in allowed or words[0].rpartition("/")[2] in allowed):
+        return
+    what = f"begins with {words[0]}" if words else "is not set here or by a parent in the catalogue"
+    text = f"ENTRYPOINT {what}, not with {' or '.join(allowed)}"
+    yield Remark("DG203", text, subject.line(found) if found else subject.last_line)
+
+
+def _build_packages(subject: Subject) -> Iterator[Remark]:
+    patterns = (*_BUILD_PACKAGES, *subject.option("packages"))
+    allowed = subject.option("allow")
+    for stage in subject.own.lineage:
+        for instruction in stage.instructions:
+            kept = [
+                name
+                for operation in left_behind(installed(instruction))
+                for name in operation.names
+                if _is_for_build(name, operation, patterns) and not _matches(name, allowed)
+            ]
+            if kept:
+                line = subject.own.find(kept[0], instruction)
+                text = f"{', '.join(kept)} stays in the image; remove it in the same RUN"
+                yield Remark("DG204", text, line)
+
+
+def _is_for_build(name: str, operation: Operation, patterns: Iterable[str]) -> bool:
+    return "build" in operation.virtual or _matches(name, patterns)
+
+
+def _healthcheck(subject: Subject) -> Iterator[Remark]:
+    found = subject.inherited("HEALTHCHECK")
+    if found is None or [word.upper() for word in found.value] == ["NONE"]:
+        what = "HEALTHCHECK is NONE" if found else "there is no HEALTHCHECK"
+        yield Remark("DG205", what, subject.line(found) if found else subject.last_line)
+
+
+def _labels(subject: Subject) -> Iterator[Remark]:
+    line = [subject.image]
+    if subject.rule.options.get("inherit"):
+        line = list(subject.family.ancestors(subject.image)[0])
+    present = {
+        key: value
+        for ancestor in reversed(line)
+        if (parsed := subject.family.dockerfiles.get(ancestor.key))
+        for stage in reversed(parsed.lineage)
+        for instruction in stage.instructions
+        if instruction.cmd == "LABEL"
+        for key, value in pairs(instruction)
+    }
+    for label in subject.option("labels"):
+        if not present.get(label):
+            what = "is empty" if label in present else "is missing"
+            yield Remark("DG206", f"the label {label} {what}", subject.last_line)
+
+
+def _user(subject: Subject) -> Iterator[Remark]:
+    found = subject.inherited("USER")
+    user = found.value[0] if found and found.value else ""
+    if user.partition(":")[0] in _ROOT or not user:
+        what = f"USER is {user}" if user else "there is no USER"
+        text = f"{what}, so the image runs as root"
+        yield Remark("DG207", text, subject.line(found) if found else subject.last_line)
+
+
+_RULES: Mapping[str, Callable[[Subject], Iterator[Remark]]] = {
+    "DG202": _start_script,
+    "DG203": _init,
+    "DG204": _build_packages,
+    "DG205": _healthcheck,
+    "DG206": _labels,
+    "DG207": _user,
+}
+
+
+def _any(globs: Iterable[str], image: str, stream: str) -> bool:
+    return any(fnmatchcase(image, g) or fnmatchcase(f"{image}@{stream}", g) for g in globs)
+
+
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _untagged(reference: str) -> str:
+    head, colon, tail = reference.rpartition(":")
+    return head if colon and "/" not in tail else reference

@@ -1,0 +1,1 @@
+"""Ways to print findings; each module turns them into text with `report`."""
