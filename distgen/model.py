@@ -347,6 +347,23 @@ class Present:
     manifest: Manifest | None
     content: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     generated: Mapping[str, bytes | None] = field(default_factory=dict, repr=False)
+    problem: str = ""
+    """Why `.distgen.json` cannot be trusted, when it is there but is not what distgen wrote."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where a commit comes from: all that its id depends on besides its tree and parent.
+
+    `source` is the catalogue's address and commit as the message names it, `author` is
+    "Name <address>", `date` seconds since 1970.
+    """
+
+    source: str
+    author: str
+    date: int
+    version: str
+    lock: Lock = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,7 +380,8 @@ class Change:
     """The plan for one image and stream: files to write and paths to delete on top of `parent`.
 
     `parent` None begins the branch. `status` is created, updated, unchanged, refused or retired;
-    only created, updated and retired become a commit, with `message`.
+    only created, updated and retired become a commit, with `message`, whose id is `commit`.
+    For the other statuses `commit` is what stands there.
     """
 
     image: str
@@ -377,6 +395,9 @@ class Change:
     edits: tuple[Edit, ...] = ()
     message: str = ""
     detail: str = ""
+    commit: str | None = None
+    author: str = ""
+    date: int = 0
 
     @property
     def key(self) -> str:
@@ -395,3 +416,8 @@ class Result:
     commit: str | None = None
     parent: str | None = None
     detail: str = ""
+    edits: tuple[Edit, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return f"{self.image}@{self.stream}"

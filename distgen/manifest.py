@@ -1,0 +1,140 @@
+"""Turn a tree into the `.distgen.json` and `.gitattributes` that go with it, and read them back."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from distgen.errors import DistgenError, InputError
+from distgen.model import (
+    ATTRIBUTES,
+    EXECUTABLE,
+    MANIFEST,
+    REGULAR,
+    SYMLINK,
+    File,
+    Manifest,
+    Owned,
+    Tree,
+)
+
+VERSION = 1
+_MODES = {format(mode, "o"): mode for mode in (REGULAR, EXECUTABLE, SYMLINK)}
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_MARK = "linguist-generated"
+_PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
+_NOTE = "# Written by distgen: these files are generated from templates.\n"
+
+
+def generated(tree: Tree) -> tuple[File, ...]:
+    """Return all files of a published tree, sorted: its own, `.gitattributes`, `.distgen.json`."""
+    files = {file.path: file for file in tree.files}
+    if MANIFEST in files:
+        raise InputError(
+            f"{tree.image} has a file {MANIFEST}, which distgen writes itself",
+            hint="rename the template's file",
+        )
+    files[ATTRIBUTES] = attributes(files.values())
+    files[MANIFEST] = File(MANIFEST, dump(describe(tree, files.values())))
+    return tuple(files[path] for path in sorted(files))
+
+
+def attributes(files: Iterable[File]) -> File:
+    """Return `.gitattributes`: the template's own lines, then a mark for each generated file."""
+    named = {file.path: file for file in files}
+    own = named[ATTRIBUTES].content if ATTRIBUTES in named else b""
+    if own and not own.endswith(b"\n"):
+        own += b"\n"
+    paths = sorted({*named, ATTRIBUTES, MANIFEST})
+    marks = "".join(f"{_pattern(path)} {_MARK}\n" for path in paths)
+    return File(ATTRIBUTES, own + (_NOTE + marks).encode("utf-8"))
+
+
+def describe(tree: Tree, files: Iterable[File]) -> Manifest:
+    """Return what `.distgen.json` says of the files generated for `tree`."""
+    return Manifest(
+        image=tree.image,
+        stream=tree.stream,
+        files={file.path: Owned(file.mode, file.sha256) for file in files if file.path != MANIFEST},
+        bases=tree.bases,
+        sources=tree.sources,
+    )
+
+
+def dump(manifest: Manifest) -> bytes:
+    """Return the bytes of `.distgen.json`: the same for the same content on every machine."""
+    data = {
+        "version": VERSION,
+        "image": manifest.image,
+        "stream": manifest.stream,
+        "files": {
+            path: {"mode": format(owned.mode, "o"), "sha256": owned.sha256}
+            for path, owned in manifest.files.items()
+        },
+        "bases": dict(manifest.bases),
+        "sources": {name: dict(source) for name, source in manifest.sources.items()},
+    }
+    return (json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode("utf-8")
+
+
+def parse(content: bytes) -> Manifest:
+    """Read `.distgen.json`; a DistgenError says why it is not what distgen wrote."""
+    try:
+        data = json.loads(content.decode("utf-8"))
+    except (ValueError, RecursionError):
+        raise DistgenError(f"{MANIFEST} is not JSON") from None
+    if not isinstance(data, dict) or "version" not in data:
+        raise DistgenError(f"{MANIFEST} was not written by distgen")
+    if data["version"] != VERSION:
+        raise DistgenError(
+            f"{MANIFEST} has format version {data['version']!r}, and this distgen knows {VERSION}",
+            hint="use the newer distgen that wrote it",
+        )
+    try:
+        manifest = _read(data)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise DistgenError(f"{MANIFEST} lacks what distgen wrote into it") from None
+    if dump(manifest) != content:
+        raise DistgenError(f"{MANIFEST} was edited by hand")
+    return manifest
+
+
+def _read(data: Mapping[str, Any]) -> Manifest:
+    files = {}
+    for path, entry in data["files"].items():
+        if not _SHA256.fullmatch(entry["sha256"]) or not _inside(path):
+            raise ValueError(path)
+        files[path] = Owned(_MODES[entry["mode"]], entry["sha256"])
+    return Manifest(
+        _text(data["image"]), _text(data["stream"]), files, data["bases"], data["sources"]
+    )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
+
+
+def _inside(path: str) -> bool:
+    parts = path.split("/")
+    return path != MANIFEST and not any(part in ("", ".", "..", ".git") for part in parts)
+
+
+def _pattern(path: str) -> str:
+    """Return a gitattributes pattern that matches `path` alone."""
+    pattern = "/" + path
+    if _PLAIN.fullmatch(pattern):
+        return pattern
+    escaped = re.sub(r"([*?\[\\])", r"\\\1", pattern)
+    if re.search(r'[\s"\\]', escaped) or not escaped.isprintable():
+        inner = (
+            escaped.replace("\\", "\\\\")
+            .replace('"', '\\"')
+            .replace("\t", "\\t")
+            .replace("\n", "\\n")
+        )
+        return f'"{inner}"'
+    return escaped

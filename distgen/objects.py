@@ -1,0 +1,77 @@
+"""Git's object ids and formats computed from bytes, so that a plan needs no repository."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Union
+
+from distgen.model import Entry
+
+FOLDER = 0o040000
+SUBMODULE = 0o160000
+
+_Folder = dict[str, Union[Entry, "_Folder"]]
+
+
+def object_id(kind: str, content: bytes) -> str:
+    """Return the id git gives an object of `kind` with these bytes."""
+    header = f"{kind} {len(content)}\0".encode("ascii")
+    return hashlib.sha1(header + content, usedforsecurity=False).hexdigest()
+
+
+def blob_id(content: bytes) -> str:
+    """Return the id git gives a file with these bytes."""
+    return object_id("blob", content)
+
+
+def tree_id(entries: Mapping[str, Entry]) -> str:
+    """Return the id of the tree that holds `entries`, by path."""
+    root: _Folder = {}
+    for path, entry in entries.items():
+        folder = root
+        *parents, name = path.split("/")
+        for parent in parents:
+            below = folder.setdefault(parent, {})
+            assert isinstance(below, dict), f"{path} stands below a file"
+            folder = below
+        folder[name] = entry
+    return _folder_id(root)
+
+
+def tree_entries(content: bytes) -> Iterator[tuple[int, str, str]]:
+    """Yield mode, name and id of each entry of a tree object."""
+    start = 0
+    while start < len(content):
+        blank = content.index(b" ", start)
+        end = content.index(b"\0", blank)
+        name = content[blank + 1 : end].decode("utf-8", "surrogateescape")
+        yield int(content[start:blank], 8), name, content[end + 1 : end + 21].hex()
+        start = end + 21
+
+
+def commit_id(tree: str, parent: str | None, signature: str, message: str) -> str:
+    """Return the id of a commit; `signature` is "Name <address> seconds +0000"."""
+    lines = [f"tree {tree}"]
+    if parent:
+        lines.append(f"parent {parent}")
+    lines += [f"author {signature}", f"committer {signature}", "", message]
+    return object_id("commit", "\n".join(lines).encode("utf-8"))
+
+
+def signature(author: str, date: int) -> str:
+    """Return what git writes for a person and a moment, in UTC."""
+    return f"{author} {date} +0000"
+
+
+def _folder_id(folder: _Folder) -> str:
+    records = []
+    for name, below in folder.items():
+        raw = name.encode("utf-8", "surrogateescape")
+        if isinstance(below, dict):
+            # git sorts a folder as if its name ended in a slash.
+            records.append((raw + b"/", b"%o %s\0" % (FOLDER, raw), _folder_id(below)))
+        else:
+            records.append((raw, b"%o %s\0" % (below.mode, raw), below.blob))
+    records.sort()
+    return object_id("tree", b"".join(head + bytes.fromhex(oid) for _, head, oid in records))
