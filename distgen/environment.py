@@ -72,7 +72,7 @@ def _is_huge(operator: str, left: Any, right: Any) -> bool:
     if operator == "%":
         return isinstance(left, str) and bool(_WIDE.search(left))
     if operator == "**":
-        return abs(left) > LARGE or abs(right) > 64
+        return bool(abs(left) > LARGE or abs(right) > 64)
     if isinstance(left, int) and isinstance(right, int):
         return abs(left) > 2**64 or abs(right) > 2**64
     count, sized = (left, right) if isinstance(left, int) else (right, left)

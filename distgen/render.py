@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -13,11 +12,9 @@ from distgen.environment import Sandbox, compiled, compiled_name, printed, sandb
 from distgen.errors import InputError
 from distgen.facts import bases, facts
 from distgen.finish import finish
-from distgen.model import EXECUTABLE, MANIFEST, REGULAR, Catalog, File, Image, Lock, Tree
+from distgen.model import EXECUTABLE, REGULAR, Catalog, File, Image, Lock, Tree
 from distgen.model import TemplateFile as Source
-
-# Windows reads ".git " and "git~1" as .git, so git refuses to check such paths out.
-_BAD_PATH = re.compile(r"[\\\x00-\x1f\x7f]|(?:^|/)(?:\.{0,2}|\.git[. ]*|git~1)(?:/|$)", re.I)
+from distgen.paths import check_paths
 
 
 class Recipe(NamedTuple):
@@ -44,11 +41,11 @@ class Renderer:
             path: self._file(path, recipe, values, image)
             for path, recipe in self._laid(image, values).items()
         }
-        check_paths(files, image)
+        check_paths(files, image.key)
         if image.patches:
             for diff in image.patches:
-                files = patch.apply(files, diff, image.key)
-            check_paths(files, image)
+                files = dict(patch.apply(files, diff, image.key).files)
+            check_paths(files, image.key)
         return Tree(
             image=image.full_name,
             stream=image.stream.name,
@@ -98,24 +95,6 @@ def recipes(environment: Sandbox, files: Iterable[Source], image: Image) -> tupl
 def origins(source: Source, image: Image) -> str:
     """Return the words of a rendered file's header: where it and its values were written."""
     return f"{source.source} and {image.origin.path}"
-
-
-def check_paths(paths: Iterable[str], image: Image) -> None:
-    """Refuse paths that cannot stand together in a git repository on every machine."""
-    folded: dict[str, str] = {}
-    for path in paths:
-        if _BAD_PATH.search(path) or path.lower() == MANIFEST:
-            raise InputError(f"{path!r} is not a path a tree may hold ({image.key})")
-        start = 0
-        while start >= 0:
-            start = path.find("/", start + 1)
-            part = path if start < 0 else path[: start + 1]
-            other = folded.setdefault(part.casefold(), part)
-            if other != part:
-                raise InputError(f"{part!r} and {other!r} differ only in case ({image.key})")
-    for key, path in folded.items():
-        if not key.endswith("/") and f"{key}/" in folded:
-            raise InputError(f"{path!r} is a file and a folder ({image.key})")
 
 
 def _named(files: Iterable[Recipe], values: Mapping[str, Any], image: Image) -> dict[str, Recipe]:

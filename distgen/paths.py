@@ -1,0 +1,38 @@
+"""Tells which paths a tree may hold, so that it can be checked out on every machine."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from distgen.errors import InputError
+from distgen.model import MANIFEST
+
+# Windows reads ".git " and "git~1" as .git, so git refuses to check such paths out.
+_BAD = re.compile(r"[\\\x00-\x1f\x7f]|(?:^|/)(?:\.{0,2}|\.git[. ]*|git~1)(?:/|$)", re.I)
+
+
+def is_allowed(path: str) -> bool:
+    """Tell whether a path is relative, stays below its root and is not git's or distgen's own."""
+    return not _BAD.search(path) and path.lower() != MANIFEST
+
+
+def check_paths(paths: Iterable[str], image: str) -> None:
+    """Refuse paths that cannot stand together in one git repository."""
+    folded: dict[str, str] = {}
+    for path in paths:
+        if not is_allowed(path):
+            raise InputError(
+                f"{path!r} is not a path that the tree of {image} may hold",
+                hint="paths are relative, without '..', and not git's or distgen's own",
+            )
+        start = 0
+        while start >= 0:
+            start = path.find("/", start + 1)
+            part = path if start < 0 else path[: start + 1]
+            other = folded.setdefault(part.casefold(), part)
+            if other != part:
+                raise InputError(f"{part!r} and {other!r} differ only in case, in {image}")
+    for key, path in folded.items():
+        if f"{key}/" in folded:
+            raise InputError(f"{path!r} would be both a file and a folder, in {image}")
