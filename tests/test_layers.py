@@ -5,12 +5,14 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "distgen"
 FLOORS = (
-    {"", "errors", "model"},
+    {"", "errors", "model", "reference"},
     {"overlay", "catalog", "schema", "lockfile"},
     {"graph", "render", "dockerfile", "policy", "plan", "review"}
     | {"packages", "context", "complete", "contents", "findings", "rules"}
-    | {"environment", "facts", "filters", "finish", "linemap", "mistakes", "patch"},
-    {"disk", "store", "linters", "reports"},
+    | {"environment", "facts", "filters", "finish", "linemap", "mistakes", "patch", "paths",
+       "unidiff"},
+    {"disk", "store", "linters", "reports"}
+    | {"credentials", "oci", "registry", "registry_auth", "registry_errors", "registry_http"},
     {"pipeline"},
     {"cli", "__main__"},
 )

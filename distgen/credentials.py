@@ -1,0 +1,208 @@
+"""Where docker, podman and skopeo keep the passwords of registries, read as they read them.
+
+Formats: docker's config.json, containers-auth.json(5), docker-credential-helpers' protocol.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from distgen.errors import DistgenError, InputError
+
+HUB_KEYS = ("https://index.docker.io/v1/", "docker.io", "index.docker.io", "registry-1.docker.io")
+TOKEN_USER = "<token>"
+HELPER_SECONDS = 60
+_HELPER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A user and password; or an identity token, which buys bearer tokens; or a bearer token."""
+
+    user: str = ""
+    password: str = field(default="", repr=False)
+    identity: str = field(default="", repr=False)
+    bearer: str = field(default="", repr=False)
+
+    @property
+    def basic(self) -> str:
+        """Return the value of a Basic `Authorization` header."""
+        pair = f"{self.user}:{self.password}".encode()
+        return "Basic " + base64.b64encode(pair).decode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class AuthFile:
+    """One file of credentials, parsed; secrets stay out of its repr."""
+
+    path: str
+    auths: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    helpers: Mapping[str, str] = field(default_factory=dict)
+    store: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """All that this user's files know, in the order in which they are asked."""
+
+    files: tuple[AuthFile, ...] = ()
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def find(self, host: str, repository: str) -> Credential | None:
+        """Return the most specific credential for a repository on a host, None without one."""
+        for file in self.files:
+            found = _in_file(file, host, repository, self.environ)
+            if found is not None:
+                return found
+        return None
+
+
+def load(environ: Mapping[str, str]) -> Credentials:
+    """Read the files of credentials that docker, podman and skopeo would read here."""
+    files = []
+    for path in _places(environ):
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except UnicodeDecodeError:
+            raise InputError("the file of registry credentials is not text", where=path) from None
+        files.append(_parse(str(path), text))
+    return Credentials(tuple(files), dict(environ))
+
+
+def _places(environ: Mapping[str, str]) -> Sequence[Path]:
+    named = environ.get("REGISTRY_AUTH_FILE")
+    if named:
+        return [Path(named)]
+    home = Path(environ.get("HOME") or Path.home())
+    run = environ.get("XDG_RUNTIME_DIR")
+    runtime = Path(run) if run else Path("/run") / "containers" / str(os.getuid())
+    config = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
+    docker = Path(environ.get("DOCKER_CONFIG") or home / ".docker")
+    return [
+        runtime / "containers" / "auth.json" if run else runtime / "auth.json",
+        config / "containers" / "auth.json",
+        docker / "config.json",
+    ]
+
+
+def _parse(path: str, text: str) -> AuthFile:
+    # The text may hold a password, so no message repeats any of it.
+    try:
+        data = json.loads(text or "{}")
+    except json.JSONDecodeError as wrong:
+        raise InputError(
+            f"the file of registry credentials is not JSON (line {wrong.lineno})", where=path
+        ) from None
+    auths, helpers = _mapping(data, "auths", path), _mapping(data, "credHelpers", path)
+    store = data.get("credsStore") or ""
+    if not isinstance(store, str) or not all(isinstance(name, str) for name in helpers.values()):
+        raise InputError("the name of a credential helper is not text", where=path)
+    return AuthFile(path, auths, helpers, store)
+
+
+def _mapping(data: Any, key: str, path: str) -> Mapping[str, Any]:
+    value = (data.get(key) or {}) if isinstance(data, dict) else None
+    if not isinstance(value, dict):
+        raise InputError(f"{key} of the file of registry credentials is not an object", where=path)
+    return value
+
+
+def _in_file(
+    file: AuthFile, host: str, repository: str, environ: Mapping[str, str]
+) -> Credential | None:
+    server = HUB_KEYS[0] if _is_hub(host) else host
+    helper = next((file.helpers[key] for key in _hosts(host) if key in file.helpers), file.store)
+    if helper:
+        found = _ask(helper, server, environ)
+        if found is not None:
+            return found
+    by_place = {_place(key): entry for key, entry in file.auths.items()}
+    parts = repository.split("/")
+    names = [f"{host}/{'/'.join(parts[:end])}" for end in range(len(parts), 0, -1)]
+    for key in (*names, *(_place(name) for name in _hosts(host))):
+        if by_place.get(key):
+            return _entry(by_place[key], key, file.path)
+    return None
+
+
+def _is_hub(host: str) -> bool:
+    return host in HUB_KEYS
+
+
+def _hosts(host: str) -> Sequence[str]:
+    return HUB_KEYS if _is_hub(host) else (host, f"https://{host}")
+
+
+def _place(key: str) -> str:
+    """Take what old dockers wrote around a host off it: a scheme and the version of the API."""
+    place = re.sub(r"\Ahttps?://", "", key).rstrip("/")
+    return re.sub(r"/v[12]\Z", "", place) if "://" in key else place
+
+
+def _entry(entry: Any, key: str, path: str) -> Credential | None:
+    if not isinstance(entry, dict):
+        raise InputError(f"the credentials for {key} are not an object", where=path)
+    if entry.get("identitytoken"):
+        return Credential(identity=str(entry["identitytoken"]))
+    if entry.get("registrytoken"):
+        return Credential(bearer=str(entry["registrytoken"]))
+    if not entry.get("auth"):
+        user, password = entry.get("username"), entry.get("password")
+        return Credential(str(user), str(password)) if user and password else None
+    try:
+        pair = base64.b64decode(str(entry["auth"]), validate=True).decode("utf-8")
+    except (binascii.Error, UnicodeDecodeError):
+        pair = ""
+    user, colon, password = pair.partition(":")
+    if not colon:
+        raise InputError(
+            f"the credentials for {key} are not base64 of user:password",
+            where=path,
+            hint=f"log in again, such as with `skopeo login {key.partition('/')[0]}`",
+        )
+    return Credential(user, password.strip("\0"))
+
+
+def _ask(helper: str, server: str, environ: Mapping[str, str]) -> Credential | None:
+    """Ask a credential helper; what it prints is a secret and is never repeated."""
+    program = f"docker-credential-{helper}"
+    if not _HELPER.fullmatch(helper):
+        raise InputError(f"{helper!r} is not the name of a credential helper")
+    try:
+        done = subprocess.run(
+            [program, "get"],
+            input=server,
+            capture_output=True,
+            text=True,
+            timeout=HELPER_SECONDS,
+            env=dict(environ) or None,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise DistgenError(f"{program} did not answer within {HELPER_SECONDS} seconds") from None
+    except OSError as broken:
+        raise DistgenError(
+            f"the credential helper {program} cannot be run ({broken.strerror})",
+            hint="install it, or take it out of the configuration of docker or podman",
+        ) from None
+    if done.returncode:
+        if "not found" in done.stdout.lower() + done.stderr.lower():
+            return None
+        raise DistgenError(f"{program} failed for {server} with exit code {done.returncode}")
+    try:
+        answer = json.loads(done.stdout)
+        user, secret = str(answer["Username"]), str(answer["Secret"])
+    except (json.JSONDecodeError, KeyError, TypeError):
+        raise DistgenError(f"{program} gave an answer for {server} that is not JSON") from None
+    return Credential(identity=secret) if user == TOKEN_USER else Credential(user, secret)
