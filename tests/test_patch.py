@@ -88,8 +88,8 @@ def test_a_hunk_moves_to_the_only_place_where_it_fits():
 def test_a_hunk_that_fits_in_two_places_is_refused():
     text = "--- a/s\n+++ b/s\n@@ -9,1 +9,1 @@\n-x\n+y\n"
     assert refusal(files(s="x\na\nx\n"), text) == (
-        "overlays/n/i/patches/fix.patch:3: the hunk does not fit 's' (n/i@master), whose lines 1, 3 "
-        "would all do; it says\n@@ -9,1 +9,1 @@\n-x\n+y"
+        "overlays/n/i/patches/fix.patch:3: the hunk does not fit 's' (n/i@master), whose lines 1, "
+        "3 would all do; it says\n@@ -9,1 +9,1 @@\n-x\n+y"
     )
 
 
@@ -138,7 +138,7 @@ def test_insertion_without_context_is_refused():
         ("--- /dev/null\n+++ b/.git/config\n@@ -0,0 +1 @@\n+b\n", ":2", "is not a path"),
         ("--- /dev/null\n+++ b/.distgen.json\n@@ -0,0 +1 @@\n+b\n", ":2", "is not a path"),
         (
-            "diff --git a/l b/l\nnew file mode 120000\n--- /dev/null\n+++ b/l\n@@ -0,0 +1 @@\n+/etc\n",
+            "diff --git a/l b/l\nnew file mode 120000\n--- /dev/null\n+++ b/l\n@@ -0,0 +1 @@\n+x\n",
             ":2",
             "cannot make a file of mode 120000",
         ),
@@ -219,7 +219,7 @@ def test_every_kind_of_change_as_git_writes_it(tmp_path):
     (tmp_path / "new").chmod(0o755)
     (tmp_path / "void").write_text("")
     git(tmp_path, "add", "-A")
-    git(tmp_path, "commit", "-qm", "two\n\n--- a word\n+++ another\n@@ -1 +1 @@\n")
+    git(tmp_path, "commit", "-qm", "two\n\n--- a word\n@@ -1 +1 @@\n")
     after = state(tmp_path)
     for words in (
         ("diff", "HEAD~1", "HEAD"),
