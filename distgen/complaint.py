@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jsonschema.exceptions import ValidationError
+from jsonschema.exceptions import SchemaError, ValidationError
 
 from distgen.formats import SECRET_FORMATS
 from distgen.model import KeyPath
-from distgen.suggest import did_you_mean
+from distgen.suggest import did_you_mean, nearest
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NOUNS = {
@@ -41,6 +41,9 @@ _LIMITS = {
 }
 
 
+_Error = ValidationError | SchemaError
+
+
 @dataclass(frozen=True, slots=True)
 class Complaint:
     """A mistake: the key path it is about, what is wrong, and what to do."""
@@ -63,7 +66,7 @@ def shown(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def explain(error: ValidationError, at: KeyPath = ()) -> Complaint:
+def explain(error: _Error, at: KeyPath = ()) -> Complaint:
     """Return what a validation error means for data that stands at `at`."""
     key: KeyPath = (*at, *error.absolute_path)
     keyword = str(error.validator)
@@ -74,25 +77,30 @@ def explain(error: ValidationError, at: KeyPath = ()) -> Complaint:
     if keyword == "additionalProperties":
         return _unknown_key(error, key)
     if keyword == "required":
-        missing = next(name for name in error.validator_value if name not in error.instance)
+        wanted: Any = error.validator_value
+        missing = next(name for name in wanted if name not in _keys(error))
         place = f" in `{dotted(key)}`" if key else ""
         return Complaint(key, f"the key `{missing}` is missing{place}")
     return _bad_value(error, key, keyword)
 
 
-def _bad_key(error: ValidationError, key: KeyPath) -> Complaint:
+def _keys(error: _Error) -> Mapping[str, Any]:
+    return error.instance if isinstance(error.instance, Mapping) else {}
+
+
+def _bad_key(error: _Error, key: KeyPath) -> Complaint:
     name = str(error.instance)
     problem = str(error.cause) if error.cause else "is not a key that is taken here"
     return Complaint((*key, name), f"the key `{shown(name)}` {problem}")
 
 
-def _unknown_key(error: ValidationError, key: KeyPath) -> Complaint:
+def _unknown_key(error: _Error, key: KeyPath) -> Complaint:
     schema: Mapping[str, Any] = error.schema if isinstance(error.schema, Mapping) else {}
     known = list(schema.get("properties", ()))
     patterns = schema.get("patternProperties", ())
     extra = next(
         name
-        for name in error.instance
+        for name in _keys(error)
         if name not in known and not any(re.search(pattern, name) for pattern in patterns)
     )
     place = f" in `{dotted(key)}`" if key else ""
@@ -100,15 +108,15 @@ def _unknown_key(error: ValidationError, key: KeyPath) -> Complaint:
     return Complaint((*key, extra), f"unknown key `{shown(extra)}`{place}", hint)
 
 
-def _bad_value(error: ValidationError, key: KeyPath, keyword: str) -> Complaint:
+def _bad_value(error: _Error, key: KeyPath, keyword: str) -> Complaint:
     name = f"`{dotted(key)}`"
     named = f"`{dotted(key)}: {shown(error.instance)}`" if key else f"`{shown(error.instance)}`"
-    expected = error.validator_value
+    expected: Any = error.validator_value
     if keyword == "type":
         return Complaint(key, f"{name} must be {_types(expected)}, not {_kind(error.instance)}")
     if keyword == "enum":
         words = [str(word) for word in expected]
-        hint = did_you_mean(str(error.instance), words)
+        hint = nearest(str(error.instance), words)
         return Complaint(key, f"{named} is not one of {', '.join(words)}", hint)
     if keyword == "const":
         return Complaint(key, f"{named} must be {shown(expected)}")
@@ -120,7 +128,7 @@ def _bad_value(error: ValidationError, key: KeyPath, keyword: str) -> Complaint:
     return Complaint(key, f"{named} is not what the schema asks for (`{keyword}`)")
 
 
-def _likeliest(error: ValidationError) -> ValidationError:
+def _likeliest(error: _Error) -> ValidationError:
     """Return the mistake in the alternative that was meant: the one of the right type."""
     context = error.context or []
     branches: dict[object, list[ValidationError]] = {}
@@ -134,14 +142,14 @@ def _likeliest(error: ValidationError) -> ValidationError:
     ]
     if fitting:
         return fitting[0]
-    return _joined(error, context)
+    return _joined(context)
 
 
-def _joined(error: ValidationError, context: Sequence[ValidationError]) -> ValidationError:
+def _joined(context: Sequence[ValidationError]) -> ValidationError:
     """Return one error that names every type the alternatives would have taken."""
     types: list[str] = []
     for inner in context:
-        wanted = inner.validator_value if inner.validator == "type" else ()
+        wanted: Any = inner.validator_value if inner.validator == "type" else ()
         types += [wanted] if isinstance(wanted, str) else wanted
     first = context[0]
     first.validator_value = list(dict.fromkeys(types))
@@ -156,6 +164,8 @@ def _types(expected: Any) -> str:
 def _kind(value: Any) -> str:
     if value is None:
         return "empty"
-    if isinstance(value, bool | int | float):
-        return f"`{shown(value)}`"
-    return {str: f"the text `{shown(value)}`", list: "a list"}.get(type(value), "a mapping")
+    if isinstance(value, str):
+        return f"the text `{shown(value)}`"
+    if isinstance(value, Mapping):
+        return "a mapping"
+    return "a list" if isinstance(value, list) else f"`{shown(value)}`"

@@ -23,9 +23,12 @@ _PLACEHOLDER = re.compile(r"\{[A-Za-z_]+\}")
 
 RESERVED = frozenset({"image", "base", "builders", "sources", "downloads"})
 _JINJA_WORDS = frozenset(
-    "and or not in is if elif else for set none None true True false False self super loop caller "
-    "varargs kwargs range dict lipsum cycler joiner namespace block extends include import from "
-    "macro call filter with".split()
+    {
+        *("and", "block", "call", "caller", "cycler", "dict", "elif", "else", "extends", "False"),
+        *("false", "filter", "for", "from", "if", "import", "in", "include", "is", "joiner"),
+        *("kwargs", "lipsum", "loop", "macro", "namespace", "None", "none", "not", "or", "range"),
+        *("self", "set", "super", "True", "true", "varargs", "with"),
+    }
 )
 
 _PATTERNS: Mapping[str, tuple[str, str]] = {

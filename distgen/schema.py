@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import Any, cast
 
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import SchemaError
@@ -52,13 +52,14 @@ def validator(schema: Schema) -> Draft202012Validator:
 
 
 def refuse(compiled: Draft202012Validator, data: Any, where: Where, at: KeyPath = ()) -> None:
-    """Raise InputError for the first mistake in `data`, which stands at `at`, and for line breaks."""
+    """Raise InputError for the first mistake or line break in `data`, which stands at `at`."""
     errors = list(compiled.iter_errors(data))
     if errors:
         found = [complaint.explain(error, at) for error in errors]
         first = min(found, key=lambda one: where(one.key) or Origin(""))
         raise InputError(first.what, where=where(first.key), hint=first.hint)
-    for key in _breaks(data, (compiled.schema,), compiled.schema, at):
+    schema = cast("Schema", compiled.schema)
+    for key in _breaks(data, (schema,), schema, at):
         raise InputError(
             f"`{complaint.dotted(key)}` holds a line break or a control character",
             where=where(key),
@@ -89,6 +90,8 @@ def typed(schema: Any) -> Any:
     for key, value in schema.items():
         if key == "default":
             result[key] = plain(value, schema)
+        elif key == "type":  # a bare null is the type of that name
+            result[key] = [one or "null" for one in value] if isinstance(value, list) else value
         elif key in ("const", "enum", "examples"):
             result[key] = plain(value, own_type if key == "const" else {"items": own_type})
         elif key in ("properties", "patternProperties") and isinstance(value, dict):
