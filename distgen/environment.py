@@ -22,7 +22,7 @@ MAX_CHUNKS = 1_000_000
 MAX_TEXT = 16 * 1024 * 1024
 TEMPLATES = "templates/"
 
-# Planes 15 and 16 are private use; the line map writes its marks with them.
+# Planes 15 and 16 are for private use; the line map makes its marks of them.
 PRIVATE = re.compile("[\U000f0000-\U0010ffff]")
 _WIDE = re.compile(r"\d{6}")
 _SIZED_METHODS = frozenset(("center", "expandtabs", "ljust", "rjust", "zfill"))
@@ -166,6 +166,18 @@ def _from_text(environment: Sandbox, text: str, name: str) -> Template:
 
 def printed(template: Template, values: dict[str, Any], image: str) -> str:
     """Return what a template prints; `values` hold the globals too, and are shared, not copied."""
+    text = run(template, values, image)
+    private = None if text.isascii() else PRIVATE.search(text)
+    if private:
+        raise InputError(
+            f"it prints U+{ord(private.group()):X}, a character for private use ({image})",
+            where=template.filename,
+        )
+    return text
+
+
+def run(template: Template, values: dict[str, Any], image: str) -> str:
+    """Return what a template prints, the marks of the line map among it."""
     try:
         stream = template.root_render_func(template.new_context(values, shared=True))
         text = "".join(islice(stream, MAX_CHUNKS))
@@ -174,10 +186,4 @@ def printed(template: Template, values: dict[str, Any], image: str) -> str:
     except FAILURES as error:
         place = template.filename or template.name or ""
         raise explain(error, place, image, template.environment, values) from None
-    private = None if text.isascii() else PRIVATE.search(text)
-    if private:
-        raise InputError(
-            f"it prints U+{ord(private.group()):X}, a character for private use ({image})",
-            where=template.filename,
-        )
     return text

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from jinja2 import Template
 
-from distgen import patch
-from distgen.environment import Sandbox, compiled, compiled_name, printed, sandbox
+from distgen.environment import Sandbox, compiled, compiled_name, printed, run, sandbox
 from distgen.errors import InputError
 from distgen.facts import bases, facts
-from distgen.finish import finish
-from distgen.model import EXECUTABLE, REGULAR, Catalog, File, Image, Lock, Tree
+from distgen.finish import finish, finished_lines
+from distgen.linemap import Marks, Origins, trusted
+from distgen.model import EXECUTABLE, REGULAR, Catalog, File, Image, Lock, Origin, Tree
 from distgen.model import TemplateFile as Source
+from distgen.patch import Patched, Row, apply
 from distgen.paths import check_paths
+from distgen.unidiff import split
 
 
 class Recipe(NamedTuple):
@@ -37,15 +40,9 @@ class Renderer:
     def tree(self, image: Image) -> Tree:
         """Return the files of an image; the same catalogue and lock give the same bytes."""
         values = self._values(image)
-        files = {
-            path: self._file(path, recipe, values, image)
-            for path, recipe in self._laid(image, values).items()
-        }
-        check_paths(files, image.key)
-        if image.patches:
-            for diff in image.patches:
-                files = dict(patch.apply(files, diff, image.key).files)
-            check_paths(files, image.key)
+        files = self._files(self._laid(image, values), values, image)
+        for step in _patched(files, image):
+            files = step.files
         return Tree(
             image=image.full_name,
             stream=image.stream.name,
@@ -56,6 +53,53 @@ class Renderer:
                 for name, source in values["sources"].items()
             },
         )
+
+    def line_map(self, image: Image, path: str) -> Origins:
+        """Return for each line of a rendered file the line of a template or patch it came from.
+
+        None stands for a header's line, and where a template compares or measures its own text.
+        """
+        values = self._values(image)
+        laid = self._laid(image, values)
+        steps = _patched(self._files(laid, values, image), image) if image.patches else []
+        if path not in (steps[-1].files if steps else laid):
+            raise InputError(f"the tree of {image.key} has no file {path!r}")
+        rows: list[tuple[Row, ...]] = []
+        start: str | None = path
+        for step in reversed(steps):
+            moved = step.moved.get(start or "")
+            if moved is not None:
+                rows.append(moved.rows)
+                start = moved.old
+        origins = self._origins(start, laid[start], values, image) if start else ()
+        for row in reversed(rows):
+            origins = tuple(origins[at] if isinstance(at, int) else at for at in row)
+        return origins
+
+    def _origins(self, path: str, recipe: Recipe, values: dict[str, Any], image: Image) -> Origins:
+        source = recipe.source
+        if recipe.text is None:
+            count = len(split(source.content))
+            return tuple(Origin(source.source, row + 1) for row in range(count))
+        plain = printed(recipe.text, values, image.key)
+        kept = finished_lines(plain, path, origins(source, image))
+        rows = plain.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        try:
+            text = run(compiled(self._marked, source, image.key), values, image.key)
+        except InputError:  # a mark stood where the template wants a number, say
+            return (None,) * len(kept)
+        found = trusted(*self._marked_reader.read(text), rows)
+        return tuple(None if row is None else found[row] for row in kept)
+
+    @cached_property
+    def _marked(self) -> Sandbox:
+        return sandbox(self._catalog.shared, (Marks,))
+
+    @property
+    def _marked_reader(self) -> Marks:
+        reader = self._marked.extensions[Marks.identifier]
+        assert isinstance(reader, Marks)
+        return reader
 
     def _values(self, image: Image) -> dict[str, Any]:
         return {**self._sandbox.globals, **image.values, **facts(image, self._lock)}
@@ -71,6 +115,12 @@ class Renderer:
         if image.files:
             laid.update(_named(recipes(self._sandbox, image.files, image), values, image))
         return laid
+
+    def _files(
+        self, laid: Mapping[str, Recipe], values: dict[str, Any], image: Image
+    ) -> Mapping[str, File]:
+        check_paths(laid, image.key)
+        return {path: self._file(path, recipe, values, image) for path, recipe in laid.items()}
 
     def _file(self, path: str, recipe: Recipe, values: dict[str, Any], image: Image) -> File:
         mode = EXECUTABLE if recipe.source.executable else REGULAR
@@ -95,6 +145,16 @@ def recipes(environment: Sandbox, files: Iterable[Source], image: Image) -> tupl
 def origins(source: Source, image: Image) -> str:
     """Return the words of a rendered file's header: where it and its values were written."""
     return f"{source.source} and {image.origin.path}"
+
+
+def _patched(files: Mapping[str, File], image: Image) -> list[Patched]:
+    """Return the files after each patch of the image."""
+    steps = [Patched(files, {})]
+    for diff in image.patches:
+        steps.append(apply(steps[-1].files, diff, image.key))
+    if image.patches:
+        check_paths(steps[-1].files, image.key)
+    return steps[1:]
 
 
 def _named(files: Iterable[Recipe], values: Mapping[str, Any], image: Image) -> dict[str, Recipe]:

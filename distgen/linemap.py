@@ -1,0 +1,90 @@
+"""Finds the template line that each rendered line came from, by marks that a rendering carries."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+
+from jinja2 import Environment
+from jinja2.ext import Extension
+from jinja2.lexer import Token, TokenStream
+
+from distgen.model import Origin
+
+# A mark is two characters for private use, one for the template and one for the line. Rendering
+# refuses both in templates and in what they print, so no text can look like a mark.
+_TEMPLATE, _LINE = 0xF0000, 0x100000
+_COUNT = 0xFFFE
+_MARK = re.compile("([\U000f0000-\U000ffffd])([\U00100000-\U0010fffd])")
+
+Origins = tuple[Origin | None, ...]
+
+
+class Marks(Extension):
+    """Marks each line of a template's text and each of its expressions.
+
+    It sees the tokens after whitespace control, so a mark neither moves nor keeps blanks.
+    """
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        self.names: list[str] = []
+
+    def filter_stream(self, stream: TokenStream) -> Iterator[Token]:
+        name = stream.filename or ""
+        if name not in self.names:
+            self.names.append(name)
+        number = self.names.index(name)
+        for token in stream:
+            if token.type == "data":
+                yield Token(token.lineno, "data", _marked(token.value, number, token.lineno))
+                continue
+            if token.type == "variable_begin":
+                yield Token(token.lineno, "data", _mark(number, token.lineno))
+            yield token
+
+    def read(self, text: str) -> tuple[list[str], list[Origin | None]]:
+        """Return the lines of a marked text without the marks, and where each came from."""
+        rows: list[str] = []
+        origins: list[Origin | None] = []
+        last: Origin | None = None
+        for row in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
+            pieces = _MARK.split(row)
+            marks = [self._origin(*pair) for pair in zip(pieces[1::3], pieces[2::3], strict=True)]
+            plain = pieces[::3]
+            # What is seen first on a line came from the mark before it; a line of an
+            # expression's own has none and came from where the expression began.
+            seen = next((at for at, piece in enumerate(plain) if piece.strip()), min(1, len(marks)))
+            origins.append(marks[seen - 1] if seen else last)
+            rows.append("".join(plain))
+            last = marks[-1] if marks else last
+        return rows, origins
+
+    def _origin(self, template: str, line: str) -> Origin:
+        return Origin(self.names[ord(template) - _TEMPLATE], ord(line) - _LINE)
+
+
+def trusted(
+    marked: Sequence[str], origins: Sequence[Origin | None], plain: Sequence[str]
+) -> list[Origin | None]:
+    """Return the origins of the plain lines, as far as the marked ones are the same.
+
+    A mark can change what a template does with a text, say when it is compared or measured.
+    """
+    if list(marked) == list(plain):
+        return list(origins)
+    found: list[Origin | None] = [None] * len(plain)
+    match = difflib.SequenceMatcher(None, marked, plain, autojunk=False)
+    for left, right, size in match.get_matching_blocks():
+        found[right : right + size] = origins[left : left + size]
+    return found
+
+
+def _mark(template: int, line: int) -> str:
+    return chr(_TEMPLATE + template % _COUNT) + chr(_LINE + line % _COUNT)
+
+
+def _marked(text: str, template: int, line: int) -> str:
+    rows = text.split("\n")
+    return "\n".join(f"{_mark(template, line + at)}{row}" for at, row in enumerate(rows))
