@@ -1,0 +1,227 @@
+"""Turn the installed Kolla and a namespace's settings into images that hold their whole trees.
+
+The Dockerfiles are those of `kolla-build --template-only`, byte for byte. Parents are read from
+them by BuildKit's parser, since Kolla itself looks at the first FROM only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from distgen.errors import InputError
+from distgen.model import Finding, Image, Layer, Origin, Parent, TemplateFile
+from distgen.sources import Generated, Request, memo
+from distgen.sources.kolla_archives import CODE, absent
+from distgen.sources.kolla_options import Settled, settle
+from distgen.sources.kolla_parents import BASE, Read, public, read
+from distgen.sources.kolla_render import TEMPLATE, Codes, render
+
+NAME = "kolla"
+
+
+@dataclass(frozen=True, slots=True)
+class _Built:
+    """A rendered image: its folder among Kolla's, its Dockerfile, and what that says."""
+
+    name: str
+    folder: str
+    text: str
+    read: Read
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Set:
+    """All that was rendered of one request, by name; `names` finds an image by its reference."""
+
+    request: Request
+    settled: Settled
+    files: Mapping[str, Path]
+    built: Mapping[str, _Built]
+    names: Mapping[str, str]
+
+
+def images(request: Request) -> Generated:
+    """Return Kolla's images for one stream of a namespace: those chosen, and their parents."""
+    whole = _rendered(request)
+    found = tuple(_image(whole, name) for name in _chosen(whole))
+    remarks = tuple(remark for image in found for remark in _findings(whole, image))
+    return Generated(found, remarks)
+
+
+def scan(folders: tuple[str, ...]) -> dict[str, Path]:
+    """Return the files of Kolla's folders by path, later folders laid over earlier ones."""
+    found: dict[str, Path] = {}
+    for folder in folders:
+        if not Path(folder).is_dir():
+            raise InputError("docker_dir is not a folder", where=folder)
+        for top, folders_below, names in os.walk(folder, followlinks=True):
+            folders_below[:] = sorted(name for name in folders_below if name != ".git")
+            inside = Path(top).relative_to(folder).as_posix()
+            prefix = "" if inside == "." else f"{inside}/"
+            found |= {prefix + name: Path(top, name) for name in names}
+    return found
+
+
+def _rendered(request: Request) -> _Set:
+    label = f"{request.namespace.name}@{request.stream.name}"
+    settled = settle(request.options, request.root, request.origin, request.cache, label)
+    files = scan(settled.folders)
+    for name, path in settled.base_files.items():
+        files[f"base/{name}"] = Path(path)
+    pack = hashlib.sha256("\0".join(settled.folders).encode()).hexdigest()[:16]
+    codes = Codes(memo.load(request.cache, f"kolla-templates-{pack}"))
+    texts = render(settled, files, request.environ, codes)
+    if codes.new:
+        memo.save(request.cache, f"kolla-templates-{pack}", codes.kept())
+    built = _built(settled, texts, request, label)
+    names = {public(image.reference): name for name, image in built.items()}
+    return _Set(request, settled, files, built, names)
+
+
+def _built(
+    settled: Settled, texts: Mapping[str, str], request: Request, label: str
+) -> dict[str, _Built]:
+    known = memo.load(request.cache, f"kolla-parents-{label}") or {}
+    before = len(known)
+    values = settled.values
+    found: dict[str, _Built] = {}
+    for path in sorted(texts):
+        folder = path.removesuffix(f"/{TEMPLATE}")
+        name = folder.rpartition("/")[2]
+        if name in found:
+            raise InputError(f"{folder} and {found[name].folder} are both called {name}")
+        reference = f"{values['namespace']}/{values['image_prefix']}{name}:{values['tag']}"
+        found[name] = _Built(name, folder, texts[path], read(texts[path], known), reference)
+    if len(known) != before:
+        used = {hashlib.sha256(text.encode()).hexdigest() for text in texts.values()}
+        memo.save(
+            request.cache, f"kolla-parents-{label}", {key: known[key] for key in sorted(used)}
+        )
+    return found
+
+
+# --- which images ------------------------------------------------------------------------------
+
+
+def _chosen(whole: _Set) -> list[str]:
+    """Return the images that kolla-build would build, as its filter says, sorted by name."""
+    settled, built = whole.settled, whole.built
+    parents = {name: tuple(_parent_names(whole, name)) for name in built}
+    barred = {name for name in built if _line(name, parents) & set(settled.unbuildable)}
+    try:
+        patterns = re.compile("|".join(settled.patterns).join("()"))
+    except re.error as error:
+        raise InputError(f"Kolla's regex is wrong: {error}", where=whole.request.origin) from error
+    chosen = {
+        member
+        for name in built
+        if name not in barred and patterns.search(name)
+        for member in (name, *_line(name, parents))
+    }
+    if settled.skip_parents:
+        chosen -= {parent for above in parents.values() for parent in above}
+    if not chosen:
+        raise InputError(
+            "no image of Kolla matches its regex or profile", where=whole.request.origin
+        )
+    return sorted(chosen)
+
+
+def _line(name: str, parents: Mapping[str, tuple[str, ...]]) -> set[str]:
+    """Return an image and all it is built on."""
+    found: set[str] = set()
+    todo = [name]
+    while todo:
+        if (next_name := todo.pop()) not in found:
+            found.add(next_name)
+            todo += parents[next_name]
+    return found
+
+
+def _parent_names(whole: _Set, name: str) -> Iterator[str]:
+    for _, word in whole.built[name].read.parents:
+        if parent := whole.names.get(public(word)):
+            yield parent
+
+
+# --- records -----------------------------------------------------------------------------------
+
+
+def _image(whole: _Set, name: str) -> Image:
+    request, own = whole.request, whole.built[name]
+    namespace, stream = request.namespace, request.stream
+    options = dict(request.options)
+    return Image(
+        namespace=namespace.name,
+        name=name,
+        stream=stream,
+        description=f"Kolla's {name}",
+        template=NAME,
+        parents=tuple(_parents(whole, own)),
+        sources=(),
+        downloads=(),
+        values=options,
+        layers=(Layer("namespace", request.origin.path, options),),
+        files=tuple(_files(whole, own)),
+        patches=(),
+        reference=public(own.reference),
+        url=request.url.format(namespace=namespace.name, image=name),
+        origin=request.origin,
+    )
+
+
+def _parents(whole: _Set, own: _Built) -> Iterator[Parent]:
+    namespace, stream = whole.request.namespace.name, whole.request.stream.name
+    origin = Origin(f"{own.folder}/{TEMPLATE}")
+    for role, word in sorted(own.read.parents, key=lambda parent: parent[0] != BASE):
+        name = whole.names.get(public(word))
+        key = f"{namespace}/{name}@{stream}" if name else None
+        yield Parent(role, key, public(word), origin)
+
+
+def _files(whole: _Set, own: _Built) -> Iterator[TemplateFile]:
+    """Yield the build context: the Dockerfile and all that Kolla has beside its template."""
+    prefix = f"{own.folder}/"
+    source = f"kolla/{own.folder}/{TEMPLATE}"
+    yield TemplateFile("Dockerfile", source, own.text.encode(), False, False)
+    for path, place in whole.files.items():
+        if path.startswith(prefix) and not path.endswith(f"/{TEMPLATE}"):
+            yield _copied(path.removeprefix(prefix), f"kolla/{path}", place)
+    yield from _patches(whole, own)
+
+
+def _patches(whole: _Set, own: _Built) -> Iterator[TemplateFile]:
+    """Yield an image's source patches; git keeps no empty folder, so one holds a .gitkeep."""
+    if "patches" not in dict(own.read.taken):
+        return
+    folder = Path(whole.settled.values.get("patches_path") or os.devnull, own.name)
+    series = folder / "series"
+    if not series.is_file():
+        yield TemplateFile("patches/.gitkeep", "", b"", False, False)
+        return
+    names = [line.strip() for line in series.read_text(encoding="utf-8").splitlines()]
+    for name in dict.fromkeys(["series", *names]):
+        if name and not name.startswith("#") and (folder / name).is_file():
+            yield _copied(f"patches/{name}", str(folder / name), folder / name)
+
+
+def _copied(path: str, source: str, place: Path) -> TemplateFile:
+    executable = bool(place.stat().st_mode & 0o100)
+    return TemplateFile(path, source, place.read_bytes(), False, executable)
+
+
+def _findings(whole: _Set, image: Image) -> Iterator[Finding]:
+    own = whole.built[image.name]
+    paths = {file.path for file in image.files}
+    for line, message in absent(own.name, own.read, paths, whole.settled.archives):
+        origin = Origin(f"kolla/{own.folder}/{TEMPLATE}")
+        yield Finding(
+            image.full_name, image.stream.name, "Dockerfile", line, 1, CODE, "warning", message,
+            origin,
+        )  # fmt: skip

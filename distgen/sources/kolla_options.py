@@ -1,0 +1,275 @@
+"""Turn a namespace's `kolla:` settings into what Kolla's own configuration makes of them.
+
+The `kolla` package is an extra and slow to import, so it is imported by name, and only when what
+it said of the same settings is not known from an earlier run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import json
+import site
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from distgen.errors import DistgenError, InputError
+from distgen.model import Origin
+from distgen.sources import memo
+from distgen.sources.kolla_values import (
+    archives,
+    arguments,
+    declare,
+    patterns,
+    unbuildable,
+    values,
+    worker_names,
+)
+from distgen.suggest import did_you_mean
+
+# What kolla-build has options for but nothing that is rendered depends on.
+_IDLE = frozenset(
+    (
+        "build_args",
+        "buildkit",
+        "buildkit_builder",
+        "cache",
+        "config_dir",
+        "config_file",
+        "debug",
+        "engine",
+        "format",
+        "keep",
+        "list_dependencies",
+        "list_images",
+        "logs_dir",
+        "network_mode",
+        "podman_base_url",
+        "pull",
+        "push",
+        "push_threads",
+        "quiet",
+        "retries",
+        "save_dependency",
+        "skip_existing",
+        "squash",
+        "squash_cleanup",
+        "squash_tmp_dir",
+        "summary",
+        "summary_json_file",
+        "template_only",
+        "threads",
+        "timeout",
+        "work_dir",
+    )
+)
+_WATCHED = ("version.py", "common/*.py", "common/*.yaml", "image/kolla_worker.py", "image/unbuild*")
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What Kolla makes of the settings: plain values only, so that it can be kept.
+
+    `values`, `filters` and `methods` are what templates see. `folders` hold the images, later ones
+    laid over earlier; `overrides` are template override files. An image is built if its name is
+    matched by one of `patterns` (or there are none) and it is not `unbuildable`. `arguments` are
+    added below the first FROM. `archives` are Kolla's source sections by name, and `base_files`
+    what is copied into the base image's folder.
+    """
+
+    release: str
+    values: dict[str, Any]
+    filters: tuple[str, ...]
+    methods: tuple[str, ...]
+    package: str
+    folders: tuple[str, ...]
+    overrides: tuple[str, ...]
+    patterns: tuple[str, ...]
+    unbuildable: tuple[str, ...]
+    skip_parents: bool
+    arguments: tuple[str, ...]
+    archives: dict[str, dict[str, Any]]
+    base_files: dict[str, str]
+
+
+def settle(
+    options: Mapping[str, Any], root: Path, origin: Origin, cache: Path | None, name: str
+) -> Settled:
+    """Resolve the settings, or take what an earlier run made of the same ones."""
+    package = _package(origin)
+    files = _listed(options.get("kolla_conf"))
+    configs = [str(root / file) for file in files]
+    key = _key(options, root, package, configs, origin)
+    # the version of a git checkout is its commit, which no file of the package shows
+    if (package.parent / ".git").exists():
+        cache = None
+    known = memo.load(cache, f"kolla-{name}")
+    if known is not None and known["key"] == key:
+        return Settled(**known["settled"])
+    settled = _settle(options, root, package, configs, origin)
+    memo.save(cache, f"kolla-{name}", {"key": key, "settled": asdict(settled)})
+    return settled
+
+
+def _package(origin: Origin) -> Path:
+    spec = importlib.util.find_spec("kolla")
+    if spec is None or not spec.submodule_search_locations:
+        raise InputError(
+            "`source: kolla` needs the kolla package",
+            where=origin,
+            hint="install it beside distgen: pip install 'distgen-git[kolla]'",
+        )
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def _key(
+    options: Mapping[str, Any], root: Path, package: Path, configs: list[str], origin: Origin
+) -> str:
+    """Return a digest of all that the result depends on: settings, their files, Kolla's code."""
+    watched = [
+        (str(path.relative_to(package)), path.stat().st_mtime_ns, path.stat().st_size)
+        for pattern in _WATCHED
+        for path in sorted(package.glob(pattern))
+    ]
+    installed = sorted(path.name for path in package.parent.glob("kolla-*-info"))
+    texts = [_config_text(path, origin) for path in configs]
+    parts = [dict(options), str(root), str(package), watched, installed, texts, sys.prefix]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _config_text(path: str, origin: Origin) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"kolla_conf {path} cannot be read ({error})", where=origin) from error
+
+
+def _settle(
+    options: Mapping[str, Any], root: Path, package: Path, configs: list[str], origin: Origin
+) -> Settled:
+    try:
+        config = importlib.import_module("kolla.common.config")
+        version = importlib.import_module("kolla.version")
+        limits = importlib.import_module("kolla.image.unbuildable").UNBUILDABLE_IMAGES
+    except ImportError as error:
+        raise DistgenError(
+            f"the kolla package cannot be imported: {error}", where=package
+        ) from None
+    conf = _configured(config, options, configs, origin)
+    release = version.git_info or version.version_info.cached_version_string()
+    names = worker_names(package)
+    given = {
+        **values(config, conf, root),
+        "kolla_version": release,
+        "build_date": str(options.get("build_date", "")),
+        "image_name": "",
+    }
+    if unknown := sorted(set(names["create_dockerfiles"]) - set(given)):
+        raise DistgenError(
+            f"Kolla {release} gives its templates {', '.join(unknown)}, unknown to this distgen",
+            where=origin,
+            hint="take a newer distgen or an older kolla",
+        )
+    return Settled(
+        release=str(release),
+        values={name: given[name] for name in names["create_dockerfiles"]},
+        filters=names["_get_filters"],
+        methods=names["_get_methods"],
+        package=str(package),
+        folders=(_images_folder(package), *_paths(root, conf.docker_dir)),
+        overrides=tuple(_paths(root, conf.template_override)),
+        patterns=patterns(config, conf, origin),
+        unbuildable=unbuildable(conf, limits),
+        skip_parents=bool(conf.skip_parents),
+        arguments=tuple(arguments(conf)),
+        archives=dict(archives(config, conf)),
+        base_files={
+            name: str(root / conf[option])
+            for name, option in (
+                ("sources.list", "apt_sources_list"),
+                ("apt_preferences", "apt_preferences"),
+            )
+            if conf[option]
+        },
+    )
+
+
+def _configured(config: Any, options: Mapping[str, Any], configs: list[str], origin: Origin) -> Any:
+    """Return Kolla's parsed configuration with the settings over it."""
+    cfg = importlib.import_module("oslo_config.cfg")
+
+    class Sealed(cfg.ConfigOpts):  # type: ignore[misc, name-defined]
+        """Configuration that sees neither OS_* variables nor the files of the machine."""
+
+        def __call__(self, *args: Any, **more: Any) -> None:
+            super().__call__(*args, use_env=False, default_config_dirs=[], **more)
+
+    conf = Sealed()
+    for group, declared in config.list_opts():
+        conf.register_opts(declared, group=group)
+    try:
+        # no host facts: without this Kolla takes the machine's own architecture
+        conf.set_default("base_arch", "x86_64")
+        for name, value in options.items():
+            if name not in {"kolla_conf", "build_date"}:
+                _set(config, conf, name, value, origin)
+        arguments = [word for path in configs for word in ("--config-file", path)]
+        config.parse(conf, arguments, prog="kolla-build", default_config_files=[])
+    except (cfg.Error, ValueError) as error:
+        raise InputError(f"Kolla refuses its settings: {error}", where=origin) from error
+    return conf
+
+
+def _set(config: Any, conf: Any, name: str, value: Any, origin: Origin) -> None:
+    if isinstance(value, Mapping) and name.replace("-", "_") not in conf:
+        declare(config, conf, name, value)
+        for key, inner in value.items():
+            _override(conf, key.replace("-", "_"), inner, name, origin)
+        return
+    plain = name.replace("-", "_")
+    if plain in _IDLE:
+        raise InputError(
+            f"kolla-build's option {name} changes nothing that is rendered",
+            where=origin,
+            hint="leave it out",
+        )
+    _override(conf, plain, value, None, origin)
+
+
+def _override(conf: Any, name: str, value: Any, group: str | None, origin: Origin) -> None:
+    place = conf[group] if group else conf
+    known = [key for key in place if key not in _IDLE]
+    if name not in known:
+        where = f" in its section {group}" if group else ""
+        raise InputError(
+            f"Kolla has no option {name}{where}", where=origin, hint=did_you_mean(name, known)
+        )
+    if isinstance(value, list | tuple):
+        value = [str(item) for item in value]
+        if not isinstance(place[name], list | tuple | None):
+            raise InputError(f"Kolla's option {name} is one value, not a list", where=origin)
+    conf.set_override(name, value, group=group)
+
+
+def _images_folder(package: Path) -> str:
+    """Find Kolla's images where kolla-build would: in the package, the checkout, or share/."""
+    shares = [Path(sys.prefix), Path(sys.prefix, "local"), Path(site.getuserbase())]
+    places = [package, package.parent, *(share / "share/kolla" for share in shares)]
+    for place in places:
+        if (place / "docker" / "base").is_dir():
+            return str(place / "docker")
+    raise DistgenError("the kolla package has no folder of images", where=package)
+
+
+def _listed(value: Any) -> list[str]:
+    if value is None:
+        return []
+    return [str(item) for item in value] if isinstance(value, list | tuple) else [str(value)]
+
+
+def _paths(root: Path, names: Iterable[str] | None) -> list[str]:
+    return [str(root / name) for name in names or ()]

@@ -1,0 +1,290 @@
+"""Turn Kolla's templates into the text of Dockerfiles, each compiled once and kept between runs.
+
+kolla-build makes a new Jinja environment for every image; here all share one, which never keeps a
+template's module, so that no image sees a list that a template changed for another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import logging
+import pickle
+import re
+import types
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+import jinja2
+import yaml
+from jinja2 import nodes
+from jinja2.sandbox import SandboxedEnvironment
+
+from distgen.errors import DistgenError, InputError
+from distgen.sources.kolla_options import Settled
+
+Files = Mapping[str, Path]
+TEMPLATE = "Dockerfile.j2"
+
+# What Kolla's templates and functions may raise, besides Jinja's own errors.
+_MISTAKES = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, OSError)
+_FROM = re.compile(r"^FROM\s", re.IGNORECASE)
+_YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Codes:
+    """Compiled templates by what they say, for one Jinja release; `new` tells if any was added."""
+
+    def __init__(self, known: Mapping[str, Any] | None) -> None:
+        known = known if known and known["jinja"] == jinja2.__version__ else {"codes": {}}
+        self._known: dict[str, Any] = dict(known["codes"])
+        self._used: dict[str, Any] = {}
+        self.new = False
+
+    def get(self, environment: jinja2.Environment, name: str, text: str) -> types.CodeType:
+        """Return the code of a template, compiled if it is new."""
+        key = hashlib.sha256(f"{name}\n{text}".encode()).hexdigest()
+        if key not in self._used:
+            if key not in self._known:
+                self._known[key] = (environment.compile(text, name, name), _variables(text, name))
+                self.new = True
+            self._used[key] = self._known[key]
+        code: types.CodeType = self._used[key][0]
+        return code
+
+    @property
+    def variables(self) -> frozenset[str]:
+        """Return the environment variables that the templates used so far name."""
+        return frozenset(name for _, names in self._used.values() for name in names)
+
+    def kept(self) -> dict[str, Any]:
+        """Return what a later run may be given, without what this one did not use."""
+        return {"jinja": jinja2.__version__, "codes": self._used}
+
+
+class _Loader(jinja2.BaseLoader):
+    """Makes a new template from kept code whenever one is asked for."""
+
+    def __init__(self, codes: Codes, texts: Callable[[str], str]) -> None:
+        self._codes = codes
+        self._texts = texts
+
+    def load(
+        self, environment: jinja2.Environment, name: str, globals: Any = None
+    ) -> jinja2.Template:
+        code = self._codes.get(environment, name, self._texts(name))
+        return environment.template_class.from_code(environment, code, globals or {})
+
+
+def render(
+    settled: Settled, files: Files, environ: Mapping[str, str], codes: Codes
+) -> dict[str, str]:
+    """Return the Dockerfile of each image by the path of its template."""
+    functions = _functions(settled)
+    environment = _environment(_Loader(codes, _reader(files)), functions)
+    override = _override(settled, functions, codes)
+    seen = _Variables(environ, codes)
+    found = {}
+    for path in files:
+        if path.endswith(f"/{TEMPLATE}"):
+            found[path] = _dockerfile(settled, environment, override, (path, seen))
+    return found
+
+
+def _dockerfile(
+    settled: Settled,
+    environment: SandboxedEnvironment,
+    override: Callable[[], jinja2.Template] | None,
+    about: tuple[str, _Variables],
+) -> str:
+    path, seen = about
+    values = {**settled.values, "image_name": path.split("/")[-2]}
+    try:
+        template = environment.get_template(path)
+        if override is not None:
+            values["parent_template"] = template
+            template = override()
+        text = template.render(values, env=seen)
+    except jinja2.TemplateError as error:
+        line = getattr(error, "lineno", None)
+        place = f"{getattr(error, 'name', None) or path}{f':{line}' if line else ''}"
+        raise InputError(f"{error.message or type(error).__name__}", where=place) from error
+    except _MISTAKES as error:
+        raise InputError(f"{type(error).__name__}: {error}", where=path) from error
+    return _with_arguments(text, settled.arguments)
+
+
+def _with_arguments(text: str, arguments: tuple[str, ...]) -> str:
+    """Put lines below the first FROM, as newer releases do for pip's settings."""
+    if not arguments:
+        return text
+    lines = text.split("\n")
+    for number, line in enumerate(lines, 1):
+        if _FROM.match(line):
+            lines[number:number] = arguments
+            break
+    return "\n".join(lines)
+
+
+def _reader(files: Files) -> Callable[[str], str]:
+    texts: dict[str, str] = {}
+
+    def text(name: str) -> str:
+        if name not in texts:
+            if name not in files:
+                raise jinja2.TemplateNotFound(name)
+            texts[name] = files[name].read_text(encoding="utf-8")
+        return texts[name]
+
+    return text
+
+
+def _environment(loader: _Loader, functions: Mapping[str, Any]) -> SandboxedEnvironment:
+    environment = SandboxedEnvironment(loader=loader, cache_size=0)
+    environment.filters.update(functions["filters"])
+    environment.globals.update(functions["methods"])
+    return environment
+
+
+def _override(
+    settled: Settled, functions: Mapping[str, Any], codes: Codes
+) -> Callable[[], jinja2.Template] | None:
+    """Return what makes the override template: all override files as one that extends the parent.
+
+    As in Kolla it stands alone in its own environment: it cannot import what the images import.
+    """
+    if not settled.overrides:
+        return None
+    texts = [_override_text(path) for path in settled.overrides]
+    name = Path(settled.overrides[0]).name
+    merged = texts[0] + "".join(re.sub(r".*\{\%.*extends.*\n", "", text) for text in texts[1:])
+    environment = _environment(_Loader(codes, _only(name, merged)), functions)
+    return lambda: environment.get_template(name)
+
+
+def _only(name: str, text: str) -> Callable[[str], str]:
+    def one(wanted: str) -> str:
+        if wanted != name:
+            raise jinja2.TemplateNotFound(wanted)
+        return text
+
+    return one
+
+
+def _override_text(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"the template override cannot be read ({error})", where=path) from error
+
+
+# --- the environment's variables ---------------------------------------------------------------
+
+
+class _Variables:
+    """The environment as templates see it: only the variables that they name literally."""
+
+    def __init__(self, environ: Mapping[str, str], codes: Codes) -> None:
+        self._environ = environ
+        self._codes = codes
+
+    def __getitem__(self, name: str) -> str:
+        if name not in self._codes.variables:
+            raise KeyError(name)
+        return self._environ[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
+
+def _variables(text: str, name: str) -> tuple[str, ...]:
+    """Return the variables a template reads by a literal name; refuse any other use of `env`."""
+    if not re.search(r"\benv\b", text):
+        return ()
+    tree = SandboxedEnvironment().parse(text, name)
+    uses = [use for use in tree.find_all(nodes.Name) if use.name == "env"]
+    if any(use.ctx != "load" for use in uses):
+        return ()
+    found = []
+    for use in tree.find_all((nodes.Getattr, nodes.Getitem, nodes.Call)):
+        if isinstance(use, nodes.Call):
+            literal = _is_get(use.node) and bool(use.args) and _constant(use.args[0])
+        elif isinstance(use, nodes.Getattr) and _is_env(use.node) and not _is_get(use):
+            literal = use.attr
+        elif isinstance(use, nodes.Getitem) and _is_env(use.node):
+            literal = _constant(use.arg)
+        else:
+            continue
+        if isinstance(literal, str):
+            found.append(literal)
+    if len(found) < len(uses):
+        raise jinja2.TemplateSyntaxError(
+            "`env` may only be asked for a variable by its literal name, such as env.http_proxy",
+            uses[0].lineno,
+            name,
+        )
+    return tuple(sorted(set(found)))
+
+
+def _is_env(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.Name) and node.name == "env"
+
+
+def _is_get(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.Getattr) and node.attr == "get" and _is_env(node.node)
+
+
+def _constant(node: nodes.Node) -> object:
+    return node.value if isinstance(node, nodes.Const) else None
+
+
+# --- Kolla's own functions ---------------------------------------------------------------------
+
+
+def _functions(settled: Settled) -> dict[str, dict[str, Any]]:
+    """Load Kolla's filters and methods as modules of our own, which read each YAML text once."""
+    folder = Path(settled.package) / "template"
+    filters = _module(folder / "filters.py")
+    methods = _module(folder / "methods.py")
+    methods.yaml = types.SimpleNamespace(safe_load=_yaml_reader())  # type: ignore[attr-defined]
+    # it logs a traceback before it raises, and the raised error is what a person is told
+    methods.LOG = logging.getLogger(__name__)  # type: ignore[attr-defined]
+    methods.LOG.disabled = True
+    methods.raise_error = _raise_error  # type: ignore[attr-defined]
+    return {
+        "filters": {name: getattr(filters, name) for name in settled.filters},
+        "methods": {name: getattr(methods, name) for name in settled.methods},
+    }
+
+
+def _module(path: Path) -> types.ModuleType:
+    spec = importlib.util.spec_from_file_location(f"{__name__}.{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise DistgenError("Kolla's template functions cannot be loaded", where=path)
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except ImportError as error:
+        raise DistgenError(f"Kolla's template functions cannot be loaded: {error}") from error
+    return module
+
+
+def _yaml_reader() -> Callable[[Any], Any]:
+    known: dict[str, bytes] = {}
+
+    def safe_load(stream: Any) -> Any:
+        text = stream if isinstance(stream, str) else stream.read()
+        if text not in known:
+            known[text] = pickle.dumps(yaml.load(text, Loader=_YAML_LOADER))
+        # a copy each time: Kolla lays overrides over what it was given
+        return pickle.loads(known[text])
+
+    return safe_load
+
+
+def _raise_error(message: str) -> NoReturn:
+    raise jinja2.TemplateRuntimeError(message)

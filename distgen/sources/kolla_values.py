@@ -1,0 +1,162 @@
+"""Turn Kolla's parsed configuration into the values, users and archives that its worker derives.
+
+Kolla does this inside the class that also talks to the container engine, so it is said again here;
+which names a release passes on is read from that release's own source.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from distgen.errors import InputError
+from distgen.model import Origin
+from distgen.suggest import did_you_mean
+
+_PACKAGING = {"debian": ("apt", "deb"), "ubuntu": ("apt", "deb")}
+_DEBIAN_ARCH = {"aarch64": "arm64", "x86_64": "amd64"}
+_AS_THEY_ARE = (
+    "base_arch",
+    "base_image",
+    "use_dumb_init",
+    "docker_healthchecks",
+    "openstack_release",
+    "openstack_release_codename",
+    "openstack_branch",
+    "openstack_branch_slashed",
+    "tag",
+    "maintainer",
+    "clean_package_cache",
+)
+
+
+def worker_names(package: Path) -> dict[str, tuple[str, ...]]:
+    """Read which values, filters and methods this release of Kolla gives its templates.
+
+    Kolla passes them inside one long method that also writes files, so they cannot be asked for,
+    and a name that is missing would silently render as nothing.
+    """
+    tree = ast.parse((package / "image" / "kolla_worker.py").read_bytes())
+    wanted = ("create_dockerfiles", "_get_filters", "_get_methods")
+    return {
+        function.name: tuple(_literal_keys(function))
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef) and function.name in wanted
+    }
+
+
+def _literal_keys(function: ast.FunctionDef) -> Iterator[str]:
+    for found in ast.walk(function):
+        if isinstance(found, ast.Dict):
+            for key in found.keys:
+                if isinstance(key, ast.Constant) and isinstance(key.value, str):
+                    yield key.value
+
+
+def values(config: Any, conf: Any, root: Path) -> dict[str, Any]:
+    """Return what any release gives each template, but for the names of image and day."""
+    manager, kind = _PACKAGING.get(conf.base, ("dnf", "rpm"))
+    if conf.distro_package_manager is not None:
+        manager = conf.distro_package_manager
+    # Kolla sets the default of base_image on the object itself, where an item would not show it
+    found = {name: getattr(conf, name) for name in _AS_THEY_ARE if name in conf}
+    for name in ("repos_yaml", "patches_path"):
+        found[name] = str(root / conf[name]) if conf[name] else conf[name]
+    return found | {
+        "base_distro": conf.base,
+        "base_distro_tag": conf.base_tag,
+        "base_package_type": conf.base_package_type or kind,
+        "distro_package_manager": manager,
+        "debian_arch": _DEBIAN_ARCH.get(conf.base_arch, conf.base_arch),
+        "supported_distro_name": config.DISTRO_PRETTY_NAME.get(conf.base),
+        "image_prefix": conf.image_name_prefix,
+        "namespace": f"{conf.registry}/{conf.namespace}" if conf.registry else conf.namespace,
+        "users": dict(_users(config, conf)),
+        "rpm_setup": [_rpm_setup(file) for file in conf.rpm_setup_config if file is not None],
+    }
+
+
+def declare(config: Any, conf: Any, section: str, wanted: Iterable[str] = ()) -> None:
+    """Register the options of a section that Kolla knows by its kind only."""
+    cfg = importlib.import_module("oslo_config.cfg")
+    if section == "profiles":
+        missing = [name for name in wanted if name not in conf.profiles]
+        conf.register_opts([cfg.ListOpt(name, default=[]) for name in missing], group=section)
+    elif section not in conf:
+        kind = (
+            config.get_user_opts(None, None, group=section.removesuffix("-user"))
+            if section.endswith("-user")
+            else config.get_source_opts()
+        )
+        conf.register_opts(kind, group=section)
+
+
+def patterns(config: Any, conf: Any, origin: Origin) -> tuple[str, ...]:
+    """Return the regular expressions of which a built image's name matches one; none means all."""
+    if conf.regex or not conf.profile:
+        return tuple(conf.regex or ())
+    declare(config, conf, "profiles", conf.profile)
+    found: list[str] = []
+    for profile in conf.profile:
+        if not conf.profiles[profile]:
+            known = [name for name in conf.profiles if conf.profiles[name]]
+            hint = did_you_mean(profile, known)
+            raise InputError(f"Kolla has no profile {profile}", where=origin, hint=hint)
+        found += conf.profiles[profile]
+    return tuple(found)
+
+
+def unbuildable(conf: Any, limits: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
+    """Return the images that Kolla says cannot be built for this base and architecture."""
+    if conf.enable_unbuildable:
+        return ()
+    here = {conf.base, conf.base_arch}
+    return tuple(
+        sorted({name for tags in limits if set(tags.split("+")) <= here for name in limits[tags]})
+    )
+
+
+def arguments(conf: Any) -> Iterator[str]:
+    """Return the lines that newer releases put below the first FROM."""
+    for name in ("pip_index_url", "pip_trusted_host", "pip_extra_index_url"):
+        if conf.get(name):
+            yield f"ARG {name.upper()}"
+
+
+def archives(config: Any, conf: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Return the sections that say where Kolla fetches sources, plugins and additions from."""
+    for section in _sections(conf):
+        if "-plugin-" in section or "-additions-" in section:
+            declare(config, conf, section)
+        if section in conf and "location" in conf[section] and conf[section].type is not None:
+            source = conf[section]
+            names = ("type", "location", "reference", "enabled")
+            yield section, {name: source[name] for name in names}
+
+
+def _sections(conf: Any) -> list[str]:
+    return sorted({*conf._groups, *conf.list_all_sections()})
+
+
+def _users(config: Any, conf: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    for section in _sections(conf):
+        if section.endswith("-user"):
+            declare(config, conf, section)
+            user = conf[section]
+            user_values = {"uid": user.uid, "gid": user.gid, "group": user.group}
+            yield section.removesuffix("-user"), user_values
+
+
+def _rpm_setup(file: str) -> str:
+    if file.endswith(".rpm"):
+        return f"RUN dnf -y install {file}"
+    if file.endswith(".repo") and file.startswith("http"):
+        return f"RUN curl -L {file} -o /etc/yum.repos.d/{file.rpartition('/')[2]}"
+    if file.endswith(".repo"):
+        return f"COPY {file} /etc/yum.repos.d/"
+    if file:
+        raise ValueError(f"rpm_setup_config takes .rpm and .repo files, not {file}")
+    return ""
