@@ -10,7 +10,15 @@ from typing import Any, Literal
 KeyPath = tuple[str | int, ...]
 Level = Literal["error", "warning", "info", "style"]
 Status = Literal[
-    "created", "updated", "unchanged", "refused", "skipped", "failed", "retired", "behind", "drifted"
+    "created",
+    "updated",
+    "unchanged",
+    "refused",
+    "skipped",
+    "failed",
+    "retired",
+    "behind",
+    "drifted",
 ]
 LEVELS: tuple[Level, ...] = ("error", "warning", "info", "style")
 
@@ -131,6 +139,35 @@ class DistGit:
 
 
 @dataclass(frozen=True, slots=True)
+class TagPolicy:
+    """Which tags a component's git repository gives its images; `tags:` of a namespace.
+
+    `component` names the source that is meant (empty: the one named like the image, else the first).
+    `releases` are shapes of git tags (`v{version}`), `branches` patterns whose `*` is the tag,
+    `aliases` shapes of further tags of releases (`{X}.{Y}`), `promoted` tags that only promotion moves.
+    """
+
+    component: str = ""
+    releases: tuple[str, ...] = ("{version}", "v{version}")
+    latest: bool = True
+    branches: tuple[str, ...] = ("master", "main", "stable/*", "unmaintained/*")
+    aliases: tuple[str, ...] = ()
+    promoted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long tags are kept; `retention:` of a namespace.
+
+    `keep` are patterns of tags that stay for ever; `days` maps patterns to days, the first that
+    matches counts, and a tag that none matches stays.
+    """
+
+    keep: tuple[str, ...] = ()
+    days: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Namespace:
     """A group of images that work together and share a registry account."""
 
@@ -143,6 +180,8 @@ class Namespace:
     exports: tuple[str, ...]
     dist_git: DistGit
     origin: Origin = Origin("")
+    tags: TagPolicy = TagPolicy()
+    retention: Retention = Retention()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ FLOORS = (
     {"graph", "render", "dockerfile", "policy", "plan", "review"}
     | {"packages", "context", "complete", "contents", "findings", "rules"}
     | {"environment", "facts", "filters", "finish", "linemap", "mistakes", "patch", "paths",
-       "unidiff"},
+       "unidiff"}
+    | {"refs", "tags"},
     {"disk", "store", "linters", "reports"}
     | {"credentials", "oci", "registry", "registry_auth", "registry_errors", "registry_http"},
     {"pipeline"},
