@@ -8,8 +8,6 @@ from typing import Any
 
 from distgen.model import Image, Lock, Parent
 
-FACTS = ("image", "base", "builders", "sources", "downloads")
-
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
@@ -56,6 +54,9 @@ class DownloadFacts:
 
     url: str
     sha256: str | None
+
+
+RECORDS = (ImageFacts, ParentFacts, SourceFacts, DownloadFacts)
 
 
 def facts(image: Image, lock: Lock) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def _text(value: Any, name: str) -> str:
     if not isinstance(value, (str, int, float, Undefined)):
         raise FilterArgumentError(f"{name} takes text or a number, not {_kind(value)}")
     text = str(printable(value))
-    bad = CONTROL.search(text)
+    bad = None if text.isprintable() else CONTROL.search(text)
     if bad:
         raise FilterArgumentError(
             f"{name} refuses the control character U+{ord(bad.group()):04X} in {text[:60]!r}; "

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
@@ -13,6 +12,7 @@ from jinja2.exceptions import TemplateError
 
 from distgen.errors import InputError
 from distgen.model import Origin
+from distgen.suggest import did_you_mean, nearest
 
 # What an expression of a template can raise: Jinja's own, and Python's for wrong operands.
 FAILURES = (
@@ -31,17 +31,6 @@ FAILURES = (
 _UNDEFINED = re.compile(r"'(?P<name>[^']*)' is undefined")
 _UNKNOWN = re.compile(r"No (?P<kind>filter|test) named '(?P<name>[^']*)'")
 _UNSAFE = re.compile(r"access to attribute '(?P<name>.*)' of '(?P<kind>.*)' object is unsafe\.")
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Say which of the known words was probably meant, or all of them when they are few."""
-    words = list(known)
-    close = difflib.get_close_matches(word, words, 1, 0.6)
-    if close:
-        return f"did you mean {close[0]!r}?"
-    if 0 < len(words) <= 12:
-        return f"it has {', '.join(words)}"
-    return ""
 
 
 def explain(
@@ -92,9 +81,9 @@ def _sentence(
         return _undefined(match["name"], environment, values)
     if match := _UNKNOWN.match(text):
         known = environment.filters if match["kind"] == "filter" else environment.tests
-        return f"there is no {match['kind']} {match['name']!r}", nearest(match["name"], known)
+        return f"there is no {match['kind']} `{match['name']}`", nearest(match["name"], known)
     if match := _UNSAFE.fullmatch(str(error)):
-        return f"{match['name']!r} of a {match['kind']} is out of a template's reach", ""
+        return f"`{match['name']}` of a {match['kind']} is out of a template's reach", ""
     if isinstance(error, TemplateError):
         what, _, hint = text.partition("; ")
         return what[:1].lower() + what[1:], hint
@@ -103,17 +92,12 @@ def _sentence(
 
 def _undefined(name: str, environment: Environment, values: Mapping[str, Any]) -> tuple[str, str]:
     if name in values:
-        return (
-            f"{name!r} is not visible here",
-            "import the macros `with context` or pass it to them",
-        )
-    return f"{name!r} is not defined", nearest(
-        name, sorted(values.keys() - environment.globals.keys())
-    )
+        return f"`{name}` is not visible here", "import it `with context`, or pass it to the macro"
+    known = values.keys() - environment.globals.keys()
+    return f"`{name}` is not defined", did_you_mean(name, known)
 
 
 def _not_found(error: TemplateNotFound, environment: Environment) -> tuple[str, str]:
     name = str(error.name)
     known = environment.loader.list_templates() if environment.loader else []
-    hint = nearest(name, known) if difflib.get_close_matches(name, known) else ""
-    return f"there is no template {name!r} below templates/", hint
+    return f"there is no template `{name}` below templates/", nearest(name, known)
