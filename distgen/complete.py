@@ -16,6 +16,7 @@ from distgen.findings import DOCKERFILE, Remark, findings
 from distgen.model import Finding, Image, Lock, Parent, Tree
 from distgen.reference import HUB, Reference, names_a_registry
 from distgen.reference import parse as parse_reference
+from distgen.suggest import nearest
 
 SCRATCH = "scratch"
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -46,12 +47,15 @@ def completeness(
     own = dockerfiles.get(image.key)
     if own is None:
         return findings(tree, [Remark("DG001", "the tree has no Dockerfile")])
+    unread = [Remark("DG001", problem.message, problem.line) for problem in own.problems]
+    if not own.stages:
+        return findings(tree, unread)
     uses, remarks = _uses(own, image.parents, lock)
     seen = context(tree)
     return findings(
         tree,
         [
-            *(Remark("DG001", problem.message, problem.line) for problem in own.problems),
+            *unread,
             *remarks,
             *_declared(own, image, uses),
             *_copied(own, seen),
@@ -78,7 +82,7 @@ def _uses(
             text = f"{how} {word} depends on a build argument; name the image itself"
             remarks.append(Remark("DG104", text, line))
         elif how != "FROM" and not re.search(r"[/:.@]", word) and word != SCRATCH:
-            text = f"{how} names {word}, which is no stage above it{_similar(word, own)}"
+            text = f"{how} names {word}, which is no stage above it{_similar(word, own, index)}"
             remarks.append(Remark("DG107", text, line))
         else:
             parent = next((p for p in declared if _is_parent(word, p, lock)), None)
@@ -161,10 +165,9 @@ def _name(parent: Parent) -> str:
     return reference.name if reference else parent.reference
 
 
-def _similar(word: str, own: Dockerfile) -> str:
-    names = [stage.name for stage in own.stages if stage.name]
-    near = [name for name in names if name.startswith(word[:3].lower())]
-    return f"; did you mean {near[0]}?" if near else ""
+def _similar(word: str, own: Dockerfile, before: int) -> str:
+    hint = nearest(word, (stage.name for stage in own.stages[:before] if stage.name))
+    return f"; {hint}" if hint else ""
 
 
 # --- sources ---------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ _SECRETS = (
     ("a Slack token", re.compile(r"\bxox[abeprs]-\d{8,}-[\w-]{10,}")),
     ("a PyPI token", re.compile(r"\bpypi-AgEIcHlwaS5vcmc[\w-]{50,}")),
     ("an npm token", re.compile(r"\bnpm_[A-Za-z0-9]{36}\b")),
-    ("a Google API key", re.compile(r"\bAIza[\w-]{35}\b")),
+    ("a Google API key", re.compile(r"\bAIza[\w-]{35}(?![\w-])")),
     ("a Stripe key", re.compile(r"\b[rs]k_live_[A-Za-z0-9]{24,}")),
     ("a JSON web token", re.compile(r"\beyJ[\w-]{15,}\.eyJ[\w-]{15,}\.[\w-]{20,}")),
     ("a registry password", re.compile(r'"auth"\s*:\s*"[A-Za-z0-9+/]{16,}={0,2}"')),

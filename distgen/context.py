@@ -107,7 +107,8 @@ def wildcard(pattern: str) -> re.Pattern[str]:
         elif part == "?":
             found.append("[^/]")
         elif len(part) > 2 and part[0] == "[":
-            found.append(part.replace("\\", "\\\\") if "\\" in part else part)
+            inner = re.sub(r"([][&~|])", r"\\\1", part[1:-1])
+            found.append(f"[{inner}]")
         else:
             found.append(re.escape(part[-1]))
     try:

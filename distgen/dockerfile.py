@@ -236,7 +236,7 @@ def _stages(instructions: tuple[Instruction, ...]) -> tuple[Stage, ...]:
     starts = [i for i, instruction in enumerate(instructions) if instruction.cmd == "FROM"]
     found: list[Stage] = []
     names: dict[str, int] = {}
-    for index, (start, end) in enumerate(zip(starts, [*starts[1:], None], strict=True)):
+    for index, (start, end) in enumerate(zip(starts, [*starts[1:], None], strict=False)):
         words = instructions[start].value
         base = words[0] if words else ""
         name = words[2].lower() if _names_stage(words) else ""

