@@ -1,4 +1,4 @@
-"""Writes trees into a folder: only files it wrote before are replaced, and links are not followed."""
+"""Writes trees into a folder: replaces only what it wrote itself, and follows no links."""
 
 from __future__ import annotations
 
@@ -89,7 +89,9 @@ def remove(root: Path, place: Path) -> Delta:
 def _compare(root: Path, tree: Tree, files: Mapping[str, File]) -> Delta:
     place = folder(root, tree)
     owned = _owned(root, place)
-    added, changed, foreign = [], [], []
+    added: list[str] = []
+    changed: list[str] = []
+    foreign: list[str] = []
     with _sentence(place):
         for path, file in files.items():
             blocked = _blocked(place, path, owned)
@@ -150,10 +152,11 @@ def _blocked(place: Path, path: str, owned: Mapping[str, int]) -> str | None:
 
 
 def _is_there(place: Path, path: str) -> bool:
-    """Tell whether a file or link stands at `path`, reached through folders only."""
+    """Tell whether something but a folder stands at `path`, reached through folders only."""
     if _has_link(place, Path(path).parent):
         return False
-    return (place / path).is_symlink() or (place / path).is_file()
+    here = place / path
+    return os.path.lexists(here) and (here.is_symlink() or not here.is_dir())
 
 
 def _is_same(path: Path, file: File) -> bool:
@@ -171,8 +174,8 @@ def _fill(stage: Path, files: Iterable[File]) -> None:
         target = stage / file.path
         target.parent.mkdir(parents=True, exist_ok=True)
         mode = 0o777 if file.mode == EXECUTABLE else 0o666  # less the umask, as git does
-        with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as stream:
-            stream.write(file.content)
+        target.touch(mode, exist_ok=False)
+        target.write_bytes(file.content)
 
 
 def _replace(stage: Path, delta: Delta) -> None:
@@ -212,4 +215,4 @@ def _sentence(place: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise DistgenError(f"cannot write {error.filename or place}: {reason}") from None
+        raise DistgenError(reason, where=error.filename or place) from None
