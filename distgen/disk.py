@@ -86,6 +86,22 @@ def remove(root: Path, place: Path) -> Delta:
     return delta
 
 
+def copy_new(source: Path, target: Path, parts: Iterable[str]) -> None:
+    """Copy files and folders of `source` into an empty or new folder, all or nothing."""
+    stage = target / ".distgen.new"
+    with _sentence(target):
+        try:
+            stage.mkdir(parents=True)
+            found = [part for part in parts if (source / part).exists()]
+            for part in found:
+                copy = shutil.copytree if (source / part).is_dir() else shutil.copy
+                copy(source / part, stage / part)
+            for part in found:
+                (stage / part).rename(target / part)
+        finally:
+            _clear(stage)
+
+
 def _compare(root: Path, tree: Tree, files: Mapping[str, File]) -> Delta:
     place = folder(root, tree)
     owned = _owned(root, place)
