@@ -37,7 +37,7 @@ _PATTERNS: Mapping[str, tuple[str, str]] = {
         r"[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.))*(?<!\.)",
         "is not a stream's name: letters, digits, `.`, `_` and `-`",
     ),
-    "role": (r"(?!base$)[a-z][a-z0-9_.-]*", "is not a builder's name: a build stage, not `base`"),
+    "role": (r"(?!base$)[a-z](?:[a-z0-9_.-]*[a-z0-9_])?", "is not a name of a builder"),
     "word-name": (r"[A-Za-z][A-Za-z0-9_]*", "is not a name for a value: letters, digits and `_`"),
     "tag": (r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", "is not a tag"),
     "registry": (
@@ -202,9 +202,10 @@ CHECKS: Mapping[str, Callable[[str], str]] = {
     "git-ref": git_ref,
     "reference": reference_text,
     "url-template": lambda text: git_url(_PLACEHOLDER.sub("x", text)),
+    "web-template": lambda text: web_url(_PLACEHOLDER.sub("x", text)),
 }
 
-SECRET_FORMATS = frozenset({"git-url", "url", "url-template"})
+SECRET_FORMATS = frozenset({"git-url", "url", "url-template", "web-template"})
 """Formats whose text may hold a password, so that no message repeats it."""
 
 VALUE_FORMATS = (

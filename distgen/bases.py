@@ -1,0 +1,51 @@
+"""Resolves what `from` and `builders` say to a catalogue's image, an external one or scratch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from distgen import reference
+from distgen.errors import InputError
+from distgen.model import Origin, Parent
+from distgen.suggest import nearest
+
+SCRATCH = "scratch"
+
+
+def resolve(
+    role: str, text: str, stream: str, known: Mapping[str, Mapping[str, str]], where: Origin
+) -> Parent:
+    """Return the parent that `text` names for an image in `stream`.
+
+    `known` maps the full name of each image of the catalogue to its streams' references.
+    """
+    if text == SCRATCH:
+        return Parent(role, None, SCRATCH, where)
+    full_name, at, wanted = text.partition("@")
+    if full_name in known:
+        return _own(role, full_name, wanted if at else stream, known[full_name], where)
+    if is_external(text):
+        return Parent(role, None, str(reference.parse(text, where)), where)
+    hint = nearest(full_name, known)
+    if not hint:
+        path = text if "/" in text else f"library/{text}"
+        hint = f"write an external reference with its registry, such as docker.io/{path}"
+    raise InputError(f"there is no image `{full_name}` in the catalogue", where=where, hint=hint)
+
+
+def is_external(text: str) -> bool:
+    """Tell whether a reference begins with the host of a registry."""
+    host, slash, _ = text.partition("/")
+    return bool(slash) and reference.names_a_registry(host)
+
+
+def _own(
+    role: str, full_name: str, stream: str, streams: Mapping[str, str], where: Origin
+) -> Parent:
+    if stream not in streams:
+        raise InputError(
+            f"`{full_name}` has no stream `{stream}`",
+            where=where,
+            hint=f"it has {', '.join(streams)}; write `{full_name}@STREAM` to take another one",
+        )
+    return Parent(role, f"{full_name}@{stream}", streams[stream], where)

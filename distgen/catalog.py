@@ -1,0 +1,159 @@
+"""Reads a catalogue, a folder of templates and overlays, into images with everything merged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from distgen import assemble, bases, cycles, folder, images, namespaces, settings, templates
+from distgen.assemble import Draft
+from distgen.errors import InputError
+from distgen.images import Overlay
+from distgen.model import Catalog, Image, KeyPath, Origin
+from distgen.namespaces import FOLDER, Group
+from distgen.settings import Assignment, Settings
+from distgen.suggest import did_you_mean
+from distgen.values import Stacks
+
+
+def load(root: str | Path, sets: Sequence[str] = ()) -> Catalog:
+    """Read the catalogue in `root` with the assignments of `--set` on top.
+
+    Raise InputError for the first mistake, with the file and line of what was written.
+    """
+    base = Path(root).absolute()
+    site = settings.read(base)
+    assignments = [settings.assignment(text) for text in sets]
+    kinds, shared = templates.read(base)
+    groups, overlays = _overlays(base, site)
+    stacks = Stacks(site.values, assignments)
+    drafts = [
+        draft
+        for chain in images.chains(overlays).values()
+        for draft in assemble.drafts(chain, groups[chain[-1].namespace], kinds, stacks)
+    ]
+    _refuse_unmatched(assignments, drafts)
+    known: dict[str, dict[str, str]] = {}
+    for draft in drafts:
+        known.setdefault(draft.own.full_name, {})[draft.stream.name] = draft.reference
+    finished = sorted(
+        (assemble.finish(draft, known, stacks) for draft in drafts), key=lambda image: image.key
+    )
+    stacks.refuse_unused()
+    cycles.refuse(finished)
+    _refuse_shared_places(finished)
+    _refuse_strangers(groups.values(), known)
+    return Catalog(
+        root=str(base),
+        images=tuple(finished),
+        templates={name: kind.template for name, kind in kinds.items()},
+        namespaces={name: group.namespace for name, group in groups.items()},
+        source=site.source,
+        mirrors=site.mirrors,
+        shared=shared,
+    )
+
+
+def _overlays(root: Path, site: Settings) -> tuple[dict[str, Group], dict[str, Overlay]]:
+    groups: dict[str, Group] = {}
+    overlays: dict[str, Overlay] = {}
+    for entry in folder.entries(root, FOLDER):
+        path = f"{FOLDER}/{entry.name}"
+        if entry.name.startswith("."):
+            continue
+        if not entry.is_dir():
+            _refuse_stray(entry.name, path)
+            continue
+        folder.refuse_outside(root, path)
+        groups[entry.name] = namespaces.read(root, entry.name, site.dist_git)
+        for overlay in _images(root, entry.name):
+            overlays[overlay.full_name] = overlay
+    return groups, overlays
+
+
+def _images(root: Path, namespace: str) -> Iterator[Overlay]:
+    path = f"{FOLDER}/{namespace}"
+    found = [one for one in folder.entries(root, path) if not one.name.startswith(".")]
+    folders = {one.name for one in found if one.is_dir()}
+    files = {one.name for one in found if one.name not in folders}
+    for name in sorted(folders):
+        if f"{name}.yaml" not in files:
+            raise InputError(
+                f"there is no {name}.yaml beside the folder",
+                where=Origin(f"{path}/{name}"),
+                hint="write the image's overlay, or remove the folder",
+            )
+    for name in sorted(files - {namespaces.FILE}):
+        if name.endswith(".yaml"):
+            image = name.removesuffix(".yaml")
+            yield images.read(root, namespace, image, image in folders)
+        else:
+            _refuse_stray(name, f"{path}/{name}")
+
+
+def _refuse_stray(name: str, path: str) -> None:
+    """Other files may lie about, such as a README, but none that looks like an overlay."""
+    if name.endswith(".yml"):
+        raise InputError("would not be read", where=Origin(path), hint="call it .yaml")
+    if name.endswith(".yaml"):
+        raise InputError(
+            "belongs to no namespace", where=Origin(path), hint="put it into a namespace's folder"
+        )
+
+
+def _refuse_unmatched(assignments: Iterable[Assignment], drafts: Sequence[Draft]) -> None:
+    for one in assignments:
+        if not any(one.reaches(draft.own.full_name, draft.stream.name) for draft in drafts):
+            raise InputError(
+                f"`{one.pattern}` matches no image",
+                where=one.layer.path,
+                hint=did_you_mean(one.pattern, {draft.own.full_name for draft in drafts}),
+            )
+
+
+def _refuse_shared_places(found: Iterable[Image]) -> None:
+    """Two images must not meet in one repository, neither of git nor of a registry."""
+    urls: dict[str, Image] = {}
+    tags: dict[str, Image] = {}
+    for image in found:
+        first = urls.setdefault(image.url, image)
+        if first.full_name != image.full_name:
+            raise InputError(
+                f"has the same dist-git repository as {first.full_name} ({first.origin.path}): "
+                f"{image.url}",
+                where=image.origin,
+                hint="put both {namespace} and {image} into the `url` of `dist_git`",
+            )
+        repository = image.reference.rpartition(":")[0]
+        for tag in image.stream.tags:
+            other = tags.setdefault(f"{repository}:{tag}", image)
+            if other is not image:
+                raise InputError(
+                    f"{image.key} is published as {repository}:{tag}, as is {other.key} "
+                    f"({other.origin.path})",
+                    where=image.origin,
+                    hint="give one another tag or name in the registry",
+                )
+
+
+def _refuse_strangers(groups: Iterable[Group], known: Mapping[str, object]) -> None:
+    """Images that a policy calls by name must be there, or it would silently not apply."""
+    for group in groups:
+        policy, origin = group.namespace.policy, group.document.origin
+        asked: list[tuple[str, KeyPath]] = [
+            (root, ("policy", "roots", n)) for n, root in enumerate(policy.roots)
+        ]
+        for rule in policy.rules:
+            at = ("policy", "rules", rule.code)
+            asked += [(glob, (*at, "images", n)) for n, glob in enumerate(rule.images)]
+            asked += [(glob, (*at, "exempt", glob)) for glob, _ in rule.exempt]
+        for glob, key in asked:
+            name = glob.partition("@")[0]
+            if any(fnmatchcase(image, name) for image in known) or bases.is_external(glob):
+                continue
+            raise InputError(
+                f"`{glob}` matches no image of the catalogue",
+                where=origin(key),
+                hint=did_you_mean(name, known),
+            )

@@ -1,0 +1,39 @@
+"""Finds cycles among things that name what they build on."""
+
+from __future__ import annotations
+
+import graphlib
+from collections.abc import Iterable, Mapping
+
+from distgen.errors import InputError
+from distgen.model import Image
+
+
+def find(edges: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
+    """Return the nodes of one cycle, the smallest first and again last; () when there is none."""
+    sorter = graphlib.TopologicalSorter({node: sorted(edges[node]) for node in sorted(edges)})
+    try:
+        sorter.prepare()
+    except graphlib.CycleError as error:
+        cycle = list(reversed(error.args[1]))[:-1]
+        start = cycle.index(min(cycle))
+        return (*cycle[start:], *cycle[: start + 1])
+    return ()
+
+
+def refuse(images: Iterable[Image]) -> None:
+    """Raise InputError when images build on each other, by `from` or `builders`."""
+    by_key = {image.key: image for image in images}
+    cycle = find({key: _parents(image) for key, image in by_key.items()})
+    if not cycle:
+        return
+    same_stream = len({by_key[key].stream.name for key in cycle if key in by_key}) == 1
+    shown = [key.partition("@")[0] if same_stream else key for key in cycle]
+    first = by_key[cycle[0]]
+    where = next(parent.origin for parent in first.parents if parent.image == cycle[1])
+    what = f"images build on each other: {' -> '.join(shown)}"
+    raise InputError(what, where=where, hint="break the circle")
+
+
+def _parents(image: Image) -> list[str]:
+    return [parent.image for parent in image.parents if parent.image]

@@ -1,0 +1,106 @@
+"""Orders images so that parents come first, and chooses those that somebody asks for."""
+
+from __future__ import annotations
+
+import graphlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+
+from distgen import cycles
+from distgen.errors import InputError
+from distgen.model import Catalog, Image
+from distgen.suggest import did_you_mean
+
+
+def waves(images: Iterable[Image]) -> tuple[tuple[Image, ...], ...]:
+    """Return images in steps, each sorted by key, whose parents all stand in earlier steps.
+
+    Parents that are not among the images are not waited for. Raise InputError for a cycle.
+    """
+    by_key = {image.key: image for image in images}
+    cycles.refuse(by_key.values())
+    edges = {key: [one for one in _above(image) if one in by_key] for key, image in by_key.items()}
+    sorter = graphlib.TopologicalSorter(edges)
+    sorter.prepare()
+    steps = []
+    while ready := sorter.get_ready():
+        steps.append(tuple(by_key[key] for key in sorted(ready)))
+        sorter.done(*ready)
+    return tuple(steps)
+
+
+def order(images: Iterable[Image]) -> tuple[Image, ...]:
+    """Return images with parents before children, otherwise by depth and key."""
+    return tuple(image for step in waves(images) for image in step)
+
+
+def parents(catalog: Catalog, keys: Iterable[str]) -> tuple[Image, ...]:
+    """Return the images of these keys and all they build on, parents first."""
+    return _closed(catalog, keys, {image.key: _above(image) for image in catalog.images})
+
+
+def dependents(catalog: Catalog, keys: Iterable[str]) -> tuple[Image, ...]:
+    """Return the images of these keys and all that builds on them, parents first."""
+    below: dict[str, list[str]] = {image.key: [] for image in catalog.images}
+    for image in catalog.images:
+        for key in _above(image):
+            below[key].append(image.key)
+    return _closed(catalog, keys, below)
+
+
+def select(
+    catalog: Catalog,
+    patterns: Sequence[str],
+    *,
+    with_parents: bool = False,
+    with_dependents: bool = False,
+) -> tuple[Image, ...]:
+    """Return the images that match any of the patterns, parents first; no pattern means all.
+
+    A pattern is `namespace/name`, a glob, each with `@stream` (or a glob of streams) or without.
+    Raise InputError for one that matches nothing.
+    """
+    if not patterns:
+        return order(catalog.images)
+    chosen: set[str] = set()
+    for pattern in patterns:
+        chosen.update(_matching(catalog.images, pattern))
+    keys = set(chosen)
+    if with_parents:
+        keys |= {image.key for image in parents(catalog, chosen)}
+    if with_dependents:
+        keys |= {image.key for image in dependents(catalog, chosen)}
+    return order(image for image in catalog.images if image.key in keys)
+
+
+def _matching(images: Collection[Image], pattern: str) -> list[str]:
+    name, at, stream = pattern.partition("@")
+    named = [image for image in images if fnmatchcase(image.full_name, name)]
+    found = [image.key for image in named if not at or fnmatchcase(image.stream.name, stream)]
+    if found:
+        return found
+    if named:
+        streams = {image.stream.name for image in named}
+        what = f"no image that matches `{name}` has a stream `{stream}`"
+        raise InputError(what, hint=did_you_mean(stream, streams))
+    known = {image.full_name for image in images}
+    short = sorted(one for one in known if one.partition("/")[2] == name)
+    hint = f"did you mean `{short[0]}`?" if short else did_you_mean(name, known)
+    raise InputError(f"no image matches `{name}`", hint=hint)
+
+
+def _above(image: Image) -> list[str]:
+    return [parent.image for parent in image.parents if parent.image]
+
+
+def _closed(
+    catalog: Catalog, keys: Iterable[str], edges: Mapping[str, Iterable[str]]
+) -> tuple[Image, ...]:
+    found: set[str] = set()
+    waiting = list(keys)
+    while waiting:
+        key = waiting.pop()
+        if key not in found:
+            found.add(key)
+            waiting.extend(edges.get(key, ()))
+    return order(image for image in catalog.images if image.key in found)

@@ -1,0 +1,71 @@
+"""Reads and writes `distgen.lock`, the resolved facts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from distgen import schema
+from distgen.errors import InputError
+from distgen.model import Lock, LockedBase, LockedSource, Origin
+from distgen.overlay import read_yaml
+
+FILE = "distgen.lock"
+_HEADER = "# Written by `distgen lock`: commit it, do not edit it.\n"
+
+
+def read(path: str | Path) -> Lock:
+    """Read a lock file; one that is not there is an empty lock."""
+    try:
+        content = Path(path).read_bytes()
+    except FileNotFoundError:
+        return Lock()
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=Origin(str(path))) from None
+    return parse(content, Path(path).name)
+
+
+def parse(text: str | bytes, path: str = FILE) -> Lock:
+    """Read the text of a lock file; `path` is for messages."""
+    data = schema.check("lock", read_yaml(text, path))
+    return Lock(
+        bases={
+            reference: LockedBase(says["digest"], says.get("platform"))
+            for reference, says in data.get("bases", {}).items()
+        },
+        sources={
+            (git, ref): LockedSource(says["commit"], says["date"], says.get("version"))
+            for git, refs in data.get("sources", {}).items()
+            for ref, says in refs.items()
+        },
+        downloads={url: says["sha256"] for url, says in data.get("downloads", {}).items()},
+    )
+
+
+def dump(lock: Lock) -> str:
+    """Return the text of a lock file: sorted, the same for the same lock."""
+    sources: dict[str, dict[str, Any]] = {}
+    for (git, ref), source in lock.sources.items():
+        facts = {"commit": source.commit, "date": source.date, "version": source.version}
+        sources.setdefault(git, {})[ref] = _known(facts)
+    data = {
+        "version": 1,
+        "bases": {
+            reference: _known({"digest": base.digest, "platform": base.platform})
+            for reference, base in lock.bases.items()
+        },
+        "sources": sources,
+        "downloads": {url: {"sha256": digest} for url, digest in lock.downloads.items()},
+    }
+    parts = ((key, part) for key, part in data.items() if part)
+    return _HEADER + "".join(_block(key, part) for key, part in parts)
+
+
+def _known(facts: dict[str, str | None]) -> dict[str, str]:
+    return {key: fact for key, fact in facts.items() if fact is not None}
+
+
+def _block(key: str, part: Any) -> str:
+    return yaml.safe_dump({key: part}, allow_unicode=True, width=10**6)

@@ -1,0 +1,41 @@
+"""Fills `{name}` in addresses, references and tags with values, and nothing cleverer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from distgen.errors import InputError
+from distgen.suggest import did_you_mean
+
+_PART = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}|[{}]")
+
+
+def names(text: str) -> Iterable[str]:
+    """Return the names that `text` asks for."""
+    return [found.group(1) for found in _PART.finditer(text) if found.group(1)]
+
+
+def fill(text: str, values: Mapping[str, Any], where: object) -> str:
+    """Return `text` with each `{name}` replaced by that value, which must be text."""
+
+    def one(found: re.Match[str]) -> str:
+        name = found.group(1)
+        if found.group() in ("{{", "}}"):
+            return found.group()[0]
+        if name is None:
+            what = f"`{text}` holds a single `{found.group()}`"
+            raise InputError(what, where=where, hint="double a real brace")
+        if name not in values:
+            raise InputError(
+                f"`{text}` asks for `{{{name}}}`, which has no value here",
+                where=where,
+                hint=did_you_mean(name, values),
+            )
+        if not isinstance(values[name], str):
+            what = f"`{text}` asks for `{{{name}}}`, whose value is not text"
+            raise InputError(what, where=where)
+        return str(values[name])
+
+    return _PART.sub(one, text) if "{" in text or "}" in text else text
