@@ -6,7 +6,9 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent.parent / "distgen"
 FLOORS = (
     {"", "errors", "model", "reference"},
-    {"overlay", "catalog", "schema", "lockfile"},
+    {"overlay", "catalog", "schema", "lockfile"}
+    | {"assemble", "bases", "complaint", "cycles", "folder", "formats", "images", "namespaces",
+       "settings", "substitute", "suggest", "templates", "values", "yamltext"},
     {"graph", "render", "dockerfile", "policy", "plan", "review"}
     | {"packages", "context", "complete", "contents", "findings", "rules"}
     | {"environment", "facts", "filters", "finish", "linemap", "mistakes", "patch", "paths",
