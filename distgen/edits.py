@@ -78,17 +78,21 @@ def _edit(path: _Versions) -> Edit | None:
         if path.entry is None:
             return None
         wanted = path.new.content if path.new else None
-        return Edit(path.path, "blocked", unified(path.path, wanted, path.content))
+        return Edit(
+            path.path, "blocked", unified(path.path, wanted, path.content), None, path.content
+        )
     was = path.generated
     if was is None and path.new:
         was = path.new.content
     if path.entry is None:
-        return Edit(path.path, "deleted", unified(path.path, was, None))
+        return Edit(path.path, "deleted", unified(path.path, was, None), path.generated, None)
     content = path.content if path.content is not None else b""
     if hashlib.sha256(content).hexdigest() != path.last.sha256 or path.content is None:
-        return Edit(path.path, "modified", unified(path.path, was, path.content))
+        diff = unified(path.path, was, path.content)
+        return Edit(path.path, "modified", diff, path.generated, path.content)
     if path.entry.mode != path.last.mode:
-        return Edit(path.path, "mode", f"mode {path.last.mode:o} -> {path.entry.mode:o}\n")
+        diff = f"old mode {path.last.mode:o}\nnew mode {path.entry.mode:o}\n"
+        return Edit(path.path, "mode", diff, content, content)
     return None
 
 

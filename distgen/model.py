@@ -407,11 +407,16 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A downstream edit of an owned file; `kind` is modified, deleted, mode or blocked."""
+    """A downstream edit of an owned file; `kind` is modified, deleted, mode or blocked.
+
+    `was` is what distgen last generated and `now` what stands there, None for no file or unknown.
+    """
 
     path: str
     kind: str
     diff: str = field(default="", repr=False)
+    was: bytes | None = field(default=None, repr=False)
+    now: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -419,7 +424,7 @@ class Change:
     """The plan for one image and stream: files to write and paths to delete on top of `parent`.
 
     `parent` None begins the branch. `status` is created, updated, unchanged, refused or retired;
-    only created, updated and retired become a commit, with `message`, whose id is `commit`.
+    created, updated and retired become a commit, with `message`, whose id will be `commit`.
     For the other statuses `commit` is what stands there.
     """
 
@@ -437,6 +442,8 @@ class Change:
     commit: str | None = None
     author: str = ""
     date: int = 0
+    before: Mapping[str, bytes | None] = field(default_factory=dict, repr=False)
+    """What stands at the paths that are written or deleted."""
 
     @property
     def key(self) -> str:

@@ -68,7 +68,7 @@ def plan(
     before, after = _contents(change, present)
     summary = review.summarize(branch.image, present.manifest, manifest, before, after)
     message = _message(branch, summary, tree, origin, _fates(change, on_edit))
-    return _commit(change, present.entries, origin, message)
+    return _commit(replace(change, before=before), present.entries, origin, message)
 
 
 def retire(branch: Target, present: Present, origin: Provenance, on_edit: OnEdit) -> Change:

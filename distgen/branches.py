@@ -1,0 +1,97 @@
+"""Turn a branch of a dist-git repository into what a plan compares: tree, manifest, edits."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+
+from distgen.errors import DistgenError
+from distgen.git import Reader, run
+from distgen.manifest import parse
+from distgen.model import MANIFEST, REGULAR, Entry, File, Manifest, Owned, Present
+from distgen.objects import FOLDER, SUBMODULE, blob_id, tree_entries
+from distgen.plan import RETIRED
+
+_SEARCHED = 1000
+
+
+def root_tree(reader: Reader, commit: str) -> str:
+    """Return the id of the tree of a commit."""
+    found = reader.read(commit)
+    if found is None or found.kind != "commit":
+        raise DistgenError(f"{commit} is not a commit", where=reader.folder)
+    return found.content[5:45].decode("ascii")
+
+
+def present(reader: Reader, commit: str, new: Mapping[str, File]) -> Present:
+    """Read what a plan needs to know of a branch to bring it to `new`."""
+    tree = root_tree(reader, commit)
+    entries = dict(_entries(reader, tree, ""))
+    manifest, problem = _manifest(reader, entries)
+    owned = manifest.files if manifest else {}
+    content = {
+        path: _content(reader, entries[path])
+        for path in sorted({*new, *owned, RETIRED} & {*entries})
+        if entries[path].mode != SUBMODULE and not _is_new(new.get(path), entries[path])
+    }
+    generated = {
+        path: _last_generated(reader, commit, path, last)
+        for path, last in owned.items()
+        if _is_edited(entries.get(path), content.get(path), new.get(path), last)
+    }
+    return Present(commit, tree, entries, manifest, content, generated, problem)
+
+
+def _entries(reader: Reader, tree: str, prefix: str) -> Iterator[tuple[str, Entry]]:
+    found = reader.read(tree)
+    if found is None or found.kind != "tree":
+        raise DistgenError(f"tree {tree} is not there", where=reader.folder)
+    for mode, name, oid in tree_entries(found.content):
+        if mode == FOLDER:
+            yield from _entries(reader, oid, f"{prefix}{name}/")
+        else:
+            yield prefix + name, Entry(mode, oid)
+
+
+def _manifest(reader: Reader, entries: Mapping[str, Entry]) -> tuple[Manifest | None, str]:
+    entry = entries.get(MANIFEST)
+    if entry is None:
+        below = any(path.startswith(f"{MANIFEST}/") for path in entries)
+        return None, f"{MANIFEST} is a folder" if below else ""
+    if entry.mode != REGULAR:
+        return None, f"{MANIFEST} is not a plain file"
+    try:
+        return parse(_content(reader, entry)), ""
+    except DistgenError as error:
+        return None, str(error)
+
+
+def _content(reader: Reader, entry: Entry) -> bytes:
+    found = reader.read(entry.blob)
+    if found is None:
+        raise DistgenError(f"file {entry.blob} is not there", where=reader.folder)
+    return found.content
+
+
+def _is_new(new: File | None, entry: Entry) -> bool:
+    return new is not None and entry == Entry(new.mode, blob_id(new.content))
+
+
+def _is_edited(entry: Entry | None, content: bytes | None, new: File | None, last: Owned) -> bool:
+    if entry is None:
+        return new is not None
+    return content is not None and hashlib.sha256(content).hexdigest() != last.sha256
+
+
+def _last_generated(reader: Reader, commit: str, path: str, last: Owned) -> bytes | None:
+    """Search the history for the bytes whose sha256 the manifest has."""
+    found = run(
+        reader.git,
+        *("rev-list", "--full-history", f"--max-count={_SEARCHED}", commit, "--", path),
+        folder=reader.folder,
+    )
+    for revision in found.output.decode("ascii").split():
+        blob = reader.read(f"{revision}:{path}")
+        if blob and hashlib.sha256(blob.content).hexdigest() == last.sha256:
+            return blob.content
+    return None

@@ -1,0 +1,96 @@
+"""Turn the changes of one repository into results: push, and plan again when a race was lost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from distgen.errors import DistgenError
+from distgen.model import Change
+from distgen.remotes import Survey, push, survey
+from distgen.repositories import Ground, Repository, Wanted, bring, changes
+from distgen.store import Store, has, write
+
+COMMITTED = ("created", "updated", "retired")
+_ATTEMPTS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The changes of one repository, and where it stood when they were planned."""
+
+    repository: Repository
+    stands: Survey
+    changes: tuple[Change, ...]
+    wanted: Mapping[str, Wanted] = field(repr=False)
+
+
+def supply(ground: Ground, store: Store, delivery: Delivery) -> None:
+    """Make sure that the store holds the parents of the delivery's commits."""
+    parents = {c.branch: c.parent for c in delivery.changes if c.parent}
+    missing = {branch: tip for branch, tip in parents.items() if not has(store, tip)}
+    if missing:
+        bring(ground.git, store, delivery.repository.place, Survey(True, missing))
+
+
+def deliver(ground: Ground, store: Store, delivery: Delivery) -> tuple[Change, ...]:
+    """Push a delivery whose commits are in the store; return its changes as they ended."""
+    settled: list[Change] = []
+    try:
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                time.sleep(0.05 * 2**attempt)
+            if not delivery.changes:
+                return tuple(settled)
+            refused = _push(store, delivery)
+            if not refused:
+                return (*settled, *delivery.changes)
+            branches = [change.branch for change in delivery.changes]
+            now = survey(ground.git, delivery.repository.place, branches)
+            if all(now.tips.get(c.branch) == c.commit for c in delivery.changes):
+                return (*settled, *delivery.changes)  # it arrived, though its answer did not
+            if _unmoved(delivery, now):
+                if "lock" not in refused:
+                    return (*settled, *_failed(delivery.changes, refused))
+            else:
+                delivery, done = _planned_again(ground, store, delivery)
+                settled += done
+    except DistgenError as error:
+        return (*settled, *_failed(delivery.changes, str(error)))
+    return (*settled, *_failed(delivery.changes, refused))
+
+
+def _push(store: Store, delivery: Delivery) -> str:
+    head = None
+    if not delivery.stands.exists:
+        branches = [change.branch for change in delivery.changes]
+        first = delivery.repository.head
+        head = first if first in branches else branches[0]
+    return push(store, delivery.repository.place, delivery.changes, head)
+
+
+def _unmoved(delivery: Delivery, now: Survey) -> bool:
+    return now.exists == delivery.stands.exists and all(
+        now.tips.get(change.branch) == change.parent for change in delivery.changes
+    )
+
+
+def _planned_again(
+    ground: Ground, store: Store, delivery: Delivery
+) -> tuple[Delivery, tuple[Change, ...]]:
+    """Plan on what stands now; return what is to be pushed, and what needs no push."""
+    keys = {change.key for change in delivery.changes}
+    targets = tuple(found for found in delivery.repository.targets if found.key in keys)
+    repository = replace(delivery.repository, targets=targets)
+    stands, planned = changes(ground, repository, delivery.wanted)
+    again = replace(
+        delivery, stands=stands, changes=tuple(c for c in planned if c.status in COMMITTED)
+    )
+    supply(ground, store, again)
+    write(store, again.changes)
+    return again, tuple(c for c in planned if c.status not in COMMITTED)
+
+
+def _failed(found: Sequence[Change], why: str) -> tuple[Change, ...]:
+    return tuple(replace(c, status="failed", commit=c.parent, detail=why) for c in found)

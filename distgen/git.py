@@ -1,0 +1,218 @@
+"""The one place that runs git: in an environment of its own, its failures told as sentences."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from distgen.errors import DistgenError
+
+_NOWHERE = "/dev/null"
+_ISOLATED = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": _NOWHERE,
+    "GIT_ATTR_NOSYSTEM": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_LITERAL_PATHSPECS": "1",
+}
+_SILENT = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "LANGUAGE": "C"}
+# What a person sets so that git reaches a server: keys, certificates, credentials, proxies.
+_TRANSPORT = re.compile(
+    r"GIT_(ASKPASS|SSH|SSH_COMMAND|SSH_VARIANT|SSL_\w+|PROXY_\w+|HTTP_PROXY_AUTHMETHOD"
+    r"|CONFIG_(GLOBAL|SYSTEM|NOSYSTEM|COUNT|KEY_\d+|VALUE_\d+))"
+)
+_OPTIONS = (
+    *("-c", f"core.hooksPath={_NOWHERE}"),
+    *("-c", "protocol.ext.allow=never"),
+    *("-c", "gc.auto=0"),
+    *("-c", "maintenance.auto=false"),
+    *("-c", "core.fsync=none"),
+)
+_NETWORK_OPTIONS = (
+    *("-c", "push.followTags=false"),
+    *("-c", "push.gpgSign=false"),
+    *("-c", "push.recurseSubmodules=no"),
+    *("-c", "fetch.recurseSubmodules=no"),
+    *("-c", "http.lowSpeedLimit=1"),
+    *("-c", "http.lowSpeedTime=60"),
+)
+_USERINFO = re.compile(r"(\b(?:https?|ftp)://)[^/@\s]*@|(\b[a-z][a-z+.-]*://[^/:@\s]*):[^/@\s]*(@)")
+_TOLD = re.compile(r"(?:fatal|error|remote|ERROR): *(.*)")
+_NOISE = re.compile(
+    r"failed to push some refs|Could not read from remote repository|^hint:|^$"
+    r"|and the repository exists|Please make sure you have the correct access rights"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Git:
+    """How to run git; `seconds` is the longest that one command may take."""
+
+    local: Mapping[str, str] = field(repr=False)
+    network: Mapping[str, str] = field(repr=False)
+    seconds: float = 900
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one git command said; `error` is its stderr without secrets."""
+
+    code: int
+    output: bytes
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """An object of a repository."""
+
+    id: str
+    kind: str
+    content: bytes = field(repr=False)
+
+
+def isolate(environment: Mapping[str, str], seconds: float = 900) -> Git:
+    """Decide what git sees of the caller's environment and configuration.
+
+    Local work sees none of it, so it gives the same bytes for everybody. What talks to a server
+    keeps the person's own configuration and transport variables, for the credentials in them.
+    """
+    plain = {name: text for name, text in environment.items() if not name.startswith("GIT_")}
+    transport = {name: text for name, text in environment.items() if _TRANSPORT.fullmatch(name)}
+    if not {"GIT_SSH", "GIT_SSH_COMMAND"} & {*transport}:
+        transport["GIT_SSH_COMMAND"] = "ssh -o BatchMode=yes"
+    return Git(plain | _SILENT | _ISOLATED, plain | transport | _SILENT, seconds)
+
+
+def run(
+    git: Git,
+    *arguments: str,
+    folder: Path | None = None,
+    stdin: bytes = b"",
+    network: bool = False,
+) -> Outcome:
+    """Run git on the repository in `folder` and return what it said."""
+    command = _command(folder, network, arguments)
+    with _started(git, command, network) as process:
+        try:
+            output, error = process.communicate(stdin, git.seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            return Outcome(-1, b"", f"fatal: no answer within {git.seconds:.0f} seconds")
+    return Outcome(process.returncode, output, scrub(error.decode("utf-8", "replace")))
+
+
+def explain(outcome: Outcome) -> str:
+    """Return the part of git's words that says what went wrong, on one line."""
+    lines = outcome.error.splitlines()
+    told = [found[1].strip() for line in lines if (found := _TOLD.match(line.strip()))]
+    worth = [line for line in told if not _NOISE.search(line)] or told or lines
+    unique = list(dict.fromkeys(worth))
+    return "; ".join(unique[:4]) or f"git ended with code {outcome.code}"
+
+
+def scrub(text: str) -> str:
+    """Return the text without the passwords and tokens that stand in addresses."""
+    return _USERINFO.sub(lambda found: found[1] or f"{found[2]}{found[3]}", text)
+
+
+class Reader:
+    """A `git cat-file --batch` of one repository; threads may share it."""
+
+    def __init__(self, git: Git, folder: Path) -> None:
+        self.git = git
+        self.folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def read(self, name: str) -> Object | None:
+        """Return the object that an id, a ref or `commit:path` means; None if there is none."""
+        if "\n" in name:
+            return None
+        with self._lock:
+            try:
+                return self._ask(name)
+            except (OSError, ValueError, IndexError):
+                raise DistgenError(
+                    f"git cannot read {name}", where=self.folder, hint="is the repository damaged?"
+                ) from None
+
+    def close(self) -> None:
+        """End the process; the next question starts a new one."""
+        with self._lock:
+            process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.communicate()
+
+    def _ask(self, name: str) -> Object | None:
+        question, answer = self._pipes()
+        question.write(name.encode("utf-8", "surrogateescape") + b"\n")
+        question.flush()
+        words = answer.readline().split()
+        if len(words) != 3 or not words[2].isdigit():
+            if words and words[-1] in (b"missing", b"ambiguous"):
+                return None
+            raise ValueError(words)
+        size = int(words[2])
+        content = answer.read(size + 1)
+        if len(content) != size + 1:
+            raise ValueError(size)
+        return Object(words[0].decode("ascii"), words[1].decode("ascii"), content[:-1])
+
+    def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
+        if self._process is None:
+            command = _command(self.folder, False, ("cat-file", "--batch"))
+            self._process = _process(self.git, command, False, stderr=subprocess.DEVNULL)
+        process = self._process
+        assert process.stdin is not None
+        assert process.stdout is not None
+        return process.stdin, process.stdout
+
+
+def _command(folder: Path | None, network: bool, arguments: tuple[str, ...]) -> list[str]:
+    where = ("--git-dir", str(folder)) if folder else ()
+    return ["git", *where, *_OPTIONS, *(_NETWORK_OPTIONS if network else ()), *arguments]
+
+
+@contextmanager
+def _started(git: Git, command: list[str], network: bool) -> Iterator[subprocess.Popen[bytes]]:
+    process = _process(git, command, network, stderr=subprocess.PIPE)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def _process(git: Git, command: list[str], network: bool, stderr: int) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            env=git.network if network else git.local,
+        )
+    except OSError as error:
+        raise DistgenError(f"git cannot be started: {error.strerror}", hint="install git") from None

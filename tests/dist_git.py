@@ -1,0 +1,140 @@
+"""Situations of publishing: images and trees made by hand, and real repositories to look into."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from distgen.git import Git, isolate
+from distgen.model import (
+    EXECUTABLE,
+    REGULAR,
+    Catalog,
+    DistGit,
+    File,
+    Image,
+    Lock,
+    Namespace,
+    Parent,
+    Policy,
+    Provenance,
+    Result,
+    Stream,
+    Tree,
+)
+from distgen.publish import Request, publish
+from distgen.repositories import Options
+from distgen.store import open_store
+
+AUTHOR = "distgen <distgen@localhost>"
+STREAMS = (Stream("master", "master", ("master",)), Stream("2024.1", "stable/2024.1", ("2024.1",)))
+ORIGIN = Provenance("https://example.org/images.git@abc", AUTHOR, 1_700_000_000, "1.0.0", Lock())
+OPTIONS = Options(ORIGIN, jobs=4)
+GIT: Git = isolate({"PATH": os.environ["PATH"], "HOME": "/nonexistent"})
+
+Files = Mapping[str, str | bytes | None]
+
+
+def image(key, *parents, url="dist-git/{namespace}/{image}.git"):
+    full, _, name = key.partition("@")
+    namespace, short = full.split("/")
+    stream = next(stream for stream in STREAMS if stream.name == (name or "master"))
+    kin = (parent if "@" in parent else f"{parent}@{stream.name}" for parent in parents)
+    return Image(
+        namespace=namespace,
+        name=short,
+        stream=stream,
+        description="",
+        template="plain",
+        parents=tuple(Parent("base", parent, f"quay.io/{parent}") for parent in kin),
+        sources=(),
+        downloads=(),
+        values={},
+        layers=(),
+        files=(),
+        patches=(),
+        reference=f"quay.io/{full}:{stream.tags[0]}",
+        url=url.format(namespace=namespace, image=short),
+    )
+
+
+def catalog(root, *images, forge="none", author=AUTHOR):
+    names = sorted({found.namespace for found in images})
+    dist_git = DistGit("dist-git/{namespace}/{image}.git", author, forge)
+    namespaces = {
+        name: Namespace(name, "", "quay.io/x", "{image}", STREAMS, Policy(), (), dist_git)
+        for name in names
+    }
+    return Catalog(str(root), tuple(sorted(images, key=lambda i: i.key)), {}, namespaces, None)
+
+
+def files(contents: Files):
+    """Return files from text; what starts with `#!` is executable."""
+    found = []
+    for path, text in sorted(contents.items()):
+        content = text.encode() if isinstance(text, str) else text
+        found.append(File(path, content, EXECUTABLE if content.startswith(b"#!") else REGULAR))
+    return tuple(found)
+
+
+def tree(found: Image, contents: Files, **pins):
+    return Tree(found.full_name, found.stream.name, files(contents), **pins)
+
+
+def run_publish(root, images, trees, options=OPTIONS, retired=(), store=None) -> list[Result]:
+    """Publish `images` with the trees by key, and return the results by key."""
+    request = Request(catalog(root, *images), tuple(images), lambda i: trees[i.key], tuple(retired))
+    with open_store(store or Path(root) / "store", GIT) as opened:
+        return sorted(publish(request, opened, options), key=lambda found: found.key)
+
+
+def statuses(results):
+    return {found.key: found.status for found in results}
+
+
+def git(*words, folder=None, stdin=None, check=True):
+    """Run the real git and return what it printed."""
+    where = ("-C", str(folder)) if folder else ()
+    person = {
+        f"GIT_{role}_{word}": text
+        for role in ("AUTHOR", "COMMITTER")
+        for word, text in (("NAME", "Pat"), ("EMAIL", "pat@example.org"))
+    }
+    done = subprocess.run(
+        ["git", *where, *words], input=stdin, capture_output=True, env={**os.environ, **person}
+    )
+    if check and done.returncode:
+        raise AssertionError(done.stderr.decode())
+    return done.stdout.decode()
+
+
+def content(repository, path, branch="master"):
+    return git("show", f"{branch}:{path}", folder=repository)
+
+
+def listing(repository, branch="master"):
+    return git("ls-tree", "-r", "--name-only", branch, folder=repository).split()
+
+
+def commits(repository, branch="master"):
+    return git("rev-list", branch, folder=repository).split()
+
+
+def edit(repository, contents: Files, tmp_path, branch="master", mode=None):
+    """Commit what a downstream person does: text to write, None to delete, a mode to set."""
+    clone = tmp_path / f"clone-{len(list(tmp_path.iterdir()))}"
+    git("clone", "-q", "-b", branch, str(repository), str(clone))
+    for path, text in contents.items():
+        if text is None:
+            git("rm", "-q", path, folder=clone)
+            continue
+        (clone / path).parent.mkdir(parents=True, exist_ok=True)
+        (clone / path).write_bytes(text if isinstance(text, bytes) else text.encode())
+        if mode:
+            (clone / path).chmod(mode)
+    git("add", "-A", folder=clone)
+    git("commit", "-q", "-m", "Downstream edit", folder=clone)
+    git("push", "-q", "origin", f"HEAD:{branch}", folder=clone)
+    return git("rev-parse", "HEAD", folder=clone).strip()
