@@ -53,9 +53,9 @@ class Marks(Extension):
             pieces = _MARK.split(row)
             marks = [self._origin(*pair) for pair in zip(pieces[1::3], pieces[2::3], strict=True)]
             plain = pieces[::3]
-            # What is seen first on a line came from the mark before it; a line of an
-            # expression's own has none and came from where the expression began.
-            seen = next((at for at, piece in enumerate(plain) if piece.strip()), min(1, len(marks)))
+            # What is seen first on a line came from the mark before it, and a blank line's end
+            # from the last; an expression's further lines have none.
+            seen = next((at for at, piece in enumerate(plain) if piece.strip()), len(marks))
             origins.append(marks[seen - 1] if seen else last)
             rows.append("".join(plain))
             last = marks[-1] if marks else last
