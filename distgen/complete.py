@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from distgen.context import Context, context, missing
-from distgen.dockerfile import Dockerfile, Instruction, mounts, sources
+from distgen.dockerfile import Dockerfile, mounts, sources
 from distgen.errors import InputError
 from distgen.findings import DOCKERFILE, Remark, findings
+from distgen.instruction import Instruction
 from distgen.model import Finding, Image, Lock, Parent, Tree
 from distgen.reference import HUB, Reference, names_a_registry
 from distgen.reference import parse as parse_reference
@@ -189,17 +190,13 @@ def _triggered(
         key = use.parent.image if use.parent and use.how == "FROM" else None
         if key not in dockerfiles or key is None:
             continue
-        for stage in dockerfiles[key].lineage:
-            for instruction in stage.instructions:
-                for code, source, why in _absent(instruction.trigger, seen):
-                    text = f"ONBUILD {source} of {key}: it {why}"
-                    yield Remark(code, text, use.line)
+        for trigger in dockerfiles[key].triggers:
+            for code, source, why in _absent(trigger, seen):
+                yield Remark(code, f"ONBUILD {source} of {key}: it {why}", use.line)
 
 
-def _absent(instruction: Instruction | None, seen: Context) -> Iterator[tuple[str, str, str]]:
+def _absent(instruction: Instruction, seen: Context) -> Iterator[tuple[str, str, str]]:
     """Yield code, source and reason of everything an instruction takes that is not there."""
-    if instruction is None:
-        return
     for mount in mounts(instruction):
         if mount.type == "bind" and not mount.image and (why := missing(mount.source, seen)):
             yield "DG106", mount.source, why

@@ -6,7 +6,7 @@ import ast
 import json
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
@@ -14,6 +14,7 @@ import yaml
 
 from distgen.dockerfile import Dockerfile, script, sources
 from distgen.findings import Remark, findings
+from distgen.instruction import Instruction
 from distgen.model import EXECUTABLE, REGULAR, SYMLINK, File, Finding, Tree
 from distgen.packages import commands
 
@@ -49,15 +50,18 @@ _SECRETS = (
 )
 
 
-def contents(tree: Tree, own: Dockerfile) -> tuple[Finding, ...]:
-    """Check every file of a tree but symbolic links."""
+def contents(
+    tree: Tree, own: Dockerfile | None, base: Dockerfile | None = None
+) -> tuple[Finding, ...]:
+    """Check every file of a tree but symbolic links; `base` is its parent's Dockerfile."""
+    done = steps(own, base)
     remarks: list[Remark] = []
     for file in tree.files:
         if file.mode == SYMLINK:
             continue
         found = _broken(file.path.rpartition("/")[2], file.content)
         remarks += (Remark(code, text, line, file.path) for code, line, text in found)
-        if is_script(file) and not becomes_executable(file, own):
+        if is_script(file) and not becomes_executable(file, done):
             text = f"{file.path} begins with #! but is not executable"
             remarks.append(Remark("DG303", text, 1, file.path))
     return findings(tree, remarks)
@@ -68,12 +72,17 @@ def is_script(file: File) -> bool:
     return file.content.startswith(b"#!") and file.mode in (REGULAR, EXECUTABLE)
 
 
-def becomes_executable(file: File, own: Dockerfile) -> bool:
+def steps(own: Dockerfile | None, base: Dockerfile | None) -> tuple[Instruction, ...]:
+    """Return what a build does: the triggers of the base, then the image's own instructions."""
+    return (*(base.triggers if base else ()), *(own.instructions if own else ()))
+
+
+def becomes_executable(file: File, done: Iterable[Instruction]) -> bool:
     """Tell whether a script is executable, or made so by a COPY --chmod or a chmod."""
     if file.mode == EXECUTABLE:
         return True
     name = file.path.rpartition("/")[2]
-    for instruction in own.instructions:
+    for instruction in done:
         if instruction.cmd in {"COPY", "ADD"} and (mode := instruction.flag("chmod")):
             copied = any(_covers(source, file.path) for source in sources(instruction))
             if copied and ("x" in mode or any(digit in "1357" for digit in mode)):

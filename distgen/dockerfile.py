@@ -10,38 +10,10 @@ from dataclasses import dataclass, field
 
 import dockerfile  # type: ignore[import-not-found]
 
+from distgen.instruction import Heredoc, Instruction, names_stage, refusal, unquote
 from distgen.packages import Operation, commands, operations
 
-_KNOWN = frozenset(command.upper() for command in dockerfile.all_cmds())
-_NEEDS_VALUE = _KNOWN - {"CMD", "ENTRYPOINT", "SHELL"}
 _WORD = re.compile(r"\S+\s+")
-
-
-@dataclass(frozen=True, slots=True)
-class Heredoc:
-    """A file written inside an instruction; `name` is the word that ends it."""
-
-    name: str
-    content: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Instruction:
-    """One instruction, its keyword in capitals; `trigger` is what an ONBUILD holds for children."""
-
-    cmd: str
-    value: tuple[str, ...]
-    flags: tuple[tuple[str, str], ...] = ()
-    line: int = 1
-    end_line: int = 1
-    original: str = field(default="", repr=False)
-    heredocs: tuple[Heredoc, ...] = ()
-    json: bool = False
-    trigger: Instruction | None = None
-
-    def flag(self, name: str) -> str | None:
-        """Return the value of the last flag of that name, "" for a bare one, None without it."""
-        return next((value for key, value in reversed(self.flags) if key == name), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +80,12 @@ class Dockerfile:
                 if instruction.cmd == cmd:
                     return instruction
         return None
+
+    @property
+    def triggers(self) -> tuple[Instruction, ...]:
+        """Return what its ONBUILD instructions add to every image that builds on it."""
+        own = (found for stage in reversed(self.lineage) for found in stage.instructions)
+        return tuple(found.trigger for found in own if found.trigger)
 
     def find(self, word: str, instruction: Instruction) -> int:
         """Return the line of an instruction that holds `word`, or its first line."""
@@ -191,17 +169,6 @@ def packages(instructions: Iterable[Instruction]) -> Mapping[str, tuple[str, ...
     return {manager: tuple(sorted(found[manager])) for manager in sorted(found)}
 
 
-def unquote(word: str) -> str:
-    """Return a word without its quotes and escapes, or as it is when they do not match."""
-    if not any(mark in word for mark in "\"'\\"):
-        return word
-    try:
-        parts = shlex.split(word)
-    except ValueError:
-        return word
-    return parts[0] if len(parts) == 1 else word if parts else ""
-
-
 def _instruction(command: dockerfile.Command, offset: int = 0) -> Instruction:
     cmd = command.cmd.upper()
     return Instruction(
@@ -239,7 +206,7 @@ def _stages(instructions: tuple[Instruction, ...]) -> tuple[Stage, ...]:
     for index, (start, end) in enumerate(zip(starts, [*starts[1:], None], strict=False)):
         words = instructions[start].value
         base = words[0] if words else ""
-        name = words[2].lower() if _names_stage(words) else ""
+        name = words[2].lower() if names_stage(words) else ""
         body = instructions[start + 1 : end]
         line = instructions[start].line
         found.append(Stage(index, name, base, line, names.get(base.lower()), body))
@@ -252,32 +219,10 @@ def _problems(instructions: tuple[Instruction, ...]) -> Iterator[Problem]:
     started = False
     for found in instructions:
         started = started or found.cmd == "FROM"
-        if message := _problem(found, started):
+        if message := refusal(found, started):
             yield Problem(found.line, message)
     if not started:
         yield Problem(1, "there is no FROM")
-
-
-def _problem(found: Instruction, started: bool) -> str:
-    if found.cmd not in _KNOWN:
-        return f"unknown instruction {found.cmd}"
-    if not started and found.cmd != "ARG":
-        return f"{found.cmd} stands before the first FROM"
-    if not found.value and not found.heredocs and found.cmd in _NEEDS_VALUE:
-        return f"{found.cmd} needs an argument"
-    if found.cmd == "FROM" and not (len(found.value) == 1 or _names_stage(found.value)):
-        return f"FROM takes IMAGE or IMAGE AS NAME, not {' '.join(found.value)}"
-    if found.cmd in {"COPY", "ADD"} and len(found.value) < 2:
-        return f"{found.cmd} needs a source and a destination"
-    if found.trigger:
-        if found.trigger.cmd in {"FROM", "MAINTAINER", "ONBUILD"}:
-            return f"ONBUILD cannot hold {found.trigger.cmd}"
-        return _problem(found.trigger, started)
-    return ""
-
-
-def _names_stage(words: tuple[str, ...]) -> bool:
-    return len(words) == 3 and words[1].upper() == "AS"
 
 
 def _failing_line(text: str, message: str) -> int:

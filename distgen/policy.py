@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from distgen.contents import becomes_executable, is_script
-from distgen.dockerfile import Dockerfile, Instruction, argv, installed, pairs
+from distgen.contents import becomes_executable, is_script, steps
+from distgen.dockerfile import Dockerfile, argv, installed, pairs
 from distgen.findings import Remark, findings
+from distgen.instruction import Instruction
 from distgen.model import Finding, Image, Policy, Rule, Tree
 from distgen.packages import Operation, left_behind
 
@@ -37,13 +38,22 @@ class Family:
                 return tuple(line), base.reference if base else ""
             line.append(above)
 
+    def base(self, image: Image) -> Dockerfile | None:
+        """Return the Dockerfile of what an image builds on, None where that is external."""
+        line, _ = self.ancestors(image)
+        return self.dockerfiles.get(line[1].key) if len(line) > 1 else None
+
+    def instructions(self, image: Image) -> Iterator[Instruction]:
+        """Yield all that makes an image, the last first: its own, its base's triggers, and up."""
+        for ancestor in self.ancestors(image)[0]:
+            own, base = self.dockerfiles.get(ancestor.key), self.base(ancestor)
+            for stage in own.lineage if own else ():
+                yield from reversed(stage.instructions)
+            yield from reversed(base.triggers if base else ())
+
     def inherited(self, image: Image, cmd: str) -> Instruction | None:
         """Return the nearest instruction of a kind, the image's own or that of an ancestor."""
-        for ancestor in self.ancestors(image)[0]:
-            own = self.dockerfiles.get(ancestor.key)
-            if own and (found := own.last(cmd)):
-                return found
-        return None
+        return next((found for found in self.instructions(image) if found.cmd == cmd), None)
 
 
 def apply(policy: Policy, found: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -138,7 +148,8 @@ def _start_script(subject: Subject) -> Iterator[Remark]:
     started = {word.rpartition("/")[2]: found for found in starts for word in argv(found)}
     if wanted in started:
         file = scripts.get(wanted)
-        if file and not becomes_executable(file, subject.own):
+        done = steps(subject.own, subject.family.base(subject.image))
+        if file and not becomes_executable(file, done):
             text = f"the start script {file.path} is not executable"
             yield Remark("DG202", text, 1, path=file.path)
         return
@@ -193,18 +204,12 @@ def _healthcheck(subject: Subject) -> Iterator[Remark]:
 
 
 def _labels(subject: Subject) -> Iterator[Remark]:
-    line = [subject.image]
-    if subject.rule.options.get("inherit"):
-        line = list(subject.family.ancestors(subject.image)[0])
-    present = {
-        key: value
-        for ancestor in reversed(line)
-        if (parsed := subject.family.dockerfiles.get(ancestor.key))
-        for stage in reversed(parsed.lineage)
-        for instruction in stage.instructions
-        if instruction.cmd == "LABEL"
-        for key, value in pairs(instruction)
-    }
+    inherit = subject.rule.options.get("inherit")
+    mine = (found for stage in subject.own.lineage for found in reversed(stage.instructions))
+    present: dict[str, str] = {}
+    for instruction in subject.family.instructions(subject.image) if inherit else mine:
+        if instruction.cmd == "LABEL":
+            present = {**dict(pairs(instruction)), **present}
     for label in subject.option("labels"):
         if not present.get(label):
             what = "is empty" if label in present else "is missing"

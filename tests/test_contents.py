@@ -87,6 +87,13 @@ def test_the_dockerfile_may_make_a_script_executable(line):
     assert script(f"FROM a:1\n{line}\n") == []
 
 
+def test_the_triggers_of_the_base_may_make_a_script_executable():
+    base = parse("FROM x\nRUN chmod +x /other\nONBUILD COPY . /\nONBUILD RUN chmod +x /*.sh\n")
+    one = Tree("opendev/a", "master", (File("start.sh", b"#!/bin/sh\n", REGULAR),))
+    assert contents(one, parse("FROM a:1\n"), base) == ()
+    assert [f.code for f in contents(one, base)] == ["DG303"]
+
+
 def test_executable_scripts_and_links_are_left_alone():
     assert said({"start.sh": "#!/bin/sh\n", "lib.sh": "true\n"}) == []
     link = Tree("opendev/a", "master", (File("a.json", b"#!../else", SYMLINK),))

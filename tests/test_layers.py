@@ -10,7 +10,7 @@ FLOORS = (
     | {"assemble", "bases", "complaint", "cycles", "folder", "formats", "images", "namespaces",
        "settings", "substitute", "suggest", "templates", "values", "yamltext"},
     {"graph", "render", "dockerfile", "policy", "plan", "review"}
-    | {"packages", "context", "complete", "contents", "findings", "rules"}
+    | {"instruction", "packages", "context", "complete", "contents", "findings", "rules"}
     | {"environment", "facts", "filters", "finish", "linemap", "mistakes", "patch", "paths",
        "unidiff"}
     | {"refs", "tags"},

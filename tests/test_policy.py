@@ -240,7 +240,13 @@ def test_a_healthcheck_of_its_own_or_of_a_parent():
     check_line = "HEALTHCHECK --interval=5s CMD curl -f localhost\n"
     assert said("DG205", FROM + check_line) == []
     assert said("DG205", FROM, parents={SDK_KEY: f"FROM x\n{check_line}"}) == []
+    assert said("DG205", FROM, parents={SDK_KEY: f"FROM x\nONBUILD {check_line}"}) == []
+    assert (
+        said("DG205", FROM, parents={SDK_KEY: "FROM x", BASE_KEY: f"FROM x\nONBUILD {check_line}"})
+        == []
+    )
     assert said("DG205", FROM) == [(1, "there is no HEALTHCHECK")]
+    assert said("DG205", f"{FROM}ONBUILD {check_line}") == [(1, "there is no HEALTHCHECK")]
     assert said("DG205", f"{FROM}{check_line}HEALTHCHECK NONE\n") == [(3, "HEALTHCHECK is NONE")]
 
 
@@ -255,6 +261,9 @@ def test_required_labels():
     parents = {SDK_KEY: f"FROM x\n{labels}"}
     assert len(said("DG206", FROM, options, parents=parents)) == 2
     assert said("DG206", FROM, {**options, "inherit": True}, parents=parents) == []
+    assert said("DG206", f"{FROM}LABEL name=\n", {**options, "inherit": True}, parents=parents) == [
+        (1, "the label name is empty")
+    ]
 
 
 @pytest.mark.parametrize("user", ["root", "0", "0:0", "root:root"])

@@ -1,0 +1,73 @@
+"""One instruction of a Dockerfile, and why a builder would refuse it."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, field
+
+import dockerfile  # type: ignore[import-not-found]
+
+_KNOWN = frozenset(command.upper() for command in dockerfile.all_cmds())
+_NEEDS_VALUE = _KNOWN - {"CMD", "ENTRYPOINT", "SHELL"}
+
+
+@dataclass(frozen=True, slots=True)
+class Heredoc:
+    """A file written inside an instruction; `name` is the word that ends it."""
+
+    name: str
+    content: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """One instruction, its keyword in capitals; `trigger` is what an ONBUILD holds for children."""
+
+    cmd: str
+    value: tuple[str, ...]
+    flags: tuple[tuple[str, str], ...] = ()
+    line: int = 1
+    end_line: int = 1
+    original: str = field(default="", repr=False)
+    heredocs: tuple[Heredoc, ...] = ()
+    json: bool = False
+    trigger: Instruction | None = None
+
+    def flag(self, name: str) -> str | None:
+        """Return the value of the last flag of that name, "" for a bare one, None without it."""
+        return next((value for key, value in reversed(self.flags) if key == name), None)
+
+
+def refusal(found: Instruction, started: bool) -> str:
+    """Return why a builder refuses an instruction, "" when it does not; FROM has `started`."""
+    if found.cmd not in _KNOWN:
+        return f"unknown instruction {found.cmd}"
+    if not started and found.cmd != "ARG":
+        return f"{found.cmd} stands before the first FROM"
+    if not found.value and not found.heredocs and found.cmd in _NEEDS_VALUE:
+        return f"{found.cmd} needs an argument"
+    if found.cmd == "FROM" and not (len(found.value) == 1 or names_stage(found.value)):
+        return f"FROM takes IMAGE or IMAGE AS NAME, not {' '.join(found.value)}"
+    if found.cmd in {"COPY", "ADD"} and len(found.value) < 2:
+        return f"{found.cmd} needs a source and a destination"
+    if found.trigger:
+        if found.trigger.cmd in {"FROM", "MAINTAINER", "ONBUILD"}:
+            return f"ONBUILD cannot hold {found.trigger.cmd}"
+        return refusal(found.trigger, started)
+    return ""
+
+
+def names_stage(words: tuple[str, ...]) -> bool:
+    """Tell whether the words of a FROM name its stage."""
+    return len(words) == 3 and words[1].upper() == "AS"
+
+
+def unquote(word: str) -> str:
+    """Return a word without its quotes and escapes, or as it is when they do not match."""
+    if not any(mark in word for mark in "\"'\\"):
+        return word
+    try:
+        parts = shlex.split(word)
+    except ValueError:
+        return word
+    return parts[0] if len(parts) == 1 else word if parts else ""
