@@ -13,10 +13,12 @@ FLOORS = (
     | {"instruction", "packages", "context", "complete", "contents", "findings", "rules"}
     | {"environment", "facts", "filters", "finish", "linemap", "mistakes", "patch", "paths",
        "unidiff"}
-    | {"refs", "tags"},
+    | {"refs", "tags"}
+    | {"edits", "manifest", "merge", "objects"},
     {"disk", "store", "linters", "reports"}
-    | {"credentials", "oci", "registry", "registry_auth", "registry_errors", "registry_http"},
-    {"pipeline"},
+    | {"credentials", "oci", "registry", "registry_auth", "registry_errors", "registry_http"}
+    | {"branches", "fastimport", "git", "places", "remotes"},
+    {"pipeline"} | {"deliver", "order", "publish", "repositories"},
     {"cli", "__main__"},
 )
 EFFECTS = ("print", "input", "exit", "quit", "breakpoint")
