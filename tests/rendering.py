@@ -80,3 +80,7 @@ def traced(renderer: Renderer, image: Image, path: str) -> list[tuple[str, str]]
 
 def _short(origin: Origin | None) -> str:
     return "-" if origin is None else str(origin).rpartition("/")[2]
+
+
+def _place(path: str) -> str:
+    return path if path.startswith(("templates/", "overlays/")) else f"templates/app/{path}"

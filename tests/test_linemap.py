@@ -51,7 +51,7 @@ def test_text_expressions_loops_and_blank_lines(catalogue):
         ("ENV b=1", "Dockerfile.j2:10"),
         ("", "Dockerfile.j2:11"),
         ("USER app", "Dockerfile.j2:14"),
-        ("", "Dockerfile.j2:16"),
+        ("", "Dockerfile.j2:17"),  # that of line 16 ends the line of USER
         ("RUN true \\", "Dockerfile.j2:18"),
         ("    a \\", "Dockerfile.j2:19"),
         ("    b \\", "Dockerfile.j2:19"),
