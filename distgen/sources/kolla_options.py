@@ -163,7 +163,7 @@ def _settle(
     release = version.git_info or version.version_info.cached_version_string()
     names = worker_names(package)
     given = {
-        **values(config, conf, root),
+        **values(config, conf, root, origin),
         "kolla_version": release,
         "build_date": str(options.get("build_date", "")),
         "image_name": "",
@@ -225,12 +225,12 @@ def _configured(config: Any, options: Mapping[str, Any], configs: list[str], ori
 
 
 def _set(config: Any, conf: Any, name: str, value: Any, origin: Origin) -> None:
-    if isinstance(value, Mapping) and name.replace("-", "_") not in conf:
+    plain = name.replace("-", "_")
+    if isinstance(value, Mapping) and plain not in _IDLE:
         declare(config, conf, name, value)
         for key, inner in value.items():
             _override(conf, key.replace("-", "_"), inner, name, origin)
         return
-    plain = name.replace("-", "_")
     if plain in _IDLE:
         raise InputError(
             f"kolla-build's option {name} changes nothing that is rendered",
@@ -241,17 +241,16 @@ def _set(config: Any, conf: Any, name: str, value: Any, origin: Origin) -> None:
 
 
 def _override(conf: Any, name: str, value: Any, group: str | None, origin: Origin) -> None:
-    place = conf[group] if group else conf
-    known = [key for key in place if key not in _IDLE]
-    if name not in known:
-        where = f" in its section {group}" if group else ""
-        raise InputError(
-            f"Kolla has no option {name}{where}", where=origin, hint=did_you_mean(name, known)
-        )
+    cfg = importlib.import_module("oslo_config.cfg")
+    place = conf._groups[group]._opts if group else conf._opts
+    where = f" in its section {group}" if group else ""
+    if name not in place or name in _IDLE:
+        hint = did_you_mean(name, place.keys() - _IDLE)
+        raise InputError(f"Kolla has no option {name}{where}", where=origin, hint=hint)
     if isinstance(value, list | tuple):
+        if not isinstance(place[name]["opt"], cfg.MultiOpt | cfg.ListOpt):
+            raise InputError(f"Kolla's option {name}{where} is one value, no list", where=origin)
         value = [str(item) for item in value]
-        if not isinstance(place[name], list | tuple | None):
-            raise InputError(f"Kolla's option {name} is one value, not a list", where=origin)
     conf.set_override(name, value, group=group)
 
 

@@ -18,10 +18,10 @@ from typing import Any, NoReturn
 
 import jinja2
 import yaml
-from jinja2 import nodes
 from jinja2.sandbox import SandboxedEnvironment
 
 from distgen.errors import DistgenError, InputError
+from distgen.sources.kolla_environ import Variables, variables
 from distgen.sources.kolla_options import Settled
 
 Files = Mapping[str, Path]
@@ -47,7 +47,7 @@ class Codes:
         key = hashlib.sha256(f"{name}\n{text}".encode()).hexdigest()
         if key not in self._used:
             if key not in self._known:
-                self._known[key] = (environment.compile(text, name, name), _variables(text, name))
+                self._known[key] = (environment.compile(text, name, name), variables(text, name))
                 self.new = True
             self._used[key] = self._known[key]
         code: types.CodeType = self._used[key][0]
@@ -84,7 +84,7 @@ def render(
     functions = _functions(settled)
     environment = _environment(_Loader(codes, _reader(files)), functions)
     override = _override(settled, functions, codes)
-    seen = _Variables(environ, codes)
+    seen = Variables(environ, lambda: codes.variables)
     found = {}
     for path in files:
         if path.endswith(f"/{TEMPLATE}"):
@@ -96,7 +96,7 @@ def _dockerfile(
     settled: Settled,
     environment: SandboxedEnvironment,
     override: Callable[[], jinja2.Template] | None,
-    about: tuple[str, _Variables],
+    about: tuple[str, Variables],
 ) -> str:
     path, seen = about
     values = {**settled.values, "image_name": path.split("/")[-2]}
@@ -177,69 +177,6 @@ def _override_text(path: str) -> str:
         return Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"the template override cannot be read ({error})", where=path) from error
-
-
-# --- the environment's variables ---------------------------------------------------------------
-
-
-class _Variables:
-    """The environment as templates see it: only the variables that they name literally."""
-
-    def __init__(self, environ: Mapping[str, str], codes: Codes) -> None:
-        self._environ = environ
-        self._codes = codes
-
-    def __getitem__(self, name: str) -> str:
-        if name not in self._codes.variables:
-            raise KeyError(name)
-        return self._environ[name]
-
-    def get(self, name: str, default: Any = None) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            return default
-
-
-def _variables(text: str, name: str) -> tuple[str, ...]:
-    """Return the variables a template reads by a literal name; refuse any other use of `env`."""
-    if not re.search(r"\benv\b", text):
-        return ()
-    tree = SandboxedEnvironment().parse(text, name)
-    uses = [use for use in tree.find_all(nodes.Name) if use.name == "env"]
-    if any(use.ctx != "load" for use in uses):
-        return ()
-    found = []
-    for use in tree.find_all((nodes.Getattr, nodes.Getitem, nodes.Call)):
-        if isinstance(use, nodes.Call):
-            literal = _is_get(use.node) and bool(use.args) and _constant(use.args[0])
-        elif isinstance(use, nodes.Getattr) and _is_env(use.node) and not _is_get(use):
-            literal = use.attr
-        elif isinstance(use, nodes.Getitem) and _is_env(use.node):
-            literal = _constant(use.arg)
-        else:
-            continue
-        if isinstance(literal, str):
-            found.append(literal)
-    if len(found) < len(uses):
-        raise jinja2.TemplateSyntaxError(
-            "`env` may only be asked for a variable by its literal name, such as env.http_proxy",
-            uses[0].lineno,
-            name,
-        )
-    return tuple(sorted(set(found)))
-
-
-def _is_env(node: nodes.Node) -> bool:
-    return isinstance(node, nodes.Name) and node.name == "env"
-
-
-def _is_get(node: nodes.Node) -> bool:
-    return isinstance(node, nodes.Getattr) and node.attr == "get" and _is_env(node.node)
-
-
-def _constant(node: nodes.Node) -> object:
-    return node.value if isinstance(node, nodes.Const) else None
 
 
 # --- Kolla's own functions ---------------------------------------------------------------------

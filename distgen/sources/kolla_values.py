@@ -56,7 +56,7 @@ def _literal_keys(function: ast.FunctionDef) -> Iterator[str]:
                     yield key.value
 
 
-def values(config: Any, conf: Any, root: Path) -> dict[str, Any]:
+def values(config: Any, conf: Any, root: Path, origin: Origin) -> dict[str, Any]:
     """Return what any release gives each template, but for the names of image and day."""
     manager, kind = _PACKAGING.get(conf.base, ("dnf", "rpm"))
     if conf.distro_package_manager is not None:
@@ -75,7 +75,9 @@ def values(config: Any, conf: Any, root: Path) -> dict[str, Any]:
         "image_prefix": conf.image_name_prefix,
         "namespace": f"{conf.registry}/{conf.namespace}" if conf.registry else conf.namespace,
         "users": dict(_users(config, conf)),
-        "rpm_setup": [_rpm_setup(file) for file in conf.rpm_setup_config if file is not None],
+        "rpm_setup": [
+            _rpm_setup(file, origin) for file in conf.rpm_setup_config if file is not None
+        ],
     }
 
 
@@ -150,7 +152,7 @@ def _users(config: Any, conf: Any) -> Iterator[tuple[str, dict[str, Any]]]:
             yield section.removesuffix("-user"), user_values
 
 
-def _rpm_setup(file: str) -> str:
+def _rpm_setup(file: str, origin: Origin) -> str:
     if file.endswith(".rpm"):
         return f"RUN dnf -y install {file}"
     if file.endswith(".repo") and file.startswith("http"):
@@ -158,5 +160,5 @@ def _rpm_setup(file: str) -> str:
     if file.endswith(".repo"):
         return f"COPY {file} /etc/yum.repos.d/"
     if file:
-        raise ValueError(f"rpm_setup_config takes .rpm and .repo files, not {file}")
+        raise InputError(f"rpm_setup_config takes .rpm and .repo files, not {file}", where=origin)
     return ""

@@ -1,0 +1,69 @@
+"""Show Kolla's templates the environment variables that they name, and no others.
+
+kolla-build hands the whole environment to templates as `env`. Its own templates never use it; an
+override file may, and renders differently without it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+
+from jinja2 import TemplateSyntaxError, nodes
+from jinja2.sandbox import SandboxedEnvironment
+
+_ENV = re.compile(r"\benv\b")
+
+
+class Variables:
+    """What templates see as `env`; `named` gives the variables that may be asked for."""
+
+    def __init__(self, environ: Mapping[str, str], named: Callable[[], Collection[str]]) -> None:
+        self._environ = environ
+        self._named = named
+
+    def __getitem__(self, name: str) -> str:
+        if name not in self._named():
+            raise KeyError(name)
+        return self._environ[name]
+
+    def get(self, name: str, default: object = None) -> object:
+        """Return a variable or the default, as a mapping would."""
+        return self._environ.get(name, default) if name in self._named() else default
+
+
+def variables(text: str, name: str) -> tuple[str, ...]:
+    """Return the variables a template reads by a literal name; refuse any other use of `env`."""
+    if not _ENV.search(text):
+        return ()
+    tree = SandboxedEnvironment().parse(text, name)
+    uses = [use for use in tree.find_all(nodes.Name) if use.name == "env"]
+    if any(use.ctx != "load" for use in uses):
+        return ()
+    calls = {id(call.node): call for call in tree.find_all(nodes.Call)}
+    found = {
+        id(read.node): _literal(read, calls.get(id(read)))
+        for read in tree.find_all((nodes.Getattr, nodes.Getitem))
+        if read.node in uses
+    }
+    for use in uses:
+        if found.get(id(use)) is None:
+            raise TemplateSyntaxError(
+                "`env` can only be asked for a variable by its literal name, as in env.http_proxy",
+                use.lineno,
+                name,
+            )
+    return tuple(sorted({read for read in found.values() if read}))
+
+
+def _literal(read: nodes.Getattr | nodes.Getitem, call: nodes.Call | None) -> str | None:
+    """Return the name that `env.NAME`, `env["NAME"]` or `env.get("NAME")` asks for."""
+    word = read.attr if isinstance(read, nodes.Getattr) else _constant(read.arg)
+    if call is None:
+        return None if word == "get" else word
+    return _constant(call.args[0]) if word == "get" and call.args else None
+
+
+def _constant(node: nodes.Node) -> str | None:
+    value = node.value if isinstance(node, nodes.Const) else None
+    return value if isinstance(value, str) else None

@@ -1,0 +1,407 @@
+"""Kolla's images, compared with what the installed kolla-build renders from the same settings."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("kolla")
+
+from distgen.errors import InputError  # noqa: E402
+from distgen.model import DistGit, Image, Namespace, Origin, Policy, Stream  # noqa: E402
+from distgen.sources import Generated, Request, kolla  # noqa: E402
+
+STREAM = Stream("master", "master", ("master",))
+NAMESPACE = Namespace(
+    "kolla", "", "", "{image}", (STREAM,), Policy(), (), DistGit("d/{image}.git", "a <a@b>", "none")
+)
+OVERRIDE = """\
+{% extends parent_template %}
+{% set keystone_base_packages_append = ['an-extra-package'] %}
+{% block base_footer %}
+ENV PROXY="{{ env.http_proxy }}" NONE="{{ env.get('NOT_SET', 'nothing') }}"
+{% endblock %}
+"""
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+def generate(
+    root: Path, options: Mapping[str, Any], cache: Path | None, environ: Mapping[str, str] = {}
+) -> Generated:
+    origin = Origin("overlays/kolla/namespace.yaml", 2)
+    url = "dist-git/{namespace}/{image}.git"
+    return kolla.images(Request(NAMESPACE, STREAM, options, root, url, origin, environ, cache))
+
+
+def kolla_build(work: Path, *arguments: str, environ: Mapping[str, str] = {}) -> None:
+    """Run the real tool, which stops when it cannot import a client of an engine."""
+    pytest.importorskip("docker")
+    home = work / "home"
+    home.mkdir(parents=True)
+    command = [sys.executable, "-m", "kolla.cmd.build", "--template-only", "--work-dir", str(work)]
+    subprocess.run(
+        [*command, *arguments],
+        check=True,
+        capture_output=True,
+        env={"PATH": os.environ["PATH"], "HOME": str(home), **environ},
+    )
+
+
+def contexts(work: Path) -> dict[str, dict[str, bytes]]:
+    """Return the files of each image that the real tool wrote, without its templates."""
+    return {
+        dockerfile.parent.name: {
+            str(path.relative_to(dockerfile.parent)): path.read_bytes()
+            for path in dockerfile.parent.rglob("*")
+            if path.is_file() and path.name != "Dockerfile.j2"
+        }
+        for dockerfile in (work / "docker").rglob("Dockerfile")
+    }
+
+
+def files(image: Image) -> dict[str, bytes]:
+    return {file.path: file.content for file in image.files}
+
+
+def named(generated: Generated, name: str) -> Image:
+    return next(image for image in generated.images if image.name == name)
+
+
+def images_folder(root: Path, dockerfiles: Mapping[str, str]) -> str:
+    for name, text in dockerfiles.items():
+        (root / "images" / name).mkdir(parents=True)
+        (root / "images" / name / "Dockerfile.j2").write_text(text)
+    return "images"
+
+
+# --- the same bytes ----------------------------------------------------------------------------
+
+
+def test_every_image_has_the_bytes_of_kolla_build(tmp_path, cache):
+    kolla_build(tmp_path / "work", "--base", "debian", "--base-arch", "x86_64")
+    generated = generate(tmp_path, {"base": "debian"}, cache)
+    assert {image.name: files(image) for image in generated.images} == contexts(tmp_path / "work")
+
+
+def test_overrides_profile_configuration_and_variables_have_the_bytes_of_kolla_build(
+    tmp_path, cache
+):
+    (tmp_path / "override.j2").write_text(OVERRIDE)
+    (tmp_path / "more.j2").write_text(
+        "{% extends parent_template %}\n{% block base_header %}RUN echo more\n{% endblock %}\n"
+    )
+    (tmp_path / "kolla-build.conf").write_text(
+        "[DEFAULT]\nmaintainer = Somebody\nopenstack_release = 2025.2\n"
+        "rpm_setup_config = https://example.org/a.repo,b.rpm\n"
+        "[profiles]\nsome = ^keystone,^horizon$\n"
+        "[keystone-user]\nuid = 4711\n[other-user]\nuid = 1\ngid = 2\ngroup = other\n"
+    )
+    kolla_build(
+        tmp_path / "work",
+        *("--config-file", str(tmp_path / "kolla-build.conf"), "--base", "rocky"),
+        *("--base-arch", "aarch64", "--base-tag", "10.1", "--tag", "t", "--profile", "some"),
+        *("--template-override", str(tmp_path / "override.j2"), "--namespace", "some/where"),
+        *("--template-override", str(tmp_path / "more.j2"), "--image-name-prefix", "pre-"),
+        *("--nouse-dumb-init", "--registry", "registry.example.org"),
+        environ={"http_proxy": "http://proxy:3128"},
+    )
+    options = {
+        "kolla_conf": "kolla-build.conf",
+        "base": "rocky",
+        "base-arch": "aarch64",
+        "base_tag": "10.1",
+        "tag": "t",
+        "profile": ["some"],
+        "template_override": ["override.j2", "more.j2"],
+        "namespace": "some/where",
+        "image_name_prefix": "pre-",
+        "use_dumb_init": False,
+        "registry": "registry.example.org",
+    }
+    environ = {"http_proxy": "http://proxy:3128", "SECRET": "secret"}
+    generated = generate(tmp_path, options, cache, environ)
+    found = {image.name: files(image) for image in generated.images}
+    assert found == contexts(tmp_path / "work")
+    assert b'ENV PROXY="http://proxy:3128" NONE="nothing"' in found["base"]["Dockerfile"]
+    assert b"an-extra-package" in found["keystone-base"]["Dockerfile"]
+    chosen = {name for name in found if not name.startswith("keystone")}
+    assert chosen == {"base", "openstack-base", "horizon"}
+
+
+def test_own_images_patches_and_regex_have_the_bytes_of_kolla_build(tmp_path, cache):
+    folder = images_folder(
+        tmp_path,
+        {
+            "mine": "FROM {{ namespace }}/{{ image_prefix }}base:{{ tag }}\n"
+            '{% import "macros.j2" as macros with context %}\n'
+            "{{ macros.kolla_patch_sources() }}\nUSER {{ image_name }}\n",
+            "base": "FROM scratch\nLABEL build-date={{ build_date }}\n",
+        },
+    )
+    (tmp_path / "patches/mine").mkdir(parents=True)
+    (tmp_path / "patches/mine/series").write_text("# first\none.patch\nabsent.patch\n")
+    (tmp_path / "patches/mine/one.patch").write_text("--- a\n+++ b\n")
+    (tmp_path / "sources.list").write_text("deb http://example.org/ stable main\n")
+    conf = f"[DEFAULT]\napt_sources_list = {tmp_path}/sources.list\n"
+    (tmp_path / "kolla-build.conf").write_text(conf)
+    kolla_build(
+        tmp_path / "work",
+        *("--config-file", str(tmp_path / "kolla-build.conf"), "--base", "ubuntu"),
+        *("--docker-dir", str(tmp_path / folder), "--patches-path", str(tmp_path / "patches")),
+        *("^mine$", "fluentd"),
+    )
+    options = {
+        "base": "ubuntu",
+        "base_arch": "x86_64",
+        "docker_dir": [folder],
+        "patches_path": "patches",
+        "apt_sources_list": "sources.list",
+        "regex": ["^mine$", "fluentd"],
+    }
+    generated = generate(tmp_path, options, cache)
+    found = {image.name: files(image) for image in generated.images}
+    for name in found.keys() - {"mine"}:
+        found[name].pop("patches/.gitkeep", None)
+    assert found == contexts(tmp_path / "work")
+    assert sorted(files(named(generated, "mine"))) == [
+        "Dockerfile",
+        "patches/one.patch",
+        "patches/series",
+    ]
+
+
+def test_a_later_run_renders_the_same_from_what_was_kept(tmp_path):
+    options = {"base": "ubuntu", "regex": ["^cron$"]}
+    kept = tmp_path / "kept"
+    first = generate(tmp_path, options, kept)
+    assert generate(tmp_path, options, kept) == first == generate(tmp_path, options, None)
+    for file in kept.iterdir():
+        file.write_bytes(file.read_bytes()[:-1])
+    assert generate(tmp_path, options, kept) == first
+
+
+def test_changed_settings_templates_and_files_are_never_taken_from_an_earlier_run(tmp_path, cache):
+    folder = images_folder(tmp_path, {"mine": "FROM scratch\nENV A={{ maintainer }}\n"})
+    conf = tmp_path / "kolla-build.conf"
+    conf.write_text("[DEFAULT]\nmaintainer = one\n")
+    options = {"docker_dir": [folder], "regex": ["^mine$"], "kolla_conf": "kolla-build.conf"}
+
+    def text(more: Mapping[str, Any]) -> bytes:
+        return files(named(generate(tmp_path, {**options, **more}, cache), "mine"))["Dockerfile"]
+
+    assert text({}) == b"FROM scratch\nENV A=one"
+    conf.write_text("[DEFAULT]\nmaintainer = two\n")
+    assert text({}) == b"FROM scratch\nENV A=two"
+    assert text({"maintainer": "three"}) == b"FROM scratch\nENV A=three"
+    (tmp_path / folder / "mine/Dockerfile.j2").write_text("FROM scratch\nENV B={{ maintainer }}\n")
+    assert text({}) == b"FROM scratch\nENV B=two"
+
+
+# --- parents -----------------------------------------------------------------------------------
+
+
+def test_parents_are_right_where_the_first_from_is_not_the_parent(tmp_path, cache):
+    here = "{{ namespace }}/{{ image_prefix }}"
+    folder = images_folder(
+        tmp_path,
+        {
+            "staged": f"FROM quay.io/x/go:1 AS build\nRUN make\nFROM {here}base:{{{{ tag }}}}\n"
+            f"COPY --from=build /a /a\nCOPY --from={here}cron:{{{{ tag }}}} /b /b\n",
+            "flagged": f"from --platform=linux/amd64 {here}cron:{{{{ tag }}}} as only\n",
+            "argued": f"ARG PARENT={here}cron:{{{{ tag }}}}\nFROM ${{PARENT}}\n",
+            "alone": "FROM scratch\nCOPY a /a\n",
+        },
+    )
+    options = {"docker_dir": [folder], "namespace": "kolla", "tag": "t", "base": "debian"}
+    generated = generate(tmp_path, {**options, "regex": ["staged|flagged|argued|alone"]}, cache)
+    found = {
+        image.name: [(parent.role, parent.image or parent.reference) for parent in image.parents]
+        for image in generated.images
+    }
+    assert found == {
+        "alone": [],
+        "argued": [("base", "kolla/cron@master")],
+        "base": [("base", "docker.io/library/debian:trixie")],
+        "cron": [("base", "kolla/base@master")],
+        "flagged": [("base", "kolla/cron@master")],
+        "staged": [
+            ("base", "kolla/base@master"),
+            ("build", "quay.io/x/go:1"),
+            ("cron", "kolla/cron@master"),
+        ],
+    }
+    assert named(generated, "cron").reference == "docker.io/kolla/cron:t"
+
+
+def test_images_that_cannot_be_built_leave_with_all_that_is_built_on_them(tmp_path, cache):
+    names = {i.name for i in generate(tmp_path, {"base_arch": "aarch64"}, cache).images}
+    every = {"base_arch": "aarch64", "enable_unbuildable": True}
+    assert {i.name for i in generate(tmp_path, every, cache).images} - names >= {
+        "bifrost-base",
+        "bifrost-deploy",
+    }
+
+
+def test_skip_parents_leaves_only_images_without_children(tmp_path, cache):
+    options = {"regex": ["^keystone"], "skip_parents": True}
+    found = {image.name for image in generate(tmp_path, options, cache).images}
+    assert {"keystone-fernet", "keystone-ssh"} <= found
+    assert not {"base", "openstack-base", "keystone-base"} & found
+
+
+# --- what is not there -------------------------------------------------------------------------
+
+
+def test_files_that_only_a_build_adds_are_named_with_the_command_that_makes_them(tmp_path, cache):
+    options = {
+        "base": "debian",
+        "openstack_release": "master",
+        "regex": ["^keystone-base$", "^gnocchi-base$", "^neutron-base$"],
+        "gnocchi-base": {
+            "type": "git",
+            "location": "https://example.org/g.git",
+            "reference": "a/b",
+        },
+        "neutron-base-plugin-mine": {"type": "local", "location": "/srv/mine"},
+        "neutron-base-plugin-networking-baremetal": {"enabled": False},
+    }
+    generated = generate(tmp_path, options, cache)
+    said = {(f.image, f.code, f.level, f.message.split(";")[0]) for f in generated.findings}
+    missing = "is made by kolla-build and not in the repository"
+    assert said >= {
+        ("kolla/keystone-base", "DG109", "warning", f"keystone-base-archive {missing}"),
+        ("kolla/neutron-base", "DG109", "warning", f"plugins-archive {missing}"),
+    }
+    commands = {f.message.partition("make it: ")[2] for f in generated.findings}
+    keystone = "https://tarballs.opendev.org/openstack/keystone/keystone-master.tar.gz"
+    assert f"curl -fL -o keystone-base-archive {keystone}" in commands
+    clone = "gnocchi-base-archive-a-b"
+    assert (
+        f"git clone https://example.org/g.git {clone} && git -C {clone} checkout a/b"
+        f" && tar -cf gnocchi-base-archive {clone}"
+    ) in commands
+    plugins = next(command for command in commands if "/srv/mine" in command)
+    assert plugins.startswith("mkdir -p plugins && ") and "baremetal" not in plugins
+    assert " && cp -r /srv/mine plugins/ && " in plugins
+    assert plugins.endswith(" && tar -cf plugins-archive plugins")
+
+
+def test_the_command_makes_what_the_dockerfile_takes(tmp_path, cache):
+    (tmp_path / "plugin").mkdir()
+    (tmp_path / "plugin/setup.py").write_text("")
+    options = {
+        "regex": ["^horizon$"],
+        "horizon": {"type": "local", "location": str(tmp_path / "plugin")},
+    }
+    generated = generate(tmp_path, options, cache)
+    own = next(f for f in generated.findings if f.message.startswith("horizon-archive"))
+    subprocess.run(own.message.partition("make it: ")[2], shell=True, check=True, cwd=tmp_path)
+    listed = subprocess.check_output(["tar", "-tf", "horizon-archive"], cwd=tmp_path, text=True)
+    assert listed.split() == ["plugin/", "plugin/setup.py"]
+
+
+def test_an_image_without_patches_keeps_the_folder_its_dockerfile_copies(tmp_path, cache):
+    (tmp_path / "patches").mkdir()
+    options = {"patches_path": "patches", "regex": ["^keystone-base$"], "base": "debian"}
+    image = named(generate(tmp_path, options, cache), "keystone-base")
+    assert b"COPY patches /patches" in files(image)["Dockerfile"]
+    assert files(image)["patches/.gitkeep"] == b""
+
+
+# --- nothing leaks -----------------------------------------------------------------------------
+
+
+def test_no_variable_is_visible_that_a_template_does_not_name(tmp_path, cache):
+    template = "FROM scratch\nENV A={{ env.SEEN }} B={{ env['ALSO'] }} C={{ env.get('LAST') }}\n"
+    folder = images_folder(tmp_path, {"mine": template})
+    environ = {"SEEN": "1", "ALSO": "2", "LAST": "3", "OTHER": "4", "OS_DEFAULT__TAG": "5"}
+    options = {"docker_dir": [folder], "regex": ["^mine$"]}
+    image = named(generate(tmp_path, options, cache, environ), "mine")
+    assert files(image)["Dockerfile"] == b"FROM scratch\nENV A=1 B=2 C=3"
+
+
+@pytest.mark.parametrize(
+    "use",
+    ["{{ env }}", "{{ env[image_name] }}", "{% for n in env %}{% endfor %}", "{{ env|list }}",
+     "{{ env.get(image_name) }}", "{% set e = env %}", "{{ env.items() }}", "{{ env.get }}"],
+)  # fmt: skip
+def test_a_template_cannot_look_through_the_environment(tmp_path, cache, use):
+    folder = images_folder(tmp_path, {"mine": f"FROM scratch\nENV A={use}\n"})
+    options = {"docker_dir": [folder], "regex": ["^mine$"]}
+    environ = {"SECRET": "secret", "mine": "secret"}
+    try:
+        text = files(named(generate(tmp_path, options, cache, environ), "mine"))["Dockerfile"]
+    except InputError as refused:
+        assert "env" in str(refused) and "mine/Dockerfile.j2:2" in str(refused)
+    else:
+        assert b"secret" not in text
+
+
+def test_neither_oslo_variables_nor_files_of_the_machine_change_the_settings(
+    tmp_path, cache, monkeypatch
+):
+    options = {"regex": ["^base$"]}
+    before = generate(tmp_path, options, None)
+    monkeypatch.setenv("OS_DEFAULT__MAINTAINER", "Eve")
+    conf = Path(os.environ["HOME"], ".kolla/kolla-build.conf")
+    conf.parent.mkdir()
+    conf.write_text("[DEFAULT]\nmaintainer = Eve\n")
+    assert generate(tmp_path, options, None) == before
+
+
+def test_a_list_changed_by_one_template_is_not_seen_by_another(tmp_path, cache):
+    shared = "{% set words = ['a'] %}{% macro grow() %}{{ words.append('b') or words|join }}{% endmacro %}"
+    user = 'FROM scratch\n{% import "shared.j2" as shared %}ENV A={{ shared.grow() }}\n'
+    folder = images_folder(tmp_path, {"one": user, "two": user})
+    (tmp_path / folder / "shared.j2").write_text(shared)
+    generated = generate(tmp_path, {"docker_dir": [folder], "regex": ["^(one|two)$"]}, cache)
+    assert {files(image)["Dockerfile"] for image in generated.images} == {b"FROM scratch\nENV A=ab"}
+
+
+# --- mistakes ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"bse": "debian"}, "Kolla has no option bse; did you mean `base`?"),
+        ({"base": "gentoo"}, "found 'gentoo'"),
+        ({"push": True}, "kolla-build's option push changes nothing that is rendered"),
+        ({"profile": ["mian"]}, "Kolla has no profile mian; did you mean `main`?"),
+        ({"keystone-user": {"ui": 1}}, "no option ui in its section keystone-user; did you mean"),
+        ({"kolla_conf": "absent.conf"}, "absent.conf"),
+        ({"regex": ["["]}, "Kolla's regex is wrong"),
+        ({"regex": ["no-such-image"]}, "no image of Kolla matches"),
+        ({"tag": ["a"]}, "Kolla's option tag is one value, no list"),
+        ({"docker_dir": ["absent"]}, "absent: docker_dir is not a folder"),
+        ({"template_override": ["absent.j2"]}, "absent.j2: the template override cannot be read"),
+        ({"rpm_setup_config": ["a.zip"]}, "rpm_setup_config takes .rpm and .repo files"),
+    ],
+)
+def test_wrong_settings_are_refused_in_a_sentence(tmp_path, cache, options, said):
+    with pytest.raises(InputError) as refused:
+        generate(tmp_path, options, cache)
+    assert said in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_what_a_template_raises_names_the_template(tmp_path, cache):
+    folder = images_folder(tmp_path, {"mine": "FROM scratch\n{{ raise_error('no such thing') }}\n"})
+    with pytest.raises(InputError) as refused:
+        generate(tmp_path, {"docker_dir": [folder]}, cache)
+    assert str(refused.value) == "mine/Dockerfile.j2: no such thing"
+
+
+def test_two_images_of_one_name_are_refused(tmp_path, cache):
+    folder = images_folder(tmp_path, {"a/mine": "FROM scratch\n", "b/mine": "FROM scratch\n"})
+    with pytest.raises(InputError, match="b/mine and a/mine are both called mine"):
+        generate(tmp_path, {"docker_dir": [folder]}, cache)
