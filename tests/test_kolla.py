@@ -13,9 +13,9 @@ import pytest
 
 pytest.importorskip("kolla")
 
-from distgen.errors import InputError  # noqa: E402
-from distgen.model import DistGit, Image, Namespace, Origin, Policy, Stream  # noqa: E402
-from distgen.sources import Generated, Request, kolla  # noqa: E402
+from distgen.errors import InputError
+from distgen.model import DistGit, Image, Namespace, Origin, Policy, Stream
+from distgen.sources import Generated, Request, kolla
 
 STREAM = Stream("master", "master", ("master",))
 NAMESPACE = Namespace(
@@ -360,7 +360,8 @@ def test_neither_oslo_variables_nor_files_of_the_machine_change_the_settings(
 
 
 def test_a_list_changed_by_one_template_is_not_seen_by_another(tmp_path, cache):
-    shared = "{% set words = ['a'] %}{% macro grow() %}{{ words.append('b') or words|join }}{% endmacro %}"
+    grow = "{% macro grow() %}{{ words.append('b') or words|join }}{% endmacro %}"
+    shared = "{% set words = ['a'] %}" + grow
     user = 'FROM scratch\n{% import "shared.j2" as shared %}ENV A={{ shared.grow() }}\n'
     folder = images_folder(tmp_path, {"one": user, "two": user})
     (tmp_path / folder / "shared.j2").write_text(shared)

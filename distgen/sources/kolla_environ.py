@@ -41,10 +41,12 @@ def variables(text: str, name: str) -> tuple[str, ...]:
     if any(use.ctx != "load" for use in uses):
         return ()
     calls = {id(call.node): call for call in tree.find_all(nodes.Call)}
+    reads: list[nodes.Getattr | nodes.Getitem] = [
+        *tree.find_all(nodes.Getattr),
+        *tree.find_all(nodes.Getitem),
+    ]
     found = {
-        id(read.node): _literal(read, calls.get(id(read)))
-        for read in tree.find_all((nodes.Getattr, nodes.Getitem))
-        if read.node in uses
+        id(read.node): _literal(read, calls.get(id(read))) for read in reads if read.node in uses
     }
     for use in uses:
         if found.get(id(use)) is None:

@@ -123,8 +123,9 @@ def unbuildable(conf: Any, limits: Mapping[str, Iterable[str]]) -> tuple[str, ..
 
 def arguments(conf: Any) -> Iterator[str]:
     """Return the lines that newer releases put below the first FROM."""
-    for name in ("pip_index_url", "pip_trusted_host", "pip_extra_index_url"):
-        if conf.get(name):
+    names = ("pip_index_url", "pip_trusted_host", "pip_extra_index_url")
+    for name in filter(conf.__contains__, names):
+        if conf[name]:
             yield f"ARG {name.upper()}"
 
 
