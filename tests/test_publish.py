@@ -46,7 +46,9 @@ def test_publishing_twice_makes_no_commit(tmp_path):
 
 def test_a_changed_tree_is_a_child_commit(tmp_path):
     app = image("ns/app")
-    (first,) = run_publish(tmp_path, [app], {app.key: tree(app, {"Dockerfile": "FROM a\n", "x": "1"})})
+    (first,) = run_publish(
+        tmp_path, [app], {app.key: tree(app, {"Dockerfile": "FROM a\n", "x": "1"})}
+    )
     (second,) = run_publish(tmp_path, [app], {app.key: tree(app, {"Dockerfile": "FROM b\n"})})
     repository = tmp_path / "dist-git/ns/app.git"
     assert (second.status, second.parent) == ("updated", first.commit)
