@@ -16,7 +16,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from distgen.errors import InputError
 from distgen.facts import RECORDS
-from distgen.filters import FILTERS, LARGE, printable
+from distgen.filters import FILTERS, LARGE, WIDE, printable
 from distgen.mistakes import FAILURES, explain
 from distgen.model import Origin, TemplateFile
 from distgen.suggest import did_you_mean
@@ -27,7 +27,6 @@ TEMPLATES = "templates/"
 
 # Planes 15 and 16 are for private use; the line map makes its marks of them.
 PRIVATE = re.compile("[\U000f0000-\U0010ffff]")
-_WIDE = re.compile(r"\d{6}")
 _SIZED_METHODS = frozenset(("center", "expandtabs", "ljust", "rjust", "zfill"))
 
 # What templates read most; all of it is safe, and asking the sandbox doubles a rendering's time.
@@ -94,14 +93,14 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
         wrapped = super().wrap_str_format(value)
-        if wrapped is not None and _WIDE.search(value.__self__):
+        if wrapped is not None and WIDE.search(value.__self__):
             raise SecurityError("the width in the format is too large")
         return wrapped
 
 
 def _is_huge(operator: str, left: Any, right: Any) -> bool:
     if operator == "%":
-        return isinstance(left, str) and bool(_WIDE.search(left))
+        return isinstance(left, str) and bool(WIDE.search(left))
     if operator == "**":
         return bool(abs(left) > LARGE or abs(right) > 64)
     if isinstance(left, int) and isinstance(right, int):
@@ -148,16 +147,8 @@ def sandbox(shared: Mapping[str, TemplateFile], extensions: tuple[type[Any], ...
 
 
 def source_text(file: TemplateFile) -> str:
-    """Decode a template; what is not UTF-8 has a place but no meaning here."""
-    try:
-        text = file.content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = file.content.count(b"\n", 0, error.start) + 1
-        raise InputError(
-            "the template is not UTF-8 text",
-            where=Origin(file.source, line),
-            hint="name it *.raw or without .j2 to copy it as it is",
-        ) from None
+    """Return the text of a template, in which nothing can look like a mark of the line map."""
+    text = file.content.decode("utf-8-sig")
     private = None if text.isascii() else PRIVATE.search(text)
     if private:
         raise InputError(

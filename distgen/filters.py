@@ -17,6 +17,7 @@ from jinja2.filters import FILTERS as JINJA_FILTERS
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 LARGE = 100_000
+WIDE = re.compile(r"\d{6}")  # a field of this width would fill the memory
 
 # Random, dependent on the clock's or the interpreter's mood, or about web pages only.
 UNWELCOME = ("random", "pprint", "urlize", "xmlattr", "tojson", "safe", "forceescape", "striptags")
@@ -165,10 +166,18 @@ def bounded(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def formatted(value: Any, *args: Any, **options: Any) -> Any:
+    """Write values as printf does: `{{ "%s-%02d" | format(name, number) }}`."""
+    if WIDE.search(str(value)):
+        raise FilterArgumentError(f"the width in {str(value)!r} is too large")
+    return JINJA_FILTERS["format"](value, *args, **options)
+
+
 OWN = {"dq": dq, "sh": sh, "exec_form": exec_form, "lines": lines, "json": json, "yaml": yaml}
 SIZED = {name: bounded(JINJA_FILTERS[name]) for name in ("batch", "center", "indent", "slice")}
 FILTERS: dict[str, Callable[..., Any]] = {
     **{name: call for name, call in JINJA_FILTERS.items() if name not in UNWELCOME},
     **SIZED,
+    "format": formatted,
     **OWN,
 }
