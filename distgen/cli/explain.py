@@ -1,0 +1,145 @@
+"""`distgen explain`: every value of an image and the lines that set it, or where a line came from."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from distgen import overlay, pipeline
+from distgen.cli.session import Choice, Session, formats, setting
+from distgen.cli.show import plain
+from distgen.errors import InputError
+from distgen.model import Image, KeyPath
+from distgen.overlay import Setting
+from distgen.suggest import did_you_mean
+
+Traced = Mapping[KeyPath, tuple[Setting, ...]]
+
+
+@click.command()
+@click.argument("image")
+@click.argument("key", metavar="[KEY or FILE:LINE]", required=False)
+@setting
+@formats("text", "json")
+@click.pass_obj
+def command(
+    session: Session, image: str, key: str | None, sets: tuple[str, ...], form: str
+) -> None:
+    """Say where the values of an image, or a line of its files, were written."""
+    catalog = session.catalog(sets)
+    images = Choice((image,), False, False).of(catalog)
+    place = re.fullmatch(r"(.+):(\d+)", key or "")
+    if place:
+        task = pipeline.work(catalog, session.lock(), images)
+        rows = [explained_line(task, one, place[1], int(place[2])) for one in images]
+        texts = [f"{row['image']}@{row['stream']} {key}: {row['origin'] or 'no template line'}\n"
+                 f"  {row['text']}" for row in rows]  # fmt: skip
+    else:
+        rows = [explained(one, key) for one in images]
+        texts = [as_text(row, with_name=len(rows) > 1) for row in rows]
+    click.echo(json.dumps(rows, indent=2) if form == "json" else "\n".join(texts))
+
+
+def explained(image: Image, key: str | None) -> dict[str, Any]:
+    """Return an image's values, each with its settings in order, the one that counts last."""
+    traced = overlay.trace(image.layers)
+    chosen = chosen_keys(traced, key, image)
+    return {
+        "image": image.full_name,
+        "stream": image.stream.name,
+        "values": [
+            {
+                "key": ".".join(map(str, path)),
+                "value": plain(value_at(image.values, path)),
+                "settings": [
+                    {
+                        "layer": found.layer,
+                        "origin": str(found.origin),
+                        "operator": found.operator,
+                        "value": plain(found.value),
+                    }
+                    for found in traced[path]
+                ],
+            }
+            for path in chosen
+        ],
+    }
+
+
+def chosen_keys(traced: Traced, key: str | None, image: Image) -> Sequence[KeyPath]:
+    """Return the keys at or below `key`, all without one."""
+    if key is None:
+        return sorted((path for path in traced if not opened(traced, path)), key=str)
+    wanted = tuple(key.split("."))
+    found = [path for path in traced if tuple(map(str, path))[: len(wanted)] == wanted]
+    if not found:
+        names = sorted({".".join(map(str, path)) for path in traced})
+        raise InputError(
+            f"no overlay sets `{key}`",
+            where=image.key,
+            hint=did_you_mean(key, names) or "`distgen explain IMAGE` lists all keys",
+        )
+    return sorted(found, key=str)
+
+
+def opened(traced: Traced, path: KeyPath) -> bool:
+    """Tell whether a key is only the empty map that other keys were put into."""
+    below = any(len(other) > len(path) and other[: len(path)] == path for other in traced)
+    return below and all(found.value == {} for found in traced[path])
+
+
+def value_at(values: Any, path: KeyPath) -> Any:
+    for part in path:
+        if not isinstance(values, Mapping) or part not in values:
+            return None
+        values = values[part]
+    return values
+
+
+def as_text(row: Mapping[str, Any], *, with_name: bool) -> str:
+    """Print each key with its value, then its settings: what counts first, what lost last."""
+    lines = [f"{row['image']}@{row['stream']}"] if with_name else []
+    settings = [one for value in row["values"] for one in value["settings"]]
+    place, layer = (max(len(one[k]) for one in settings) for k in ("origin", "layer"))
+    for value in row["values"]:
+        lines.append(f"{value['key']}: {short(value['value'])}")
+        lost = False
+        for found in reversed(value["settings"]):
+            said = f"{found['operator'] or '='} {short(found['value'])}"
+            note = "  (overridden)" if lost else ""
+            where = f"{found['origin']:{place}}  {found['layer']:{layer}}"
+            lines.append(f"    {where}  {said}{note}")
+            lost = lost or not found["operator"]
+    return "\n".join(lines)
+
+
+def short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 100 else f"{text[:97]}..."
+
+
+def explained_line(task: pipeline.Work, image: Image, path: str, line: int) -> dict[str, Any]:
+    """Return where one line of a rendered file was written."""
+    tree = task.renderer.tree(image)
+    file = next((file for file in tree.files if file.path == path), None)
+    if file is None:
+        names = [one.path for one in tree.files]
+        hint = did_you_mean(path, names) or f"it has {', '.join(names)}"
+        raise InputError(f"the tree has no file {path!r}", where=image.key, hint=hint)
+    lines = file.content.decode("utf-8", "replace").splitlines()
+    if not 1 <= line <= len(lines):
+        raise InputError(f"{path} has {len(lines)} lines", where=image.key)
+    origins = task.renderer.line_map(image, path)
+    origin = origins[line - 1] if line <= len(origins) else None
+    return {
+        "image": image.full_name,
+        "stream": image.stream.name,
+        "path": path,
+        "line": line,
+        "text": lines[line - 1],
+        "origin": str(origin) if origin else None,
+    }

@@ -1,0 +1,36 @@
+"""`distgen lint`: what rules and linters say of the rendered images."""
+
+from __future__ import annotations
+
+import click
+
+from distgen import pipeline
+from distgen.cli.session import Choice, Session, choosing, formats, setting
+from distgen.model import LEVELS
+from distgen.reports import json, sarif, text
+
+WRITERS = {"text": text.report, "json": json.report, "sarif": sarif.report}
+
+
+@click.command()
+@choosing
+@setting
+@formats(*WRITERS)
+@click.option(
+    "--fail-on",
+    type=click.Choice([*LEVELS, "never"]),
+    default="error",
+    show_default=True,
+    help="The mildest level that makes the exit code 1.",
+)
+@click.pass_context
+def command(
+    ctx: click.Context, choice: Choice, sets: tuple[str, ...], form: str, fail_on: str
+) -> None:
+    """Check the rendered images; each finding names its template line."""
+    session: Session = ctx.obj
+    catalog = session.catalog(sets)
+    found = pipeline.lint(pipeline.work(catalog, session.lock(), choice.of(catalog)))
+    click.echo(WRITERS[form](found), nl=False)
+    grave = () if fail_on == "never" else LEVELS[: LEVELS.index(fail_on) + 1]
+    ctx.exit(int(any(finding.level in grave for finding in found)))

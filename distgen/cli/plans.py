@@ -1,0 +1,197 @@
+"""What `publish`, `diff` and `status` share: the run they plan, and how results are printed."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from distgen import __version__, history, pipeline
+from distgen.cli.list import table
+from distgen.cli.session import Choice, Session
+from distgen.errors import InputError
+from distgen.git import Git, isolate
+from distgen.model import Provenance, Result
+from distgen.publish import Options, Request
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+EPOCH = 315532800  # 1980-01-01, the earliest date that every archive format knows
+
+
+@dataclass(frozen=True)
+class Run:
+    """A request to publish, and all that it needs from outside."""
+
+    request: Request
+    options: Options
+    git: Git
+    store: Path
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the command line asked for."""
+
+    choice: Choice
+    sets: tuple[str, ...]
+    on_edit: str
+    jobs: int
+    store: Path | None
+    allow_dirty: bool = False
+    independent: bool = False
+
+
+def planning(command: Command) -> Command:
+    """Add the options of everything that plans a publication."""
+    for option in (
+        click.option(
+            "--store",
+            metavar="DIR",
+            type=click.Path(path_type=Path, file_okay=False),
+            help="The local store; it is a cache and may be deleted.",
+        ),
+        click.option(
+            "--jobs",
+            type=click.IntRange(1, 256),
+            default=8,
+            show_default=True,
+            help="How many repositories to work on at once.",
+        ),
+        click.option(
+            "--on-edit",
+            type=click.Choice(["refuse", "keep", "merge", "overwrite"]),
+            default="refuse",
+            show_default=True,
+            help="What to do with generated files that were edited downstream.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def prepare(session: Session, wishes: Wishes) -> Run:
+    """Read the catalogue and find out which commit of it will be published."""
+    git = isolate(session.environ)
+    catalog = session.catalog(wishes.sets)
+    lock = session.lock()
+    task = pipeline.work(catalog, lock, wishes.choice.of(catalog))
+    stand = history.stand(git, Path(catalog.root))
+    dirty = bool(stand.dirty or wishes.sets)
+    origin = Provenance(
+        source=source(catalog.source, stand.commit, dirty),
+        author="",
+        date=stand.date if stand.date is not None else epoch(session),
+        version=__version__,
+        lock=lock,
+    )
+    return Run(
+        request=Request(catalog, task.images, task.renderer.tree),
+        options=Options(
+            provenance=origin,
+            on_edit=wishes.on_edit,  # type: ignore[arg-type]
+            jobs=wishes.jobs,
+            independent=wishes.independent,
+            dirty=dirty,
+            allow_dirty=wishes.allow_dirty,
+        ),
+        git=git,
+        store=wishes.store or cache(session) / "store",
+    )
+
+
+def source(address: str | None, commit: str | None, dirty: bool) -> str:
+    """Return the words of the commit trailer that say where a tree came from."""
+    stand = f"{commit}{'-dirty' if dirty else ''}" if commit else "uncommitted"
+    return f"{address}@{stand}" if address else stand
+
+
+def epoch(session: Session) -> int:
+    """Return the date of commits where the catalogue has no history of its own."""
+    text = session.environ.get("SOURCE_DATE_EPOCH", "")
+    if not text:
+        return EPOCH
+    if not text.isdecimal() or len(text) > 12:
+        raise InputError(
+            f"SOURCE_DATE_EPOCH is {text!r}", hint="it must be a number of seconds since 1970"
+        )
+    return int(text)
+
+
+def cache(session: Session) -> Path:
+    """Return the folder for what may be lost, of this user."""
+    given = session.environ.get("XDG_CACHE_HOME", "")
+    home = Path(given) if given and Path(given).is_absolute() else Path.home() / ".cache"
+    return home / "distgen"
+
+
+def as_json(results: Iterable[Result]) -> str:
+    """Return the JSON of publish, status and propose; its keys are stable."""
+    rows = tuple(results)
+    return json.dumps(
+        {
+            "results": [
+                {
+                    "image": row.image,
+                    "stream": row.stream,
+                    "url": row.url,
+                    "branch": row.branch,
+                    "status": row.status,
+                    "commit": row.commit,
+                    "parent": row.parent,
+                    "detail": row.detail,
+                }
+                for row in rows
+            ],
+            "summary": dict(sorted(Counter(row.status for row in rows).items())),
+        },
+        indent=2,
+    )
+
+
+COLORS = {
+    "created": "green",
+    "updated": "green",
+    "retired": "green",
+    "behind": "yellow",
+    "drifted": "yellow",
+    "refused": "red",
+    "skipped": "red",
+    "failed": "red",
+}
+
+
+def as_text(results: Sequence[Result]) -> str:
+    """Return one line for each result; edits that stand in the way follow theirs."""
+    if not results:
+        return ""
+    rows = [(row.status, f"{row.image}@{row.stream}", told(row)) for row in results]
+    lines = table(rows).splitlines()
+    text = []
+    for row, line in zip(results, lines, strict=True):
+        color = COLORS.get(row.status)
+        text.append(click.style(row.status, fg=color) + line[len(row.status) :])
+        if row.status == "refused":
+            text += [f"    {part}" for edit in row.edits for part in edit.diff.splitlines()]
+    return "\n".join(text)
+
+
+def told(result: Result) -> str:
+    """Return what a line says behind the image: the commit, and why."""
+    commit = (result.commit or "")[:12] if result.status not in ("refused", "failed") else ""
+    return f"{commit}  {result.detail}".strip()
+
+
+def summary(results: Sequence[Result]) -> str:
+    """Return the last line: how many images came to what."""
+    counts = Counter(result.status for result in results)
+    if not results:
+        return "no images"
+    if set(counts) == {"unchanged"}:
+        return f"nothing changed: {len(results)} branches are as the catalogue says"
+    order = [*COLORS, "unchanged"]
+    return ", ".join(f"{counts[status]} {status}" for status in order if counts[status])

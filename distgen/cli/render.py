@@ -1,0 +1,52 @@
+"""`distgen render`: the trees of the images, in a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from distgen import disk, pipeline
+from distgen.cli.session import Choice, Session, choosing, setting
+from distgen.disk import Delta
+
+
+@click.command()
+@choosing
+@setting
+@click.option(
+    "-o",
+    "--output",
+    metavar="DIR",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where to write; each tree goes to DIR/namespace/image/stream.",
+)
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 when DIR differs.")
+@click.pass_context
+def command(
+    ctx: click.Context, choice: Choice, sets: tuple[str, ...], output: Path, check: bool
+) -> None:
+    """Render images into a folder, replacing only what was rendered there before."""
+    session: Session = ctx.obj
+    catalog = session.catalog(sets)
+    task = pipeline.work(catalog, session.lock(), choice.of(catalog))
+    trees = tuple(pipeline.trees(task))
+    act = disk.compare if check else disk.write
+    deltas = [act(output, tree) for tree in trees]
+    if not choice.patterns:
+        for place in disk.leftovers(output, trees):
+            deltas.append(disk.gone(output, place) if check else disk.remove(output, place))
+    for delta in filter(None, deltas):
+        session.say(told(delta), level=0 if check else 1)
+    changed = sum(map(bool, deltas))
+    verb = "differ" if check else "written"
+    session.say(f"{len(trees)} images rendered, {changed} {verb}")
+    ctx.exit(int(check and changed > 0))
+
+
+def told(delta: Delta) -> str:
+    """Return one line for a folder: how many files of each kind."""
+    kinds = ("added", "changed", "removed", "foreign")
+    counts = [f"{len(getattr(delta, kind))} {kind}" for kind in kinds if getattr(delta, kind)]
+    return f"{delta.folder}: {', '.join(counts)}"

@@ -1,0 +1,16 @@
+"""`distgen schema`: the JSON Schema of a kind of file."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from distgen import schema
+
+
+@click.command()
+@click.argument("kind", type=click.Choice(schema.kinds()))
+def command(kind: str) -> None:
+    """Print the JSON Schema of a file of the catalogue, or of what a command prints."""
+    click.echo(json.dumps(schema.load(kind), indent=2))
