@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import base64
 import json
 import re
 import warnings
@@ -21,33 +22,36 @@ from distgen.packages import commands
 _PYTHON = re.compile(rb"#!.*\bpython3[\d.]*\s*(?:-\S+\s*)*$")
 _YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PLACEHOLDER = re.compile(r"[$<{%*(]|example|changeme|passw|secret|xxx", re.IGNORECASE)
-_URL_PASSWORD = re.compile(r"\b[a-z][a-z0-9+.-]{1,19}://([^\s:/@\"']{1,64}):([^\s:/@\"']{6,128})@")
+_AWS_SECRET = re.compile(
+    r"(?i:aws_?secret_?access_?key)[\"']?\s*[=:]\s*[\"']?"
+    r"[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+])(?<!EXAMPLEKEY)"
+)
+# a pattern is tried only where its literal stands: most files hold none of them
 _SECRETS = (
     (
         "a private key",
+        "PRIVATE KEY",
         re.compile(
             r"-----BEGIN (?:[A-Z]{2,9} )?PRIVATE KEY(?: BLOCK)?-----(?:\\n|\s|[\w-]+: [^\n]*)+"
             r"[A-Za-z0-9+/=]{20}"
         ),
     ),
-    ("an AWS access key", re.compile(r"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b(?<!EXAMPLE)")),
-    (
-        "an AWS secret key",
-        re.compile(
-            r"(?i:aws_secret_access_key)[\"']?\s*[=:]\s*[\"']?"
-            r"[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+])(?<!EXAMPLEKEY)"
-        ),
-    ),
-    ("a GitHub token", re.compile(r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{60,})\b")),
-    ("a GitLab token", re.compile(r"\bglpat-[\w-]{20,}")),
-    ("a Slack token", re.compile(r"\bxox[abeprs]-\d{8,}-[\w-]{10,}")),
-    ("a PyPI token", re.compile(r"\bpypi-AgEIcHlwaS5vcmc[\w-]{50,}")),
-    ("an npm token", re.compile(r"\bnpm_[A-Za-z0-9]{36}\b")),
-    ("a Google API key", re.compile(r"\bAIza[\w-]{35}(?![\w-])")),
-    ("a Stripe key", re.compile(r"\b[rs]k_live_[A-Za-z0-9]{24,}")),
-    ("a JSON web token", re.compile(r"\beyJ[\w-]{15,}\.eyJ[\w-]{15,}\.[\w-]{20,}")),
-    ("a registry password", re.compile(r'"auth"\s*:\s*"[A-Za-z0-9+/]{16,}={0,2}"')),
+    ("an AWS access key", "AKIA", re.compile(r"\bAKIA[A-Z2-7]{16}\b(?<!EXAMPLE)")),
+    ("an AWS access key", "ASIA", re.compile(r"\bASIA[A-Z2-7]{16}\b(?<!EXAMPLE)")),
+    ("an AWS secret key", "ecret", _AWS_SECRET),
+    ("an AWS secret key", "SECRET_ACCESS_KEY", _AWS_SECRET),
+    ("a GitHub token", "gh", re.compile(r"\bgh[pousr]_[A-Za-z0-9]{36,}\b")),
+    ("a GitHub token", "github_pat_", re.compile(r"\bgithub_pat_\w{60,}\b")),
+    ("a GitLab token", "glpat-", re.compile(r"\bglpat-[\w-]{20,}")),
+    ("a Slack token", "xox", re.compile(r"\bxox[abeprs]-\d{8,}-[\w-]{10,}")),
+    ("a PyPI token", "pypi-AgE", re.compile(r"\bpypi-AgEIcHlwaS5vcmc[\w-]{50,}")),
+    ("an npm token", "npm_", re.compile(r"\bnpm_[A-Za-z0-9]{36}\b")),
+    ("a Google API key", "AIza", re.compile(r"\bAIza[\w-]{35}(?![\w-])")),
+    ("a Stripe key", "k_live_", re.compile(r"\b[rs]k_live_[A-Za-z0-9]{24,}")),
+    ("a JSON web token", "eyJ", re.compile(r"\beyJ[\w-]{15,}\.eyJ[\w-]{15,}\.[\w-]{20,}")),
 )
+_URL_PASSWORD = re.compile(r"://([^\s:/@\"']{1,64}):([^\s:/@\"']{6,128})@")
+_REGISTRY_AUTH = re.compile(r'"auth"\s*:\s*"([A-Za-z0-9+/]{12,}={0,2})"')
 
 
 def contents(
@@ -152,14 +156,30 @@ def _python(text: str) -> Iterator[tuple[str, int, str]]:
 
 def _secret(text: str) -> Iterator[tuple[str, int, str]]:
     """Find secrets by their shape; the message never holds what was found."""
-    for what, pattern in _SECRETS:
-        for match in pattern.finditer(text):
-            yield "DG304", text.count("\n", 0, match.start()) + 1, f"this looks like {what}"
+    for what, start in sorted(set(_shapes(text)), key=lambda found: found[1]):
+        yield "DG304", text.count("\n", 0, start) + 1, f"this looks like {what}"
+
+
+def _shapes(text: str) -> Iterator[tuple[str, int]]:
+    for what, literal, pattern in _SECRETS:
+        if literal in text:
+            for match in pattern.finditer(text):
+                yield what, match.start()
     for match in _URL_PASSWORD.finditer(text):
         user, password = match.groups()
         if password != user and not _PLACEHOLDER.search(password) and _mixed(password):
-            line = text.count("\n", 0, match.start()) + 1
-            yield "DG304", line, "this looks like a URL with a password"
+            yield "a URL with a password", match.start()
+    for match in _REGISTRY_AUTH.finditer(text) if '"auth"' in text else ():
+        if _names_user(match[1]):
+            yield "a registry password", match.start()
+
+
+def _names_user(encoded: str) -> bool:
+    """Tell whether base64 holds `user:password`, as in a docker config.json."""
+    try:
+        return b":" in base64.b64decode(encoded, validate=True)[1:-1]
+    except ValueError:
+        return False
 
 
 def _mixed(password: str) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import dockerfile  # type: ignore[import-not-found]
 
-from distgen.instruction import Heredoc, Instruction, names_stage, refusal, unquote
+from distgen.instruction import KNOWN, Heredoc, Instruction, names_stage, refusal, unquote
 from distgen.packages import Operation, commands, operations
 
 _WORD = re.compile(r"\S+\s+")
@@ -72,14 +72,6 @@ class Dockerfile:
         if found := next(named, None):
             return found
         return earlier[int(word)] if word.isdecimal() and int(word) < len(earlier) else None
-
-    def last(self, cmd: str) -> Instruction | None:
-        """Return the instruction that decides: the last of its kind in the image's own stages."""
-        for stage in self.lineage:
-            for instruction in reversed(stage.instructions):
-                if instruction.cmd == cmd:
-                    return instruction
-        return None
 
     @property
     def triggers(self) -> tuple[Instruction, ...]:
@@ -221,6 +213,8 @@ def _problems(instructions: tuple[Instruction, ...]) -> Iterator[Problem]:
         started = started or found.cmd == "FROM"
         if message := refusal(found, started):
             yield Problem(found.line, message)
+            if found.cmd not in KNOWN:
+                return  # a lost continuation: what follows are no instructions either
     if not started:
         yield Problem(1, "there is no FROM")
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import dockerfile  # type: ignore[import-not-found]
 
-_KNOWN = frozenset(command.upper() for command in dockerfile.all_cmds())
-_NEEDS_VALUE = _KNOWN - {"CMD", "ENTRYPOINT", "SHELL"}
+KNOWN = frozenset(command.upper() for command in dockerfile.all_cmds())
+_NEEDS_VALUE = KNOWN - {"CMD", "ENTRYPOINT", "SHELL"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Instruction:
 
 def refusal(found: Instruction, started: bool) -> str:
     """Return why a builder refuses an instruction, "" when it does not; FROM has `started`."""
-    if found.cmd not in _KNOWN:
+    if found.cmd not in KNOWN:
         return f"unknown instruction {found.cmd}"
     if not started and found.cmd != "ARG":
         return f"{found.cmd} stands before the first FROM"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from itertools import takewhile
 from typing import Literal
 
@@ -17,9 +17,14 @@ _PREFIXES = {
 }
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))")
-_PUNCTUATION = re.compile(r"[();<>|&]+")
+_TOKEN = re.compile(
+    r"""(?P<skip>[^\S\n]+|\\\n|(?:(?<=\s)|^)\#[^\n]*)
+    |(?P<mark>[();<>|&\n]+)
+    |(?P<word>(?:[^\s();<>|&"'\\]|\\[^\n]|"(?:[^"\\]|\\.)*"|'[^']*')+|.)""",
+    re.VERBOSE | re.DOTALL | re.MULTILINE,
+)
+_QUOTED = re.compile(r""""((?:[^"\\]|\\.)*)"|'([^']*)'|\\(.)""", re.DOTALL)
 _COMMENT_LINE = re.compile(r"^\s*#.*\n?", re.MULTILINE)
-_CONTINUED = re.compile(r"\\\n")
 _SUBSTITUTION = re.compile(r"\$\(([^()]*)\)|`([^`]*)`")
 
 _MANAGERS = {
@@ -80,21 +85,24 @@ def commands(script: str) -> tuple[tuple[str, ...], ...]:
     """Split a shell script into simple commands, each as unquoted words without redirections."""
     found: list[tuple[str, ...]] = []
     words: list[str] = []
-    tokens = iter(_tokens(script))
-    for token in tokens:
-        if not _PUNCTUATION.fullmatch(token):
-            words.append(token)
-        elif "<" in token or ">" in token:
+    redirected = False
+    for token in _TOKEN.finditer(_flat(script)):
+        mark, word = token["mark"], token["word"]
+        if mark and ("<" in mark or ">" in mark):
+            redirected = True
             if words and words[-1].isdigit():
                 words.pop()
-            next(tokens, None)
-        else:
+        elif mark:
             found.append(tuple(words))
             words = []
+        elif word and not redirected:
+            words.append(_plain(word))
+        redirected = redirected and not word
     found.append(tuple(words))
     return tuple(command for command in found if command)
 
 
+@lru_cache(maxsize=4096)
 def operations(script: str) -> tuple[Operation, ...]:
     """Return what a shell script installs and removes, in order."""
     return tuple(_operations(script, {}))
@@ -124,17 +132,21 @@ def _matches(name: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _tokens(script: str) -> Iterator[str]:
-    text = _CONTINUED.sub(" ", _COMMENT_LINE.sub("", script)).strip()
-    inner = [match[1] or match[2] or "" for match in _SUBSTITUTION.finditer(text)]
-    text = "\n".join([_SUBSTITUTION.sub("$_", text), *inner]).replace("\n", " ; ")
-    lexer = shlex.shlex(text, posix=True, punctuation_chars=True)
-    lexer.whitespace_split = True
-    lexer.commenters = ""
-    try:
-        return iter(list(lexer))
-    except ValueError:  # an unbalanced quote: the words are all that can be had
-        return iter(re.findall(r"[();<>|&]+|[^\s();<>|&]+", text))
+def _flat(script: str) -> str:
+    """Put commands that stand in another's words, `$(...)`, on lines of their own."""
+    text = _COMMENT_LINE.sub("", script)
+    inner: list[str] = []
+    while found := _SUBSTITUTION.findall(text):
+        inner += (first or second for first, second in found)
+        text = _SUBSTITUTION.sub("$_", text)
+    return "\n".join([text, *inner])
+
+
+def _plain(word: str) -> str:
+    """Return a word without its quotes and escapes."""
+    if not any(mark in word for mark in "\"'\\"):
+        return word
+    return _QUOTED.sub(lambda match: match[1] or match[2] or match[3] or "", word)
 
 
 def _operations(script: str, variables: Mapping[str, str]) -> Iterator[Operation]:

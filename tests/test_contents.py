@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+
 import pytest
 from images import image, tree
 
@@ -116,6 +118,7 @@ def test_executable_scripts_and_links_are_left_alone():
         ),
         ("id=" + "AKIA" + "QWERTYUIOPASDFGH", 1, "an AWS access key"),
         ("aws_secret_access_key = " + "aB3/" * 10, 1, "an AWS secret key"),
+        ("ENV AWS_SECRET_ACCESS_KEY=" + "aB3/" * 10, 1, "an AWS secret key"),
         (f"TOKEN={TOKEN}", 1, "a GitHub token"),
         ("git" + "hub_pat_" + "a1B2" * 16, 1, "a GitHub token"),
         ("glp" + "at-" + "a1B2" * 5, 1, "a GitLab token"),
@@ -125,7 +128,7 @@ def test_executable_scripts_and_links_are_left_alone():
         ("AI" + "za" + "a1B2-" * 7, 1, "a Google API key"),
         ("sk_" + "live_" + "a1B2" * 6, 1, "a Stripe key"),
         ("eyJ" + "a1B2" * 5 + ".eyJ" + "a1B2" * 5 + "." + "a1B2" * 6, 1, "a JSON web token"),
-        ('{"auth": "' + "a1B2" * 6 + '=="}', 1, "a registry password"),
+        ('{"auth": "' + b64encode(b"robot:f00barBAZ9").decode() + '"}', 1, "a registry password"),
         ("url=https://robot:f00barBAZ9@example.org/x", 1, "a URL with a password"),
     ],
 )
@@ -148,6 +151,8 @@ def test_a_secret_is_found_by_its_shape_and_not_repeated(text, line, what):
         "AKIA" + "IOSFODNN7EXAMPLE",
         f"grep -q '{DASHES}BEGIN RSA PRIVATE KEY{DASHES}' file",
         f"{DASHES}BEGIN CERTIFICATE{DASHES}\n{KEY}",
+        '{"auth": "keystonekeystonekeystone"}',
+        '{"auth": "keystone12345"}',
         f"{DASHES}BEGIN PUBLIC KEY{DASHES}\n{KEY}",
         "FROM a@sha256:" + "ab12" * 16,
         "commit " + "ab12" * 10,

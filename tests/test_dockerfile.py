@@ -88,8 +88,7 @@ def test_stages_know_what_they_build_on():
         (2, "", "nodepool", 19, 1),
     ]
     assert [stage.index for stage in read.lineage] == [2, 1]
-    assert read.last("CMD") is read.instructions[-1]
-    assert read.last("ARG") is None
+    assert read.triggers == (read.instructions[9].trigger,)
     assert read.stage("Builder", 1) is read.stages[0]
     assert read.stage("0", 1) is read.stages[0]
     assert read.stage("nodepool", 1) is None
@@ -108,6 +107,7 @@ def test_the_escape_directive_is_honoured():
         ("", 1, "file with no instructions"),
         ("# only a comment\n", 1, "file with no instructions"),
         ("FROM a:1\nFOO bar\n", 2, "unknown instruction FOO"),
+        ("FROM a:1\nRUN b\n  c d\n  e f\n", 3, "unknown instruction C"),
         ("RUN a\nFROM b:1\n", 1, "RUN stands before the first FROM"),
         ("ARG a\n", 1, "there is no FROM"),
         ("FROM a:1\nRUN\n", 2, "RUN needs an argument"),
