@@ -1,4 +1,4 @@
-"""Package distgen; the default catalogue of this checkout travels inside it as `distgen/catalogue`."""
+"""Package distgen; the default catalogue travels inside it, as `distgen/catalogue`."""
 
 import re
 import shutil

@@ -72,11 +72,15 @@ def leftovers(root: Path, trees: Iterable[Tree]) -> tuple[Path, ...]:
     )
 
 
+def stale(root: Path, place: Path) -> Delta:
+    """Return what removing a tree from its folder would delete; reads only."""
+    owned = {**_owned(root, place), MANIFEST: REGULAR}
+    return Delta(place, removed=tuple(sorted(path for path in owned if _is_there(place, path))))
+
+
 def remove(root: Path, place: Path) -> Delta:
     """Delete the generated files of a folder that holds a tree; others stay."""
-    owned = {**_owned(root, place), MANIFEST: REGULAR}
-    paths = tuple(sorted(path for path in owned if _is_there(place, path)))
-    delta = Delta(place, removed=paths)
+    delta = stale(root, place)
     with _sentence(place):
         _replace(place, delta)
         for above in (place, *place.parents):

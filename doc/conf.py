@@ -2,7 +2,7 @@
 
 project = "distgen"
 author = "the distgen authors"
-copyright = author  # noqa: A001
+copyright = author
 extensions: list[str] = []
 templates_path: list[str] = []
 exclude_patterns = ["_build", "changes/*"]

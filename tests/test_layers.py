@@ -7,30 +7,58 @@ PACKAGE = Path(__file__).parent.parent / "distgen"
 FLOORS = (
     {"", "errors", "model", "reference"},
     {"overlay", "catalog", "schema", "lockfile"}
-    | {"assemble", "bases", "complaint", "cycles", "folder", "formats", "images", "namespaces",
-       "settings", "substitute", "suggest", "templates", "values", "yamltext"},
+    | {
+        "assemble",
+        "bases",
+        "complaint",
+        "cycles",
+        "folder",
+        "formats",
+        "images",
+        "namespaces",
+        "settings",
+        "substitute",
+        "suggest",
+        "templates",
+        "values",
+        "yamltext",
+    },
     {"graph", "render", "dockerfile", "policy", "plan", "review"}
     | {"instruction", "packages", "context", "complete", "contents", "findings", "rules"}
-    | {"environment", "facts", "filters", "finish", "linemap", "mistakes", "patch", "paths",
-       "unidiff"}
+    | {
+        "environment",
+        "facts",
+        "filters",
+        "finish",
+        "linemap",
+        "mistakes",
+        "patch",
+        "paths",
+        "unidiff",
+    }
     | {"refs", "tags"}
     | {"edits", "manifest", "merge", "objects"},
-    {"disk", "store", "linters", "reports"}
+    {"disk", "history", "store", "linters", "reports"}
     | {"credentials", "oci", "registry", "registry_auth", "registry_errors", "registry_http"}
     | {"branches", "fastimport", "git", "places", "remotes"},
     {"pipeline"} | {"deliver", "order", "publish", "repositories"},
     {"cli", "__main__"},
 )
 EFFECTS = ("print", "input", "exit", "quit", "breakpoint")
-FORBIDDEN_BELOW_CLI = ("os.environ", "os.getenv", "sys.exit", "sys.argv", "os.chdir", "time.time",
-                       "datetime.now", "datetime.utcnow", "sys.stdout", "sys.stderr", "os.system")  # fmt: skip
+FORBIDDEN_BELOW_CLI = {
+    *("os.environ", "os.getenv", "os.chdir", "os.system", "sys.exit", "sys.argv", "sys.stdout"),
+    *("sys.stderr", "time.time", "datetime.now", "datetime.utcnow"),
+}
 
 
 def modules():
     for path in sorted(PACKAGE.rglob("*.py")):
-        yield ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(
-            "__init__"
-        ).rstrip("."), ast.parse(path.read_text(encoding="utf-8"))
+        yield (
+            ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+            .removesuffix("__init__")
+            .rstrip("."),
+            ast.parse(path.read_text(encoding="utf-8")),
+        )
 
 
 def room(module):

@@ -22,7 +22,7 @@ COLORS = {"+": "green", "-": "red", "@": "cyan"}
 @click.option("--exit-code", is_flag=True, help="Exit 1 when there is a difference.")
 @click.pass_context
 def command(
-    ctx: click.Context, choice: Choice, sets: tuple[str, ...], exit_code: bool, **wishes: Any
+    ctx: click.Context, /, choice: Choice, sets: tuple[str, ...], exit_code: bool, **wishes: Any
 ) -> None:
     """Show what publishing would change in the repositories."""
     session: Session = ctx.obj

@@ -1,4 +1,4 @@
-"""`distgen explain`: every value of an image and the lines that set it, or where a line came from."""
+"""`distgen explain`: where each value of an image, or a line of its files, was written."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ WRITERS = {"text": as_text, "json": as_json, "dot": as_dot, "mermaid": as_mermai
 @choosing
 @formats(*WRITERS)
 @click.pass_obj
-def command(session: Session, choice: Choice, form: str) -> None:
+def command(session: Session, /, choice: Choice, form: str) -> None:
     """Show which image is built from which."""
     images = choice.of(session.catalog())
     click.echo(WRITERS[form](images, edges(images)))

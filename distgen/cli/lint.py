@@ -25,7 +25,7 @@ WRITERS = {"text": text.report, "json": json.report, "sarif": sarif.report}
 )
 @click.pass_context
 def command(
-    ctx: click.Context, choice: Choice, sets: tuple[str, ...], form: str, fail_on: str
+    ctx: click.Context, /, choice: Choice, sets: tuple[str, ...], form: str, fail_on: str
 ) -> None:
     """Check the rendered images; each finding names its template line."""
     session: Session = ctx.obj

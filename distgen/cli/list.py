@@ -44,7 +44,7 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 @setting
 @formats("text", "json")
 @click.pass_obj
-def command(session: Session, choice: Choice, sets: tuple[str, ...], form: str) -> None:
+def command(session: Session, /, choice: Choice, sets: tuple[str, ...], form: str) -> None:
     """List the images, parents first."""
     rows = [described(image) for image in choice.of(session.catalog(sets))]
     if form == "json":

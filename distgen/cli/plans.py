@@ -16,8 +16,9 @@ from distgen.cli.list import table
 from distgen.cli.session import Choice, Session
 from distgen.errors import InputError
 from distgen.git import Git, isolate
-from distgen.model import Provenance, Result
-from distgen.publish import Options, Request
+from distgen.model import Provenance, Result, Status
+from distgen.publish import Request
+from distgen.repositories import Options
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 EPOCH = 315532800  # 1980-01-01, the earliest date that every archive format knows
@@ -153,7 +154,7 @@ def as_json(results: Iterable[Result]) -> str:
     )
 
 
-COLORS = {
+COLORS: dict[Status, str] = {
     "created": "green",
     "updated": "green",
     "retired": "green",
@@ -193,5 +194,5 @@ def summary(results: Sequence[Result]) -> str:
         return "no images"
     if set(counts) == {"unchanged"}:
         return f"nothing changed: {len(results)} branches are as the catalogue says"
-    order = [*COLORS, "unchanged"]
+    order: tuple[Status, ...] = (*COLORS, "unchanged")
     return ", ".join(f"{counts[status]} {status}" for status in order if counts[status])

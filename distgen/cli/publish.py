@@ -27,6 +27,7 @@ from distgen.store import open_store
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     choice: Choice,
     sets: tuple[str, ...],
     form: str,
@@ -48,10 +49,12 @@ def command(
     if form == "json":
         click.echo(plans.as_json(results))
     else:
-        wanted = results if session.verbosity > 0 else [r for r in results if r.status != "unchanged"]
+        wanted = (
+            results if session.verbosity > 0 else [r for r in results if r.status != "unchanged"]
+        )
         if wanted:
             click.echo(plans.as_text(wanted))
-    session.say(("would be: " if dry_run else "") + plans.summary(results))
+    session.say(("it would be: " if dry_run else "") + plans.summary(results))
     ctx.exit(int(any(one.status in ("refused", "skipped", "failed") for one in results)))
 
 

@@ -25,7 +25,7 @@ from distgen.disk import Delta
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 when DIR differs.")
 @click.pass_context
 def command(
-    ctx: click.Context, choice: Choice, sets: tuple[str, ...], output: Path, check: bool
+    ctx: click.Context, /, choice: Choice, sets: tuple[str, ...], output: Path, check: bool
 ) -> None:
     """Render images into a folder, replacing only what was rendered there before."""
     session: Session = ctx.obj
@@ -35,8 +35,8 @@ def command(
     act = disk.compare if check else disk.write
     deltas = [act(output, tree) for tree in trees]
     if not choice.patterns:
-        for place in disk.leftovers(output, trees):
-            deltas.append(disk.gone(output, place) if check else disk.remove(output, place))
+        clear = disk.stale if check else disk.remove
+        deltas += [clear(output, place) for place in disk.leftovers(output, trees)]
     for delta in filter(None, deltas):
         session.say(told(delta), level=0 if check else 1)
     changed = sum(map(bool, deltas))

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -20,7 +20,7 @@ SETTINGS = "distgen.yaml"
 
 @dataclass(frozen=True)
 class Session:
-    """One run of the command: where it starts, how much it says, and the environment it was given."""
+    """One run of the command: where it starts, how much it says, what environment it has."""
 
     start: Path | None
     verbosity: int
@@ -40,9 +40,7 @@ class Session:
         for folder in (here, *here.parents):
             if (folder / SETTINGS).is_file():
                 return folder
-        raise InputError(
-            f"there is no {SETTINGS} here or above", where=here, hint=self._make_one()
-        )
+        raise InputError(f"there is no {SETTINGS} here or above", where=here, hint=self._make_one())
 
     @staticmethod
     def _make_one() -> str:
@@ -97,10 +95,10 @@ def choosing(command: Command) -> Command:
     wrapped = click.option(
         "--with-dependents", is_flag=True, help="And every image built on these."
     )(wrapped)
-    wrapped = click.option(
+    parents = click.option(
         "--with-parents", is_flag=True, help="And every image these are built on."
-    )(wrapped)
-    return wrapped  # type: ignore[no-any-return]
+    )
+    return cast(Command, parents(wrapped))
 
 
 def setting(command: Command) -> Command:

@@ -45,10 +45,12 @@ def plain(value: Any) -> Any:
 @setting
 @formats("text", "json")
 @click.pass_obj
-def command(session: Session, choice: Choice, sets: tuple[str, ...], form: str) -> None:
+def command(session: Session, /, choice: Choice, sets: tuple[str, ...], form: str) -> None:
     """Show images with all overlays merged."""
     rows = [whole(image) for image in choice.of(session.catalog(sets))]
     if form == "json":
         click.echo(json.dumps(rows, indent=2))
     else:
-        click.echo(yaml.safe_dump_all(rows, sort_keys=False, allow_unicode=True, width=100), nl=False)
+        click.echo(
+            yaml.safe_dump_all(rows, sort_keys=False, allow_unicode=True, width=100), nl=False
+        )

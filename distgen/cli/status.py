@@ -19,7 +19,7 @@ from distgen.cli.session import Choice, Session, choosing, formats, setting
 @formats("text", "json")
 @click.pass_obj
 def command(
-    session: Session, choice: Choice, sets: tuple[str, ...], form: str, **wishes: Any
+    session: Session, /, choice: Choice, sets: tuple[str, ...], form: str, **wishes: Any
 ) -> None:
     """Say which repositories are behind the catalogue, and which were edited downstream."""
     wanted = plans.Wishes(choice=choice, sets=sets, allow_dirty=True, **wishes)
