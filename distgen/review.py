@@ -84,18 +84,23 @@ def _bases(
     for name in sorted({*old} & {*new}):
         if old[name] != new[name]:
             lines.append(f"base image {name}: {_short(old[name])} -> {_short(new[name])}")
-            if was := old[name]:
-                renamed[was] = new[name] or ""
+            renamed |= _respelt(name, old[name], name, new[name])
     if lines:
         yield Fact(_count(len(lines), "base image", "updated"), tuple(lines))
     gone, come = sorted({*old} - {*new}), sorted({*new} - {*old})
     if len(gone) == len(come) == 1:
-        renamed[gone[0]] = come[0]
+        renamed |= _respelt(gone[0], old[gone[0]], come[0], new[come[0]])
         yield Fact("base image changed", (f"base image {gone[0]} -> {come[0]}",))
     elif gone or come:
         lines = [f"base image {name} removed" for name in gone]
         lines += [f"base image {_pinned(name, new[name])} added" for name in come]
         yield Fact("base images changed", tuple(lines))
+
+
+def _respelt(was: str, old: str | None, now: str, new: str | None) -> dict[str, str]:
+    """Return what to replace in the old text so that a new base alone makes no difference."""
+    pin = f"@{new}" if new else ""
+    return {was: now, f"@{old}": pin} if old else {was: now + pin}
 
 
 def _sources(

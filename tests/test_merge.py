@@ -45,10 +45,8 @@ def test_a_clean_merge_is_the_one_git_makes(tmp_path):
         for path, lines in zip(paths, versions, strict=True):
             path.write_bytes(text(*lines))
         ours = merge(*(path.read_bytes() for path in paths))
-        done = subprocess.run(
-            ["git", "merge-file", "-p", "--diff3", paths[1], paths[0], paths[2]],
-            capture_output=True,
-        )
+        command = ["git", "merge-file", "-p", paths[1], paths[0], paths[2]]
+        done = subprocess.run(command, capture_output=True, check=False)
         if ours is not None:
             clean += 1
             assert (done.returncode, done.stdout) == (0, ours)
