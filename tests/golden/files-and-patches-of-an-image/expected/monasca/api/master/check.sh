@@ -1,0 +1,2 @@
+#!/bin/sh
+curl -f localhost:8080
