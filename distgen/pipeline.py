@@ -53,8 +53,7 @@ def check(task: Work, rendered: Mapping[str, Tree]) -> tuple[Finding, ...]:
         demands = task.catalog.namespaces[image.namespace].policy
         found.extend(completeness(image, tree, task.lock, dockerfiles))
         found.extend(policy.check(demands, image, tree, family))
-        if image.key in dockerfiles:
-            found.extend(contents(tree, dockerfiles[image.key]))
+        found.extend(contents(tree, dockerfiles.get(image.key), family.base(image)))
     return tuple(found)
 
 
