@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sized
 from itertools import islice
 from typing import Any
 
-from jinja2 import BaseLoader, Environment, StrictUndefined, Template, TemplateNotFound
+from jinja2 import BaseLoader, Environment, StrictUndefined, Template, TemplateNotFound, nodes
 from jinja2.environment import TemplateModule
 from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context, LoopContext
@@ -75,6 +75,14 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     template_class = Stateless
     intercepted_binops = frozenset(("*", "**", "%"))
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        """Let `~` join what `{{ }}` would print: true and not True, and never None."""
+        tree = super()._parse(source, name, filename)
+        for concat in tree.find_all(nodes.Concat):
+            finalize = nodes.EnvironmentAttribute("finalize")
+            concat.nodes = [nodes.Call(finalize, [part], [], None, None) for part in concat.nodes]
+        return tree
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         if _is_huge(operator, left, right):

@@ -19,6 +19,8 @@ from distgen.patch import Patched, Row, apply
 from distgen.paths import check_paths
 from distgen.unidiff import split
 
+MAX_RECIPES = 1000  # thousands of images may have templates of their own
+
 
 class Recipe(NamedTuple):
     """A file of a template with what was compiled of it; None where nothing is rendered."""
@@ -35,7 +37,7 @@ class Renderer:
         self._catalog = catalog
         self._lock = lock
         self._sandbox = sandbox(catalog.shared)
-        self._recipes: dict[str, tuple[Recipe, ...]] = {}
+        self._recipes: dict[str, Recipe] = {}
 
     def tree(self, image: Image) -> Tree:
         """Return the files of an image; the same catalogue and lock give the same bytes."""
@@ -106,15 +108,34 @@ class Renderer:
 
     def _laid(self, image: Image, values: dict[str, Any]) -> dict[str, Recipe]:
         """Return the files by path, the image's own laid over the template's."""
-        template = self._recipes.get(image.template)
-        if template is None:
-            files = self._catalog.templates[image.template].files
-            template = recipes(self._sandbox, files, image)
-            self._recipes[image.template] = template
-        laid = _named(template, values, image)
+        laid = self._named(self._catalog.templates[image.template].files, values, image)
         if image.files:
-            laid.update(_named(recipes(self._sandbox, image.files, image), values, image))
+            laid.update(self._named(image.files, values, image))
         return laid
+
+    def _named(
+        self, files: Iterable[Source], values: dict[str, Any], image: Image
+    ) -> dict[str, Recipe]:
+        named: dict[str, Recipe] = {}
+        for source in files:
+            recipe = self._recipe(source, image)
+            path = source.path
+            if recipe.name is not None:
+                path = printed(recipe.name, values, image.key)
+            other = named.setdefault(path, recipe)
+            if other is not recipe:
+                raise InputError(
+                    f"{source.source} and {other.source.source} both make {path!r} ({image.key})"
+                )
+        return named
+
+    def _recipe(self, source: Source, image: Image) -> Recipe:
+        found = self._recipes.get(source.source)
+        if found is None:
+            if len(self._recipes) >= MAX_RECIPES:
+                self._recipes.clear()
+            found = self._recipes[source.source] = recipe(self._sandbox, source, image)
+        return found
 
     def _files(
         self, laid: Mapping[str, Recipe], values: dict[str, Any], image: Image
@@ -130,15 +151,12 @@ class Renderer:
         return File(path, text.encode(), mode)
 
 
-def recipes(environment: Sandbox, files: Iterable[Source], image: Image) -> tuple[Recipe, ...]:
-    """Compile the files of a template or an overlay."""
-    return tuple(
-        Recipe(
-            file,
-            compiled_name(environment, file, image.key) if "{" in file.path else None,
-            compiled(environment, file, image.key) if file.rendered else None,
-        )
-        for file in files
+def recipe(environment: Sandbox, source: Source, image: Image) -> Recipe:
+    """Compile what is to be rendered of a file."""
+    return Recipe(
+        source,
+        compiled_name(environment, source, image.key) if "{" in source.path else None,
+        compiled(environment, source, image.key) if source.rendered else None,
     )
 
 
@@ -155,17 +173,3 @@ def _patched(files: Mapping[str, File], image: Image) -> list[Patched]:
     if image.patches:
         check_paths(steps[-1].files, image.key)
     return steps[1:]
-
-
-def _named(files: Iterable[Recipe], values: Mapping[str, Any], image: Image) -> dict[str, Recipe]:
-    named: dict[str, Recipe] = {}
-    for recipe in files:
-        path = recipe.source.path
-        if recipe.name is not None:
-            path = printed(recipe.name, dict(values), image.key)
-        other = named.setdefault(path, recipe)
-        if other is not recipe:
-            raise InputError(
-                f"{recipe.source.source} and {other.source.source} both make {path!r} ({image.key})"
-            )
-    return named

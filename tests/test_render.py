@@ -52,6 +52,7 @@ def refusal(catalogue, files: dict[str, str], values=None, **more) -> str:
         ("{{ downloads.tool.url }}", "https://example.org/tool.tar.gz"),
         ("{{ downloads['tool'].sha256 }}", "3" * 64),
         ("{{ word }} {{ number }} {{ yes }} {{ no }}", "x 3 true false"),
+        ("{{ yes ~ '-' ~ number ~ word }}", "true-3x"),
         ("{{ map.key }} {{ map.items() | length }} {{ list[1] }}", "v 1 b"),
     ],
 )
@@ -251,6 +252,8 @@ def test_a_patch_cannot_add_what_differs_only_in_case(catalogue):
         ("{{ packages }}", "a list or map cannot be printed as it is (opendev/app@master); use"),
         ("{{ map }}", "a list or map cannot be printed as it is"),
         ("{{ none }}", "this has no value"),
+        ("{{ 'x' ~ none }}", "this has no value"),
+        ("{{ 'x' ~ packages }}", "a list or map cannot be printed as it is"),
         ("{{ word.upper }}", "cannot be printed (opendev/app@master); should it be called?"),
         ("{{ word + 1 }}", "TypeError"),
         ("{{ 1 / 0 }}", "division by zero"),
