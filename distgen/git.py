@@ -6,7 +6,7 @@ import re
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -104,9 +104,7 @@ def run(
         try:
             output, error = process.communicate(stdin, git.seconds)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-            return Outcome(-1, b"", f"fatal: no answer within {git.seconds:.0f} seconds")
+            return Outcome(-1, b"", f"fatal: no answer within {git.seconds:g} seconds")
     return Outcome(process.returncode, output, scrub(error.decode("utf-8", "replace")))
 
 
@@ -203,6 +201,11 @@ def _started(git: Git, command: list[str], network: bool) -> Iterator[subprocess
         if process.poll() is None:
             process.kill()
             process.wait()
+        # Not communicate(): a child of a git that was killed may keep the pipes open.
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()
 
 
 def _process(git: Git, command: list[str], network: bool, stderr: int) -> subprocess.Popen[bytes]:

@@ -21,6 +21,11 @@ from distgen.git import Git, explain, run, scrub
 SCHEMES = ("https", "http", "ssh", "git", "file")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(:|//)")
 _SCP = re.compile(r"(?:[^/:@\s]+@)?([^/:@\s]+):(?!:)(.+)")
+_CREATE = {
+    "github": "gh repo create --public",
+    "gitlab": "glab repo create",
+    "forgejo": "tea repos create",
+}
 _PUSHABLE = ("ignore", "warn", "updateinstead", "false")
 
 
@@ -127,25 +132,22 @@ def created(git: Git, folder: Path, branch: str) -> Iterator[Path]:
 
 def creation_hint(place: Place, forge: str) -> str:
     """Return the command that creates a missing repository on its server."""
-    path = _path(place.address)
-    name = path.removesuffix(".git")
-    host = urlsplit(place.address).hostname or ""
-    if forge in ("github", "gitlab", "forgejo"):
-        program = {"github": "gh", "gitlab": "glab", "forgejo": "tea"}[forge]
-        return f"{program} repo create {name}" + (" --public" if forge == "github" else "")
+    if "://" in place.address:
+        parts = urlsplit(place.address)
+        person = f"{parts.username}@" if parts.username and parts.scheme == "ssh" else ""
+        host, path, port = person + (parts.hostname or ""), parts.path, parts.port
+    else:
+        host, _, path = place.address.partition(":")
+        port = None
+    name = path.strip("/").removesuffix(".git")
+    ssh = f"ssh -p {port} {host}" if port else f"ssh {host}"
+    if forge in _CREATE:
+        return f"{_CREATE[forge]} {name}"
     if forge == "gerrit":
-        return f"ssh -p 29418 {host} gerrit create-project {name}"
-    if place.address.startswith("ssh://"):
-        return f"ssh {host} git init --bare /{path}"
-    if scp := _SCP.fullmatch(place.address):
-        return f"ssh {place.address.partition(':')[0]} git init --bare {scp[2]}"
-    return f"git init --bare {path} (on the server)"
-
-
-def _path(address: str) -> str:
-    if scp := _SCP.fullmatch(address):
-        return scp[2].strip("/")
-    return urlsplit(address).path.strip("/")
+        return f"{ssh} gerrit create-project {name}"
+    if place.address.startswith(("http", "git:")):
+        return f"git init --bare {path.strip('/')} (on the server)"
+    return f"{ssh} git init --bare {path}"
 
 
 def _refuse_other_things(folder: Path) -> None:

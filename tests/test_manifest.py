@@ -70,8 +70,8 @@ def test_a_template_may_not_bring_its_own_manifest():
 
 
 def test_git_sees_every_generated_file_as_generated_and_no_other(tmp_path):
-    names = ["Dockerfile", "a b", 'quo"te', "star*", "[x]", "back\\slash", "#hash", "!bang", "ü.txt",
-             "deep/er/file", "tab\there"]  # fmt: skip
+    names = ["Dockerfile", "a b", 'quo"te', "star*", "[x]", "back\\slash", "#hash", "!bang",
+             "ü.txt", "deep/er/file", "tab\there"]  # fmt: skip
     found = Tree("ns/app", "master", files(dict.fromkeys(names, "x")))
     written = {file.path: file for file in generated(found)}
     git("init", "-q", str(tmp_path))
