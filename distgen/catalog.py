@@ -6,9 +6,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from distgen import assemble, bases, cycles, folder, images, namespaces, settings, templates
-from distgen.assemble import Draft
+from distgen import (
+    assemble,
+    bases,
+    cycles,
+    folder,
+    foreign,
+    images,
+    namespaces,
+    settings,
+    templates,
+)
 from distgen.errors import InputError
+from distgen.foreign import Ask, Owned
 from distgen.images import Overlay
 from distgen.model import Catalog, Image, KeyPath, Origin
 from distgen.namespaces import FOLDER, Group
@@ -17,28 +27,33 @@ from distgen.suggest import did_you_mean
 from distgen.values import Stacks
 
 
-def load(root: str | Path, sets: Sequence[str] = ()) -> Catalog:
+def load(root: str | Path, sets: Sequence[str] = (), ask: Ask | None = None) -> Catalog:
     """Read the catalogue in `root` with the assignments of `--set` on top.
 
-    Raise InputError for the first mistake, with the file and line of what was written.
+    `ask` is asked for the images of namespaces that have a `source`. Raise InputError for the first
+    mistake, with the file and line of what was written.
     """
     base = Path(root).absolute()
     site = settings.read(base)
     assignments = [settings.assignment(text) for text in sets]
     kinds, shared = templates.read(base)
-    groups, overlays = _overlays(base, site)
+    groups, overlays, owned = _overlays(base, site)
     stacks = Stacks(site.values, assignments)
     drafts = [
         draft
         for chain in images.chains(overlays).values()
         for draft in assemble.drafts(chain, groups[chain[-1].namespace], kinds, stacks)
     ]
-    _refuse_unmatched(assignments, drafts)
+    brought = foreign.images(groups.values(), assignments, base, owned, ask)
     known: dict[str, dict[str, str]] = {}
     for draft in drafts:
         known.setdefault(draft.own.full_name, {})[draft.stream.name] = draft.reference
+    for image in brought.images:
+        known.setdefault(image.full_name, {})[image.stream.name] = image.reference
+    _refuse_unmatched(assignments, known)
     finished = sorted(
-        (assemble.finish(draft, known, stacks) for draft in drafts), key=lambda image: image.key
+        (*(assemble.finish(draft, known, stacks) for draft in drafts), *brought.images),
+        key=lambda image: image.key,
     )
     stacks.refuse_unused()
     cycles.refuse(finished)
@@ -47,17 +62,24 @@ def load(root: str | Path, sets: Sequence[str] = ()) -> Catalog:
     return Catalog(
         root=str(base),
         images=tuple(finished),
-        templates={name: kind.template for name, kind in kinds.items()},
+        templates={
+            **{name: kind.template for name, kind in kinds.items()},
+            **foreign.templates(brought.images),
+        },
         namespaces={name: group.namespace for name, group in groups.items()},
         source=site.source,
         mirrors=site.mirrors,
         shared=shared,
+        findings=brought.findings,
     )
 
 
-def _overlays(root: Path, site: Settings) -> tuple[dict[str, Group], dict[str, Overlay]]:
+def _overlays(
+    root: Path, site: Settings
+) -> tuple[dict[str, Group], dict[str, Overlay], dict[str, Owned]]:
     groups: dict[str, Group] = {}
     overlays: dict[str, Overlay] = {}
+    owned: dict[str, Owned] = {}
     for entry in folder.entries(root, FOLDER):
         path = f"{FOLDER}/{entry.name}"
         if entry.name.startswith("."):
@@ -67,9 +89,26 @@ def _overlays(root: Path, site: Settings) -> tuple[dict[str, Group], dict[str, O
             continue
         folder.refuse_outside(root, path)
         groups[entry.name] = namespaces.read(root, entry.name, site.dist_git)
+        if groups[entry.name].source:
+            owned.update(_owned(root, entry.name))
+            continue
         for overlay in _images(root, entry.name):
             overlays[overlay.full_name] = overlay
-    return groups, overlays
+    return groups, overlays, owned
+
+
+def _owned(root: Path, namespace: str) -> Iterator[tuple[str, Owned]]:
+    """Yield the files and patches that stand in folders of images which a source brings."""
+    path = f"{FOLDER}/{namespace}"
+    for one in folder.entries(root, path):
+        if one.is_dir() and not one.name.startswith("."):
+            yield f"{namespace}/{one.name}", images.read_own(root, f"{path}/{one.name}")
+        elif one.name.endswith((".yaml", ".yml")) and one.name != namespaces.FILE:
+            raise InputError(
+                "would not be read: the images of this namespace come from its source",
+                where=Origin(f"{path}/{one.name}"),
+                hint="move it to another namespace, or write a folder of files and patches",
+            )
 
 
 def _images(root: Path, namespace: str) -> Iterator[Overlay]:
@@ -102,13 +141,15 @@ def _refuse_stray(name: str, path: str) -> None:
         )
 
 
-def _refuse_unmatched(assignments: Iterable[Assignment], drafts: Sequence[Draft]) -> None:
+def _refuse_unmatched(
+    assignments: Iterable[Assignment], known: Mapping[str, Mapping[str, str]]
+) -> None:
     for one in assignments:
-        if not any(one.reaches(draft.own.full_name, draft.stream.name) for draft in drafts):
+        if not any(one.reaches(name, stream) for name in known for stream in known[name]):
             raise InputError(
                 f"`{one.pattern}` matches no image",
                 where=one.layer.path,
-                hint=did_you_mean(one.pattern, {draft.own.full_name for draft in drafts}),
+                hint=did_you_mean(one.pattern, known),
             )
 
 

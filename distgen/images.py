@@ -54,7 +54,7 @@ def read(root: Path, namespace: str, name: str, has_folder: bool) -> Overlay:
     data = schema.check("image", document)
     streams = data.get("streams")
     by_stream = streams if isinstance(streams, dict) else {}
-    files, patches = _folder(root, f"{FOLDER}/{namespace}/{name}") if has_folder else ((), ())
+    files, patches = read_own(root, f"{FOLDER}/{namespace}/{name}") if has_folder else ((), ())
     return Overlay(
         namespace=namespace,
         name=name,
@@ -119,9 +119,7 @@ def _spec(says: Mapping[str, Any]) -> dict[str, Any]:
     return {key: says[key] for key in _SPEC if key in says}
 
 
-def _folder(
-    root: Path, folder: str
-) -> tuple[tuple[TemplateFile, ...], tuple[TemplateFile, ...]]:
+def read_own(root: Path, folder: str) -> tuple[tuple[TemplateFile, ...], tuple[TemplateFile, ...]]:
     """Return an image's own files and its patches, both by name."""
     found = read_folder(root, folder)
     patches = tuple(file for file in found if file.path.startswith("patches/"))

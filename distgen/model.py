@@ -263,6 +263,8 @@ class Catalog:
     mirrors: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     shared: Mapping[str, TemplateFile] = field(default_factory=dict, repr=False)
     """Files of the template folders that begin with `_`, and every `*.j2`, by path below templates/."""
+    findings: tuple[Finding, ...] = ()
+    """What a source says of the images it brought."""
 
 
 # --- the lock --------------------------------------------------------------------------------

@@ -21,12 +21,17 @@ _SETTINGS = ("level", "reason", "images", "exempt")
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A namespace with its layers; the tags in its streams may still hold `{value}`."""
+    """A namespace with its layers; the tags in its streams may still hold `{value}`.
+
+    `source` says where its images come from when not from templates, by the source's `settings`.
+    """
 
     namespace: Namespace
     document: Document
     values: Layer
     streams: Mapping[str, Layer]
+    source: str
+    settings: Layer
 
     @property
     def name(self) -> str:
@@ -49,7 +54,7 @@ def read(root: Path, name: str, site: DistGit) -> Group:
     namespace = Namespace(
         name=name,
         description=data.get("description", ""),
-        registry=data["registry"],
+        registry=data.get("registry", ""),
         repository=data.get("repository", "{image}"),
         streams=_streams(data["streams"], document),
         policy=_policy(data.get("policy", {}), document),
@@ -60,7 +65,10 @@ def read(root: Path, name: str, site: DistGit) -> Group:
     layers = {
         stream: values_layer("stream", document, ("streams", stream)) for stream in data["streams"]
     }
-    return Group(namespace, document, values_layer("namespace", document, ()), layers)
+    source = data.get("source", "")
+    settings = Layer("namespace", path, document.data.get(source) or {}, document.marks, (source,))
+    values = values_layer("namespace", document, ())
+    return Group(namespace, document, values, layers, source, settings)
 
 
 def _refuse_name(name: str, folder: str) -> None:

@@ -14,10 +14,11 @@ import pytest
 pytest.importorskip("kolla")
 
 from distgen.errors import InputError
-from distgen.model import DistGit, Image, Namespace, Origin, Policy, Stream
-from distgen.sources import Generated, Request, kolla
+from distgen.foreign import Generated, Request
+from distgen.model import DistGit, Image, Layer, Namespace, Origin, Policy, Stream
+from distgen.sources import Around, kolla
 
-STREAM = Stream("master", "master", ("master",))
+STREAM = Stream("master", "master", ())
 NAMESPACE = Namespace(
     "kolla", "", "", "{image}", (STREAM,), Policy(), (), DistGit("d/{image}.git", "a <a@b>", "none")
 )
@@ -39,8 +40,9 @@ def generate(
     root: Path, options: Mapping[str, Any], cache: Path | None, environ: Mapping[str, str] = {}
 ) -> Generated:
     origin = Origin("overlays/kolla/namespace.yaml", 2)
-    url = "dist-git/{namespace}/{image}.git"
-    return kolla.images(Request(NAMESPACE, STREAM, options, root, url, origin, environ, cache))
+    layers = (Layer("namespace", origin.path, options),)
+    request = Request("kolla", NAMESPACE, STREAM, options, layers, root, origin)
+    return kolla.images(request, Around(environ, cache))
 
 
 def kolla_build(work: Path, *arguments: str, environ: Mapping[str, str] = {}) -> None:

@@ -13,6 +13,7 @@ FLOORS = (
         "complaint",
         "cycles",
         "folder",
+        "foreign",
         "formats",
         "images",
         "namespaces",
@@ -38,7 +39,7 @@ FLOORS = (
     }
     | {"refs", "tags"}
     | {"edits", "manifest", "merge", "objects"},
-    {"disk", "history", "store", "linters", "reports"}
+    {"disk", "history", "store", "linters", "reports", "sources", "exports"}
     | {"credentials", "oci", "registry", "registry_auth", "registry_errors", "registry_http"}
     | {"branches", "fastimport", "git", "places", "remotes"},
     {"pipeline"} | {"deliver", "order", "publish", "repositories"},

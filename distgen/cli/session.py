@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from distgen import catalog, graph, lockfile
+from distgen import catalog, graph, lockfile, sources
 from distgen.errors import InputError
 from distgen.model import Catalog, Image, Lock
 
@@ -47,7 +47,15 @@ class Session:
         return "name the catalogue with -C DIR, or make one with `distgen init DIR`"
 
     def catalog(self, sets: Sequence[str] = ()) -> Catalog:
-        return catalog.load(self.root, sets=sets)
+        around = sources.Around(self.environ, self.cache)
+        return catalog.load(self.root, sets=sets, ask=sources.asking(around))
+
+    @property
+    def cache(self) -> Path:
+        """Return the folder of this user for what may be lost."""
+        given = self.environ.get("XDG_CACHE_HOME", "")
+        home = Path(given) if given and Path(given).is_absolute() else Path.home() / ".cache"
+        return home / "distgen"
 
     def lock(self) -> Lock:
         return lockfile.read(self.root / "distgen.lock")

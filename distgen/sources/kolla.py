@@ -10,18 +10,17 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from distgen.errors import InputError
-from distgen.model import Finding, Image, Layer, Origin, Parent, TemplateFile
-from distgen.sources import Generated, Request, memo
+from distgen.foreign import Generated, Request
+from distgen.model import Finding, Image, Origin, Parent, TemplateFile
+from distgen.sources import Around, memo
 from distgen.sources.kolla_archives import CODE, absent
 from distgen.sources.kolla_options import Settled, settle
 from distgen.sources.kolla_parents import BASE, Read, public, read
 from distgen.sources.kolla_render import TEMPLATE, Codes, render
-
-NAME = "kolla"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +45,9 @@ class _Set:
     names: Mapping[str, str]
 
 
-def images(request: Request) -> Generated:
+def images(request: Request, around: Around) -> Generated:
     """Return Kolla's images for one stream of a namespace: those chosen, and their parents."""
-    whole = _rendered(request)
+    whole = _rendered(request, around)
     found = tuple(_image(whole, name) for name in _chosen(whole))
     remarks = tuple(remark for image in found for remark in _findings(whole, image))
     return Generated(found, remarks)
@@ -68,26 +67,26 @@ def scan(folders: tuple[str, ...]) -> dict[str, Path]:
     return found
 
 
-def _rendered(request: Request) -> _Set:
+def _rendered(request: Request, around: Around) -> _Set:
     label = f"{request.namespace.name}@{request.stream.name}"
-    settled = settle(request.options, request.root, request.origin, request.cache, label)
+    settled = settle(request.options, request.root, request.origin, around.cache, label)
     files = scan(settled.folders)
     for name, path in settled.base_files.items():
         files[f"base/{name}"] = Path(path)
     pack = hashlib.sha256("\0".join(settled.folders).encode()).hexdigest()[:16]
-    codes = Codes(memo.load(request.cache, f"kolla-templates-{pack}"))
-    texts = render(settled, files, request.environ, codes)
+    codes = Codes(memo.load(around.cache, f"kolla-templates-{pack}"))
+    texts = render(settled, files, around.environ, codes)
     if codes.new:
-        memo.save(request.cache, f"kolla-templates-{pack}", codes.kept())
-    built = _built(settled, texts, request, label)
+        memo.save(around.cache, f"kolla-templates-{pack}", codes.kept())
+    built = _built(settled, texts, around.cache, label)
     names = {public(image.reference): name for name, image in built.items()}
     return _Set(request, settled, files, built, names)
 
 
 def _built(
-    settled: Settled, texts: Mapping[str, str], request: Request, label: str
+    settled: Settled, texts: Mapping[str, str], cache: Path | None, label: str
 ) -> dict[str, _Built]:
-    known = memo.load(request.cache, f"kolla-parents-{label}") or {}
+    known = memo.load(cache, f"kolla-parents-{label}") or {}
     before = len(known)
     values = settled.values
     found: dict[str, _Built] = {}
@@ -100,9 +99,7 @@ def _built(
         found[name] = _Built(name, folder, texts[path], read(texts[path], known), reference)
     if len(known) != before:
         used = {hashlib.sha256(text.encode()).hexdigest() for text in texts.values()}
-        memo.save(
-            request.cache, f"kolla-parents-{label}", {key: known[key] for key in sorted(used)}
-        )
+        memo.save(cache, f"kolla-parents-{label}", {key: known[key] for key in sorted(used)})
     return found
 
 
@@ -155,23 +152,25 @@ def _parent_names(whole: _Set, name: str) -> Iterator[str]:
 
 def _image(whole: _Set, name: str) -> Image:
     request, own = whole.request, whole.built[name]
-    namespace, stream = request.namespace, request.stream
-    options = dict(request.options)
+    namespace, url = request.namespace, request.namespace.dist_git.url
+    # the tag that Kolla's own FROM lines say comes first
+    tags = dict.fromkeys((str(whole.settled.values["tag"]), *request.stream.tags))
+    stream = replace(request.stream, tags=tuple(tags))
     return Image(
         namespace=namespace.name,
         name=name,
         stream=stream,
         description=f"Kolla's {name}",
-        template=NAME,
+        template=f"kolla:{own.folder}",
         parents=tuple(_parents(whole, own)),
         sources=(),
         downloads=(),
-        values=options,
-        layers=(Layer("namespace", request.origin.path, options),),
+        values=request.options,
+        layers=request.layers,
         files=tuple(_files(whole, own)),
         patches=(),
         reference=public(own.reference),
-        url=request.url.format(namespace=namespace.name, image=name),
+        url=url.replace("{namespace}", namespace.name).replace("{image}", name),
         origin=request.origin,
     )
 
