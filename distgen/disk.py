@@ -106,6 +106,20 @@ def copy_new(source: Path, target: Path, parts: Iterable[str]) -> None:
             _clear(stage)
 
 
+def replace_file(path: Path, text: str) -> None:
+    """Write a file whole or not at all; a link to it stays a link."""
+    target = path.resolve()
+    stage = target.with_name(f".{target.name}.{os.getpid()}.new")
+    with _sentence(path):
+        try:
+            stage.write_text(text, encoding="utf-8", newline="\n")
+            if target.exists():
+                shutil.copymode(target, stage)
+            stage.replace(target)
+        finally:
+            stage.unlink(missing_ok=True)
+
+
 def _compare(root: Path, tree: Tree, files: Mapping[str, File]) -> Delta:
     place = folder(root, tree)
     owned = _owned(root, place)

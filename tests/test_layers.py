@@ -37,12 +37,13 @@ FLOORS = (
         "paths",
         "unidiff",
     }
-    | {"refs", "tags"}
+    | {"lockplan", "refs", "speculate", "tags", "zuulitems"}
     | {"edits", "manifest", "merge", "objects"},
     {"disk", "history", "store", "linters", "reports", "sources", "exports"}
     | {"credentials", "oci", "registry", "registry_auth", "registry_errors", "registry_http"}
+    | {"downloads", "journal", "upstream"}
     | {"branches", "fastimport", "git", "places", "remotes"},
-    {"pipeline"} | {"deliver", "order", "publish", "repositories"},
+    {"pipeline"} | {"lockcheck", "resolve"} | {"deliver", "order", "publish", "repositories"},
     {"cli", "__main__"},
 )
 EFFECTS = ("print", "input", "exit", "quit", "breakpoint")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import importlib
 import os
 import sys
@@ -16,7 +15,7 @@ from distgen.errors import DistgenError
 
 GROUPS = {
     "Look": ("list", "show", "graph", "explain", "schema"),
-    "Make": ("init", "render", "lint", "diff"),
+    "Make": ("init", "lock", "render", "lint", "diff"),
     "Publish": ("publish", "status"),
 }
 
@@ -33,6 +32,13 @@ class Commands(click.Group):
         module = importlib.import_module(f"distgen.cli.{cmd_name}")
         command: click.Command = module.command
         return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # the reader has seen enough: not worth a word or a code
+            sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+            return 0
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         width = max(map(len, self.list_commands(ctx)))
@@ -94,15 +100,7 @@ def main() -> int:
         click.echo(f"distgen: {wrong}", err=True)
         code = wrong.exit_code
     except OSError as broken:
-        code = _outside(broken)
+        place = f"{broken.filename}: " if broken.filename else ""
+        click.echo(f"distgen: {place}{broken.strerror or broken}", err=True)
+        code = 1
     return code if isinstance(code, int) else 0
-
-
-def _outside(broken: OSError) -> int:
-    """Turn what the operating system refused into a sentence; a reader that left is no error."""
-    if broken.errno == errno.EPIPE:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
-        return 0
-    place = f"{broken.filename}: " if broken.filename else ""
-    click.echo(f"distgen: {place}{broken.strerror or broken}", err=True)
-    return 1

@@ -1,0 +1,86 @@
+"""What `distgen lock` prints: the entries that changed, or what is wrong with them."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from distgen.cli.list import table
+from distgen.lockcheck import Problem
+from distgen.lockplan import Fact, Key, Plan, locked, title
+from distgen.model import Lock, LockedBase, LockedSource
+from distgen.resolve import Answer
+
+COLORS = {"added": "green", "updated": "green", "dropped": "yellow"}
+
+
+def problems(found: Sequence[Problem], form: str) -> str:
+    """Return what a check found, one line or JSON object each."""
+    if form == "json":
+        rows = [{**asdict(one), "users": list(one.users)} for one in found]
+        counts = dict(sorted(Counter(one.status for one in found).items()))
+        return json.dumps({"problems": rows, "summary": counts}, indent=2) + "\n"
+    lines = [(one.status, title((one.kind, one.name, one.ref)), one.detail) for one in found]
+    return table(lines) + "\n" if lines else ""
+
+
+def report(plan: Plan, answers: Iterable[Answer], new: Lock, form: str) -> str:
+    """Return what became of each entry; text leaves out what stayed as it was."""
+    rows = _rows(plan, answers, new)
+    if form == "json":
+        counts = dict(sorted(Counter(row["status"] for row in rows).items()))
+        return json.dumps({"entries": rows, "summary": counts}, indent=2) + "\n"
+    lines = []
+    for row in rows:
+        if row["status"] != "unchanged":
+            status = click.style(row["status"], fg=COLORS.get(row["status"], "red"))
+            lines.append(f"{status}  {title((row['kind'], row['name'], row['ref']))}{_what(row)}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _rows(plan: Plan, answers: Iterable[Answer], new: Lock) -> list[dict[str, Any]]:
+    before, after = locked(plan.held), locked(new)
+    failed = {answer.need.key: _why(answer) for answer in answers if answer.error}
+    rows = []
+    for key in sorted({*before, *after, *failed}):
+        old, now = before.get(key), after.get(key)
+        row = {
+            "kind": key[0],
+            "name": key[1],
+            "ref": key[2],
+            "status": _status(key, old, now, failed),
+        }
+        rows.append({**row, "old": _fact(old), "new": _fact(now), "detail": failed.get(key, "")})
+    return rows
+
+
+def _why(answer: Answer) -> str:
+    """Return a failure without the name that stands before it already."""
+    return str(answer.error).removeprefix(f"{answer.need.name}: ")
+
+
+def _status(key: Key, old: Fact | None, now: Fact | None, failed: Iterable[Key]) -> str:
+    if key in failed:
+        return "failed"
+    if old == now:
+        return "unchanged"
+    return "added" if old is None else "dropped" if now is None else "updated"
+
+
+def _fact(fact: Fact | None) -> str | None:
+    """Return the part of a fact that says which one it is."""
+    if isinstance(fact, LockedBase):
+        return fact.digest
+    return fact.commit if isinstance(fact, LockedSource) else fact
+
+
+def _what(row: dict[str, Any]) -> str:
+    if row["status"] == "failed":
+        return f": {row['detail']}"
+    parts = [part for part in (row["old"], row["new"]) if part is not None]
+    return f": {' -> '.join(dict.fromkeys(parts))}" if row["status"] != "dropped" else ""

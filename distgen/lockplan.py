@@ -1,0 +1,149 @@
+"""Turn the catalogue and a lock into what has to be resolved, and what nobody needs any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Literal
+
+from distgen.errors import InputError
+from distgen.model import Image, Lock, LockedBase, LockedSource, Origin
+from distgen.suggest import nearest
+
+Kind = Literal["base", "source", "download"]
+Fact = LockedBase | LockedSource | str
+Key = tuple[Kind, str, str]
+"""The kind, the reference or URL, and the ref of a source: what a lock entry is found by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One thing that images stand on; `ref` is a source's, `users` are the keys of the images."""
+
+    kind: Kind
+    name: str
+    ref: str
+    users: tuple[str, ...]
+    names: tuple[str, ...]
+    """What images call it: names of sources and downloads."""
+    origin: Origin
+
+    @property
+    def key(self) -> Key:
+        return (self.kind, self.name, self.ref)
+
+    def __str__(self) -> str:
+        return title(self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be looked up for a lock, and which of its entries go."""
+
+    held: Lock
+    wanted: tuple[Need, ...]
+    dropped: tuple[Key, ...] = ()
+    platform: str | None = None
+
+
+def title(key: Key) -> str:
+    """Return a lock entry's name for people."""
+    return f"{key[1]} {key[2]}" if key[2] else key[1]
+
+
+def needs(images: Iterable[Image]) -> tuple[Need, ...]:
+    """Return everything outside the catalogue that images stand on, sorted."""
+    found: dict[Key, Need] = {}
+    for image in images:
+        for need in _of(image):
+            other = found.get(need.key)
+            if other is not None:
+                users = tuple(dict.fromkeys((*other.users, *need.users)))
+                names = tuple(dict.fromkeys((*other.names, *need.names)))
+                need = Need(*need.key, users, names, other.origin)  # noqa: PLW2901
+            found[need.key] = need
+    return tuple(found[key] for key in sorted(found))
+
+
+def _of(image: Image) -> Iterable[Need]:
+    user = (image.key,)
+    for parent in image.parents:
+        # What is written with its digest has nothing left to resolve.
+        if parent.image is None and parent.reference != "scratch" and "@" not in parent.reference:
+            yield Need("base", parent.reference, "", user, (), parent.origin)
+    for source in image.sources:
+        yield Need("source", source.git, source.ref, user, (source.name,), source.origin)
+    for download in image.downloads:
+        yield Need("download", download.url, "", user, (download.name,), download.origin)
+
+
+def locked(lock: Lock) -> Mapping[Key, Fact]:
+    """Return the entries of a lock by key."""
+    found: dict[Key, Fact] = {("base", name, ""): base for name, base in lock.bases.items()}
+    found |= {("source", git, ref): source for (git, ref), source in lock.sources.items()}
+    return found | {("download", url, ""): sha256 for url, sha256 in lock.downloads.items()}
+
+
+def with_facts(facts: Mapping[Key, Fact]) -> Lock:
+    """Return the lock that holds these entries."""
+    bases, sources, downloads = {}, {}, {}
+    for (_, name, ref), fact in facts.items():
+        if isinstance(fact, LockedBase):
+            bases[name] = fact
+        elif isinstance(fact, LockedSource):
+            sources[(name, ref)] = fact
+        else:
+            downloads[name] = fact
+    return Lock(bases, sources, downloads)
+
+
+def unused(catalog: Iterable[Image], needed: Iterable[Need], lock: Lock) -> tuple[Key, ...]:
+    """Return the entries that no image needs; images of the catalogue itself may be pinned too."""
+    kept = {need.key for need in needed}
+    for image in catalog:
+        kept |= {("base", parent.reference, "") for parent in image.parents}
+    return tuple(sorted(key for key in locked(lock) if key not in kept))
+
+
+def to_resolve(
+    needed: Sequence[Need], lock: Lock, upgrade: str | None, platform: str | None
+) -> tuple[Need, ...]:
+    """Return what the lock lacks, holds for another platform, or is to be upgraded.
+
+    Raises InputError when nothing that is needed matches the pattern of `upgrade`.
+    """
+    held = locked(lock)
+    chosen = {need.key for need in needed if upgrade is not None and matches(need, upgrade)}
+    if upgrade is not None and needed and not chosen:
+        words = [word for need in needed for word in _words(need)]
+        raise InputError(f"nothing in the lock matches {upgrade!r}", hint=nearest(upgrade, words))
+    return tuple(
+        need
+        for need in needed
+        if need.key not in held or need.key in chosen or _other_platform(held[need.key], platform)
+    )
+
+
+def matches(need: Need, pattern: str) -> bool:
+    """Tell whether a pattern names a need, or an image that has it."""
+    return any(fnmatchcase(word, pattern) for word in _words(need))
+
+
+def platform_of(need: Need, lock: Lock, asked: str | None) -> str | None:
+    """Return the platform to lock a base for: the one asked for, else the one it has now."""
+    if asked is not None:
+        return None if asked == "all" else asked
+    held = lock.bases.get(need.name)
+    return held.platform if held is not None else None
+
+
+def _other_platform(fact: Fact, platform: str | None) -> bool:
+    wanted = None if platform == "all" else platform
+    return isinstance(fact, LockedBase) and platform is not None and fact.platform != wanted
+
+
+def _words(need: Need) -> tuple[str, ...]:
+    images = tuple(key.partition("@")[0] for key in need.users)
+    whole = (need.name, f"{need.name}#{need.ref}") if need.ref else (need.name,)
+    return (*whole, *need.names, *images, *need.users)

@@ -1,0 +1,137 @@
+"""Replace sources of images for one run: by a change under review, another branch, a fork."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+
+from distgen import formats
+from distgen.errors import InputError
+from distgen.model import Catalog, Image, Lock, Origin, Source
+from distgen.refs import ENDED, HEADS, is_commit, release
+from distgen.suggest import did_you_mean
+from distgen.zuulitems import Item, project_of
+
+_GERRIT = re.compile(r"(\d+)[,/](\d+)")
+_VERSIONS = ("{version}", "v{version}")
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """One `--source [IMAGE:]NAME=REF`; `git` None leaves the repository as it is."""
+
+    text: str
+    images: str
+    name: str
+    git: str | None
+    ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class Speculation:
+    """A catalogue with sources replaced, and the keys of the images that have one."""
+
+    catalog: Catalog
+    images: tuple[str, ...] = ()
+    elsewhere: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Where else a change may be found: other repositories by (git, ref)."""
+
+
+def override(text: str) -> Override:
+    """Parse `[IMAGE:]NAME=REF`, `NAME=URL#REF` or `NAME=CHANGE,PATCHSET` of Gerrit."""
+    where = Origin(f"--source {text.partition('=')[0]}")
+    left, equals, right = text.partition("=")
+    images, colon, name = left.rpartition(":")
+    url, sharp, ref = right.rpartition("#")
+    if not (equals and name and ref) or (colon and not images) or (sharp and not url):
+        raise InputError(
+            "is no replacement of a source",
+            where=where,
+            hint="write --source NAME=REF or NAME=URL#REF",
+        )
+    change = _GERRIT.fullmatch(ref)
+    if change:
+        number, patchset = change.groups()
+        ref = f"refs/changes/{number[-2:].zfill(2)}/{number}/{patchset}"
+    for kind, value in (("git-url", url), ("git-ref", ref)):
+        problem = formats.problem(kind, value) if value else ""
+        if problem:
+            quoted = "the repository" if kind in formats.SECRET_FORMATS else f"`{value}`"
+            raise InputError(f"{quoted} {problem}", where=where)
+    return Override(text, images or "*", name, url or None, ref)
+
+
+def speculate(
+    catalog: Catalog, overrides: Sequence[Override], items: Sequence[Item], lock: Lock
+) -> Speculation:
+    """Replace the sources that overrides and Zuul's items name; overrides count more."""
+    _refuse_unmatched(catalog, overrides)
+    images = tuple(_replaced(image, overrides, items, lock) for image in catalog.images)
+    changed = tuple(
+        new.key for new, old in zip(images, catalog.images, strict=True) if new is not old
+    )
+    elsewhere = {
+        (item.git, item.ref): source.git
+        for item in items
+        for image in catalog.images
+        for source in image.sources
+        if item.git is not None and item.git != source.git and _is_about(item, source, image)
+    }
+    return Speculation(replace(catalog, images=images), changed, elsewhere)
+
+
+def _replaced(
+    image: Image, overrides: Sequence[Override], items: Iterable[Item], lock: Lock
+) -> Image:
+    sources = []
+    for source in image.sources:
+        mine = [one for one in overrides if source.name == one.name and _reaches(one, image)]
+        change = next((item for item in items if _is_about(item, source, image)), None)
+        if mine:
+            git = mine[-1].git or source.git
+            sources.append(replace(source, git=git, ref=mine[-1].ref))
+        elif change is not None:
+            sources.append(replace(source, git=_git(source, change, lock), ref=change.ref))
+        else:
+            sources.append(source)
+    return image if tuple(sources) == image.sources else replace(image, sources=tuple(sources))
+
+
+def _reaches(one: Override, image: Image) -> bool:
+    name, _, stream = one.images.partition("@")
+    return fnmatchcase(image.full_name, name) and fnmatchcase(image.stream.name, stream or "*")
+
+
+def _is_about(item: Item, source: Source, image: Image) -> bool:
+    """Tell whether a change is of this repository and of the branch that the image follows."""
+    if project_of(source.git) != item.project.removesuffix(".git"):
+        return False
+    ref = source.ref.removeprefix(HEADS)
+    if ref == item.branch:
+        return True
+    fixed = is_commit(ref) or ref.endswith(ENDED) or release(ref, _VERSIONS) is not None
+    return fixed and item.branch in (image.stream.name, image.stream.branch)
+
+
+def _git(source: Source, item: Item, lock: Lock) -> str:
+    """Return where a change is fetched from: where the lock found it, else its review's host."""
+    for git in (source.git, item.git):
+        if git is not None and (git, item.ref) in lock.sources:
+            return git
+    return item.git or source.git
+
+
+def _refuse_unmatched(catalog: Catalog, overrides: Iterable[Override]) -> None:
+    for one in overrides:
+        reached = [image for image in catalog.images if _reaches(one, image)]
+        names = {source.name for image in reached for source in image.sources}
+        if one.name not in names:
+            raise InputError(
+                f"no image has a source called {one.name}"
+                if one.images == "*"
+                else f"no image that matches {one.images} has a source called {one.name}",
+                where=Origin(f"--source {one.text}"),
+                hint=did_you_mean(one.name, names),
+            )

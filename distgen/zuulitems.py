@@ -1,0 +1,117 @@
+"""Read the changes that a Zuul job tests together from `zuul.items` of its inventory.
+
+https://zuul-ci.org/docs/zuul/latest/job-content.html, "Zuul Variables": the items are the changes
+ahead in the queue, Depends-On included, in the order in which they would merge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import yaml
+
+from distgen.errors import InputError
+from distgen.formats import problem
+from distgen.refs import HEADS, is_commit
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One change: `project` is `host/path` as Zuul names it, `git` where its ref can be fetched."""
+
+    project: str
+    branch: str
+    ref: str
+    git: str | None
+
+
+class _Loader(yaml.SafeLoader):
+    """Takes Ansible's `!unsafe` strings, which Zuul puts around what people wrote, as strings."""
+
+
+def _plain(loader: _Loader, node: yaml.Node) -> object:
+    return loader.construct_scalar(node) if isinstance(node, yaml.ScalarNode) else None
+
+
+_Loader.add_constructor("!unsafe", _plain)
+
+
+def parse(text: str, where: object) -> tuple[Item, ...]:
+    """Return the changes of an inventory, of its `zuul` variable alone, or of a list of items."""
+    try:
+        data = yaml.load(text, _Loader)
+    except yaml.YAMLError as wrong:
+        mark = getattr(wrong, "problem_mark", None)
+        line = f" (line {mark.line + 1})" if mark is not None else ""
+        raise InputError(f"the file is not YAML or JSON{line}", where=where) from None
+    found = _items(data)
+    if not isinstance(found, list):
+        raise InputError(
+            "there are no zuul.items in it",
+            where=where,
+            hint="give the inventory.yaml of a Zuul build, or its `zuul` variable",
+        )
+    items = [_item(entry, where) for entry in found]
+    # A change later in the queue of the same project and branch stands on the one before.
+    newest = {(item.project, item.branch): item for item in items if item is not None}
+    return tuple(newest.values())
+
+
+def project_of(git: str) -> str:
+    """Return the `host/path` that Zuul would call the project of a repository."""
+    parts = urlsplit(git if "://" in git else f"ssh://{git.replace(':', '/', 1)}")
+    host = parts.hostname or ""
+    port = f":{parts.port}" if parts.port else ""
+    return f"{host}{port}/{parts.path.strip('/').removesuffix('.git')}"
+
+
+def _items(data: Any) -> Any:
+    if isinstance(data, list):
+        return data
+    for path in (("all", "vars", "zuul"), ("zuul",), ()):
+        here = data
+        for key in path:
+            here = here.get(key) if isinstance(here, Mapping) else None
+        if isinstance(here, Mapping) and "items" in here:
+            return here["items"]
+    return None
+
+
+def _item(entry: Any, where: object) -> Item | None:
+    says = entry if isinstance(entry, Mapping) else {}
+    project = says.get("project")
+    named = project if isinstance(project, Mapping) else {}
+    name = str(named.get("canonical_name") or "")
+    if not name:
+        raise InputError("an item of zuul.items has no project.canonical_name", where=where)
+    change, patchset = (str(says.get(key) or "") for key in ("change", "patchset"))
+    url = str(says.get("change_url") or "")
+    branch = str(says.get("branch") or "").removeprefix(HEADS)
+    if not change:
+        # Not a change but a branch or tag as it is, or as it was pushed.
+        pushed = str(says.get("newrev") or says.get("commit_id") or "")
+        return Item(name, branch, pushed, None) if is_commit(pushed) else None
+    if not (change.isdecimal() and (not patchset or patchset.isdecimal() or is_commit(patchset))):
+        raise InputError(f"the item of {name} has no change number and patchset", where=where)
+    git = _git(url, str(named.get("name") or ""))
+    return Item(name, branch, _ref(change, patchset, url), git)
+
+
+def _ref(change: str, patchset: str, url: str) -> str:
+    if "/merge_requests/" in url:
+        return f"refs/merge-requests/{change}/head"
+    if is_commit(patchset) or "/pull/" in url:
+        return f"refs/pull/{change}/head"
+    return f"refs/changes/{change[-2:].zfill(2)}/{change}/{patchset or '1'}"
+
+
+def _git(url: str, name: str) -> str | None:
+    """Return the repository that a change's page belongs to."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not name:
+        return None
+    git = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/{name}"
+    return None if problem("git-url", git) else git
