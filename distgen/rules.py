@@ -114,6 +114,15 @@ _CHECKS = (
         "``ADD --checksum=sha256:{{ downloads.NAME.sha256 }}``.",
     ),
     Check(
+        "DG109",
+        "A file that the original build tool makes is not in the tree",
+        "warning",
+        "The Dockerfile of an image that comes from Kolla takes an archive of sources, plugins or "
+        "additions which ``kolla-build`` fetches and packs just before it builds.",
+        "Whoever clones the repository cannot build it before that file is there.",
+        "Run the command that the finding names in a clone, or build with ``kolla-build``.",
+    ),
+    Check(
         "DG201",
         "The image does not build on an agreed root",
         "error",
