@@ -54,7 +54,20 @@ def check(task: Work, rendered: Mapping[str, Tree]) -> tuple[Finding, ...]:
         found.extend(completeness(image, tree, task.lock, dockerfiles))
         found.extend(policy.check(demands, image, tree, family))
         found.extend(contents(tree, dockerfiles.get(image.key), family.base(image)))
-    return tuple(found)
+    return explained(task, found)
+
+
+def explained(task: Work, found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Put what a source says of a file that is not there in place of our finding of the same."""
+    keys = {image.key for image in task.images}
+    said = [one for one in task.catalog.findings if f"{one.image}@{one.stream}" in keys]
+    places = {(one.image, one.stream, one.path, one.line) for one in said}
+    kept = (
+        one
+        for one in found
+        if one.code != "DG106" or (one.image, one.stream, one.path, one.line) not in places
+    )
+    return (*kept, *said)
 
 
 def judged(task: Work, found: Iterable[Finding]) -> tuple[Finding, ...]:
