@@ -130,6 +130,8 @@ class Renderer:
         return named
 
     def _recipe(self, source: Source, image: Image) -> Recipe:
+        if not source.rendered and "{" not in source.path:
+            return Recipe(source, None, None)
         found = self._recipes.get(source.source)
         if found is None:
             if len(self._recipes) >= MAX_RECIPES:
