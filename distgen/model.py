@@ -95,11 +95,15 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A line of development: one branch of the dist-git repository, and the tags its builds get."""
+    """A line of development: one branch of the dist-git repository, and the tags its builds get.
+
+    `speculative` streams take trees whose sources were replaced for one run.
+    """
 
     name: str
     branch: str
     tags: tuple[str, ...]
+    speculative: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +146,9 @@ class DistGit:
 class TagPolicy:
     """Which tags a component's git repository gives its images; `tags:` of a namespace.
 
-    `component` names the source that is meant (empty: the one named like the image, else the first).
+    `component` names the source that is meant (empty: the one named like the image, or the first).
     `releases` are shapes of git tags (`v{version}`), `branches` patterns whose `*` is the tag,
-    `aliases` shapes of further tags of releases (`{X}.{Y}`), `promoted` tags that only promotion moves.
+    `aliases` shapes of further tags of releases (`{X}.{Y}`), `promoted` what only promotion moves.
     """
 
     component: str = ""
@@ -365,13 +369,18 @@ class Owned:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """`.distgen.json` of a branch, parsed."""
+    """`.distgen.json` of a branch, parsed.
+
+    `edited` holds, for files whose downstream edit was kept or merged, the generated text that
+    the edit stands on: the next merge needs it, and no commit may have it.
+    """
 
     image: str
     stream: str
     files: Mapping[str, Owned]
     bases: Mapping[str, str | None]
     sources: Mapping[str, Mapping[str, str | None]]
+    edited: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

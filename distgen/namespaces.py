@@ -10,7 +10,17 @@ from typing import Any
 from distgen import formats, schema
 from distgen.errors import InputError
 from distgen.folder import read_document
-from distgen.model import DistGit, Layer, Namespace, Origin, Policy, Rule, Stream
+from distgen.model import (
+    DistGit,
+    Layer,
+    Namespace,
+    Origin,
+    Policy,
+    Retention,
+    Rule,
+    Stream,
+    TagPolicy,
+)
 from distgen.settings import dist_git, values_layer
 from distgen.yamltext import Document
 
@@ -61,6 +71,8 @@ def read(root: Path, name: str, site: DistGit) -> Group:
         exports=tuple(data.get("exports", ())),
         dist_git=dist_git(data, document, site),
         origin=document.origin(),
+        tags=_tags(data.get("tags", {})),
+        retention=_retention(data.get("retention", {})),
     )
     layers = {
         stream: values_layer("stream", document, ("streams", stream)) for stream in data["streams"]
@@ -83,7 +95,8 @@ def _streams(streams: Mapping[str, Any], document: Document) -> tuple[Stream, ..
     found: list[Stream] = []
     for name, says in streams.items():
         own = says or {}
-        stream = Stream(name, own.get("branch", name), tuple(own.get("tags", (name,))))
+        tags = tuple(own.get("tags", (name,)))
+        stream = Stream(name, own.get("branch", name), tags, own.get("speculative", False))
         if problem := formats.problem("branch", stream.branch):
             where = document.origin(("streams", name))
             raise InputError(f"`{name}` {problem}", where=where, hint="give the stream a `branch`")
@@ -102,6 +115,22 @@ def _streams(streams: Mapping[str, Any], document: Document) -> tuple[Stream, ..
 def _clash(one: str, other: str) -> bool:
     """Tell whether git cannot hold both branches: a branch is a file, its slashes are folders."""
     return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
+
+
+def _tags(says: Mapping[str, Any]) -> TagPolicy:
+    usual = TagPolicy()
+    return TagPolicy(
+        component=says.get("component", usual.component),
+        releases=tuple(says.get("releases", usual.releases)),
+        latest=says.get("latest", usual.latest),
+        branches=tuple(says.get("branches", usual.branches)),
+        aliases=tuple(says.get("aliases", usual.aliases)),
+        promoted=tuple(says.get("promoted", usual.promoted)),
+    )
+
+
+def _retention(says: Mapping[str, Any]) -> Retention:
+    return Retention(tuple(says.get("keep", ())), tuple(says.get("days", {}).items()))
 
 
 def _policy(policy: Mapping[str, Any], document: Document) -> Policy:
