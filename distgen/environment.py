@@ -16,7 +16,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from distgen.errors import InputError
 from distgen.facts import RECORDS
-from distgen.filters import FILTERS, LARGE, WIDE, printable
+from distgen.filters import FILTERS, LARGE, WIDE_BRACES, WIDE_PERCENT, printable
 from distgen.mistakes import FAILURES, explain
 from distgen.model import Origin, TemplateFile
 from distgen.suggest import did_you_mean
@@ -101,14 +101,14 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
         wrapped = super().wrap_str_format(value)
-        if wrapped is not None and WIDE.search(value.__self__):
+        if wrapped is not None and WIDE_BRACES.search(value.__self__):
             raise SecurityError("the width in the format is too large")
         return wrapped
 
 
 def _is_huge(operator: str, left: Any, right: Any) -> bool:
     if operator == "%":
-        return isinstance(left, str) and bool(WIDE.search(left))
+        return isinstance(left, str) and bool(WIDE_PERCENT.search(left))
     if operator == "**":
         return bool(abs(left) > LARGE or abs(right) > 64)
     if isinstance(left, int) and isinstance(right, int):

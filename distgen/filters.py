@@ -17,7 +17,9 @@ from jinja2.filters import FILTERS as JINJA_FILTERS
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 LARGE = 100_000
-WIDE = re.compile(r"\d{6}")  # a field of this width would fill the memory
+# Fields whose width would fill the memory, or comes from a value: %999999d, %*d, {:{width}}
+WIDE_PERCENT = re.compile(r"%(?:\([^)]*\))?[-+ #0]*\d*\.?(?:\d{6}|\*)")
+WIDE_BRACES = re.compile(r"\{[^{}]*:[^{}]*(?:\d{6}|\{)")
 
 # Random, dependent on the clock's or the interpreter's mood, or about web pages only.
 UNWELCOME = ("random", "pprint", "urlize", "xmlattr", "tojson", "safe", "forceescape", "striptags")
@@ -168,7 +170,7 @@ def bounded(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def formatted(value: Any, *args: Any, **options: Any) -> Any:
     """Write values as printf does: `{{ "%s-%02d" | format(name, number) }}`."""
-    if WIDE.search(str(value)):
+    if WIDE_PERCENT.search(str(value)):
         raise FilterArgumentError(f"the width in {str(value)!r} is too large")
     return JINJA_FILTERS["format"](value, *args, **options)
 
