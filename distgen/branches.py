@@ -34,8 +34,9 @@ def present(reader: Reader, commit: str, new: Mapping[str, File]) -> Present:
         for path in sorted({*new, *owned, RETIRED} & {*entries})
         if entries[path].mode != SUBMODULE and not _is_new(new.get(path), entries[path])
     }
+    edited = manifest.edited if manifest else {}
     generated = {
-        path: _last_generated(reader, commit, path, last)
+        path: _base(reader, commit, edited.get(path), (path, new.get(path), last))
         for path, last in owned.items()
         if _is_edited(entries.get(path), content.get(path), new.get(path), last)
     }
@@ -83,8 +84,15 @@ def _is_edited(entry: Entry | None, content: bytes | None, new: File | None, las
     return content is not None and hashlib.sha256(content).hexdigest() != last.sha256
 
 
-def _last_generated(reader: Reader, commit: str, path: str, last: Owned) -> bytes | None:
-    """Search the history for the bytes whose sha256 the manifest has."""
+def _base(
+    reader: Reader, commit: str, remembered: str | None, edited: tuple[str, File | None, Owned]
+) -> bytes | None:
+    """Return the generated text that an edit stands on: remembered, the same still, or history."""
+    path, new, last = edited
+    if remembered is not None:
+        return remembered.encode("utf-8")
+    if new is not None and new.sha256 == last.sha256:
+        return new.content
     found = run(
         reader.git,
         *("rev-list", "--full-history", f"--max-count={_SEARCHED}", commit, "--", path),

@@ -13,13 +13,17 @@ from distgen.objects import blob_id
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What becomes of one path; `conflict` says why it stops the whole change."""
+    """What becomes of one path; `conflict` says why it stops the whole change.
+
+    `base` is the generated text that an edit stands on, once it is kept or merged.
+    """
 
     path: str
     write: File | None = None
     delete: bool = False
     edit: Edit | None = None
     conflict: str = ""
+    base: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,7 @@ def _write(path: _Versions) -> Step:
 
 def _step(path: _Versions, edit: Edit, on_edit: str) -> Step:
     if on_edit == "keep":
-        return Step(path.path, edit=edit)
+        return Step(path.path, edit=edit, base=path.generated)
     if on_edit == "overwrite":
         return replace(_write(path), edit=edit)
     if on_edit == "merge":
@@ -117,7 +121,7 @@ def _merged(path: _Versions, edit: Edit) -> Step:
         return conflict
     if entry is None or path.content is None:
         same = (new.mode, new.sha256) == (last.mode, last.sha256)
-        return Step(path.path, edit=edit) if same else conflict
+        return Step(path.path, edit=edit, base=new.content) if same else conflict
     base = path.content if edit.kind == "mode" else path.generated
     if base is None:
         return conflict
@@ -126,8 +130,8 @@ def _merged(path: _Versions, edit: Edit) -> Step:
     if content is None or (entry.mode not in (last.mode, mode)):
         return conflict
     if (mode, content) == (entry.mode, path.content):
-        return Step(path.path, edit=edit)
-    return Step(path.path, write=File(path.path, content, mode), edit=edit)
+        return Step(path.path, edit=edit, base=new.content)
+    return Step(path.path, write=File(path.path, content, mode), edit=edit, base=new.content)
 
 
 def _blocked(step: Step, on_edit: str) -> Step:

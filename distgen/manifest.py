@@ -75,6 +75,7 @@ def dump(manifest: Manifest) -> bytes:
         },
         "bases": dict(manifest.bases),
         "sources": {name: dict(source) for name, source in manifest.sources.items()},
+        **({"edited": dict(manifest.edited)} if manifest.edited else {}),
     }
     return (json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode("utf-8")
 
@@ -94,9 +95,10 @@ def parse(content: bytes) -> Manifest:
         )
     try:
         manifest = _read(data)
+        as_written = dump(manifest)
     except (KeyError, TypeError, ValueError, AttributeError):
         raise DistgenError(f"{MANIFEST} lacks what distgen wrote into it") from None
-    if dump(manifest) != content:
+    if as_written != content:
         raise DistgenError(f"{MANIFEST} was edited by hand")
     return manifest
 
@@ -108,8 +110,17 @@ def _read(data: Mapping[str, Any]) -> Manifest:
             raise ValueError(path)
         files[path] = Owned(_MODES[entry["mode"]], entry["sha256"])
     return Manifest(
-        _text(data["image"]), _text(data["stream"]), files, data["bases"], data["sources"]
+        _text(data["image"]),
+        _text(data["stream"]),
+        files,
+        _pins(data["bases"]),
+        {name: _pins(source) for name, source in data["sources"].items()},
+        {path: _text(text) for path, text in data.get("edited", {}).items()},
     )
+
+
+def _pins(data: Mapping[str, Any]) -> dict[str, str | None]:
+    return {name: None if pin is None else _text(pin) for name, pin in data.items()}
 
 
 def _text(value: object) -> str:

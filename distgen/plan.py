@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from distgen import review
 from distgen.edits import Step, collisions, decide
-from distgen.manifest import describe, generated
+from distgen.manifest import describe, dump, generated, parse
 from distgen.model import (
     MANIFEST,
     Change,
@@ -105,8 +106,9 @@ def _planned(branch: Target, new: Mapping[str, File], present: Present, on_edit:
     trouble = _trouble(branch, present)
     if trouble and on_edit != "overwrite":
         return _change(branch, "refused", present, detail=f"{trouble}; see --on-edit")
-    steps = (*decide(new, present, on_edit), *_own_steps(new, present))
-    steps = collisions(steps, present, on_edit)
+    decided = tuple(decide(new, present, on_edit))
+    own = _own_steps(_remembering(new, decided, present), present)
+    steps = collisions((*decided, *own), present, on_edit)
     edits = tuple(step.edit for step in steps if step.edit)
     conflicts = [step.conflict for step in steps if step.conflict]
     if conflicts:
@@ -116,6 +118,25 @@ def _planned(branch: Target, new: Mapping[str, File], present: Present, on_edit:
     if not write and not delete:
         return _change(branch, "unchanged", present, edits=edits, detail=_kept(edits))
     return replace(_change(branch, "updated", present, write, edits), delete=delete)
+
+
+def _remembering(
+    new: Mapping[str, File], steps: Iterable[Step], present: Present
+) -> Mapping[str, File]:
+    """Return the new files, where the manifest has the texts that only it will have."""
+    last = present.manifest
+    if MANIFEST not in new or last is None:
+        return new
+    edited = {}
+    for step in steps:
+        file, owned = new.get(step.path), last.files.get(step.path)
+        if step.base is None or file is None or owned is None:
+            continue
+        if step.path in last.edited or file.sha256 != owned.sha256:
+            with suppress(UnicodeDecodeError):
+                edited[step.path] = step.base.decode("utf-8")
+    manifest = replace(parse(new[MANIFEST].content), edited=edited)
+    return {**new, MANIFEST: File(MANIFEST, dump(manifest))}
 
 
 def _own_steps(new: Mapping[str, File], present: Present) -> Iterator[Step]:

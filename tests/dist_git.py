@@ -24,7 +24,7 @@ from distgen.model import (
     Stream,
     Tree,
 )
-from distgen.publish import Request, publish
+from distgen.publish import Request, plan_only, publish
 from distgen.repositories import Options
 from distgen.store import open_store
 
@@ -83,11 +83,32 @@ def tree(found: Image, contents: Files, **pins):
     return Tree(found.full_name, found.stream.name, files(contents), **pins)
 
 
-def run_publish(root, images, trees, options=OPTIONS, retired=(), store=None) -> list[Result]:
-    """Publish `images` with the trees by key, and return the results by key."""
-    request = Request(catalog(root, *images), tuple(images), lambda i: trees[i.key], tuple(retired))
-    with open_store(store or Path(root) / "store", GIT) as opened:
-        return sorted(publish(request, opened, options), key=lambda found: found.key)
+def run_publish(root, images, trees, options=OPTIONS, **found) -> list[Result]:
+    """Publish `images` with the trees by key, and return the results sorted by key."""
+    with open_store(found.get("store") or Path(root) / "store", found.get("git", GIT)) as opened:
+        results = publish(_request(root, images, trees, found), opened, options)
+        return sorted(results, key=lambda result: result.key)
+
+
+def plans(root, images, trees, options=OPTIONS, **found):
+    """Return the changes that publishing would make."""
+    request = _request(root, images, trees, found)
+    return plan_only(request, found.get("git", GIT), options, found.get("store"))
+
+
+def _request(root, images, trees, found):
+    retired = tuple(found.get("retired", ()))
+    known = [*images, *found.get("known", ())] or [image("ns/known")]
+    return Request(catalog(root, *known), tuple(images), lambda i: trees[i.key], retired)
+
+
+def snapshot(path):
+    """Return the content and time of everything below a path."""
+    found = [path, *sorted(path.rglob("*"))] if path.exists() else []
+    return [
+        (str(each), each.stat().st_mtime_ns, each.read_bytes() if each.is_file() else None)
+        for each in found
+    ]
 
 
 def statuses(results):
