@@ -132,9 +132,7 @@ def image(number):
         template="app",
         parents=(
             Parent("base", None, BASE),
-            Parent(
-                "builder", "opendev/python-builder@master", "quay.io/opendevorg/builder:1"
-            ),
+            Parent("builder", "opendev/python-builder@master", "quay.io/opendevorg/builder:1"),
         ),
         sources=(Source("nodepool", GIT, "master"),),
         downloads=(),
