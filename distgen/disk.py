@@ -63,13 +63,15 @@ def write(root: Path, tree: Tree) -> Delta:
 
 
 def leftovers(root: Path, trees: Iterable[Tree]) -> tuple[Path, ...]:
-    """Return the folders below `root` that hold a tree which is none of `trees`."""
+    """Return the folders below `root` that hold a tree which is none of `trees`.
+
+    A clone of a dist-git repository looks alike but is not ours: it is a checkout, or stands
+    elsewhere than its image and stream say.
+    """
     kept = {folder(root, tree) for tree in trees}
     with _sentence(root):
         found = sorted(path.parent for path in root.glob(f"*/*/*/{MANIFEST}"))
-    return tuple(
-        path for path in found if path not in kept and not _has_link(root, path.relative_to(root))
-    )
+        return tuple(place for place in found if place not in kept and _is_ours(root, place))
 
 
 def stale(root: Path, place: Path) -> Delta:
@@ -139,6 +141,16 @@ def _compare(root: Path, tree: Tree, files: Mapping[str, File]) -> Delta:
     return Delta(
         place, tuple(added), tuple(changed), tuple(sorted(removed)), tuple(sorted(set(foreign)))
     )
+
+
+def _is_ours(root: Path, place: Path) -> bool:
+    if _has_link(root, place.relative_to(root) / MANIFEST) or (place / ".git").exists():
+        return False
+    try:
+        manifest = parse((place / MANIFEST).read_bytes())
+    except DistgenError:
+        return False
+    return place == root.joinpath(*manifest.image.split("/"), manifest.stream)
 
 
 def _owned(root: Path, place: Path) -> dict[str, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import signal
 from pathlib import Path
 
@@ -202,6 +203,20 @@ def test_leftovers_are_trees_that_nothing_was_rendered_for(out):
     (out / "n/foreign/master").mkdir(parents=True)
     assert leftovers(out, [kept, other]) == ()
     assert leftovers(out, [kept]) == (folder(out, other),)
+
+
+def test_a_clone_is_no_leftover(out, place):
+    clone = out / "clones/of/somebody"
+    shutil.copytree(place, clone)
+    (place / ".git").mkdir()
+    assert leftovers(out, []) == ()
+
+
+def test_a_folder_that_holds_another_tree_is_refused(out, place):
+    place.rename(place.with_name("moved"))
+    with pytest.raises(DistgenError, match="the folder holds n/i@master; remove it"):
+        write(out, tree("moved", a="x\n"))
+    assert found(out)["n/i/moved/a"] == "a\n"
 
 
 def test_a_removed_tree_leaves_foreign_files(out, place):
