@@ -170,6 +170,12 @@ def _owned(root: Path, place: Path) -> dict[str, int]:
         raise DistgenError(
             error.what, where=place, hint=error.hint or "remove the folder"
         ) from None
+    if place != root.joinpath(*manifest.image.split("/"), manifest.stream):
+        raise DistgenError(
+            f"the folder holds {manifest.image}@{manifest.stream}",
+            where=place,
+            hint="remove it, or render into another folder",
+        )
     return {path: owned.mode for path, owned in manifest.files.items()}
 
 
