@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import types
 from collections.abc import Callable, Mapping, Sized
 from itertools import islice
 from typing import Any
@@ -189,9 +188,7 @@ def compiled_name(environment: Sandbox, file: TemplateFile, image: str) -> Templ
 
 def _from_text(environment: Sandbox, text: str, name: str) -> Template:
     code = environment.compile(text, name, name)
-    made = environment.template_class.from_code(environment, code, dict(environment.globals))
-    assert isinstance(code, types.CodeType)
-    return made
+    return environment.template_class.from_code(environment, code, dict(environment.globals))
 
 
 def printed(template: Template, values: dict[str, Any], image: str) -> str:
