@@ -19,13 +19,13 @@ from distgen.yamltext import Document, Scalar
 
 Schema = Mapping[str, Any]
 Where = Callable[[KeyPath], Origin | None]
-_KINDS = ("config", "template", "namespace", "image", "lock")
+_KINDS = ("config", "template", "namespace", "image", "lock", "list", "results", "findings")
 _BRANCHES = ("allOf", "anyOf", "oneOf")
 _TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
 
 
 def kinds() -> tuple[str, ...]:
-    """Return the kinds of file that have a schema."""
+    """Return the kinds of file, and of what commands print, that have a schema."""
     return _KINDS
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 HERE = Path(__file__).parent.parent
@@ -333,6 +334,21 @@ def test_diff_shows_what_would_change(small):
     distgen(small, "publish")
     assert distgen(small, "diff", "--exit-code") == ("", "")
     distgen(small, "diff", "--set", "small/tool@main:title=Other")
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("list", ["list"]),
+        ("results", ["publish", "--dry-run"]),
+        ("results", ["status"]),
+        ("findings", ["lint"]),
+    ],
+)
+def test_what_is_printed_as_json_keeps_to_its_schema(small, kind, words):
+    printed = json.loads(distgen(small, *words, "--format", "json")[0])
+    published = json.loads(distgen(small, "schema", kind)[0])
+    jsonschema.validate(printed, published, jsonschema.Draft202012Validator)
 
 
 # --- bad input -------------------------------------------------------------------------------
