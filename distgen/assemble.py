@@ -101,7 +101,7 @@ def _draft(
     value_layers = _layers(((one.values, one.stream_values) for one in chain), stream.name)
     spec = overlay.merge(spec_layers)
     kind = _kind(spec, spec_layers, own, kinds)
-    stacked = stacks.stack(kind, group, own.full_name, stream.name, value_layers)
+    stacked = stacks.stack(kind, group, own, stream.name, value_layers)
     tagged = _tagged(stream, group, _words(own, stream, stacked), stacks)
     reference = f"{group.namespace.registry}/{_repository(own, group)}:{tagged.tags[0]}"
     return Draft(

@@ -18,6 +18,7 @@ from distgen import (
     templates,
 )
 from distgen.errors import InputError
+from distgen.folder import Entry
 from distgen.foreign import Ask, Owned
 from distgen.images import Overlay
 from distgen.model import Catalog, Image, KeyPath, Origin
@@ -81,64 +82,56 @@ def _overlays(
     overlays: dict[str, Overlay] = {}
     owned: dict[str, Owned] = {}
     for entry in folder.entries(root, FOLDER):
-        path = f"{FOLDER}/{entry.name}"
-        if entry.name.startswith("."):
-            continue
-        if not entry.is_dir():
-            _refuse_stray(entry.name, path)
-            continue
-        folder.refuse_outside(root, path)
-        groups[entry.name] = namespaces.read(root, entry.name, site.dist_git)
-        if groups[entry.name].source:
-            owned.update(_owned(root, entry.name))
-            continue
-        for overlay in _images(root, entry.name):
-            overlays[overlay.full_name] = overlay
+        if not entry.is_folder:
+            _refuse_stray(entry)
+        elif not entry.name.startswith("."):
+            groups[entry.name] = namespaces.read(root, entry.name, site.dist_git)
+            if groups[entry.name].source:
+                owned.update(_owned(root, entry))
+            else:
+                overlays.update({one.full_name: one for one in _images(root, entry)})
     return groups, overlays, owned
 
 
-def _owned(root: Path, namespace: str) -> Iterator[tuple[str, Owned]]:
+def _owned(root: Path, namespace: Entry) -> Iterator[tuple[str, Owned]]:
     """Yield the files and patches that stand in folders of images which a source brings."""
-    path = f"{FOLDER}/{namespace}"
-    for one in folder.entries(root, path):
-        if one.is_dir() and not one.name.startswith("."):
-            yield f"{namespace}/{one.name}", images.read_own(root, f"{path}/{one.name}")
+    for one in folder.entries(root, namespace.path):
+        if one.is_folder and not one.name.startswith("."):
+            yield f"{namespace.name}/{one.name}", images.read_own(root, one.path)
         elif one.name.endswith((".yaml", ".yml")) and one.name != namespaces.FILE:
             raise InputError(
                 "would not be read: the images of this namespace come from its source",
-                where=Origin(f"{path}/{one.name}"),
+                where=Origin(one.path),
                 hint="move it to another namespace, or write a folder of files and patches",
             )
 
 
-def _images(root: Path, namespace: str) -> Iterator[Overlay]:
-    path = f"{FOLDER}/{namespace}"
-    found = [one for one in folder.entries(root, path) if not one.name.startswith(".")]
-    folders = {one.name for one in found if one.is_dir()}
-    files = {one.name for one in found if one.name not in folders}
-    for name in sorted(folders):
+def _images(root: Path, namespace: Entry) -> Iterator[Overlay]:
+    found = folder.entries(root, namespace.path)
+    files = {one.name: one for one in found if not one.is_folder and one.name != namespaces.FILE}
+    folders = {one.name: one for one in found if one.is_folder and not one.name.startswith(".")}
+    for name, one in folders.items():
         if f"{name}.yaml" not in files:
             raise InputError(
                 f"there is no {name}.yaml beside the folder",
-                where=Origin(f"{path}/{name}"),
+                where=Origin(one.path),
                 hint="write the image's overlay, or remove the folder",
             )
-    for name in sorted(files - {namespaces.FILE}):
+    for name, one in files.items():
         if name.endswith(".yaml"):
             image = name.removesuffix(".yaml")
-            yield images.read(root, namespace, image, image in folders)
+            yield images.read(root, namespace.name, image, image in folders)
         else:
-            _refuse_stray(name, f"{path}/{name}")
+            _refuse_stray(one)
 
 
-def _refuse_stray(name: str, path: str) -> None:
+def _refuse_stray(one: Entry) -> None:
     """Other files may lie about, such as a README, but none that looks like an overlay."""
-    if name.endswith(".yml"):
-        raise InputError("would not be read", where=Origin(path), hint="call it .yaml")
-    if name.endswith(".yaml"):
-        raise InputError(
-            "belongs to no namespace", where=Origin(path), hint="put it into a namespace's folder"
-        )
+    if one.name.endswith(".yml"):
+        raise InputError("would not be read", where=Origin(one.path), hint="call it .yaml")
+    if one.name.endswith(".yaml"):
+        hint = "put it into a namespace's folder"
+        raise InputError("belongs to no namespace", where=Origin(one.path), hint=hint)
 
 
 def _refuse_unmatched(

@@ -56,14 +56,18 @@ class Complaint:
 def dotted(key: KeyPath) -> str:
     """Write a key path as people do: `streams.master.tags[0]`."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key)
-    return text.removeprefix(".")
+    return _visible(text.removeprefix("."))
 
 
 def shown(value: Any) -> str:
     """Write a value on one short line."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    text = CONTROL.sub(lambda found: repr(found.group())[1:-1], text)
+    text = _visible(text)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _visible(text: str) -> str:
+    return CONTROL.sub(lambda found: repr(found.group())[1:-1], text)
 
 
 def explain(error: _Error, at: KeyPath = ()) -> Complaint:

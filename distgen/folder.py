@@ -3,42 +3,53 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
-from fnmatch import fnmatch
+from dataclasses import dataclass
 from pathlib import Path
 
 from distgen.errors import InputError
 from distgen.model import ATTRIBUTES, MANIFEST, Origin, TemplateFile
 from distgen.yamltext import Document, read_yaml
 
-_LEFTOVERS = ("*~", ".*.swp", ".*.swo", ".DS_Store")
+_LEFTOVER = re.compile(r".*~|\..*\.sw[op]|\.DS_Store", re.DOTALL)
 _OWN = {MANIFEST, ATTRIBUTES}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A name in a folder of the catalogue; `path` is relative to the catalogue."""
+
+    name: str
+    path: str
+    is_folder: bool
 
 
 def read_document(root: Path, path: str) -> Document:
     """Read one YAML file of the catalogue; `path` is relative to `root`."""
-    file = root / path
-    if file.is_symlink():
-        refuse_outside(root, path)
-    return read_yaml(_content(file, path), path)
+    return read_yaml(_content(root / path, path), path)
 
 
-def entries(root: Path, folder: str) -> tuple[os.DirEntry[str], ...]:
-    """Return what a folder of the catalogue holds by name, () when it does not exist."""
+def entries(root: Path, folder: str) -> tuple[Entry, ...]:
+    """Return what a folder of the catalogue holds by name, () when it does not exist.
+
+    Left out are what editors leave behind. Raise InputError for what is neither file nor folder,
+    leads outside the catalogue, or has a name git cannot take.
+    """
     try:
         with os.scandir(root / folder) as found:
-            return tuple(sorted(found, key=lambda entry: entry.name))
+            kept = [entry for entry in found if not _LEFTOVER.fullmatch(entry.name)]
     except FileNotFoundError:
         return ()
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=Origin(folder)) from None
+    return tuple(_entry(root, folder, one) for one in sorted(kept, key=lambda one: one.name))
 
 
 def read_folder(root: Path, folder: str) -> tuple[TemplateFile, ...]:
     """Read all files below a folder by path; links within the catalogue are read as what they mean.
 
-    Left out are what editors leave behind. Raise InputError for a file that is no file, leads
-    outside, has a name git cannot take, or goes where another one goes.
+    Raise InputError also for a file that goes where another one goes.
     """
     real = os.path.realpath(root / folder)
     files = [_read(root, path, folder) for path in _walk(root, folder, (real,))]
@@ -54,38 +65,44 @@ def read_folder(root: Path, folder: str) -> tuple[TemplateFile, ...]:
     return tuple(sorted(files, key=lambda file: file.path))
 
 
+def _entry(root: Path, folder: str, found: os.DirEntry[str]) -> Entry:
+    name, path = found.name, f"{folder}/{found.name}"
+    if not name.isprintable() or "\\" in name:
+        raise InputError(
+            f"{name!a} is no file name for a repository",
+            where=Origin(folder),
+            hint="rename it",
+        )
+    try:
+        is_folder, is_file = found.is_dir(), found.is_file()
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=Origin(path)) from None
+    if found.is_symlink():
+        _refuse_outside(root, path)
+    if not is_folder and not is_file:
+        raise InputError("is neither a file nor a folder", where=Origin(path), hint="remove it")
+    return Entry(name, path, is_folder)
+
+
 def _walk(root: Path, folder: str, above: tuple[str, ...]) -> Iterator[str]:
     for entry in entries(root, folder):
-        path = f"{folder}/{entry.name}"
-        if any(fnmatch(entry.name, pattern) for pattern in _LEFTOVERS):
+        if not entry.is_folder:
+            yield entry.path
             continue
-        if not entry.name.isprintable() or "\\" in entry.name or entry.name == ".git":
-            raise InputError(
-                f"`{ascii(entry.name)[1:-1]}` is no file name for a dist-git repository",
-                where=Origin(folder),
-                hint="rename it",
-            )
-        if entry.is_symlink():
-            refuse_outside(root, path)
-        if entry.is_dir():
-            real = os.path.realpath(root / path)
-            if real in above:
-                raise InputError("is a link to a folder it stands in", where=Origin(path))
-            yield from _walk(root, path, (*above, real))
-        elif entry.is_file():
-            yield path
-        else:
-            raise InputError("is neither a file nor a folder", where=Origin(path))
+        real = os.path.realpath(root / entry.path)
+        if real in above or entry.name == ".git":
+            what = "is a repository of its own" if entry.name == ".git" else "leads to itself"
+            raise InputError(what, where=Origin(entry.path), hint="remove it")
+        yield from _walk(root, entry.path, (*above, real))
 
 
-def refuse_outside(root: Path, path: str) -> None:
-    """Raise InputError when `path`, through whatever links, is not below `root`."""
+def _refuse_outside(root: Path, path: str) -> None:
     inside = os.path.realpath(root)
     if not os.path.realpath(root / path).startswith(inside + os.sep):
         raise InputError(
             "is a link that leads outside the catalogue",
             where=Origin(path),
-            hint="copy the file instead",
+            hint="copy what it leads to",
         )
 
 
@@ -116,6 +133,8 @@ def _refuse_binary(content: bytes, path: str) -> None:
 
 def _content(file: Path, path: str) -> bytes:
     try:
+        if not file.is_file():  # a pipe would wait for somebody to write
+            raise InputError("is no file", where=Origin(path))
         return file.read_bytes()
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=Origin(path)) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import resources
@@ -21,6 +22,7 @@ Schema = Mapping[str, Any]
 Where = Callable[[KeyPath], Origin | None]
 _KINDS = ("config", "template", "namespace", "image", "lock", "list", "results", "findings")
 _BRANCHES = ("allOf", "anyOf", "oneOf")
+_BREAKS = re.compile(r"[\n\t]")
 _TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
 
 
@@ -185,19 +187,24 @@ def _item(index: int, places: Sequence[Mapping[str, Any]]) -> list[Any]:
     return found
 
 
-def _breaks(data: Any, schemas: Sequence[Any], root: Schema, at: KeyPath) -> Iterator[KeyPath]:
-    """Yield where text holds a control character that its schema does not allow."""
+def _breaks(
+    data: Any, schemas: Sequence[Any], root: Schema, at: KeyPath, free: bool = False
+) -> Iterator[KeyPath]:
+    """Yield where text holds control characters; line breaks are fine below `multiline: true`."""
+    if not isinstance(data, str | dict | list):
+        return
+    if isinstance(data, str) and data.isprintable():
+        return
+    places = list(_flat(schemas, root))
+    free = free or any(place.get("multiline") is True for place in places)
     if isinstance(data, str):
-        if not data.isprintable() and complaint.CONTROL.search(data):
-            free = any(schema.get("multiline") is True for schema in _flat(schemas, root))
-            if not free or complaint.CONTROL.search(data.replace("\n", "").replace("\t", "")):
-                yield at
+        if complaint.CONTROL.search(_BREAKS.sub("", data) if free else data):
+            yield at
     elif isinstance(data, dict):
-        places = list(_flat(schemas, root))
         for key, value in data.items():
-            yield from _breaks(key, (), root, (*at, key))
-            yield from _breaks(value, _under(key, places), root, (*at, key))
-    elif isinstance(data, list):
-        places = list(_flat(schemas, root))
+            if complaint.CONTROL.search(key):
+                yield (*at, key)
+            yield from _breaks(value, _under(key, places), root, (*at, key), free)
+    else:
         for index, item in enumerate(data):
-            yield from _breaks(item, _item(index, places), root, (*at, index))
+            yield from _breaks(item, _item(index, places), root, (*at, index), free)

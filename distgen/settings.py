@@ -85,8 +85,8 @@ def values_layer(name: str, document: Document, at: tuple[str, ...]) -> Layer:
 
 def assignment(text: str) -> Assignment:
     """Take one `[IMAGEGLOB:]KEY=VALUE` apart: KEY is dotted, `KEY+` appends, VALUE is YAML."""
-    where = Origin(f"--set {text.partition('=')[0]}")
     left, equals, right = text.partition("=")
+    where = Origin(f"--set {left or text}")
     pattern, colon, dotted = left.rpartition(":")
     keys = dotted.split(".")
     if not equals or not all(keys) or (colon and not pattern):
@@ -95,9 +95,16 @@ def assignment(text: str) -> Assignment:
         )
     if problem := formats.problem("value-key", keys[0]):
         raise InputError(f"`{keys[0]}` {problem}", where=where)
-    value = read_value(right, where.path) if right else ""
+    value = _value(right, where) if right else ""
     if split(keys[-1])[1] and not isinstance(value, list):
         value = [value]
     for key in reversed(keys[1:]):
         value = {key: value}
     return Assignment(text, pattern or "*", Layer("--set", where.path, {keys[0]: value}))
+
+
+def _value(text: str, where: Origin) -> Any:
+    try:
+        return read_value(text, where.path)
+    except InputError as error:
+        raise InputError(error.what, where=where, hint=error.hint) from None

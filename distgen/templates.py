@@ -52,10 +52,9 @@ def read(root: Path) -> tuple[dict[str, Kind], dict[str, TemplateFile]]:
     own: dict[str, _Own] = {}
     shared: dict[str, TemplateFile] = {}
     for entry in entries(root, FOLDER):
-        if entry.name.startswith(".") or not entry.is_dir():
+        if entry.name.startswith(".") or not entry.is_folder:
             continue
-        path = f"{FOLDER}/{entry.name}"
-        files = read_folder(root, path)
+        files = read_folder(root, entry.path)
         is_shared = entry.name.startswith("_")
         if not is_shared:
             own[entry.name] = _own(root, entry.name, files)

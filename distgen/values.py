@@ -8,7 +8,8 @@ from typing import Any
 
 from distgen import overlay, schema
 from distgen.errors import InputError
-from distgen.model import Layer
+from distgen.images import Overlay
+from distgen.model import Layer, Origin
 from distgen.namespaces import Group
 from distgen.settings import Assignment
 from distgen.suggest import did_you_mean
@@ -45,12 +46,12 @@ class Stacks:
         self._reached: dict[int, tuple[Layer, set[str]]] = {}
 
     def stack(
-        self, kind: Kind, group: Group, image: str, stream: str, own: Iterable[Layer]
+        self, kind: Kind, group: Group, image: Overlay, stream: str, own: Iterable[Layer]
     ) -> Stacked:
         """Return the values of `image`, whose own layers (extends, image, stream) are `own`."""
         common = self._below(kind, group, stream)
         above = [self._site] if self._site.values else []
-        above += [one.layer for one in self._assignments if one.reaches(image, stream)]
+        above += [one.layer for one in self._assignments if one.reaches(image.full_name, stream)]
         layers, spare = list(common.layers), dict(common.spare)
         values = common.values
         for layer in own:
@@ -61,7 +62,7 @@ class Stacks:
             layers.append(fitted)
             spare.update(rest)
             values = overlay.apply(values, fitted)
-        complete = self._complete(kind, values, layers)
+        complete = self._complete(kind, values, layers, image.origin("values"))
         return Stacked(tuple(layers), complete, spare)
 
     def take(self, names: Iterable[str]) -> None:
@@ -118,7 +119,7 @@ class Stacks:
         return self._owned[known][1]
 
     def _complete(
-        self, kind: Kind, values: Mapping[str, Any], layers: Sequence[Layer]
+        self, kind: Kind, values: Mapping[str, Any], layers: Sequence[Layer], image: Origin
     ) -> Mapping[str, Any]:
         template = kind.template.name
         absent = {name: None for name in kind.nullable if name not in values}
@@ -128,7 +129,7 @@ class Stacks:
             if name not in values:
                 raise InputError(
                     f"the template `{template}` needs a value `{name}`",
-                    where=overlay.origin(layers, (name,)) or layers[-1].origin(),
+                    where=overlay.origin(layers, (name,)) or image,
                     hint=f"set `{name}` under `values`",
                 )
             known = (template, name, id(values[name]))
