@@ -40,7 +40,7 @@ def deliver(ground: Ground, store: Store, delivery: Delivery) -> tuple[Change, .
     try:
         for attempt in range(_ATTEMPTS):
             if attempt:
-                time.sleep(0.05 * 2**attempt)
+                time.sleep(0.02 * 2**attempt)
             if not delivery.changes:
                 return tuple(settled)
             refused = _push(store, delivery)

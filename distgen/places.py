@@ -6,7 +6,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -26,6 +26,7 @@ _CREATE = {
     "gitlab": "glab repo create",
     "forgejo": "tea repos create",
 }
+_STALE = 3600  # seconds
 _PUSHABLE = ("ignore", "warn", "updateinstead", "false")
 
 
@@ -115,8 +116,9 @@ def created(git: Git, folder: Path, branch: str) -> Iterator[Path]:
     scratch: Path | None = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}.distgen-", dir=folder.parent))
         scratch.chmod(0o755)
+        _sweep(scratch, folder)
         options = ("-q", "--bare", "--template=", f"--initial-branch={branch}")
         made = run(git, "init", *options, str(scratch))
         if made.code:
@@ -128,6 +130,15 @@ def created(git: Git, folder: Path, branch: str) -> Iterator[Path]:
     finally:
         if scratch is not None:
             shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _sweep(scratch: Path, folder: Path) -> None:
+    """Remove what a run that was killed an hour ago or more left beside `folder`."""
+    now = scratch.stat().st_mtime
+    for path in folder.parent.glob(f".{folder.name}.distgen-*"):
+        with suppress(OSError):
+            if path.stat().st_mtime < now - _STALE:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def creation_hint(place: Place, forge: str) -> str:

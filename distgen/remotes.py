@@ -11,6 +11,7 @@ from distgen.model import Change
 from distgen.places import Place, created, tips
 from distgen.store import Store
 
+_UNKNOWN_PERSON = ("could not read Username", "could not read Password", "Authentication failed")
 _MISSING = ("not found", "does not exist", "does not appear to be a git repository", "no such")
 
 
@@ -71,8 +72,9 @@ def _refusal(done: Outcome) -> str:
             reasons.append(rest.partition("\t")[2])
     said = [line for line in done.error.splitlines() if line.startswith("remote:")]
     told = [line.removeprefix("remote:").strip() for line in said]
+    told = [line for line in told if line and not line.startswith("error: hook declined")]
     if reasons:
-        return "; ".join(dict.fromkeys([*filter(None, told[:4]), *reasons]))
+        return "; ".join(dict.fromkeys([*told[:4], *reasons]))
     return explain(done)
 
 
@@ -83,6 +85,8 @@ def _asked(git: Git, place: Place, branches: Sequence[str]) -> Survey:
         why = explain(done)
         if any(word in done.error.lower() for word in _MISSING):
             return Survey(False)
-        raise DistgenError(f"cannot be reached: {why}", where=place)
+        wants = any(word in done.error for word in _UNKNOWN_PERSON)
+        hint = "give git a user and password for it, as a credential helper or GIT_ASKPASS"
+        raise DistgenError(f"cannot be reached: {why}", where=place, hint=hint if wants else "")
     pairs = (line.split("\t", 1) for line in done.output.decode("utf-8", "replace").splitlines())
     return Survey(True, {wanted[ref]: commit for commit, ref in pairs if ref in wanted})

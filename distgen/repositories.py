@@ -83,7 +83,7 @@ def changes(
         _refuse_shared_branches(repository)
         stands = known() if known else survey(ground.git, repository.place, branches)
         if not stands.exists and repository.place.folder is None:
-            hint = creation_hint(repository.place, repository.forge)
+            hint = f"create it with: {creation_hint(repository.place, repository.forge)}"
             raise DistgenError("there is no repository", where=repository.place, hint=hint)
         with _reading(ground, repository.place, stands) as (reader, stands):
             return stands, tuple(
