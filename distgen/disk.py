@@ -56,7 +56,10 @@ def write(root: Path, tree: Tree) -> Delta:
             _clear(stage)  # of a run that was killed
             stage.mkdir(parents=True)
             _fill(stage, (files[path] for path in (*delta.added, *delta.changed)))
-            _replace(stage, delta)
+            if os.path.lexists(delta.folder):
+                _replace(stage, delta)
+            else:
+                stage.rename(delta.folder)
         finally:
             _clear(stage)
     return delta
@@ -125,6 +128,8 @@ def replace_file(path: Path, text: str) -> None:
 def _compare(root: Path, tree: Tree, files: Mapping[str, File]) -> Delta:
     place = folder(root, tree)
     owned = _owned(root, place)
+    if not os.path.lexists(place):
+        return Delta(place, added=tuple(files))
     added: list[str] = []
     changed: list[str] = []
     foreign: list[str] = []
@@ -220,14 +225,18 @@ def _is_same(path: Path, file: File) -> bool:
 
 
 def _fill(stage: Path, files: Iterable[File]) -> None:
+    made = {""}
     for file in files:
         if file.mode == SYMLINK:
             raise DistgenError(f"{file.path} would be a symbolic link, which is not written")
-        target = stage / file.path
-        target.parent.mkdir(parents=True, exist_ok=True)
+        above = file.path.rpartition("/")[0]
+        if above not in made:
+            (stage / above).mkdir(parents=True, exist_ok=True)
+            made.add(above)
         mode = 0o777 if file.mode == EXECUTABLE else 0o666  # less the umask, as git does
-        target.touch(mode, exist_ok=False)
-        target.write_bytes(file.content)
+        descriptor = os.open(f"{stage}/{file.path}", os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "wb") as target:
+            target.write(file.content)
 
 
 def _replace(stage: Path, delta: Delta) -> None:

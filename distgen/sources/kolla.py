@@ -211,8 +211,9 @@ def _patches(whole: _Set, own: _Built) -> Iterator[TemplateFile]:
 
 
 def _copied(path: str, source: str, place: Path) -> TemplateFile:
-    executable = bool(place.stat().st_mode & 0o100)
-    return TemplateFile(path, source, place.read_bytes(), False, executable)
+    with place.open("rb", buffering=0) as file:
+        executable = bool(os.fstat(file.fileno()).st_mode & 0o100)
+        return TemplateFile(path, source, file.readall(), False, executable)
 
 
 def _findings(whole: _Set, image: Image) -> Iterator[Finding]:

@@ -187,6 +187,9 @@ def _functions(settled: Settled) -> dict[str, dict[str, Any]]:
     folder = Path(settled.package) / "template"
     filters = _module(folder / "filters.py")
     methods = _module(folder / "methods.py")
+    load = getattr(methods, "_load_repos", None)
+    if load is not None:
+        methods._load_repos = _kept(load)  # type: ignore[attr-defined]
     methods.yaml = types.SimpleNamespace(safe_load=_yaml_reader())  # type: ignore[attr-defined]
     # it logs a traceback before it raises, and the raised error is what a person is told
     methods.LOG = logging.getLogger(__name__)  # type: ignore[attr-defined]
@@ -211,16 +214,24 @@ def _module(path: Path) -> types.ModuleType:
 
 
 def _yaml_reader() -> Callable[[Any], Any]:
-    known: dict[str, bytes] = {}
+    parse = _kept(lambda text: yaml.load(text, Loader=_YAML_LOADER))
 
     def safe_load(stream: Any) -> Any:
-        text = stream if isinstance(stream, str) else stream.read()
-        if text not in known:
-            known[text] = pickle.dumps(yaml.load(text, Loader=_YAML_LOADER))
-        # a copy each time: Kolla lays overrides over what it was given
-        return pickle.loads(known[text])
+        return parse(stream if isinstance(stream, str) else stream.read())
 
     return safe_load
+
+
+def _kept(read: Callable[[Any], Any]) -> Callable[..., Any]:
+    """Return a function that reads once and then gives copies: Kolla changes what it was given."""
+    known: dict[Any, bytes] = {}
+
+    def copy(key: Any = None) -> Any:
+        if key not in known:
+            known[key] = pickle.dumps(read(key))
+        return pickle.loads(known[key])
+
+    return copy
 
 
 def _raise_error(message: str) -> NoReturn:

@@ -1,0 +1,66 @@
+"""Compare rendering all of Kolla's images with `kolla-build --template-only`, process by process."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+FIRST, LATER = 6.0, 12.0
+ROUNDS = 3
+NAMESPACE = "source: kolla\nkolla: {base: debian, base_arch: x86_64}\nstreams: {master: }\n"
+
+
+def catalogue(root):
+    """Write a catalogue of Kolla's images alone."""
+    (root / "overlays/kolla").mkdir(parents=True)
+    (root / "distgen.yaml").write_text("version: 1\n")
+    (root / "overlays/kolla/namespace.yaml").write_text(NAMESPACE)
+    return root
+
+
+def seconds(command, environment):
+    """Run a command and return the seconds from start to end."""
+    begin = time.perf_counter()
+    subprocess.run(command, check=True, capture_output=True, env=environment)
+    return time.perf_counter() - begin
+
+
+def dockerfiles(root):
+    """Return the bytes of every Dockerfile by the name of its image."""
+    found = {path.parent: path.read_bytes() for path in root.rglob("Dockerfile")}
+    return {place.name if place.name != "master" else place.parent.name: text
+            for place, text in found.items()}  # fmt: skip
+
+
+def measured(work):
+    """Return the seconds of kolla-build, of a first run, and of a later run, side by side."""
+    root, out = catalogue(work / "catalogue"), work / "out"
+    environment = {**os.environ, "HOME": str(work), "XDG_CACHE_HOME": str(work / "cache")}
+    ours = [sys.executable, "-m", "distgen", "-q", "-C", str(root), "render", "-o", str(out)]
+    theirs = [sys.executable, "-m", "kolla.cmd.build", "--template-only", "--base", "debian"]
+    theirs += ["--base-arch", "x86_64", "--work-dir", str(work / "kolla")]
+    kolla = seconds(theirs, environment)
+    first = seconds([*ours, "kolla/*"], environment)
+    shutil.rmtree(out)
+    later = seconds([*ours, "kolla/*"], environment)
+    assert dockerfiles(out) == dockerfiles(work / "kolla"), "the Dockerfiles differ"
+    return kolla, first, later
+
+
+def main():
+    rounds = []
+    for _ in range(ROUNDS):
+        with tempfile.TemporaryDirectory() as work:
+            rounds.append(measured(Path(work)))
+    kolla, first, later = (min(times) for times in zip(*rounds, strict=True))
+    print(
+        f"kolla: kolla-build {kolla:.2f} s, first run {first:.2f} s: {kolla / first:.1f}x"
+        f" (at least {FIRST}x), later {later:.2f} s: {kolla / later:.1f}x (at least {LATER}x)"
+    )
+
+
+if __name__ == "__main__":
+    main()
