@@ -134,12 +134,21 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class DistGit:
-    """Where repositories go; `url` holds `{namespace}` and `{image}`, a relative one is a local path."""
+    """Where repositories go; `url` holds `{namespace}` and `{image}`, a relative one is a local path.
+
+    `token_env` and `token_file` name where a token is, never the token itself.
+    """
 
     url: str
     author: str
     forge: str
     origin: Origin = Origin("")
+    api: str = ""
+    """Where the forge's own interface is; empty: where it is for `url`."""
+    token_env: str = ""
+    token_file: str = ""
+    labels: tuple[str, ...] = ("distgen",)
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -455,6 +464,8 @@ class Change:
     date: int = 0
     before: Mapping[str, bytes | None] = field(default_factory=dict, repr=False)
     """What stands at the paths that are written or deleted."""
+    tree: str = ""
+    """The id of the whole tree of `commit`."""
 
     @property
     def key(self) -> str:

@@ -190,9 +190,15 @@ def _commit(
     """Return the change with its message and the id that its commit will have."""
     after = {path: entry for path, entry in entries.items() if path not in change.delete}
     after |= {file.path: Entry(file.mode, blob_id(file.content)) for file in change.write}
-    who = signature(origin.author, origin.date)
-    commit = commit_id(tree_id(after), change.parent, who, message)
-    return replace(change, message=message, commit=commit, author=origin.author, date=origin.date)
+    who, tree = signature(origin.author, origin.date), tree_id(after)
+    return replace(
+        change,
+        message=message,
+        commit=commit_id(tree, change.parent, who, message),
+        author=origin.author,
+        date=origin.date,
+        tree=tree,
+    )
 
 
 def _message(

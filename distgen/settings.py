@@ -67,11 +67,18 @@ def dist_git(data: Mapping[str, Any], document: Document, site: DistGit) -> Dist
     if not own:
         return site
     where = document.origin(("dist_git", "url") if "url" in own else ("dist_git",))
+    # A token is for the forge it was given for: one place of its own replaces both of the site.
+    tokens = own if {"token_env", "token_file"} & {*own} else None
     return DistGit(
         url=own.get("url", site.url),
         author=own.get("author", site.author),
         forge=own.get("forge", site.forge),
         origin=where,
+        api=own.get("api", "" if "forge" in own else site.api),
+        token_env=site.token_env if tokens is None else tokens.get("token_env", ""),
+        token_file=site.token_file if tokens is None else tokens.get("token_file", ""),
+        labels=tuple(own.get("labels", site.labels)),
+        private=own.get("private", site.private),
     )
 
 
@@ -90,9 +97,7 @@ def assignment(text: str) -> Assignment:
     pattern, colon, dotted = left.rpartition(":")
     keys = dotted.split(".")
     if not equals or not all(keys) or (colon and not pattern):
-        raise InputError(
-            "is not an assignment", where=where, hint="write --set [IMAGES:]KEY=VALUE"
-        )
+        raise InputError("is not an assignment", where=where, hint="write --set [IMAGES:]KEY=VALUE")
     if problem := formats.problem("value-key", keys[0]):
         raise InputError(f"`{keys[0]}` {problem}", where=where)
     value = _value(right, where) if right else ""
