@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from distgen.errors import DistgenError
 from distgen.model import Change
+from distgen.places import Identity, locks, unlock
 from distgen.remotes import Survey, push, survey
 from distgen.repositories import Ground, Repository, Wanted, bring, changes
 from distgen.store import Store, has, write
@@ -37,28 +39,41 @@ def supply(ground: Ground, store: Store, delivery: Delivery) -> None:
 def deliver(ground: Ground, store: Store, delivery: Delivery) -> tuple[Change, ...]:
     """Push a delivery whose commits are in the store; return its changes as they ended."""
     settled: list[Change] = []
+    locked: dict[Path, Identity] = {}
+    refused = ""
     try:
         for attempt in range(_ATTEMPTS):
-            if attempt:
-                time.sleep(0.02 * 2**attempt)
             if not delivery.changes:
                 return tuple(settled)
+            if attempt:
+                time.sleep(0.05 * 2**attempt)
+            if attempt == _ATTEMPTS - 1:
+                unlock(locked)
             refused = _push(store, delivery)
-            if not refused:
+            now = delivery.stands if not refused else _asked_again(ground, delivery)
+            # A push may arrive though its answer does not.
+            if not refused or all(now.tips.get(c.branch) == c.commit for c in delivery.changes):
                 return (*settled, *delivery.changes)
-            branches = [change.branch for change in delivery.changes]
-            now = survey(ground.git, delivery.repository.place, branches)
-            if all(now.tips.get(c.branch) == c.commit for c in delivery.changes):
-                return (*settled, *delivery.changes)  # it arrived, though its answer did not
-            if _unmoved(delivery, now):
-                if "lock" not in refused:
-                    return (*settled, *_failed(delivery.changes, refused))
-            else:
+            if not _unmoved(delivery, now):
                 delivery, done = _planned_again(ground, store, delivery)
                 settled += done
+            elif "lock" in refused:
+                locked = locked or _locks(delivery)
+            else:
+                break
     except DistgenError as error:
-        return (*settled, *_failed(delivery.changes, str(error)))
+        refused = str(error)
     return (*settled, *_failed(delivery.changes, refused))
+
+
+def _asked_again(ground: Ground, delivery: Delivery) -> Survey:
+    branches = [change.branch for change in delivery.changes]
+    return survey(ground.git, delivery.repository.place, branches)
+
+
+def _locks(delivery: Delivery) -> dict[Path, Identity]:
+    folder = delivery.repository.place.folder
+    return locks(folder, [change.branch for change in delivery.changes]) if folder else {}
 
 
 def _push(store: Store, delivery: Delivery) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ _CREATE = {
     "forgejo": "tea repos create",
 }
 _STALE = 3600  # seconds
+Identity = tuple[int, int]
 _PUSHABLE = ("ignore", "warn", "updateinstead", "false")
 
 
@@ -130,6 +131,32 @@ def created(git: Git, folder: Path, branch: str) -> Iterator[Path]:
     finally:
         if scratch is not None:
             shutil.rmtree(scratch, ignore_errors=True)
+
+
+def locks(folder: Path, branches: Iterable[str]) -> dict[Path, Identity]:
+    """Return the lock files that keep the branches of a local repository from moving."""
+    found = {}
+    for branch in branches:
+        path = folder / "refs" / "heads" / f"{branch}.lock"
+        with suppress(OSError):
+            found[path] = _identity(path)
+    return found
+
+
+def unlock(found: Mapping[Path, Identity]) -> None:
+    """Remove the locks that are still the same files.
+
+    git holds such a lock for milliseconds; one that outlasts seconds was left by a killed git.
+    """
+    for path, identity in found.items():
+        with suppress(OSError):
+            if _identity(path) == identity:
+                path.unlink()
+
+
+def _identity(path: Path) -> Identity:
+    status = path.stat()
+    return status.st_ino, status.st_mtime_ns
 
 
 def _sweep(scratch: Path, folder: Path) -> None:
