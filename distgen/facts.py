@@ -56,12 +56,19 @@ class DownloadFacts:
     sha256: str | None
 
 
+EITHER = frozenset({"osbs"})
+"""Downstreams whose FROM takes a tag or a digest, not both: osbs-client, `ImageName.parse`."""
+
 RECORDS = (ImageFacts, ParentFacts, SourceFacts, DownloadFacts)
 
 
-def facts(image: Image, lock: Lock) -> dict[str, Any]:
-    """Return what templates see of an image besides its values."""
-    parents = {parent.role: _parent(parent, lock) for parent in image.parents}
+def facts(image: Image, lock: Lock, exports: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return what templates see of an image besides its values.
+
+    `exports` are its downstreams, some of which do not understand tag and digest at once.
+    """
+    either = not EITHER.isdisjoint(exports)
+    parents = {parent.role: _parent(parent, lock, either) for parent in image.parents}
     seen: dict[str, Any] = {
         "image": _image(image),
         "builders": {role: parent for role, parent in parents.items() if role != "base"},
@@ -86,9 +93,7 @@ def bases(image: Image, lock: Lock) -> Mapping[str, str | None]:
 
 
 def digest(parent: Parent, lock: Lock) -> str | None:
-    """Return the digest of an external parent, written in its reference or known to the lock."""
-    if parent.image is not None:
-        return None
+    """Return the digest of a parent, written in its reference or known to the lock."""
     _, _, written = parent.reference.partition("@")
     locked = lock.bases.get(parent.reference)
     return written or (locked.digest if locked else None)
@@ -117,12 +122,12 @@ def _image(image: Image) -> ImageFacts:
     )
 
 
-def _parent(parent: Parent, lock: Lock) -> ParentFacts:
+def _parent(parent: Parent, lock: Lock, either: bool) -> ParentFacts:
     name, tag = split_reference(parent.reference)
     known = digest(parent, lock)
     written = parent.reference
-    if known and "@" not in written:
-        written = f"{written}@{known}"
+    if known and (either or "@" not in written):
+        written = f"{name if either else written}@{known}"
     return ParentFacts(written, name, tag, known)
 
 

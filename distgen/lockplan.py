@@ -78,6 +78,10 @@ def _of(image: Image) -> Iterable[Need]:
         yield Need("download", download.url, "", user, (download.name,), download.origin)
 
 
+def _parents(image: Image) -> tuple[str, ...]:
+    return tuple(parent.reference for parent in image.parents)
+
+
 def locked(lock: Lock) -> Mapping[Key, Fact]:
     """Return the entries of a lock by key."""
     found: dict[Key, Fact] = {("base", name, ""): base for name, base in lock.bases.items()}
@@ -102,7 +106,7 @@ def unused(catalog: Iterable[Image], needed: Iterable[Need], lock: Lock) -> tupl
     """Return the entries that no image needs; images of the catalogue itself may be pinned too."""
     kept = {need.key for need in needed}
     for image in catalog:
-        kept |= {("base", parent.reference, "") for parent in image.parents}
+        kept |= {("base", reference, "") for reference in (image.reference, *_parents(image))}
     return tuple(sorted(key for key in locked(lock) if key not in kept))
 
 

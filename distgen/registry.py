@@ -100,6 +100,10 @@ class Registry:
                 return tuple(sorted(found))
         raise RegistryError(f"the registry lists more than {MAX_PAGES} pages", where=reference.name)
 
+    def is_plain(self, reference: Reference) -> bool:
+        """Tell whether a registry was asked in plain HTTP."""
+        return self.transport.is_plain(self._located(reference).registry)
+
     def put(self, reference: Reference, manifest: ImageManifest) -> None:
         """Make a tag point at a manifest that the repository holds."""
         place = self._located(reference)

@@ -107,6 +107,10 @@ class Transport:
         base = self._base(host)
         return self._patiently(base, lambda: self._authorised(base, request))
 
+    def is_plain(self, host: str) -> bool:
+        """Tell whether a host is asked in plain HTTP."""
+        return self._base(host).startswith("http://")
+
     # --- patience ----------------------------------------------------------------------------
 
     def _patiently(self, origin: str, ask: Callable[[], Answer]) -> Answer:

@@ -104,7 +104,9 @@ class Renderer:
         return reader
 
     def _values(self, image: Image) -> dict[str, Any]:
-        return {**self._sandbox.globals, **image.values, **facts(image, self._lock)}
+        namespace = self._catalog.namespaces.get(image.namespace)
+        known = facts(image, self._lock, namespace.exports if namespace else ())
+        return {**self._sandbox.globals, **image.values, **known}
 
     def _laid(self, image: Image, values: dict[str, Any]) -> dict[str, Recipe]:
         """Return the files by path, the image's own laid over the template's."""

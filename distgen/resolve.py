@@ -15,6 +15,7 @@ from distgen.lockplan import Fact, Need, platform_of
 from distgen.model import Lock, LockedBase
 from distgen.oci import choose_platform
 from distgen.reference import parse
+from distgen.refs import Refs
 from distgen.registry import Registry
 from distgen.registry_errors import NotFound
 
@@ -67,6 +68,22 @@ def in_parallel(tasks: Sequence[Callable[[], Iterable[Result]]], parallel: int) 
             yield from done.result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def refs_of(world: World, urls: Iterable[str]) -> Mapping[str, Refs]:
+    """Ask git repositories for their branches and tags; raise one error for all that failed."""
+
+    def ask(url: str) -> Iterable[tuple[str, Refs | DistgenError]]:
+        try:
+            return [(url, upstream.ask(world.git, url, world.mirrors).refs)]
+        except DistgenError as error:
+            return [(url, error)]
+
+    asked = dict(in_parallel([partial(ask, url) for url in sorted(set(urls))], world.parallel))
+    failed = [str(found) for _, found in sorted(asked.items()) if isinstance(found, DistgenError)]
+    if failed:
+        raise DistgenError("\n  ".join(failed))
+    return {url: found for url, found in asked.items() if not isinstance(found, DistgenError)}
 
 
 def by_repository(wanted: Iterable[Need]) -> Mapping[str, tuple[Need, ...]]:

@@ -15,6 +15,7 @@ FLOORS = (
         "folder",
         "foreign",
         "formats",
+        "imagelist",
         "images",
         "namespaces",
         "settings",
@@ -43,7 +44,7 @@ FLOORS = (
     | {"credentials", "oci", "registry", "registry_auth", "registry_errors", "registry_http"}
     | {"downloads", "journal", "upstream"}
     | {"branches", "fastimport", "git", "places", "remotes"},
-    {"pipeline"} | {"lockcheck", "resolve"} | {"deliver", "order", "publish", "repositories"},
+    {"pipeline"} | {"discover", "lockcheck", "resolve"} | {"deliver", "order", "publish", "repositories"},
     {"cli", "__main__"},
 )
 EFFECTS = ("print", "input", "exit", "quit", "breakpoint")

@@ -16,6 +16,7 @@ from distgen.model import (
 from distgen.refs import peeled, release
 from distgen.tags import LeftOut, plan
 
+pytest_plugins = ["commandline"]
 GIT = "https://opendev.example/zuul/nodepool"
 
 
@@ -250,3 +251,70 @@ def test_annotated_tags_are_peeled():
         f"{commit('c')}\trefs/tags/1.0^{{}}",
     ]
     assert peeled(lines) == {"HEAD": commit("a"), "refs/tags/1.0": commit("c")}
+
+
+def test_the_plan_is_made_from_the_component_s_repository(catalogue, distgen, upstream):
+    app = upstream("app")
+    first = app.git("rev-parse", "HEAD")
+    app.git("tag", "-a", "-m", "one", "1.0.0")
+    head = app.commit("more")
+    app.git("branch", "stable/2024.1", first)
+    root = catalogue(
+        {
+            "templates/app/template.yaml": "description: An application\nvalues: {}\n",
+            "templates/app/Dockerfile.j2": "FROM scratch\n",
+            "overlays/ns/namespace.yaml": """
+                registry: quay.io/ns
+                streams: {master: {}, "2024.1": {branch: stable/2024.1}}
+                tags: {aliases: ["{X}"], promoted: [tested]}
+                """,
+            "overlays/ns/app.yaml": f"""
+                template: app
+                from: scratch
+                streams: {{master: {{values: {{}}}}}}
+                sources: {{app: {{git: "{app.url}", ref: master}}}}
+                """,
+        }
+    )
+    ran = distgen(root, "tags", "--format", "json")
+    assert ran.code == 0
+    assert {tag["tag"]: (tag["kind"], tag["commit"]) for tag in ran.json["tags"]} == {
+        "1": ("alias", first),
+        "1.0.0": ("release", first),
+        "2024.1": ("branch", first),
+        "latest": ("latest", first),
+        "master": ("stream", head),
+        "tested": ("promoted", None),
+    }
+    assert ran.json["tags"][0] == {
+        "image": "ns/app", "stream": "master", "tag": "1", "reference": "quay.io/ns/app:1",
+        "kind": "alias", "floating": True, "git": app.url, "ref": "refs/tags/1.0.0",
+        "commit": first, "locked": None,
+    }  # fmt: skip
+    assert distgen(root, "tags", "ns/app@master").out.splitlines()[-2:] == [
+        f"quay.io/ns/app:master  stream    master  refs/heads/master         {head[:12]}",
+        "quay.io/ns/app:tested  promoted  master",
+    ]
+    offline = distgen(root, "tags", "--offline", "--format", "json")
+    assert [tag["tag"] for tag in offline.json["tags"]] == ["master", "tested"]
+
+
+def test_repositories_that_cannot_be_read_are_all_named(catalogue, distgen, tmp_path):
+    root = catalogue(
+        {
+            "templates/app/template.yaml": "description: An application\nvalues: {}\n",
+            "templates/app/Dockerfile.j2": "FROM scratch\n",
+            "overlays/ns/namespace.yaml": "registry: quay.io/ns\nstreams: {master: {}}\n",
+            **{
+                f"overlays/ns/{name}.yaml": (
+                    "template: app\nfrom: scratch\n"
+                    f"sources: {{a: {{git: 'file://{tmp_path}/{name}', ref: master}}}}\n"
+                )
+                for name in ("one", "two")
+            },
+        }
+    )
+    ran = distgen(root, "tags")
+    assert (ran.code, ran.out) == (1, "")
+    for name in ("one", "two"):
+        assert f"file://{tmp_path}/{name}: the repository cannot be read" in ran.err

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -87,7 +87,13 @@ def jobs(command: Command) -> Command:
 
 def world(session: Session, catalog: Catalog, parallel: int) -> World:
     """Return the registries and git repositories as this user reaches them from here."""
+    registry = registries(session, catalog.mirrors, parallel)
+    return World(registry, isolate(session.environ), catalog.mirrors.get("git", {}), parallel)
+
+
+def registries(
+    session: Session, mirrors: Mapping[str, Mapping[str, str]], parallel: int
+) -> Registry:
+    """Return the registries with the logins of this user."""
     transport = Transport(credentials.load(session.environ), parallel=parallel)
-    registry = Registry(transport, catalog.mirrors.get("registries", {}))
-    git_mirrors = catalog.mirrors.get("git", {})
-    return World(registry, isolate(session.environ), git_mirrors, parallel)
+    return Registry(transport, mirrors.get("registries", {}))

@@ -1,0 +1,185 @@
+"""`distgen discover`: which images of a list, or of the catalogue, a registry has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from distgen import imagelist, lockfile, settings
+from distgen.cli.outside import jobs, registries
+from distgen.cli.session import Choice, Session, choosing
+from distgen.discover import Seen, Wish, discover
+from distgen.disk import replace_file
+from distgen.errors import DistgenError, InputError
+from distgen.imagelist import Entry
+from distgen.lockplan import locked, with_facts
+from distgen.model import LockedBase
+from distgen.reference import parse
+from distgen.registry import Registry
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the command line says about where to look, and for which tag."""
+
+    registry: str | None
+    tag: str | None
+    label: str
+    require_all: bool
+    parallel: int
+
+
+@click.command()
+@choosing
+@click.option("--registry", metavar="HOST", help="Look in this registry, whatever the list says.")
+@click.option("--template", metavar="FILE", type=FILE, help="A list of images, or its template.")
+@click.option("--defaults", metavar="FILE", type=FILE, help="Values for the template.")
+@click.option("--set", "sets", metavar="KEY=VALUE", multiple=True, help="One value for it.")
+@click.option("--tag", metavar="TAG", help="The tag to look for.")
+@click.option(
+    "--tag-from-label",
+    "label",
+    metavar="LABEL",
+    default="",
+    help="Take each image's tag from its label, or from several: {version}-{release}.",
+)
+@click.option("--require-all", is_flag=True, help="Write nothing unless every image was found.")
+@click.option("--digests", is_flag=True, help="Name images by digest.")
+@click.option("-o", "--output", metavar="FILE", type=FILE, help="Where to write the list.")
+@click.option("--environment", metavar="FILE", type=FILE, help="Where to write a heat environment.")
+@jobs
+@click.pass_context
+def command(
+    ctx: click.Context,
+    choice: Choice,
+    *,
+    registry: str | None,
+    template: Path | None,
+    defaults: Path | None,
+    sets: tuple[str, ...],
+    tag: str | None,
+    label: str,
+    require_all: bool,
+    digests: bool,
+    output: Path | None,
+    environment: Path | None,
+    jobs: int,
+) -> None:
+    """Find out which images a registry has, and under which tag.
+
+    With --template, the images of a list of containers: writes the list of those that are there,
+    and a heat environment with their names. Without it, the images of the catalogue: writes the
+    digests of those that were built into distgen.lock, for the images that are built on them.
+    """
+    session: Session = ctx.obj
+    wanted = Wanted(registry, tag, label, require_all, jobs)
+    if template is None:
+        if output or environment or defaults or sets or digests:
+            raise InputError("these options are for a list of images", hint="add --template FILE")
+        of_catalog(session, choice, wanted)
+        return
+    if choice.patterns:
+        raise InputError(f"{choice.patterns[0]!r} is one too many beside --template")
+    values = {**(imagelist.defaults(defaults) if defaults else {}), **assigned(sets)}
+    entries = imagelist.read(template, values, tag)
+    asked = registries(session, mirrors(session), jobs)
+    wishes = [wish(str(number), entry, wanted) for number, entry in enumerate(entries)]
+    seen = found(session, asked, wishes, wanted)
+    rows = [
+        (name(one, digests), entries[int(one.wish.key)])
+        for one in seen
+        if one.reference is not None
+    ]
+    text = imagelist.as_list(rows)
+    insecure = sorted(
+        {one.wish.reference.registry for one in seen if asked.is_plain(one.wish.reference)}
+    )
+    # Both files are ready before the first is written.
+    if environment:
+        replace_file(environment, imagelist.as_environment(rows, insecure))
+    if output:
+        replace_file(output, text)
+    else:
+        click.echo(text, nl=False)
+
+
+def of_catalog(session: Session, choice: Choice, wanted: Wanted) -> None:
+    """Write the digests of the catalogue's own images into the lock."""
+    catalog = session.catalog()
+    wishes = []
+    for image in choice.of(catalog):
+        entry = Entry(image.reference.rpartition(":")[0], wanted.tag or image.stream.tags[0])
+        wishes.append(wish(image.reference, entry, wanted))
+    asked = registries(session, catalog.mirrors, wanted.parallel)
+    seen = found(session, asked, wishes, wanted)
+    held = session.lock()
+    facts: dict[Any, Any] = dict(locked(held))
+    for one in seen:
+        if one.reference is not None:
+            facts[("base", one.wish.key, "")] = LockedBase(one.digest)
+    new = with_facts(facts)
+    if new != held:
+        replace_file(session.root / lockfile.FILE, lockfile.dump(new))
+    for one in seen:
+        if one.reference is not None:
+            click.echo(f"{one.wish.key}  {one.digest}")
+
+
+def found(
+    session: Session, asked: Registry, wishes: Sequence[Wish], wanted: Wanted
+) -> tuple[Seen, ...]:
+    """Return what the registry has; say what it has not, and fail where that matters."""
+    seen = discover(asked, wishes, wanted.parallel)
+    session.say(f"{asked.transport.requests} requests to registries", level=1)
+    broken = list(dict.fromkeys(one.reason for one in seen if one.failed))
+    if broken:
+        count = sum(one.failed for one in seen)
+        raise DistgenError(
+            f"{count} of {len(seen)} images could not be looked up: " + "\n  ".join(broken[:10])
+        )
+    dropped = [one for one in seen if one.reference is None]
+    for one in dropped:
+        session.say(f"dropped {one.wish.reference.name}: {one.reason}")
+    if dropped and (wanted.require_all or len(dropped) == len(seen)):
+        raise DistgenError(f"{len(dropped)} of {len(seen)} images are not there")
+    session.say(f"{len(seen) - len(dropped)} of {len(seen)} images found")
+    return seen
+
+
+def wish(key: str, entry: Entry, wanted: Wanted) -> Wish:
+    """Return what to look for, for one entry of a list."""
+    reference = parse(f"{imagelist.moved(entry, wanted.registry)}:{entry.tag}")
+    return Wish(key, reference, "" if entry.fixed else wanted.label)
+
+
+def name(seen: Seen, digests: bool) -> str:
+    """Return what the list calls an image that was found."""
+    assert seen.reference is not None
+    reference = seen.reference.at(seen.digest) if digests else seen.reference
+    return str(reference).removeprefix("http://")
+
+
+def mirrors(session: Session) -> Mapping[str, Mapping[str, str]]:
+    """Return the mirrors of the catalogue where there is one; a list does not need one."""
+    try:
+        root = session.root
+    except InputError:
+        return {}
+    return settings.read(root).mirrors
+
+
+def assigned(sets: Sequence[str]) -> Mapping[str, str]:
+    """Parse the --set options of a template."""
+    found = {}
+    for text in sets:
+        key, equals, value = text.partition("=")
+        if not key or not equals:
+            raise InputError("is not an assignment", where=f"--set {text}", hint="write KEY=VALUE")
+        found[key.strip()] = value
+    return found

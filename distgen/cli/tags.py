@@ -1,0 +1,62 @@
+"""`distgen tags`: the tags that images are to get, from the refs of their components."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import click
+
+from distgen import tags
+from distgen.cli.list import table
+from distgen.cli.outside import jobs, world
+from distgen.cli.session import Choice, Session, choosing, formats
+from distgen.resolve import refs_of
+from distgen.tags import PlannedTag, TagPlan
+
+
+@click.command()
+@choosing
+@click.option("--offline", is_flag=True, help="Ask nobody: only the tags that streams declare.")
+@jobs
+@formats("text", "json")
+@click.pass_obj
+def command(session: Session, choice: Choice, offline: bool, jobs: int, form: str) -> None:
+    """Plan the tags of images: releases, the newest one, branches and aliases.
+
+    What is published under which tag follows from the component's git repository and from
+    `tags:` of the namespace. Two streams that want the same tag are an error.
+    """
+    catalog = session.catalog()
+    chosen = {image.full_name for image in choice.of(catalog)}
+    # All streams of an image are planned, so that a clash with one that was not asked for shows.
+    images = [image for image in catalog.images if image.full_name in chosen]
+    sources = [tags.component(image, catalog.namespaces[image.namespace].tags) for image in images]
+    urls = {source.git for source in sources if source is not None}
+    refs = {} if offline else refs_of(world(session, catalog, jobs), urls)
+    made = tags.plan(images, catalog.namespaces, refs, session.lock())
+    keys = {image.key for image in choice.of(catalog)}
+    shown = [tag for tag in made.tags if f"{tag.image}@{tag.stream}" in keys]
+    click.echo(as_json(shown, made) if form == "json" else as_text(shown), nl=False)
+    for left in made.left_out:
+        session.say(f"{left.image}: {left.ref} gives no tag: {left.reason}", level=1)
+
+
+def as_text(shown: list[PlannedTag]) -> str:
+    """Return one line for each tag: what it is called, why, and what it is made from."""
+    rows = [
+        (tag.reference, tag.kind, tag.stream, tag.ref or "", (tag.commit or "")[:12])
+        for tag in shown
+    ]
+    head = ("REFERENCE", "KIND", "STREAM", "REF", "COMMIT")
+    return table([head, *rows]) + "\n" if rows else ""
+
+
+def as_json(shown: list[PlannedTag], plan: TagPlan) -> str:
+    """Return the JSON that publishing jobs read; its keys are stable."""
+    images = {tag.image for tag in shown}
+    rows = {
+        "tags": [asdict(tag) for tag in shown],
+        "left_out": [asdict(left) for left in plan.left_out if left.image in images],
+    }
+    return json.dumps(rows, indent=2) + "\n"
