@@ -27,7 +27,9 @@ def resolve(
     if is_external(text):
         return Parent(role, None, str(reference.parse(text, where)), where)
     hint = nearest(full_name, known)
-    if not hint:
+    if "://" in text:
+        hint = "write a reference without a scheme"
+    elif not hint:
         path = text if "/" in text else f"library/{text}"
         hint = f"write an external reference with its registry, such as docker.io/{path}"
     raise InputError(f"there is no image `{full_name}` in the catalogue", where=where, hint=hint)
@@ -36,7 +38,7 @@ def resolve(
 def is_external(text: str) -> bool:
     """Tell whether a reference begins with the host of a registry."""
     host, slash, _ = text.partition("/")
-    return bool(slash) and reference.names_a_registry(host)
+    return bool(slash) and "://" not in text and reference.names_a_registry(host)
 
 
 def _own(

@@ -123,8 +123,8 @@ def reference_text(text: str) -> str:
     """Refuse what is not `registry/repository:tag`."""
     try:
         reference.parse(text)
-    except InputError as error:
-        return f"is not a reference: {error}"
+    except InputError:
+        return "is not a reference with its registry: `docker.io/library/python:3.11`"
     return "begins with a scheme" if "://" in text else ""
 
 

@@ -164,12 +164,11 @@ def _place(path: str, node: yaml.Node) -> Origin:
 
 
 def _built(node: yaml.Node, at: KeyPath, target: _Target) -> Any:
-    if len(at) > _DEEPEST or len(target.marks) > target.most:
-        raise InputError(
-            "is nested too deeply, or its aliases expand without end",
-            where=_place(target.path, node),
-            hint="write it out",
-        )
+    if len(at) > _DEEPEST:
+        raise InputError("is nested too deeply", where=_place(target.path, node))
+    if len(target.marks) > target.most:
+        what = "the aliases of this file repeat too much"
+        raise InputError(what, where=Origin(target.path, 1, 1), hint="write it out")
     if node.tag not in (_PLAIN, _QUOTED, _COLLECTION):
         raise InputError(
             f"the tag `{node.tag}` is not read here",

@@ -1,0 +1,297 @@
+"""Schemas of the catalogue's files, the sentences they lead to, and the forms of texts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from distgen import formats, schema
+from distgen.errors import InputError
+from distgen.overlay import read_yaml
+
+
+def check(kind: str, text: str) -> dict[str, object]:
+    return schema.check(kind, read_yaml(text, "f.yaml"))
+
+
+def complaint(kind: str, text: str) -> str:
+    with pytest.raises(InputError) as caught:
+        check(kind, text)
+    return str(caught.value)
+
+
+def test_every_kind_of_file_has_a_proper_schema():
+    assert {"config", "template", "namespace", "image", "lock"} <= set(schema.kinds())
+    for kind in schema.kinds():
+        Draft202012Validator.check_schema(schema.load(kind))
+        assert json.loads(json.dumps(schema.load(kind)))["title"]
+
+
+def test_every_key_of_a_schema_is_described_by_its_format_or_in_words():
+    """A format nobody checks would let anything pass."""
+    known = set(formats.CHECKS)
+
+    def asked(node: object) -> set[str]:
+        if isinstance(node, dict):
+            own = {node["format"]} if isinstance(node.get("format"), str) else set()
+            return own.union(*map(asked, node.values()))
+        return set().union(*map(asked, node)) if isinstance(node, list) else set()
+
+    assert set().union(*(asked(schema.load(kind)) for kind in schema.kinds())) <= known
+    template = json.dumps(schema.load("template"))
+    assert json.dumps(list(formats.VALUE_FORMATS)) in template
+
+
+def test_an_unknown_kind_is_an_error():
+    with pytest.raises(InputError, match="there is no schema `imag`; one of config, template"):
+        schema.load("imag")
+
+
+def test_numbers_are_text_where_a_schema_asks_for_text():
+    text = "template: 3.10\ndescription: on\nfrom: 1e3\nstreams: [2024.1, 3.10, true]"
+    assert check("image", text) == {
+        "template": "3.10",
+        "description": "on",
+        "from": "1e3",
+        "streams": ["2024.1", "3.10", "true"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("wanted", "meant"),
+    [
+        ({"type": "string"}, ["3.10", "7", "true"]),
+        ({"type": "number"}, [3.1, 7, True]),
+        ({"type": ["string", "integer"]}, ["3.10", 7, "true"]),
+        ({"type": ["string", "number", "boolean"]}, [3.1, 7, True]),
+        ({"anyOf": [{"type": "string"}, {"type": "boolean"}]}, ["3.10", "7", True]),
+        ({"enum": ["3.10", "7"]}, ["3.10", "7", "true"]),
+        ({}, [3.1, 7, True]),
+    ],
+)
+def test_a_scalar_is_what_its_schema_can_take(wanted: dict[str, object], meant: list[object]):
+    data = read_yaml("a: [3.10, 7, true]", "f").data["a"]
+    assert schema.plain(data, {"items": wanted}) == meant
+
+
+def test_a_value_schema_gives_its_defaults_and_choices_the_type_they_have():
+    text = """
+a:
+  type: object
+  default: {version: 3.10, port: 80}
+  properties:
+    version: {type: string, enum: [3.9, 3.10], default: 3.10}
+    port: {type: [integer, null], minimum: 1}
+b: {type: array, items: {type: string}, default: [1, 2.0], examples: [[1]]}
+"""
+    typed = {name: schema.typed(one) for name, one in read_yaml(text, "f").data.items()}
+    assert typed["a"]["default"] == {"version": "3.10", "port": 80}
+    assert typed["a"]["properties"]["version"] == {
+        "type": "string",
+        "enum": ["3.9", "3.10"],
+        "default": "3.10",
+    }
+    assert typed["a"]["properties"]["port"]["type"] == ["integer", "null"]
+    assert typed["b"]["default"] == ["1", "2.0"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "message"),
+    [
+        ("config", "", "f.yaml:1:1: the key `version` is missing"),
+        ("config", "version: 2", "f.yaml:1:1: `version: 2` must be 1"),
+        ("config", "version: 1\nsuorce: x", "f.yaml:2:1: unknown key `suorce`; "
+         "did you mean `source`?"),
+        ("config", "version: 1\ndist_git: {forge: gihub}", "f.yaml:2:12: `dist_git.forge: gihub` "
+         "is not one of none, github, gitlab, gerrit, forgejo; did you mean `github`?"),
+        ("config", "version: 1\ndist_git: [a]", "f.yaml:2:1: `dist_git` must be a mapping, "
+         "not a list"),
+        ("config", "version: 1\nsource: https://me:secret@example.org/x", "f.yaml:2:1: `source` "
+         "holds a user or password; leave it out and give a token in the environment"),
+        ("config", "version: 1\nmirrors: {git: {'ext::sh -c id': 'http://h/'}}", "f.yaml:2:17: "
+         "the key `ext::sh -c id` names a remote helper (`::`), which may run commands"),
+        ("image", "template: x\nstreams: 3", "f.yaml:2:1: `streams` must be a list or a mapping, "
+         "not `3`"),
+        ("image", "template: x\nstreams: {a: {vales: {}}}", "f.yaml:2:15: unknown key `vales` in "
+         "`streams.a`; did you mean `values`?"),
+        ("image", "template: x\nstreams: []", "f.yaml:2:1: `streams: []` needs at least 1 item(s)"),
+        ("image", "template: x\nstreams: [a, a]", "f.yaml:2:1: `streams: [\"a\", \"a\"]` holds "
+         "the same item twice"),
+        ("image", "template:", "f.yaml:1:1: `template` must be text, not empty"),
+        ("image", "template: {a: b}", "f.yaml:1:1: `template` must be text, not a mapping"),
+        ("image", "values: {base: x}", "f.yaml:1:10: the key `base` is a name that distgen gives "
+         "to templates itself"),
+        ("image", "values: {loop+: x}", "f.yaml:1:10: the key `loop+` is a word of the template "
+         "language"),
+        ("image", 'description: "a\\nb"', "f.yaml:1:1: `description` holds a line break or a "
+         "control character; write it on one line (`>-` folds lines into one)"),
+        ("image", "sources: {a: {gti: x}}", "f.yaml:1:15: unknown key `gti` in `sources.a`; "
+         "did you mean `git`?"),
+        ("image", "builders: {base: x}", "f.yaml:1:12: the key `base` is not a name of a builder"),
+        ("namespace", "registry: quay.io\nstreams: {}", "f.yaml:2:1: `streams: {}` needs at least "
+         "1 key(s)"),
+        ("namespace", "registry: https://quay.io\nstreams: {a: }", "f.yaml:1:1: `registry: "
+         "https://quay.io` is not a registry: `host[:port][/account]` without a scheme"),
+        ("namespace", "registry: quay.io\nstreams: {a: {branch: a..b}}", "f.yaml:2:15: "
+         "`streams.a.branch: a..b` is not a branch name that git accepts"),
+        ("namespace", "registry: quay.io\nstreams: {a: }\npolicy: {rules: {DL3008: {level: "
+         "ignore}}}", "f.yaml:3:18: the key `reason` is missing in `policy.rules.DL3008`"),
+        ("namespace", "registry: quay.io\nstreams: {a: }\npolicy: {rules: {DG203: {inti: []}}}",
+         "f.yaml:3:26: unknown key `inti` in `policy.rules.DG203`; did you mean `init`?"),
+        ("template", "description: x\nvalues: {a: {type: strin}}", "f.yaml:2:14: `values.a.type: "
+         "strin` is not one of string, number, integer, boolean, array, object, null; "
+         "did you mean `string`?"),
+        ("template", "description: x\nvalues: {a-b: {}}", "f.yaml:2:10: the key `a-b` is not a "
+         "name for a value: letters, digits and `_`"),
+        ("lock", "version: 1\nbases: {python: {digest: x}}", "f.yaml:2:9: the key `python` is not "
+         "a reference with its registry: `docker.io/library/python:3.11`"),
+        ("lock", "version: 1\ndownloads: {'https://h/x': {sha256: abc}}", "f.yaml:2:29: "
+         "`downloads.https://h/x.sha256: abc` is not a SHA-256: 64 lower-case hexadecimal digits"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_named_where_it_stands(kind: str, text: str, message: str):
+    assert complaint(kind, text) == message
+
+
+def test_the_first_of_several_mistakes_in_the_file_is_named():
+    text = "template: app\nfrom: 3\nbuidlers: {}\nvalues: {image: 1}\nstreams: 5"
+    assert complaint("image", text).startswith("f.yaml:3:1: unknown key `buidlers`")
+
+
+def test_text_is_free_below_multiline_but_never_of_control_characters():
+    one = schema.validator({"type": "string", "multiline": True})
+    schema.refuse(one, "a\n\tb", lambda key: None, ("v",))
+    with pytest.raises(InputError, match="`v` holds a line break or a control character"):
+        schema.refuse(one, "a\rb", lambda key: None, ("v",))
+    below = schema.validator({"type": "object", "multiline": True})
+    schema.refuse(below, {"a": ["b\nc"]}, lambda key: None, ("v",))
+
+
+def test_a_schema_cannot_reach_out():
+    text = "description: x\nvalues: {a: {$ref: 'http://localhost:9/'}}"
+    assert complaint("template", text).startswith("f.yaml:2:14: unknown key `$ref` in `values.a`")
+
+
+GOOD_GIT = [
+    "https://opendev.org/zuul/nodepool",
+    "http://127.0.0.1:8080/a.git",
+    "http://[::1]:8080/a.git",
+    "ssh://git@github.com:22/a/b.git",
+    "ssh://host/~user/a",
+    "git://host/a",
+    "file:///srv/git/a.git",
+    "git@github.com:a/b.git",
+    "host:a/b",
+    "dist-git/a/b.git",
+    "../dist-git/a.git",
+    "../../a",
+    "/srv/git/a b.git",
+    "./a:b",
+]
+BAD_GIT = {
+    "ext::sh -c id": "names a remote helper",
+    "fd::17": "names a remote helper",
+    "https::http://h/x": "names a remote helper",
+    "-oProxyCommand=id": "begins with `-`",
+    "--upload-pack=id": "begins with `-`",
+    "ssh://-oProxyCommand=id/x": "has no proper host name",
+    "ssh://-x@host/x": "has a user that begins with `-`",
+    "-x@host:a": "begins with `-`",
+    "user@-host:a": "is not an address of the form",
+    "ftp://host/x": "has the scheme `ftp`",
+    "rsync://host/x": "has the scheme `rsync`",
+    "https://me:secret@host/x": "holds a user or password",
+    "https://token@host/x": "holds a user or password",
+    "ssh://me:secret@host/x": "holds a user or password",
+    "https://host:port/x": "is not an address",
+    "https:///x": "has no proper host name",
+    "https://ho st/x": "has no proper host name",
+    "https://host/a b": "holds a blank",
+    "https://host/../x": "holds `..`",
+    "file:///srv/../x": "holds `..`",
+    "file://host/x": "names a host",
+    "a/../../b": "leaves its folder",
+    "../a/../b": "leaves its folder",
+    "a\nb": "holds a control character",
+    "": "is empty",
+    " a": "is empty or has blanks",
+    "https://[::1/x": "is not an address",
+}
+
+
+@pytest.mark.parametrize("url", GOOD_GIT)
+def test_addresses_that_git_may_see(url: str):
+    assert formats.git_url(url) == ""
+
+
+@pytest.mark.parametrize("url", BAD_GIT)
+def test_addresses_that_git_must_not_see(url: str):
+    assert BAD_GIT[url] in formats.git_url(url)
+
+
+BRANCHES = [
+    *("master", "stable/2024.1", "a-b_c", "feature/x@y", "@x", "a.b", "ü"),
+    *("", "-x", "a..b", "a b", "a~b", "a^b", "a:b", "a?b", "a*b", "a[b", "a\\b", "/a", "a/"),
+    *("a//b", ".a", "a/.b", "a.", "a.lock", "a.lock/b", "a@{b", "a\x7fb", "a\tb", "HEAD"),
+]
+
+
+@pytest.mark.parametrize("name", BRANCHES)
+def test_branches_are_what_git_says(name: str):
+    asked = ["git", "check-ref-format", "--branch", name]
+    git = subprocess.run(asked, check=False, capture_output=True)
+    assert (formats.branch(name) == "") == (git.returncode == 0)
+
+
+FORMS = {
+    "name": (
+        ["a", "python3.11", "a-b_c", "a--b"],
+        ["", "../x", "-x", "x-", "A", "a..b", "a/b", "a\n"],
+    ),
+    "stream": (["master", "2024.1", "Zed", "a_b"], ["", "a/b", ".a", "a..b", "a.", "-a", "a b"]),
+    "role": (["builder", "build-2", "a.b"], ["base", "A", "a b", "a-", "-a", ""]),
+    "value-name": (["a", "A_1"], ["a-b", "1a", "image", "for", "", "a.b", "a+"]),
+    "value-key": (["a", "a+", "a-"], ["image+", "a--", "+"]),
+    "tag": (["latest", "1.0_x-y", "_"], [".a", "-a", "a b", "a" * 129, "", "a:b"]),
+    "registry": (
+        ["quay.io", "localhost:5000/x", "docker.io/library", "[::1]:5000"],
+        ["https://quay.io", "quay.io/", "quay.io/A", "a b", ""],
+    ),
+    "author": (["distgen <d@localhost>", "A B <a@b>"], ["A", "<a@b>", "A <a b>", "A\n<a@b>"]),
+    "os-package": (
+        ["git", "g++", "libstdc++6", "python3.11", "a=1:2.0-3~bpo", "gcc:amd64", "@dev", "a/sid"],
+        ["", "-y", "a b", "a;b", "$(id)", "a&b", "a\nb", "*", "a|b"],
+    ),
+    "pip-requirement": (
+        ["a", "a==1.0", "a[b,c]>=1,<2", "a>=1; python_version<'3.9'", "a @ git+https://h/x@y"],
+        ["", "-r x", "--index-url=x", "a b", "$(id)", "a`id`", "a\nb"],
+    ),
+    "env-name": (["PATH", "_a1"], ["1A", "A-B", "A B", "", "A=B"]),
+    "path": (["/", "/etc/a.conf", "/a@b"], ["a", "/a b", "/../a", "/a/..", "/a$b", "", "/a\n"]),
+    "relative-path": (["a", "a/b.conf", "..a"], ["/a", "../a", "a/../b", "-a", "a b", "", "a/.."]),
+    "word": (["a", "-f", "a=b", "a:b/c"], ["", "a b", 'a"b', "a'b", "a$b", "a\nb", "a;b"]),
+    "user": (
+        ["root", "1000", "a:b", "1000:1000", "_a-b"],
+        ["a b", "Root", "a:b:c", "", "-a", "a\n"],
+    ),
+    "url": (
+        ["https://h/x?a=b&c", "http://127.0.0.1:80/%20"],
+        ["ftp://h/x", "https://h/a b", "https://h/$x", 'https://h/"', "https://u:p@h/x", "file:///x"],
+    ),
+    "digest": (["sha256:" + "a" * 64], ["sha256:abc", "a" * 64]),
+    "utc": (["2024-05-01T12:00:00Z"], ["2024-05-01", "2024-05-01T12:00:00+02:00"]),
+    "reference": (
+        ["docker.io/library/python:3.11", "localhost:5000/a", "quay.io/a/b:1@sha256:" + "a" * 64],
+        ["python:3.11", "library/python", "http://quay.io/a:1", "quay.io/A:1"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_forms_take_what_is_safe_and_nothing_else(form: str):
+    good, bad = FORMS[form]
+    assert [text for text in good if formats.problem(form, text)] == []
+    assert [text for text in bad if not formats.problem(form, text)] == []
