@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
 
 from distgen import graph, linters, policy
 from distgen.complete import completeness, read
@@ -39,13 +40,51 @@ def lint(task: Work) -> tuple[Finding, ...]:
     """Return everything that own rules and linters say, with the template line of each."""
     rendered = {image.key: task.renderer.tree(image) for image in with_ancestors(task)}
     chosen = {image.key: rendered[image.key] for image in task.images}
-    own = check(task, rendered)
+    own = check(task, rendered, parsed(rendered.values()))
     return judged(task, (*own, *linters.lint(chosen.values())))
 
 
-def check(task: Work, rendered: Mapping[str, Tree]) -> tuple[Finding, ...]:
-    """Return what our own rules say of the work's images; `rendered` holds their ancestors too."""
-    dockerfiles = parsed(rendered.values())
+def objection(task: Work) -> Callable[[Tree], str]:
+    """Return a function that says why a tree must not be published: its first error."""
+    images = {image.key: image for image in task.catalog.images}
+
+    @cache
+    def dockerfile(key: str) -> Dockerfile | None:
+        text = read(task.renderer.tree(images[key]))
+        return None if text is None else parse(text)
+
+    def object_to(tree: Tree) -> str:
+        alone = replace(task, images=(images[tree.key],))
+        above = {key: dockerfile(key) for key in lineage(images, tree.key)}
+        family = {key: one for key, one in above.items() if one is not None}
+        found = judged(alone, check(alone, {tree.key: tree}, family))
+        errors = [finding for finding in found if finding.level == "error"]
+        if not errors:
+            return ""
+        first = errors[0]
+        place = first.origin or f"{first.path}:{first.line}"
+        more = f" (and {len(errors) - 1} more errors)" if len(errors) > 1 else ""
+        return f"{place}: {first.code} {first.message}{more}; see `distgen lint {tree.image}`"
+
+    return object_to
+
+
+def lineage(images: Mapping[str, Image], key: str) -> tuple[str, ...]:
+    """Return an image's key and the keys of all it builds on, each once."""
+    found = [key]
+    for above in found:
+        found += [
+            parent.image
+            for parent in images[above].parents
+            if parent.image and parent.image not in found
+        ]
+    return tuple(dict.fromkeys(found))
+
+
+def check(
+    task: Work, rendered: Mapping[str, Tree], dockerfiles: Mapping[str, Dockerfile]
+) -> tuple[Finding, ...]:
+    """Return what our own rules say of the work's images; dockerfiles are their ancestors' too."""
     family = Family({image.key: image for image in task.catalog.images}, dockerfiles)
     found: list[Finding] = []
     for image in task.images:
@@ -81,9 +120,7 @@ def judged(task: Work, found: Iterable[Finding]) -> tuple[Finding, ...]:
         for name, some in by_namespace.items()
         for finding in policy.apply(task.catalog.namespaces[name].policy, some)
     )
-    return in_order(
-        with_origins(kept, lambda key, path: task.renderer.line_map(images[key], path))
-    )
+    return in_order(with_origins(kept, lambda key, path: task.renderer.line_map(images[key], path)))
 
 
 def parsed(rendered: Iterable[Tree]) -> dict[str, Dockerfile]:

@@ -21,9 +21,16 @@ from distgen.store import Store, fetch, has
 _MOVING = 3
 
 
+def _no_objection(tree: Tree) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to publish; `provenance` gets the author of each image's namespace."""
+    """How to publish; `provenance` gets the author of each image's namespace.
+
+    `objection` says why a tree that would be committed must not be, "" when it may.
+    """
 
     provenance: Provenance
     on_edit: OnEdit = "refuse"
@@ -31,6 +38,7 @@ class Options:
     independent: bool = False
     dirty: bool = False
     allow_dirty: bool = False
+    objection: Callable[[Tree], str] = _no_objection
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +193,7 @@ def _change(
     if tip is None or reader is None:
         if wanted is None:
             return failed(found, "there is no such branch", "unchanged")
-        return plan(found, wanted, None, origin, options.on_edit)
+        return _allowed(options, plan(found, wanted, None, origin, options.on_edit), wanted)
     if wanted is None:
         return retire(found, present(reader, tip, {}), origin, options.on_edit)
     files = {file.path: file for file in generated(wanted)}
@@ -193,4 +201,13 @@ def _change(
     if root_tree(reader, tip) == tree_id(entries):
         stood = failed(found, "", "unchanged")
         return replace(stood, parent=tip, commit=tip)
-    return plan(found, wanted, present(reader, tip, files), origin, options.on_edit)
+    change = plan(found, wanted, present(reader, tip, files), origin, options.on_edit)
+    return _allowed(options, change, wanted)
+
+
+def _allowed(options: Options, change: Change, tree: Tree) -> Change:
+    """Return the change, failed when its tree must not be published; what stands is not judged."""
+    if change.status not in ("created", "updated"):
+        return change
+    why = options.objection(tree)
+    return replace(change, status="failed", commit=change.parent, detail=why) if why else change

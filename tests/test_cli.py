@@ -277,6 +277,19 @@ def test_uncommitted_changes_do_not_go_to_servers(small):
     assert "--allow-dirty" in err
 
 
+def test_an_incomplete_tree_is_not_published_and_the_rest_goes_on(small):
+    (small / "templates/app/Dockerfile.j2").write_text(
+        "FROM {{ base.reference }}\n{% if packages %}\nCOPY missing.sh /\n{% endif %}\n"
+    )
+    out, err = distgen(small, "publish", code=1)
+    assert out.splitlines()[2] == (
+        "failed   small/tool@main  templates/app/Dockerfile.j2:3: DG106 COPY missing.sh: it is not"
+        " in the tree; see `distgen lint small/tool`"
+    )
+    assert err == "2 created, 2 failed\n"
+    assert not (small / "dist-git/small/tool.git").exists()
+
+
 @pytest.fixture
 def edited(small, tmp_path):
     """A published catalogue, and a packager's clone of small/tool with an edit that was pushed."""

@@ -99,6 +99,7 @@ def prepare(session: Session, wishes: Wishes) -> Run:
             independent=wishes.independent,
             dirty=dirty,
             allow_dirty=wishes.allow_dirty,
+            objection=pipeline.objection(task),
         ),
         git=git,
         store=wishes.store or cache(session) / "store",
