@@ -12,6 +12,7 @@ import click
 from distgen import __version__
 from distgen.cli.session import Session
 from distgen.errors import DistgenError
+from distgen.suggest import did_you_mean
 
 GROUPS = {
     "Look": ("list", "show", "graph", "explain", "schema"),
@@ -33,6 +34,14 @@ class Commands(click.Group):
         module = importlib.import_module(f"distgen.cli.{cmd_name}")
         command: click.Command = module.command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.list_commands(ctx):
+            hint = did_you_mean(args[0], self.list_commands(ctx)) or "see `distgen --help`"
+            raise click.UsageError(f"there is no command `{args[0]}`; {hint}", ctx)
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
         try:

@@ -194,6 +194,7 @@ def summary(results: Sequence[Result]) -> str:
     if not results:
         return "no images"
     if set(counts) == {"unchanged"}:
-        return f"nothing changed: {len(results)} branches are as the catalogue says"
+        stand = "1 branch is" if len(results) == 1 else f"{len(results)} branches are"
+        return f"nothing changed: {stand} as the catalogue says"
     order: tuple[Status, ...] = (*COLORS, "unchanged")
     return ", ".join(f"{counts[status]} {status}" for status in order if counts[status])
