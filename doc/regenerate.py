@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from textwrap import fill, indent
 from typing import Any
 
 import click
@@ -14,17 +17,21 @@ from distgen.cli import GROUPS, cli
 
 DOC = Path(__file__).parent
 NOTICE = ".. Written by doc/regenerate.py; edit the code it comes from instead.\n\n"
+# The files of a catalogue: the schema of each, its name, and one to show.
 FILES = {
-    "config": "``distgen.yaml``",
-    "namespace": "``overlays/NAMESPACE/namespace.yaml``",
-    "image": "``overlays/NAMESPACE/IMAGE.yaml``",
-    "template": "``templates/TEMPLATE/template.yaml``",
-    "lock": "``distgen.lock``",
+    "config": ("``distgen.yaml``", "distgen.yaml"),
+    "namespace": ("``overlays/NAMESPACE/namespace.yaml``", "overlays/zuul/namespace.yaml"),
+    "image": ("``overlays/NAMESPACE/IMAGE.yaml``", "overlays/opendev/nodepool-builder.yaml"),
+    "template": ("``templates/TEMPLATE/template.yaml``", "templates/git-files/template.yaml"),
+    "lock": ("``distgen.lock``", ""),
 }
-OUTPUTS = {
-    "list": "``distgen list --format json``",
-    "results": "``distgen publish``, ``status`` and ``propose`` with ``--format json``",
-    "findings": "``distgen lint --format json``",
+KINDS = {
+    "string": "text",
+    "integer": "number",
+    "number": "number",
+    "boolean": "true or false",
+    "array": "list",
+    "object": "map",
 }
 
 
@@ -65,7 +72,7 @@ def template_filters() -> str:
             str(p).split(":")[0] + _default(p) for p in list(signature.parameters.values())[1:]
         ]
         text.append(title(f"{name}({', '.join(words)})" if words else name, "-"))
-        text.append(f"{inspect.getdoc(function) or ''}\n\n")
+        text.append(f"{literal(inspect.getdoc(function) or '')}\n\n")
     return "".join(text)
 
 
@@ -73,50 +80,84 @@ def _default(parameter: inspect.Parameter) -> str:
     return "" if parameter.default is inspect.Parameter.empty else f"={parameter.default!r}"
 
 
+def literal(text: str) -> str:
+    """Return text in which `words in backticks` are literals of reStructuredText."""
+    return re.sub(r"(?<!`)`([^`]+)`(?!`)", lambda found: f"``{found[1].strip()}``", text)
+
+
 def catalogue() -> str:
     """Return the page of the catalogue's files, from their schemas."""
     text = [NOTICE, title("Files of a catalogue")]
     text.append(
         "Every file is read strictly: an unknown key, a key that stands twice, or a value of the\n"
-        "wrong type is an error with its line. ``distgen schema KIND`` prints the JSON Schema of a\n"
-        "file, so that an editor can complete it.\n\n"
+        "wrong type is an error with its line. ``distgen schema KIND`` prints the JSON Schema of\n"
+        "a file, so that an editor can complete it. :doc:`overlays` says how values add up.\n\n"
     )
-    for kind, name in FILES.items():
+    for kind, (name, example) in FILES.items():
         text.append(title(name, "-"))
-        text.append(f"Schema: ``distgen schema {kind}``\n\n")
+        text.append(f"Its schema is printed by ``distgen schema {kind}``.\n\n")
+        if example:
+            text.append(f".. literalinclude:: ../../{example}\n   :language: yaml\n")
+            text.append(f"   :caption: {example}\n\n")
         text.extend(_keys(schema.load(kind)))
-    text.append(title("What the commands print", "-"))
-    text.append("The JSON of these commands has a schema, too, and its keys are stable.\n\n")
-    for kind, name in OUTPUTS.items():
-        text.append(f"* {name}: ``distgen schema {kind}``\n")
     return "".join(text)
 
 
 def _keys(whole: Mapping[str, Any]) -> Iterator[str]:
     required = whole.get("required", [])
-    for path, node in _described(whole, whole, ""):
-        note = " (required)" if path in required else ""
-        yield f"``{path}``{note}\n   {node['description']}\n\n"
+    for path, node in _described(whole, whole, "", ()):
+        notes = [_kind(node), *["required"] * (path in required)]
+        if "default" in node:
+            notes.append(f"default ``{json.dumps(node['default'])}``")
+        said = ", ".join(filter(None, notes))
+        text = f"{said + '. ' if said else ''}{literal(node['description'])}"
+        yield f"``{path}``\n{indent(fill(text, 100, break_on_hyphens=False), '   ')}\n\n"
+
+
+def _kind(node: Mapping[str, Any]) -> str:
+    """Return the words for what may stand behind a key."""
+    if "enum" in node:
+        return "*one of* " + ", ".join(f"``{value}``" for value in node["enum"])
+    types = [option.get("type", []) for option in (node, *node.get("anyOf", []))]
+    kinds = [kind for found in types for kind in ([found] if isinstance(found, str) else found)]
+    words = [KINDS[kind] for kind in dict.fromkeys(kinds) if kind != "null"]
+    return f"*{' or '.join(words)}*" if words else ""
 
 
 def _described(
-    whole: Mapping[str, Any], node: Mapping[str, Any], above: str
+    whole: Mapping[str, Any], node: Mapping[str, Any], above: str, opened: tuple[str, ...]
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield every described key with its path, depth first, in the order of the schema."""
-    if "$ref" in node:
-        found = whole["$defs"].get(str(node["$ref"]).rpartition("/")[2], {})
-        node = {**found, **node}
-    for option in node.get("anyOf", []):
-        yield from _described(whole, option, above)
-    for name, inner in node.get("properties", {}).items():
+    """Yield every described key with its path, depth first; `opened` are the definitions above."""
+    for name, found in _below(node, whole):
         path = f"{above}.{name}" if above else name
+        place, inner = str(found.get("$ref", "")), _resolved(whole, found)
+        if place in opened:
+            continue
         if "description" in inner:
             yield path, inner
-        if path.count(".") < 3:
-            yield from _described(whole, inner, path)
-    inner = node.get("additionalProperties")
-    if isinstance(inner, Mapping) and above and above.count(".") < 3:
-        yield from _described(whole, inner, f"{above}.NAME")
+        yield from _described(whole, inner, path, (*opened, place) if place else opened)
+    for option in node.get("anyOf", []):
+        yield from _described(whole, _resolved(whole, option), above, opened)
+
+
+def _below(
+    node: Mapping[str, Any], whole: Mapping[str, Any]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the keys of a map; where names are free, one word stands for all of them."""
+    shapes = node.get("patternProperties", {})
+    if isinstance(shapes, Mapping) and "^(DL|SC)[0-9]{4}$" in shapes:
+        yield "CODE", shapes["^(DL|SC)[0-9]{4}$"]  # the page of rules has each one's own options
+        return
+    yield from node.get("properties", {}).items()
+    free = node.get("additionalProperties")
+    if isinstance(free, Mapping) and node is not whole:
+        yield "NAME", free
+
+
+def _resolved(whole: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "$ref" not in node:
+        return node
+    return {**whole["$defs"].get(str(node["$ref"]).rpartition("/")[2], {}), **node}
 
 
 def changes() -> str:

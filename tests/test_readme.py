@@ -1,4 +1,4 @@
-"""The README's tour, run as a new user would."""
+"""The README and the pages of the documentation, run as a new user would."""
 
 import os
 import re
@@ -20,23 +20,36 @@ PERSON = {
 
 
 def console(path):
-    """Return the commands of a page's console blocks, each with the exit code it promises."""
+    """Return the commands of a page's console blocks: each with its exit code and its output."""
     commands = []
     blocks = re.findall(
         r"^\.\. code-block:: console\n((?:\n|[ ]+.*\n)*)", path.read_text(), re.MULTILINE
     )
-    for line in "".join(blocks).splitlines():
-        if found := re.match(r" +\$ (.*?)(?:  # exit (\d+))?$", line):
-            commands.append((found[1], int(found[2] or 0)))
-        elif commands and commands[-1][0].endswith("\\"):
-            commands[-1] = (f"{commands[-1][0][:-1]}{line.strip()}", commands[-1][1])
-    return commands
+    for block in blocks:
+        margin = re.match(r"\n*( *)", block)[1]
+        for line in block.splitlines():
+            if found := re.match(r" +\$ (.*?)(?:  # exit (\d+))?$", line):
+                commands.append((found[1], int(found[2] or 0), []))
+            elif commands and commands[-1][0].endswith("\\"):
+                command, code, shown = commands[-1]
+                commands[-1] = (f"{command[:-1]}{line.strip()}", code, shown)
+            elif commands:
+                commands[-1][2].append(line.removeprefix(margin).rstrip())
+    return [(command, code, "\n".join(shown).strip("\n")) for command, code, shown in commands]
+
+
+def pattern(shown):
+    """Return what output must match: `...` is any lines, and neither ids nor counts are fixed."""
+    text = re.escape(shown)
+    text = re.sub(r"(?m)^\\\.\\\.\\\.$", r"(?:.*)", text)
+    text = re.sub(r"\b(?=[0-9a-f]*[0-9])[0-9a-f]{12,64}\b", "[0-9a-f]{12,64}", text)
+    return re.sub(r"\b\d+\\ (created|updated|unchanged|branches)", r"\\d+ \1", text)
 
 
 @pytest.mark.parametrize(
     "page", [page for page in EXAMPLES if console(page)], ids=lambda page: page.name
 )
-def test_every_command_of_the_page_works(page, tmp_path):
+def test_every_command_of_the_page_works_and_prints_what_it_shows(page, tmp_path):
     root = tmp_path / "catalogue"
     ignore = shutil.ignore_patterns("__pycache__", ".*", "dist-git")
     shutil.copytree(HERE, root, ignore=ignore)
@@ -48,11 +61,15 @@ def test_every_command_of_the_page_works(page, tmp_path):
     subprocess.run("git init -q && git add -A && git commit -q -m Begin", shell=True, cwd=root,
                    env=env, check=True)  # fmt: skip
     folder = root
-    for line, expected in console(page):
+    for line, expected, shown in console(page):
         if line.startswith("cd "):
             folder = (folder / line[3:]).resolve()
             continue
         done = subprocess.run(
-            line, shell=True, cwd=folder, env=env, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == expected, (line, done.stdout[-2000:], done.stderr[-2000:])
+            line, shell=True, cwd=folder, env=env, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, check=False,
+        )  # fmt: skip
+        printed = "\n".join(row.rstrip() for row in done.stdout.splitlines()).strip("\n")
+        assert done.returncode == expected, (line, printed[-2000:])
+        if shown:
+            assert re.fullmatch(pattern(shown), printed, re.DOTALL), f"$ {line}\n{printed}"
