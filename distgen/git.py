@@ -53,16 +53,20 @@ _NOISE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Git:
-    """How to run git; `seconds` is the longest that one command may take."""
+    """How to run git; `seconds` is the longest that one command may take.
+
+    `secrets` stand in the environment of what talks to a server, and in nothing that git says.
+    """
 
     local: Mapping[str, str] = field(repr=False)
     network: Mapping[str, str] = field(repr=False)
     seconds: float = 900
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one git command said; `error` is its stderr without secrets."""
+    """What one git command said, without secrets; `error` is its stderr."""
 
     code: int
     output: bytes
@@ -105,6 +109,9 @@ def run(
             output, error = process.communicate(stdin, git.seconds)
         except subprocess.TimeoutExpired:
             return Outcome(-1, b"", f"fatal: no answer within {git.seconds:g} seconds")
+    for secret in git.secrets if network else ():
+        # A server may repeat what it was sent.
+        output, error = (said.replace(secret.encode(), b"***") for said in (output, error))
     return Outcome(process.returncode, output, scrub(error.decode("utf-8", "replace")))
 
 

@@ -31,6 +31,20 @@ def survey(git: Git, place: Place, branches: Sequence[str]) -> Survey:
     return Survey(False) if found is None else Survey(True, found)
 
 
+def listing(git: Git, place: Place, patterns: Sequence[str]) -> Mapping[str, str] | None:
+    """Ask a repository for the refs that match full names or globs; None: there is none yet."""
+    done = run(git, "ls-remote", place.address, *patterns, network=place.folder is None)
+    if done.code:
+        why = explain(done)
+        if any(word in done.error.lower() for word in _MISSING):
+            return None
+        wants = any(word in done.error for word in _UNKNOWN_PERSON)
+        hint = "give git a user and password for it, as a credential helper or GIT_ASKPASS"
+        raise DistgenError(f"cannot be reached: {why}", where=place, hint=hint if wants else "")
+    pairs = (line.split("\t", 1) for line in done.output.decode("utf-8", "replace").splitlines())
+    return {ref: commit for commit, ref in pairs}
+
+
 def push(store: Store, place: Place, changes: Sequence[Change], head: str | None) -> str:
     """Push the commits of all changes at once, or none; return why it was refused, "" when done.
 
@@ -48,22 +62,7 @@ def push(store: Store, place: Place, changes: Sequence[Change], head: str | None
     return ""
 
 
-def _pushed(store: Store, place: Place, address: str, changes: Sequence[Change]) -> str:
-    # An explicit lease names what the plan saw. Each commit is a child of that, so this only ever
-    # moves forward; and without it git's atomic push over HTTP dies instead of reporting.
-    leases = (f"--force-with-lease=refs/heads/{c.branch}:{c.parent or ''}" for c in changes)
-    refs = (f"{change.commit}:refs/heads/{change.branch}" for change in changes)
-    atomic = ("--atomic",) if len(changes) > 1 else ()
-    done = run(
-        store.git,
-        *("push", "--porcelain", "--no-verify", *atomic, *leases, address, *refs),
-        folder=store.folder,
-        network=place.folder is None,
-    )
-    return "" if done.code == 0 else _refusal(done)
-
-
-def _refusal(done: Outcome) -> str:
+def refusal(done: Outcome) -> str:
     """Return the reason of a refused push: the server's words for a branch, else git's own."""
     reasons = []
     for line in done.output.decode("utf-8", "replace").splitlines():
@@ -78,15 +77,24 @@ def _refusal(done: Outcome) -> str:
     return explain(done)
 
 
+def _pushed(store: Store, place: Place, address: str, changes: Sequence[Change]) -> str:
+    # An explicit lease names what the plan saw. Each commit is a child of that, so this only ever
+    # moves forward; and without it git's atomic push over HTTP dies instead of reporting.
+    leases = (f"--force-with-lease=refs/heads/{c.branch}:{c.parent or ''}" for c in changes)
+    refs = (f"{change.commit}:refs/heads/{change.branch}" for change in changes)
+    atomic = ("--atomic",) if len(changes) > 1 else ()
+    done = run(
+        store.git,
+        *("push", "--porcelain", "--no-verify", *atomic, *leases, address, *refs),
+        folder=store.folder,
+        network=place.folder is None,
+    )
+    return "" if done.code == 0 else refusal(done)
+
+
 def _asked(git: Git, place: Place, branches: Sequence[str]) -> Survey:
     wanted = {f"refs/heads/{branch}": branch for branch in branches}
-    done = run(git, "ls-remote", place.address, *wanted, network=place.folder is None)
-    if done.code:
-        why = explain(done)
-        if any(word in done.error.lower() for word in _MISSING):
-            return Survey(False)
-        wants = any(word in done.error for word in _UNKNOWN_PERSON)
-        hint = "give git a user and password for it, as a credential helper or GIT_ASKPASS"
-        raise DistgenError(f"cannot be reached: {why}", where=place, hint=hint if wants else "")
-    pairs = (line.split("\t", 1) for line in done.output.decode("utf-8", "replace").splitlines())
-    return Survey(True, {wanted[ref]: commit for commit, ref in pairs if ref in wanted})
+    found = listing(git, place, tuple(wanted))
+    if found is None:
+        return Survey(False)
+    return Survey(True, {wanted[ref]: commit for ref, commit in found.items() if ref in wanted})
