@@ -43,10 +43,10 @@ def explain(
     """Return the error to raise for what a template raised while `image` was rendered."""
     if isinstance(error, InputError):
         return error
-    calls = _calls(error.__traceback__)
-    if _UNKNOWN.match(str(error)) and len(calls) > 1:
-        del calls[-1]  # a stand-in that Jinja makes at the top of the template
-    where, *callers = [*reversed(calls), Origin(place)]
+    found = calls(error.__traceback__)
+    if _UNKNOWN.match(str(error)) and len(found) > 1:
+        del found[-1]  # a stand-in that Jinja makes at the top of the template
+    where, *callers = [*reversed(found), Origin(place)]
     if isinstance(error, TemplateSyntaxError):
         where, callers = Origin(error.filename or place, error.lineno), []
     what, hint = _sentence(error, environment, values)
@@ -55,7 +55,7 @@ def explain(
     return InputError(f"{what} ({image}{via})", where=where, hint=hint)
 
 
-def _calls(trace: TracebackType | None) -> list[Origin]:
+def calls(trace: TracebackType | None) -> list[Origin]:
     """Return the lines of templates in a traceback, outermost first."""
     found: list[Origin] = []
     while trace is not None:

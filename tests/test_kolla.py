@@ -401,7 +401,7 @@ def test_what_a_template_raises_names_the_template(tmp_path, cache):
     folder = images_folder(tmp_path, {"mine": "FROM scratch\n{{ raise_error('no such thing') }}\n"})
     with pytest.raises(InputError) as refused:
         generate(tmp_path, {"docker_dir": [folder]}, cache)
-    assert str(refused.value) == "mine/Dockerfile.j2: no such thing"
+    assert str(refused.value) == "mine/Dockerfile.j2:2: no such thing"
 
 
 def test_two_images_of_one_name_are_refused(tmp_path, cache):

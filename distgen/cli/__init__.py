@@ -19,6 +19,7 @@ GROUPS = {
     "Make": ("init", "lock", "render", "lint", "diff"),
     "Publish": ("publish", "status"),
     "Registry": ("tags", "discover"),
+    "Downstream": ("export",),
 }
 
 

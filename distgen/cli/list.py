@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from distgen.cli.session import Choice, Session, choosing, formats, setting
+from distgen.exports import heat
 from distgen.model import Image
 
 
@@ -42,13 +43,18 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 @click.command()
 @choosing
 @setting
-@formats("text", "json")
+@formats("text", "json", "yaml", "tripleo")
 @click.pass_obj
 def command(session: Session, /, choice: Choice, sets: tuple[str, ...], form: str) -> None:
     """List the images, parents first."""
-    rows = [described(image) for image in choice.of(session.catalog(sets))]
+    images = choice.of(session.catalog(sets))
+    rows = [described(image) for image in images]
     if form == "json":
         click.echo(json.dumps(rows, indent=2))
+    elif form == "yaml":
+        click.echo(heat.as_yaml(rows), nl=False)
+    elif form == "tripleo":
+        click.echo(heat.catalogue_list(images), nl=False)
     elif rows:
         lines = [(row["image"], row["stream"], row["from"], row["reference"]) for row in rows]
         click.echo(table([("IMAGE", "STREAM", "FROM", "REFERENCE"), *lines]))

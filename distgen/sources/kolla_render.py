@@ -21,14 +21,14 @@ import yaml
 from jinja2.sandbox import SandboxedEnvironment
 
 from distgen.errors import DistgenError, InputError
+from distgen.mistakes import FAILURES, calls
+from distgen.model import Origin
 from distgen.sources.kolla_environ import Variables, variables
 from distgen.sources.kolla_options import Settled
 
 Files = Mapping[str, Path]
 TEMPLATE = "Dockerfile.j2"
 
-# What Kolla's templates and functions may raise, besides Jinja's own errors.
-_MISTAKES = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, OSError)
 _FROM = re.compile(r"^FROM\s", re.IGNORECASE)
 _YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -105,14 +105,25 @@ def _dockerfile(
         if override is not None:
             values["parent_template"] = template
             template = override()
-        text = template.render(values, env=seen)
-    except jinja2.TemplateError as error:
-        line = getattr(error, "lineno", None)
-        place = f"{getattr(error, 'name', None) or path}{f':{line}' if line else ''}"
-        raise InputError(f"{error.message or type(error).__name__}", where=place) from error
-    except _MISTAKES as error:
-        raise InputError(f"{type(error).__name__}: {error}", where=path) from error
+        # as template.render does, but for the rewriting of tracebacks, which hides the lines
+        context = template.new_context({**values, "env": seen})
+        text = environment.concat(template.root_render_func(context))
+    except FAILURES as error:
+        raise InputError(_said(error), where=_place(error, path)) from error
     return _with_arguments(text, settled.arguments)
+
+
+def _said(error: BaseException) -> str:
+    if isinstance(error, jinja2.TemplateError) and error.message:
+        return str(error.message)
+    return f"{type(error).__name__}: {error}"
+
+
+def _place(error: BaseException, path: str) -> Origin:
+    if isinstance(error, jinja2.TemplateSyntaxError):
+        return Origin(error.name or path, error.lineno)
+    found = calls(error.__traceback__)
+    return found[-1] if found else Origin(path)
 
 
 def _with_arguments(text: str, arguments: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""Compare rendering all of Kolla's images with `kolla-build --template-only`, process by process."""
+"""Compare rendering all Kolla images with `kolla-build --template-only`, process by process."""
 
 import os
 import shutil

@@ -1,0 +1,102 @@
+"""`distgen export`: files in the formats of downstreams and neighbouring tools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from distgen import disk
+from distgen.cli.session import Session
+from distgen.errors import InputError
+from distgen.exports import heat, tripleo
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.group()
+def command() -> None:
+    """Write files in the formats of other tools."""
+
+
+@command.command("tripleo")
+@click.option(
+    "--template", type=FILE, required=True, help="The container_images_template to render."
+)
+@click.option(
+    "--defaults", type=FILE, help="A prepare-defaults file, whose first `set` gives values."
+)
+@click.option(
+    "--set", "sets", metavar="NAME=VALUE", multiple=True, help="Give a value; may be repeated."
+)
+@click.option("--environment", type=FILE, help="Write the Heat environment of images to FILE.")
+@click.option("-o", "--output", type=FILE, help="Write the list to FILE instead of stdout.")
+@click.option(
+    "--include",
+    metavar="REGEX",
+    multiple=True,
+    help="Take only images whose name this is found in.",
+)
+@click.option(
+    "--exclude", metavar="REGEX", multiple=True, help="Leave out such images; --include wins."
+)
+@click.option(
+    "--service", "names", metavar="NAME", multiple=True, help="Take only images of this service."
+)
+@click.option("--roles", type=FILE, help="Take only images of services that these roles run.")
+@click.option(
+    "-e",
+    "--deployment",
+    type=FILE,
+    multiple=True,
+    help="A Heat environment that sets counts, services and drivers; may be repeated.",
+)
+@click.pass_obj
+def export_tripleo(session: Session, /, template: Path, **options: Any) -> None:
+    """Render TripleO's container image template into the plain list of images.
+
+    Values come from --defaults, then from the mechanism drivers of --deployment, then from --set.
+    """
+    deployment = heat.merged([(_read(path), str(path)) for path in options["deployment"]])
+    defaults = options["defaults"]
+    values = heat.defaults(_read(defaults), str(defaults)) if defaults else {}
+    if driver := heat.neutron_driver(deployment):
+        values["neutron_driver"] = driver
+    values |= dict(_assignment(text) for text in options["sets"])
+    services = frozenset(options["names"])
+    if options["roles"]:
+        services |= heat.services(_read(options["roles"]), str(options["roles"]), deployment)
+    chosen = bool(options["names"] or options["roles"])
+    wanted = tripleo.Wanted(options["include"], options["exclude"], services if chosen else None)
+    entries = tripleo.render(template, values, wanted)
+    if options["environment"]:
+        _write(options["environment"], heat.parameters(entries))
+    if options["output"]:
+        _write(options["output"], heat.HEADER + heat.container_list(entries))
+    else:
+        click.echo(heat.container_list(entries), nl=False)
+    session.say(f"{len(entries)} images", level=1)
+
+
+def _assignment(text: str) -> tuple[str, str | bool | None]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise InputError(f"--set {text} is not an assignment", hint="write --set NAME=VALUE")
+    return name, heat.scalar(value)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise InputError("is not UTF-8 text", where=path) from None
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file that is new or was written by this command; others may be somebody's input."""
+    if path.exists() and not _read(path).startswith(heat.HEADER):
+        raise InputError(
+            "is there and was not written by distgen", where=path, hint="choose another name"
+        )
+    disk.replace_file(path, text)

@@ -1,0 +1,166 @@
+"""Read and write the YAML of TripleO's tools: defaults, Heat environments, roles, container lists.
+
+They are written for PyYAML, so words such as `yes` and `off` are booleans here as they are there;
+numbers stay as typed, since a tag 2.10 is not 2.1.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from distgen.errors import InputError
+from distgen.model import Image, Origin
+
+if TYPE_CHECKING:
+    from yaml import SafeLoader as _FastestLoader
+else:
+    _FastestLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+_WORDS: dict[str, str | bool | None] = {"true": True, "false": False, "null": None}
+OFF = "OS::Heat::None"
+HEADER = "# Written by distgen export tripleo; edit the template instead.\n"
+LIST_KEY = "container_images"
+_ONLY_IN_TEMPLATE = ("params", "services")
+_TEXTS = {"tag:yaml.org,2002:int", "tag:yaml.org,2002:float", "tag:yaml.org,2002:timestamp"}
+_DISTRO = re.compile(r"^(?:openstack|centos|rhel|ubi[0-9]+)-")
+_KIND = re.compile(r"^(?:binary|source|rdo|rhos)-")
+
+
+class _Loader(_FastestLoader):
+    """PyYAML's safe loader, which leaves numbers and dates as text."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _TEXTS]
+    for first, resolvers in _FastestLoader.yaml_implicit_resolvers.items()
+}
+
+
+def read(text: str, path: str) -> Any:
+    """Return the data of one YAML file; raise InputError with the line of a mistake."""
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = Origin(path, mark.line + 1, mark.column + 1) if mark else Origin(path)
+        problem = getattr(error, "problem", None) or "it is no YAML"
+        raise InputError(f"cannot be read: {problem}", where=place) from None
+
+
+def scalar(text: str) -> str | bool | None:
+    """Return the value of `--set NAME=VALUE`: true, false and null mean themselves."""
+    return _WORDS.get(text, text)
+
+
+def defaults(text: str, path: str) -> dict[str, Any]:
+    """Return the values of a prepare-defaults file: those of its first entry's `set`."""
+    data = _mapping(read(text, path), path).get("parameter_defaults")
+    entries = _mapping(data or {}, path).get("ContainerImagePrepare")
+    if not isinstance(entries, list) or not entries:
+        raise InputError(
+            "holds no parameter_defaults.ContainerImagePrepare with a list of entries", where=path
+        )
+    return _mapping(_mapping(entries[0], path).get("set") or {}, path)
+
+
+def containers(text: str, path: str) -> tuple[Mapping[str, Any], ...]:
+    """Return the entries of a container list of any release, each image once, in order."""
+    data = _mapping(read(text, path), path)
+    key = next((key for key in (LIST_KEY, "uploads") if key in data), None)
+    if key is None:
+        raise InputError("holds no container_images", where=path)
+    found: dict[str, Mapping[str, Any]] = {}
+    for entry in entries(data[key], path):
+        found.setdefault(entry["imagename"], entry)
+    return tuple(found.values())
+
+
+def entries(data: Any, path: str) -> tuple[Mapping[str, Any], ...]:
+    """Check that a list holds images by name."""
+    if not isinstance(data, list):
+        raise InputError("holds no list of images", where=path)
+    for number, entry in enumerate(data, 1):
+        if not isinstance(entry, dict) or not isinstance(entry.get("imagename"), str):
+            raise InputError(f"entry {number} of the list has no imagename", where=path)
+    return tuple(data)
+
+
+def container_list(entries: Iterable[Mapping[str, Any]]) -> str:
+    """Return the plain list in YAML, in the order of the template."""
+    images = [
+        {key: value for key, value in entry.items() if key not in _ONLY_IN_TEMPLATE}
+        for entry in entries
+    ]
+    return as_yaml({LIST_KEY: images})
+
+
+def parameters(entries: Iterable[Mapping[str, Any]]) -> str:
+    """Return the environment of Heat: each parameter with its image, by name."""
+    found = {name: entry["imagename"] for entry in entries for name in entry.get("params") or ()}
+    return HEADER + as_yaml({"parameter_defaults": dict(sorted(found.items()))})
+
+
+def catalogue_list(images: Iterable[Image]) -> str:
+    """Return images of a catalogue as such a list; Kolla's say so."""
+    kolla = {"image_source": "kolla"}
+    return container_list(
+        {"imagename": image.reference, **(kolla if image.template.startswith("kolla:") else {})}
+        for image in images
+    )
+
+
+def short_names(imagename: str) -> tuple[str, ...]:
+    """Return what an image may be called where it is built, likeliest first."""
+    name = imagename.rpartition("/")[2].partition("@")[0].partition(":")[0]
+    bare = _DISTRO.sub("", name)
+    return tuple(dict.fromkeys((name, bare, _KIND.sub("", bare))))
+
+
+def merged(environments: Sequence[tuple[str, str]]) -> dict[str, dict[str, Any]]:
+    """Return environments of Heat, (text, path) each, later ones laid over earlier."""
+    found: dict[str, dict[str, Any]] = {"parameter_defaults": {}, "resource_registry": {}}
+    for text, path in environments:
+        data = _mapping(read(text, path) or {}, path)
+        for key, known in found.items():
+            known.update(_mapping(data.get(key) or {}, path))
+    return found
+
+
+def services(roles: str, path: str, environment: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
+    """Return the services of the roles that have machines, but those that Heat leaves out."""
+    data = read(roles, path)
+    if not isinstance(data, list):
+        raise InputError("holds no list of roles", where=path)
+    parameters, registry = environment["parameter_defaults"], environment["resource_registry"]
+    found: set[str] = set()
+    for role in data:
+        name = _mapping(role, path).get("name")
+        count = str(parameters.get(f"{name}Count", role.get("CountDefault", "0")))
+        if not count.isdecimal():
+            raise InputError(f"{name}Count is {count!r}, which is no number", where=path)
+        if int(count):
+            found.update(parameters.get(f"{name}Services", role.get("ServicesDefault") or ()))
+    return frozenset(one for one in found if registry.get(one) != OFF)
+
+
+def neutron_driver(environment: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """Return the driver that an environment's NeutronMechanismDrivers mean, None without them."""
+    drivers = environment["parameter_defaults"].get("NeutronMechanismDrivers")
+    if drivers is None:
+        return None
+    return "ovn" if "ovn" in drivers else "other"
+
+
+def _mapping(data: Any, path: str) -> dict[str, Any]:
+    if not isinstance(data, dict):
+        raise InputError("holds no mapping where one is expected", where=path)
+    return data
+
+
+def as_yaml(data: Any) -> str:
+    """Return data in YAML, keys in their order and nothing folded."""
+    return yaml.safe_dump(data, sort_keys=False, default_flow_style=False, width=10**6)

@@ -1,0 +1,314 @@
+"""TripleO's container lists: templates of every period, rendered as its own tools do."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from distgen.cli.export import command
+from distgen.cli.session import Session
+from distgen.errors import InputError
+from distgen.exports import heat, tripleo
+from distgen.exports.tripleo import Wanted
+
+OLDEST = """\
+{% set namespace=namespace or "tripleoupstream" %}
+{% set name_prefix=name_prefix or "centos-binary-" %}
+{% set name_suffix=name_suffix or "" %}
+{% set tag=tag or "latest" %}
+container_images_template:
+- imagename: "{{namespace}}/{{name_prefix}}aodh-api{{name_suffix}}:{{tag}}"
+- imagename: "{{namespace}}/{{name_prefix}}nova-api{{name_suffix}}:{{tag}}"
+"""
+LOGGING = """\
+container_images_template:
+- imagename: "{{namespace}}/{{name_prefix}}cron{{name_suffix}}:{{tag}}"
+  params:
+  - DockerCrondImage
+{% if logging == "stdout" %}
+- imagename: "{{namespace}}/{{name_prefix}}rsyslog-base{{name_suffix}}:{{tag}}"
+{% endif %}
+"""
+DRIVERS = """\
+container_images_template:
+
+- imagename: "{{namespace}}/{{name_prefix}}keystone{{name_suffix}}:{{tag}}"
+  image_source: kolla
+  params:
+  - ContainerKeystoneImage
+  - ContainerKeystoneConfigImage
+  services:
+  - OS::TripleO::Services::Keystone
+{% if neutron_driver == "odl" %}
+- imagename: "{{namespace}}/{{name_prefix}}neutron-server-opendaylight{{name_suffix}}:{{tag}}"
+  image_source: kolla
+  params: [ContainerNeutronApiImage]
+  services: [OS::TripleO::Services::NeutronApi]
+{% elif neutron_driver == "ovn" %}
+- imagename: "{{namespace}}/{{name_prefix}}neutron-server-ovn{{name_suffix}}:{{tag}}"
+  image_source: kolla
+  params: [ContainerNeutronApiImage]
+  services: [OS::TripleO::Services::NeutronApi]
+{% else %}
+- imagename: "{{namespace}}/{{name_prefix}}neutron-server{{name_suffix}}:{{tag}}"
+  image_source: kolla
+  params: [ContainerNeutronApiImage]
+  services: [OS::TripleO::Services::NeutronApi]
+{% endif %}
+{% if not rhel_containers %}
+- imagename: "{{namespace}}/{{name_prefix}}tempest{{name_suffix}}:{{tag}}"
+  image_source: kolla
+{% endif %}
+{% if namespace_before is defined %}
+- imagename: "{{namespace_before}}/{{name_prefix}}keystone{{name_suffix}}:{{tag_before}}"
+  image_source: kolla
+{% endif %}
+{% if ceph_images | default(true) %}
+{% include 'ceph.j2' %}
+{% endif %}
+"""
+CEPH = """\
+- imagename: "{{ceph_namespace}}/{{ceph_image}}:{{ceph_tag}}"
+  image_source: ceph
+  params: [ContainerCephDaemonImage]
+  services: [OS::TripleO::Services::CephMon]
+"""
+DEFAULTS = """\
+parameter_defaults:
+  ContainerImagePrepare:
+  - tag_from_label: rdo_version
+    set:
+      namespace: quay.io/some
+      name_prefix: centos-binary
+      name_suffix: ''
+      tag: current
+      rhel_containers: off
+      neutron_driver: null
+      ceph_namespace: quay.io/ceph
+      ceph_image: daemon
+      ceph_tag: 2.10
+"""
+PLAIN = """\
+container_images:
+- imagename: quay.io/some/centos-binary-keystone:current
+  image_source: kolla
+- imagename: quay.io/some/centos-binary-neutron-server-opendaylight:current
+  image_source: kolla
+- imagename: quay.io/some/centos-binary-neutron-server-ovn:current
+  image_source: kolla
+- imagename: quay.io/some/centos-binary-neutron-server:current
+  image_source: kolla
+- imagename: quay.io/some/centos-binary-tempest:current
+  image_source: kolla
+- imagename: quay.io/ceph/daemon:2.10
+  image_source: ceph
+"""
+
+
+@pytest.fixture
+def template(tmp_path: Path) -> Path:
+    """Return a template of drivers with what it includes and its defaults beside it."""
+    (tmp_path / "list.yaml.j2").write_text(DRIVERS)
+    (tmp_path / "ceph.j2").write_text(CEPH)
+    (tmp_path / "defaults.yaml").write_text(DEFAULTS)
+    return tmp_path / "list.yaml.j2"
+
+
+def export(*words: object) -> str:
+    arguments = ["tripleo", *map(str, words)]
+    session = Session(None, 0, None, {})
+    done = CliRunner().invoke(command, arguments, obj=session, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def refused(*words: object) -> str:
+    with pytest.raises(InputError) as error:
+        export(*words)
+    return str(error.value)
+
+
+def names(listed: str) -> list[str]:
+    found = [entry["imagename"] for entry in yaml.safe_load(listed)["container_images"]]
+    return [re.split("[/:]", name)[-2] for name in found]
+
+
+def pair(template: Path, defaults: Path) -> tuple[dict[str, list[dict]], list[dict]]:
+    """Return the rendered lists by driver, and the plain list beside the template."""
+    values = heat.defaults(defaults.read_text(), str(defaults))
+    lists = {
+        driver: yaml.safe_load(
+            heat.container_list(
+                tripleo.render(template, {**values, "neutron_driver": driver}, Wanted())
+            )
+        )["container_images"]
+        for driver in ("other", "ovn", "odl")
+    }
+    plain = heat.containers(template.with_suffix("").read_text(), str(template))
+    return lists, [dict(entry) for entry in plain]
+
+
+def assert_in_step(template: Path, defaults: Path) -> None:
+    lists, plain = pair(template, defaults)
+    everywhere = {entry["imagename"] for entries in lists.values() for entry in entries}
+    for driver, entries in lists.items():
+        others = everywhere - {entry["imagename"] for entry in entries}
+        assert entries == [entry for entry in plain if entry["imagename"] not in others], driver
+
+
+def test_for_every_driver_the_list_is_the_plain_one_less_the_other_drivers_images(template):
+    template.with_suffix("").write_text(PLAIN)
+    assert_in_step(template, template.parent / "defaults.yaml")
+
+
+@pytest.mark.skipif("TRIPLEO_LISTS" not in os.environ, reason="TRIPLEO_LISTS names no folder")
+def test_real_pairs_of_template_and_list_are_in_step():
+    """Point TRIPLEO_LISTS at a folder of container-images folders of releases."""
+    templates = list(Path(os.environ["TRIPLEO_LISTS"]).glob("*/*_containers.yaml.j2"))
+    assert templates
+    for template in templates:
+        assert_in_step(template, template.with_name("container_image_prepare_defaults.yaml"))
+
+
+def test_the_list_is_printed_without_params_services_and_time(template):
+    given = ("--template", template, "--defaults", template.parent / "defaults.yaml")
+    wanted = re.sub(r"- .*(opendaylight|server):current\n.*\n", "", PLAIN)
+    assert export(*given, "--set", "neutron_driver=ovn") == wanted
+
+
+def test_the_environment_maps_each_parameter_to_its_image(template, tmp_path):
+    given = ("--template", template, "--defaults", tmp_path / "defaults.yaml")
+    for driver in ("odl", "ovn"):  # the second run replaces what the first one wrote
+        export(*given, "--set", f"neutron_driver={driver}", "--environment", tmp_path / "env.yaml")
+    assert (tmp_path / "env.yaml").read_text() == (
+        "# Written by distgen export tripleo; edit the template instead.\n"
+        "parameter_defaults:\n"
+        "  ContainerCephDaemonImage: quay.io/ceph/daemon:2.10\n"
+        "  ContainerKeystoneConfigImage: quay.io/some/centos-binary-keystone:current\n"
+        "  ContainerKeystoneImage: quay.io/some/centos-binary-keystone:current\n"
+        "  ContainerNeutronApiImage: quay.io/some/centos-binary-neutron-server-ovn:current\n"
+    )
+
+
+def test_a_file_that_somebody_else_wrote_is_not_replaced(template, tmp_path):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("parameter_defaults: {ComputeCount: 3}\n")
+    given = ("--template", template, "--defaults", tmp_path / "defaults.yaml")
+    assert "was not written by distgen" in refused(*given, "--environment", mine)
+    assert "was not written by distgen" in refused(*given, "-o", mine)
+    assert mine.read_text() == "parameter_defaults: {ComputeCount: 3}\n"
+
+
+def test_templates_with_their_own_defaults_need_no_values(tmp_path):
+    (tmp_path / "old.yaml.j2").write_text(OLDEST)
+    assert export("--template", tmp_path / "old.yaml.j2", "--set", "tag=pike") == (
+        "container_images:\n"
+        "- imagename: tripleoupstream/centos-binary-aodh-api:pike\n"
+        "- imagename: tripleoupstream/centos-binary-nova-api:pike\n"
+    )
+
+
+def test_prefix_and_suffix_get_the_hyphens_they_lack(tmp_path):
+    (tmp_path / "old.yaml.j2").write_text(OLDEST)
+    given = ("--template", tmp_path / "old.yaml.j2", "--set", "name_prefix=rhel-rdo")
+    assert "tripleoupstream/rhel-rdo-aodh-api-x:latest" in export(*given, "--set", "name_suffix=x")
+    assert "tripleoupstream/rhel-rdo-aodh-api:latest" in export(*given, "--set", "name_suffix=")
+
+
+def test_conditions_may_ask_for_values_nobody_gave_but_images_need_theirs(tmp_path):
+    (tmp_path / "queens.yaml.j2").write_text(LOGGING)
+    given = ["--template", tmp_path / "queens.yaml.j2", "--set", "namespace=n"]
+    given += ["--set", "name_prefix=", "--set", "name_suffix="]
+    said = refused(*given)
+    assert said.endswith(
+        "queens.yaml.j2:2: 'tag' is undefined; give it with --set NAME=VALUE or --defaults FILE"
+    )
+    assert names(export(*given, "--set", "tag=1")) == ["cron"]
+    stdout = export(*given, "--set", "tag=1", "--set", "logging=stdout")
+    assert names(stdout) == ["cron", "rsyslog-base"]
+
+
+def test_conditions_see_booleans(template):
+    given = ("--template", template, "--defaults", template.parent / "defaults.yaml")
+    assert "centos-binary-tempest" in names(export(*given))
+    assert "centos-binary-tempest" not in names(export(*given, "--set", "rhel_containers=true"))
+    assert "daemon" not in names(export(*given, "--set", "ceph_images=false"))
+
+
+def test_patterns_choose_by_name_and_include_wins(template):
+    given = ("--template", template, "--defaults", template.parent / "defaults.yaml")
+    assert names(export(*given, "--exclude", "neutron", "--exclude", "^quay.io/ceph")) == [
+        "centos-binary-keystone",
+        "centos-binary-tempest",
+    ]
+    both = export(*given, "--include", "keystone|tempest", "--exclude", "keystone")
+    assert names(both) == ["centos-binary-keystone", "centos-binary-tempest"]
+
+
+def test_services_choose_what_a_deployment_runs(template, tmp_path):
+    (tmp_path / "roles.yaml").write_text(
+        "- name: Controller\n  CountDefault: 1\n"
+        "  ServicesDefault: [OS::TripleO::Services::Keystone, OS::TripleO::Services::NeutronApi]\n"
+        "- name: Ceph\n  ServicesDefault: [OS::TripleO::Services::CephMon]\n"
+    )
+    (tmp_path / "one.yaml").write_text(
+        "parameter_defaults: {NeutronMechanismDrivers: [openvswitch], ControllerCount: 3}\n"
+    )
+    (tmp_path / "two.yaml").write_text(
+        "resource_registry: {'OS::TripleO::Services::Keystone': OS::Heat::None}\n"
+        "parameter_defaults: {CephCount: 1, NeutronMechanismDrivers: [ovn]}\n"
+    )
+    given = ["--template", template, "--defaults", tmp_path / "defaults.yaml"]
+    by_name = export(*given, "--service", "OS::TripleO::Services::CephMon")
+    assert names(by_name) == ["daemon"]
+    given += ["--roles", tmp_path / "roles.yaml"]
+    assert names(export(*given)) == ["centos-binary-keystone", "centos-binary-neutron-server"]
+    given += ["-e", tmp_path / "one.yaml", "-e", tmp_path / "two.yaml"]
+    assert names(export(*given)) == ["centos-binary-neutron-server-ovn", "daemon"]
+
+
+def test_a_template_reaches_nothing_but_files_beside_it(tmp_path):
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "lists").mkdir()
+    here = tmp_path / "lists/list.yaml.j2"
+    for text, said in (
+        ("{% include '../secret' %}", "includes ../secret, which is not beside it"),
+        ("{{ ''.__class__.__mro__ }}", "unsafe"),
+        ("{% if %}", "list.yaml.j2:1: "),
+        ("just text", "holds no container_images_template"),
+        ("container_images_template: 1", "holds no list of images"),
+        ("container_images_template: [{a: 1}]", "entry 1 of the list has no imagename"),
+        ("a: [", "cannot be read"),
+    ):
+        here.write_text(text)
+        assert said in refused("--template", here)
+    assert "there is no such template" in refused("--template", tmp_path / "absent.j2")
+    here.write_text(OLDEST)
+    assert "not an assignment" in refused("--template", here, "--set", "tag")
+    assert "no regular expression" in refused("--template", here, "--include", "(")
+
+
+@pytest.mark.parametrize(
+    ("imagename", "short"),
+    [
+        ("docker.io/tripleorocky/centos-binary-aodh-api:current-tripleo", "aodh-api"),
+        ("quay.io/tripleomastercentos9/openstack-nova-api:current-tripleo", "nova-api"),
+        ("tripleoupstream/rhel-source-base:latest", "base"),
+        ("quay.io/ceph/daemon:v1", "daemon"),
+        ("localhost:8787/some/openstack-base:1", "openstack-base"),
+    ],
+)
+def test_an_image_is_known_by_its_short_name(imagename, short):
+    assert short in heat.short_names(imagename)
+
+
+def test_lists_of_all_periods_are_read_each_image_once():
+    oldest = "uploads:\n- imagename: a/b:1\n  uploader: docker\n  push_destination: x:8787\n"
+    assert [entry["imagename"] for entry in heat.containers(oldest, "list")] == ["a/b:1"]
+    twice = "container_images:\n- imagename: a/b:1\n- imagename: a/c:1\n- imagename: a/b:1\n"
+    assert [entry["imagename"] for entry in heat.containers(twice, "list")] == ["a/b:1", "a/c:1"]
