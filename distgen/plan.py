@@ -135,6 +135,8 @@ def _remembering(
         if step.path in last.edited or file.sha256 != owned.sha256:
             with suppress(UnicodeDecodeError):
                 edited[step.path] = step.base.decode("utf-8")
+    if not edited:
+        return new
     manifest = replace(parse(new[MANIFEST].content), edited=edited)
     return {**new, MANIFEST: File(MANIFEST, dump(manifest))}
 

@@ -128,6 +128,8 @@ def _sources(
 
 
 def _dockerfile(path: str, old: str, new: str) -> Iterator[Fact]:
+    if old == new:
+        return
     was, now = parse(old), parse(new)
     facts = [*_packages(was, now), *_instructions(was, now)]
     if not facts and _code(was) != _code(now):
