@@ -126,6 +126,8 @@ def _bad_value(error: _Error, key: KeyPath, keyword: str) -> Complaint:
         return Complaint(key, f"{named} must be {shown(expected)}")
     if keyword == "format":
         problem = str(error.cause) if error.cause else f"is no {expected}"
+        if isinstance(error.cause, re.error):
+            problem = f"is not a regular expression: {problem}"
         return Complaint(key, f"{name if expected in SECRET_FORMATS else named} {problem}")
     if keyword in _LIMITS:
         return Complaint(key, f"{named} {_LIMITS[keyword].format(expected)}")

@@ -148,6 +148,10 @@ def _refuse_depth(text: str, path: str) -> None:
 
 
 def _explained(error: yaml.MarkedYAMLError, text: str, path: str) -> InputError:
+    conflict = re.search(r"^<{7} ", text, re.MULTILINE)
+    if conflict:
+        line = text.count("\n", 0, conflict.start()) + 1
+        return InputError("holds a merge conflict", where=Origin(path, line), hint="resolve it")
     mark = error.problem_mark or error.context_mark
     place = Origin(path, mark.line + 1, mark.column + 1) if mark else Origin(path)
     problem = f"{error.problem or error.context}"

@@ -1,0 +1,460 @@
+"""Reading catalogues: templates, namespaces, images, and the values that images end up with."""
+
+from __future__ import annotations
+
+import pytest
+
+from distgen import catalog, schema
+from distgen.model import Download, Image, Origin, Parent, Policy, Rule, Source, Stream
+from distgen.overlay import trace
+
+APP = """
+description: An app
+values:
+  packages: {type: array, items: {type: string}, default: [git]}
+  python: {type: string, default: "3.9"}
+  user: {type: [string, "null"], default: null}
+  env: {type: object, additionalProperties: {type: string}, default: {A: a}}
+"""
+NS = """
+registry: quay.io/ns
+streams:
+  master: {tags: [latest, master]}
+  "1.0": {branch: stable/1.0}
+"""
+SMALL = {
+    "templates/app/template.yaml": APP,
+    "templates/app/Dockerfile.j2": "FROM {{ base.reference }}\n",
+    "overlays/ns/namespace.yaml": NS,
+    "overlays/ns/a.yaml": "template: app\nfrom: docker.io/library/python:3.11\n",
+}
+
+
+def by_key(root, *sets: str) -> dict[str, Image]:
+    return {image.key: image for image in catalog.load(root, sets).images}
+
+
+def test_an_image_has_one_record_per_stream(catalogue):
+    root = catalogue(SMALL)
+    loaded = catalog.load(root)
+    assert [image.key for image in loaded.images] == ["ns/a@1.0", "ns/a@master"]
+    assert loaded.root == str(root)
+    image = loaded.images[1]
+    assert image.stream == Stream("master", "master", ("latest", "master"))
+    assert image.reference == "quay.io/ns/a:latest"
+    assert image.url == "dist-git/ns/a.git"
+    assert image.description == "An app"
+    assert image.values == {"packages": ["git"], "python": "3.9", "user": None, "env": {"A": "a"}}
+    assert image.parents == (
+        Parent(
+            "base", None, "docker.io/library/python:3.11", Origin("overlays/ns/a.yaml", 2, 1)
+        ),
+    )
+    assert loaded.images[0].stream == Stream("1.0", "stable/1.0", ("1.0",))
+
+
+def test_an_empty_catalogue_has_no_images(catalogue):
+    assert catalog.load(catalogue({})).images == ()
+
+
+def test_layers_stack_in_the_order_of_the_design(catalogue):
+    root = catalogue(
+        {
+            "distgen.yaml": "version: 1\nvalues: {python: site, env: {site: x}}",
+            "templates/app/template.yaml": APP,
+            "overlays/ns/namespace.yaml": """
+                registry: quay.io/ns
+                streams:
+                  master: {values: {python: stream, env: {stream: x, own: stream}}}
+                values: {python: namespace, env: {namespace: x, own: namespace}}
+                """,
+            "overlays/ns/base.yaml": """
+                template: app
+                from: scratch
+                streams: {master: {values: {env: {base_stream: x, own: base_stream}}}}
+                values: {python: base, env: {base: x, own: base}}
+                """,
+            "overlays/ns/a.yaml": """
+                extends: ns/base
+                streams: {master: {values: {python: image-stream, env: {image_stream: x}}}}
+                values: {python: image, env: {image: x, own: image}}
+                """,
+        }
+    )
+    image = by_key(root, "python=set", "ns/*@master:env.set=x")["ns/a@master"]
+    assert [layer.name for layer in image.layers] == [
+        "template",
+        "namespace",
+        "stream",
+        "extends",
+        "extends",
+        "image",
+        "image stream",
+        "site",
+        "--set",
+        "--set",
+    ]
+    assert image.values["python"] == "set"
+    assert image.values["env"] == {
+        "A": "a",
+        "namespace": "x",
+        "own": "image",
+        "stream": "x",
+        "base": "x",
+        "base_stream": "x",
+        "image": "x",
+        "image_stream": "x",
+        "site": "x",
+        "set": "x",
+    }
+    told = [(one.value, str(one.origin)) for one in trace(image.layers)[("python",)]]
+    assert told == [
+        ("3.9", "templates/app/template.yaml:4:26"),
+        ("namespace", "overlays/ns/namespace.yaml:4:10"),
+        ("stream", "overlays/ns/namespace.yaml:3:21"),
+        ("base", "overlays/ns/base.yaml:4:10"),
+        ("image", "overlays/ns/a.yaml:3:10"),
+        ("image-stream", "overlays/ns/a.yaml:2:29"),
+        ("site", "distgen.yaml:2:10"),
+        ("set", "--set python"),
+    ]
+
+
+def test_values_are_text_where_the_template_wants_text(catalogue):
+    files = {**SMALL, "overlays/ns/a.yaml": """
+        template: app
+        from: scratch
+        values: {python: 3.10, env: {A: on, B: 0x1F, C: true}, packages+: [1.0]}
+        """}  # fmt: skip
+    values = by_key(catalogue(files), "env.D=3.20")["ns/a@master"].values
+    assert values["python"] == "3.10"
+    assert values["env"] == {"A": "on", "B": "0x1F", "C": "true", "D": "3.20"}
+    assert values["packages"] == ["git", "1.0"]
+
+
+def test_a_value_without_default_must_be_set_unless_it_may_be_null(catalogue):
+    template = "description: x\nvalues:\n  must: {type: string}\n  may: {type: [integer, 'null']}\n"
+    files = {
+        **SMALL,
+        "templates/app/template.yaml": template,
+        "overlays/ns/a.yaml": "template: app\nfrom: scratch\nvalues: {must: 1}\n",
+    }
+    loaded = catalog.load(catalogue(files))
+    assert loaded.images[0].values == {"must": "1", "may": None}
+    assert loaded.templates["app"].schema["required"] == ["must", "may"]
+
+
+def test_a_null_in_an_overlay_resets_an_optional_value(catalogue):
+    files = {
+        **SMALL,
+        "overlays/ns/namespace.yaml": NS + "values: {user: zuul, env: {B: b}}\n",
+        "overlays/ns/a.yaml": "template: app\nfrom: scratch\nvalues: {user: , env: {A: }}\n",
+    }
+    values = by_key(catalogue(files))["ns/a@master"].values
+    assert (values["user"], values["env"]) == (None, {"B": "b"})
+
+
+def test_shared_layers_reach_only_the_images_whose_template_takes_the_value(catalogue):
+    files = {
+        **SMALL,
+        "templates/other/template.yaml": "description: x\nvalues: {go: {type: string}}",
+        "overlays/ns/namespace.yaml": NS + "values: {go: '1.22', python: '3.12'}\n",
+        "overlays/ns/b.yaml": "template: other\nfrom: scratch\n",
+    }
+    images = by_key(catalogue(files))
+    assert images["ns/b@master"].values == {"go": "1.22"}
+    assert images["ns/a@master"].values["python"] == "3.12"
+    assert "go" not in images["ns/a@master"].values
+
+
+def test_templates_inherit_files_and_values(catalogue):
+    files = {
+        "templates/base/template.yaml": """
+            description: Base
+            values:
+              a: {type: string, default: base}
+              b: {type: array, items: {type: string}, default: [base]}
+              c: {type: object, default: {base: x}}
+            """,
+        "templates/base/Dockerfile.j2": "base",
+        "templates/base/keep.sh": "#!/bin/sh\n",
+        "templates/app/template.yaml": """
+            description: App
+            extends: base
+            values:
+              b: {type: string}
+              c: {type: object, default: {app: x}}
+            """,
+        "templates/app/Dockerfile.j2": "app",
+        "templates/app/deep/{{ image.name }}.conf.j2.raw": "{{ raw }}",
+        "overlays/ns/namespace.yaml": NS,
+        "overlays/ns/a.yaml": "template: app\nfrom: scratch\nvalues: {b: own}\n",
+    }
+    loaded = catalog.load(catalogue(files))
+    template = loaded.templates["app"]
+    assert template.extends == ("base",)
+    assert loaded.images[0].values == {"a": "base", "b": "own", "c": {"app": "x"}}
+    assert [(f.path, f.source, f.rendered, f.executable) for f in template.files] == [
+        ("Dockerfile", "templates/app/Dockerfile.j2", True, False),
+        (
+            "deep/{{ image.name }}.conf.j2",
+            "templates/app/deep/{{ image.name }}.conf.j2.raw",
+            False,
+            False,
+        ),
+        ("keep.sh", "templates/base/keep.sh", False, True),
+    ]
+
+
+def test_what_templates_share_is_known_by_its_path(catalogue):
+    files = {
+        **SMALL,
+        "templates/_shared/apt.j2": "{% macro x() %}{% endmacro %}",
+        "templates/_shared/notes.txt": "text",
+        "templates/app/plain": "text",
+        "templates/README.rst": "text",
+        "templates/app/Dockerfile.j2~": "left by an editor",
+        "templates/app/.Dockerfile.j2.swp": b"\xff",
+    }
+    shared = catalog.load(catalogue(files)).shared
+    assert sorted(shared) == ["_shared/apt.j2", "_shared/notes.txt", "app/Dockerfile.j2"]
+    assert shared["app/Dockerfile.j2"].content == b"FROM {{ base.reference }}\n"
+
+
+def test_links_within_the_catalogue_are_read_as_what_they_mean(catalogue):
+    root = catalogue({**SMALL, "common/tool.sh": "#!/bin/sh\n", "common/more/x": "y"})
+    (root / "templates/app/tool.sh").symlink_to("../../common/tool.sh")
+    (root / "templates/app/more").symlink_to("../../common/more")
+    files = {file.path: file for file in catalog.load(root).templates["app"].files}
+    assert files["tool.sh"].content == b"#!/bin/sh\n"
+    assert files["tool.sh"].executable
+    assert files["more/x"].content == b"y"
+
+
+def test_an_image_extends_another_ones_overlay(catalogue):
+    files = {
+        **SMALL,
+        "overlays/other/namespace.yaml": "registry: quay.io/other\nstreams: {master: }\n",
+        "overlays/ns/a.yaml": """
+            template: app
+            description: The first
+            from: docker.io/library/python:3.11
+            builders: {one: docker.io/library/node:1, two: docker.io/library/node:2}
+            sources: {s: {git: "https://h/s", ref: master}, t: {git: "https://h/t", ref: master}}
+            downloads: {d: {url: "https://h/d"}}
+            """,
+        "overlays/ns/a/keep": "a",
+        "overlays/ns/a/change": "a",
+        "overlays/ns/a/patches/1.patch": "a1",
+        "overlays/ns/a/patches/2.patch": "a2",
+        "overlays/other/b.yaml": """
+            extends: ns/a
+            from: docker.io/library/python:3.12
+            builders: {two: }
+            sources: {s: {ref: v1}}
+            """,
+        "overlays/other/b/change": "b",
+        "overlays/other/b/patches/0.patch": "b0",
+        "overlays/other/b/patches/2.patch": "b2",
+    }
+    image = by_key(catalogue(files))["other/b@master"]
+    assert (image.template, image.description) == ("app", "The first")
+    assert [(parent.role, parent.reference) for parent in image.parents] == [
+        ("base", "docker.io/library/python:3.12"),
+        ("one", "docker.io/library/node:1"),
+    ]
+    assert image.sources == (
+        Source("s", "https://h/s", "v1", Origin("overlays/other/b.yaml", 4, 11)),
+        Source("t", "https://h/t", "master", Origin("overlays/ns/a.yaml", 5, 49)),
+    )
+    assert image.downloads == (
+        Download("d", "https://h/d", Origin("overlays/ns/a.yaml", 6, 13)),
+    )
+    assert [(file.path, file.content) for file in image.files] == [
+        ("change", b"b"),
+        ("keep", b"a"),
+    ]
+    assert [(file.path, file.content) for file in image.patches] == [
+        ("patches/0.patch", b"b0"),
+        ("patches/1.patch", b"a1"),
+        ("patches/2.patch", b"b2"),
+    ]
+
+
+def test_a_stream_of_an_image_may_change_more_than_values(catalogue):
+    files = {
+        **SMALL,
+        "overlays/ns/a.yaml": """
+            template: app
+            from: docker.io/library/python:3.11
+            sources: {s: {git: "https://h/s", ref: master}}
+            streams:
+              "1.0":
+                from: docker.io/library/python:3.9
+                sources: {s: {ref: stable/1.0}}
+              master:
+            """,
+    }
+    old, new = by_key(catalogue(files)).values()
+    assert (old.parents[0].reference, old.sources[0].ref) == (
+        "docker.io/library/python:3.9",
+        "stable/1.0",
+    )
+    assert (new.parents[0].reference, new.sources[0].ref) == (
+        "docker.io/library/python:3.11",
+        "master",
+    )
+
+
+def test_parents_of_the_catalogue_are_taken_from_the_same_stream_or_a_named_one(catalogue):
+    files = {
+        **SMALL,
+        "overlays/ns/b.yaml": "template: app\nfrom: ns/a\nbuilders: {b: ns/a@master}\n",
+        "overlays/ns/c.yaml": "template: app\nfrom: scratch\n",
+    }
+    images = by_key(catalogue(files))
+    where = "overlays/ns/b.yaml"
+    assert images["ns/b@1.0"].parents == (
+        Parent("base", "ns/a@1.0", "quay.io/ns/a:1.0", Origin(where, 2, 1)),
+        Parent("b", "ns/a@master", "quay.io/ns/a:latest", Origin(where, 3, 12)),
+    )
+    assert images["ns/c@1.0"].parents == (
+        Parent("base", None, "scratch", Origin("overlays/ns/c.yaml", 2, 1)),
+    )
+
+
+def test_addresses_references_and_tags_are_filled_with_values(catalogue):
+    files = {
+        **SMALL,
+        "overlays/ns/namespace.yaml": """
+            registry: quay.io/ns
+            repository: "x-{image}"
+            streams:
+              master: {branch: main, tags: ["{python}-{stream}"], values: {suffix: -slim}}
+            """,
+        "overlays/ns/a.yaml": """
+            template: app
+            from: docker.io/library/python:{python}{suffix}
+            sources: {s: {git: "https://h/{namespace}/{image}", ref: "{branch}"}}
+            downloads: {d: {url: "https://h/{python}.tgz"}}
+            values: {python: 3.10}
+            """,
+    }
+    (image,) = catalog.load(catalogue(files)).images
+    assert image.parents[0].reference == "docker.io/library/python:3.10-slim"
+    assert (image.sources[0].git, image.sources[0].ref) == ("https://h/ns/a", "main")
+    assert image.downloads[0].url == "https://h/3.10.tgz"
+    assert image.stream.tags == ("3.10-master",)
+    assert image.reference == "quay.io/ns/x-a:3.10-master"
+
+
+def test_a_namespace_may_have_its_own_place_and_policy(catalogue):
+    files = {
+        **SMALL,
+        "distgen.yaml": """
+            version: 1
+            source: https://example.org/images.git
+            dist_git: {url: "https://git.example.org/{namespace}-{image}.git", forge: gitlab}
+            mirrors: {registries: {quay.io: "localhost:5000/quay"}, git: {"https://h/": "http://m/"}}
+            """,
+        "overlays/ns/namespace.yaml": NS
+        + """\
+description: Some images
+exports: [osbs, bake]
+dist_git: {author: "Me <me@example.org>"}
+policy:
+  roots: [ns/a]
+  rules:
+    DG203: {level: warning, images: [ns/*], exempt: {ns/a: why}, init: [tini]}
+    DL3008: {level: ignore, reason: because}
+""",
+    }
+    loaded = catalog.load(catalogue(files))
+    namespace = loaded.namespaces["ns"]
+    path = "overlays/ns/namespace.yaml"
+    assert loaded.images[0].url == "https://git.example.org/ns-a.git"
+    assert loaded.source == "https://example.org/images.git"
+    assert loaded.mirrors == {
+        "registries": {"quay.io": "localhost:5000/quay"},
+        "git": {"https://h/": "http://m/"},
+    }
+    assert (namespace.dist_git.author, namespace.dist_git.forge) == (
+        "Me <me@example.org>",
+        "gitlab",
+    )
+    assert namespace.exports == ("osbs", "bake")
+    assert namespace.policy == Policy(
+        roots=("ns/a",),
+        rules=(
+            Rule(
+                "DG203",
+                "warning",
+                images=("ns/*",),
+                exempt=(("ns/a", "why"),),
+                options={"init": ["tini"]},
+                origin=Origin(path, 11, 5),
+            ),
+            Rule("DL3008", "ignore", "because", origin=Origin(path, 12, 5)),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("assignment", "packages", "other"),
+    [
+        ("packages=[a, b]", ["a", "b"], ["a", "b"]),
+        ("packages+=curl", ["git", "curl"], ["git", "curl"]),
+        ("ns/a:packages+=[curl]", ["git", "curl"], ["git"]),
+        ("ns/a@1.0:packages-=git", ["git"], ["git"]),
+        ("*@master:packages-=git", [], []),
+        ("packages=[]", [], []),
+    ],
+)
+def test_set_changes_the_images_it_names(catalogue, assignment, packages, other):
+    files = {**SMALL, "overlays/ns/b.yaml": "template: app\nfrom: scratch\n"}
+    images = by_key(catalogue(files), assignment)
+    assert images["ns/a@master"].values["packages"] == packages
+    assert images["ns/b@master"].values["packages"] == other
+
+
+def test_set_with_nothing_behind_it_is_empty_text_and_null_deletes(catalogue):
+    images = by_key(catalogue(SMALL), "env.B=", "env.A=null", "python=")
+    assert images["ns/a@master"].values["env"] == {"B": ""}
+    assert images["ns/a@master"].values["python"] == ""
+
+
+def test_text_of_many_lines_needs_a_schema_that_says_so(catalogue):
+    files = {
+        **SMALL,
+        "templates/app/template.yaml": "description: x\nvalues: {note: {multiline: true}}",
+        "overlays/ns/a.yaml": "template: app\nfrom: scratch\nvalues:\n  note: |\n    a\n    b\n",
+    }
+    assert by_key(catalogue(files))["ns/a@master"].values["note"] == "a\nb\n"
+
+
+def test_files_that_are_no_overlays_may_lie_about(catalogue):
+    files = {
+        **SMALL,
+        "overlays/README.rst": "x",
+        "overlays/.hidden/x.yaml": "x",
+        "overlays/ns/README.rst": "x",
+        "overlays/ns/a.yaml~": "x",
+        "overlays/ns/.a.yaml.swp": "x",
+        "templates/.hidden/x": "x",
+    }
+    assert sorted(by_key(catalogue(files))) == ["ns/a@1.0", "ns/a@master"]
+
+
+def test_images_share_what_they_have_in_common(catalogue):
+    """Ten thousand images must fit into memory: nothing is copied that no overlay changes."""
+    images = {f"overlays/ns/i{n}.yaml": "template: app\nfrom: scratch\n" for n in range(3)}
+    loaded = catalog.load(catalogue({**SMALL, **images})).images
+    assert len({id(image.values["packages"]) for image in loaded}) == 1
+    assert len({id(image.layers[0]) for image in loaded}) == 1
+
+
+def test_the_schema_of_a_template_is_a_json_schema_of_its_values(catalogue):
+    template = catalog.load(catalogue(SMALL)).templates["app"]
+    compiled = schema.validator(template.schema)
+    assert compiled.is_valid({"packages": ["x"], "python": "3", "env": {}, "user": None})
+    assert not compiled.is_valid({"pakages": []})

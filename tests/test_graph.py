@@ -1,0 +1,131 @@
+"""Ordering images and choosing among them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from distgen import catalog, graph
+from distgen.errors import InputError
+from distgen.model import Catalog, Origin, Parent
+
+FILES = {
+    "templates/t/template.yaml": "description: x",
+    "overlays/a/namespace.yaml": "registry: quay.io/a\nstreams: {master: , '1.0': }",
+    "overlays/b/namespace.yaml": "registry: quay.io/b\nstreams: {master: }",
+    "overlays/a/base.yaml": "template: t\nfrom: docker.io/library/debian:12",
+    "overlays/a/builder.yaml": "template: t\nfrom: docker.io/library/debian:12",
+    "overlays/a/app.yaml": "template: t\nfrom: a/base\nbuilders: {b: a/builder}",
+    "overlays/b/above.yaml": "template: t\nfrom: a/app",
+    "overlays/b/aside.yaml": "template: t\nfrom: a/base@1.0",
+}
+
+
+@pytest.fixture
+def loaded(catalogue) -> Catalog:
+    return catalog.load(catalogue(FILES))
+
+
+def keys(images) -> list[str]:
+    return [image.key for image in images]
+
+
+def test_parents_come_first_and_equals_by_name(loaded):
+    assert [keys(wave) for wave in graph.waves(loaded.images)] == [
+        ["a/base@1.0", "a/base@master", "a/builder@1.0", "a/builder@master"],
+        ["a/app@1.0", "a/app@master", "b/aside@master"],
+        ["b/above@master"],
+    ]
+    assert graph.order(reversed(loaded.images)) == graph.order(loaded.images)
+
+
+def test_parents_outside_the_choice_are_not_waited_for(loaded):
+    images = [image for image in loaded.images if image.name in ("base", "above")]
+    assert keys(graph.order(images)) == ["a/base@1.0", "a/base@master", "b/above@master"]
+
+
+def test_all_that_an_image_builds_on(loaded):
+    assert keys(graph.parents(loaded, ["b/above@master"])) == [
+        "a/base@master",
+        "a/builder@master",
+        "a/app@master",
+        "b/above@master",
+    ]
+
+
+def test_all_that_builds_on_an_image(loaded):
+    assert keys(graph.dependents(loaded, ["a/base@1.0"])) == [
+        "a/base@1.0",
+        "a/app@1.0",
+        "b/aside@master",
+    ]
+    assert keys(graph.dependents(loaded, ["a/builder@master"])) == [
+        "a/builder@master",
+        "a/app@master",
+        "b/above@master",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("patterns", "chosen"),
+    [
+        (["b/above"], ["b/above@master"]),
+        (["a/app"], ["a/app@1.0", "a/app@master"]),
+        (["a/app@1.0"], ["a/app@1.0"]),
+        (["a/*@1.0"], ["a/base@1.0", "a/builder@1.0", "a/app@1.0"]),
+        (["*@1.*"], ["a/base@1.0", "a/builder@1.0", "a/app@1.0"]),
+        (["b/*"], ["b/above@master", "b/aside@master"]),
+        (["*/a*@master"], ["a/app@master", "b/aside@master", "b/above@master"]),
+        (["b/aside", "b/a*"], ["b/above@master", "b/aside@master"]),
+    ],
+)
+def test_images_are_chosen_by_patterns(loaded, patterns, chosen):
+    assert keys(graph.select(loaded, patterns)) == chosen
+
+
+def test_no_pattern_means_all(loaded):
+    assert graph.select(loaded, []) == graph.order(loaded.images)
+
+
+def test_a_choice_is_widened_in_both_directions_from_what_was_chosen(loaded):
+    assert keys(
+        graph.select(loaded, ["a/app@master"], with_parents=True, with_dependents=True)
+    ) == ["a/base@master", "a/builder@master", "a/app@master", "b/above@master"]
+    assert keys(graph.select(loaded, ["a/app@master"], with_dependents=True)) == [
+        "a/app@master",
+        "b/above@master",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("a/ap", "no image matches `a/ap`; did you mean `a/app`?"),
+        ("above", "no image matches `above`; did you mean `b/above`?"),
+        ("c/*", "no image matches `c/*`; known here: `a/app`, `a/base`, `a/builder`, `b/above`, "
+         "`b/aside`"),
+        ("a/app@mastr", "no image that matches `a/app` has a stream `mastr`; "
+         "did you mean `master`?"),
+        ("b/*@1.0", "no image that matches `b/*` has a stream `1.0`; known here: `master`"),
+    ],
+)  # fmt: skip
+def test_a_pattern_that_matches_nothing_is_an_error(loaded, pattern: str, message: str):
+    with pytest.raises(InputError) as caught:
+        graph.select(loaded, ["a/app", pattern])
+    assert str(caught.value) == message
+
+
+def test_a_cycle_is_printed(loaded):
+    images = {image.key: image for image in loaded.images}
+    where = Origin("overlays/a/app.yaml", 2, 1)
+    circle = [
+        replace(images["a/app@1.0"], parents=(Parent("base", "b/above@master", "x", where),)),
+        replace(images["b/above@master"], parents=(Parent("base", "a/app@1.0", "x", where),)),
+    ]
+    with pytest.raises(InputError) as caught:
+        graph.order(circle)
+    assert str(caught.value) == (
+        "overlays/a/app.yaml:2:1: images build on each other: "
+        "a/app@1.0 -> b/above@master -> a/app@1.0; break the circle"
+    )

@@ -1,0 +1,89 @@
+"""Reading and writing the lock."""
+
+from __future__ import annotations
+
+import pytest
+
+from distgen import lockfile
+from distgen.errors import InputError
+from distgen.model import Lock, LockedBase, LockedSource
+
+LOCK = Lock(
+    bases={
+        "docker.io/library/python:3.11": LockedBase("sha256:" + "b" * 64, "linux/amd64"),
+        "docker.io/library/debian:12": LockedBase("sha256:" + "a" * 64),
+    },
+    sources={
+        ("https://h/z", "stable/1.0"): LockedSource("2" * 40, "2024-05-02T12:00:00Z", "1.0"),
+        ("https://h/z", "1e3"): LockedSource("1" * 40, "2024-05-01T12:00:00Z"),
+        ("https://h/a", "refs/changes/01/1/1"): LockedSource("3" * 64, "2024-05-03T12:00:00Z"),
+    },
+    downloads={"https://h/" + "long/" * 60 + "f.tgz": "c" * 64, "https://h/é": "d" * 64},
+)
+TEXT = f"""\
+# Written by `distgen lock`: commit it, do not edit it.
+version: 1
+bases:
+  docker.io/library/debian:12:
+    digest: sha256:{"a" * 64}
+  docker.io/library/python:3.11:
+    digest: sha256:{"b" * 64}
+    platform: linux/amd64
+sources:
+  https://h/a:
+    refs/changes/01/1/1:
+      commit: '{"3" * 64}'
+      date: '2024-05-03T12:00:00Z'
+  https://h/z:
+    1e3:
+      commit: '{"1" * 40}'
+      date: '2024-05-01T12:00:00Z'
+    stable/1.0:
+      commit: '{"2" * 40}'
+      date: '2024-05-02T12:00:00Z'
+      version: '1.0'
+"""
+
+
+def test_a_lock_is_written_sorted_and_read_back(tmp_path):
+    text = lockfile.dump(LOCK)
+    assert text.startswith(TEXT)
+    path = tmp_path / "distgen.lock"
+    path.write_text(text)
+    assert lockfile.read(path) == LOCK
+    assert lockfile.dump(lockfile.read(path)) == text
+
+
+def test_a_lock_that_is_not_there_is_empty(tmp_path):
+    assert lockfile.read(tmp_path / "distgen.lock") == Lock()
+    assert lockfile.parse(lockfile.dump(Lock())) == Lock()
+
+
+def test_facts_typed_without_quotes_are_text():
+    commit = "1" * 40
+    text = f"version: 1\nsources: {{a: {{3.10: {{commit: {commit}, date: 2024-05-01T12:00:00Z}}}}}}"
+    lock = lockfile.parse(text)
+    assert lock.sources == {("a", "3.10"): LockedSource(commit, "2024-05-01T12:00:00Z")}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "distgen.lock:1:1: the key `version` is missing"),
+        ("version: 1\nbase: {}", "distgen.lock:2:1: unknown key `base`; did you mean `bases`?"),
+        ("version: 1\nbases: {docker.io/x:1: {digest: sha256:1}}", "distgen.lock:2:25: "
+         "`bases.docker.io/x:1.digest: sha256:1` is not a digest: `sha256:...`"),
+        ("version: 1\n<<<<<<< ours\nbases: {}", "distgen.lock:2: holds a merge conflict; "
+         "resolve it"),
+    ],
+)  # fmt: skip
+def test_a_broken_lock_is_one_sentence(text: str, message: str):
+    with pytest.raises(InputError) as caught:
+        lockfile.parse(text)
+    assert str(caught.value) == message
+
+
+def test_a_lock_that_cannot_be_read_is_named(tmp_path):
+    (tmp_path / "distgen.lock").mkdir()
+    with pytest.raises(InputError, match=r"distgen\.lock: cannot be read: Is a directory"):
+        lockfile.read(tmp_path / "distgen.lock")
