@@ -123,6 +123,15 @@ _CHECKS = (
         "Run the command that the finding names in a clone, or build with ``kolla-build``.",
     ),
     Check(
+        "DG110",
+        "A container list names an image that is not there",
+        "warning",
+        "The ``container_list`` of a namespace names images as Kolla's which the installed Kolla "
+        "does not have.",
+        "They are neither rendered nor published, and somebody may wait for them.",
+        "Install the Kolla release that the list was written for, or take them off the list.",
+    ),
+    Check(
         "DG201",
         "The image does not build on an agreed root",
         "error",

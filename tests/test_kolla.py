@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -408,3 +410,193 @@ def test_two_images_of_one_name_are_refused(tmp_path, cache):
     folder = images_folder(tmp_path, {"a/mine": "FROM scratch\n", "b/mine": "FROM scratch\n"})
     with pytest.raises(InputError, match="b/mine and a/mine are both called mine"):
         generate(tmp_path, {"docker_dir": [folder]}, cache)
+
+
+# --- in a catalogue ----------------------------------------------------------------------------
+
+
+NAMESPACE_YAML = """\
+source: kolla
+kolla:
+  base: debian
+  regex: [^keystone$, ^cron$]
+streams:
+  master: {}
+  rocky-9:
+    branch: stable/9
+    tags: [nine]
+    values:
+      base: rocky
+      base_tag: 9.10
+      regex+: [^memcached$]
+"""
+
+
+def distgen(*words: str, root: Path, cache: Path) -> subprocess.CompletedProcess[str]:
+    """Run the command as its own process, with the cache of these tests."""
+    return subprocess.run(
+        [sys.executable, "-m", "distgen", "-C", str(root), *words],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "XDG_CACHE_HOME": str(cache)},
+    )
+
+
+def done(*words: str, root: Path, cache: Path) -> str:
+    result = distgen(*words, root=root, cache=cache)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_a_namespace_lists_kollas_images_in_each_stream(catalogue, cache):
+    root = catalogue({"overlays/kolla/namespace.yaml": NAMESPACE_YAML})
+    rows = json.loads(done("list", "--format", "json", root=root, cache=cache))
+    release = next(row["reference"] for row in rows).partition(":")[2].partition("-debian")[0]
+    assert [row for row in rows if row["image"] == "kolla/cron"] == [
+        {
+            "image": "kolla/cron",
+            "namespace": "kolla",
+            "name": "cron",
+            "stream": stream,
+            "branch": branch,
+            "template": "kolla:cron",
+            "from": f"kolla/base@{stream}",
+            "parents": [f"kolla/base@{stream}"],
+            "reference": f"docker.io/kolla/cron:{tags[0]}",
+            "tags": tags,
+            "url": "dist-git/kolla/cron.git",
+        }
+        for stream, branch, tags in (
+            ("master", "master", [f"{release}-debian-trixie"]),
+            ("rocky-9", "stable/9", [f"{release}-rocky-9.10", "nine"]),
+        )
+    ]
+    listed = done("list", "--format", "tripleo", "kolla/*@master", root=root, cache=cache)
+    assert f"imagename: docker.io/kolla/keystone:{release}-debian-trixie\n" in listed
+    assert "memcached" not in listed
+    assert "memcached" in done("list", "*@rocky-9", root=root, cache=cache)
+
+
+def test_what_is_rendered_is_kollas_with_our_manifest_beside_it(catalogue, cache, tmp_path):
+    root = catalogue({"overlays/kolla/namespace.yaml": NAMESPACE_YAML})
+    done("render", "-o", str(tmp_path / "out"), "kolla/*@master", root=root, cache=cache)
+    generated = generate(root, {"base": "debian", "regex": ["^keystone$", "^cron$"]}, cache)
+    for image in generated.images:
+        place = tmp_path / "out/kolla" / image.name / "master"
+        found = {str(p.relative_to(place)): p.read_bytes() for p in place.rglob("*") if p.is_file()}
+        ours = {".distgen.json", ".gitattributes"}
+        assert {path: found[path] for path in found.keys() - ours} == files(image)
+        assert set(json.loads(found[".distgen.json"])["files"]) == found.keys() - {".distgen.json"}
+
+
+def test_settings_can_be_set_for_the_namespace_only(catalogue, cache):
+    root = catalogue({"overlays/kolla/namespace.yaml": NAMESPACE_YAML})
+    setting = (
+        "--set",
+        "kolla/*@master:kolla.base=ubuntu",
+        "--set",
+        "kolla/*@master:base_tag=24.10",
+    )
+    shown = done("list", "kolla/base@master", *setting, root=root, cache=cache)
+    assert "docker.io/library/ubuntu:24.10" in shown
+    refused = distgen("list", "--set", "kolla/cron:tag=1", root=root, cache=cache)
+    assert refused.returncode == 2
+    assert refused.stderr == (
+        "distgen: --set kolla/cron:tag: all images of kolla share their settings; "
+        "write --set 'kolla/*:KEY=VALUE'\n"
+    )
+
+
+def test_files_and_patches_of_an_image_are_laid_over_kollas(catalogue, cache, tmp_path):
+    root = catalogue(
+        {
+            "overlays/kolla/namespace.yaml": NAMESPACE_YAML,
+            "overlays/kolla/cron/extra.conf": "extra\n",
+            "overlays/kolla/cron/patches/one.patch": """
+                --- a/extra.conf
+                +++ b/extra.conf
+                @@ -1 +1 @@
+                -extra
+                +patched
+            """,
+        }
+    )
+    done("render", "-o", str(tmp_path / "out"), "kolla/cron@master", root=root, cache=cache)
+    assert (tmp_path / "out/kolla/cron/master/extra.conf").read_text() == "patched\n"
+    (root / "overlays/kolla/corn").mkdir()
+    refused = distgen("list", root=root, cache=cache)
+    assert refused.stderr == (
+        "distgen: overlays/kolla/corn: there is no image `kolla/corn` to lay this over; "
+        "did you mean `kolla/cron`?\n"
+    )
+
+
+def test_lint_names_the_command_instead_of_the_missing_file(catalogue, cache):
+    root = catalogue({"overlays/kolla/namespace.yaml": NAMESPACE_YAML})
+    shown = distgen("lint", "kolla/keystone-base@master", root=root, cache=cache).stdout
+    assert "DG109 keystone-base-archive is made by kolla-build" in shown
+    assert "DG106" not in shown
+
+
+def test_images_of_templates_can_be_built_on_kollas(catalogue, cache):
+    root = catalogue(
+        {
+            "overlays/kolla/namespace.yaml": NAMESPACE_YAML,
+            "overlays/own/namespace.yaml": "registry: quay.io/own\nstreams: {master: {}}\n",
+            "overlays/own/image.yaml": "template: t\nfrom: kolla/cron\n",
+            "templates/t/template.yaml": "description: x\n",
+            "templates/t/Dockerfile.j2": "FROM {{ base.reference }}\n",
+        }
+    )
+    below = done("list", "kolla/cron@master", "--with-dependents", root=root, cache=cache)
+    assert [line.split()[0] for line in below.splitlines()[1:]] == ["kolla/cron", "own/image"]
+
+
+def test_a_container_list_chooses_the_images_of_a_namespace(catalogue, cache):
+    root = catalogue(
+        {
+            "overlays/tripleo/namespace.yaml": """
+                source: kolla
+                kolla: {base: rocky, container_list: lists/containers.yaml, namespace: tripleo}
+                streams: {master: }
+            """,
+            "lists/containers.yaml": """
+                container_images:
+                - imagename: docker.io/tripleorocky/centos-binary-cron:current-tripleo
+                  image_source: kolla
+                - imagename: docker.io/tripleorocky/centos-binary-keystone:current-tripleo
+                  image_source: kolla
+                - imagename: docker.io/tripleorocky/centos-binary-gone:current-tripleo
+                  image_source: kolla
+                - imagename: docker.io/ceph/daemon:v3
+                  image_source: ceph
+            """,
+        }
+    )
+    rows = json.loads(done("list", "--format", "json", root=root, cache=cache))
+    assert {row["name"] for row in rows} == {
+        "base",
+        "cron",
+        "keystone",
+        "keystone-base",
+        "openstack-base",
+    }
+    shown = distgen("lint", root=root, cache=cache).stdout
+    assert re.search(r"^lists/containers.yaml:1: warning DG110 .* has no image gone ", shown, re.M)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("kolla: {base: debian}\nregistry: q.io/x\nstreams: {master: }\n", "kolla"),
+        ("source: koala\nstreams: {master: }\n", "source"),
+        ("source: kolla\nkolla: {bse: debian}\nstreams: {master: }\n", "did you mean `base`?"),
+        ("source: kolla\nkolla: {regex: [1, {a: b}]}\nstreams: {master: }\n", "kolla.regex[1]"),
+    ],
+)
+def test_a_wrong_namespace_is_refused(catalogue, cache, text, said):
+    root = catalogue({"overlays/kolla/namespace.yaml": text})
+    refused = distgen("list", root=root, cache=cache)
+    assert refused.returncode == 2
+    assert said in refused.stderr and refused.stderr.count("\n") == 1

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from distgen.errors import InputError
+from distgen.exports import heat
 from distgen.foreign import Generated, Request
 from distgen.model import Finding, Image, Origin, Parent, TemplateFile
 from distgen.sources import Around, memo
@@ -21,6 +22,8 @@ from distgen.sources.kolla_archives import CODE, absent
 from distgen.sources.kolla_options import Settled, settle
 from distgen.sources.kolla_parents import BASE, Read, public, read
 from distgen.sources.kolla_render import TEMPLATE, Codes, render
+
+NAME, UNKNOWN = "kolla", "DG110"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +51,12 @@ class _Set:
 def images(request: Request, around: Around) -> Generated:
     """Return Kolla's images for one stream of a namespace: those chosen, and their parents."""
     whole = _rendered(request, around)
-    found = tuple(_image(whole, name) for name in _chosen(whole))
-    remarks = tuple(remark for image in found for remark in _findings(whole, image))
-    return Generated(found, remarks)
+    listed, unknown = _listed(whole)
+    found = tuple(_image(whole, name) for name in _chosen(whole, listed))
+    remarks = [remark for image in found for remark in _findings(whole, image)]
+    if unknown:
+        remarks.append(_unknown(whole, found[0], unknown))
+    return Generated(found, tuple(remarks))
 
 
 def scan(folders: tuple[str, ...]) -> dict[str, Path]:
@@ -106,7 +112,27 @@ def _built(
 # --- which images ------------------------------------------------------------------------------
 
 
-def _chosen(whole: _Set) -> list[str]:
+def _listed(whole: _Set) -> tuple[frozenset[str] | None, tuple[str, ...]]:
+    """Return which images a container list wants, None without one, and those it wants in vain."""
+    path = whole.request.options.get("container_list")
+    if path is None:
+        return None, ()
+    place = whole.request.root / str(path)
+    try:
+        text = place.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        what = f"container_list {path} cannot be read ({error})"
+        raise InputError(what, where=whole.request.origin) from error
+    found, unknown = set(), []
+    for entry in heat.containers(text, str(path)):
+        if entry.get("image_source", NAME) in (NAME, "tripleo"):
+            names = heat.short_names(entry["imagename"])
+            name = next((name for name in names if name in whole.built), None)
+            found.add(name) if name else unknown.append(names[-1])
+    return frozenset(filter(None, found)), tuple(unknown)
+
+
+def _chosen(whole: _Set, listed: frozenset[str] | None) -> list[str]:
     """Return the images that kolla-build would build, as its filter says, sorted by name."""
     settled, built = whole.settled, whole.built
     parents = {name: tuple(_parent_names(whole, name)) for name in built}
@@ -118,14 +144,14 @@ def _chosen(whole: _Set) -> list[str]:
     chosen = {
         member
         for name in built
-        if name not in barred and patterns.search(name)
+        if name not in barred and patterns.search(name) and (listed is None or name in listed)
         for member in (name, *_line(name, parents))
     }
     if settled.skip_parents:
         chosen -= {parent for above in parents.values() for parent in above}
     if not chosen:
         raise InputError(
-            "no image of Kolla matches its regex or profile", where=whole.request.origin
+            "no image of Kolla matches its regex, profile or list", where=whole.request.origin
         )
     return sorted(chosen)
 
@@ -216,12 +242,17 @@ def _copied(path: str, source: str, place: Path) -> TemplateFile:
         return TemplateFile(path, source, file.readall(), False, executable)
 
 
+def _unknown(whole: _Set, image: Image, names: tuple[str, ...]) -> Finding:
+    """Say which images a list wants that this Kolla does not have, of the first one it has."""
+    path = str(whole.request.options["container_list"])
+    message = f"Kolla {whole.settled.release} has no image {', '.join(names)}"
+    place = (image.full_name, image.stream.name, path, 1, 1)
+    return Finding(*place, UNKNOWN, "warning", message, Origin(path, 1))
+
+
 def _findings(whole: _Set, image: Image) -> Iterator[Finding]:
     own = whole.built[image.name]
     paths = {file.path for file in image.files}
     for line, message in absent(own.name, own.read, paths, whole.settled.archives):
-        origin = Origin(f"kolla/{own.folder}/{TEMPLATE}")
-        yield Finding(
-            image.full_name, image.stream.name, "Dockerfile", line, 1, CODE, "warning", message,
-            origin,
-        )  # fmt: skip
+        place = (image.full_name, image.stream.name, "Dockerfile", line, 1)
+        yield Finding(*place, CODE, "warning", message)

@@ -67,6 +67,8 @@ _IDLE = frozenset(
         "work_dir",
     )
 )
+# Settings beside those of kolla-build.
+OWN = frozenset(("kolla_conf", "build_date", "container_list"))
 _WATCHED = ("version.py", "common/*.py", "common/*.yaml", "image/kolla_worker.py", "image/unbuild*")
 
 
@@ -215,7 +217,7 @@ def _configured(config: Any, options: Mapping[str, Any], configs: list[str], ori
         # no host facts: without this Kolla takes the machine's own architecture
         conf.set_default("base_arch", "x86_64")
         for name, value in options.items():
-            if name not in {"kolla_conf", "build_date"}:
+            if name not in OWN:
                 _set(config, conf, name, value, origin)
         arguments = [word for path in configs for word in ("--config-file", path)]
         config.parse(conf, arguments, prog="kolla-build", default_config_files=[])
