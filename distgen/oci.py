@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from distgen.reference import Reference, is_digest
-from distgen.registry_errors import NotFound, RegistryError
+from distgen.registry_errors import NotFound, RegistryError, Unreadable
 
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -93,7 +93,7 @@ def verified(body: bytes, headers: Mapping[str, str], reference: Reference) -> I
     media_type = headers.get("content-type", "").partition(";")[0].strip()
     manifest = ImageManifest(found, media_type, body)
     if media_type not in TYPES:
-        raise RegistryError(
+        raise Unreadable(
             f"the registry answered with {media_type or 'nothing'}, which is no image",
             where=reference,
         )

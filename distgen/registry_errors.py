@@ -20,6 +20,10 @@ class NotFound(RegistryError):
     """The registry answers, and has no such repository, tag or digest."""
 
 
+class Unreadable(RegistryError):
+    """What the registry holds there is not an image of a kind that is known."""
+
+
 class Refused(RegistryError):
     """The registry wants credentials, or other ones than these."""
 

@@ -39,6 +39,10 @@ DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
 
+_http = requests.Session()
+_http.trust_env = False
+
+
 @dataclass(frozen=True)
 class Server:
     """Something that listens on loopback."""
@@ -364,7 +368,7 @@ def put(server: Server, repository: str, manifest: Mapping[str, object], *tags: 
     """Store a manifest under its digest and the tags."""
     body = json.dumps(manifest, indent=1).encode()
     for version in tags or (_digest(body),):
-        answer = requests.put(
+        answer = _http.put(
             f"{server.url}/v2/{repository}/manifests/{version}",
             data=body,
             headers={"Content-Type": str(manifest["mediaType"])},
@@ -378,22 +382,22 @@ def get(server: Server, repository: str, version: str) -> bytes:
     """Return the bytes of a manifest."""
     accept = ", ".join((OCI_INDEX, OCI_MANIFEST, DOCKER_INDEX, DOCKER_MANIFEST))
     url = f"{server.url}/v2/{repository}/manifests/{version}"
-    return requests.get(url, headers={"Accept": accept}, timeout=20).content
+    return _http.get(url, headers={"Accept": accept}, timeout=20).content
 
 
 def tagged(server: Server, repository: str) -> list[str]:
     """Return the tags that the open registry has."""
-    answer = requests.get(f"{server.url}/v2/{repository}/tags/list", timeout=20).json()
+    answer = _http.get(f"{server.url}/v2/{repository}/tags/list", timeout=20).json()
     return sorted(answer.get("tags") or [])
 
 
 def _upload(server: Server, repository: str, blob: bytes, kind: str) -> dict[str, object]:
     digest = _digest(blob)
     there = f"{server.url}/v2/{repository}/blobs/{digest}"
-    if requests.head(there, timeout=20).status_code != 200:
-        begun = requests.post(f"{server.url}/v2/{repository}/blobs/uploads/", timeout=20)
+    if _http.head(there, timeout=20).status_code != 200:
+        begun = _http.post(f"{server.url}/v2/{repository}/blobs/uploads/", timeout=20)
         join = "&" if "?" in begun.headers["Location"] else "?"
-        done = requests.put(
+        done = _http.put(
             f"{begun.headers['Location']}{join}digest={digest}",
             data=blob,
             headers={"Content-Type": "application/octet-stream"},

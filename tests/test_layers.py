@@ -38,13 +38,15 @@ FLOORS = (
         "paths",
         "unidiff",
     }
-    | {"lockplan", "refs", "speculate", "tags", "zuulitems"}
+    | {"lockplan", "prune", "refs", "speculate", "tags", "zuulitems"}
     | {"edits", "manifest", "merge", "objects"},
     {"disk", "history", "store", "linters", "reports", "sources", "exports"}
     | {"credentials", "oci", "registry", "registry_auth", "registry_errors", "registry_http"}
     | {"downloads", "journal", "upstream"}
     | {"branches", "fastimport", "git", "places", "remotes"},
-    {"pipeline"} | {"discover", "lockcheck", "resolve"} | {"deliver", "order", "publish", "repositories"},
+    {"pipeline"}
+    | {"discover", "lockcheck", "promote", "pruning", "resolve"}
+    | {"deliver", "order", "publish", "repositories"},
     {"cli", "__main__"},
 )
 EFFECTS = ("print", "input", "exit", "quit", "breakpoint")

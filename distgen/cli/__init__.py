@@ -18,7 +18,7 @@ GROUPS = {
     "Look": ("list", "show", "graph", "explain", "schema"),
     "Make": ("init", "lock", "render", "lint", "diff"),
     "Publish": ("publish", "status"),
-    "Registry": ("tags", "discover"),
+    "Registry": ("tags", "discover", "promote", "prune"),
     "Downstream": ("export",),
 }
 

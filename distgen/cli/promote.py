@@ -1,0 +1,136 @@
+"""`distgen promote`: move a tag over a set of images to what was tested together."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from distgen.cli.discover import mirrors
+from distgen.cli.list import table
+from distgen.cli.outside import jobs, registries
+from distgen.cli.session import Choice, Session, choosing, formats
+from distgen.disk import replace_file
+from distgen.errors import DistgenError, InputError
+from distgen.imagelist import Entry, moved
+from distgen.promote import Move, Target, check_undo, dump, plan, promote, undo
+from distgen.reference import parse
+from distgen.registry import Registry
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command()
+@choosing
+@click.option("--from", "source", metavar="TAG", help="The tag or digest that was tested.")
+@click.option("--to", "target", metavar="TAG", help="The tag to move there.")
+@click.option("--undo", "record", metavar="FILE", type=FILE, help="Take a promotion back.")
+@click.option("--record", "output", metavar="FILE", type=FILE, help="Where to write its record.")
+@click.option("--registry", metavar="HOST", help="Work in this registry instead of the images'.")
+@click.option("--partial", is_flag=True, help="Leave out images that are not there.")
+@click.option("--dry-run", is_flag=True, help="Print what would move; move nothing.")
+@jobs
+@formats("text", "json")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    choice: Choice,
+    *,
+    source: str | None,
+    target: str | None,
+    record: Path | None,
+    output: Path | None,
+    registry: str | None,
+    partial: bool,
+    dry_run: bool,
+    jobs: int,
+    form: str,
+) -> None:
+    """Move a tag of many images to what was tested together, or of none.
+
+    Every image must have the tag given with --from. What the tag pointed at before is recorded,
+    so that --undo takes it back.
+    """
+    session: Session = ctx.obj
+    asked = registries(session, mirrors(session), jobs)
+    if record is not None:
+        if source or target or choice.patterns or output or registry:
+            raise InputError("--undo takes nothing but the file of the record")
+        moves = check_undo(asked, undo(record.read_text(encoding="utf-8"), record), jobs)
+    elif source and target:
+        moves = plan(asked, targets(session, choice, registry, source), target, jobs)
+    else:
+        raise InputError("a promotion needs --from and --to", hint="or --undo FILE")
+    broken = [move for move in moves if move.status in ("missing", "changed", "failed")]
+    fatal = [move for move in broken if move.status == "failed" or not partial]
+    if not fatal and not dry_run:
+        moves = act(session, asked, moves, jobs, None if record is not None else output)
+    click.echo(report(moves, form), nl=False)
+    session.say(f"{asked.transport.requests} requests to registries", level=1)
+    if fatal:
+        raise DistgenError(
+            f"nothing was moved: {len(fatal)} of {len(moves)} images are not as they should be"
+        )
+    ctx.exit(int(any(move.status in ("failed", "restored") for move in moves)))
+
+
+def targets(
+    session: Session, choice: Choice, registry: str | None, source: str
+) -> Sequence[Target]:
+    """Return the repositories of the chosen images, each once."""
+    found = {}
+    for image in choice.of(session.catalog()):
+        name = moved(Entry(image.reference.rpartition(":")[0], ""), registry)
+        found[name] = Target(image.full_name, parse(name), source)
+    return list(found.values())
+
+
+def act(
+    session: Session, asked: Registry, moves: Sequence[Move], parallel: int, output: Path | None
+) -> tuple[Move, ...]:
+    """Write down what is there now, then move."""
+    going = [move for move in moves if move.status == "moves"]
+    if not going:
+        return tuple(moves)
+    text = dump(going)
+    path = output or state(session) / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, text)
+    session.say(f"take it back with: distgen promote --undo {path}")
+    return promote(asked, moves, parallel)
+
+
+def state(session: Session) -> Path:
+    """Return the folder for records of this user."""
+    given = session.environ.get("XDG_STATE_HOME", "")
+    home = Path(given) if given and Path(given).is_absolute() else Path.home() / ".local" / "state"
+    return home / "distgen" / "promotions"
+
+
+def report(moves: Sequence[Move], form: str) -> str:
+    """Return one line or JSON object for each image."""
+    if form == "json":
+        counts = dict(sorted(Counter(move.status for move in moves).items()))
+        rows = [asdict(move) for move in moves]
+        return json.dumps({"results": rows, "summary": counts}, indent=2) + "\n"
+    lines = [(move.status, move.reference, told(move)) for move in moves]
+    return table(lines) + "\n" if lines else ""
+
+
+def told(move: Move) -> str:
+    """Return what a line says of a move: from where to where, or why not."""
+    if move.detail:
+        return move.detail.removeprefix(f"{move.reference}: ")
+    if move.status == "unchanged":
+        return short(move.new)
+    return f"{short(move.old)} -> {short(move.new)}"
+
+
+def short(digest: str | None) -> str:
+    """Return enough of a digest to know it again."""
+    return digest[:19] if digest else "nothing"
