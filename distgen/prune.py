@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Literal
 
 from distgen.model import Lock, Retention
 from distgen.tags import PlannedTag
 
-OLDEST = 1981
+DAY = 86400
+OLDEST = 11 * 365 * DAY
 """Images made reproducibly say that they are from 1970 or 1980, which says nothing of their age."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """A tag as the registry has it; `children` are the manifests of an index."""
+    """A tag as the registry has it; `children` are the manifests of an index.
+
+    `created` is when its image was made, in seconds since 1970.
+    """
 
     tag: str
     digest: str
-    created: datetime | None = None
+    created: int | None = None
     children: tuple[str, ...] = ()
 
 
@@ -63,7 +66,7 @@ def decide(
     tags: Sequence[Tagged],
     policy: Retention,
     protected: Protected,
-    now: datetime,
+    now: int,
 ) -> tuple[Decision, ...]:
     """Decide about all tags of a repository; `name` is its name in the registry."""
     first = [_decided(image, name, one, policy, protected, now) for one in tags]
@@ -102,9 +105,10 @@ def split(reference: str) -> str:
 
 
 def _decided(
-    image: str, name: str, one: Tagged, policy: Retention, protected: Protected, now: datetime
+    image: str, name: str, one: Tagged, policy: Retention, protected: Protected, now: int
 ) -> Decision:
-    days = (now - one.created).days if one.created is not None else None
+    known = one.created is not None and one.created >= OLDEST
+    days = (now - one.created) // DAY if known and one.created is not None else None
     made = Decision(image, f"{name}:{one.tag}", one.digest, "keep", days, "")
     why = _stays(one.tag, policy, protected)
     for digest in (one.digest, *one.children):
@@ -114,8 +118,8 @@ def _decided(
         return replace(made, reason=why)
     if limit is None:
         return replace(made, reason="no rule is about it")
-    if one.created is None or one.created.year < OLDEST or days is None:
-        return replace(made, days=None, reason="its age is unknown")
+    if days is None:
+        return replace(made, reason="its age is unknown")
     if days < limit:
         return replace(made, reason=f"kept for {limit} days")
     return replace(made, action="delete", reason=f"older than {limit} days")

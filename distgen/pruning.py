@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import datetime
 from functools import partial
 from typing import Literal, TypeVar
 
@@ -50,9 +50,7 @@ class Outcome:
     detail: str = ""
 
 
-def plan(
-    registry: Registry, places: Sequence[Place], now: datetime, parallel: int
-) -> tuple[Plan, ...]:
+def plan(registry: Registry, places: Sequence[Place], now: int, parallel: int) -> tuple[Plan, ...]:
     """Look at all tags of all repositories and decide about them; raise when one cannot be seen."""
     listed = _all([partial(_list, registry, place) for place in places], parallel)
     looks = [partial(_look, registry, place, tag) for place, tags in listed for tag in tags]
@@ -105,14 +103,14 @@ def _look(registry: Registry, place: Place, tag: str) -> tuple[Place, Tagged | N
     return place, Tagged(tag, manifest.digest, created, children)
 
 
-def moment(text: object) -> datetime | None:
-    """Return the time that an image says it was made, None when it says none."""
+def moment(text: object) -> int | None:
+    """Return the time that an image says it was made, in seconds since 1970."""
     found = _TIME.fullmatch(text) if isinstance(text, str) else None
     if found is None:
         return None
     try:
         when = datetime.fromisoformat(found.group(1) + found.group(2).replace("Z", "+00:00"))
-        return when.astimezone(timezone.utc)
+        return int(when.timestamp())
     except (ValueError, OverflowError):
         return None
 

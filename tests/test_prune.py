@@ -1,6 +1,6 @@
 """`distgen prune` against a real registry, and its decisions as values."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 
 from servers import push, push_index, tagged
 
@@ -9,11 +9,11 @@ from distgen.prune import Protected, Tagged, decide
 from distgen.pruning import moment
 
 pytest_plugins = ["servers", "commandline"]
-NOW = datetime(2024, 6, 1, tzinfo=timezone.utc)
+NOW = int(datetime(2024, 6, 1, tzinfo=timezone.utc).timestamp())
 
 
 def ago(days):
-    return NOW - timedelta(days=days)
+    return NOW - days * 86400
 
 
 def actions(tags, policy, protected=Protected({}, {})):  # noqa: B008 - frozen
@@ -49,7 +49,7 @@ def test_exceptions_planned_tags_and_what_no_rule_is_about_stay():
             Tagged("other", "c", ago(99)),
             Tagged("pr-locked", "l", ago(99)),
             Tagged("pr-index", "d", ago(99), ("l",)),
-            Tagged("pr-epoch", "e", datetime(1970, 1, 1, tzinfo=timezone.utc)),
+            Tagged("pr-epoch", "e", 0),
             Tagged("pr-unknown", "f"),
         ],
         policy,
@@ -82,8 +82,8 @@ def test_what_a_tag_that_stays_is_made_of_stays():
 
 
 def test_times_of_images_are_read_in_all_their_forms():
-    assert moment("2024-05-01T12:00:00.123456789Z") == datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
-    assert moment("2024-05-01T12:00:00+02:00") == datetime(2024, 5, 1, 10, tzinfo=timezone.utc)
+    assert moment("1970-01-02T00:00:01.123456789Z") == 86401
+    assert moment("1970-01-02T02:00:00+02:00") == 86400
     assert moment("yesterday") is None
     assert moment(None) is None
 

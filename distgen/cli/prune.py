@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime, timezone
 
 import click
 
@@ -49,8 +49,7 @@ def command(
     chosen = {image.full_name: image for image in choice.of(catalog)}
     asked = world(session, catalog, jobs)
     places = places_of(session, catalog, list(chosen.values()), asked, registry)
-    now = datetime.now(timezone.utc)
-    plans = pruning.plan(asked.registry, places, now, jobs)
+    plans = pruning.plan(asked.registry, places, int(time.time()), jobs)
     done = pruning.apply(asked.registry, plans, jobs) if really else ()
     decisions = [decision for plan in plans for decision in plan.decisions]
     click.echo(as_json(decisions, done) if form == "json" else as_text(decisions), nl=False)
