@@ -54,8 +54,22 @@ def command(
         )
         if wanted:
             click.echo(plans.as_text(wanted))
+    tell_remarks(session, run)
     session.say(("it would be: " if dry_run else "") + plans.summary(results))
     ctx.exit(int(any(one.status in ("refused", "skipped", "failed") for one in results)))
+
+
+def tell_remarks(session: Session, run: plans.Run) -> None:
+    """Say what a source says of the images, such as files that only its own tool makes."""
+    keys = {image.key for image in run.request.images}
+    found = [one for one in run.request.catalog.findings if f"{one.image}@{one.stream}" in keys]
+    for one in found:
+        session.say(f"{one.image}@{one.stream}: {one.code} {one.message}", level=1)
+    if found:
+        count = len({(one.image, one.stream) for one in found})
+        session.say(
+            f"{count} of these need files that are not in them; `distgen lint` names the commands"
+        )
 
 
 def stored(folder: Path) -> Path | None:
