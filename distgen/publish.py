@@ -12,7 +12,7 @@ from distgen.deliver import COMMITTED, Delivery, deliver, supply
 from distgen.errors import DistgenError, InputError
 from distgen.git import Git
 from distgen.merge import unified
-from distgen.model import Catalog, Change, Image, Result, Tree
+from distgen.model import MANIFEST, Catalog, Change, Image, Result, Tree
 from distgen.order import Kinship, in_order
 from distgen.plan import Target
 from distgen.remotes import survey
@@ -93,7 +93,8 @@ def diff(change: Change) -> str:
     """Return the unified diff of what a change would do to its branch."""
     after: dict[str, bytes | None] = dict.fromkeys(change.delete)
     after |= {file.path: file.content for file in change.write}
-    return "".join(unified(path, change.before.get(path), after[path]) for path in sorted(after))
+    paths = sorted(after, key=lambda path: (path == MANIFEST, path))  # what it sums up goes first
+    return "".join(unified(path, change.before.get(path), after[path]) for path in paths)
 
 
 def _repositories(request: Request, options: Options) -> tuple[Repository, ...]:

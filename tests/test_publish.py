@@ -442,9 +442,9 @@ def test_status_and_diff(tmp_path):
     assert [standing(change).status for change in changes] == [
         "drifted", "behind", "unchanged", "behind"]  # fmt: skip
     assert standing(changes[1]).detail == "not published yet"
-    assert diff(changes[3]).startswith("--- a/.distgen.json\n+++ b/.distgen.json\n")
-    assert diff(changes[3]).endswith(
+    assert diff(changes[3]).startswith(
         "--- a/Dockerfile\n+++ b/Dockerfile\n@@ -1 +1 @@\n-FROM a\n+FROM b\n"
+        "--- a/.distgen.json\n+++ b/.distgen.json\n"
     )
     assert "--- /dev/null\n+++ b/Dockerfile\n" in diff(changes[1])
 
