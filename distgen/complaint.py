@@ -119,7 +119,7 @@ def _bad_value(error: _Error, key: KeyPath, keyword: str) -> Complaint:
     if keyword == "type":
         return Complaint(key, f"{name} must be {_types(expected)}, not {_kind(error.instance)}")
     if keyword == "enum":
-        words = [str(word) for word in expected]
+        words = [shown(word) for word in expected]
         hint = nearest(str(error.instance), words)
         return Complaint(key, f"{named} is not one of {', '.join(words)}", hint)
     if keyword == "const":

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from distgen.complaint import shown
 from distgen.errors import InputError
 from distgen.model import KeyPath, Layer, Origin
 from distgen.suggest import did_you_mean
@@ -115,11 +116,11 @@ def _operated(below: Any, key: str, items: Any, where: Origin) -> list[Any]:
     rest = list(below)
     for item in items:
         if item not in rest:
-            known = [str(one) for one in rest if isinstance(one, str)]
+            known = [shown(one) for one in rest]
             raise InputError(
-                f"`{key}` removes `{item}`, which is not in the inherited list",
+                f"`{key}` removes `{shown(item)}`, which is not in the inherited list",
                 where=where,
-                hint=did_you_mean(str(item), known) or f"the inherited `{name}` is empty",
+                hint=did_you_mean(shown(item), known) or f"the inherited `{name}` is empty",
             )
         rest = [one for one in rest if one != item]
     return rest

@@ -83,8 +83,20 @@ def plain(data: Any, schema: Schema) -> Any:
     return _plain(data, (schema,), schema)
 
 
+def with_null_types(document: Document) -> Document:
+    """Return a document in which a bare null among the types of a schema is the type "null"."""
+
+    def meant(data: Any) -> Any:
+        if isinstance(data, dict):
+            inner = {key: meant(value) for key, value in data.items()}
+            return {**inner, "type": _null_type(data["type"])} if "type" in data else inner
+        return [meant(item) for item in data] if isinstance(data, list) else data
+
+    return Document(document.path, meant(document.data), document.marks)
+
+
 def typed(schema: Any) -> Any:
-    """Return a template's schema of a value with its defaults and choices in the declared types."""
+    """Return a proper schema of a value with its defaults and choices in the declared types."""
     if not isinstance(schema, dict):
         return schema
     own_type = {"type": schema["type"]} if "type" in schema else {}
@@ -92,8 +104,8 @@ def typed(schema: Any) -> Any:
     for key, value in schema.items():
         if key == "default":
             result[key] = plain(value, schema)
-        elif key == "type":  # a bare null is the type of that name
-            result[key] = [one or "null" for one in value] if isinstance(value, list) else value
+        elif key == "type":
+            result[key] = _null_type(value)
         elif key in ("const", "enum", "examples"):
             result[key] = plain(value, own_type if key == "const" else {"items": own_type})
         elif key in ("properties", "patternProperties") and isinstance(value, dict):
@@ -103,6 +115,10 @@ def typed(schema: Any) -> Any:
         else:
             result[key] = typed(value)
     return result
+
+
+def _null_type(types: Any) -> Any:
+    return ["null" if one is None else one for one in types] if isinstance(types, list) else types
 
 
 @cache

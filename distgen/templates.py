@@ -75,16 +75,20 @@ def _own(root: Path, name: str, files: tuple[TemplateFile, ...]) -> _Own:
             hint="write one, or begin the folder's name with _ when it only holds shared files",
         )
     document = read_document(root, path)
-    values = document.data.get("values")
-    if isinstance(values, dict):
-        properties = {value: schema.typed(one) for value, one in values.items()}
-        document = Document(path, {**document.data, "values": properties}, document.marks)
-    data = schema.check("template", document)
-    properties = data.get("values") or {}
+    data = schema.check("template", schema.with_null_types(document))
+    properties = _properties(document) if data.get("values") else {}
     for value, one in properties.items():
         schema.refuse_schema(one, document.origin, ("values", value))
     kept = tuple(file for file in files if file.source != path)
     return _Own(document, data, properties, kept)
+
+
+def _properties(document: Document) -> Mapping[str, Mapping[str, Any]]:
+    """Return the schemas of a checked template's values, defaults in the types they declare."""
+    typed = {value: schema.typed(one) for value, one in document.data["values"].items()}
+    whole: Mapping[str, Any] = schema.plain({"values": typed}, schema.load("template"))
+    found: Mapping[str, Mapping[str, Any]] = whole["values"]
+    return found
 
 
 def _chains(own: Mapping[str, _Own]) -> dict[str, tuple[str, ...]]:

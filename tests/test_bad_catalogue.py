@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -334,3 +336,74 @@ def test_a_file_that_may_not_be_read_is_named(catalogue):
     root = catalogue(SOUND)
     (root / A).chmod(0)
     assert mistake(root) == f"{A}: cannot be read: Permission denied"
+
+
+RICH = {
+    SITE: {
+        "version": 1,
+        "dist_git": {"url": "d/{namespace}/{image}.git", "author": "a <b@c>", "forge": "none"},
+        "mirrors": {"registries": {"quay.io": "h:5000"}, "git": {"https://h/": "http://m/"}},
+        "values": {"python": "3"},
+    },
+    "templates/base/template.yaml": {
+        "description": "x",
+        "values": {
+            "packages": {"type": "array", "items": {"type": "string"}, "default": ["git"]},
+            "python": {"type": ["string", "null"], "default": None},
+            "env": {
+                "type": "object",
+                "properties": {"a": {"enum": ["x"]}},
+                "additionalProperties": {"type": "string"},
+                "default": {},
+            },
+            "either": {"anyOf": [{"type": "string"}, {"type": "integer"}], "default": 1},
+        },
+    },
+    APP: {"description": "x", "extends": "base", "values": {"user": {"default": "a"}}},
+    NS: {
+        "registry": "quay.io/x",
+        "streams": {"m": {"branch": "m", "tags": ["m"], "values": {"python": "3"}}, "x": None},
+        "policy": {"roots": ["ns/a"], "rules": {"DG203": {"exempt": {"ns/a": "y"}}}},
+        "dist_git": {"url": "e/{image}"},
+    },
+    A: {
+        "template": "app",
+        "from": "docker.io/library/x:{python}",
+        "builders": {"b": "docker.io/library/y:1"},
+        "sources": {"s": {"git": "https://h/{stream}", "ref": "{branch}"}},
+        "downloads": {"d": {"url": "https://h/x"}},
+        "streams": {"m": {"values": {"python": "4"}, "sources": {"s": {"ref": "q"}}}, "x": None},
+        "values": {"packages+": ["x"], "packages-": ["git"], "env": {"k": "v"}},
+    },
+    B: {"extends": "ns/a", "from": "ns/a", "streams": ["m"], "values": {"env": {"k": None}}},
+}
+ODD = [None, 3.5, "a\nb", [[1]], {"a+": ["x"]}]
+
+
+def places(data: object, at: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    yield at
+    if isinstance(data, dict | list):
+        for key, value in data.items() if isinstance(data, dict) else enumerate(data):
+            yield from places(value, (*at, key))
+
+
+def replaced(data: object, at: tuple[str | int, ...], odd: object) -> object:
+    if not at:
+        return odd
+    copy = list(data) if isinstance(data, list) else dict(data)
+    copy[at[0]] = replaced(copy[at[0]], at[1:], odd)
+    return copy
+
+
+@pytest.mark.parametrize("path", RICH)
+def test_something_odd_in_any_place_is_one_sentence_or_fine(catalogue, path: str):
+    root = catalogue({name: json.dumps(data) for name, data in RICH.items()})
+    assert len(catalog.load(root).images) == 3
+    for at in places(RICH[path]):
+        for odd in ODD:
+            (root / path).write_text(json.dumps(replaced(RICH[path], at, odd)))
+            try:
+                catalog.load(root)
+            except InputError as error:
+                assert error.where, error
+                assert "\n" not in str(error)
