@@ -29,7 +29,8 @@ def _no_objection(tree: Tree) -> str:
 class Options:
     """How to publish; `provenance` gets the author of each image's namespace.
 
-    `objection` says why a tree that would be committed must not be, "" when it may.
+    `objection` says why a tree that would be committed is wrong, "" when it is not; `refusal` says
+    why a tree that may be right must not go there.
     """
 
     provenance: Provenance
@@ -39,6 +40,7 @@ class Options:
     dirty: bool = False
     allow_dirty: bool = False
     objection: Callable[[Tree], str] = _no_objection
+    refusal: Callable[[Tree], str] = _no_objection
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,5 +211,9 @@ def _allowed(options: Options, change: Change, tree: Tree) -> Change:
     """Return the change, failed when its tree must not be published; what stands is not judged."""
     if change.status not in ("created", "updated"):
         return change
-    why = options.objection(tree)
-    return replace(change, status="failed", commit=change.parent, detail=why) if why else change
+    refusal = options.refusal(tree)
+    why = refusal or options.objection(tree)
+    if not why:
+        return change
+    status: Status = "refused" if refusal else "failed"
+    return replace(change, status=status, commit=change.parent, detail=why)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from distgen import formats
 from distgen.errors import InputError
-from distgen.model import Catalog, Image, Lock, Origin, Source
+from distgen.model import Catalog, Image, Lock, Origin, Source, Tree
 from distgen.refs import ENDED, HEADS, is_commit, release
 from distgen.suggest import did_you_mean
 from distgen.zuulitems import Item, project_of
@@ -80,6 +80,21 @@ def speculate(
         if item.git is not None and item.git != source.git and _is_about(item, source, image)
     }
     return Speculation(replace(catalog, images=images), changed, elsewhere)
+
+
+def refusal(speculation: Speculation) -> Callable[[Tree], str]:
+    """Return a function that says why a tree with replaced sources must not be published."""
+    images = {image.key: image for image in speculation.catalog.images}
+
+    def refuse(tree: Tree) -> str:
+        if tree.key not in speculation.images or images[tree.key].stream.speculative:
+            return ""
+        return (
+            "its sources were replaced for this run, and its stream is maintained;"
+            " publish to a stream that is `speculative: true`"
+        )
+
+    return refuse
 
 
 def _replaced(

@@ -6,6 +6,7 @@ from distgen.speculate import override, speculate
 from distgen.upstream import mirrored
 from distgen.zuulitems import Item, parse, project_of
 
+pytest_plugins = ["commandline"]
 NODEPOOL = "https://opendev.org/zuul/nodepool"
 SDK = "https://opendev.org/openstack/openstacksdk"
 COMMIT = "a" * 40
@@ -188,3 +189,53 @@ def test_the_longest_mirror_of_a_repository_wins():
     assert mirrored("https://o.org/zuul/zuul", mirrors) == "http://m/z/zuul"
     assert mirrored("https://o.org/x/y", mirrors) == "http://m/all/x/y"
     assert mirrored("https://p.org/x", mirrors) == "https://p.org/x"
+
+
+# --- on the command line -----------------------------------------------------------------------
+
+FILES = {
+    "templates/app/template.yaml": "description: An application\nvalues: {}\n",
+    "templates/app/Dockerfile.j2": """
+        FROM scratch
+        LABEL source="{{ sources.app.git }} {{ sources.app.checkout }}"
+        """,
+    "overlays/ns/app.yaml": """
+        template: app
+        from: scratch
+        sources: {app: {git: "https://opendev.invalid/zuul/app", ref: master}}
+        """,
+    "overlays/ns/namespace.yaml": """
+        registry: quay.io/ns
+        streams: {master: {}, changes: {speculative: true}}
+        """,
+}
+
+
+def test_trees_are_rendered_from_a_change_without_the_network(catalogue, distgen, tmp_path):
+    root = catalogue(FILES)
+    ran = distgen(root, "render", "-o", tmp_path / "out", "--source", "app=1042,3")
+    assert ran.code == 0
+    text = (tmp_path / "out/ns/app/master/Dockerfile").read_text()
+    assert text.endswith('LABEL source="https://opendev.invalid/zuul/app refs/changes/42/1042/3"\n')
+    assert distgen(root, "render", "-o", tmp_path / "out").code == 0
+    text = (tmp_path / "out/ns/app/master/Dockerfile").read_text()
+    assert text.endswith('LABEL source="https://opendev.invalid/zuul/app master"\n')
+
+
+def test_maintained_streams_are_not_published_from_a_change(catalogue, distgen):
+    root = catalogue(FILES)
+    ran = distgen(root, "publish", "--source", "app=1042,3", "--format", "json")
+    assert ran.code == 1
+    assert {row["stream"]: (row["status"], row["detail"]) for row in ran.json["results"]} == {
+        "changes": ("created", ""),
+        "master": (
+            "refused",
+            "its sources were replaced for this run, and its stream is maintained;"
+            " publish to a stream that is `speculative: true`",
+        ),
+    }
+    ran = distgen(root, "publish", "--format", "json")
+    assert {row["stream"]: row["status"] for row in ran.json["results"]} == {
+        "changes": "updated",
+        "master": "created",
+    }

@@ -9,6 +9,7 @@ import click
 from distgen import publish
 from distgen.cli import plans
 from distgen.cli.publish import stored
+from distgen.cli.replacing import replacing
 from distgen.cli.session import Choice, Session, choosing, setting
 from distgen.deliver import COMMITTED
 
@@ -18,6 +19,7 @@ COLORS = {"+": "green", "-": "red", "@": "cyan"}
 @click.command()
 @choosing
 @setting
+@replacing
 @plans.planning
 @click.option("--exit-code", is_flag=True, help="Exit 1 when there is a difference.")
 @click.pass_context

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from distgen import pipeline
+from distgen.cli.replacing import Replaced, replacing
 from distgen.cli.session import Choice, Session, choosing, formats, setting
 from distgen.model import LEVELS
 from distgen.reports import json, sarif, text
@@ -15,6 +16,7 @@ WRITERS = {"text": text.report, "json": json.report, "sarif": sarif.report}
 @click.command()
 @choosing
 @setting
+@replacing
 @formats(*WRITERS)
 @click.option(
     "--fail-on",
@@ -25,12 +27,19 @@ WRITERS = {"text": text.report, "json": json.report, "sarif": sarif.report}
 )
 @click.pass_context
 def command(
-    ctx: click.Context, /, choice: Choice, sets: tuple[str, ...], form: str, fail_on: str
+    ctx: click.Context,
+    /,
+    choice: Choice,
+    sets: tuple[str, ...],
+    replaced: Replaced,
+    form: str,
+    fail_on: str,
 ) -> None:
     """Check the rendered images; each finding names its template line."""
     session: Session = ctx.obj
-    catalog = session.catalog(sets)
-    found = pipeline.lint(pipeline.work(catalog, session.lock(), choice.of(catalog)))
+    lock = session.lock()
+    catalog = replaced.of(session.catalog(sets), lock).catalog
+    found = pipeline.lint(pipeline.work(catalog, lock, choice.of(catalog)))
     click.echo(WRITERS[form](found), nl=False)
     grave = () if fail_on == "never" else LEVELS[: LEVELS.index(fail_on) + 1]
     ctx.exit(int(any(finding.level in grave for finding in found)))

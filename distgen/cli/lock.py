@@ -9,8 +9,9 @@ import click
 
 from distgen import lockcheck, lockfile
 from distgen.cli.lockreport import problems, report
-from distgen.cli.outside import Replaced, jobs, replacing, world
+from distgen.cli.outside import jobs, world
 from distgen.cli.plans import cache
+from distgen.cli.replacing import Replaced, replacing
 from distgen.cli.session import Choice, Session, choosing, formats
 from distgen.disk import replace_file
 from distgen.errors import InputError

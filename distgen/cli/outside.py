@@ -1,76 +1,21 @@
-"""What commands share that ask registries and components' repositories, or replace sources."""
+"""What commands share that ask registries and components' repositories."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from distgen import credentials
 from distgen.cli.session import Session
-from distgen.errors import InputError
 from distgen.git import isolate
-from distgen.model import Catalog, Lock
+from distgen.model import Catalog
 from distgen.registry import Registry
 from distgen.registry_http import Transport
 from distgen.resolve import World
-from distgen.speculate import Speculation, override, speculate
-from distgen.zuulitems import Item, parse
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-@dataclass(frozen=True)
-class Replaced:
-    """The sources that the command line replaces for this run."""
-
-    sources: tuple[str, ...]
-    zuul_items: Path | None
-
-    def of(self, catalog: Catalog, lock: Lock) -> Speculation:
-        """Return the catalogue with its sources replaced; refuse what matches nothing."""
-        if not self.sources and self.zuul_items is None:
-            return Speculation(catalog)
-        overrides = [override(text) for text in self.sources]
-        return speculate(catalog, overrides, self._items(), lock)
-
-    def _items(self) -> tuple[Item, ...]:
-        if self.zuul_items is None:
-            return ()
-        try:
-            return parse(self.zuul_items.read_text(encoding="utf-8"), self.zuul_items)
-        except UnicodeDecodeError:
-            raise InputError("the file is not text", where=self.zuul_items) from None
-
-
-def replacing(command: Command) -> Command:
-    """Add --source and --zuul-items; the command gets them as one `replaced`."""
-
-    def call(*args: Any, sources: tuple[str, ...], zuul_items: Path | None, **more: Any) -> Any:
-        return command(*args, replaced=Replaced(sources, zuul_items), **more)
-
-    call.__name__, call.__doc__ = command.__name__, command.__doc__
-    call.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
-    for option in (
-        click.option(
-            "--zuul-items",
-            metavar="FILE",
-            type=click.Path(path_type=Path, dir_okay=False, exists=True),
-            help="Take sources from the changes that a Zuul inventory lists.",
-        ),
-        click.option(
-            "--source",
-            "sources",
-            metavar="[IMAGE:]NAME=REF",
-            multiple=True,
-            help="Take a source from a change, branch or fork: REF, URL#REF or CHANGE,PATCHSET.",
-        ),
-    ):
-        call = option(call)
-    return call  # type: ignore[return-value]
 
 
 def jobs(command: Command) -> Command:

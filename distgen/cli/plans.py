@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from distgen import __version__, history, pipeline
+from distgen import __version__, history, pipeline, speculate
 from distgen.cli.list import table
+from distgen.cli.replacing import Replaced
 from distgen.cli.session import Choice, Session
 from distgen.errors import InputError
 from distgen.git import Git, isolate
@@ -45,6 +46,7 @@ class Wishes:
     store: Path | None
     allow_dirty: bool = False
     independent: bool = False
+    replaced: Replaced = field(default_factory=Replaced)
 
 
 def planning(command: Command) -> Command:
@@ -78,11 +80,12 @@ def planning(command: Command) -> Command:
 def prepare(session: Session, wishes: Wishes) -> Run:
     """Read the catalogue and find out which commit of it will be published."""
     git = isolate(session.environ)
-    catalog = session.catalog(wishes.sets)
     lock = session.lock()
+    speculation = wishes.replaced.of(session.catalog(wishes.sets), lock)
+    catalog = speculation.catalog
     task = pipeline.work(catalog, lock, wishes.choice.of(catalog))
     stand = history.stand(git, Path(catalog.root))
-    dirty = bool(stand.dirty or wishes.sets)
+    dirty = bool(stand.dirty or wishes.sets or speculation.images)
     origin = Provenance(
         source=source(catalog.source, stand.commit, dirty),
         author="",
@@ -100,6 +103,7 @@ def prepare(session: Session, wishes: Wishes) -> Run:
             dirty=dirty,
             allow_dirty=wishes.allow_dirty,
             objection=pipeline.objection(task),
+            refusal=speculate.refusal(speculation),
         ),
         git=git,
         store=wishes.store or cache(session) / "store",

@@ -10,6 +10,7 @@ import click
 
 from distgen import publish
 from distgen.cli import plans
+from distgen.cli.replacing import replacing
 from distgen.cli.session import Choice, Session, choosing, formats, setting
 from distgen.model import Result
 from distgen.repositories import result
@@ -19,6 +20,7 @@ from distgen.store import open_store
 @click.command()
 @choosing
 @setting
+@replacing
 @plans.planning
 @formats("text", "json")
 @click.option("--dry-run", is_flag=True, help="Print what would change; write nothing anywhere.")

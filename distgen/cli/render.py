@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from distgen import disk, pipeline
+from distgen.cli.replacing import Replaced, replacing
 from distgen.cli.session import Choice, Session, choosing, setting
 from distgen.disk import Delta
 
@@ -14,6 +15,7 @@ from distgen.disk import Delta
 @click.command()
 @choosing
 @setting
+@replacing
 @click.option(
     "-o",
     "--output",
@@ -25,12 +27,19 @@ from distgen.disk import Delta
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 when DIR differs.")
 @click.pass_context
 def command(
-    ctx: click.Context, /, choice: Choice, sets: tuple[str, ...], output: Path, check: bool
+    ctx: click.Context,
+    /,
+    choice: Choice,
+    sets: tuple[str, ...],
+    replaced: Replaced,
+    output: Path,
+    check: bool,
 ) -> None:
     """Render images into a folder, replacing only what was rendered there before."""
     session: Session = ctx.obj
-    catalog = session.catalog(sets)
-    task = pipeline.work(catalog, session.lock(), choice.of(catalog))
+    lock = session.lock()
+    catalog = replaced.of(session.catalog(sets), lock).catalog
+    task = pipeline.work(catalog, lock, choice.of(catalog))
     trees = tuple(pipeline.trees(task))
     act = disk.compare if check else disk.write
     deltas = [act(output, tree) for tree in trees]
