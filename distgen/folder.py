@@ -27,6 +27,8 @@ class Entry:
 
 def read_document(root: Path, path: str) -> Document:
     """Read one YAML file of the catalogue; `path` is relative to `root`."""
+    if (root / path).is_symlink():
+        _refuse_outside(root, path)
     return read_yaml(_content(root / path, path), path)
 
 
@@ -97,8 +99,7 @@ def _walk(root: Path, folder: str, above: tuple[str, ...]) -> Iterator[str]:
 
 
 def _refuse_outside(root: Path, path: str) -> None:
-    inside = os.path.realpath(root)
-    if not os.path.realpath(root / path).startswith(inside + os.sep):
+    if not (root / path).resolve().is_relative_to(root.resolve()):
         raise InputError(
             "is a link that leads outside the catalogue",
             where=Origin(path),

@@ -13,6 +13,7 @@ from distgen.model import Lock, LockedBase, LockedSource, Origin
 from distgen.overlay import read_yaml
 
 FILE = "distgen.lock"
+_DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _HEADER = "# Written by `distgen lock`: commit it, do not edit it.\n"
 
 
@@ -68,4 +69,5 @@ def _known(facts: dict[str, str | None]) -> dict[str, str]:
 
 
 def _block(key: str, part: Any) -> str:
-    return yaml.safe_dump({key: part}, allow_unicode=True, width=10**6)
+    text: str = yaml.dump({key: part}, Dumper=_DUMPER, allow_unicode=True, width=10**6)
+    return text

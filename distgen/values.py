@@ -59,9 +59,10 @@ class Stacks:
             values = overlay.apply(values, layers[-1])
         for layer in above:
             fitted, rest = self._fit(kind, layer)
-            layers.append(fitted)
             spare.update(rest)
-            values = overlay.apply(values, fitted)
+            if fitted.values:
+                layers.append(fitted)
+                values = overlay.apply(values, fitted)
         complete = self._complete(kind, values, layers, image.origin("values"))
         return Stacked(tuple(layers), complete, spare)
 
@@ -90,7 +91,7 @@ class Stacks:
             for layer in (group.values, group.streams[stream]):
                 fitted, rest = self._fit(kind, layer)
                 spare.update(rest)
-                if layer.values:
+                if fitted.values:
                     layers.append(fitted)
             self._common[key] = Stacked(tuple(layers), overlay.merge(layers), spare)
         return self._common[key]

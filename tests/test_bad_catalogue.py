@@ -290,6 +290,8 @@ LINKS = [
     ("templates/x", "/etc", "is a link that leads outside the catalogue; copy what it leads to"),
     ("overlays/x", "/etc", "is a link that leads outside the catalogue; copy what it leads to"),
     ("overlays/ns/a", "/etc", "is a link that leads outside the catalogue; copy what it leads to"),
+    ("overlays/ns/namespace.yaml", "/etc/passwd", "is a link that leads outside the catalogue; "
+     "copy what it leads to"),
     ("overlays/ns/c.yaml", "/etc/passwd", "is a link that leads outside the catalogue; "
      "copy what it leads to"),
     ("templates/app/x", ".", "leads to itself; remove it"),
@@ -304,6 +306,8 @@ def test_a_link_must_lead_to_something_in_the_catalogue(
 ):
     root = catalogue(SOUND)
     (root.parent / "outside").write_text("x")
+    if (root / link).is_file():
+        (root / link).unlink()
     (root / link).symlink_to(target)
     assert mistake(root) == f"{link}: {message}"
 
