@@ -17,6 +17,7 @@ from distgen import (
     settings,
     templates,
 )
+from distgen.assemble import Draft
 from distgen.errors import InputError
 from distgen.folder import Entry
 from distgen.foreign import Ask, Owned
@@ -46,11 +47,7 @@ def load(root: str | Path, sets: Sequence[str] = (), ask: Ask | None = None) -> 
         for draft in assemble.drafts(chain, groups[chain[-1].namespace], kinds, stacks)
     ]
     brought = foreign.images(groups.values(), assignments, base, owned, ask)
-    known: dict[str, dict[str, str]] = {}
-    for draft in drafts:
-        known.setdefault(draft.own.full_name, {})[draft.stream.name] = draft.reference
-    for image in brought.images:
-        known.setdefault(image.full_name, {})[image.stream.name] = image.reference
+    known = _references(drafts, brought.images)
     _refuse_unmatched(assignments, known)
     finished = sorted(
         (*(assemble.finish(draft, known, stacks) for draft in drafts), *brought.images),
@@ -73,6 +70,16 @@ def load(root: str | Path, sets: Sequence[str] = (), ask: Ask | None = None) -> 
         shared=shared,
         findings=brought.findings,
     )
+
+
+def _references(drafts: Iterable[Draft], brought: Iterable[Image]) -> dict[str, dict[str, str]]:
+    """Return what FROM must say of each image, by full name and stream."""
+    known: dict[str, dict[str, str]] = {}
+    for draft in drafts:
+        known.setdefault(draft.own.full_name, {})[draft.stream.name] = draft.reference
+    for image in brought:
+        known.setdefault(image.full_name, {})[image.stream.name] = image.reference
+    return known
 
 
 def _overlays(
