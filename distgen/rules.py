@@ -132,6 +132,15 @@ _CHECKS = (
         "Install the Kolla release that the list was written for, or take them off the list.",
     ),
     Check(
+        "DG111",
+        "The rendering depends on the environment",
+        "info",
+        "A template override, or an image of a ``docker_dir``, asks for an environment variable by "
+        "its name, as Kolla allows.",
+        "Another machine may render other files from the same catalogue.",
+        "Write the value into the override, or publish from one place only.",
+    ),
+    Check(
         "DG201",
         "The image does not build on an agreed root",
         "error",

@@ -332,6 +332,8 @@ def test_no_variable_is_visible_that_a_template_does_not_name(tmp_path, cache):
     options = {"docker_dir": [folder], "regex": ["^mine$"]}
     image = named(generate(tmp_path, options, cache, environ), "mine")
     assert files(image)["Dockerfile"] == b"FROM scratch\nENV A=1 B=2 C=3"
+    said = [(f.code, f.message) for f in generate(tmp_path, options, cache, environ).findings]
+    assert said == [("DG111", "its rendering asked the environment for ALSO, LAST, SEEN")]
 
 
 @pytest.mark.parametrize(

@@ -21,9 +21,10 @@ from distgen.sources import Around, memo
 from distgen.sources.kolla_archives import CODE, absent
 from distgen.sources.kolla_options import Settled, settle
 from distgen.sources.kolla_parents import BASE, Read, public, read
-from distgen.sources.kolla_render import TEMPLATE, Codes, render
+from distgen.sources.kolla_render import TEMPLATE, Codes, Rendered, render
 
-NAME, UNKNOWN = "kolla", "DG110"
+NAME = "kolla"
+UNKNOWN, ENVIRONMENT = "DG110", "DG111"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class _Built:
     name: str
     folder: str
     text: str
+    variables: tuple[str, ...]
     read: Read
     reference: str
 
@@ -90,7 +92,7 @@ def _rendered(request: Request, around: Around) -> _Set:
 
 
 def _built(
-    settled: Settled, texts: Mapping[str, str], cache: Path | None, label: str
+    settled: Settled, texts: Mapping[str, Rendered], cache: Path | None, label: str
 ) -> dict[str, _Built]:
     known = memo.load(cache, f"kolla-parents-{label}") or {}
     before = len(known)
@@ -102,9 +104,10 @@ def _built(
         if name in found:
             raise InputError(f"{folder} and {found[name].folder} are both called {name}")
         reference = f"{values['namespace']}/{values['image_prefix']}{name}:{values['tag']}"
-        found[name] = _Built(name, folder, texts[path], read(texts[path], known), reference)
+        text, variables = texts[path]
+        found[name] = _Built(name, folder, text, variables, read(text, known), reference)
     if len(known) != before:
-        used = {hashlib.sha256(text.encode()).hexdigest() for text in texts.values()}
+        used = {hashlib.sha256(text.encode()).hexdigest() for text, _ in texts.values()}
         memo.save(cache, f"kolla-parents-{label}", {key: known[key] for key in sorted(used)})
     return found
 
@@ -256,3 +259,8 @@ def _findings(whole: _Set, image: Image) -> Iterator[Finding]:
     for line, message in absent(own.name, own.read, paths, whole.settled.archives):
         place = (image.full_name, image.stream.name, "Dockerfile", line, 1)
         yield Finding(*place, CODE, "warning", message)
+    if own.variables:
+        message = f"its rendering asked the environment for {', '.join(own.variables)}"
+        yield Finding(
+            image.full_name, image.stream.name, "Dockerfile", 1, 1, ENVIRONMENT, "info", message
+        )

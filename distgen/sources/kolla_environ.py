@@ -16,20 +16,28 @@ _ENV = re.compile(r"\benv\b")
 
 
 class Variables:
-    """What templates see as `env`; `named` gives the variables that may be asked for."""
+    """What one image's templates see as `env`, and which variables they asked for.
+
+    `named` gives the variables that may be asked for.
+    """
 
     def __init__(self, environ: Mapping[str, str], named: Callable[[], Collection[str]]) -> None:
         self._environ = environ
         self._named = named
+        self.asked: set[str] = set()
 
     def __getitem__(self, name: str) -> str:
         if name not in self._named():
             raise KeyError(name)
+        self.asked.add(name)
         return self._environ[name]
 
     def get(self, name: str, default: object = None) -> object:
         """Return a variable or the default, as a mapping would."""
-        return self._environ.get(name, default) if name in self._named() else default
+        try:
+            return self[name]
+        except KeyError:
+            return default
 
 
 def variables(text: str, name: str) -> tuple[str, ...]:

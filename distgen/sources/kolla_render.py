@@ -14,7 +14,7 @@ import re
 import types
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import jinja2
 import yaml
@@ -31,6 +31,13 @@ TEMPLATE = "Dockerfile.j2"
 
 _FROM = re.compile(r"^FROM\s", re.IGNORECASE)
 _YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Rendered(NamedTuple):
+    """A Dockerfile, and the environment variables that its templates asked for."""
+
+    text: str
+    variables: tuple[str, ...]
 
 
 class Codes:
@@ -79,16 +86,17 @@ class _Loader(jinja2.BaseLoader):
 
 def render(
     settled: Settled, files: Files, environ: Mapping[str, str], codes: Codes
-) -> dict[str, str]:
+) -> dict[str, Rendered]:
     """Return the Dockerfile of each image by the path of its template."""
     functions = _functions(settled)
     environment = _environment(_Loader(codes, _reader(files)), functions)
     override = _override(settled, functions, codes)
-    seen = Variables(environ, lambda: codes.variables)
     found = {}
     for path in files:
         if path.endswith(f"/{TEMPLATE}"):
-            found[path] = _dockerfile(settled, environment, override, (path, seen))
+            seen = Variables(environ, lambda: codes.variables)
+            text = _dockerfile(settled, environment, override, (path, seen))
+            found[path] = Rendered(text, tuple(sorted(seen.asked)))
     return found
 
 
