@@ -24,6 +24,7 @@ class ImageFacts:
     description: str
     template: str
     url: str
+    exports: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def facts(image: Image, lock: Lock, exports: tuple[str, ...] = ()) -> dict[str, 
     either = not EITHER.isdisjoint(exports)
     parents = {parent.role: _parent(parent, lock, either) for parent in image.parents}
     seen: dict[str, Any] = {
-        "image": _image(image),
+        "image": _image(image, exports),
         "builders": {role: parent for role, parent in parents.items() if role != "base"},
         "sources": {source.name: _source(source.git, source.ref, lock) for source in image.sources},
         "downloads": {
@@ -106,7 +107,7 @@ def split_reference(reference: str) -> tuple[str, str]:
     return (name, tag) if colon and "/" not in tag else (plain, "")
 
 
-def _image(image: Image) -> ImageFacts:
+def _image(image: Image, exports: tuple[str, ...]) -> ImageFacts:
     return ImageFacts(
         name=image.name,
         namespace=image.namespace,
@@ -119,6 +120,7 @@ def _image(image: Image) -> ImageFacts:
         description=image.description,
         template=image.template,
         url=image.url,
+        exports=exports,
     )
 
 

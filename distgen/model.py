@@ -327,8 +327,8 @@ class File:
 class Tree:
     """The rendered files of one image in one stream, sorted by path, and what it was resolved to.
 
-    `bases` maps the public reference of each external parent to its digest (None: unpinned) and of
-    each catalogue parent to None; `sources` maps each source's name to its git, ref and commit.
+    `bases` maps the public reference of each parent to its digest (None: unpinned); `sources` maps
+    each source's name to its git, ref and commit, and to its version where that is known.
     """
 
     image: str

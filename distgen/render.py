@@ -52,6 +52,7 @@ class Renderer:
             bases=bases(image, self._lock),
             sources={
                 name: {"git": source.git, "ref": source.ref, "commit": source.commit}
+                | ({"version": source.version} if source.version else {})
                 for name, source in values["sources"].items()
             },
         )

@@ -109,7 +109,9 @@ def test_the_tree_says_what_it_was_resolved_to(catalogue):
         "docker.io/library/golang:1.22-bookworm": None,
         "quay.io/opendevorg/builder:latest": None,
     }
-    assert tree.sources == {"nodepool": {"git": GIT, "ref": "master", "commit": COMMIT}}
+    assert tree.sources == {
+        "nodepool": {"git": GIT, "ref": "master", "commit": COMMIT, "version": "9.1.0"}
+    }
     assert texts(renderer, image)["Dockerfile"] == (
         "build quay.io/opendevorg/builder:latest\ngo docker.io/library/golang:1.22-bookworm\n"
     )
