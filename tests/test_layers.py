@@ -39,14 +39,16 @@ FLOORS = (
         "unidiff",
     }
     | {"lockplan", "prune", "refs", "speculate", "tags", "zuulitems"}
-    | {"edits", "manifest", "merge", "objects"},
+    | {"edits", "manifest", "merge", "objects", "proposal"},
     {"disk", "history", "store", "linters", "reports", "sources", "exports"}
     | {"credentials", "oci", "registry", "registry_auth", "registry_errors", "registry_http"}
     | {"downloads", "journal", "upstream"}
-    | {"branches", "fastimport", "git", "places", "remotes"},
+    | {"forges", "git_auth", "web"}
+    | {"branches", "fastimport", "git", "localgit", "places", "remotes"},
     {"pipeline"}
     | {"discover", "lockcheck", "promote", "pruning", "resolve"}
-    | {"deliver", "order", "publish", "repositories"},
+    | {"deliver", "order", "publish", "repositories"}
+    | {"propose", "reviewing"},
     {"cli", "__main__"},
 )
 EFFECTS = ("print", "input", "exit", "quit", "breakpoint")

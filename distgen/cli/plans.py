@@ -15,6 +15,7 @@ from distgen import __version__, history, pipeline, speculate
 from distgen.cli.list import table
 from distgen.cli.replacing import Replaced
 from distgen.cli.session import Choice, Session
+from distgen.cli.tokens import authorized
 from distgen.errors import InputError
 from distgen.git import Git, isolate
 from distgen.model import Provenance, Result, Status
@@ -105,7 +106,7 @@ def prepare(session: Session, wishes: Wishes) -> Run:
             objection=pipeline.objection(task),
             refusal=speculate.refusal(speculation),
         ),
-        git=git,
+        git=authorized(session, git, catalog, task.images),
         store=wishes.store or cache(session) / "store",
     )
 

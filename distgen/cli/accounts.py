@@ -1,0 +1,41 @@
+"""Find out who speaks to the forge of each namespace, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from distgen.cli.session import Session
+from distgen.cli.tokens import places, secret, token, user
+from distgen.forges import Account, host
+from distgen.git import Git
+from distgen.git_auth import ask, token_for
+from distgen.model import Catalog, Image
+from distgen.places import Place
+from distgen.web import Patience
+
+_ASKED = ("github", "gerrit", "forgejo")
+
+
+def accounts(
+    session: Session, git: Git, catalog: Catalog, images: Collection[Image]
+) -> Mapping[str, Account]:
+    """Return the account for each namespace; git may know the token that nobody named."""
+    patience = Patience(tell=session.say)
+    found = {}
+    for name, place in places(catalog, images).items():
+        where = catalog.namespaces[name].dist_git
+        word, who = secret(session, name, catalog), user(place, where)
+        # What git is given for the repository is refused here too when it would go unencrypted.
+        given = token(place, where, word)
+        if not word and where.forge in _ASKED and host(place):
+            given = ask(git, _web(place))
+        if given:
+            word, who = given.secret, given.user
+        if where.api and word:
+            token_for(where.api, who, word)
+        found[name] = Account(who, word, where.api, patience)
+    return found
+
+
+def _web(place: Place) -> str:
+    return place.address if place.address.startswith("http") else f"https://{host(place)}/"

@@ -1,0 +1,105 @@
+"""`distgen propose`: open reviews of what changed, instead of pushing it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from distgen import propose
+from distgen.cli import plans
+from distgen.cli.publish import shown, stored
+from distgen.cli.session import Choice, Session, choosing, formats, setting
+from distgen.cli.accounts import accounts
+from distgen.errors import InputError
+from distgen.graph import select
+from distgen.model import Catalog, Image
+from distgen.store import Store, open_store, scratch_store
+
+
+@click.command()
+@choosing
+@setting
+@plans.planning
+@formats("text", "json")
+@click.option("--dry-run", is_flag=True, help="Print what would change; write nothing anywhere.")
+@click.option("--allow-dirty", is_flag=True, help="Propose uncommitted changes on servers, too.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    choice: Choice,
+    sets: tuple[str, ...],
+    form: str,
+    dry_run: bool,
+    **wishes: Any,
+) -> None:
+    """Open a review of what changed for each image and stream, or update the one there is.
+
+    A review that has nothing left to propose is closed. One that somebody else pushed to is theirs:
+    it is left alone.
+    """
+    session: Session = ctx.obj
+    run = plans.prepare(session, plans.Wishes(choice=choice, sets=sets, **wishes))
+    catalog = run.request.catalog
+    images = _with_forge(session, catalog, run.request.images)
+    parents = _parents(catalog, images)
+    request = propose.Request(
+        catalog=catalog,
+        images=images,
+        trees=run.request.trees,
+        accounts=accounts(session, run.git, catalog, (*images, *parents)),
+        parents=parents,
+        dry=dry_run,
+    )
+    with _store(run, dry_run) as store:
+        results = list(shown(session, propose.propose(request, store, run.options), len(images)))
+    order = {image.key: number for number, image in enumerate(images)}
+    results.sort(key=lambda one: order.get(one.key, len(order)))
+    if form == "json":
+        click.echo(plans.as_json(results))
+    else:
+        wanted = [r for r in results if session.verbosity > 0 or r.status != "unchanged"]
+        if wanted:
+            click.echo(plans.as_text(wanted))
+    session.say(("it would be: " if dry_run else "") + plans.summary(results))
+    ctx.exit(int(any(one.status in ("refused", "skipped", "failed") for one in results)))
+
+
+def _with_forge(session: Session, catalog: Catalog, images: tuple[Image, ...]) -> tuple[Image, ...]:
+    """Leave out the images that have no forge; refuse when none has one."""
+    kept = tuple(i for i in images if catalog.namespaces[i.namespace].dist_git.forge != "none")
+    if images and not kept:
+        raise InputError(
+            "none of these images has a forge where it could be proposed",
+            where=catalog.namespaces[images[0].namespace].dist_git.origin,
+            hint="set dist_git.forge to github, gerrit, gitlab or forgejo",
+        )
+    if left := len(images) - len(kept):
+        session.say(f"{left} images have no forge and are left out")
+    return kept
+
+
+def _parents(catalog: Catalog, images: tuple[Image, ...]) -> tuple[Image, ...]:
+    """Return the parents that are not proposed themselves, where a review names its parents'."""
+    names = {
+        parent.image
+        for image in images
+        for parent in image.parents
+        if parent.image and catalog.namespaces[image.namespace].dist_git.forge == "gerrit"
+    }
+    missing = sorted(names - {image.key for image in images})
+    found = select(catalog, missing) if missing else ()
+    return tuple(i for i in found if catalog.namespaces[i.namespace].dist_git.forge == "gerrit")
+
+
+@contextmanager
+def _store(run: plans.Run, dry: bool) -> Iterator[Store]:
+    if dry:
+        with scratch_store(run.git, stored(run.store)) as store:
+            yield store
+    else:
+        with open_store(run.store, run.git) as store:
+            yield store

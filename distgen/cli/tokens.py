@@ -1,0 +1,71 @@
+"""Find the tokens that the configuration names, in the environment or a file, and tell git."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Collection
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from distgen.cli.session import Session
+from distgen.errors import InputError
+from distgen.git import Git
+from distgen.git_auth import Token, authorize, token_for
+from distgen.model import Catalog, DistGit, Image
+from distgen.places import Place, locate
+
+USERS = {"github": "x-access-token", "gitlab": "oauth2"}
+"""Who a token speaks for, where that does not matter and the address does not say."""
+
+
+def authorized(session: Session, git: Git, catalog: Catalog, images: Collection[Image]) -> Git:
+    """Return git that shows the servers of the images the tokens that are meant for them."""
+    found = {
+        name: token(place, catalog.namespaces[name].dist_git, secret(session, name, catalog))
+        for name, place in places(catalog, images).items()
+    }
+    return authorize(git, [one for one in found.values() if one])
+
+
+def secret(session: Session, namespace: str, catalog: Catalog) -> str:
+    """Return the token that a namespace names, "" when it names none or there is none."""
+    where = catalog.namespaces[namespace].dist_git
+    found = session.environ.get(where.token_env, "") if where.token_env else ""
+    place = f"the environment variable {where.token_env}"
+    if not found and where.token_file:
+        path = Path(where.token_file).expanduser()
+        place, found = str(path), _read(path)
+    found = found.strip()
+    if not found.isprintable() or " " in found:
+        raise InputError(f"what {place} holds is no token", hint="a token is one word")
+    return found
+
+
+def token(place: Place, where: DistGit, word: str) -> Token | None:
+    """Return the token for the server of a place, None without one."""
+    return token_for(place.address, user(place, where), word) if word else None
+
+
+def user(place: Place, where: DistGit) -> str:
+    """Return who a token speaks for: the one in the address, else whom the forge expects."""
+    named = urlsplit(place.address).username if "://" in place.address else None
+    return named or USERS.get(where.forge, "distgen")
+
+
+def places(catalog: Catalog, images: Collection[Image]) -> dict[str, Place]:
+    """Return one repository of each namespace; all are on the same server."""
+    by_name = {image.namespace: image for image in images}
+    return {name: locate(image.url, Path(catalog.root)) for name, image in by_name.items()}
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise InputError(
+                "holds a token and is open to others", where=path, hint=f"chmod 600 {path}"
+            )
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise InputError("holds no token, for it is not text", where=path) from None
+    except OSError as error:
+        raise InputError(f"the token cannot be read: {error.strerror}", where=path) from None

@@ -1,0 +1,209 @@
+r"""Reviews on Gerrit: pushes to `refs/for/`, one change per base by its Change-Id.
+
+https://gerrit-review.googlesource.com/Documentation/user-upload.html, and rest-api-changes.html
+for what git cannot do: abandon and restore. The footers are as Zuul's Gerrit driver reads them,
+`^Depends-On: (I[0-9a-f]{40})\s*$`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from distgen.errors import DistgenError
+from distgen.forges import (
+    WITHDRAWN,
+    Desk,
+    Push,
+    Refs,
+    Review,
+    State,
+    Subject,
+    Told,
+    is_merged,
+    linked,
+    project,
+    push,
+    read,
+)
+from distgen.model import Change
+from distgen.proposal import Proposal, change_id, review_branch, trailers
+from distgen.proposal import worded as reworded
+from distgen.web import Guarded, message
+
+LIMIT = 16_000
+CREATES = False
+_PATCH_SET = re.compile(r"refs/changes/\d\d/(\d+)/(\d+)")
+_NEWEST = 200
+
+
+def patterns(stream: str) -> Sequence[str]:
+    """Look for the patch sets of all changes."""
+    return ("refs/changes/*",)
+
+
+def dependence(desk: Desk, subject: Subject) -> str:
+    """Name the change by its Change-Id, which is known before it is pushed."""
+    return f"Depends-On: {_id(desk, subject.branch, subject.base)}"
+
+
+def worded(desk: Desk, change: Change, footers: Sequence[str]) -> Change:
+    """Say in the message what Gerrit shows, and which change this is."""
+    own = _id(desk, change.branch, change.parent)
+    return reworded(change, (*footers, f"Change-Id: {own}"), LIMIT)
+
+
+def find(desk: Desk, subject: Subject, refs: Refs) -> Sequence[Review]:
+    """Return the change on the present base, and those that were left behind on earlier ones."""
+    latest = _latest(refs)
+    commits = read(desk, {ref: refs[ref] for ref in latest.values()})
+    mine: dict[int, tuple[str, bool]] = {}
+    for number, ref in latest.items():
+        found = trailers(commits.get(refs[ref], b"").decode("utf-8", "replace"))
+        if _names(found, subject):
+            current = found.get("Change-Id") == _id(desk, subject.branch, subject.base)
+            if current or not is_merged(desk, refs[ref], subject.base):
+                mine[number] = (ref, current)
+    known = _open(desk, subject) if mine else None
+    return [
+        Review(refs[ref], ref, f"change {number}", _link(desk, number), state, number, not current)
+        for number, (ref, current) in mine.items()
+        if (state := _state(desk, number, known)) == "open" or current
+    ]
+
+
+def submit(desk: Desk, change: Change, proposal: Proposal, review: Review | None) -> Told:
+    """Push a new change, or the next patch set of the one that there is."""
+    assert change.commit
+    topic = review_branch(change.stream)
+    if review and review.state in ("withdrawn", "closed"):
+        # Gerrit takes no patch sets for a change that is abandoned, and its Change-Id is taken.
+        _post(desk, f"changes/{review.number}/restore", "distgen has something to propose again.")
+        if review.commit == change.commit:
+            return Told("updated", f"{review} restored")
+    if review and review.commit == change.commit:
+        return Told("unchanged", f"{review} proposes it already")
+    try:
+        said = push(desk, Push(change.commit, f"refs/for/{change.branch}%topic={topic}"))
+    except DistgenError as refused:
+        if "no new changes" not in refused.what:
+            raise
+        return Told("unchanged", "another run proposed it just now")
+    if review:
+        return Told("updated", f"{review} updated")
+    return Told("created", f"change opened {linked(said)}".rstrip())
+
+
+def withdraw(desk: Desk, review: Review) -> Told:
+    """Abandon a change."""
+    if _session(desk) is None:
+        here = review.ref.rpartition("/")
+        hint = f"gerrit review --abandon {review.number},{here[2]}"
+        return Told("unchanged", f"{review.name} has nothing left to propose; abandon it: {hint}")
+    _post(desk, f"changes/{review.number}/abandon", WITHDRAWN)
+    return Told("retired", f"{review} abandoned, nothing is left to propose")
+
+
+def create(desk: Desk) -> None:
+    """Leave it to an administrator: new projects need rights and a place in the tree of rights."""
+
+
+def _latest(refs: Refs) -> dict[int, str]:
+    """Return the ref of the last patch set of the newest changes, newest first."""
+    sets: dict[int, int] = {}
+    for ref in refs:
+        if found := _PATCH_SET.fullmatch(ref):
+            number, patch = int(found[1]), int(found[2])
+            sets[number] = max(patch, sets.get(number, 0))
+    newest = sorted(sets, reverse=True)[:_NEWEST]
+    return {number: f"refs/changes/{number % 100:02}/{number}/{sets[number]}" for number in newest}
+
+
+def _names(found: dict[str, str], subject: Subject) -> bool:
+    mine = (found.get("Distgen-Image"), found.get("Distgen-Stream"))
+    return mine == (subject.image, subject.stream) and "Change-Id" in found
+
+
+def _id(desk: Desk, branch: str, base: str | None) -> str:
+    return change_id(_name(desk), branch, base)
+
+
+def _name(desk: Desk) -> str:
+    """Return Gerrit's name of the project: what stands behind /a/ where it asks for a password."""
+    before, found, name = f"/{project(desk.place)}".partition("/a/")
+    return name if found else before.strip("/")
+
+
+# --- what only the web interface tells and does --------------------------------------------------
+
+
+def _base(desk: Desk) -> str:
+    if desk.account.api:
+        return desk.account.api.rstrip("/")
+    parts = urlsplit(desk.place.address)
+    if desk.place.folder is not None or parts.scheme not in ("http", "https"):
+        return ""
+    host = parts.netloc.rpartition("@")[2]
+    before, found, _ = parts.path.partition("/a/")
+    return f"{parts.scheme}://{host}{before if found else ''}"
+
+
+def _link(desk: Desk, number: int) -> str:
+    base = _base(desk)
+    return f"{base}/c/{_name(desk)}/+/{number}" if base else ""
+
+
+def _session(desk: Desk) -> Guarded | None:
+    """Return a session that may change things, None without an address or a password."""
+    if not _base(desk) or not desk.account.token:
+        return None
+    session = Guarded()
+    session.base, session.patience = _base(desk), desk.account.patience
+    session.auth = (desk.account.user, desk.account.token)
+    return session
+
+
+def _ask(desk: Desk, path: str, **query: str) -> Any:
+    session = _session(desk)
+    if session is None:
+        return None
+    answer = session.get(f"{session.base}/a/{path}", params=query)
+    if not answer.ok:
+        raise DistgenError(f"Gerrit says {message(answer)}", where=session.base)
+    # Gerrit begins its JSON with a line that no browser would run as a script.
+    return json.loads(answer.text.removeprefix(")]}'"))
+
+
+def _post(desk: Desk, path: str, words: str) -> None:
+    session = _session(desk)
+    if session is None:
+        raise DistgenError("Gerrit cannot be asked without a password", where=desk.place)
+    answer = session.post(f"{session.base}/a/{path}", json={"message": words})
+    if not answer.ok:
+        raise DistgenError(f"Gerrit says {message(answer)}", where=session.base)
+
+
+def _open(desk: Desk, subject: Subject) -> frozenset[int] | None:
+    """Return the numbers of the open changes of a branch, None when nobody can be asked."""
+    query = f'status:open project:"{_name(desk)}" branch:"{subject.branch}"'
+    found = _ask(desk, "changes/", q=query, n=str(_NEWEST))
+    return None if found is None else frozenset(change["_number"] for change in found)
+
+
+def _state(desk: Desk, number: int, known: frozenset[int] | None) -> State:
+    if known is None:
+        return "unknown"
+    if number in known:
+        return "open"
+    words = _said(desk, number)
+    return "withdrawn" if any(WITHDRAWN in text for text in words) else "closed"
+
+
+def _said(desk: Desk, number: int) -> Iterator[str]:
+    """Yield the last words about a change: those with which it was closed."""
+    detail = _ask(desk, f"changes/{number}/detail")
+    for one in detail.get("messages", ())[-1:]:
+        yield one.get("message", "")

@@ -1,0 +1,150 @@
+"""Ask the HTTP interface of one server: no other sees the token, rate limits are waited for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+
+from distgen.errors import DistgenError
+
+_MOVED = (301, 302, 307, 308)
+_UNWELL = (502, 503, 504)
+_LIMITS = (403, 429)
+_SECONDS = (10, 60)  # to connect, and to answer
+
+
+def _quiet(text: str) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait for a server that asks for it; `tell` hears why, `stop` ends all waiting."""
+
+    longest: float = 3700
+    tries: int = 5
+    tell: Callable[[str], None] = field(default=_quiet, repr=False)
+    stop: threading.Event = field(default_factory=threading.Event, repr=False)
+
+
+class Header(requests.auth.AuthBase):
+    """An Authorization header that a ~/.netrc does not replace and that no repr shows."""
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = self._value
+        return request
+
+
+class Guarded(requests.Session):
+    """A session that speaks to the host of `base` only, whatever an answer says, and that waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.base = ""
+        self.patience = Patience()
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        """Send a request; raise DistgenError for another host, a moved target, or no answer."""
+        self._refuse_strangers(request.url or "")
+        if request.method not in ("GET", "HEAD"):
+            options["allow_redirects"] = False
+        options["timeout"] = options.get("timeout") or _SECONDS
+        for attempt in range(self.patience.tries):
+            response = self._sent(request, options)
+            seconds = pause(response, attempt, request.method or "")
+            if seconds is None or response.history:
+                break
+            self._wait(seconds, response)
+        if response.status_code in _MOVED and request.method not in ("GET", "HEAD"):
+            there = urlsplit(response.headers.get("Location", "")).path
+            raise DistgenError(f"has moved to {there}", where=_shown(request.url or ""))
+        return response
+
+    def _sent(self, request: requests.PreparedRequest, options: Any) -> requests.Response:
+        try:
+            return super().send(request, **options)
+        except (requests.ConnectionError, requests.Timeout) as error:
+            # The exception names the address, and its query; the kind of trouble is enough.
+            what = "does not answer" if isinstance(error, requests.Timeout) else "cannot be reached"
+            raise DistgenError(what, where=_shown(request.url or "")) from None
+
+    def _refuse_strangers(self, url: str) -> None:
+        if _host(url) != _host(self.base):
+            raise DistgenError(
+                f"an answer led to another server, {urlsplit(url).netloc.rpartition('@')[2]}",
+                where=self.base,
+                hint="it was not asked, for it must not see the token",
+            )
+
+    def _wait(self, seconds: float, response: requests.Response) -> None:
+        host = urlsplit(response.url).netloc
+        if seconds > self.patience.longest:
+            raise DistgenError(f"{host} asks to wait {seconds / 60:.0f} minutes, which is too long")
+        self.patience.tell(f"{host} asks to wait {seconds:.0f} seconds")
+        if self.patience.stop.wait(seconds):
+            raise DistgenError(f"waiting for {host} was interrupted")
+
+
+def pause(response: requests.Response, attempt: int, method: str) -> float | None:
+    """Return how long a server wants us to wait before the same request; None: it need not be sent.
+
+    GitHub's rules: `Retry-After`, else `X-RateLimit-Reset` once nothing remains, else a minute.
+    """
+    headers, status = response.headers, response.status_code
+    if status in _UNWELL and method in ("GET", "HEAD"):
+        return 2.0**attempt
+    if status not in _LIMITS:
+        return None
+    after = headers.get("Retry-After", "")
+    if after.isdecimal():
+        return float(after)
+    if headers.get("X-RateLimit-Remaining") == "0" and "X-RateLimit-Reset" in headers:
+        return max(1.0, _deadline(response) - _now(response) + 1)
+    if status == 429 or "secondary rate limit" in response.text:
+        return 60 * 2.0**attempt
+    return None
+
+
+def message(response: requests.Response) -> str:
+    """Return what a server says is wrong, on one line."""
+    try:
+        said = response.json()
+    except ValueError:
+        said = None
+    text = said.get("message", "") if isinstance(said, dict) else ""
+    return " ".join(str(text).split())[:300] or f"HTTP {response.status_code}"
+
+
+def _now(response: requests.Response) -> float:
+    """Return the server's own time, which is what its deadlines are told in."""
+    try:
+        date: datetime = parsedate_to_datetime(response.headers["Date"])
+    except (KeyError, ValueError, TypeError):
+        return _deadline(response) - 60
+    return date.timestamp()
+
+
+def _deadline(response: requests.Response) -> float:
+    text = response.headers["X-RateLimit-Reset"]
+    return float(text) if text.isdecimal() else 0.0
+
+
+def _host(url: str) -> tuple[str, str, int | None]:
+    parts = urlsplit(url)
+    ports = {"https": 443, "http": 80}
+    return parts.scheme, (parts.hostname or "").lower(), parts.port or ports.get(parts.scheme)
+
+
+def _shown(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
