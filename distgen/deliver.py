@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from distgen.errors import DistgenError
+from distgen.localgit import Identity, locks, unlock
 from distgen.model import Change
-from distgen.places import Identity, locks, unlock
 from distgen.remotes import Survey, push, survey
 from distgen.repositories import Ground, Repository, Wanted, bring, changes
 from distgen.store import Store, has, write

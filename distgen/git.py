@@ -137,6 +137,7 @@ class Reader:
         self.folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
+        self._commits: dict[str, Object] = {}
 
     def __enter__(self) -> Reader:
         return self
@@ -153,6 +154,8 @@ class Reader:
         """Return the object that an id, a ref or `commit:path` means; None if there is none."""
         if "\n" in name:
             return None
+        if name in self._commits:
+            return self._commits[name]
         with self._lock:
             try:
                 return self._ask(name)
@@ -165,6 +168,7 @@ class Reader:
         """End the process; the next question starts a new one."""
         with self._lock:
             process, self._process = self._process, None
+            self._commits.clear()
         if process is not None:
             process.kill()
             process.communicate()
@@ -182,7 +186,10 @@ class Reader:
         content = answer.read(size + 1)
         if len(content) != size + 1:
             raise ValueError(size)
-        return Object(words[0].decode("ascii"), words[1].decode("ascii"), content[:-1])
+        found = Object(words[0].decode("ascii"), words[1].decode("ascii"), content[:-1])
+        if found.kind == "commit":  # every tip is asked for twice: is it there, what is its tree
+            self._commits[found.id] = found
+        return found
 
     def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
         if self._process is None:

@@ -123,16 +123,19 @@ def _planned(
 ) -> Iterator[Delivery]:
     """Yield the plan of each repository; servers are asked while trees are rendered."""
     by_key = {image.key: image for image in request.images}
-    surveys = [
-        pool.submit(survey, ground.git, found.place, [t.branch for t in found.targets])
+    surveys = {
+        found.url: pool.submit(survey, ground.git, found.place, [t.branch for t in found.targets])
         for found in repositories
-    ]
+        if found.place.folder is None
+    }
     plans = []
-    for repository, asked in zip(repositories, surveys, strict=True):
+    for repository in repositories:
         wanted = {
             found.key: _wanted(by_key.get(found.key), request.trees) for found in repository.targets
         }
-        job = pool.submit(changes, ground, repository, wanted, asked.result)
+        asked = surveys.get(repository.url)
+        known = asked.result if asked else None
+        job = pool.submit(changes, ground, repository, wanted, known)
         plans.append((repository, wanted, job))
     for repository, wanted, job in plans:
         stands, planned = job.result()

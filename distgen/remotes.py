@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from distgen.errors import DistgenError
 from distgen.git import Git, Outcome, explain, run
+from distgen.localgit import created, tips
 from distgen.model import Change
-from distgen.places import Place, created, tips
+from distgen.places import Place
 from distgen.store import Store
 
 _UNKNOWN_PERSON = ("could not read Username", "could not read Password", "Authentication failed")
@@ -27,7 +29,7 @@ def survey(git: Git, place: Place, branches: Sequence[str]) -> Survey:
     """Ask a repository for the commits of its branches."""
     if place.folder is None or (place.folder / "reftable").is_dir():
         return _asked(git, place, branches)
-    found = tips(place.folder, tuple(branches))
+    found = tips(place.folder, branches)
     return Survey(False) if found is None else Survey(True, found)
 
 
@@ -72,6 +74,8 @@ def refusal(done: Outcome) -> str:
     said = [line for line in done.error.splitlines() if line.startswith("remote:")]
     told = [line.removeprefix("remote:").strip() for line in said]
     told = [line for line in told if line and not line.startswith("error: hook declined")]
+    # git's long advice about a lock file is for a person with an editor.
+    told = list(takewhile(lambda line: not line.startswith("Another git process"), told))
     if reasons:
         return "; ".join(dict.fromkeys([*told[:4], *reasons]))
     return explain(done)

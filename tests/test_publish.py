@@ -397,13 +397,22 @@ def test_a_work_tree_that_takes_pushes_gets_them(tmp_path):
     assert (repository(tmp_path) / "Dockerfile").read_text() == "FROM a\n"
 
 
-def test_a_lock_that_a_killed_git_left_in_the_repository_is_overcome(tmp_path):
+@pytest.mark.parametrize("name", ["HEAD.lock", "refs/heads/master.lock"])
+def test_a_lock_that_a_killed_git_left_in_the_repository_is_overcome(tmp_path, name):
     """A run that was killed while git moved the branch made every later run fail."""
     run_publish(tmp_path, [APP], trees([APP]))
-    (repository(tmp_path) / "refs/heads/master.lock").write_text("")
+    (repository(tmp_path) / name).write_text("")
     (result,) = run_publish(tmp_path, [APP], trees([APP], "FROM b"))
     assert (result.status, result.detail) == ("updated", "")
     assert content(repository(tmp_path), "Dockerfile") == "FROM b\n"
+
+
+def test_a_torn_ref_is_a_sentence(tmp_path):
+    run_publish(tmp_path, [APP], trees([APP]))
+    (repository(tmp_path) / "refs/heads/master").write_text("")
+    (result,) = run_publish(tmp_path, [APP], trees([APP]))
+    assert result.status == "failed"
+    assert result.detail.endswith("refs/heads/master is damaged; see `git fsck`")
 
 
 def test_packed_refs_are_seen(tmp_path):

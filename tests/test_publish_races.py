@@ -107,7 +107,7 @@ PROGRAM = """
     images = [image("ns/base"), *(image(f"ns/app{{n}}", "ns/base") for n in range(12))]
     trees = {{i.key: tree(i, {{"Dockerfile": "FROM {line}\\n", "a/b": "x"}}) for i in images}}
     results = run_publish(Path({root!r}), images, trees, store=Path({store!r}))
-    print(*sorted(f"{{r.key}}={{r.status}}={{r.commit}}" for r in results), sep="\\n")
+    print(*sorted(f"{{r.key}}={{r.status}}={{r.commit}}={{r.detail}}" for r in results), sep="\\n")
 """
 
 
@@ -126,10 +126,10 @@ def test_publishers_on_several_machines_do_not_disturb_each_other(tmp_path):
         racing = [publisher(tmp_path, tmp_path / f"store{n}", line) for n in range(3)]
         said = [process.communicate() for process in racing]
         assert [error for _, error in said] == [b""] * 3
-        ends = [[row.split("=") for row in out.decode().split()] for out, _ in said]
-        statuses = {status for rows in ends for _, status, _ in rows}
+        ends = [[row.split("=") for row in out.decode().splitlines()] for out, _ in said]
+        statuses = {row[1] for rows in ends for row in rows}
         assert statuses <= {"created", "updated", "unchanged"}
-        assert len({tuple(commit for _, _, commit in rows) for rows in ends}) == 1
+        assert len({tuple(row[2] for row in rows) for rows in ends}) == 1
     for where in (tmp_path / "dist-git/ns").iterdir():
         assert len(commits(where)) == 2
         assert git("fsck", "--strict", "--full", folder=where) == ""
@@ -146,7 +146,8 @@ def test_a_publisher_killed_at_any_moment_hurts_nobody(tmp_path):
     process = publisher(tmp_path, tmp_path / "store", "last")
     out, error = process.communicate()
     assert (process.returncode, error) == (0, b"")
-    assert {row.split("=")[1] for row in out.decode().split()} <= {"created", "updated"}
+    rows = [row.split("=") for row in out.decode().splitlines()]
+    assert [row for row in rows if row[1] not in ("created", "updated")] == []
     for where in (tmp_path / "dist-git/ns").glob("*.git"):
         assert content(where, "Dockerfile") == "FROM last\n"
         assert git("fsck", "--strict", "--full", folder=where) == ""
