@@ -49,6 +49,10 @@ def commands() -> str:
             assert command is not None
             text.append(title(name, "~"))
             text.append(_console(f"distgen {name} --help", command, f"distgen {name}"))
+            inner = command.commands if isinstance(command, click.Group) else {}
+            for word in sorted(inner):
+                path = f"distgen {name} {word}"
+                text.append(_console(f"{path} --help", inner[word], path))
     return "".join(text)
 
 
