@@ -23,24 +23,30 @@ def root_tree(reader: Reader, commit: str) -> str:
     return found.content[5:45].decode("ascii")
 
 
+def manifest(reader: Reader, commit: str) -> Manifest | None:
+    """Return the manifest of a commit, None where distgen wrote none."""
+    entries = dict(_entries(reader, root_tree(reader, commit), ""))
+    return _manifest(reader, entries)[0]
+
+
 def present(reader: Reader, commit: str, new: Mapping[str, File]) -> Present:
     """Read what a plan needs to know of a branch to bring it to `new`."""
     tree = root_tree(reader, commit)
     entries = dict(_entries(reader, tree, ""))
-    manifest, problem = _manifest(reader, entries)
-    owned = manifest.files if manifest else {}
+    last, problem = _manifest(reader, entries)
+    owned = last.files if last else {}
     content = {
         path: _content(reader, entries[path])
         for path in sorted({*new, *owned, RETIRED} & {*entries})
         if entries[path].mode != SUBMODULE and not _is_new(new.get(path), entries[path])
     }
-    edited = manifest.edited if manifest else {}
+    edited = last.edited if last else {}
     generated = {
-        path: _base(reader, commit, edited.get(path), (path, new.get(path), last))
-        for path, last in owned.items()
-        if _is_edited(entries.get(path), content.get(path), new.get(path), last)
+        path: _base(reader, commit, edited.get(path), (path, new.get(path), was))
+        for path, was in owned.items()
+        if _is_edited(entries.get(path), content.get(path), new.get(path), was)
     }
-    return Present(commit, tree, entries, manifest, content, generated, problem)
+    return Present(commit, tree, entries, last, content, generated, problem)
 
 
 def _entries(reader: Reader, tree: str, prefix: str) -> Iterator[tuple[str, Entry]]:

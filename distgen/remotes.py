@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
@@ -14,7 +15,9 @@ from distgen.places import Place
 from distgen.store import Store
 
 _UNKNOWN_PERSON = ("could not read Username", "could not read Password", "Authentication failed")
-_MISSING = ("not found", "does not exist", "does not appear to be a git repository", "no such")
+_MISSING = re.compile(
+    r"(?<!command )not found|does not exist|does not appear to be a git repository|no such", re.I
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ def listing(git: Git, place: Place, patterns: Sequence[str]) -> Mapping[str, str
     done = run(git, "ls-remote", place.address, *patterns, network=place.folder is None)
     if done.code:
         why = explain(done)
-        if any(word in done.error.lower() for word in _MISSING):
+        if _MISSING.search(done.error):
             return None
         wants = any(word in done.error for word in _UNKNOWN_PERSON)
         hint = "give git a user and password for it, as a credential helper or GIT_ASKPASS"

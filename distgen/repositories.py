@@ -75,10 +75,11 @@ def group(
     catalog: Catalog, images: Sequence[Image], retired: Sequence[Target] = ()
 ) -> tuple[Repository, ...]:
     """Return the repositories of the images, in the order of the images."""
-    by_url: dict[str, list[Target]] = {}
+    root = Path(catalog.root)
+    by_place: dict[Place, list[Target]] = {}
     for found in (*map(target, images), *retired):
-        by_url.setdefault(found.url, []).append(found)
-    return tuple(_repository(catalog, url, tuple(targets)) for url, targets in by_url.items())
+        by_place.setdefault(locate(found.url, root), []).append(found)
+    return tuple(_repository(catalog, place, tuple(targets)) for place, targets in by_place.items())
 
 
 def changes(
@@ -125,13 +126,15 @@ def result(change: Change) -> Result:
     )
 
 
-def _repository(catalog: Catalog, url: str, targets: tuple[Target, ...]) -> Repository:
-    namespace = catalog.namespaces[targets[0].image.partition("/")[0]]
+def _repository(catalog: Catalog, place: Place, targets: tuple[Target, ...]) -> Repository:
+    # A namespace that left the catalogue is retired by whoever commits for the others.
+    spaces = catalog.namespaces
+    namespace = spaces.get(targets[0].image.partition("/")[0]) or spaces[min(spaces)]
     rank = {stream.branch: number for number, stream in enumerate(namespace.streams)}
     first = min(targets, key=lambda found: rank.get(found.branch, len(rank)))
     return Repository(
-        url=url,
-        place=locate(url, Path(catalog.root)),
+        url=targets[0].url,
+        place=place,
         targets=targets,
         head=first.branch,
         forge=namespace.dist_git.forge,

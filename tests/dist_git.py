@@ -60,9 +60,9 @@ def image(key, *parents, url="dist-git/{namespace}/{image}.git"):
     )
 
 
-def catalog(root, *images, forge="none", author=AUTHOR):
+def catalog(root, *images, forge="none", author=AUTHOR, url="dist-git/{namespace}/{image}.git"):
     names = sorted({found.namespace for found in images})
-    dist_git = DistGit("dist-git/{namespace}/{image}.git", author, forge)
+    dist_git = DistGit(url, author, forge)
     namespaces = {
         name: Namespace(name, "", "quay.io/x", "{image}", STREAMS, Policy(), (), dist_git)
         for name in names

@@ -47,7 +47,7 @@ FLOORS = (
     | {"branches", "fastimport", "git", "localgit", "places", "remotes"},
     {"pipeline"}
     | {"discover", "lockcheck", "promote", "pruning", "resolve"}
-    | {"deliver", "order", "publish", "repositories"}
+    | {"deliver", "order", "publish", "repositories", "strays"}
     | {"propose", "reviewing"},
     {"cli", "__main__"},
 )

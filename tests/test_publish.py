@@ -27,6 +27,7 @@ from distgen.errors import InputError
 from distgen.git import isolate
 from distgen.plan import target
 from distgen.publish import diff, standing
+from distgen.strays import strays
 
 APP = image("ns/app")
 
@@ -459,6 +460,29 @@ def test_status_and_diff(tmp_path):
 
 
 # --- retirement --------------------------------------------------------------------------------
+
+
+def test_strays_are_the_branches_that_left_the_catalogue(tmp_path):
+    later = image("ns/app@2024.1")
+    everything = [APP, later, image("ns/gone"), image("old/thing")]
+    run_publish(tmp_path, everything, trees(everything))
+    git("init", "-q", "--bare", str(repository(tmp_path, "ns/foreign")))
+    (tmp_path / "dist-git/ns/notes").mkdir()
+    found = strays(catalog(tmp_path, APP), GIT)
+    assert [(stray.key, stray.branch, stray.url) for stray in found] == [
+        ("ns/app@2024.1", "stable/2024.1", "dist-git/ns/app.git"),
+        ("ns/gone@master", "master", "dist-git/ns/gone.git"),
+        ("old/thing@master", "master", "dist-git/old/thing.git"),
+    ]
+    assert [s.key for s in strays(catalog(tmp_path, APP), GIT, ["ns/gone"])] == ["ns/gone@master"]
+    results = run_publish(tmp_path, [APP], trees([APP]), retired=found)
+    assert statuses(results) == {
+        "ns/app@2024.1": "retired",
+        "ns/app@master": "unchanged",
+        "ns/gone@master": "retired",
+        "old/thing@master": "retired",
+    }
+    assert strays(catalog(tmp_path, APP), GIT) == ()
 
 
 def test_a_retired_image_keeps_its_history_and_others_files(tmp_path):
