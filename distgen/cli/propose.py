@@ -10,9 +10,9 @@ import click
 
 from distgen import propose
 from distgen.cli import plans
+from distgen.cli.accounts import accounts
 from distgen.cli.publish import shown, stored
 from distgen.cli.session import Choice, Session, choosing, formats, setting
-from distgen.cli.accounts import accounts
 from distgen.errors import InputError
 from distgen.graph import select
 from distgen.model import Catalog, Image

@@ -69,7 +69,15 @@ def find(desk: Desk, subject: Subject, refs: Refs) -> Sequence[Review]:
                 mine[number] = (ref, current)
     known = _open(desk, subject) if mine else None
     return [
-        Review(refs[ref], ref, f"change {number}", _link(desk, number), state, number, not current)
+        Review(
+            commit=refs[ref],
+            ref=ref,
+            name=f"change {number}",
+            url=_link(desk, number),
+            state=state,
+            number=number,
+            leftover=not current,
+        )
         for number, (ref, current) in mine.items()
         if (state := _state(desk, number, known)) == "open" or current
     ]

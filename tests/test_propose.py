@@ -1,0 +1,361 @@
+"""What becomes of reviews on every forge: opened, kept current, closed, left to people."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from dist_git import OPTIONS, commits, content, git, listing
+from git_server import Fault, git_server
+from reviews import TOKEN, USER, Situation, arrived, commit_on, one, refs, reviews
+
+from distgen.forges import forge
+from distgen.model import Change, File
+from distgen.proposal import change_id, describe, is_own, worded
+
+REVIEW = "refs/heads/distgen/master"
+FIRST, SECOND = {"Dockerfile": "FROM quay.io/a:1\n"}, {"Dockerfile": "FROM quay.io/a:2\n"}
+
+
+@pytest.fixture
+def lab(tmp_path):
+    with git_server(tmp_path / "srv", {USER: TOKEN}) as server:
+        yield Situation(tmp_path, server, "gitlab")
+
+
+@pytest.fixture
+def app(lab):
+    return lab.image("ns/app")
+
+
+@pytest.fixture
+def folder(lab, app):
+    return lab.repository(app, "master")
+
+
+# --- people ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("catalogue", ["as it was", "changed", "published meanwhile"])
+def test_a_review_that_a_person_pushed_to_is_theirs(lab, app, folder, catalogue):
+    lab.propose({app.key: FIRST}, app)
+    ours = refs(folder)[REVIEW]
+    theirs = commit_on(folder, REVIEW, {"Dockerfile": "FROM quay.io/mine:1\n"})
+    if catalogue == "published meanwhile":
+        git("update-ref", "refs/heads/master", ours, folder=folder)
+    before = (refs(folder), reviews(folder), arrived(folder))
+    result = one(lab.propose({app.key: SECOND if catalogue == "changed" else FIRST}, app))
+
+    assert result.status == ("unchanged" if catalogue == "published meanwhile" else "refused")
+    assert result.detail == (
+        f"branch distgen/master is left alone, for somebody else pushed {theirs[:12]} to it"
+    )
+    assert (refs(folder), reviews(folder), arrived(folder)) == before
+
+
+def test_an_amended_review_is_its_amenders(lab, app, folder):
+    first = one(lab.propose({app.key: FIRST}, app))
+    text = git("log", "-1", "--format=%B", first.commit, folder=folder)
+    tree = git("rev-parse", f"{first.commit}^{{tree}}", folder=folder).strip()
+    words = ("commit-tree", tree, "-p", first.parent, "-m", text)
+    amended = git(*words, folder=folder).strip()
+    git("update-ref", REVIEW, amended, folder=folder)
+    assert one(lab.propose({app.key: SECOND}, app)).status == "refused"
+    assert refs(folder)[REVIEW] == amended
+
+
+def test_a_push_that_arrives_meanwhile_is_not_overwritten(lab, app, folder):
+    lab.propose({app.key: FIRST}, app)
+    theirs = []
+
+    def meddle(request):
+        if request.pushes and not theirs:
+            theirs.append(commit_on(folder, REVIEW, {"Dockerfile": "FROM quay.io/mine:1\n"}))
+
+    lab.server.meddle = meddle
+    result = one(lab.propose({app.key: SECOND}, app))
+    assert (result.status, result.commit) == ("failed", result.parent)
+    assert refs(folder)[REVIEW] == theirs[0]
+
+
+def test_a_person_whose_commits_were_merged_has_no_claim_left(lab, app, folder):
+    lab.propose({app.key: FIRST}, app)
+    theirs = commit_on(folder, REVIEW, {"NOTES": "x\n"})
+    git("update-ref", "refs/heads/master", theirs, folder=folder)
+    result = one(lab.propose({app.key: SECOND}, app))
+    assert (result.status, result.parent) == ("updated", theirs)
+    assert content(folder, "NOTES", "distgen/master") == "x\n"
+
+
+def test_edits_of_the_dist_git_branch_are_refused_as_by_publish(lab, app, folder):
+    first = one(lab.propose({app.key: FIRST}, app))
+    git("update-ref", "refs/heads/master", first.commit, folder=folder)
+    commit_on(folder, "master", {"Dockerfile": "FROM quay.io/mine:1\n"})
+    result = one(lab.propose({app.key: SECOND}, app))
+    assert result.status == "refused"
+    assert [edit.path for edit in result.edits] == ["Dockerfile"]
+    merged = one(lab.propose({app.key: SECOND}, app, options=replace(OPTIONS, on_edit="overwrite")))
+    assert merged.status == "updated"
+
+
+# --- beginnings --------------------------------------------------------------------------------
+
+
+def test_missing_branches_are_begun_so_that_reviews_can_stand_on_them(lab, app):
+    folder = lab.repository(app)
+    old = lab.image("ns/app@2024.1")
+    results = lab.propose({app.key: FIRST, old.key: SECOND}, old, app)
+
+    assert [result.status for result in results] == ["created", "created"]
+    for branch in ("master", "stable/2024.1"):
+        assert listing(folder, branch) == []
+        assert len(commits(folder, branch)) == 1
+    assert git("log", "--format=%an %s", "stable/2024.1", folder=folder) == (
+        "distgen Begin branch stable/2024.1\n"
+    )
+    assert content(folder, "Dockerfile", "distgen/2024.1") == SECOND["Dockerfile"]
+    assert sorted(r["target"] for r in reviews(folder)) == ["master", "stable/2024.1"]
+    again = lab.propose({app.key: FIRST, old.key: SECOND}, old, app, store="elsewhere")
+    assert [result.status for result in again] == ["unchanged", "unchanged"]
+    assert [r.commit for r in again] == [r.commit for r in results]
+
+
+def test_a_branch_that_may_not_be_begun_is_told(lab, app):
+    folder = lab.repository(app)
+    lab.server.hook("ns/app.git", "pre-receive", "#!/bin/sh\necho reserved >&2\nexit 1\n")
+    result = one(lab.propose({app.key: FIRST}, app))
+    assert result.status == "failed"
+    assert "branch master cannot be begun: reserved" in result.detail
+    assert refs(folder) == {}
+
+
+def test_a_missing_repository_is_told_with_the_command_that_makes_it(lab, app):
+    result = one(lab.propose({app.key: FIRST}, app))
+    assert result.status == "failed"
+    assert "there is no repository; glab repo create ns/app" in result.detail
+
+
+def test_one_repository_that_fails_leaves_the_others_alone(lab, app, folder):
+    lost = lab.image("ns/lost")
+    child = lab.image("ns/child", "ns/lost")
+    lab.repository(child, "master")
+    results = lab.propose({app.key: FIRST, lost.key: FIRST, child.key: FIRST}, app, lost, child)
+    assert {r.image: r.status for r in results} == {
+        "ns/app": "created", "ns/child": "created", "ns/lost": "failed"
+    }  # fmt: skip
+
+
+# --- dry runs and faults -------------------------------------------------------------------------
+
+
+def test_a_dry_run_tells_what_would_happen_and_writes_nothing(lab, app, folder):
+    old = lab.image("ns/app@2024.1")
+    before = refs(folder)
+    results = lab.propose({app.key: FIRST, old.key: FIRST}, app, old, dry=True)
+    assert [(r.stream, r.status, r.detail) for r in results] == [
+        ("2024.1", "created", "branch stable/2024.1 would be begun, and a review opened"),
+        ("master", "created", "a review would be opened"),
+    ]
+    assert refs(folder) == before
+    assert not (lab.root / "store").exists()
+
+    done = one(lab.propose({app.key: FIRST}, app))
+    before = (refs(folder), arrived(folder))
+    assert results[1].commit == done.commit
+    assert one(lab.propose({app.key: FIRST}, app, dry=True)).status == "unchanged"
+    assert one(lab.propose({app.key: SECOND}, app, dry=True)).status == "updated"
+    assert (refs(folder), arrived(folder)) == before
+
+
+def test_a_push_whose_answer_was_lost_has_arrived(lab, app, folder):
+    lab.server.meddle = lambda request: Fault(after=True) if request.pushes else None
+    result = one(lab.propose({app.key: FIRST}, app))
+    assert result.status == "created"
+    assert refs(folder)[REVIEW] == result.commit
+
+
+def test_two_runs_at_once_make_one_review(lab, app, folder):
+    others = []
+
+    def meddle(request):
+        if request.pushes and not others:
+            lab.server.meddle = None
+            others.append(one(lab.propose({app.key: FIRST}, app, store="other")))
+
+    lab.server.meddle = meddle
+    result = one(lab.propose({app.key: FIRST}, app))
+    assert result.commit == others[0].commit
+    assert {result.status, others[0].status} == {"created"}
+    assert len(reviews(folder)) == 1
+
+
+def test_no_file_that_a_run_writes_holds_the_token(lab, app, folder):
+    lab.propose({app.key: FIRST}, app)
+    said = json.dumps([arrived(folder), reviews(folder)])
+    secrets = (TOKEN, lab.git.secrets[1])
+    assert not any(secret in said for secret in secrets)
+    for path in Path(lab.root).rglob("*"):
+        if path.is_file():
+            assert not any(secret.encode() in path.read_bytes() for secret in secrets), path
+
+
+def test_a_server_that_repeats_the_token_does_not_get_it_into_messages(lab, app, folder):
+    lab.server.hook("ns/app.git", "pre-receive", f"#!/bin/sh\necho 'no: {TOKEN}' >&2\nexit 1\n")
+    result = one(lab.propose({app.key: FIRST}, app))
+    assert result.status == "failed"
+    assert "no: ***" in result.detail
+    assert TOKEN not in result.detail
+
+
+# --- the text ------------------------------------------------------------------------------------
+
+
+def change(write=(), before=None, delete=(), lines=(), subject="ns/app: things changed"):
+    trailers = "Distgen-Image: ns/app\nDistgen-Stream: master\nDistgen-Source: https://x/@abc"
+    message = "\n\n".join(filter(None, (subject, "\n".join(lines), trailers))) + "\n"
+    return Change(
+        image="ns/app",
+        stream="master",
+        url="",
+        branch="master",
+        status="updated",
+        parent="1" * 40,
+        write=tuple(File(path, text.encode()) for path, text in write),
+        delete=tuple(delete),
+        message=message,
+        author="distgen <distgen@localhost>",
+        date=1_700_000_000,
+        before={path: text.encode() for path, text in (before or {}).items()},
+        tree="2" * 40,
+    )
+
+
+def test_a_body_says_which_lines_and_instructions_changed():
+    old = "FROM a\n\nENV A=1\nRUN apt-get install \\\n    curl\n"
+    new = "FROM b\n\nENV A=1\nRUN apt-get install \\\n    curl \\\n    git\n"
+    found = describe(
+        change(
+            [("Dockerfile", new), ("bin/start", "#!/bin/sh\nx\n"), (".distgen.json", "{}\n")],
+            {"Dockerfile": old, "gone": "1\n2\n", ".distgen.json": "{ }\n"},
+            ["gone"],
+            ["base image a -> b", "apt package added: @git_*x"],
+        ),
+        65_000,
+    )
+    assert found.title == "ns/app: things changed"
+    assert found.body == (
+        "- base image a -\\> b\n"
+        "- apt package added: &#64;git\\_\\*x\n"
+        "\n"
+        "### Files\n"
+        "\n"
+        "- `Dockerfile`: +3 -2 (FROM, RUN)\n"
+        "- `bin/start`: new +2 -0\n"
+        "- `gone`: deleted +0 -2\n"
+        "- `.distgen.json`: +1 -1\n"
+        "\n"
+        "### `Dockerfile`\n"
+        "\n"
+        "```diff\n"
+        "@@ FROM, line 1 @@\n"
+        "-FROM a\n"
+        "+FROM b\n"
+        "@@ RUN, line 5 @@\n"
+        "-    curl\n"
+        "+    curl \\\n"
+        "+    git\n"
+        "```\n"
+        "\n"
+        "---\n"
+        "Generated by distgen from `https://x/@abc`. Change the catalogue rather than this branch: "
+        "once somebody else pushes here, distgen leaves this review alone.\n"
+    )
+
+
+def test_a_body_that_is_too_long_is_cut_between_lines_and_says_so():
+    text = "FROM a\n" + "".join(f"RUN echo {'x' * 40} {number}\n" for number in range(500))
+    whole = describe(change([("Dockerfile", text)]), 65_000).body
+    assert len(whole) > 20_000
+    for limit in (300, 1_000, 5_000, 19_000):
+        body = describe(change([("Dockerfile", text)]), limit).body
+        assert len(body.encode()) <= limit
+        assert "*The rest does not fit here; the commit has it all.*" in body
+        assert body.count("```") % 2 == 0
+        assert body.endswith("leaves this review alone.\n")
+    assert len(describe(change([("Dockerfile", text)]), 80).body) <= 80
+
+
+def test_what_files_hold_cannot_break_out_of_a_body():
+    found = describe(
+        change([("Dockerfile", "FROM a\nRUN echo '```' @all\n"), ("a`b", "x\n")]), 9_000
+    )
+    assert "- ``a`b``: new +1 -0\n" in found.body
+    assert "````diff\n" in found.body
+
+
+def test_binary_files_and_modes_have_no_lines():
+    found = describe(change([("logo.png", "\0\1"), ("run", "x\n")], {"run": "x\n"}), 9_000)
+    assert "- `logo.png`: new binary\n- `run`: mode\n" in found.body
+
+
+def test_a_message_that_is_the_review_has_its_footers_last_and_another_id():
+    was = replace(
+        change([("Dockerfile", "FROM a\n")], lines=["base image a added"]), commit="0" * 40
+    )
+    now = worded(was, ["Depends-On: I1", "Change-Id: I2"], 16_000)
+    assert now.message == (
+        "ns/app: things changed\n"
+        "\n"
+        "base image a added\n"
+        "\n"
+        "Dockerfile: new +1 -0 (FROM)\n"
+        "\n"
+        "Distgen-Image: ns/app\n"
+        "Distgen-Stream: master\n"
+        "Distgen-Source: https://x/@abc\n"
+        "Depends-On: I1\n"
+        "Change-Id: I2\n"
+    )
+    assert now.commit not in (was.commit, None)
+    long = worded(change(lines=["x" * 70] * 1_000), ["Change-Id: I2"], 5_000)
+    assert len(long.message) < 5_000
+    assert long.message.endswith("(and more)\n\nDistgen-Image: ns/app\nDistgen-Stream: master\n"
+                                 "Distgen-Source: https://x/@abc\nChange-Id: I2\n")  # fmt: skip
+
+
+def test_a_change_id_depends_on_repository_branch_and_base_alone():
+    found = change_id("ns/app", "master", "1" * 40)
+    assert found == change_id("ns/app", "master", "1" * 40)
+    assert found[0] == "I" and len(found) == 41
+    others = {
+        change_id("ns/other", "master", "1" * 40),
+        change_id("ns/app", "stable", "1" * 40),
+        change_id("ns/app", "master", "2" * 40),
+        change_id("ns/app", "master", None),
+    }
+    assert len(others | {found}) == 5
+
+
+def test_only_distgens_own_commit_is_its_own():
+    who = "distgen <distgen@localhost>"
+    head = f"tree {'0' * 40}\nparent {'1' * 40}\nauthor {who} 17 +0000\ncommitter {who} 17 +0000"
+    text = "s\n\nDistgen-Image: ns/app\nDistgen-Stream: master\n"
+
+    def own(header=head, message=text):
+        return is_own(f"{header}\n\n{message}".encode(), "ns/app", "master", who)
+
+    assert own()
+    assert not own(head.replace("committer distgen", "committer Pat"))
+    assert not own(head.replace("committer distgen <distgen@localhost> 17", f"committer {who} 18"))
+    assert not own(head.replace("distgen@", "pat@"))
+    assert not own(head.replace("parent", f"parent {'2' * 40}\nparent"))
+    assert not own(message=text.replace("master", "2024.1"))
+    assert not own(message="s\n")
+
+
+@pytest.mark.parametrize("name", ["github", "gerrit", "gitlab", "forgejo"])
+def test_every_forge_has_the_same_shape(name):
+    family = forge(name)
+    shape = ("LIMIT", "CREATES", "patterns", "dependence", "worded", "find", "submit", "withdraw",
+             "create")  # fmt: skip
+    assert all(hasattr(family, part) for part in shape)
