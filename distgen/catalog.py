@@ -169,7 +169,7 @@ def _refuse_shared_places(found: Iterable[Image]) -> None:
         repository = image.reference.rpartition(":")[0]
         for tag in image.stream.tags:
             other = tags.setdefault(f"{repository}:{tag}", image)
-            if other is not image:
+            if other is not image and not (foreign.is_brought(image) and foreign.is_brought(other)):
                 raise InputError(
                     f"{image.key} is published as {repository}:{tag}, as is {other.key} "
                     f"({other.origin.path})",

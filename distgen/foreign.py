@@ -19,6 +19,7 @@ from distgen.settings import Assignment
 from distgen.substitute import fill
 from distgen.suggest import did_you_mean
 
+SHARED = "DG112"
 Owned = tuple[tuple[TemplateFile, ...], tuple[TemplateFile, ...]]
 """An image's own files and its patches."""
 
@@ -76,7 +77,13 @@ def images(
                 where=Origin(f"overlays/{name}"),
                 hint=did_you_mean(name, known),
             )
+    findings += _shared(found)
     return Generated(tuple(_laid(image, owned) for image in found), tuple(findings))
+
+
+def is_brought(image: Image) -> bool:
+    """Tell whether an image comes from a source: its template is called `source:place`."""
+    return ":" in image.template
 
 
 def requests(group: Group, assignments: Sequence[Assignment], root: Path) -> Iterator[Request]:
@@ -145,6 +152,23 @@ def _plain(layer: Layer) -> Layer:
     """Return a layer with the texts that were typed instead of numbers, which 3.10 is not."""
     meant = {"$ref": "#/$defs/settings", "$defs": schema.load("namespace")["$defs"]}
     return replace(layer, values=schema.plain(layer.values, meant))
+
+
+def _shared(found: Iterable[Image]) -> Iterator[Finding]:
+    """Say where builds of two streams would overwrite each other, once for each two streams.
+
+    The source itself gives its images these names, so this is no mistake of the catalogue.
+    """
+    first: dict[str, Image] = {}
+    told: set[tuple[str, ...]] = set()
+    for image in found:
+        other = first.setdefault(image.reference, image)
+        place = (image.namespace, image.stream.name, other.namespace, other.stream.name)
+        if other is not image and place not in told:
+            told.add(place)
+            message = f"{image.reference} is what {other.key} is published as too; give it a tag"
+            at = (image.full_name, image.stream.name, "Dockerfile", 1, 1)
+            yield Finding(*at, SHARED, "warning", message, image.origin)
 
 
 def _laid(image: Image, owned: Mapping[str, Owned]) -> Image:

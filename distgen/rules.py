@@ -141,6 +141,15 @@ _CHECKS = (
         "Write the value into the override, or publish from one place only.",
     ),
     Check(
+        "DG112",
+        "Images of two streams are published under one name",
+        "warning",
+        "Kolla gives an image the same registry name and tag in two streams or namespaces; before "
+        "release 23 its tag does not say which distribution it is.",
+        "Whoever builds both overwrites one with the other.",
+        "Give one of the streams another ``tag``, or another ``namespace`` in its Kolla settings.",
+    ),
+    Check(
         "DG201",
         "The image does not build on an agreed root",
         "error",
