@@ -97,14 +97,14 @@ def created(git: Git, folder: Path, branch: str) -> Iterator[Path]:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}.distgen-", dir=folder.parent))
-        scratch.chmod(0o755)
         _sweep(scratch, folder)
+        made_in = scratch / folder.name  # a folder of its own, for mkdtemp's are private
         options = ("-q", "--bare", "--template=", f"--initial-branch={branch}")
-        made = run(git, "init", *options, str(scratch))
+        made = run(git, "init", *options, str(made_in))
         if made.code:
             raise DistgenError(f"cannot be made: {explain(made)}", where=folder)
-        yield scratch
-        scratch.rename(folder)
+        yield made_in
+        made_in.rename(folder)
     except OSError as error:
         raise DistgenError(f"cannot be made: {error.strerror}", where=folder) from None
     finally:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Union
 
+from distgen.errors import DistgenError
 from distgen.model import Entry
 
 FOLDER = 0o040000
@@ -33,8 +34,11 @@ def tree_id(entries: Mapping[str, Entry]) -> str:
         *parents, name = path.split("/")
         for parent in parents:
             below = folder.setdefault(parent, {})
-            assert isinstance(below, dict), f"{path} stands below a file"
+            if not isinstance(below, dict):
+                raise DistgenError(f"{path} needs a folder where there is a file")
             folder = below
+        if isinstance(folder.get(name), dict):
+            raise DistgenError(f"{path} is a file where there is a folder")
         folder[name] = entry
     return _folder_id(root)
 

@@ -29,6 +29,7 @@ from distgen.objects import blob_id, commit_id, signature, tree_id
 
 OnEdit = Literal["refuse", "keep", "merge", "overwrite"]
 RETIRED = "dead.package"
+_DONE = {"refuse": "refused", "keep": "kept", "merge": "merged", "overwrite": "overwritten"}
 _RETIRED_NOTE = "left the catalogue and is no longer published."
 
 
@@ -113,11 +114,12 @@ def _planned(branch: Target, new: Mapping[str, File], present: Present, on_edit:
     conflicts = [step.conflict for step in steps if step.conflict]
     if conflicts:
         return _change(branch, "refused", present, edits=edits, detail=_sentence(conflicts))
+    fate = _fate(edits, on_edit)
     write = [step.write for step in steps if step.write]
     delete = tuple(step.path for step in steps if step.delete)
     if not write and not delete:
-        return _change(branch, "unchanged", present, edits=edits, detail=_kept(edits))
-    return replace(_change(branch, "updated", present, write, edits), delete=delete)
+        return _change(branch, "unchanged", present, edits=edits, detail=fate)
+    return replace(_change(branch, "updated", present, write, edits, fate), delete=delete)
 
 
 def _remembering(
@@ -232,13 +234,13 @@ def _contents(
 
 
 def _fates(change: Change, on_edit: OnEdit) -> Iterator[str]:
-    verb = {"keep": "kept", "merge": "merged", "overwrite": "overwritten"}.get(on_edit, "")
     for edit in change.edits:
-        yield f"downstream edit of {edit.path} {verb}"
+        yield f"downstream edit of {edit.path} {_DONE[on_edit]}"
 
 
-def _kept(edits: tuple[Edit, ...]) -> str:
-    return f"downstream edits kept: {', '.join(edit.path for edit in edits)}" if edits else ""
+def _fate(edits: tuple[Edit, ...], on_edit: OnEdit) -> str:
+    paths = ", ".join(edit.path for edit in edits)
+    return f"downstream edits {_DONE[on_edit]}: {paths}" if edits else ""
 
 
 def _sentence(conflicts: list[str]) -> str:

@@ -65,6 +65,7 @@ def test_first_publication_makes_a_repository_that_clones_to_the_tree(tmp_path):
     assert (result.status, result.parent, result.url) == ("created", None, "dist-git/ns/app.git")
     assert result.commit == commits(where)[0]
     assert git("fsck", "--strict", "--full", folder=where) == ""
+    assert where.stat().st_mode == where.parent.stat().st_mode
     git("clone", "-q", str(where), str(tmp_path / "clone"))
     assert (tmp_path / "clone/bin/start").stat().st_mode & 0o111
     assert listing(where) == [".distgen.json", ".gitattributes", "Dockerfile", "bin/start"]
@@ -347,6 +348,14 @@ def test_a_tree_that_cannot_be_rendered_fails_alone(tmp_path):
     results = run_publish(tmp_path, images, Trees(trees(images)))
     assert statuses(results) == {"ns/app@master": "failed", "ns/other@master": "created"}
     assert results[0].detail == "templates/x/Dockerfile.j2:3: 'tls' is undefined"
+
+
+def test_a_tree_with_a_file_and_a_folder_of_one_name_fails_alone(tmp_path):
+    images = [APP, image("ns/other")]
+    bad = {APP.key: tree(APP, {"conf": "x", "conf/y": "z"})}
+    app, other = run_publish(tmp_path, images, trees(images) | bad)
+    assert (app.status, other.status) == ("failed", "created")
+    assert app.detail == "conf/y needs a folder where there is a file"
 
 
 def test_two_images_on_one_branch_both_fail(tmp_path):
