@@ -54,10 +54,13 @@ def images(request: Request, around: Around) -> Generated:
     """Return Kolla's images for one stream of a namespace: those chosen, and their parents."""
     whole = _rendered(request, around)
     listed, unknown = _listed(whole)
-    found = tuple(_image(whole, name) for name in _chosen(whole, listed))
+    chosen = _chosen(whole, listed)
+    found = tuple(_image(whole, name) for name in chosen)
     remarks = [remark for image in found for remark in _findings(whole, image)]
-    if unknown:
-        remarks.append(_unknown(whole, found[0], unknown))
+    # what a regex leaves out of the list is left out on purpose
+    listed = listed if listed and not whole.settled.patterns else frozenset()
+    if wanting := sorted({*unknown, *listed} - set(chosen)):
+        remarks.append(_unknown(whole, found[0], wanting))
     return Generated(found, tuple(remarks))
 
 
@@ -245,10 +248,12 @@ def _copied(path: str, source: str, place: Path) -> TemplateFile:
         return TemplateFile(path, source, file.readall(), False, executable)
 
 
-def _unknown(whole: _Set, image: Image, names: tuple[str, ...]) -> Finding:
+def _unknown(whole: _Set, image: Image, names: list[str]) -> Finding:
     """Say which images a list wants that this Kolla does not have, of the first one it has."""
     path = str(whole.request.options["container_list"])
-    message = f"Kolla {whole.settled.release} has no image {', '.join(names)}"
+    values = whole.settled.values
+    here = f"Kolla {whole.settled.release} for {values['base_distro']} on {values['base_arch']}"
+    message = f"{here} has no image {', '.join(names)}"
     place = (image.full_name, image.stream.name, path, 1, 1)
     return Finding(*place, UNKNOWN, "warning", message, Origin(path, 1))
 
