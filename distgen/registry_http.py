@@ -9,7 +9,9 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from urllib.parse import urljoin, urlsplit
@@ -96,6 +98,8 @@ class Transport:
         self._answered: set[str] = set()
         self._dead: dict[str, str] = {}
         self._lock = threading.Lock()
+        self._met: set[str] = set()
+        self._meeting: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._count = itertools.count()
         self.requests = 0
 
@@ -110,8 +114,6 @@ class Transport:
     def is_plain(self, host: str) -> bool:
         """Tell whether a host is asked in plain HTTP."""
         return self._base(host).startswith("http://")
-
-    # --- patience ----------------------------------------------------------------------------
 
     def _patiently(self, origin: str, ask: Callable[[], Answer]) -> Answer:
         if origin in self._dead:
@@ -139,9 +141,17 @@ class Transport:
             self._dead[origin] = problem
         raise RegistryError(problem, where=where)
 
-    # --- credentials -------------------------------------------------------------------------
-
     def _authorised(self, base: str, request: Request) -> Answer:
+        if base in self._met:
+            return self._asked(base, request)
+        # The first answer says how to log in; until then, asking more would only be refused more.
+        with self._meeting[base]:
+            try:
+                return self._asked(base, request)
+            finally:
+                self._met.add(base)
+
+    def _asked(self, base: str, request: Request) -> Answer:
         header = self._authority.known(base, request.scope)
         answer = self._follow(base, request, header)
         asks = answer.headers.get("www-authenticate", "")
@@ -183,8 +193,6 @@ class Transport:
             )
         raise RegistryError(f"the token server answered {status_text(answer.status)}", where=where)
 
-    # --- redirects ---------------------------------------------------------------------------
-
     def _follow(self, base: str, request: Request, authorization: str | None) -> Answer:
         url, secret, method, body = base + request.path, authorization, request.method, request.body
         for _ in range(MAX_REDIRECTS + 1):
@@ -200,8 +208,6 @@ class Transport:
             if origin_of(url) != base:
                 secret = None
         raise Broken(f"the registry redirects more than {MAX_REDIRECTS} times", passing=False)
-
-    # --- one exchange ------------------------------------------------------------------------
 
     def _exchange(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, limit: int
@@ -244,17 +250,13 @@ class Transport:
             return host
         if not is_loopback(host):
             return f"https://{host}"
-        with self._lock:
-            known = self._bases.get(host)
-        if known is None:
-            known = f"http://{host}"
-            try:
-                self._exchange("GET", f"https://{host}/v2/", {}, None, CHUNK)
-                known = f"https://{host}"
-            except Broken:
-                pass
-            self._bases[host] = known
-        return known
+        with self._meeting[host]:
+            if host not in self._bases:
+                self._bases[host] = f"http://{host}"
+                with suppress(Broken):
+                    self._exchange("GET", f"https://{host}/v2/", {}, None, CHUNK)
+                    self._bases[host] = f"https://{host}"
+            return self._bases[host]
 
 
 class _NoAuth(requests.auth.AuthBase):

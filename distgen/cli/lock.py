@@ -76,6 +76,7 @@ def command(
         )
         click.echo(problems(found, form), nl=False)
         session.say(f"{len(found)} problems" if found else "the lock is as the world is")
+        session.say(f"{asked.registry.transport.requests} requests to registries", level=1)
         ctx.exit(int(bool(found)))
     plan = Plan(held, to_resolve(needed, held, upgrade, platform), dropped, platform)
     if offline and plan.wanted:
