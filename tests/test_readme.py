@@ -1,4 +1,8 @@
-"""The README and the pages of the documentation, run as a new user would."""
+"""The README and the pages of the documentation, run as a new user would.
+
+Commands of console blocks are run, and must print what the page shows below them. A block of
+another language whose caption is a path is a file that the reader makes.
+"""
 
 import os
 import re
@@ -6,38 +10,21 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
 HERE = Path(__file__).parent.parent
 EXAMPLES = [HERE / "README.rst", *sorted((HERE / "doc").rglob("*.rst"))]
+BLOCK = re.compile(
+    r"^\.\. code-block:: (\S+)\n(?: +:caption: (\S+)\n)?((?:\n|[ ]+.*\n)*)", re.MULTILINE
+)
 PERSON = {
     "GIT_AUTHOR_NAME": "A Person",
     "GIT_AUTHOR_EMAIL": "person@example.org",
     "GIT_COMMITTER_NAME": "A Person",
     "GIT_COMMITTER_EMAIL": "person@example.org",
 }
-
-
-def console(path):
-    """Return the commands of a page's console blocks: each with its exit code and its output."""
-    commands = []
-    blocks = re.findall(
-        r"^\.\. code-block:: console\n((?:\n|[ ]+.*\n)*)", path.read_text(), re.MULTILINE
-    )
-    for block in blocks:
-        margin = re.match(r"\n*( *)", block)[1]
-        for line in block.splitlines():
-            if found := re.match(r" +\$ (.*?)(?:  # exit (\d+))?$", line):
-                commands.append((found[1], int(found[2] or 0), []))
-            elif commands and commands[-1][0].endswith("\\"):
-                command, code, shown = commands[-1]
-                commands[-1] = (f"{command[:-1]}{line.strip()}", code, shown)
-            elif commands:
-                commands[-1][2].append(line.removeprefix(margin).rstrip())
-    return [(command, code, "\n".join(shown).strip("\n")) for command, code, shown in commands]
-
-
 # What may differ from what a page shows: it moves with every change of the catalogue.
 FREE = (
     (r"\b(?=[0-9a-f]*[0-9])[0-9a-f]{12,64}\b", "[0-9a-f]{12,64}"),
@@ -48,6 +35,29 @@ FREE = (
 )
 
 
+def blocks(page):
+    """Yield what a page has its reader do: (path, text) of a file, or (None, text) to type."""
+    for language, caption, text in BLOCK.findall(page.read_text()):
+        if language == "console":
+            yield None, dedent(text)
+        elif caption and language != "text":
+            yield caption, dedent(text).strip("\n") + "\n"
+
+
+def commands(text):
+    """Return the commands of a console block: each with its exit code and its output."""
+    found = []
+    for line in text.splitlines():
+        if typed := re.match(r"\$ (.*?)(?:  # exit (\d+))?$", line):
+            found.append((typed[1], int(typed[2] or 0), []))
+        elif found and found[-1][0].endswith("\\"):
+            command, code, shown = found[-1]
+            found[-1] = (f"{command[:-1]}{line.strip()}", code, shown)
+        elif found:
+            found[-1][2].append(line.rstrip())
+    return [(command, code, "\n".join(shown).strip("\n")) for command, code, shown in found]
+
+
 def pattern(shown):
     """Return what output must match; `...` on a line of its own is any lines."""
     text = "\n".join(".*" if row == "..." else re.escape(row) for row in shown.splitlines())
@@ -56,8 +66,23 @@ def pattern(shown):
     return text
 
 
+def check(line, expected, shown, where):
+    """Run a command in a folder and environment, and compare what it does with the page."""
+    folder, env = where
+    done = subprocess.run(
+        line, shell=True, cwd=folder, env=env, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, check=False,
+    )  # fmt: skip
+    printed = "\n".join(row.rstrip() for row in done.stdout.splitlines()).strip("\n")
+    assert done.returncode == expected, (line, printed[-2000:])
+    if shown:
+        assert re.fullmatch(pattern(shown), printed, re.DOTALL), f"$ {line}\n{printed}"
+
+
 @pytest.mark.parametrize(
-    "page", [page for page in EXAMPLES if console(page)], ids=lambda page: page.name
+    "page",
+    [page for page in EXAMPLES if any(path is None for path, _ in blocks(page))],
+    ids=lambda page: page.name,
 )
 def test_every_command_of_the_page_works_and_prints_what_it_shows(page, tmp_path):
     root = tmp_path / "catalogue"
@@ -71,15 +96,13 @@ def test_every_command_of_the_page_works_and_prints_what_it_shows(page, tmp_path
     subprocess.run("git init -q && git add -A && git commit -q -m Begin", shell=True, cwd=root,
                    env=env, check=True)  # fmt: skip
     folder = root
-    for line, expected, shown in console(page):
-        if line.startswith("cd "):
-            folder = (folder / line[3:]).resolve()
+    for path, text in blocks(page):
+        if path:
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text)
             continue
-        done = subprocess.run(
-            line, shell=True, cwd=folder, env=env, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, check=False,
-        )  # fmt: skip
-        printed = "\n".join(row.rstrip() for row in done.stdout.splitlines()).strip("\n")
-        assert done.returncode == expected, (line, printed[-2000:])
-        if shown:
-            assert re.fullmatch(pattern(shown), printed, re.DOTALL), f"$ {line}\n{printed}"
+        for line, expected, shown in commands(text):
+            if line.startswith("cd "):
+                folder = (folder / line[3:]).resolve()
+            else:
+                check(line, expected, shown, (folder, env))

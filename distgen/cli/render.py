@@ -50,7 +50,8 @@ def command(
         session.say(told(delta), level=0 if check else 1)
     changed = sum(map(bool, deltas))
     verb = "differ" if check else "written"
-    session.say(f"{len(trees)} images rendered, {changed} {verb}")
+    noun = "image" if len(trees) == 1 else "images"
+    session.say(f"{len(trees)} {noun} rendered, {changed} {verb}")
     ctx.exit(int(check and changed > 0))
 
 
