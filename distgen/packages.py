@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from itertools import takewhile
@@ -65,6 +65,10 @@ _WITH_ARGUMENT = {
     | {"--no-binary", "--proxy", "--timeout", "--retries", "--upgrade-strategy", "--src"}
     | {"--log", "--editable", "--progress-bar", "--root-user-action", "--report", "--python"},
 }
+# name=version of apt and apk, name-version-release of rpm; a version with `*` is a range
+_ONE_VERSION = re.compile(
+    r"([A-Za-z0-9][\w.+:-]*)={1,2}[^*=]+|([A-Za-z0-9][\w.+]*(?:-[A-Za-z][\w.+]*)*)-\d[^-*/]*-\d[^-*/]*"
+)
 _VERSION = re.compile(r"(?<=.)(?:[=<>~!@\[;]|(?<!:)//?(?!/)).*")
 
 
@@ -72,13 +76,15 @@ _VERSION = re.compile(r"(?<=.)(?:[=<>~!@\[;]|(?<!:)//?(?!/)).*")
 class Operation:
     """One installation or removal; `virtual` is apk's name for the group (`--virtual .build-deps`).
 
-    Names are without version, release or extras; a removal may hold globs.
+    Names are without version, release or extras; a removal may hold globs. `exact` are the
+    packages of the operating system that are wanted in one version, with the words that say so.
     """
 
     manager: str
     action: Literal["install", "remove"]
     names: tuple[str, ...]
     virtual: str = ""
+    exact: tuple[tuple[str, str], ...] = field(default=(), compare=False)
 
 
 def commands(script: str) -> tuple[tuple[str, ...], ...]:
@@ -216,7 +222,8 @@ def _operation(name: str, words: Sequence[str]) -> Operation | None:
     virtual = options.get("--virtual", options.get("-t", "")) if manager == "apk" else ""
     if verb in _INSTALL[manager]:
         names = tuple(filter(None, (_package(manager, target) for target in targets)))
-        return Operation(manager, "install", names, virtual) if names else None
+        exact = () if manager == "pip" else tuple(_exact(targets))
+        return Operation(manager, "install", names, virtual, exact) if names else None
     if verb in _REMOVE[manager]:
         return Operation(manager, "remove", tuple(_VERSION.sub("", t) for t in targets))
     return None
@@ -244,9 +251,16 @@ def _arguments(manager: str, arguments: Iterable[str]) -> tuple[list[str], dict[
     return plain, options
 
 
+def _exact(words: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for word in words:
+        if found := _ONE_VERSION.fullmatch(word):
+            yield found[1] or found[2], word
+
+
 def _package(manager: str, word: str) -> str:
     """Return the package a word names, "" when it is a file, a variable or an exclusion."""
-    if "$" in word or "`" in word or word.startswith(("!", ".", "/", "*")):
+    named = word.partition("=")[0] if manager in ("apt", "apk") else word
+    if "$" in named or "`" in word or word.startswith(("!", ".", "/", "*")):
         return ""
     if "://" in word:
         egg = re.search(r"[#&]egg=([\w.-]+)", word)

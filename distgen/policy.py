@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
+from distgen import restraint
 from distgen.contents import becomes_executable, is_script, steps
-from distgen.dockerfile import Dockerfile, argv, installed, pairs
+from distgen.dockerfile import argv, installed, pairs
 from distgen.findings import Remark, findings
-from distgen.instruction import Instruction
 from distgen.model import Finding, Image, Policy, Rule, Tree
 from distgen.packages import Operation, left_behind
+from distgen.subject import Family, Subject, matches
 
 _BUILD_PACKAGES = (
     *("*-dev", "*-devel", "*-headers", "build-essential", "build-base", "gcc", "gcc-[0-9]*"),
@@ -19,41 +20,6 @@ _BUILD_PACKAGES = (
     *("flex", "libtool", "cargo", "rust", "rustc", "patch", "dpkg-dev", "rpm-build"),
 )
 _ROOT = {"root", "0"}
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """Every image by key, and the Dockerfile of each that was rendered: where inheritance ends."""
-
-    images: Mapping[str, Image]
-    dockerfiles: Mapping[str, Dockerfile]
-
-    def ancestors(self, image: Image) -> tuple[tuple[Image, ...], str]:
-        """Return an image and what it builds on, upwards, and the external base above them."""
-        line = [image]
-        while True:
-            base = next((p for p in line[-1].parents if p.role == "base"), None)
-            above = self.images.get(base.image) if base and base.image else None
-            if above is None or above in line:
-                return tuple(line), base.reference if base else ""
-            line.append(above)
-
-    def base(self, image: Image) -> Dockerfile | None:
-        """Return the Dockerfile of what an image builds on, None where that is external."""
-        line, _ = self.ancestors(image)
-        return self.dockerfiles.get(line[1].key) if len(line) > 1 else None
-
-    def instructions(self, image: Image) -> Iterator[Instruction]:
-        """Yield all that makes an image, the last first: its own, its base's triggers, and up."""
-        for ancestor in self.ancestors(image)[0]:
-            own, base = self.dockerfiles.get(ancestor.key), self.base(ancestor)
-            for stage in own.lineage if own else ():
-                yield from reversed(stage.instructions)
-            yield from reversed(base.triggers if base else ())
-
-    def inherited(self, image: Image, cmd: str) -> Instruction | None:
-        """Return the nearest instruction of a kind, the image's own or that of an ancestor."""
-        return next((found for found in self.instructions(image) if found.cmd == cmd), None)
 
 
 def apply(policy: Policy, found: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -94,36 +60,6 @@ def check(policy: Policy, image: Image, tree: Tree, family: Family) -> tuple[Fin
         elif own is not None and own.stages and code in _RULES:
             remarks.extend(_RULES[code](Subject(image, tree, own, family, rule)))
     return findings(tree, remarks)
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What a rule looks at."""
-
-    image: Image
-    tree: Tree
-    own: Dockerfile
-    family: Family
-    rule: Rule
-
-    @property
-    def last_line(self) -> int:
-        """Return the line of the last FROM, where what is missing is reported."""
-        return self.own.stages[-1].line
-
-    def inherited(self, cmd: str) -> Instruction | None:
-        """Return the nearest instruction of a kind, own or inherited."""
-        return self.family.inherited(self.image, cmd)
-
-    def line(self, instruction: Instruction) -> int:
-        """Return the line of an instruction of its own, the last FROM's of an inherited one."""
-        mine = any(instruction is one for one in self.own.instructions)
-        return instruction.line if mine else self.last_line
-
-    def option(self, name: str, default: Sequence[str] = ()) -> tuple[str, ...]:
-        """Return an option that is a list of words."""
-        value = self.rule.options.get(name, default)
-        return (value,) if isinstance(value, str) else tuple(value)
 
 
 def _roots(roots: Sequence[str], image: Image, family: Family) -> Iterator[Remark]:
@@ -182,7 +118,7 @@ def _build_packages(subject: Subject) -> Iterator[Remark]:
                 name
                 for operation in left_behind(installed(instruction))
                 for name in operation.names
-                if _is_for_build(name, operation, patterns) and not _matches(name, allowed)
+                if _is_for_build(name, operation, patterns) and not matches(name, allowed)
             ]
             if kept:
                 line = subject.own.find(kept[0], instruction)
@@ -193,7 +129,7 @@ def _build_packages(subject: Subject) -> Iterator[Remark]:
 
 def _is_for_build(name: str, operation: Operation, patterns: Iterable[str]) -> bool:
     system = operation.manager != "pip"
-    return system and ("build" in operation.virtual or _matches(name, patterns))
+    return system and ("build" in operation.virtual or matches(name, patterns))
 
 
 def _healthcheck(subject: Subject) -> Iterator[Remark]:
@@ -232,15 +168,15 @@ _RULES: Mapping[str, Callable[[Subject], Iterator[Remark]]] = {
     "DG205": _healthcheck,
     "DG206": _labels,
     "DG207": _user,
+    "DG208": restraint.layers,
+    "DG209": restraint.unwanted,
+    "DG210": restraint.exact_versions,
+    "DG211": restraint.supervisors,
 }
 
 
 def _any(globs: Iterable[str], image: str, stream: str) -> bool:
     return any(fnmatchcase(image, g) or fnmatchcase(f"{image}@{stream}", g) for g in globs)
-
-
-def _matches(name: str, patterns: Iterable[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _untagged(reference: str) -> str:

@@ -26,6 +26,7 @@ FLOORS = (
         "yamltext",
     },
     {"graph", "render", "dockerfile", "policy", "plan", "review"}
+    | {"demands", "restraint", "subject"}
     | {"instruction", "packages", "context", "complete", "contents", "findings", "rules"}
     | {
         "environment",
@@ -38,7 +39,7 @@ FLOORS = (
         "paths",
         "unidiff",
     }
-    | {"lockplan", "prune", "refs", "speculate", "tags", "zuulitems"}
+    | {"locate", "lockplan", "prune", "refs", "speculate", "tags", "zuulitems"}
     | {"edits", "manifest", "merge", "objects", "proposal"},
     {"disk", "history", "store", "linters", "reports", "sources", "exports"}
     | {"credentials", "oci", "registry", "registry_auth", "registry_errors", "registry_http"}

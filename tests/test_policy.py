@@ -279,6 +279,85 @@ def test_an_image_that_does_not_run_as_root():
     assert said("DG207", FROM) == [(1, "there is no USER, so the image runs as root")]
 
 
+# --- DG208, DG209, DG210, DG211 --------------------------------------------------------------
+
+
+def test_few_layers():
+    text = f"FROM x AS builder\nRUN a\nRUN b\n{FROM}RUN c\nCOPY a b\nENV a=b\nWORKDIR /x\n"
+    assert said("DG208", text, {"max": 2}) == []
+    assert said("DG208", text + "ADD a c\nRUN d\n", {"max": 2}) == [
+        (9, "4 RUN, COPY and ADD make as many layers; 2 are allowed")
+    ]
+    assert said("DG208", FROM + "RUN a\n" * 5) == []
+    assert [line for line, _ in said("DG208", FROM + "RUN a\n" * 6)] == [7]
+
+
+def test_layers_of_stages_and_triggers_that_end_up_in_the_image_count():
+    text = f"FROM {MIDDLE} AS a\nRUN a\nFROM a\nRUN b\n"
+    two = (4, "2 RUN, COPY and ADD make as many layers; 1 are allowed")
+    assert said("DG208", text, {"max": 1}) == [two]
+    parents = {SDK_KEY: "FROM x\nONBUILD RUN a\nONBUILD COPY . /\n"}
+    assert said("DG208", FROM, {"max": 1}, parents=parents) == [(1, two[1])]
+
+
+def test_instructions_that_a_namespace_does_without():
+    text = f'FROM x AS builder\nCMD a\n{FROM}ENTRYPOINT ["a"]\nONBUILD CMD b\nUSER a\n'
+    assert said("DG209", text) == [
+        (4, "ENTRYPOINT is not for images of this namespace"),
+        (5, "ONBUILD CMD is not for images of this namespace"),
+    ]
+    assert said("DG209", text, {"instructions": ["USER"]}) == [
+        (6, "USER is not for images of this namespace")
+    ]
+    assert said("DG209", f"{FROM}RUN true\n") == []
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        "apt-get install -y nginx nginx/bookworm-backports 'redis=5:*'",
+        "apk add nginx 'nginx>1.2' nginx~1.2",
+        "dnf install -y nginx python3-pip java-11-openjdk-headless gcc-12",
+        "pip install nginx==1.2",
+        "apt-get purge nginx=1.2-3",
+    ],
+)
+def test_packages_without_an_exact_version(run):
+    assert said("DG210", f"{FROM}RUN {run}\n") == []
+
+
+@pytest.mark.parametrize(
+    ("run", "expected"),
+    [
+        ("apt-get install -y \\\n  curl \\\n  nginx=1.18.0-6", [(4, "nginx=1.18.0-6")]),
+        ("apt-get install rabbitmq-server=$V", [(2, "rabbitmq-server=$V")]),
+        ('apt-get install "rabbitmq-server=${V}-1"', [(2, "rabbitmq-server=${V}-1")]),
+        ("apk add nginx=1.2-r0 a", [(2, "nginx=1.2-r0")]),
+        ("dnf install -y nginx-1.20.1-14.el9", [(2, "nginx-1.20.1-14.el9")]),
+        ("apk add --virtual .b gcc=1-r0 && apk del .b", [(2, "gcc=1-r0")]),
+    ],
+)
+def test_packages_with_an_exact_version(run, expected):
+    found = [(line, f"{word} names an exact version") for line, word in expected]
+    assert said("DG210", f"{FROM}RUN {run}\n") == found
+    assert said("DG210", f"{FROM}RUN {run}\n", {"allow": ["nginx", "rabbit*", "gcc"]}) == []
+
+
+def test_builder_stages_have_no_exact_versions_either():
+    text = f"FROM x AS builder\nRUN apt-get install gcc=4:12\n{FROM}"
+    assert said("DG210", text) == [(2, "gcc=4:12 names an exact version")]
+
+
+def test_a_supervisor_of_processes():
+    assert said("DG211", f"{FROM}RUN apt-get install dumb-init tini libsystemd0 nginx\n") == []
+    assert said("DG211", f"{FROM}RUN apt-get install runit && apt-get purge runit\n") == []
+    assert said("DG211", f"{FROM}RUN apt-get install -y nginx \\\n supervisor\n") == [
+        (3, "supervisor supervises processes; one container runs one process")
+    ]
+    assert said("DG211", f"{FROM}RUN pip install circus==0.1\n") != []
+    assert said("DG211", f"{FROM}RUN apt-get install cron\n", {"packages": ["cron*"]}) != []
+
+
 # --- levels and exemptions -------------------------------------------------------------------
 
 
