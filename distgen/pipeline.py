@@ -12,8 +12,8 @@ from distgen.contents import contents
 from distgen.dockerfile import Dockerfile, parse
 from distgen.findings import in_order, with_origins
 from distgen.model import Catalog, Finding, Image, Lock, Tree
-from distgen.policy import Family
 from distgen.render import Renderer
+from distgen.subject import Family
 
 
 @dataclass(frozen=True)
