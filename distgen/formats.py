@@ -44,6 +44,10 @@ _PATTERNS: Mapping[str, tuple[str, str]] = {
         rf"{_HOST}(?::[0-9]{{1,5}})?(?:/{_NAME})*",
         "is not a registry: `host[:port][/account]` without a scheme",
     ),
+    "mirror": (
+        rf"(?:http://)?{_HOST}(?::[0-9]{{1,5}})?(?:/{_NAME})*",
+        "is not a mirror: `host[:port][/path]`, with `http://` in front where it has no TLS",
+    ),
     "repository": (rf"{_NAME}(?:/{_NAME})*", "is not the name of a repository in a registry"),
     "author": (r"[^<>\x00-\x1f]*[^<>\s] <[^<>\s]+>", "is not an author: `Name <mail@example.org>`"),
     "image-glob": (r"[^\s@]+(?:@[^\s@]+)?", "is not a pattern of images: `namespace/name@stream`"),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from distgen.errors import DistgenError
 from distgen.git import Git, Outcome, explain, run
+from distgen.locate import git_here
 from distgen.model import LockedSource
 from distgen.refs import HEADS, TAGS, Refs, full_ref, is_commit, peeled, release
 from distgen.suggest import nearest
@@ -21,14 +22,6 @@ _COMMITTER = re.compile(rb"^committer .* (\d+) [+-]\d{4}$", re.MULTILINE)
 
 class Gone(DistgenError):
     """The repository answers, and has no such branch, tag or commit."""
-
-
-def mirrored(url: str, mirrors: Mapping[str, str]) -> str:
-    """Return where a repository is found from here: the longest matching beginning is replaced."""
-    for beginning in sorted(mirrors, key=len, reverse=True):
-        if url.startswith(beginning):
-            return mirrors[beginning] + url.removeprefix(beginning)
-    return url
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +36,7 @@ class Repository:
 
 def ask(git: Git, url: str, mirrors: Mapping[str, str]) -> Repository:
     """Return a repository with its branches and tags and what they point at."""
-    place = mirrored(url, mirrors)
+    place = git_here(url, mirrors)
     # Naming the kinds lets the server leave out the rest: a Gerrit has a million refs/changes.
     done = run(git, "ls-remote", "--heads", "--tags", "--", place, network=True)
     if done.code:

@@ -110,7 +110,7 @@ def test_bases_sources_and_downloads_are_resolved_and_rendering_uses_them(
     assert found.downloads == {f"{web.url}/file.tar": hashlib.sha256(b"a file").hexdigest()}
     assert distgen(root, "render", "-o", tmp_path / "out").code == 0
     text = (tmp_path / "out/ns/one/master/Dockerfile").read_text()
-    assert f"FROM docker.io/library/python:3.11-slim@{index}\n" in text
+    assert f"FROM {open_registry.host}/lock/library/python:3.11-slim@{index}\n" in text
     assert f"RUN fetch {app.url} {head}\n" in text
     assert f"file.tar {hashlib.sha256(b'a file').hexdigest()}\n" in text
 
@@ -380,6 +380,13 @@ def test_a_closed_network_locks_from_its_mirrors_under_public_names(
     assert list(lock(root).sources) == [("https://opendev.invalid/zuul/nodepool", "master")]
     assert "upstream" not in (root / "distgen.lock").read_text()
     assert open_registry.host not in (root / "distgen.lock").read_text()
+    assert distgen(root, "render", "-o", tmp_path / "out").code == 0
+    text = (tmp_path / "out/ns/one/master/Dockerfile").read_text()
+    commit = app.git("rev-parse", "HEAD")
+    assert f"FROM {open_registry.host}/lock/library/closed:1@{digest}\n" in text
+    assert f"RUN fetch file://{app.path} {commit}\n" in text
+    ran = distgen(root, "lint", "--format", "json")
+    assert [one["code"] for one in ran.json if one["code"].startswith("DG1")] == []
 
 
 def test_sources_of_one_run_are_locked_beside_those_of_the_catalogue(catalogue, distgen, upstream):

@@ -1,9 +1,9 @@
 import pytest
 
 from distgen.errors import InputError
+from distgen.locate import git_here
 from distgen.model import Catalog, Image, Lock, LockedSource, Source, Stream
 from distgen.speculate import override, speculate
-from distgen.upstream import mirrored
 from distgen.zuulitems import Item, parse, project_of
 
 pytest_plugins = ["commandline"]
@@ -186,9 +186,9 @@ def test_repositories_have_the_names_that_zuul_gives_their_projects(git, project
 
 def test_the_longest_mirror_of_a_repository_wins():
     mirrors = {"https://o.org/": "http://m/all/", "https://o.org/zuul/": "http://m/z/"}
-    assert mirrored("https://o.org/zuul/zuul", mirrors) == "http://m/z/zuul"
-    assert mirrored("https://o.org/x/y", mirrors) == "http://m/all/x/y"
-    assert mirrored("https://p.org/x", mirrors) == "https://p.org/x"
+    assert git_here("https://o.org/zuul/zuul", mirrors) == "http://m/z/zuul"
+    assert git_here("https://o.org/x/y", mirrors) == "http://m/all/x/y"
+    assert git_here("https://p.org/x", mirrors) == "https://p.org/x"
 
 
 # --- on the command line -----------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from distgen import pipeline
-from distgen.cli.replacing import Replaced, replacing
+from distgen.cli.replacing import Replaced, ground, replacing
 from distgen.cli.session import Choice, Session, choosing, formats, setting
 from distgen.model import LEVELS
 from distgen.reports import json, sarif, text
@@ -37,8 +37,8 @@ def command(
 ) -> None:
     """Check the rendered images; each finding names its template line."""
     session: Session = ctx.obj
-    lock = session.lock()
-    catalog = replaced.of(session.catalog(sets), lock).catalog
+    speculation, lock = ground(session, sets, replaced)
+    catalog = speculation.catalog
     found = pipeline.lint(pipeline.work(catalog, lock, choice.of(catalog)))
     click.echo(WRITERS[form](found), nl=False)
     grave = () if fail_on == "never" else LEVELS[: LEVELS.index(fail_on) + 1]

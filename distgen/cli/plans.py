@@ -13,7 +13,7 @@ import click
 
 from distgen import __version__, history, pipeline, speculate
 from distgen.cli.list import table
-from distgen.cli.replacing import Replaced
+from distgen.cli.replacing import Replaced, ground
 from distgen.cli.session import Choice, Session
 from distgen.cli.tokens import authorized
 from distgen.errors import InputError
@@ -81,8 +81,7 @@ def planning(command: Command) -> Command:
 def prepare(session: Session, wishes: Wishes) -> Run:
     """Read the catalogue and find out which commit of it will be published."""
     git = isolate(session.environ)
-    lock = session.lock()
-    speculation = wishes.replaced.of(session.catalog(wishes.sets), lock)
+    speculation, lock = ground(session, wishes.sets, wishes.replaced)
     catalog = speculation.catalog
     task = pipeline.work(catalog, lock, wishes.choice.of(catalog))
     stand = history.stand(git, Path(catalog.root))

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from distgen import disk, pipeline
-from distgen.cli.replacing import Replaced, replacing
+from distgen.cli.replacing import Replaced, ground, replacing
 from distgen.cli.session import Choice, Session, choosing, setting
 from distgen.disk import Delta
 
@@ -37,8 +37,8 @@ def command(
 ) -> None:
     """Render images into a folder, replacing only what was rendered there before."""
     session: Session = ctx.obj
-    lock = session.lock()
-    catalog = replaced.of(session.catalog(sets), lock).catalog
+    speculation, lock = ground(session, sets, replaced)
+    catalog = speculation.catalog
     task = pipeline.work(catalog, lock, choice.of(catalog))
     trees = tuple(pipeline.trees(task))
     act = disk.compare if check else disk.write

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from distgen.cli.session import Session
 from distgen.errors import InputError
+from distgen.locate import located
 from distgen.model import Catalog, Lock
 from distgen.speculate import Speculation, override, speculate
 from distgen.zuulitems import Item, parse
@@ -38,6 +40,14 @@ class Replaced:
             return parse(self.zuul_items.read_text(encoding="utf-8"), self.zuul_items)
         except UnicodeDecodeError:
             raise InputError("the file is not text", where=self.zuul_items) from None
+
+
+def ground(session: Session, sets: tuple[str, ...], replaced: Replaced) -> tuple[Speculation, Lock]:
+    """Return what this run renders from: sources replaced, mirrors in the place of names."""
+    lock = session.lock()
+    speculation = replaced.of(session.catalog(sets), lock)
+    catalog, lock = located(speculation.catalog, lock)
+    return replace(speculation, catalog=catalog), lock
 
 
 def replacing(command: Command) -> Command:

@@ -1,0 +1,56 @@
+"""Put the mirrors of a closed network in the place of the names that the catalogue and lock use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from distgen.model import Catalog, Image, Lock, Parent
+from distgen.reference import mirrored, parse
+
+SCRATCH = "scratch"
+
+
+def located(catalog: Catalog, lock: Lock) -> tuple[Catalog, Lock]:
+    """Return catalogue and lock with every parent and source named as it is found from here.
+
+    The lock on the disk keeps the public names, and so do the images themselves.
+    """
+    registries = catalog.mirrors.get("registries", {})
+    gits = catalog.mirrors.get("git", {})
+    if not registries and not gits:
+        return catalog, lock
+    images = tuple(_image(image, registries, gits) for image in catalog.images)
+    found = Lock(
+        {reference_here(name, registries): base for name, base in lock.bases.items()},
+        {(git_here(git, gits), ref): source for (git, ref), source in lock.sources.items()},
+        lock.downloads,
+    )
+    return replace(catalog, images=images), found
+
+
+def reference_here(reference: str, mirrors: Mapping[str, str]) -> str:
+    """Return what a FROM says of a reference here."""
+    if reference == SCRATCH:
+        return reference
+    return str(mirrored(parse(reference), mirrors)).removeprefix("http://")
+
+
+def git_here(url: str, mirrors: Mapping[str, str]) -> str:
+    """Return where a repository is found from here: the longest matching beginning is replaced."""
+    for beginning in sorted(mirrors, key=len, reverse=True):
+        if url.startswith(beginning):
+            return mirrors[beginning] + url.removeprefix(beginning)
+    return url
+
+
+def _image(image: Image, registries: Mapping[str, str], gits: Mapping[str, str]) -> Image:
+    return replace(
+        image,
+        parents=tuple(_parent(parent, registries) for parent in image.parents),
+        sources=tuple(replace(source, git=git_here(source.git, gits)) for source in image.sources),
+    )
+
+
+def _parent(parent: Parent, registries: Mapping[str, str]) -> Parent:
+    return replace(parent, reference=reference_here(parent.reference, registries))
