@@ -102,8 +102,9 @@ def _draft(
     spec = overlay.merge(spec_layers)
     kind = _kind(spec, spec_layers, own, kinds)
     stacked = stacks.stack(kind, group, own, stream.name, value_layers)
-    tagged = _tagged(stream, group, _words(own, stream, stacked), stacks)
-    reference = f"{group.namespace.registry}/{_repository(own, group)}:{tagged.tags[0]}"
+    words = _words(own, stream, stacked)
+    tagged = _tagged(stream, group, words, stacks)
+    reference = f"{group.namespace.registry}/{_repository(group, words, stacks)}:{tagged.tags[0]}"
     return Draft(
         chain, group, tagged, kind, stacked, spec, spec_layers, reference, _url(own, group)
     )
@@ -151,9 +152,9 @@ def _tagged(stream: Stream, group: Group, words: Mapping[str, Any], stacks: Stac
     return stream if tuple(tags) == stream.tags else replace(stream, tags=tuple(tags))
 
 
-def _repository(own: Overlay, group: Group) -> str:
+def _repository(group: Group, words: Mapping[str, Any], stacks: Stacks) -> str:
     where = group.document.origin(("repository",))
-    words = {"namespace": own.namespace, "image": own.name}
+    stacks.take(names(group.namespace.repository))
     name = fill(group.namespace.repository, words, where)
     if problem := formats.problem("repository", name):
         raise InputError(f"`{name}` {problem}", where=where)
