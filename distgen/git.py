@@ -119,7 +119,9 @@ def explain(outcome: Outcome) -> str:
     """Return the part of git's words that says what went wrong, on one line."""
     lines = outcome.error.splitlines()
     told = [found[1].strip() for line in lines if (found := _TOLD.match(line.strip()))]
-    worth = [line for line in told if not _NOISE.search(line)] or told or lines
+    own = [line for line in told if not _NOISE.search(line)]
+    # Without a word of git's own it is ssh that knows: no such host, no such key.
+    worth = own or [line for line in lines if not _NOISE.search(line)] or told or lines
     unique = list(dict.fromkeys(worth))
     return "; ".join(unique[:4]) or f"git ended with code {outcome.code}"
 

@@ -342,6 +342,14 @@ def test_status_tells_drift_from_being_behind(edited):
     }
 
 
+def test_status_fails_where_a_repository_cannot_be_read(small):
+    (small / "dist-git/small").mkdir(parents=True)
+    (small / "dist-git/small/tool.git").write_text("no repository\n")
+    out, err = distgen(small, "status", code=1)
+    assert "failed  small/tool@main" in out
+    assert "2 failed" in err
+
+
 def test_diff_shows_what_would_change(small):
     assert distgen(small, "diff", "--exit-code", code=1)[0].startswith("small/base@main: ")
     distgen(small, "publish")

@@ -159,6 +159,18 @@ def test_a_server_that_is_down_is_a_sentence(tmp_path):
     assert "\n" not in result.detail
 
 
+def test_what_only_ssh_can_tell_is_told(tmp_path):
+    program = tmp_path / "ssh"
+    program.write_text("#!/bin/sh\necho 'bot@host: Permission denied (publickey).' >&2\nexit 255\n")
+    program.chmod(0o755)
+    tool = isolate({"PATH": os.environ["PATH"], "GIT_SSH": str(program), "HOME": str(tmp_path)})
+    found = image("ns/app", url="bot@host:{namespace}/{image}.git")
+    (result,) = run_publish(tmp_path, [found], trees(found), git=tool)
+    assert result.detail == (
+        "bot@host:ns/app.git: cannot be reached: bot@host: Permission denied (publickey)."
+    )
+
+
 def test_a_password_comes_from_the_person_s_own_git(tmp_path):
     root = served(tmp_path, "ns/app")
     with git_server(root, {"bot": SECRET}) as server:

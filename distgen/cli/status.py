@@ -17,14 +17,16 @@ from distgen.cli.session import Choice, Session, choosing, formats, setting
 @setting
 @plans.planning
 @formats("text", "json")
-@click.pass_obj
+@click.pass_context
 def command(
-    session: Session, /, choice: Choice, sets: tuple[str, ...], form: str, **wishes: Any
+    ctx: click.Context, /, choice: Choice, sets: tuple[str, ...], form: str, **wishes: Any
 ) -> None:
     """Say which repositories are behind the catalogue, and which were edited downstream."""
+    session: Session = ctx.obj
     wanted = plans.Wishes(choice=choice, sets=sets, allow_dirty=True, **wishes)
     run = plans.prepare(session, wanted)
     changes = publish.plan_only(run.request, run.git, run.options, stored(run.store))
     results = [publish.standing(change) for change in changes]
     click.echo(plans.as_json(results) if form == "json" else plans.as_text(results))
     session.say(plans.summary(results))
+    ctx.exit(int(any(one.status == "failed" for one in results)))
