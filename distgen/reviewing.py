@@ -49,6 +49,8 @@ def _reviewed(plan: Plan, change: Change, dry: bool) -> Change:
     nothing = change.status == "unchanged"
     if nothing and not plan.has_reviews(change):
         return change
+    if dry and change.parent is None:
+        return _foreseen(change, None)
     reviews = plan.forge.find(plan.desk, plan.subject(change), plan.refs)
     tidied = () if dry else _tidied(plan, change, reviews)
     review = next((found for found in reviews if not found.leftover), None)

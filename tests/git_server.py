@@ -5,8 +5,8 @@
         git("push", f"{server.url}/ns/app.git", ...)
         server.requests                     # what arrived, in order
 
-A request is let in with Basic authentication of a user, or with any user's password as Bearer token;
-without users everybody is let in. `server.meddle` may answer in the server's place, see `Fault`.
+A request is let in with Basic authentication of a user, or with a user's password as Bearer
+token; without users everybody is let in. `server.meddle` may answer in its place, see `Fault`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -44,8 +44,9 @@ class Request:
 class Fault:
     """What to do instead of answering.
 
-    `status` answers that, with `headers` and `body`. Status 0 closes the connection without a word;
-    with `after` git works first, so a push arrives and only its answer is lost. `seconds` waits first.
+    `status` answers that, with `headers` and `body`. Status 0 closes the connection without a
+    word. With `after` git works first, so that a push arrives and only its answer is lost.
+    `seconds` waits first.
     """
 
     status: int = 0
@@ -59,7 +60,7 @@ Meddle = Callable[[Request], "Fault | None"]
 
 
 class GitServer:
-    """Where the server is (`url`, without a slash at the end), what it serves and what it was asked."""
+    """Where the server is (`url`, no slash at the end), what it serves and what it was asked."""
 
     def __init__(self, root: Path, users: Mapping[str, str], meddle: Meddle | None) -> None:
         self.root = root
@@ -230,10 +231,8 @@ class _Handler(BaseHTTPRequestHandler):
                 pipe.write(part)
             except OSError:  # git has heard enough; the rest is still read off the connection
                 continue
-        try:
+        with suppress(OSError):
             pipe.close()
-        except OSError:
-            pass
 
     def _listen(self, pipe: Any) -> None:
         with pipe:

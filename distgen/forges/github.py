@@ -18,6 +18,7 @@ from github3.exceptions import (  # type: ignore[import-untyped]
     GitHubException,
     NotFoundError,
     UnprocessableEntity,
+    error_for,
 )
 from github3.session import GitHubSession  # type: ignore[import-untyped]
 
@@ -160,7 +161,10 @@ def _labelled(pull: Any, labels: Sequence[str]) -> bool:
     there = {str(label["name"]).lower() for label in pull.as_dict().get("labels", ())}
     missing = [label for label in labels if label.lower() not in there]
     if missing:
-        pull.issue().add_labels(*missing)
+        # Not github3's add_labels(), whose bare list is not what GitHub describes.
+        answer = pull.session.post(f"{pull.issue_url}/labels", json={"labels": missing})
+        if not answer.ok:
+            raise error_for(answer)
     return bool(missing)
 
 
