@@ -116,10 +116,10 @@ _CHECKS = (
         "DG111",
         "The rendering depends on the environment",
         "info",
-        "A template override, or an image of a ``docker_dir``, asks for an environment variable by "
-        "its name, as Kolla allows.",
+        "A template asks for an environment variable by its name, as Kolla allows: its own base "
+        "image for ``http_proxy``, template overrides and images of a ``docker_dir`` for any.",
         "Another machine may render other files from the same catalogue.",
-        "Write the value into the override, or publish from one place only.",
+        "Write the value into the override, and publish where the variable is always the same.",
     ),
     Check(
         "DG112",

@@ -95,8 +95,10 @@ def images_folder(root: Path, dockerfiles: Mapping[str, str]) -> str:
 
 
 def test_every_image_has_the_bytes_of_kolla_build(tmp_path, cache):
-    kolla_build(tmp_path / "work", "--base", "debian", "--base-arch", "x86_64")
-    generated = generate(tmp_path, {"base": "debian", **DAY}, cache)
+    proxy = {"http_proxy": "http://proxy:3128"}
+    kolla_build(tmp_path / "work", "--base", "debian", "--base-arch", "x86_64", environ=proxy)
+    environ = {**proxy, "https_proxy": "http://secret:1"}
+    generated = generate(tmp_path, {"base": "debian", **DAY}, cache, environ)
     assert {image.name: files(image) for image in generated.images} == contexts(tmp_path / "work")
 
 

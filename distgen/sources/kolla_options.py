@@ -10,7 +10,6 @@ import hashlib
 import importlib
 import importlib.util
 import json
-import site
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ from typing import Any
 from distgen.errors import DistgenError, InputError
 from distgen.model import Origin
 from distgen.sources import memo
+from distgen.sources.kolla_package import find, images_folder, imported
 from distgen.sources.kolla_values import (
     archives,
     arguments,
@@ -102,7 +102,7 @@ def settle(
     options: Mapping[str, Any], root: Path, origin: Origin, cache: Path | None, name: str
 ) -> Settled:
     """Resolve the settings, or take what an earlier run made of the same ones."""
-    package = _package(origin)
+    package = find(origin)
     files = _listed(options.get("kolla_conf"))
     configs = [str(root / file) for file in files]
     key = _key(options, root, package, configs, origin)
@@ -115,17 +115,6 @@ def settle(
     settled = _settle(options, root, package, configs, origin)
     memo.save(cache, f"kolla-{name}", {"key": key, "settled": asdict(settled)})
     return settled
-
-
-def _package(origin: Origin) -> Path:
-    spec = importlib.util.find_spec("kolla")
-    if spec is None or not spec.submodule_search_locations:
-        raise InputError(
-            "`source: kolla` needs the kolla package",
-            where=origin,
-            hint="install it beside distgen: pip install 'distgen-git[kolla]'",
-        )
-    return Path(next(iter(spec.submodule_search_locations)))
 
 
 def _key(
@@ -153,14 +142,7 @@ def _config_text(path: str, origin: Origin) -> str:
 def _settle(
     options: Mapping[str, Any], root: Path, package: Path, configs: list[str], origin: Origin
 ) -> Settled:
-    try:
-        config = importlib.import_module("kolla.common.config")
-        version = importlib.import_module("kolla.version")
-        limits = importlib.import_module("kolla.image.unbuildable").UNBUILDABLE_IMAGES
-    except ImportError as error:
-        raise DistgenError(
-            f"the kolla package cannot be imported: {error}", where=package
-        ) from None
+    config, version, limits = imported(package)
     conf = _configured(config, options, configs, origin)
     release = version.git_info or version.version_info.cached_version_string()
     names = worker_names(package)
@@ -182,7 +164,7 @@ def _settle(
         filters=names["_get_filters"],
         methods=names["_get_methods"],
         package=str(package),
-        folders=(_images_folder(package), *_paths(root, conf.docker_dir)),
+        folders=(images_folder(package), *_paths(root, conf.docker_dir)),
         overrides=tuple(_paths(root, conf.template_override)),
         patterns=patterns(config, conf, origin),
         unbuildable=unbuildable(conf, limits),
@@ -254,16 +236,6 @@ def _override(conf: Any, name: str, value: Any, group: str | None, origin: Origi
             raise InputError(f"Kolla's option {name}{where} is one value, no list", where=origin)
         value = [str(item) for item in value]
     conf.set_override(name, value, group=group)
-
-
-def _images_folder(package: Path) -> str:
-    """Find Kolla's images where kolla-build would: in the package, the checkout, or share/."""
-    shares = [Path(sys.prefix), Path(sys.prefix, "local"), Path(site.getuserbase())]
-    places = [package, package.parent, *(share / "share/kolla" for share in shares)]
-    for place in places:
-        if (place / "docker" / "base").is_dir():
-            return str(place / "docker")
-    raise DistgenError("the kolla package has no folder of images", where=package)
 
 
 def _listed(value: Any) -> list[str]:

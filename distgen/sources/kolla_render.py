@@ -6,13 +6,15 @@ template's module, so that no image sees a list that a template changed for anot
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import importlib.util
 import logging
 import pickle
 import re
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -25,12 +27,12 @@ from distgen.mistakes import FAILURES, calls
 from distgen.model import Origin
 from distgen.sources.kolla_environ import Variables, variables
 from distgen.sources.kolla_options import Settled
+from distgen.sources.kolla_package import YAML_LOADER
 
 Files = Mapping[str, Path]
 TEMPLATE = "Dockerfile.j2"
 
 _FROM = re.compile(r"^FROM\s", re.IGNORECASE)
-_YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Rendered(NamedTuple):
@@ -92,12 +94,25 @@ def render(
     environment = _environment(_Loader(codes, _reader(files)), functions)
     override = _override(settled, functions, codes)
     found = {}
-    for path in files:
-        if path.endswith(f"/{TEMPLATE}"):
-            seen = Variables(environ, lambda: codes.variables)
-            text = _dockerfile(settled, environment, override, (path, seen))
-            found[path] = Rendered(text, tuple(sorted(seen.asked)))
+    with _uncollected():
+        for path in files:
+            if path.endswith(f"/{TEMPLATE}"):
+                seen = Variables(environ, lambda: codes.variables)
+                text = _dockerfile(settled, environment, override, (path, seen))
+                found[path] = Rendered(text, tuple(sorted(seen.asked)))
     return found
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the collector from looking through the trees of all templates again and again."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _dockerfile(
@@ -233,7 +248,7 @@ def _module(path: Path) -> types.ModuleType:
 
 
 def _yaml_reader() -> Callable[[Any], Any]:
-    parse = _kept(lambda text: yaml.load(text, Loader=_YAML_LOADER))
+    parse = _kept(lambda text: yaml.load(text, Loader=YAML_LOADER))
 
     def safe_load(stream: Any) -> Any:
         return parse(stream if isinstance(stream, str) else stream.read())
