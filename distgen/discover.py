@@ -10,7 +10,7 @@ from functools import partial
 from distgen.errors import DistgenError
 from distgen.reference import Reference, is_tag
 from distgen.registry import Registry
-from distgen.registry_errors import NotFound
+from distgen.registry.errors import NotFound
 from distgen.resolve import in_parallel
 
 _FIELD = re.compile(r"\{([^{}]+)\}")

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from distgen.errors import DistgenError
-from distgen.manifest import generated, parse
 from distgen.model import EXECUTABLE, MANIFEST, REGULAR, SYMLINK, File, Tree
+from distgen.plan.manifest import generated, parse
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import urllib3
 
 from distgen import __version__
 from distgen.errors import DistgenError
-from distgen.registry_errors import sentence, status_text
+from distgen.registry.errors import sentence, status_text
 
 CONNECT, SILENCE = 10.0, 60.0
 CHUNK = 1 << 20

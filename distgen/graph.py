@@ -6,7 +6,7 @@ import graphlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
-from distgen import cycles
+from distgen.catalog import cycles
 from distgen.errors import InputError
 from distgen.model import Catalog, Image
 from distgen.suggest import did_you_mean

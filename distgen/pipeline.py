@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from distgen import graph, linters, policy
-from distgen.complete import completeness, read
-from distgen.contents import contents
 from distgen.dockerfile import Dockerfile, parse
-from distgen.findings import in_order, with_origins
 from distgen.model import Catalog, Finding, Image, Lock, Tree
+from distgen.policy.complete import completeness, read
+from distgen.policy.contents import contents
+from distgen.policy.findings import in_order, with_origins
+from distgen.policy.subject import Family
 from distgen.render import Renderer
-from distgen.subject import Family
 
 
 @dataclass(frozen=True)

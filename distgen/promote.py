@@ -9,10 +9,10 @@ from functools import partial
 from typing import Any, Literal
 
 from distgen.errors import DistgenError, InputError
-from distgen.oci import ImageManifest
 from distgen.reference import Reference, is_digest, is_tag, parse
 from distgen.registry import Registry
-from distgen.registry_errors import NotFound
+from distgen.registry.errors import NotFound
+from distgen.registry.oci import ImageManifest
 from distgen.resolve import in_parallel
 
 Status = Literal["moves", "unchanged", "missing", "changed", "failed", "promoted", "restored"]

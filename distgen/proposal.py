@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 
 from distgen.dockerfile import Dockerfile, parse
-from distgen.merge import is_binary
 from distgen.model import ATTRIBUTES, MANIFEST, Change
-from distgen.objects import commit_id, signature, tree_id
+from distgen.plan.merge import is_binary
+from distgen.plan.objects import commit_id, signature, tree_id
 
 PREFIX = "distgen/"
 _TITLE = 240

@@ -14,7 +14,7 @@ from distgen.model import Retention
 from distgen.prune import Decision, Protected, Tagged, candidates, decide
 from distgen.reference import Reference
 from distgen.registry import Registry
-from distgen.registry_errors import NotFound, Unreadable
+from distgen.registry.errors import NotFound, Unreadable
 from distgen.resolve import in_parallel
 
 Result = TypeVar("Result")

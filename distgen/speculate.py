@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
-from distgen import formats
 from distgen.errors import InputError
 from distgen.model import Catalog, Image, Lock, Origin, Source, Tree
 from distgen.refs import ENDED, HEADS, is_commit, release
+from distgen.schema import formats
 from distgen.suggest import did_you_mean
 from distgen.zuulitems import Item, project_of
 

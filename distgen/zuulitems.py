@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import yaml
 
 from distgen.errors import InputError
-from distgen.formats import problem
 from distgen.refs import HEADS, is_commit
+from distgen.schema.formats import problem
 
 
 @dataclass(frozen=True, slots=True)

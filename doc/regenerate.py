@@ -12,7 +12,9 @@ from typing import Any
 
 import click
 
-from distgen import filters, rules, schema
+from distgen import schema
+from distgen.render import filters
+from distgen.policy import rules
 from distgen.cli import GROUPS, cli
 
 DOC = Path(__file__).parent

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from distgen.git import Git, isolate
+from distgen.store.git import Git, isolate
 from distgen.model import (
     EXECUTABLE,
     REGULAR,
@@ -25,7 +25,7 @@ from distgen.model import (
     Tree,
 )
 from distgen.publish import Request, plan_only, publish
-from distgen.repositories import Options
+from distgen.publish.repositories import Options
 from distgen.store import open_store
 
 AUTHOR = "distgen <distgen@localhost>"

@@ -11,11 +11,11 @@ from git_server import GitServer
 from review_hooks import install, load
 
 from distgen.forges import Account
-from distgen.git import Git, isolate
-from distgen.git_auth import authorize, token_for
+from distgen.store.git import Git, isolate
+from distgen.store.git_auth import authorize, token_for
 from distgen.model import Image, Result
 from distgen.propose import Request, propose
-from distgen.repositories import Options
+from distgen.publish.repositories import Options
 from distgen.store import open_store, scratch_store
 
 USER, TOKEN = "bot", "t0ken-that-nobody-may-see"

@@ -255,8 +255,7 @@ def test_a_mistake_on_the_command_line(catalogue, text: str, message: str):
 
 def test_a_folder_without_settings_is_no_catalogue(tmp_path):
     assert mistake(tmp_path) == (
-        f"there is no distgen.yaml in {tmp_path}; "
-        "run `distgen init` there, or choose one with -C"
+        f"there is no distgen.yaml in {tmp_path}; run `distgen init` there, or choose one with -C"
     )
 
 

@@ -46,9 +46,7 @@ def test_an_image_has_one_record_per_stream(catalogue):
     assert image.description == "An app"
     assert image.values == {"packages": ["git"], "python": "3.9", "user": None, "env": {"A": "a"}}
     assert image.parents == (
-        Parent(
-            "base", None, "docker.io/library/python:3.11", Origin("overlays/ns/a.yaml", 2, 1)
-        ),
+        Parent("base", None, "docker.io/library/python:3.11", Origin("overlays/ns/a.yaml", 2, 1)),
     )
     assert loaded.images[0].stream == Stream("1.0", "stable/1.0", ("1.0",))
 
@@ -267,9 +265,7 @@ def test_an_image_extends_another_ones_overlay(catalogue):
         Source("s", "https://h/s", "v1", Origin("overlays/other/b.yaml", 4, 11)),
         Source("t", "https://h/t", "master", Origin("overlays/ns/a.yaml", 5, 49)),
     )
-    assert image.downloads == (
-        Download("d", "https://h/d", Origin("overlays/ns/a.yaml", 6, 13)),
-    )
+    assert image.downloads == (Download("d", "https://h/d", Origin("overlays/ns/a.yaml", 6, 13)),)
     assert [(file.path, file.content) for file in image.files] == [
         ("change", b"b"),
         ("keep", b"a"),

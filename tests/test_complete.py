@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from images import EXTERNAL, ROOT, dedent, image, tree
 
-from distgen.complete import completeness
-from distgen.context import context, ignoring_line, missing, read_ignore
+from distgen.policy.complete import completeness
+from distgen.policy.context import context, ignoring_line, missing, read_ignore
 from distgen.dockerfile import parse
 from distgen.model import Lock, LockedBase, LockedSource
 

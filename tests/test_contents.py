@@ -7,7 +7,7 @@ from base64 import b64encode
 import pytest
 from images import image, tree
 
-from distgen.contents import contents
+from distgen.policy.contents import contents
 from distgen.dockerfile import parse
 from distgen.model import REGULAR, SYMLINK, File, Tree
 

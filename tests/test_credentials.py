@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from distgen.credentials import Credential, load
+from distgen.registry.credentials import Credential, load
 from distgen.errors import DistgenError, InputError
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import distgen
 from distgen import catalog, lockfile
-from distgen.manifest import generated
+from distgen.plan.manifest import generated
 from distgen.render import Renderer
 
 GOLDEN = Path(__file__).parent / "golden"

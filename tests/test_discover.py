@@ -9,7 +9,7 @@ from servers import Reply, in_front_of, push, push_index, serve
 
 from distgen import lockfile
 from distgen.cli import outside
-from distgen.registry_http import Transport
+from distgen.registry.http import Transport
 
 pytest_plugins = ["servers", "commandline"]
 

@@ -17,7 +17,7 @@ from distgen.dockerfile import (
     script,
     sources,
 )
-from distgen.packages import Operation, commands, left_behind, operations
+from distgen.dockerfile.packages import Operation, commands, left_behind, operations
 
 MULTI_STAGE = """\
 # syntax=docker/dockerfile:1

@@ -10,8 +10,8 @@ import pytest
 import yaml
 from jinja2.exceptions import FilterArgumentError
 
-from distgen import filters
-from distgen.facts import SourceFacts
+from distgen.render import filters
+from distgen.render.facts import SourceFacts
 
 NASTY = [
     'a"b',

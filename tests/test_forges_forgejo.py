@@ -10,7 +10,7 @@ from reviews import TOKEN, USER, Situation, arrived, commit_on, one, refs, revie
 from servers import Reply, serve
 
 from distgen.forges import WITHDRAWN, Account
-from distgen.web import Patience
+from distgen.forges.web import Patience
 
 FIRST, SECOND = {"Dockerfile": "FROM quay.io/a:1\n"}, {"Dockerfile": "FROM quay.io/a:2\n"}
 

@@ -17,7 +17,7 @@ import pytest
 pytest.importorskip("kolla")
 
 from distgen.errors import InputError
-from distgen.foreign import Generated, Request
+from distgen.catalog.foreign import Generated, Request
 from distgen.model import DistGit, Image, Layer, Namespace, Origin, Policy, Stream
 from distgen.sources import Around, kolla
 

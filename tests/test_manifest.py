@@ -6,7 +6,7 @@ import pytest
 from dist_git import files, git, image, tree
 
 from distgen.errors import DistgenError, InputError
-from distgen.manifest import describe, dump, generated, parse
+from distgen.plan.manifest import describe, dump, generated, parse
 from distgen.model import Tree
 
 APP = image("ns/app")

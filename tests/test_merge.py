@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from dist_git import git
 
-from distgen.merge import merge, unified
+from distgen.plan.merge import merge, unified
 
 
 def text(*lines):

@@ -10,7 +10,7 @@ import pytest
 
 from distgen.errors import InputError
 from distgen.model import EXECUTABLE, REGULAR, File, Origin, TemplateFile
-from distgen.patch import apply
+from distgen.render.patch import apply
 
 SCRIPT = "#!/bin/sh\nset -e\none\ntwo\nthree\nfour\nfive\n"
 

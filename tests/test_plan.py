@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from dist_git import ORIGIN, image, tree
 
-from distgen.manifest import generated, parse
+from distgen.plan.manifest import generated, parse
 from distgen.model import (
     EXECUTABLE,
     MANIFEST,
@@ -17,7 +17,7 @@ from distgen.model import (
     LockedSource,
     Present,
 )
-from distgen.objects import blob_id, tree_id
+from distgen.plan.objects import blob_id, tree_id
 from distgen.plan import lock_digest, plan, retire, target
 
 APP = image("ns/app")

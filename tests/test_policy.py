@@ -8,11 +8,11 @@ import pytest
 from images import EXTERNAL, ROOT, dedent, image, tree
 
 from distgen.dockerfile import parse
-from distgen.findings import grouped, in_order, with_origins
+from distgen.policy.findings import grouped, in_order, with_origins
 from distgen.model import REGULAR, File, Finding, Origin, Policy, Rule, Tree
 from distgen.policy import apply, check
-from distgen.rules import RULES, manual
-from distgen.subject import Family
+from distgen.policy.rules import RULES, manual
+from distgen.policy.subject import Family
 
 MIDDLE = "quay.io/opendevorg/openstacksdk:master"
 KEYS = {ROOT: "opendev/python-base@master", MIDDLE: "opendev/openstacksdk@master"}

@@ -9,7 +9,7 @@ from test_discover import CATALOGUE
 
 from distgen.reference import parse
 from distgen.registry import Registry
-from distgen.registry_http import Transport
+from distgen.registry.http import Transport
 
 pytest_plugins = ["servers", "commandline"]
 

@@ -24,10 +24,10 @@ from dist_git import (
 )
 
 from distgen.errors import InputError
-from distgen.git import isolate
+from distgen.store.git import isolate
 from distgen.plan import target
 from distgen.publish import diff, standing
-from distgen.strays import strays
+from distgen.publish.strays import strays
 
 APP = image("ns/app")
 

@@ -24,8 +24,8 @@ from dist_git import (
 from git_server import Fault, git_server
 
 from distgen.errors import InputError
-from distgen.git import isolate
-from distgen.strays import strays
+from distgen.store.git import isolate
+from distgen.publish.strays import strays
 
 SECRET = "s3cr3t-TOKEN"
 

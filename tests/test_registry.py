@@ -20,13 +20,13 @@ from servers import (
     tagged,
 )
 
-from distgen.credentials import AuthFile, Credentials
+from distgen.registry.credentials import AuthFile, Credentials
 from distgen.errors import InputError
 from distgen.reference import parse
 from distgen.registry import Registry
-from distgen.registry_auth import challenges
-from distgen.registry_errors import NotFound, Refused, RegistryError
-from distgen.registry_http import Patience, Transport
+from distgen.registry.auth import challenges
+from distgen.registry.errors import NotFound, Refused, RegistryError
+from distgen.registry.http import Patience, Transport
 
 pytest_plugins = ["servers"]
 QUICK = Patience(connect=2, silence=0.5, answer=2, attempts=3, pause=1)

@@ -8,7 +8,8 @@ import subprocess
 import pytest
 from jsonschema import Draft202012Validator
 
-from distgen import formats, schema
+from distgen import schema
+from distgen.schema import formats
 from distgen.errors import InputError
 from distgen.overlay import read_yaml
 

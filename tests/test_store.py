@@ -12,10 +12,10 @@ import pytest
 from dist_git import AUTHOR, GIT, git
 
 from distgen.errors import DistgenError, InputError
-from distgen.git import Reader, explain, isolate, run, scrub
+from distgen.store.git import Reader, explain, isolate, run, scrub
 from distgen.model import Change, File
-from distgen.objects import Entry, blob_id, commit_id, signature, tree_id
-from distgen.places import creation_hint, locate
+from distgen.plan.objects import Entry, blob_id, commit_id, signature, tree_id
+from distgen.store.places import creation_hint, locate
 from distgen.store import has, open_store, renew, scratch_store, write
 
 
@@ -144,7 +144,7 @@ def test_two_runs_do_not_share_a_store_and_a_killed_one_frees_it(tmp_path):
         import sys, time
         sys.path[:0] = {sys.path!r}
         from pathlib import Path
-        from distgen.git import isolate
+        from distgen.store.git import isolate
         from distgen.store import open_store
         git = isolate({{"PATH": {os.environ["PATH"]!r}}})
         with open_store(Path({str(tmp_path / "store")!r}), git):

@@ -7,11 +7,11 @@ from collections.abc import Collection, Mapping
 from distgen.cli.session import Session
 from distgen.cli.tokens import places, secret, token, user
 from distgen.forges import Account, host
-from distgen.git import Git
-from distgen.git_auth import ask, token_for
+from distgen.forges.web import Patience
 from distgen.model import Catalog, Image
-from distgen.places import Place
-from distgen.web import Patience
+from distgen.store.git import Git
+from distgen.store.git_auth import ask, token_for
+from distgen.store.places import Place
 
 _ASKED = ("github", "gerrit", "forgejo")
 

@@ -11,7 +11,7 @@ from distgen.cli import plans
 from distgen.cli.publish import stored
 from distgen.cli.replacing import replacing
 from distgen.cli.session import Choice, Session, choosing, setting
-from distgen.deliver import COMMITTED
+from distgen.publish.deliver import COMMITTED
 
 COLORS = {"+": "green", "-": "red", "@": "cyan"}
 

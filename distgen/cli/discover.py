@@ -9,13 +9,14 @@ from typing import Any
 
 import click
 
-from distgen import imagelist, lockfile, settings
+from distgen import lockfile
+from distgen.catalog import imagelist, settings
+from distgen.catalog.imagelist import Entry
 from distgen.cli.outside import jobs, registries
 from distgen.cli.session import Choice, Session, choosing
 from distgen.discover import Seen, Wish, discover
 from distgen.disk import replace_file
 from distgen.errors import DistgenError, InputError
-from distgen.imagelist import Entry
 from distgen.lockplan import locked, with_facts
 from distgen.model import LockedBase
 from distgen.reference import parse

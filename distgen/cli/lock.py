@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import click
 
-from distgen import lockcheck, lockfile
+from distgen import lockfile
 from distgen.cli.lockreport import problems, report
 from distgen.cli.outside import jobs, world
 from distgen.cli.plans import cache
@@ -19,6 +19,7 @@ from distgen.journal import Journal
 from distgen.lockplan import Plan, locked, needs, to_resolve, unused, with_facts
 from distgen.model import Lock
 from distgen.resolve import Answer, World, resolve
+from distgen.resolve import check as lockcheck
 
 
 @click.command()

@@ -7,13 +7,12 @@ from typing import Any, TypeVar
 
 import click
 
-from distgen import credentials
 from distgen.cli.session import Session
-from distgen.git import isolate
 from distgen.model import Catalog
-from distgen.registry import Registry
-from distgen.registry_http import Transport
+from distgen.registry import Registry, credentials
+from distgen.registry.http import Transport
 from distgen.resolve import World
+from distgen.store.git import isolate
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -11,16 +11,17 @@ from typing import Any, TypeVar
 
 import click
 
-from distgen import __version__, history, pipeline, speculate
+from distgen import __version__, pipeline, speculate
 from distgen.cli.list import table
 from distgen.cli.replacing import Replaced, ground
 from distgen.cli.session import Choice, Session
 from distgen.cli.tokens import authorized
 from distgen.errors import InputError
-from distgen.git import Git, isolate
 from distgen.model import Provenance, Result, Status
 from distgen.publish import Request
-from distgen.repositories import Options
+from distgen.publish.repositories import Options
+from distgen.store import history
+from distgen.store.git import Git, isolate
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 EPOCH = 315532800  # 1980-01-01, the earliest date that every archive format knows

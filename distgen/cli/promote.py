@@ -11,13 +11,13 @@ from pathlib import Path
 
 import click
 
+from distgen.catalog.imagelist import Entry, moved
 from distgen.cli.discover import mirrors
 from distgen.cli.list import table
 from distgen.cli.outside import jobs, registries
 from distgen.cli.session import Choice, Session, choosing, formats
 from distgen.disk import replace_file
 from distgen.errors import DistgenError, InputError
-from distgen.imagelist import Entry, moved
 from distgen.promote import Move, Target, check_undo, dump, plan, promote, undo
 from distgen.reference import parse
 from distgen.registry import Registry

@@ -11,11 +11,11 @@ from dataclasses import asdict
 import click
 
 from distgen import pruning, tags
+from distgen.catalog.imagelist import Entry, moved
 from distgen.cli.list import table
 from distgen.cli.outside import jobs, world
 from distgen.cli.session import Choice, Session, choosing, formats
 from distgen.errors import InputError
-from distgen.imagelist import Entry, moved
 from distgen.model import Catalog, Image
 from distgen.prune import Decision, protect, split
 from distgen.pruning import Outcome, Place, Plan

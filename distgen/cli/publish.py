@@ -13,7 +13,7 @@ from distgen.cli import plans
 from distgen.cli.replacing import replacing
 from distgen.cli.session import Choice, Session, choosing, formats, setting
 from distgen.model import Result
-from distgen.repositories import result
+from distgen.publish.repositories import result
 from distgen.store import open_store
 
 

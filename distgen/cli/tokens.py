@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 from distgen.cli.session import Session
 from distgen.errors import InputError
-from distgen.git import Git
-from distgen.git_auth import Token, authorize, token_for
 from distgen.model import Catalog, DistGit, Image
-from distgen.places import Place, locate
+from distgen.store.git import Git
+from distgen.store.git_auth import Token, authorize, token_for
+from distgen.store.places import Place, locate
 
 USERS = {"github": "x-access-token", "gitlab": "oauth2"}
 """Who a token speaks for, where that does not matter and the address does not say."""

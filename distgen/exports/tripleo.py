@@ -17,8 +17,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from distgen.errors import InputError
 from distgen.exports import heat
-from distgen.mistakes import FAILURES, calls
 from distgen.model import Origin
+from distgen.render.mistakes import FAILURES, calls
 
 TEMPLATE_KEY = "container_images_template"
 

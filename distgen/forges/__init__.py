@@ -13,13 +13,13 @@ from typing import Literal, Protocol, cast
 from urllib.parse import urlsplit
 
 from distgen.errors import DistgenError
-from distgen.git import explain, run
+from distgen.forges.web import Patience
 from distgen.model import Change
-from distgen.places import Place
 from distgen.proposal import Proposal
-from distgen.remotes import listing, refusal
 from distgen.store import Store
-from distgen.web import Patience
+from distgen.store.git import explain, run
+from distgen.store.places import Place
+from distgen.store.remotes import listing, refusal
 
 WITHDRAWN = "distgen has nothing left to propose here."
 """What distgen says when it closes a review, and knows its own doing by."""

@@ -28,9 +28,9 @@ from distgen.forges import (
     push,
     read,
 )
+from distgen.forges.web import Guarded, Header, message
 from distgen.model import Change
 from distgen.proposal import Proposal, is_own, review_branch
-from distgen.web import Guarded, Header, message
 
 # An option travels in one packet of git's protocol, 65,516 bytes, and a line break takes four.
 LIMIT = 16_000

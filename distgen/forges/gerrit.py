@@ -29,10 +29,10 @@ from distgen.forges import (
     push,
     read,
 )
+from distgen.forges.web import Guarded, message
 from distgen.model import Change
 from distgen.proposal import Proposal, change_id, review_branch, trailers
 from distgen.proposal import worded as reworded
-from distgen.web import Guarded, message
 
 LIMIT = 16_000
 CREATES = False

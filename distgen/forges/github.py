@@ -36,9 +36,9 @@ from distgen.forges import (
     project,
     push,
 )
+from distgen.forges.web import Guarded, Header
 from distgen.model import Change
 from distgen.proposal import Proposal, review_branch
-from distgen.web import Guarded, Header
 
 LIMIT = 65_000  # GitHub takes 65,536 characters
 CREATES = True

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from distgen.findings import grouped
 from distgen.model import LEVELS, Finding
+from distgen.policy.findings import grouped
 
 _NAMED = 3
 

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from distgen.catalog.foreign import Generated, Request
 from distgen.errors import InputError
 from distgen.exports import heat
-from distgen.foreign import Generated, Request
 from distgen.model import Finding, Image, Origin, Parent, TemplateFile
 from distgen.sources import Around, memo
 from distgen.sources.kolla_archives import CODE, absent

@@ -23,8 +23,8 @@ import yaml
 from jinja2.sandbox import SandboxedEnvironment
 
 from distgen.errors import DistgenError, InputError
-from distgen.mistakes import FAILURES, calls
 from distgen.model import Origin
+from distgen.render.mistakes import FAILURES, calls
 from distgen.sources.kolla_environ import Variables, variables
 from distgen.sources.kolla_options import Settled
 from distgen.sources.kolla_package import YAML_LOADER

@@ -7,8 +7,8 @@ import time
 
 from jinja2 import DictLoader, Environment
 
-from distgen.facts import facts
-from distgen.filters import FILTERS
+from distgen.render.facts import facts
+from distgen.render.filters import FILTERS
 from distgen.model import (
     Catalog,
     Image,

@@ -1,0 +1,116 @@
+"""Turns `distgen.yaml` and the `--set` options into the settings of a site."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from distgen import schema
+from distgen.catalog.folder import read_document
+from distgen.errors import InputError
+from distgen.model import DistGit, Layer, Origin
+from distgen.overlay import read_value, split
+from distgen.overlay.yamltext import Document
+from distgen.schema import formats
+
+FILE = "distgen.yaml"
+_URL = "dist-git/{namespace}/{image}.git"
+_AUTHOR = "distgen <distgen@localhost>"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a site decides: `values` are its overlay."""
+
+    dist_git: DistGit
+    source: str | None
+    mirrors: Mapping[str, Mapping[str, str]]
+    values: Layer
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One `--set`: a layer for the images that match `pattern`."""
+
+    text: str
+    pattern: str
+    layer: Layer
+
+    def reaches(self, full_name: str, stream: str) -> bool:
+        """Tell whether the layer is for this image and stream."""
+        name, _, wanted = self.pattern.partition("@")
+        return fnmatchcase(full_name, name) and fnmatchcase(stream, wanted or "*")
+
+
+def read(root: Path) -> Settings:
+    """Read `distgen.yaml`; raise InputError when there is none."""
+    if not (root / FILE).is_file():
+        raise InputError(
+            f"there is no {FILE} in {root}", hint="run `distgen init` there, or choose one with -C"
+        )
+    document = read_document(root, FILE)
+    data = schema.check("config", document)
+    site = DistGit(_URL, _AUTHOR, "none", Origin(FILE))
+    return Settings(
+        dist_git=dist_git(data, document, site),
+        source=data.get("source"),
+        mirrors=data.get("mirrors", {}),
+        values=values_layer("site", document, ()),
+    )
+
+
+def dist_git(data: Mapping[str, Any], document: Document, site: DistGit) -> DistGit:
+    """Return what a file says of `dist_git`, the rest as the site has it."""
+    own = data.get("dist_git")
+    if not own:
+        return site
+    where = document.origin(("dist_git", "url") if "url" in own else ("dist_git",))
+    # A token is for the forge it was given for: one place of its own replaces both of the site.
+    tokens = own if {"token_env", "token_file"} & {*own} else None
+    return DistGit(
+        url=own.get("url", site.url),
+        author=own.get("author", site.author),
+        forge=own.get("forge", site.forge),
+        origin=where,
+        api=own.get("api", "" if "forge" in own else site.api),
+        token_env=site.token_env if tokens is None else tokens.get("token_env", ""),
+        token_file=site.token_file if tokens is None else tokens.get("token_file", ""),
+        labels=tuple(own.get("labels", site.labels)),
+        private=own.get("private", site.private),
+    )
+
+
+def values_layer(name: str, document: Document, at: tuple[str, ...]) -> Layer:
+    """Return the layer of the `values` that stand at `at`; numbers keep their text."""
+    values: Any = document.data
+    for key in (*at, "values"):
+        values = (values or {}).get(key)
+    return Layer(name, document.path, values or {}, document.marks, (*at, "values"))
+
+
+def assignment(text: str) -> Assignment:
+    """Take one `[IMAGEGLOB:]KEY=VALUE` apart: KEY is dotted, `KEY+` appends, VALUE is YAML."""
+    left, equals, right = text.partition("=")
+    where = Origin(f"--set {left or text}")
+    pattern, colon, dotted = left.rpartition(":")
+    keys = dotted.split(".")
+    if not equals or not all(keys) or (colon and not pattern):
+        raise InputError("is not an assignment", where=where, hint="write --set [IMAGES:]KEY=VALUE")
+    if problem := formats.problem("value-key", keys[0]):
+        raise InputError(f"`{keys[0]}` {problem}", where=where)
+    value = _value(right, where) if right else ""
+    if split(keys[-1])[1] and not isinstance(value, list):
+        value = [value]
+    for key in reversed(keys[1:]):
+        value = {key: value}
+    return Assignment(text, pattern or "*", Layer("--set", where.path, {keys[0]: value}))
+
+
+def _value(text: str, where: Origin) -> Any:
+    try:
+        return read_value(text, where.path)
+    except InputError as error:
+        raise InputError(error.what, where=where, hint=error.hint) from None

@@ -1,0 +1,162 @@
+"""Stacks the values of images in the order of overlays and checks them against their templates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from distgen import overlay, schema
+from distgen.catalog.images import Overlay
+from distgen.catalog.namespaces import Group
+from distgen.catalog.settings import Assignment
+from distgen.catalog.templates import Kind
+from distgen.errors import InputError
+from distgen.model import Layer, Origin
+from distgen.overlay.yamltext import Scalar
+from distgen.suggest import did_you_mean
+
+
+@dataclass(frozen=True, slots=True)
+class Stacked:
+    """The values of one image and stream; `spare` are texts that wide layers hold beside them."""
+
+    layers: tuple[Layer, ...]
+    values: Mapping[str, Any]
+    spare: Mapping[str, str]
+
+
+class Stacks:
+    """The values of one catalogue while it is read.
+
+    What images have in common is stacked and checked once: everything below their own overlays
+    depends on template, namespace and stream alone. Layers that many images share (namespace,
+    stream, site, --set) may hold values that only some templates take; those nobody takes are
+    known when all images are stacked. Layers are remembered by identity, hence kept alive.
+    """
+
+    def __init__(self, site: Layer, assignments: Sequence[Assignment]) -> None:
+        self._site = site
+        self._assignments = assignments
+        self._common: dict[tuple[str, str, str], Stacked] = {}
+        self._fitted: dict[tuple[str, int], tuple[Layer, Layer, dict[str, str]]] = {}
+        self._owned: dict[tuple[str, int], tuple[Layer, Layer]] = {}
+        self._checked: dict[tuple[str, str, int], Any] = {}
+        self._taken: set[tuple[int, str]] = set()
+        self._reached: dict[int, tuple[Layer, set[str]]] = {}
+
+    def stack(
+        self, kind: Kind, group: Group, image: Overlay, stream: str, own: Iterable[Layer]
+    ) -> Stacked:
+        """Return the values of `image`, whose own layers (extends, image, stream) are `own`."""
+        common = self._below(kind, group, stream)
+        above = [self._site] if self._site.values else []
+        above += [one.layer for one in self._assignments if one.reaches(image.full_name, stream)]
+        layers, spare = list(common.layers), dict(common.spare)
+        values = common.values
+        for layer in own:
+            layers.append(self._own(kind, layer))
+            values = overlay.apply(values, layers[-1])
+        for layer in above:
+            fitted, rest = self._fit(kind, layer)
+            spare.update(rest)
+            if fitted.values:
+                layers.append(fitted)
+                values = overlay.apply(values, fitted)
+        complete = self._complete(kind, values, layers, image.origin("values"))
+        return Stacked(tuple(layers), complete, spare)
+
+    def take(self, names: Iterable[str]) -> None:
+        """Note that an address or a reference fills in these names, so that they are of use."""
+        for name in names:
+            for number, (layer, _) in self._reached.items():
+                self._taken.update((number, key) for key in layer.values if key == name)
+
+    def refuse_unused(self) -> None:
+        """Raise InputError for the first value of a shared layer that no template takes."""
+        for number, (layer, known) in self._reached.items():
+            for key in layer.values:
+                if (number, key) not in self._taken:
+                    raise InputError(
+                        f"no template of the images this reaches takes a value "
+                        f"`{overlay.split(key)[0]}`",
+                        where=layer.origin((key,)),
+                        hint=did_you_mean(overlay.split(key)[0], known),
+                    )
+
+    def _below(self, kind: Kind, group: Group, stream: str) -> Stacked:
+        key = (kind.template.name, group.name, stream)
+        if key not in self._common:
+            layers, spare = list(kind.layers), {}
+            for layer in (group.values, group.streams[stream]):
+                fitted, rest = self._fit(kind, layer)
+                spare.update(rest)
+                if fitted.values:
+                    layers.append(fitted)
+            self._common[key] = Stacked(tuple(layers), overlay.merge(layers), spare)
+        return self._common[key]
+
+    def _fit(self, kind: Kind, layer: Layer) -> tuple[Layer, dict[str, str]]:
+        """Return what of a shared layer is for this template, and the texts that are left."""
+        known = (kind.template.name, id(layer))
+        if known not in self._fitted:
+            values, spare = {}, {}
+            for key, value in layer.values.items():
+                name = overlay.split(key)[0]
+                if name in kind.checks:
+                    values[key] = _meant(kind, name, value)
+                    self._taken.add((id(layer), key))
+                elif isinstance(value, Scalar | str):
+                    spare[name] = value if isinstance(value, str) else value.text
+            self._reached.setdefault(id(layer), (layer, set()))[1].update(kind.checks)
+            self._fitted[known] = (layer, replace(layer, values=values), spare)
+        _, fitted, spare = self._fitted[known]
+        return fitted, spare
+
+    def _own(self, kind: Kind, layer: Layer) -> Layer:
+        known = (kind.template.name, id(layer))
+        if known not in self._owned:
+            self._owned[known] = (layer, _declared(kind, layer))
+        return self._owned[known][1]
+
+    def _complete(
+        self, kind: Kind, values: Mapping[str, Any], layers: Sequence[Layer], image: Origin
+    ) -> Mapping[str, Any]:
+        template = kind.template.name
+        absent = {name: None for name in kind.nullable if name not in values}
+        for name, check in kind.checks.items():
+            if name in absent:
+                continue
+            if name not in values:
+                raise InputError(
+                    f"the template `{template}` needs a value `{name}`",
+                    where=overlay.origin(layers, (name,)) or image,
+                    hint=f"set `{name}` under `values`",
+                )
+            known = (template, name, id(values[name]))
+            if known not in self._checked:
+                schema.refuse(check, values[name], _places(layers), (name,))
+                self._checked[known] = values[name]
+        return {**values, **absent} if absent else values
+
+
+def _declared(kind: Kind, layer: Layer) -> Layer:
+    values = {}
+    for key, value in layer.values.items():
+        name = overlay.split(key)[0]
+        if name not in kind.checks:
+            raise InputError(
+                f"the template `{kind.template.name}` takes no value `{name}`",
+                where=layer.origin((key,)),
+                hint=did_you_mean(name, kind.checks),
+            )
+        values[key] = _meant(kind, name, value)
+    return replace(layer, values=values)
+
+
+def _meant(kind: Kind, name: str, value: Any) -> Any:
+    return schema.plain(value, kind.template.schema["properties"][name])
+
+
+def _places(layers: Sequence[Layer]) -> schema.Where:
+    return lambda key: overlay.origin(layers, key)

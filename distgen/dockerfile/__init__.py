@@ -1,0 +1,246 @@
+"""Turn the text of a Dockerfile into instructions and stages, read by BuildKit's own parser."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import dockerfile  # type: ignore[import-not-found]
+
+from distgen.dockerfile.instruction import (
+    KNOWN,
+    Heredoc,
+    Instruction,
+    names_stage,
+    refusal,
+    unquote,
+)
+from distgen.dockerfile.packages import Operation, commands, operations
+
+_WORD = re.compile(r"\S+\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A `RUN --mount`; `image` is its `from`."""
+
+    type: str
+    image: str
+    source: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """From one FROM to the next; `parent` is the index of the stage it builds on, if it is one."""
+
+    index: int
+    name: str
+    base: str
+    line: int
+    parent: int | None
+    instructions: tuple[Instruction, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a builder would not read the file."""
+
+    line: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dockerfile:
+    """A Dockerfile read once; `problems` are why a builder would refuse it."""
+
+    text: str = field(repr=False)
+    instructions: tuple[Instruction, ...] = ()
+    stages: tuple[Stage, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def lineage(self) -> tuple[Stage, ...]:
+        """Return the stages that end up in the image: the last, what it builds on, and so on."""
+        found = []
+        index = len(self.stages) - 1 if self.stages else None
+        while index is not None:
+            found.append(self.stages[index])
+            index = self.stages[index].parent
+        return tuple(found)
+
+    def stage(self, word: str, before: int) -> Stage | None:
+        """Return the stage that a FROM or --from means by `word`, among those before an index."""
+        earlier = self.stages[:before]
+        named = (stage for stage in reversed(earlier) if stage.name == word.lower() != "")
+        if found := next(named, None):
+            return found
+        return earlier[int(word)] if word.isdecimal() and int(word) < len(earlier) else None
+
+    @property
+    def triggers(self) -> tuple[Instruction, ...]:
+        """Return what its ONBUILD instructions add to every image that builds on it."""
+        own = (found for stage in reversed(self.lineage) for found in stage.instructions)
+        return tuple(found.trigger for found in own if found.trigger)
+
+    def find(self, word: str, instruction: Instruction) -> int:
+        """Return the line of an instruction that holds `word`, or its first line."""
+        lines = self.text.splitlines()[instruction.line - 1 : instruction.end_line]
+        found = (number for number, line in enumerate(lines, instruction.line) if word in line)
+        return next(found, instruction.line)
+
+
+def parse(text: str) -> Dockerfile:
+    """Read a Dockerfile; what cannot be read is in `problems`, never an exception."""
+    try:
+        parsed = dockerfile.parse_string(text)
+    except dockerfile.GoParseError as error:
+        return Dockerfile(text, problems=(Problem(_failing_line(text, str(error)), str(error)),))
+    instructions = tuple(_instruction(command) for command in parsed)
+    problems = tuple(_problems(instructions))
+    return Dockerfile(text, instructions, _stages(instructions), problems)
+
+
+def mounts(instruction: Instruction) -> tuple[Mount, ...]:
+    """Return the mounts of a RUN."""
+    found = []
+    for name, value in instruction.flags:
+        if name == "mount":
+            options = dict(_pair(part) for part in value.split(","))
+            source = options.get("source", options.get("src", ""))
+            target = options.get("target", options.get("dst", options.get("destination", "")))
+            kind = options.get("type", "bind")
+            found.append(Mount(kind, options.get("from", ""), source, target))
+    return tuple(found)
+
+
+def sources(instruction: Instruction) -> tuple[str, ...]:
+    """Return the sources of a COPY or ADD as the builder takes them, without heredocs."""
+    words = instruction.value[:-1]
+    if instruction.json:
+        return words
+    return tuple(unquote(word) for word in words if not word.startswith("<<"))
+
+
+def pairs(instruction: Instruction) -> tuple[tuple[str, str], ...]:
+    """Return the keys and values of a LABEL or ENV."""
+    words = [unquote(word) for word in instruction.value]
+    return tuple(zip(words[0::2], words[1::2], strict=False))
+
+
+def argv(instruction: Instruction) -> tuple[str, ...]:
+    """Return the words that a CMD, ENTRYPOINT or RUN starts, of a script its first command."""
+    if instruction.json:
+        return instruction.value
+    first = next(iter(commands(" ".join(instruction.value))), ())
+    return first[1:] if first[:1] == ("exec",) else first
+
+
+def script(instruction: Instruction) -> str:
+    """Return a RUN as one shell script, heredocs that a shell reads included."""
+    if instruction.json:
+        return shlex.join(instruction.value)
+    if not instruction.heredocs:
+        return " ".join(instruction.value)
+    line = re.sub(r"<<-?\s*[\"']?\w+[\"']?", "", " ".join(instruction.value)).strip()
+    reader = line.split()[0].rpartition("/")[2] if line else "sh"
+    if reader not in {"sh", "bash", "ash", "dash", "set"}:
+        return line
+    return "\n".join(heredoc.content for heredoc in instruction.heredocs)
+
+
+def installed(instruction: Instruction) -> tuple[Operation, ...]:
+    """Return what a RUN, or the RUN of an ONBUILD, installs and removes."""
+    run = instruction.trigger or instruction
+    return operations(script(run)) if run.cmd == "RUN" else ()
+
+
+def packages(instructions: Iterable[Instruction]) -> Mapping[str, tuple[str, ...]]:
+    """Return the sorted names of all packages installed, by manager: apk, apt, pip, rpm."""
+    found: dict[str, set[str]] = {}
+    for instruction in instructions:
+        for operation in installed(instruction):
+            if operation.action == "install":
+                found.setdefault(operation.manager, set()).update(operation.names)
+    return {manager: tuple(sorted(found[manager])) for manager in sorted(found)}
+
+
+def _instruction(command: dockerfile.Command, offset: int = 0) -> Instruction:
+    cmd = command.cmd.upper()
+    return Instruction(
+        cmd=cmd,
+        value=command.value if command.value != ("",) else (),
+        flags=tuple(_pair(flag.removeprefix("--")) for flag in command.flags),
+        line=command.start_line + offset,
+        end_line=command.end_line + offset,
+        original=command.original,
+        heredocs=tuple(Heredoc(here.name, here.content) for here in command.heredocs),
+        json=command.json,
+        trigger=_trigger(command) if cmd == "ONBUILD" and command.sub_cmd else None,
+    )
+
+
+def _trigger(command: dockerfile.Command) -> Instruction:
+    """Read what ONBUILD holds again: the parser keeps neither its flags nor its heredocs."""
+    start, end = command.start_line, command.end_line
+    try:
+        inner = dockerfile.parse_string(_WORD.sub("", command.original, count=1))
+    except dockerfile.GoParseError:
+        return Instruction(command.sub_cmd.upper(), command.value, line=start, end_line=end)
+    return _instruction(inner[0], start - 1)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, _, value = text.partition("=")
+    return key.lower(), value
+
+
+def _stages(instructions: tuple[Instruction, ...]) -> tuple[Stage, ...]:
+    starts = [i for i, instruction in enumerate(instructions) if instruction.cmd == "FROM"]
+    found: list[Stage] = []
+    names: dict[str, int] = {}
+    for index, (start, end) in enumerate(zip(starts, [*starts[1:], None], strict=False)):
+        words = instructions[start].value
+        base = words[0] if words else ""
+        name = words[2].lower() if names_stage(words) else ""
+        body = instructions[start + 1 : end]
+        line = instructions[start].line
+        found.append(Stage(index, name, base, line, names.get(base.lower()), body))
+        if name:
+            names[name] = index
+    return tuple(found)
+
+
+def _problems(instructions: tuple[Instruction, ...]) -> Iterator[Problem]:
+    started = False
+    for found in instructions:
+        started = started or found.cmd == "FROM"
+        if message := refusal(found, started):
+            yield Problem(found.line, message)
+            if found.cmd not in KNOWN:
+                return  # a lost continuation: what follows are no instructions either
+    if not started:
+        yield Problem(1, "there is no FROM")
+
+
+def _failing_line(text: str, message: str) -> int:
+    """Find the line a parse error is about, since the parser's message seldom says it."""
+    lines = text.splitlines(keepends=True)
+
+    def fails(count: int) -> bool:
+        try:
+            dockerfile.parse_string("".join(lines[:count]))
+        except dockerfile.GoParseError as error:
+            return str(error) == message
+        return False
+
+    if message == "file with no instructions":
+        return 1
+    if "heredoc" not in message:
+        return bisect_left(range(1, len(lines) + 1), True, key=fails) + 1
+    # every heredoc is unterminated up to its last line, so only where they begin can be told apart
+    starts = [number for number, line in enumerate(lines, 1) if "<<" in line]
+    return next((n for n in reversed(starts) if not fails(n - 1)), 1)

@@ -1,0 +1,248 @@
+"""Records of a catalogue that was read and merged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from distgen.model.rendered import Finding
+from distgen.model.words import KeyPath, Level, Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """What one overlay says: values as written, operator keys (`packages+`) included.
+
+    `name` is the layer's word in `explain`: template, namespace, stream, extends, image, image
+    stream, site, --set. `marks` are the (line, column) of every key path of the whole document,
+    and `at` is where `values` stands in it.
+    """
+
+    name: str
+    path: str
+    values: Mapping[str, Any]
+    marks: Mapping[KeyPath, tuple[int, int]] = field(default_factory=dict, repr=False)
+    at: KeyPath = ()
+
+    def origin(self, key: KeyPath = ()) -> Origin:
+        """Return where `key` (relative to `values`) was written, or the nearest thing above it."""
+        full = (*self.at, *key)
+        while full and full not in self.marks:
+            full = full[:-1]
+        return Origin(self.path, *self.marks.get(full, (0, 0)))
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateFile:
+    """A file of a template or an image's overlay folder, read into memory.
+
+    `path` is where it goes in the tree (it may hold `{{ image.name }}`), `source` where it stands in
+    the catalogue. `rendered` files went by `*.j2`; all others are copied as they are.
+    """
+
+    path: str
+    source: str
+    content: bytes = field(repr=False)
+    rendered: bool
+    executable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """What one kind of image looks like; files and schema include what it extends."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]
+    defaults: Layer
+    files: tuple[TemplateFile, ...]
+    extends: tuple[str, ...] = ()
+    origin: Origin = Origin("")
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A line of development: one branch of the dist-git repository, and the tags its builds get.
+
+    `speculative` streams take trees whose sources were replaced for one run.
+    """
+
+    name: str
+    branch: str
+    tags: tuple[str, ...]
+    speculative: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a policy says of one code (`DG203`, `DL3008`, `SC2086`).
+
+    `level` None leaves the rule's own level, "ignore" drops findings and needs a `reason`.
+    `images` are globs of the images it is about (none: all), `exempt` globs of those it is not,
+    each with its reason. `options` are the rule's own settings.
+    """
+
+    code: str
+    level: Level | Literal["ignore"] | None = None
+    reason: str = ""
+    images: tuple[str, ...] = ()
+    exempt: tuple[tuple[str, str], ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    origin: Origin = Origin("")
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a namespace demands: the images everything builds from, and rules by code."""
+
+    roots: tuple[str, ...] = ()
+    rules: tuple[Rule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DistGit:
+    """Where repositories go; `url` holds `{namespace}` and `{image}`, a relative one is a local path.
+
+    `token_env` and `token_file` name where a token is, never the token itself.
+    """
+
+    url: str
+    author: str
+    forge: str
+    origin: Origin = Origin("")
+    api: str = ""
+    """Where the forge's own interface is; empty: where it is for `url`."""
+    token_env: str = ""
+    token_file: str = ""
+    labels: tuple[str, ...] = ("distgen",)
+    private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TagPolicy:
+    """Which tags a component's git repository gives its images; `tags:` of a namespace.
+
+    `component` names the source that is meant (empty: the one named like the image, or the first).
+    `releases` are shapes of git tags (`v{version}`), `branches` patterns whose `*` is the tag,
+    `aliases` shapes of further tags of releases (`{X}.{Y}`), `promoted` what only promotion moves.
+    """
+
+    component: str = ""
+    releases: tuple[str, ...] = ("{version}", "v{version}")
+    latest: bool = True
+    branches: tuple[str, ...] = ("master", "main", "stable/*", "unmaintained/*")
+    aliases: tuple[str, ...] = ()
+    promoted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long tags are kept; `retention:` of a namespace.
+
+    `keep` are patterns of tags that stay for ever; `days` maps patterns to days, the first that
+    matches counts, and a tag that none matches stays.
+    """
+
+    keep: tuple[str, ...] = ()
+    days: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """A group of images that work together and share a registry account."""
+
+    name: str
+    description: str
+    registry: str
+    repository: str
+    streams: tuple[Stream, ...]
+    policy: Policy
+    exports: tuple[str, ...]
+    dist_git: DistGit
+    origin: Origin = Origin("")
+    tags: TagPolicy = TagPolicy()
+    retention: Retention = Retention()
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """What a `FROM` or a `COPY --from` may name.
+
+    `role` is "base" for `from:`, else the builder's name. `image` is the key (`ns/name@stream`) of
+    a catalogue image, None for an external one. `reference` is the public `registry/repository:tag`.
+    """
+
+    role: str
+    image: str | None
+    reference: str
+    origin: Origin = Origin("")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A git repository whose content goes into the image; `ref` is a branch, tag, refs/... or commit."""
+
+    name: str
+    git: str
+    ref: str
+    origin: Origin = Origin("")
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file that the build fetches."""
+
+    name: str
+    url: str
+    origin: Origin = Origin("")
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One image in one stream, everything merged: the unit of all later stages.
+
+    `parents` has the base first, then the builders in order. `layers` are in order, later wins;
+    `values` is their merge. `files` are the image's own, laid over the template's; `patches` are
+    applied last in this order. `url` is its dist-git repository, `reference` its name with tag.
+    """
+
+    namespace: str
+    name: str
+    stream: Stream
+    description: str
+    template: str
+    parents: tuple[Parent, ...]
+    sources: tuple[Source, ...]
+    downloads: tuple[Download, ...]
+    values: Mapping[str, Any] = field(repr=False)
+    layers: tuple[Layer, ...] = field(repr=False)
+    files: tuple[TemplateFile, ...] = field(repr=False)
+    patches: tuple[TemplateFile, ...] = field(repr=False)
+    reference: str
+    url: str
+    origin: Origin = Origin("")
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def key(self) -> str:
+        return f"{self.namespace}/{self.name}@{self.stream.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """A catalogue read and merged; images sorted by key."""
+
+    root: str
+    images: tuple[Image, ...]
+    templates: Mapping[str, Template]
+    namespaces: Mapping[str, Namespace]
+    source: str | None
+    mirrors: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    shared: Mapping[str, TemplateFile] = field(default_factory=dict, repr=False)
+    """Files of the template folders that begin with `_`, and every `*.j2`, by path below templates/."""
+    findings: tuple[Finding, ...] = ()
+    """What a source says of the images it brought."""

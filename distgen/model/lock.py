@@ -1,0 +1,30 @@
+"""Records of the lock: what names stood for when it was written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class LockedBase:
+    digest: str
+    platform: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LockedSource:
+    """`date` is the commit's, ISO 8601 in UTC (`2024-05-01T12:00:00Z`)."""
+
+    commit: str
+    date: str
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """The resolved facts: bases by public reference, sources by (git, ref), downloads' sha256 by url."""
+
+    bases: Mapping[str, LockedBase] = field(default_factory=dict)
+    sources: Mapping[tuple[str, str], LockedSource] = field(default_factory=dict)
+    downloads: Mapping[str, str] = field(default_factory=dict)

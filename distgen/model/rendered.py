@@ -1,0 +1,56 @@
+"""Records of what was rendered, and of what checks say of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from distgen.model.words import REGULAR, Level, Origin
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of a tree; `mode` is git's (0o100644, 0o100755, 0o120000)."""
+
+    path: str
+    content: bytes = field(repr=False)
+    mode: int = REGULAR
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """The rendered files of one image in one stream, sorted by path, and what it was resolved to.
+
+    `bases` maps the public reference of each parent to its digest (None: unpinned); `sources` maps
+    each source's name to its git, ref and commit, and to its version where that is known.
+    """
+
+    image: str
+    stream: str
+    files: tuple[File, ...]
+    bases: Mapping[str, str | None] = field(default_factory=dict)
+    sources: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        return f"{self.image}@{self.stream}"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check says of one line of a rendered file, and the template line it came from."""
+
+    image: str
+    stream: str
+    path: str
+    line: int
+    column: int
+    code: str
+    level: Level
+    message: str
+    origin: Origin | None = None

@@ -1,0 +1,37 @@
+"""Words of one kind or level, and the place in the catalogue that something came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+KeyPath = tuple[str | int, ...]
+Level = Literal["error", "warning", "info", "style"]
+Status = Literal[
+    "created",
+    "updated",
+    "unchanged",
+    "refused",
+    "skipped",
+    "failed",
+    "retired",
+    "behind",
+    "drifted",
+]
+LEVELS: tuple[Level, ...] = ("error", "warning", "info", "style")
+
+REGULAR, EXECUTABLE, SYMLINK = 0o100644, 0o100755, 0o120000
+MANIFEST = ".distgen.json"
+ATTRIBUTES = ".gitattributes"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Origin:
+    """A place in a file of the catalogue; `path` is relative to it, lines and columns count from 1."""
+
+    path: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return ":".join(str(part) for part in (self.path, self.line, self.column) if part)

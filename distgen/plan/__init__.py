@@ -1,0 +1,248 @@
+"""Turn a tree and what stands on a branch into a change with its commit, downstream edits kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from distgen import review
+from distgen.model import (
+    MANIFEST,
+    Change,
+    Edit,
+    Entry,
+    File,
+    Image,
+    Lock,
+    Present,
+    Provenance,
+    Status,
+    Tree,
+)
+from distgen.plan.edits import Step, collisions, decide
+from distgen.plan.manifest import describe, dump, generated, parse
+from distgen.plan.objects import blob_id, commit_id, signature, tree_id
+
+OnEdit = Literal["refuse", "keep", "merge", "overwrite"]
+RETIRED = "dead.package"
+_DONE = {"refuse": "refused", "keep": "kept", "merge": "merged", "overwrite": "overwritten"}
+_RETIRED_NOTE = "left the catalogue and is no longer published."
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The branch a change is for; `downloads` are the addresses that the image fetches."""
+
+    image: str
+    stream: str
+    url: str
+    branch: str
+    downloads: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return f"{self.image}@{self.stream}"
+
+
+def target(image: Image) -> Target:
+    """Return the branch that `image` is published to."""
+    downloads = tuple(download.url for download in image.downloads)
+    return Target(image.full_name, image.stream.name, image.url, image.stream.branch, downloads)
+
+
+def plan(
+    branch: Target, tree: Tree, present: Present | None, origin: Provenance, on_edit: OnEdit
+) -> Change:
+    """Return what publishing `tree` would do; `present` None: the branch does not exist."""
+    new = {file.path: file for file in generated(tree)}
+    if present is None:
+        summary = review.first(branch.image, branch.stream, describe(tree, new.values()))
+        message = _message(branch, summary, tree, origin)
+        return _commit(_change(branch, "created", write=new.values()), {}, origin, message)
+    change = _planned(branch, new, present, on_edit)
+    if change.status != "updated":
+        return change
+    manifest = describe(tree, new.values())
+    before, after = _contents(change, present)
+    summary = review.summarize(branch.image, present.manifest, manifest, before, after)
+    message = _message(branch, summary, tree, origin, _fates(change, on_edit))
+    return _commit(replace(change, before=before), present.entries, origin, message)
+
+
+def retire(branch: Target, present: Present, origin: Provenance, on_edit: OnEdit) -> Change:
+    """Return what takes an image that left the catalogue off its branch; others' files stay."""
+    if present.manifest is None and not present.problem:
+        return _change(branch, "unchanged", present, detail="distgen owns nothing here")
+    note = f"{branch.key} {_RETIRED_NOTE}\n".encode()
+    change = _planned(branch, {RETIRED: File(RETIRED, note)}, present, on_edit)
+    if change.status != "updated":
+        return change
+    summary = review.Summary(f"{branch.image}: stream {branch.stream} retired", ())
+    tree = Tree(branch.image, branch.stream, ())
+    message = _message(branch, summary, tree, origin, _fates(change, on_edit))
+    return _commit(replace(change, status="retired"), present.entries, origin, message)
+
+
+def lock_digest(tree: Tree, downloads: Iterable[str], lock: Lock) -> str:
+    """Return the sha256 of the lock entries that an image used, as canonical JSON."""
+    pins = [(source.get("git") or "", source.get("ref") or "") for source in tree.sources.values()]
+    used = {
+        "bases": {name: lock.bases[name].digest for name in tree.bases if name in lock.bases},
+        "sources": {
+            f"{git} {ref}": [found.commit, found.date, found.version]
+            for git, ref in pins
+            if (found := lock.sources.get((git, ref)))
+        },
+        "downloads": {url: lock.downloads[url] for url in downloads if url in lock.downloads},
+    }
+    text = json.dumps(used, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def _planned(branch: Target, new: Mapping[str, File], present: Present, on_edit: OnEdit) -> Change:
+    trouble = _trouble(branch, present)
+    if trouble and on_edit != "overwrite":
+        return _change(branch, "refused", present, detail=f"{trouble}; see --on-edit")
+    decided = tuple(decide(new, present, on_edit))
+    own = _own_steps(_remembering(new, decided, present), present)
+    steps = collisions((*decided, *own), present, on_edit)
+    edits = tuple(step.edit for step in steps if step.edit)
+    conflicts = [step.conflict for step in steps if step.conflict]
+    if conflicts:
+        return _change(branch, "refused", present, edits=edits, detail=_sentence(conflicts))
+    fate = _fate(edits, on_edit)
+    write = [step.write for step in steps if step.write]
+    delete = tuple(step.path for step in steps if step.delete)
+    if not write and not delete:
+        return _change(branch, "unchanged", present, edits=edits, detail=fate)
+    return replace(_change(branch, "updated", present, write, edits, fate), delete=delete)
+
+
+def _remembering(
+    new: Mapping[str, File], steps: Iterable[Step], present: Present
+) -> Mapping[str, File]:
+    """Return the new files, where the manifest has the texts that only it will have."""
+    last = present.manifest
+    if MANIFEST not in new or last is None:
+        return new
+    edited = {}
+    for step in steps:
+        file, owned = new.get(step.path), last.files.get(step.path)
+        if step.base is None or file is None or owned is None:
+            continue
+        if step.path in last.edited or file.sha256 != owned.sha256:
+            with suppress(UnicodeDecodeError):
+                edited[step.path] = step.base.decode("utf-8")
+    if not edited:
+        return new
+    manifest = replace(parse(new[MANIFEST].content), edited=edited)
+    return {**new, MANIFEST: File(MANIFEST, dump(manifest))}
+
+
+def _own_steps(new: Mapping[str, File], present: Present) -> Iterator[Step]:
+    """Yield what becomes of the manifest, which does not list itself, and of a retirement note."""
+    entry, file = present.entries.get(MANIFEST), new.get(MANIFEST)
+    if file and entry != Entry(file.mode, blob_id(file.content)):
+        yield Step(MANIFEST, write=file)
+    elif entry and not file:
+        yield Step(MANIFEST, delete=True)
+    note = present.content.get(RETIRED, b"")
+    if RETIRED not in new and note.endswith(f"{_RETIRED_NOTE}\n".encode()):
+        yield Step(RETIRED, delete=True)
+
+
+def _trouble(branch: Target, present: Present) -> str:
+    """Say why the branch must not be touched, whatever its files."""
+    if present.problem:
+        return present.problem
+    manifest = present.manifest
+    if manifest and (manifest.image, manifest.stream) != (branch.image, branch.stream):
+        return f"branch {branch.branch} belongs to {manifest.image}@{manifest.stream}"
+    return ""
+
+
+def _change(
+    branch: Target,
+    status: Status,
+    present: Present | None = None,
+    write: Iterable[File] = (),
+    edits: tuple[Edit, ...] = (),
+    detail: str = "",
+) -> Change:
+    stands = present.commit if present else None
+    return Change(
+        image=branch.image,
+        stream=branch.stream,
+        url=branch.url,
+        branch=branch.branch,
+        status=status,
+        parent=stands,
+        write=tuple(write),
+        edits=edits,
+        detail=detail,
+        commit=stands,
+    )
+
+
+def _commit(
+    change: Change, entries: Mapping[str, Entry], origin: Provenance, message: str
+) -> Change:
+    """Return the change with its message and the id that its commit will have."""
+    after = {path: entry for path, entry in entries.items() if path not in change.delete}
+    after |= {file.path: Entry(file.mode, blob_id(file.content)) for file in change.write}
+    who, tree = signature(origin.author, origin.date), tree_id(after)
+    return replace(
+        change,
+        message=message,
+        commit=commit_id(tree, change.parent, who, message),
+        author=origin.author,
+        date=origin.date,
+        tree=tree,
+    )
+
+
+def _message(
+    branch: Target,
+    summary: review.Summary,
+    tree: Tree,
+    origin: Provenance,
+    fates: Iterable[str] = (),
+) -> str:
+    trailers = [
+        f"Distgen-Image: {branch.image}",
+        f"Distgen-Stream: {branch.stream}",
+        *([f"Distgen-Source: {origin.source}"] if origin.source else []),
+        f"Distgen-Lock: sha256:{lock_digest(tree, branch.downloads, origin.lock)}",
+        f"Distgen-Version: {origin.version}",
+    ]
+    body = "\n".join((*summary.lines, *fates))
+    return "\n\n".join(filter(None, (summary.subject, body, "\n".join(trailers)))) + "\n"
+
+
+def _contents(
+    change: Change, present: Present
+) -> tuple[dict[str, bytes | None], dict[str, bytes | None]]:
+    """Return the changed paths before and after."""
+    paths = [*change.delete, *(file.path for file in change.write)]
+    before = {path: present.content.get(path) for path in paths}
+    after: dict[str, bytes | None] = dict.fromkeys(change.delete)
+    return before, after | {file.path: file.content for file in change.write}
+
+
+def _fates(change: Change, on_edit: OnEdit) -> Iterator[str]:
+    for edit in change.edits:
+        yield f"downstream edit of {edit.path} {_DONE[on_edit]}"
+
+
+def _fate(edits: tuple[Edit, ...], on_edit: OnEdit) -> str:
+    paths = ", ".join(edit.path for edit in edits)
+    return f"downstream edits {_DONE[on_edit]}: {paths}" if edits else ""
+
+
+def _sentence(conflicts: list[str]) -> str:
+    more = f" (and {len(conflicts) - 1} more)" if len(conflicts) > 1 else ""
+    return f"{conflicts[0]}{more}; adopt the edit, or choose --on-edit"

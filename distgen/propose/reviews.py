@@ -1,0 +1,118 @@
+"""Turn the plan of a branch into what becomes of its review: opened, updated, closed, left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from distgen.errors import DistgenError
+from distgen.forges import Desk, Forge, Refs, Review, Subject, Told, is_merged, read
+from distgen.model import Change
+from distgen.proposal import beginning, describe, is_own
+from distgen.publish.deliver import COMMITTED, Delivery
+from distgen.store import has, write
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A repository with what stands there, what is planned, and where its reviews are."""
+
+    desk: Desk
+    forge: Forge
+    delivery: Delivery
+    refs: Refs
+
+    def subject(self, change: Change) -> Subject:
+        """Return what the review of a change is about; a missing branch is as if begun."""
+        base = change.parent or beginning(change).commit or ""
+        author = self.delivery.repository.author
+        return Subject(change.image, change.stream, change.branch, base, author)
+
+    def has_reviews(self, change: Change) -> bool:
+        """Say whether there is anything that a review of the change may be at."""
+        patterns = self.forge.patterns(change.stream)
+        prefixes = tuple(pattern.partition("*")[0] for pattern in patterns)
+        return any(ref.startswith(prefixes) for ref in self.refs)
+
+
+def reviewed(plan: Plan, change: Change, dry: bool) -> Change:
+    """Bring the review of one change up to date; return the change as it ended."""
+    if change.status not in (*COMMITTED, "unchanged"):
+        return change
+    try:
+        return _reviewed(plan, change, dry)
+    except DistgenError as error:
+        return replace(change, status="failed", commit=change.parent, detail=str(error))
+
+
+def _reviewed(plan: Plan, change: Change, dry: bool) -> Change:
+    nothing = change.status == "unchanged"
+    if nothing and not plan.has_reviews(change):
+        return change
+    if dry and change.parent is None:
+        return _foreseen(change, None)
+    reviews = plan.forge.find(plan.desk, plan.subject(change), plan.refs)
+    tidied = () if dry else _tidied(plan, change, reviews)
+    review = next((found for found in reviews if not found.leftover), None)
+    if review and not _is_free(plan, change, review):
+        what = f"{review} is left alone, for somebody else pushed {review.commit[:12]} to it"
+        status = change.status if nothing else "refused"
+        return replace(change, status=status, commit=change.parent, detail=what)
+    if not nothing:
+        return _proposed(plan, change, review, dry)
+    if review and review.state in ("open", "unknown") and review.commit != change.parent:
+        return _withdrawn(plan, change, review, dry)
+    words = "; ".join(told.detail for told in tidied)
+    return replace(change, status="retired" if tidied else "unchanged", detail=words)
+
+
+def _tidied(plan: Plan, change: Change, reviews: Sequence[Review]) -> Sequence[Told]:
+    """Close the reviews that stand on earlier bases, but for those that somebody works on."""
+    return [
+        plan.forge.withdraw(plan.desk, review)
+        for review in reviews
+        if review.leftover and review.state == "open" and _is_free(plan, change, review)
+    ]
+
+
+def _is_free(plan: Plan, change: Change, review: Review) -> bool:
+    """Say whether a review holds nothing but what distgen put there, or what is merged."""
+    if review.gone or review.state == "merged" or review.commit == change.commit:
+        return True
+    subject = plan.subject(change)
+    content = read(plan.desk, {review.ref: review.commit}).get(review.commit, b"")
+    if is_own(content, subject.image, subject.stream, subject.author):
+        return True
+    return bool(content) and is_merged(plan.desk, review.commit, subject.base)
+
+
+def _withdrawn(plan: Plan, change: Change, review: Review, dry: bool) -> Change:
+    if dry:
+        return replace(change, status="retired", detail=f"{review} has nothing left to propose")
+    told = plan.forge.withdraw(plan.desk, review)
+    return replace(change, status=told.status, detail=told.detail)
+
+
+def _proposed(plan: Plan, change: Change, review: Review | None, dry: bool) -> Change:
+    if review and review.state == "closed" and review.commit == change.commit:
+        what = f"{review} was turned down, and there is nothing new to propose"
+        return replace(change, status="unchanged", detail=what)
+    if dry:
+        return _foreseen(change, review)
+    if not has(plan.desk.store, change.commit or ""):
+        write(plan.desk.store, [change])
+    proposal = describe(change, plan.forge.LIMIT)
+    told = plan.forge.submit(plan.desk, change, proposal, review)
+    return replace(change, status=told.status, detail=told.detail)
+
+
+def _foreseen(change: Change, review: Review | None) -> Change:
+    """Return what proposing would come to."""
+    if change.parent is None:
+        what = f"branch {change.branch} would be begun, and a review opened"
+        return replace(change, status="created", commit=None, detail=what)
+    if review is None or review.state not in ("open", "unknown"):
+        return replace(change, status="created", detail="a review would be opened")
+    if review.commit == change.commit:
+        return replace(change, status="unchanged", detail=f"{review} proposes it already")
+    return replace(change, status="updated", detail=f"{review} would be updated")

@@ -1,0 +1,222 @@
+"""Turn images into the repositories they are published to, and each repository into its changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from distgen.errors import DistgenError
+from distgen.model import Catalog, Change, Entry, Image, Provenance, Result, Status, Tree
+from distgen.plan import OnEdit, Target, plan, retire, target
+from distgen.plan.manifest import generated
+from distgen.plan.objects import blob_id, tree_id
+from distgen.store import Store, fetch, has
+from distgen.store.branches import present, root_tree
+from distgen.store.git import Git, Reader, scrub
+from distgen.store.places import Place, creation_hint, locate
+from distgen.store.remotes import Survey, survey
+
+_MOVING = 3
+
+
+def _no_objection(tree: Tree) -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to publish; `provenance` gets the author of each image's namespace.
+
+    `objection` says why a tree that would be committed is wrong, "" when it is not; `refusal` says
+    why a tree that may be right must not go there.
+    """
+
+    provenance: Provenance
+    on_edit: OnEdit = "refuse"
+    jobs: int = 8
+    independent: bool = False
+    dirty: bool = False
+    allow_dirty: bool = False
+    objection: Callable[[Tree], str] = _no_objection
+    refusal: Callable[[Tree], str] = _no_objection
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A dist-git repository and the branches of it that a run is about.
+
+    `head` is the branch that it shows first when it is made, `author` who commits.
+    """
+
+    url: str
+    place: Place
+    targets: tuple[Target, ...]
+    head: str
+    forge: str
+    author: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What planning stands on: git, the store (None: only read where it lies), and options."""
+
+    git: Git
+    store: Store | None
+    options: Options
+
+
+Wanted = Tree | DistgenError | None
+"""What a branch is to hold: a tree, nothing (it is retired), or why nobody knows."""
+
+
+def group(
+    catalog: Catalog, images: Sequence[Image], retired: Sequence[Target] = ()
+) -> tuple[Repository, ...]:
+    """Return the repositories of the images, in the order of the images."""
+    root = Path(catalog.root)
+    by_place: dict[Place, list[Target]] = {}
+    for found in (*map(target, images), *retired):
+        by_place.setdefault(locate(found.url, root), []).append(found)
+    return tuple(_repository(catalog, place, tuple(targets)) for place, targets in by_place.items())
+
+
+def changes(
+    ground: Ground,
+    repository: Repository,
+    wanted: Mapping[str, Wanted],
+    known: Callable[[], Survey] | None = None,
+) -> tuple[Survey, tuple[Change, ...]]:
+    """Plan all branches of a repository; what cannot be planned is a change that `failed`."""
+    branches = [found.branch for found in repository.targets]
+    try:
+        _refuse_shared_branches(repository)
+        stands = known() if known else survey(ground.git, repository.place, branches)
+        if not stands.exists and repository.place.folder is None:
+            hint = f"create it with: {creation_hint(repository.place, repository.forge)}"
+            raise DistgenError("there is no repository", where=repository.place, hint=hint)
+        with _reading(ground, repository.place, stands) as (reader, stands):
+            return stands, tuple(
+                _change(ground.options, repository, found, wanted[found.key], (reader, stands))
+                for found in repository.targets
+            )
+    except DistgenError as error:
+        return Survey(True), tuple(failed(found, str(error)) for found in repository.targets)
+
+
+def failed(found: Target, why: str, status: Status = "failed") -> Change:
+    """Return the change that says why there is none."""
+    where = (found.image, found.stream, found.url, found.branch)
+    return Change(*where, status, None, detail=scrub(why))
+
+
+def result(change: Change) -> Result:
+    """Return what a change comes to."""
+    return Result(
+        image=change.image,
+        stream=change.stream,
+        url=scrub(change.url),
+        branch=change.branch,
+        status=change.status,
+        commit=change.commit,
+        parent=change.parent,
+        detail=change.detail,
+        edits=change.edits,
+    )
+
+
+def _repository(catalog: Catalog, place: Place, targets: tuple[Target, ...]) -> Repository:
+    # A namespace that left the catalogue is retired by whoever commits for the others.
+    spaces = catalog.namespaces
+    namespace = spaces.get(targets[0].image.partition("/")[0]) or spaces[min(spaces)]
+    rank = {stream.branch: number for number, stream in enumerate(namespace.streams)}
+    first = min(targets, key=lambda found: rank.get(found.branch, len(rank)))
+    return Repository(
+        url=targets[0].url,
+        place=place,
+        targets=targets,
+        head=first.branch,
+        forge=namespace.dist_git.forge,
+        author=namespace.dist_git.author,
+    )
+
+
+def _refuse_shared_branches(repository: Repository) -> None:
+    seen: dict[str, str] = {}
+    for found in repository.targets:
+        other = seen.setdefault(found.branch, found.key)
+        if other != found.key:
+            raise DistgenError(
+                f"{other} and {found.key} are both published to branch {found.branch}",
+                where=repository.place,
+                hint="give each stream its own branch and each image its own repository",
+            )
+
+
+@contextmanager
+def _reading(
+    ground: Ground, place: Place, stands: Survey
+) -> Iterator[tuple[Reader | None, Survey]]:
+    """Open the nearest thing that holds the tips: the store, the repository itself, or a fetch."""
+    store = ground.store
+    if not stands.tips:
+        yield None, stands
+    elif store and all(has(store, tip) for tip in stands.tips.values()):
+        yield store.reader, stands
+    elif place.folder is not None:
+        with Reader(ground.git, place.folder) as reader:
+            yield reader, stands
+    else:
+        assert store is not None, "a server can only be read through a store"
+        stands = bring(ground.git, store, place, stands)
+        yield store.reader, stands
+
+
+def bring(git: Git, store: Store, place: Place, stands: Survey) -> Survey:
+    """Fetch the tips into the store; return where they stand if they moved meanwhile."""
+    for _ in range(_MOVING):
+        fetch(store, place, tuple(stands.tips))
+        if all(has(store, tip) for tip in stands.tips.values()):
+            return stands
+        stands = survey(git, place, tuple(stands.tips))
+    raise DistgenError("moves while it is read", where=place, hint="try again")
+
+
+def _change(
+    options: Options,
+    repository: Repository,
+    found: Target,
+    wanted: Wanted,
+    seen: tuple[Reader | None, Survey],
+) -> Change:
+    reader, stands = seen
+    if isinstance(wanted, DistgenError):
+        return failed(found, str(wanted))
+    origin = replace(options.provenance, author=repository.author)
+    tip = stands.tips.get(found.branch)
+    if tip is None or reader is None:
+        if wanted is None:
+            return failed(found, "there is no such branch", "unchanged")
+        return _allowed(options, plan(found, wanted, None, origin, options.on_edit), wanted)
+    if wanted is None:
+        return retire(found, present(reader, tip, {}), origin, options.on_edit)
+    files = {file.path: file for file in generated(wanted)}
+    entries = {file.path: Entry(file.mode, blob_id(file.content)) for file in files.values()}
+    if root_tree(reader, tip) == tree_id(entries):
+        stood = failed(found, "", "unchanged")
+        return replace(stood, parent=tip, commit=tip)
+    change = plan(found, wanted, present(reader, tip, files), origin, options.on_edit)
+    return _allowed(options, change, wanted)
+
+
+def _allowed(options: Options, change: Change, tree: Tree) -> Change:
+    """Return the change, failed when its tree must not be published; what stands is not judged."""
+    if change.status not in ("created", "updated"):
+        return change
+    refusal = options.refusal(tree)
+    why = refusal or options.objection(tree)
+    if not why:
+        return change
+    status: Status = "refused" if refusal else "failed"
+    return replace(change, status=status, commit=change.parent, detail=why)

@@ -1,0 +1,105 @@
+"""Manifests and indexes of images as registries keep them: the OCI image specification 1.1."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from distgen.reference import Reference, is_digest
+from distgen.registry.errors import NotFound, RegistryError, Unreadable
+
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+INDEXES = (OCI_INDEX, DOCKER_INDEX)
+TYPES = (*INDEXES, OCI_MANIFEST, DOCKER_MANIFEST)
+ACCEPT = ", ".join(TYPES)
+
+
+@dataclass(frozen=True)
+class ImageManifest:
+    """A manifest or index as the registry keeps it; `body` is exactly what the digest is of."""
+
+    digest: str
+    media_type: str
+    body: bytes = field(repr=False)
+
+    @cached_property
+    def document(self) -> Mapping[str, Any]:
+        """Return the parsed body."""
+        try:
+            data = json.loads(self.body)
+        except (json.JSONDecodeError, UnicodeDecodeError):
+            data = None
+        if not isinstance(data, dict):
+            raise RegistryError("the registry answered with something that is no manifest")
+        return data
+
+    @property
+    def is_index(self) -> bool:
+        """Tell whether this lists one manifest per platform."""
+        return self.media_type in INDEXES
+
+    @cached_property
+    def platforms(self) -> Mapping[str, str]:
+        """Map each platform of an index (`linux/arm64/v8`) to the digest of its manifest."""
+        found: dict[str, str] = {}
+        for entry in self.document.get("manifests") or () if self.is_index else ():
+            platform = entry.get("platform") or {}
+            parts = [platform.get(key) for key in ("os", "architecture", "variant")]
+            # Attestations stand in the index as images of an unknown platform.
+            if parts[0] and parts[0] != "unknown" and is_digest(str(entry.get("digest"))):
+                found.setdefault("/".join(str(part) for part in parts if part), entry["digest"])
+        return found
+
+    @cached_property
+    def children(self) -> tuple[str, ...]:
+        """Return the digests of all manifests of an index."""
+        entries = self.document.get("manifests") or () if self.is_index else ()
+        return tuple(str(entry.get("digest")) for entry in entries)
+
+
+def choose_platform(manifest: ImageManifest, platform: str | None, where: object) -> str:
+    """Return the digest of one platform of an index: the given one, else linux/amd64, else any."""
+    offered = manifest.platforms
+    if platform is None:
+        platform = "linux/amd64" if "linux/amd64" in offered else next(iter(offered), None)
+    wanted = [name for name in offered if name == platform or name.startswith(f"{platform}/")]
+    if platform is None or not wanted:
+        raise NotFound(
+            f"the image is not built for {platform or 'any platform'}",
+            where=where,
+            hint=f"it is for {', '.join(offered)}" if offered else "",
+        )
+    return offered[wanted[0]]
+
+
+def digest_of(body: bytes, like: str) -> str:
+    algorithm = "sha512" if like.startswith("sha512:") else "sha256"
+    return f"{algorithm}:{hashlib.new(algorithm, body).hexdigest()}"
+
+
+def verified(body: bytes, headers: Mapping[str, str], reference: Reference) -> ImageManifest:
+    claimed = headers.get("docker-content-digest", "")
+    wanted = reference.digest or (claimed if is_digest(claimed) else "")
+    found = digest_of(body, wanted)
+    if wanted and found != wanted:
+        raise RegistryError("what the registry sent does not have its digest", where=reference)
+    media_type = headers.get("content-type", "").partition(";")[0].strip()
+    manifest = ImageManifest(found, media_type, body)
+    if media_type not in TYPES:
+        raise Unreadable(
+            f"the registry answered with {media_type or 'nothing'}, which is no image",
+            where=reference,
+        )
+    declared = manifest.document.get("mediaType", media_type)
+    if declared != media_type:
+        raise RegistryError(
+            f"the manifest says {declared} and the registry says {media_type}", where=reference
+        )
+    return manifest

@@ -1,0 +1,144 @@
+"""Drive the look-up of what a lock is to hold: registries, git repositories and downloads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from distgen import downloads
+from distgen.errors import DistgenError
+from distgen.lockplan import Fact, Need, platform_of
+from distgen.model import Lock, LockedBase
+from distgen.reference import parse
+from distgen.refs import Refs
+from distgen.registry import Registry
+from distgen.registry.errors import NotFound
+from distgen.registry.oci import choose_platform
+from distgen.store import upstream
+from distgen.store.git import Git
+
+PARALLEL = 16
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What can be asked: registries, and git with the mirrors of its repositories."""
+
+    registry: Registry
+    git: Git
+    mirrors: Mapping[str, str]
+    parallel: int = PARALLEL
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the world says of one need: a fact, or why there is none."""
+
+    need: Need
+    fact: Fact | None
+    error: DistgenError | None = None
+
+
+Result = TypeVar("Result")
+Task = Callable[[], Iterable[Answer]]
+
+
+def resolve(
+    world: World, wanted: Sequence[Need], held: Lock, platform: str | None = None
+) -> Iterator[Answer]:
+    """Look everything up in parallel and yield the answers as they come, errors included."""
+    tasks: list[Task] = []
+    for need in wanted:
+        if need.kind == "base":
+            tasks.append(partial(_base, world, need, held, platform))
+        elif need.kind == "download":
+            tasks.append(partial(_download, need))
+    for git, some in by_repository(wanted).items():
+        tasks.append(partial(_sources, world, git, some, held))
+    yield from in_parallel(tasks, world.parallel)
+
+
+def in_parallel(tasks: Sequence[Callable[[], Iterable[Result]]], parallel: int) -> Iterator[Result]:
+    """Run tasks in threads and yield their results; on the way out, drop what has not begun."""
+    pool = ThreadPoolExecutor(max(1, min(parallel, len(tasks))))
+    try:
+        for done in as_completed([pool.submit(task) for task in tasks]):
+            yield from done.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def refs_of(world: World, urls: Iterable[str]) -> Mapping[str, Refs]:
+    """Ask git repositories for their branches and tags; raise one error for all that failed."""
+
+    def ask(url: str) -> Iterable[tuple[str, Refs | DistgenError]]:
+        try:
+            return [(url, upstream.ask(world.git, url, world.mirrors).refs)]
+        except DistgenError as error:
+            return [(url, error)]
+
+    asked = dict(in_parallel([partial(ask, url) for url in sorted(set(urls))], world.parallel))
+    failed = [str(found) for _, found in sorted(asked.items()) if isinstance(found, DistgenError)]
+    if failed:
+        raise DistgenError("\n  ".join(failed))
+    return {url: found for url, found in asked.items() if not isinstance(found, DistgenError)}
+
+
+def by_repository(wanted: Iterable[Need]) -> Mapping[str, tuple[Need, ...]]:
+    """Group the sources by their repository, each of which is asked once."""
+    found: dict[str, tuple[Need, ...]] = {}
+    for need in wanted:
+        if need.kind == "source":
+            found[need.name] = (*found.get(need.name, ()), need)
+    return found
+
+
+def base_digest(world: World, reference: str, platform: str | None) -> str:
+    """Return the digest that a reference stands for now: of its index, or of one platform."""
+    asked = parse(reference)
+    if platform is None:
+        return world.registry.digest(asked)
+    manifest = world.registry.manifest(asked)
+    if manifest.is_index:
+        return choose_platform(manifest, platform, reference)
+    config = world.registry.config(asked)
+    built = "/".join(
+        str(config[key]) for key in ("os", "architecture", "variant") if config.get(key)
+    )
+    if built != platform and not built.startswith(f"{platform}/"):
+        raise NotFound(f"the image is not built for {platform}, only for {built}", where=reference)
+    return manifest.digest
+
+
+def _base(world: World, need: Need, held: Lock, platform: str | None) -> Iterable[Answer]:
+    wanted = platform_of(need, held, platform)
+    try:
+        return [Answer(need, LockedBase(base_digest(world, need.name, wanted), wanted))]
+    except DistgenError as error:
+        return [Answer(need, None, error)]
+
+
+def _download(need: Need) -> Iterable[Answer]:
+    try:
+        return [Answer(need, downloads.sha256(need.name))]
+    except DistgenError as error:
+        return [Answer(need, None, error)]
+
+
+def _sources(world: World, git: str, some: Sequence[Need], held: Lock) -> Iterable[Answer]:
+    try:
+        repository = upstream.ask(world.git, git, world.mirrors)
+    except DistgenError as error:
+        return [Answer(need, None, error) for need in some]
+    return [_source(repository, need, held) for need in some]
+
+
+def _source(repository: upstream.Repository, need: Need, held: Lock) -> Answer:
+    try:
+        known = held.sources.get((need.name, need.ref))
+        return Answer(need, upstream.resolve(repository, need.ref, known))
+    except DistgenError as error:
+        return Answer(need, None, error)

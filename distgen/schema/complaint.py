@@ -1,0 +1,177 @@
+"""Says in one sentence what a JSON Schema has against a piece of data."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jsonschema.exceptions import SchemaError, ValidationError
+
+from distgen.model import KeyPath
+from distgen.schema.formats import SECRET_FORMATS
+from distgen.suggest import did_you_mean, nearest
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_NOUNS = {
+    "string": "text",
+    "object": "a mapping",
+    "array": "a list",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "null": "empty",
+}
+_LIMITS = {
+    "minLength": "is empty or too short",
+    "maxLength": "is longer than {} characters",
+    "minItems": "needs at least {} item(s)",
+    "maxItems": "takes at most {} item(s)",
+    "minProperties": "needs at least {} key(s)",
+    "maxProperties": "takes at most {} key(s)",
+    "minimum": "is less than {}",
+    "maximum": "is more than {}",
+    "exclusiveMinimum": "is not more than {}",
+    "exclusiveMaximum": "is not less than {}",
+    "multipleOf": "is not a multiple of {}",
+    "uniqueItems": "holds the same item twice",
+    "pattern": "does not match `{}`",
+}
+
+
+_Error = ValidationError | SchemaError
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """A mistake: the key path it is about, what is wrong, and what to do."""
+
+    key: KeyPath
+    what: str
+    hint: str = ""
+
+
+def dotted(key: KeyPath) -> str:
+    """Write a key path as people do: `streams.master.tags[0]`."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key)
+    return _visible(text.removeprefix("."))
+
+
+def shown(value: Any) -> str:
+    """Write a value on one short line."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = _visible(text)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _visible(text: str) -> str:
+    return CONTROL.sub(lambda found: repr(found.group())[1:-1], text)
+
+
+def explain(error: _Error, at: KeyPath = ()) -> Complaint:
+    """Return what a validation error means for data that stands at `at`."""
+    key: KeyPath = (*at, *error.absolute_path)
+    keyword = str(error.validator)
+    if keyword in ("anyOf", "oneOf") and error.context:
+        return explain(_likeliest(error), at)
+    if "propertyNames" in error.absolute_schema_path:
+        return _bad_key(error, key)
+    if keyword == "additionalProperties":
+        return _unknown_key(error, key)
+    if keyword == "required":
+        wanted: Any = error.validator_value
+        missing = next(name for name in wanted if name not in _keys(error))
+        place = f" in `{dotted(key)}`" if key else ""
+        return Complaint(key, f"the key `{missing}` is missing{place}")
+    return _bad_value(error, key, keyword)
+
+
+def _keys(error: _Error) -> Mapping[str, Any]:
+    return error.instance if isinstance(error.instance, Mapping) else {}
+
+
+def _bad_key(error: _Error, key: KeyPath) -> Complaint:
+    name = str(error.instance)
+    problem = str(error.cause) if error.cause else "is not a key that is taken here"
+    return Complaint((*key, name), f"the key `{shown(name)}` {problem}")
+
+
+def _unknown_key(error: _Error, key: KeyPath) -> Complaint:
+    schema: Mapping[str, Any] = error.schema if isinstance(error.schema, Mapping) else {}
+    known = list(schema.get("properties", ()))
+    patterns = schema.get("patternProperties", ())
+    extra = next(
+        name
+        for name in _keys(error)
+        if name not in known and not any(re.search(pattern, name) for pattern in patterns)
+    )
+    place = f" in `{dotted(key)}`" if key else ""
+    hint = did_you_mean(str(extra), known)
+    return Complaint((*key, extra), f"unknown key `{shown(extra)}`{place}", hint)
+
+
+def _bad_value(error: _Error, key: KeyPath, keyword: str) -> Complaint:
+    name = f"`{dotted(key)}`"
+    named = f"`{dotted(key)}: {shown(error.instance)}`" if key else f"`{shown(error.instance)}`"
+    expected: Any = error.validator_value
+    if keyword == "type":
+        return Complaint(key, f"{name} must be {_types(expected)}, not {_kind(error.instance)}")
+    if keyword == "enum":
+        words = [shown(word) for word in expected]
+        hint = nearest(str(error.instance), words)
+        return Complaint(key, f"{named} is not one of {', '.join(words)}", hint)
+    if keyword == "const":
+        return Complaint(key, f"{named} must be {shown(expected)}")
+    if keyword == "format":
+        problem = str(error.cause) if error.cause else f"is no {expected}"
+        if isinstance(error.cause, re.error):
+            problem = f"is not a regular expression: {problem}"
+        return Complaint(key, f"{name if expected in SECRET_FORMATS else named} {problem}")
+    if keyword in _LIMITS:
+        return Complaint(key, f"{named} {_LIMITS[keyword].format(expected)}")
+    return Complaint(key, f"{named} is not what the schema asks for (`{keyword}`)")
+
+
+def _likeliest(error: _Error) -> ValidationError:
+    """Return the mistake in the alternative that was meant: the one of the right type."""
+    context = error.context or []
+    branches: dict[object, list[ValidationError]] = {}
+    for inner in context:
+        branches.setdefault(inner.relative_schema_path[0], []).append(inner)
+    fitting = [
+        inner
+        for group in branches.values()
+        if not any(one.validator == "type" and not one.relative_path for one in group)
+        for inner in group
+    ]
+    if fitting:
+        return fitting[0]
+    return _joined(context)
+
+
+def _joined(context: Sequence[ValidationError]) -> ValidationError:
+    """Return one error that names every type the alternatives would have taken."""
+    types: list[str] = []
+    for inner in context:
+        wanted: Any = inner.validator_value if inner.validator == "type" else ()
+        types += [wanted] if isinstance(wanted, str) else wanted
+    first = context[0]
+    first.validator_value = list(dict.fromkeys(types))
+    return first
+
+
+def _types(expected: Any) -> str:
+    words = [expected] if isinstance(expected, str) else list(expected)
+    return " or ".join(_NOUNS.get(word, word) for word in words)
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "empty"
+    if isinstance(value, str):
+        return f"the text `{shown(value)}`"
+    if isinstance(value, Mapping):
+        return "a mapping"
+    return "a list" if isinstance(value, list) else f"`{shown(value)}`"

@@ -1,0 +1,166 @@
+"""The local store: one bare repository of what is about to be pushed, and only a cache."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from distgen.errors import DistgenError, InputError
+from distgen.model import Change
+from distgen.store.fastimport import stream
+from distgen.store.git import Git, Reader, explain, run
+from distgen.store.places import Place
+
+_MARK = "distgen-store"
+_LOCK = "distgen.lock"
+_NOTE = "This folder is a cache of distgen. Delete it whenever no distgen is running.\n"
+_MANY_PACKS = 50
+_MANY_LOOSE = 100  # in one of 256 folders
+_LOOSE = str(10_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A bare repository without refs, and a reader of its objects."""
+
+    git: Git
+    folder: Path
+    reader: Reader
+
+
+@contextmanager
+def open_store(folder: Path, git: Git, seconds: float = 600) -> Iterator[Store]:
+    """Lock and open the store, made when missing; wait at most `seconds` for another run."""
+    try:
+        _claim(folder)
+        with FileLock(folder / _LOCK, timeout=seconds):
+            _sweep(folder)
+            _initialise(git, folder)
+            _tidy(git, folder)
+            with Reader(git, folder) as reader:
+                yield Store(git, folder, reader)
+    except Timeout:
+        raise DistgenError(
+            "another run of distgen is using this store",
+            where=folder,
+            hint="wait for it, or choose another --store",
+        ) from None
+
+
+@contextmanager
+def scratch_store(git: Git, beside: Path | None) -> Iterator[Store]:
+    """Open a store that is thrown away at the end; it may read what the store `beside` has."""
+    with tempfile.TemporaryDirectory(prefix="distgen-") as name:
+        folder = Path(name) / "store"
+        _initialise(git, folder)
+        if beside is not None and (beside / "objects").is_dir():
+            alternates = folder / "objects" / "info" / "alternates"
+            alternates.parent.mkdir(exist_ok=True)
+            alternates.write_text(f"{(beside / 'objects').absolute()}\n", encoding="utf-8")
+        with Reader(git, folder) as reader:
+            yield Store(git, folder, reader)
+
+
+def renew(store: Store) -> None:
+    """Throw away what the store holds and begin it again."""
+    store.reader.close()
+    for path in store.folder.iterdir():
+        if path.name not in (_MARK, _LOCK):
+            _remove(path)
+    _initialise(store.git, store.folder)
+
+
+def has(store: Store, commit: str) -> bool:
+    """Say whether the store holds a commit."""
+    return store.reader.read(commit) is not None
+
+
+def fetch(store: Store, place: Place, branches: Sequence[str]) -> None:
+    """Bring the branches, with their history, into the store."""
+    refs = (f"refs/heads/{branch}" for branch in branches)
+    done = run(
+        store.git,
+        *("-c", f"fetch.unpackLimit={_LOOSE}", "-c", f"transfer.unpackLimit={_LOOSE}"),
+        *("fetch", "-q", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance"),
+        *(place.address, *refs),
+        folder=store.folder,
+        network=place.folder is None,
+    )
+    if done.code:
+        raise DistgenError(f"cannot be fetched: {explain(done)}", where=place)
+
+
+def write(store: Store, changes: Sequence[Change]) -> None:
+    """Write the commits of all changes, whose parents the store holds, in one go."""
+    if not changes:
+        return
+    done = run(
+        store.git,
+        *("-c", "fastimport.unpackLimit=0", "fast-import", "--quiet", "--done"),
+        folder=store.folder,
+        stdin=b"".join(stream(changes, f"refs/distgen/{changes[0].commit}")),
+    )
+    if done.code:
+        raise DistgenError(f"cannot be written: {explain(done)}", where=store.folder)
+    if done.output.decode("ascii").split() != [change.commit for change in changes]:
+        raise DistgenError(
+            "git wrote other commits than planned", where=store.folder, hint="delete this folder"
+        )
+
+
+def _claim(folder: Path) -> None:
+    """Make the folder ours, or refuse one that is something else."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / _MARK).exists():
+            if any(path.name != _LOCK for path in folder.iterdir()):
+                raise InputError(
+                    "is not a store that distgen made, and is not empty",
+                    where=folder,
+                    hint="choose another --store",
+                )
+            (folder / _MARK).write_text(_NOTE, encoding="utf-8")
+    except OSError as error:
+        raise DistgenError(f"cannot be used as the store: {error.strerror}", where=folder) from None
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a killed git left; nobody else is here, for the lock is ours."""
+    rubbish = ("*.lock", "refs/**/*.lock", "objects/**/tmp_*", "objects/pack/*.keep",
+               "fast_import_crash_*")  # fmt: skip
+    for pattern in rubbish:
+        for path in folder.glob(pattern):
+            if path.name != _LOCK:
+                _remove(path)
+
+
+def _initialise(git: Git, folder: Path) -> None:
+    if (folder / "HEAD").is_file() and all(
+        (folder / name).is_dir() for name in ("objects", "refs")
+    ):
+        return
+    made = run(git, "init", "-q", "--bare", "--template=", "--initial-branch=none", str(folder))
+    if made.code:
+        raise DistgenError(f"cannot be made: {explain(made)}", where=folder)
+
+
+def _tidy(git: Git, folder: Path) -> None:
+    """Pack the store when many runs have left many packs; all of it, for it has no refs."""
+    packs = sum(1 for _ in folder.glob("objects/pack/*.pack"))
+    loose = sum(1 for _ in folder.glob("objects/17/*"))
+    if packs > _MANY_PACKS or loose > _MANY_LOOSE:
+        run(git, "repack", "-a", "-d", "-q", "--keep-unreachable", folder=folder)
+        run(git, "prune-packed", "-q", folder=folder)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,111 @@
+"""Turn a branch of a dist-git repository into what a plan compares: tree, manifest, edits."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+
+from distgen.errors import DistgenError
+from distgen.model import MANIFEST, REGULAR, Entry, File, Manifest, Owned, Present
+from distgen.plan import RETIRED
+from distgen.plan.manifest import parse
+from distgen.plan.objects import FOLDER, SUBMODULE, blob_id, tree_entries
+from distgen.store.git import Reader, run
+
+_SEARCHED = 1000
+
+
+def root_tree(reader: Reader, commit: str) -> str:
+    """Return the id of the tree of a commit."""
+    found = reader.read(commit)
+    if found is None or found.kind != "commit":
+        raise DistgenError(f"{commit} is not a commit", where=reader.folder)
+    return found.content[5:45].decode("ascii")
+
+
+def manifest(reader: Reader, commit: str) -> Manifest | None:
+    """Return the manifest of a commit, None where distgen wrote none."""
+    entries = dict(_entries(reader, root_tree(reader, commit), ""))
+    return _manifest(reader, entries)[0]
+
+
+def present(reader: Reader, commit: str, new: Mapping[str, File]) -> Present:
+    """Read what a plan needs to know of a branch to bring it to `new`."""
+    tree = root_tree(reader, commit)
+    entries = dict(_entries(reader, tree, ""))
+    last, problem = _manifest(reader, entries)
+    owned = last.files if last else {}
+    content = {
+        path: _content(reader, entries[path])
+        for path in sorted({*new, *owned, RETIRED} & {*entries})
+        if entries[path].mode != SUBMODULE and not _is_new(new.get(path), entries[path])
+    }
+    edited = last.edited if last else {}
+    generated = {
+        path: _base(reader, commit, edited.get(path), (path, new.get(path), was))
+        for path, was in owned.items()
+        if _is_edited(entries.get(path), content.get(path), new.get(path), was)
+    }
+    return Present(commit, tree, entries, last, content, generated, problem)
+
+
+def _entries(reader: Reader, tree: str, prefix: str) -> Iterator[tuple[str, Entry]]:
+    found = reader.read(tree)
+    if found is None or found.kind != "tree":
+        raise DistgenError(f"tree {tree} is not there", where=reader.folder)
+    for mode, name, oid in tree_entries(found.content):
+        if mode == FOLDER:
+            yield from _entries(reader, oid, f"{prefix}{name}/")
+        else:
+            yield prefix + name, Entry(mode, oid)
+
+
+def _manifest(reader: Reader, entries: Mapping[str, Entry]) -> tuple[Manifest | None, str]:
+    entry = entries.get(MANIFEST)
+    if entry is None:
+        below = any(path.startswith(f"{MANIFEST}/") for path in entries)
+        return None, f"{MANIFEST} is a folder" if below else ""
+    if entry.mode != REGULAR:
+        return None, f"{MANIFEST} is not a plain file"
+    try:
+        return parse(_content(reader, entry)), ""
+    except DistgenError as error:
+        return None, str(error)
+
+
+def _content(reader: Reader, entry: Entry) -> bytes:
+    found = reader.read(entry.blob)
+    if found is None:
+        raise DistgenError(f"file {entry.blob} is not there", where=reader.folder)
+    return found.content
+
+
+def _is_new(new: File | None, entry: Entry) -> bool:
+    return new is not None and entry == Entry(new.mode, blob_id(new.content))
+
+
+def _is_edited(entry: Entry | None, content: bytes | None, new: File | None, last: Owned) -> bool:
+    if entry is None:
+        return new is not None
+    return content is not None and hashlib.sha256(content).hexdigest() != last.sha256
+
+
+def _base(
+    reader: Reader, commit: str, remembered: str | None, edited: tuple[str, File | None, Owned]
+) -> bytes | None:
+    """Return the generated text that an edit stands on: remembered, the same still, or history."""
+    path, new, last = edited
+    if remembered is not None:
+        return remembered.encode("utf-8")
+    if new is not None and new.sha256 == last.sha256:
+        return new.content
+    found = run(
+        reader.git,
+        *("rev-list", "--full-history", f"--max-count={_SEARCHED}", commit, "--", path),
+        folder=reader.folder,
+    )
+    for revision in found.output.decode("ascii").split():
+        blob = reader.read(f"{revision}:{path}")
+        if blob and hashlib.sha256(blob.content).hexdigest() == last.sha256:
+            return blob.content
+    return None

@@ -1,0 +1,46 @@
+"""Turn changes into the stream of `git fast-import`: commits without a checkout or a ref."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from distgen.model import Change
+from distgen.plan.objects import signature
+
+_NULL = "0" * 40
+
+
+def stream(changes: Iterable[Change], ref: str) -> Iterator[bytes]:
+    """Yield the commands that write the commits and print the id of each, in order.
+
+    `ref` is only a name to work under: it is gone at the end.
+    """
+    for number, change in enumerate(changes, 1):
+        yield from _commit(change, number, ref)
+    yield f"reset {ref}\nfrom {_NULL}\n\ndone\n".encode()
+
+
+def _commit(change: Change, number: int, ref: str) -> Iterator[bytes]:
+    who = signature(change.author, change.date)
+    # Without the reset, the first commit of a branch would follow the change before it.
+    yield f"reset {ref}\ncommit {ref}\nmark :{number}\nauthor {who}\ncommitter {who}\n".encode()
+    yield _data(change.message.encode("utf-8"))
+    if change.parent:
+        yield f"from {change.parent}\n".encode()
+    for path in change.delete:
+        yield b"D %s\n" % _quoted(path)
+    for file in change.write:
+        yield b"M %o inline %s\n" % (file.mode, _quoted(file.path))
+        yield _data(file.content)
+    yield f"get-mark :{number}\n".encode()
+
+
+def _data(content: bytes) -> bytes:
+    return b"data %d\n%s\n" % (len(content), content)
+
+
+def _quoted(path: str) -> bytes:
+    raw = path.encode("utf-8", "surrogateescape")
+    plain = (b"%c" % byte if 32 <= byte < 127 and byte not in b'"\\' else b"\\%03o" % byte
+             for byte in raw)  # fmt: skip
+    return b'"%s"' % b"".join(plain)

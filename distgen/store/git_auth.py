@@ -1,0 +1,81 @@
+"""Show git the tokens of servers through its environment: not in arguments, addresses or files."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from urllib.parse import urlsplit
+
+from distgen.errors import InputError
+from distgen.store.git import Git, run
+
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A secret for one server; `url` is `https://host:port/` and `user` what goes with it."""
+
+    url: str
+    user: str
+    secret: str = field(repr=False)
+
+    @property
+    def basic(self) -> str:
+        """Return what stands behind `Basic` in a header."""
+        return base64.b64encode(f"{self.user}:{self.secret}".encode()).decode("ascii")
+
+
+def token_for(address: str, user: str, secret: str) -> Token | None:
+    """Return the token for the server of an address; None when it is not reached over HTTP.
+
+    A user in the address, `https://bot@host/...`, goes before `user`.
+    """
+    parts = urlsplit(address)
+    if parts.scheme not in ("https", "http") or not parts.hostname:
+        return None
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    where = f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}/"
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        raise InputError("a token is not sent without encryption", where=where, hint="use https")
+    return Token(where, parts.username or user, secret)
+
+
+def authorize(git: Git, tokens: Iterable[Token]) -> Git:
+    """Return git that shows each token to its own server, and asks no credential helper there.
+
+    The environment of a process is for its own user's eyes; arguments are for everybody's.
+    """
+    given = tuple(dict.fromkeys(tokens))
+    if not given:
+        return git
+    environment = dict(git.network)
+    count = int(environment.get("GIT_CONFIG_COUNT") or 0)
+    for key, value in (pair for token in given for pair in _configuration(token)):
+        environment |= {f"GIT_CONFIG_KEY_{count}": key, f"GIT_CONFIG_VALUE_{count}": value}
+        count += 1
+    environment["GIT_CONFIG_COUNT"] = str(count)
+    secrets = tuple(word for token in given for word in (token.secret, token.basic))
+    return replace(git, network=environment, secrets=(*git.secrets, *secrets))
+
+
+def ask(git: Git, address: str) -> Token | None:
+    """Ask git's own credential helpers for the token of a server; None when they have none."""
+    parts = urlsplit(address)
+    if parts.scheme not in ("https", "http") or not parts.hostname:
+        return None
+    question = f"url={address}\n\n".encode()
+    done = run(git, "credential", "fill", stdin=question, network=True)
+    lines = done.output.decode("utf-8", "replace").splitlines() if done.code == 0 else []
+    answer = dict(line.split("=", 1) for line in lines if "=" in line)
+    if not answer.get("password"):
+        return None
+    return token_for(address, answer.get("username", ""), answer["password"])
+
+
+def _configuration(token: Token) -> Iterator[tuple[str, str]]:
+    """Yield what git is configured with; an empty value takes away what was said before."""
+    yield f"http.{token.url}.extraHeader", ""
+    yield f"http.{token.url}.extraHeader", f"Authorization: Basic {token.basic}"
+    yield f"credential.{token.url}.helper", ""

@@ -1,0 +1,171 @@
+"""Local dist-git repositories: read where their branches stand, make one, overcome stale locks."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from git import Repo
+from git.exc import InvalidGitRepositoryError, NoSuchPathError
+from git.refs.symbolic import SymbolicReference
+
+from distgen.errors import DistgenError
+from distgen.store.git import Git, explain, run
+
+_STALE = 3600  # seconds
+_PUSHABLE = ("ignore", "warn", "updateinstead", "false")
+_COMMIT = re.compile(rb"[0-9a-f]{40}")
+Identity = tuple[int, int]
+
+
+def tips(folder: Path, branches: Iterable[str]) -> dict[str, str] | None:
+    """Return the commit of each branch of a local repository; None where nothing is yet.
+
+    A plain bare repository is read without GitPython, which needs ten times as long for it.
+    """
+    try:
+        if _is_plain(folder):
+            return _read(folder, branches, None)
+        repository = Repo(folder, expand_vars=False)
+    except NoSuchPathError:
+        return None
+    except InvalidGitRepositoryError:
+        _refuse_other_things(folder)
+        return None
+    except OSError as error:
+        raise DistgenError(f"cannot be read: {error.strerror}", where=folder) from None
+    with repository:
+        if not repository.bare:
+            _refuse_work_tree(repository, folder)
+        return _read(Path(repository.common_dir), branches, repository)
+
+
+def _is_plain(folder: Path) -> bool:
+    parts = ((folder / name).is_dir() for name in ("objects", "refs"))
+    return (folder / "HEAD").is_file() and all(parts) and not (folder / ".git").exists()
+
+
+def _read(folder: Path, branches: Iterable[str], repository: Repo | None) -> dict[str, str]:
+    found = {}
+    packed: dict[str, str] | None = None
+    for branch in branches:
+        ref = f"refs/heads/{branch}"
+        try:
+            text = (folder / ref).read_bytes().strip()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            packed = _packed(folder) if packed is None else packed
+            if ref in packed:
+                found[branch] = packed[ref]
+            continue
+        if _COMMIT.fullmatch(text):
+            found[branch] = text.decode("ascii")
+        else:
+            found[branch] = _symbolic(repository or Repo(folder, expand_vars=False), ref)
+    return found
+
+
+def _packed(folder: Path) -> dict[str, str]:
+    """Read `packed-refs` (gitrepository-layout(5)); lines of other kinds begin with # or ^."""
+    with suppress(FileNotFoundError):
+        lines = (folder / "packed-refs").read_bytes().splitlines()
+        pairs = (line.partition(b" ") for line in lines)
+        return {
+            ref.decode("utf-8", "surrogateescape"): commit.decode("ascii")
+            for commit, _, ref in pairs
+            if _COMMIT.fullmatch(commit)
+        }
+    return {}
+
+
+def _symbolic(repository: Repo, ref: str) -> str:
+    try:
+        return SymbolicReference.dereference_recursive(repository, ref)
+    except (ValueError, AssertionError):  # GitPython asserts that a ref is not empty
+        raise DistgenError(
+            f"{ref} is damaged", where=repository.common_dir, hint="see `git fsck`"
+        ) from None
+
+
+@contextmanager
+def created(git: Git, folder: Path, branch: str) -> Iterator[Path]:
+    """Make a bare repository beside `folder`, and put it there once the caller has filled it."""
+    scratch: Path | None = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}.distgen-", dir=folder.parent))
+        _sweep(scratch, folder)
+        made_in = scratch / folder.name  # a folder of its own, for mkdtemp's are private
+        options = ("-q", "--bare", "--template=", f"--initial-branch={branch}")
+        made = run(git, "init", *options, str(made_in))
+        if made.code:
+            raise DistgenError(f"cannot be made: {explain(made)}", where=folder)
+        yield made_in
+        made_in.rename(folder)
+    except OSError as error:
+        raise DistgenError(f"cannot be made: {error.strerror}", where=folder) from None
+    finally:
+        if scratch is not None:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def locks(folder: Path, branches: Iterable[str]) -> dict[Path, Identity]:
+    """Return the lock files that keep the branches of a local repository from moving."""
+    found = {}
+    for name in ("HEAD", *(f"refs/heads/{branch}" for branch in branches)):
+        path = folder / f"{name}.lock"
+        with suppress(OSError):
+            found[path] = _identity(path)
+    return found
+
+
+def unlock(found: Mapping[Path, Identity]) -> None:
+    """Remove the locks that are still the same files.
+
+    git holds such a lock for milliseconds; one that outlasts seconds was left by a killed git.
+    """
+    for path, identity in found.items():
+        with suppress(OSError):
+            if _identity(path) == identity:
+                path.unlink()
+
+
+def _identity(path: Path) -> Identity:
+    status = path.stat()
+    return status.st_ino, status.st_mtime_ns
+
+
+def _sweep(scratch: Path, folder: Path) -> None:
+    """Remove what a run that was killed an hour ago or more left beside `folder`."""
+    now = scratch.stat().st_mtime
+    for path in folder.parent.glob(f".{folder.name}.distgen-*"):
+        with suppress(OSError):
+            if path.stat().st_mtime < now - _STALE:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _refuse_other_things(folder: Path) -> None:
+    try:
+        empty = folder.is_dir() and not any(folder.iterdir())
+    except OSError as error:
+        raise DistgenError(f"cannot be read: {error.strerror}", where=folder) from None
+    if not empty:
+        what = "a folder with other things in it" if folder.is_dir() else "a file"
+        raise DistgenError(
+            f"is {what}, not a git repository",
+            where=folder,
+            hint="move it away, or change dist_git.url",
+        )
+
+
+def _refuse_work_tree(repository: Repo, folder: Path) -> None:
+    reader = repository.config_reader("repository")
+    if str(reader.get_value("receive", "denyCurrentBranch", "refuse")).lower() not in _PUSHABLE:
+        raise DistgenError(
+            "is a repository with a work tree, and a push would leave its files behind",
+            where=folder,
+            hint="use a bare repository",
+        )

@@ -1,0 +1,96 @@
+"""Turn the address of a dist-git repository into a place: a local folder, or a server's address."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from distgen.errors import InputError
+from distgen.store.git import scrub
+
+SCHEMES = ("https", "http", "ssh", "git", "file")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(:|//)")
+_SCP = re.compile(r"(?:[^/:@\s]+@)?([^/:@\s]+):(?!:)(.+)")
+_CREATE = {
+    "github": "gh repo create --public",
+    "gitlab": "glab repo create",
+    "forgejo": "tea repos create",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a repository is; `folder` is None for a server, `address` is what git is given."""
+
+    address: str
+    folder: Path | None
+
+    def __str__(self) -> str:
+        return scrub(self.address)
+
+
+def locate(url: str, root: Path) -> Place:
+    """Return the place that `url` means, a relative one below `root`; refuse what is unsafe."""
+    if not url or not url.isprintable() or url.startswith("-"):
+        raise InputError(f"{scrub(url)!r} is no address of a git repository")
+    if scheme := _SCHEME.match(url):
+        return _of_scheme(url, scheme)
+    if scp := _SCP.fullmatch(url):
+        if scp[1].startswith("-") or scp[2].startswith("-"):
+            raise InputError(f"{scrub(url)!r} is no address of a git repository")
+        return Place(url, None)
+    return _local(root / url)
+
+
+def _of_scheme(url: str, scheme: re.Match[str]) -> Place:
+    name = scheme[1].lower()
+    if scheme[2] == ":" or name not in SCHEMES:
+        known = ", ".join(f"{word}://" for word in SCHEMES)
+        raise InputError(
+            f"{scrub(url)} uses a transport that distgen does not allow",
+            hint=f"use a path or one of {known}",
+        )
+    try:
+        parts = urlsplit(url)
+        host, password = parts.hostname or "", parts.password
+    except ValueError:
+        raise InputError(f"{scrub(url)!r} is no address of a git repository") from None
+    if password is not None:
+        raise InputError(
+            f"the address {scrub(url)} holds a password",
+            hint="take it out and let git's credential helper know it",
+        )
+    if name == "file":
+        if host not in ("", "localhost"):
+            raise InputError(f"{url} names a host, and file:// is for this machine")
+        return _local(Path(unquote(parts.path)))
+    if not host or host.startswith("-"):
+        raise InputError(f"{scrub(url)!r} is no address of a git repository")
+    return Place(url, None)
+
+
+def _local(path: Path) -> Place:
+    absolute = Path(path).absolute()
+    return Place(str(absolute), absolute)
+
+
+def creation_hint(place: Place, forge: str) -> str:
+    """Return the command that creates a missing repository on its server."""
+    if "://" in place.address:
+        parts = urlsplit(place.address)
+        person = f"{parts.username}@" if parts.username and parts.scheme == "ssh" else ""
+        host, path, port = person + (parts.hostname or ""), parts.path, parts.port
+    else:
+        host, _, path = place.address.partition(":")
+        port = None
+    name = path.strip("/").removesuffix(".git")
+    ssh = f"ssh -p {port} {host}" if port else f"ssh {host}"
+    if forge in _CREATE:
+        return f"{_CREATE[forge]} {name}"
+    if forge == "gerrit":
+        return f"{ssh} gerrit create-project {name}"
+    if place.address.startswith(("http", "git:")):
+        return f"git init --bare {path.strip('/')} (on the server)"
+    return f"{ssh} git init --bare {path}"

@@ -1,0 +1,107 @@
+"""Ask dist-git repositories where their branches stand, and push commits of the store to them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
+
+from distgen.errors import DistgenError
+from distgen.model import Change
+from distgen.store import Store
+from distgen.store.git import Git, Outcome, explain, run
+from distgen.store.localgit import created, tips
+from distgen.store.places import Place
+
+_UNKNOWN_PERSON = ("could not read Username", "could not read Password", "Authentication failed")
+_MISSING = re.compile(
+    r"(?<!command )not found|does not exist|does not appear to be a git repository|no such", re.I
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Where the branches of a repository stand; `exists` False: there is no repository yet."""
+
+    exists: bool
+    tips: Mapping[str, str] = field(default_factory=dict)
+
+
+def survey(git: Git, place: Place, branches: Sequence[str]) -> Survey:
+    """Ask a repository for the commits of its branches."""
+    if place.folder is None or (place.folder / "reftable").is_dir():
+        return _asked(git, place, branches)
+    found = tips(place.folder, branches)
+    return Survey(False) if found is None else Survey(True, found)
+
+
+def listing(git: Git, place: Place, patterns: Sequence[str]) -> Mapping[str, str] | None:
+    """Ask a repository for the refs that match full names or globs; None: there is none yet."""
+    done = run(git, "ls-remote", place.address, *patterns, network=place.folder is None)
+    if done.code:
+        why = explain(done)
+        if _MISSING.search(done.error):
+            return None
+        wants = any(word in done.error for word in _UNKNOWN_PERSON)
+        hint = "give git a user and password for it, as a credential helper or GIT_ASKPASS"
+        raise DistgenError(f"cannot be reached: {why}", where=place, hint=hint if wants else "")
+    pairs = (line.split("\t", 1) for line in done.output.decode("utf-8", "replace").splitlines())
+    return {ref: commit for commit, ref in pairs}
+
+
+def push(store: Store, place: Place, changes: Sequence[Change], head: str | None) -> str:
+    """Push the commits of all changes at once, or none; return why it was refused, "" when done.
+
+    `head` is the branch that a repository to be made here shows first; None: it is there already.
+    """
+    if head is None or place.folder is None:
+        return _pushed(store, place, place.address, changes)
+    try:
+        with created(store.git, place.folder, head) as folder:
+            refused = _pushed(store, place, str(folder), changes)
+            if refused:
+                raise DistgenError(refused)
+    except DistgenError as error:
+        return str(error)
+    return ""
+
+
+def refusal(done: Outcome) -> str:
+    """Return the reason of a refused push: the server's words for a branch, else git's own."""
+    reasons = []
+    for line in done.output.decode("utf-8", "replace").splitlines():
+        flag, _, rest = line.partition("\t")
+        if flag == "!" and "atomic push fail" not in rest:
+            reasons.append(rest.partition("\t")[2])
+    said = [line for line in done.error.splitlines() if line.startswith("remote:")]
+    told = [line.removeprefix("remote:").strip() for line in said]
+    told = [line for line in told if line and not line.startswith("error: hook declined")]
+    # git's long advice about a lock file is for a person with an editor.
+    told = list(takewhile(lambda line: not line.startswith("Another git process"), told))
+    if reasons:
+        return "; ".join(dict.fromkeys([*told[:4], *reasons]))
+    return explain(done)
+
+
+def _pushed(store: Store, place: Place, address: str, changes: Sequence[Change]) -> str:
+    # An explicit lease names what the plan saw. Each commit is a child of that, so this only ever
+    # moves forward; and without it git's atomic push over HTTP dies instead of reporting.
+    leases = (f"--force-with-lease=refs/heads/{c.branch}:{c.parent or ''}" for c in changes)
+    refs = (f"{change.commit}:refs/heads/{change.branch}" for change in changes)
+    atomic = ("--atomic",) if len(changes) > 1 else ()
+    done = run(
+        store.git,
+        *("push", "--porcelain", "--no-verify", *atomic, *leases, address, *refs),
+        folder=store.folder,
+        network=place.folder is None,
+    )
+    return "" if done.code == 0 else refusal(done)
+
+
+def _asked(git: Git, place: Place, branches: Sequence[str]) -> Survey:
+    wanted = {f"refs/heads/{branch}": branch for branch in branches}
+    found = listing(git, place, tuple(wanted))
+    if found is None:
+        return Survey(False)
+    return Survey(True, {wanted[ref]: commit for ref, commit in found.items() if ref in wanted})
