@@ -1,7 +1,7 @@
 """Show Kolla's templates the environment variables that they name, and no others.
 
-kolla-build hands the whole environment to templates as `env`. Its base image asks for http_proxy, and
-an override file may ask for more: without those, what is rendered would differ from Kolla's.
+kolla-build hands the whole environment to templates as `env`. Its base image asks for http_proxy,
+and an override file may ask for more: without those, what is rendered would differ from Kolla's.
 """
 
 from __future__ import annotations
