@@ -68,7 +68,7 @@ def dist_git(data: Mapping[str, Any], document: Document, site: DistGit) -> Dist
     if not own:
         return site
     where = document.origin(("dist_git", "url") if "url" in own else ("dist_git",))
-    # A token is for the forge it was given for: one place of its own replaces both of the site.
+    # A token is for the forge it was given for: one place of its own replaces both of the site's.
     tokens = own if {"token_env", "token_file"} & {*own} else None
     return DistGit(
         url=own.get("url", site.url),
@@ -76,6 +76,7 @@ def dist_git(data: Mapping[str, Any], document: Document, site: DistGit) -> Dist
         forge=own.get("forge", site.forge),
         origin=where,
         api=own.get("api", "" if "forge" in own else site.api),
+        user=own.get("user", site.user if tokens is None else ""),
         token_env=site.token_env if tokens is None else tokens.get("token_env", ""),
         token_file=site.token_file if tokens is None else tokens.get("token_file", ""),
         labels=tuple(own.get("labels", site.labels)),

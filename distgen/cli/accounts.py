@@ -24,7 +24,7 @@ def accounts(
     found = {}
     for name, place in places(catalog, images).items():
         where = catalog.namespaces[name].dist_git
-        word, who = secret(session, name, catalog), user(place, where)
+        word, who = secret(session, name, catalog), user(where)
         # What git is given for the repository is refused here too when it would go unencrypted.
         given = token(place, where, word)
         if not word and where.forge in _ASKED and host(place):

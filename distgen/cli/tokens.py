@@ -5,7 +5,6 @@ from __future__ import annotations
 import stat
 from collections.abc import Collection
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from distgen.cli.session import Session
 from distgen.errors import InputError
@@ -15,7 +14,7 @@ from distgen.store.git_auth import Token, authorize, token_for
 from distgen.store.places import Place, locate
 
 USERS = {"github": "x-access-token", "gitlab": "oauth2"}
-"""Who a token speaks for, where that does not matter and the address does not say."""
+"""Who a token speaks for, where the configuration does not say."""
 
 
 def authorized(session: Session, git: Git, catalog: Catalog, images: Collection[Image]) -> Git:
@@ -43,13 +42,12 @@ def secret(session: Session, namespace: str, catalog: Catalog) -> str:
 
 def token(place: Place, where: DistGit, word: str) -> Token | None:
     """Return the token for the server of a place, None without one."""
-    return token_for(place.address, user(place, where), word) if word else None
+    return token_for(place.address, user(where), word) if word else None
 
 
-def user(place: Place, where: DistGit) -> str:
-    """Return who a token speaks for: the one in the address, else whom the forge expects."""
-    named = urlsplit(place.address).username if "://" in place.address else None
-    return named or USERS.get(where.forge, "distgen")
+def user(where: DistGit) -> str:
+    """Return who a token speaks for: whom the configuration says, else whom the forge expects."""
+    return where.user or USERS.get(where.forge, "distgen")
 
 
 def places(catalog: Catalog, images: Collection[Image]) -> dict[str, Place]:

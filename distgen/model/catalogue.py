@@ -113,6 +113,7 @@ class DistGit:
     origin: Origin = Origin("")
     api: str = ""
     """Where the forge's own interface is; empty: where it is for `url`."""
+    user: str = ""
     token_env: str = ""
     token_file: str = ""
     labels: tuple[str, ...] = ("distgen",)

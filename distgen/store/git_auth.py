@@ -28,18 +28,13 @@ class Token:
 
 
 def token_for(address: str, user: str, secret: str) -> Token | None:
-    """Return the token for the server of an address; None when it is not reached over HTTP.
-
-    A user in the address, `https://bot@host/...`, goes before `user`.
-    """
-    parts = urlsplit(address)
-    if parts.scheme not in ("https", "http") or not parts.hostname:
+    """Return the token for the server of an address; None when it is not reached over HTTP."""
+    parts, where = urlsplit(address), _server(address)
+    if not where:
         return None
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    where = f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}/"
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         raise InputError("a token is not sent without encryption", where=where, hint="use https")
-    return Token(where, parts.username or user, secret)
+    return Token(where, user, secret)
 
 
 def authorize(git: Git, tokens: Iterable[Token]) -> Git:
@@ -60,10 +55,15 @@ def authorize(git: Git, tokens: Iterable[Token]) -> Git:
     return replace(git, network=environment, secrets=(*git.secrets, *secrets))
 
 
+def is_shown(git: Git, address: str) -> bool:
+    """Say whether the server of an address is shown a token."""
+    key = f"http.{_server(address)}.extraHeader"
+    return bool(git.secrets) and key in git.network.values()
+
+
 def ask(git: Git, address: str) -> Token | None:
     """Ask git's own credential helpers for the token of a server; None when they have none."""
-    parts = urlsplit(address)
-    if parts.scheme not in ("https", "http") or not parts.hostname:
+    if not _server(address):
         return None
     question = f"url={address}\n\n".encode()
     done = run(git, "credential", "fill", stdin=question, network=True)
@@ -79,3 +79,12 @@ def _configuration(token: Token) -> Iterator[tuple[str, str]]:
     yield f"http.{token.url}.extraHeader", ""
     yield f"http.{token.url}.extraHeader", f"Authorization: Basic {token.basic}"
     yield f"credential.{token.url}.helper", ""
+
+
+def _server(address: str) -> str:
+    """Return `https://host:port/` of an address, "" for what is not reached over HTTP."""
+    parts = urlsplit(address)
+    if parts.scheme not in ("https", "http") or not parts.hostname:
+        return ""
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}/"

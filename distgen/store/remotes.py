@@ -11,6 +11,7 @@ from distgen.errors import DistgenError
 from distgen.model import Change
 from distgen.store import Store
 from distgen.store.git import Git, Outcome, explain, run
+from distgen.store.git_auth import is_shown
 from distgen.store.localgit import created, tips
 from distgen.store.places import Place
 
@@ -44,6 +45,9 @@ def listing(git: Git, place: Place, patterns: Sequence[str]) -> Mapping[str, str
         if _MISSING.search(done.error):
             return None
         wants = any(word in done.error for word in _UNKNOWN_PERSON)
+        if wants and is_shown(git, place.address):
+            # git only says that it would like to ask for another one.
+            raise DistgenError("does not accept the token", where=place, hint="is it still valid?")
         hint = "give git a user and password for it, as a credential helper or GIT_ASKPASS"
         raise DistgenError(f"cannot be reached: {why}", where=place, hint=hint if wants else "")
     pairs = (line.split("\t", 1) for line in done.output.decode("utf-8", "replace").splitlines())

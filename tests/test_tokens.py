@@ -1,0 +1,210 @@
+"""Tokens on their way from the environment or a file to a server: where they go, and where not."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from git_server import git_server
+from github_server import github_server
+from review_hooks import install
+from reviews import TOKEN, USER, arrived, commit_on, refs
+
+from distgen.store.git import isolate, run
+from distgen.store.git_auth import ask, authorize, token_for
+
+TREE = {
+    "templates/app/template.yaml": "description: A program\nvalues: {}\n",
+    "templates/app/Dockerfile.j2": "FROM {{ base.reference }}\n",
+    "overlays/ns/app.yaml": "template: app\nfrom: docker.io/library/debian:12\n",
+}
+NAMESPACE = """
+    registry: registry.example.org/ns
+    streams: {master: {branch: master}}
+    """
+
+
+@pytest.fixture
+def lab(tmp_path):
+    with git_server(tmp_path / "srv", {USER: TOKEN}) as server:
+        yield server
+
+
+@pytest.fixture
+def site(catalogue, lab):
+    """Return a function that makes a catalogue which proposes on the server."""
+
+    def make(forge, *more):
+        url = f"url: {lab.url}/{{namespace}}/{{image}}.git"
+        dist_git = [url, f"forge: {forge}", f"user: {USER}", *more]
+        config = "version: 1\ndist_git:\n" + "".join(f"  {line}\n" for line in dist_git)
+        return catalogue({**TREE, "distgen.yaml": config, "overlays/ns/namespace.yaml": NAMESPACE})
+
+    return make
+
+
+@pytest.fixture
+def folder(lab):
+    folder = lab.repository("ns/app.git")
+    install(folder, "gitlab")
+    commit_on(folder, "master", {"README": "Made by hand.\n"})
+    return folder
+
+
+def propose(root, *words, **environment):
+    """Run the command as a person does, in a process of its own."""
+    home = root.parent / "home"
+    home.mkdir(exist_ok=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "distgen", "-C", str(root), *words],
+        capture_output=True,
+        text=True,
+        env={"PATH": os.environ["PATH"], "HOME": str(home), **environment},
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def test_a_token_is_in_no_argument_no_file_and_no_word(lab, site, folder, tmp_path):
+    root = site("gitlab", "token_env: LAB_TOKEN")
+    seen = tmp_path / "processes"
+    lab.hook(
+        "ns/app.git", "pre-receive", f"#!/bin/sh\ncat /proc/[0-9]*/cmdline >>{seen}\necho {TOKEN}\n"
+    )
+    done = propose(root, "propose", "--allow-dirty", "--format=json", LAB_TOKEN=TOKEN)
+    assert done.returncode == 0, done.stderr
+    assert '"status": "created"' in done.stdout
+    assert "refs/heads/distgen/master" in refs(folder)
+    assert b"git-remote-http" in seen.read_bytes() or b"push" in seen.read_bytes()
+
+    secrets = (TOKEN, token_for(lab.url, USER, TOKEN).basic)
+    for secret in secrets:
+        assert secret not in done.stdout + done.stderr
+        assert secret.encode() not in seen.read_bytes()
+        assert secret not in str(arrived(folder))
+        for path in Path(tmp_path).rglob("*"):
+            if path.is_file() and "hooks" not in path.parts:
+                assert secret.encode() not in path.read_bytes(), path
+
+
+@pytest.mark.parametrize("command", ["propose", "publish"])
+def test_a_wrong_token_is_told_as_one(lab, site, folder, command):
+    root = site("gitlab", "token_env: LAB_TOKEN")
+    done = propose(root, command, "--allow-dirty", LAB_TOKEN="not-the-right-one")
+    assert done.returncode == 1
+    assert "does not accept the token; is it still valid?" in done.stdout
+    assert "not-the-right-one" not in done.stdout + done.stderr
+
+
+def test_publishing_uses_the_same_token(lab, site, folder):
+    root = site("gitlab", "token_env: LAB_TOKEN")
+    done = propose(root, "publish", "--allow-dirty", LAB_TOKEN=TOKEN)
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_token_may_stand_in_a_file_of_its_owner(lab, site, folder, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text(f"{TOKEN}\n")
+    root = site("gitlab", "token_env: LAB_TOKEN", f"token_file: {secret}")
+    secret.chmod(0o644)
+    done = propose(root, "propose", "--allow-dirty")
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"distgen: {secret}: holds a token and is open to others; chmod 600 {secret}\n"
+    )
+    secret.chmod(0o600)
+    assert propose(root, "propose", "--allow-dirty").returncode == 0
+    secret.write_text("two words\n")
+    done = propose(root, "propose", "--allow-dirty")
+    assert done.stderr == f"distgen: what {secret} holds is no token; a token is one word\n"
+    secret.unlink()
+    done = propose(root, "propose", "--allow-dirty")
+    assert (done.returncode, "the token cannot be read" in done.stderr) == (2, True)
+
+
+def test_gits_own_credential_helper_is_asked_for_the_interface_as_well(lab, site, tmp_path):
+    folder = lab.repository("ns/app.git")
+    commit_on(folder, "master", {"README": "x\n"})
+    with github_server(lab.root, TOKEN) as hub:
+        hub.add("ns/app")
+        root = site("github", f"api: {hub.url}")
+        store = tmp_path / "home" / ".git-credentials"
+        store.parent.mkdir()
+        store.write_text(f"{lab.url.replace('://', f'://{USER}:{TOKEN}@')}\n")
+        (store.parent / ".gitconfig").write_text("[credential]\n helper = store\n")
+        done = propose(root, "propose", "--allow-dirty")
+        assert done.returncode == 0, done.stdout
+        assert len(hub.pulls["ns/app"]) == 1
+
+
+def test_a_token_never_leaves_in_the_clear(catalogue):
+    config = """
+        version: 1
+        dist_git: {url: "http://git.example.org/{image}.git", forge: gitlab, token_env: LAB_TOKEN}
+        """
+    files = {**TREE, "distgen.yaml": config, "overlays/ns/namespace.yaml": NAMESPACE}
+    done = propose(catalogue(files), "propose", "--allow-dirty", LAB_TOKEN=TOKEN)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "distgen: http://git.example.org/: a token is not sent without encryption; use https\n"
+    )
+
+
+def test_without_a_forge_nothing_can_be_proposed(catalogue):
+    root = catalogue({**TREE, "overlays/ns/namespace.yaml": NAMESPACE})
+    done = propose(root, "propose")
+    assert done.returncode == 2
+    assert done.stderr == (
+        "distgen: distgen.yaml: none of these images has a forge where it could be proposed; "
+        "set dist_git.forge to github, gerrit, gitlab or forgejo\n"
+    )
+
+
+def test_a_token_is_shown_to_its_own_server_alone(tmp_path):
+    with git_server(tmp_path / "a", {USER: TOKEN}) as mine, git_server(tmp_path / "b") as other:
+        mine.repository("x.git")
+        other.repository("x.git")
+        git = isolate({"PATH": os.environ["PATH"], "HOME": str(tmp_path)})
+        shown = authorize(git, [token_for(mine.url, USER, TOKEN)])
+        for server in (mine, other):
+            assert run(shown, "ls-remote", f"{server.url}/x.git", network=True).code == 0
+        assert [request.user for request in mine.requests] == [USER] * len(mine.requests)
+        assert not any("authorization" in request.headers for request in other.requests)
+
+
+def test_a_credential_helper_learns_nothing_and_tells_nothing_where_a_token_is_given(tmp_path):
+    (tmp_path / ".gitconfig").write_text("[credential]\n helper = store\n")
+    with git_server(tmp_path / "srv", {USER: TOKEN}) as server:
+        server.repository("x.git")
+        (tmp_path / ".git-credentials").write_text(
+            f"{server.url.replace('://', f'://{USER}:{TOKEN}@')}\n"
+        )
+        before = (tmp_path / ".git-credentials").read_text()
+        git = isolate({"PATH": os.environ["PATH"], "HOME": str(tmp_path)})
+        assert ask(git, server.url).secret == TOKEN
+        wrong = authorize(git, [token_for(server.url, USER, "wrong")])
+        assert run(wrong, "ls-remote", f"{server.url}/x.git", network=True).code != 0
+        assert (tmp_path / ".git-credentials").read_text() == before
+
+
+def test_a_token_is_for_a_whole_server_that_is_reached_over_http():
+    assert token_for("https://host:8443/x/y.git", "bot", "s").url == "https://host:8443/"
+    assert token_for("https://[::1]:8443/x", "bot", "s").url == "https://[::1]:8443/"
+    assert token_for("git@host:x/y.git", "bot", "s") is None
+    assert token_for("ssh://git@host/x/y.git", "bot", "s") is None
+
+
+def test_inherited_configuration_of_git_stays(tmp_path):
+    given = {
+        "PATH": os.environ["PATH"],
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "http.proxy",
+        "GIT_CONFIG_VALUE_0": "http://proxy.example.org",
+    }
+    git = authorize(isolate(given), [token_for("https://host/", USER, TOKEN)])
+    for name, value in (("http.proxy", "http://proxy.example.org"), ("http.extraHeader", "")):
+        words = ("config", "--get-urlmatch", name, "https://host/x.git")
+        said = run(git, *words, network=True).output.decode().strip()
+        assert said == (value or "Authorization: Basic ***")
