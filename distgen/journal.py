@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import IO, Any
 
 from distgen.lockplan import Fact, Key
 from distgen.model import LockedBase, LockedSource
@@ -17,16 +18,25 @@ _RECORDS: Mapping[str, Any] = {"base": LockedBase, "source": LockedSource, "down
 
 
 class Journal:
-    """A file that gets one line per fact, and is removed once the lock is written."""
+    """A file that gets one line per fact, and is removed once the lock is written.
 
-    def __init__(self, folder: Path, purpose: Iterable[str]) -> None:
+    What was found before `oldest` (seconds since 1970) is forgotten: tags move. Where no file can
+    be written, nothing is remembered.
+    """
+
+    def __init__(self, folder: Path, purpose: Iterable[str], oldest: float) -> None:
         # Another question, or the same one of another lock, has another journal.
         name = hashlib.sha256("\0".join(purpose).encode()).hexdigest()[:24]
         self.path = folder / f"lock-{name}.jsonl"
+        self._oldest = oldest
+        self._file: IO[str] | None = None
 
     def __enter__(self) -> Journal:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self.path.open("a", encoding="utf-8")
+        with suppress(OSError):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self.path.exists() and self.path.stat().st_mtime < self._oldest:
+                self.path.unlink()
+            self._file = self.path.open("a", encoding="utf-8")
         return self
 
     def __exit__(
@@ -35,27 +45,29 @@ class Journal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
     def add(self, key: Key, fact: Fact) -> None:
-        """Write one fact down at once."""
+        """Write one fact down at once, on a line of its own even after one that was cut off."""
         plain = fact if isinstance(fact, str) else asdict(fact)
-        self._file.write(json.dumps([key, plain]) + "\n")
-        self._file.flush()
+        if self._file is not None:
+            self._file.write("\n" + json.dumps([key, plain]))
+            self._file.flush()
 
     def read(self) -> dict[Key, Fact]:
-        """Return the facts of an earlier run; a line that was cut off ends it."""
+        """Return the facts of an earlier run, without lines that were cut off."""
         found: dict[Key, Fact] = {}
-        try:
-            lines = self.path.read_text(encoding="utf-8").splitlines()
-            for line in lines:
-                (kind, name, ref), plain = json.loads(line)
-                record = _RECORDS[kind]
-                found[(kind, name, ref)] = record(**plain) if kind != "download" else str(plain)
-        except (FileNotFoundError, ValueError, TypeError, KeyError):
-            pass
+        with suppress(FileNotFoundError, NotADirectoryError):
+            for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
+                with suppress(ValueError, TypeError, KeyError):
+                    (kind, name, ref), plain = json.loads(line)
+                    record = _RECORDS[kind]
+                    fact = record(**plain) if kind != "download" else str(plain)
+                    found[(kind, name, ref)] = fact
         return found
 
     def forget(self) -> None:
         """Remove the file: the lock holds everything now."""
-        self.path.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.path.unlink()

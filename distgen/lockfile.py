@@ -14,6 +14,11 @@ from distgen.overlay import read_yaml
 
 FILE = "distgen.lock"
 _DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_ABOUT = {
+    "bases": "# Images of other registries, each tag with the digest that it stood for.\n",
+    "sources": "# Git repositories, each ref with the commit that it stood for, and its date.\n",
+    "downloads": "# Files that builds fetch, with their SHA-256.\n",
+}
 _HEADER = "# Written by `distgen lock`: commit it, do not edit it.\n"
 
 
@@ -61,7 +66,7 @@ def dump(lock: Lock) -> str:
         "downloads": {url: {"sha256": digest} for url, digest in lock.downloads.items()},
     }
     parts = ((key, part) for key, part in data.items() if part)
-    return _HEADER + "".join(_block(key, part) for key, part in parts)
+    return _HEADER + "".join(_ABOUT.get(key, "") + _block(key, part) for key, part in parts)
 
 
 def _known(facts: dict[str, str | None]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -268,6 +269,58 @@ def test_a_failure_leaves_the_old_file_whole_and_the_next_run_goes_on(
     assert list(Path.home().glob(".cache/distgen/lock-*")) == []
 
 
+def test_what_was_found_long_ago_is_looked_up_again(catalogue, distgen, open_registry):
+    """An upgrade must not take up where one of last week failed."""
+    push(open_registry, "lock/library/old", "1")
+    root = catalogue(
+        {
+            **TEMPLATE,
+            "distgen.yaml": mirrors(open_registry),
+            "overlays/ns/one.yaml": image("docker.io/library/old:1"),
+            "overlays/ns/two.yaml": image("docker.io/library/not-yet:1"),
+        }
+    )
+    assert distgen(root, "lock").code == 1
+    (journal,) = Path.home().glob(".cache/distgen/lock-*")
+    os.utime(journal, (0, 0))
+    now = push(open_registry, "lock/library/old", "1", labels={"new": "yes"})
+    push(open_registry, "lock/library/not-yet", "1")
+    assert distgen(root, "lock").code == 0
+    assert lock(root).bases["docker.io/library/old:1"].digest == now
+
+
+def test_a_home_that_cannot_be_written_is_no_hindrance(
+    catalogue, distgen, open_registry, monkeypatch, tmp_path
+):
+    push(open_registry, "lock/library/homeless", "1")
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    root = catalogue(
+        {
+            **TEMPLATE,
+            "distgen.yaml": mirrors(open_registry),
+            "overlays/ns/one.yaml": image("docker.io/library/homeless:1"),
+        }
+    )
+    assert distgen(root, "lock").code == 0
+
+
+def test_proxies_are_not_asked_for_this_very_machine(
+    catalogue, distgen, open_registry, monkeypatch
+):
+    for name in ("http_proxy", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    push(open_registry, "lock/library/direct", "1")
+    root = catalogue(
+        {
+            **TEMPLATE,
+            "distgen.yaml": mirrors(open_registry),
+            "overlays/ns/one.yaml": image("docker.io/library/direct:1"),
+        }
+    )
+    assert distgen(root, "lock").code == 0
+
+
 def test_no_network_is_asked_when_offline(catalogue, distgen, upstream):
     app = upstream("app")
     root = catalogue(
@@ -276,7 +329,7 @@ def test_no_network_is_asked_when_offline(catalogue, distgen, upstream):
     ran = distgen(root, "lock", "--offline")
     assert (ran.code, ran.out) == (2, "")
     assert ran.err == (
-        f"distgen: 1 entries have to be looked up: {app.url} master; leave out --offline\n"
+        f"distgen: 1 to be looked up: {app.url} master; leave out --offline\n"
     )
     assert not (root / "distgen.lock").exists()
 

@@ -23,12 +23,14 @@ LOCK = Lock(
 TEXT = f"""\
 # Written by `distgen lock`: commit it, do not edit it.
 version: 1
+# Images of other registries, each tag with the digest that it stood for.
 bases:
   docker.io/library/debian:12:
     digest: sha256:{"a" * 64}
   docker.io/library/python:3.11:
     digest: sha256:{"b" * 64}
     platform: linux/amd64
+# Git repositories, each ref with the commit that it stood for, and its date.
 sources:
   https://h/a:
     refs/changes/01/1/1:

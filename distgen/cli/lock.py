@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -20,6 +21,8 @@ from distgen.lockplan import Plan, locked, needs, to_resolve, unused, with_facts
 from distgen.model import Lock
 from distgen.resolve import Answer, World, resolve
 from distgen.resolve import check as lockcheck
+
+REMEMBERED = 3600  # seconds
 
 
 @click.command()
@@ -76,15 +79,14 @@ def command(
             else lockcheck.check(asked, needed, dropped, held)
         )
         click.echo(problems(found, form), nl=False)
-        session.say(f"{len(found)} problems" if found else "the lock is as the world is")
+        problem = "problem" if len(found) == 1 else "problems"
+        session.say(f"{len(found)} {problem}" if found else "the lock is as the world is")
         session.say(f"{asked.registry.transport.requests} requests to registries", level=1)
         ctx.exit(int(bool(found)))
     plan = Plan(held, to_resolve(needed, held, upgrade, platform), dropped, platform)
     if offline and plan.wanted:
         some = ", ".join(map(str, plan.wanted[:3]))
-        raise InputError(
-            f"{len(plan.wanted)} entries have to be looked up: {some}", hint="leave out --offline"
-        )
+        raise InputError(f"{len(plan.wanted)} to be looked up: {some}", hint="leave out --offline")
     answers = look_up(session, asked, plan, speculation.elsewhere)
     done = not any(answer.error for answer in answers)
     new = locked_now(plan, answers) if done else held
@@ -102,7 +104,7 @@ def look_up(
 ) -> Sequence[Answer]:
     """Return an answer for everything wanted, going on where an interrupted run stopped."""
     purpose = [lockfile.dump(plan.held), str(plan.platform), *map(str, plan.wanted)]
-    with Journal(cache(session), purpose) as journal:
+    with Journal(cache(session), purpose, time.time() - REMEMBERED) as journal:
         known = journal.read()
         if known:
             session.say(f"going on after an interrupted run, with {len(known)} entries")

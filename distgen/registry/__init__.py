@@ -16,7 +16,7 @@ from requests.utils import parse_header_links
 from distgen.errors import InputError
 from distgen.reference import HUB, Reference, is_digest, mirrored
 from distgen.registry.auth import Scope
-from distgen.registry.errors import NotFound, Refused, RegistryError, status_text
+from distgen.registry.errors import NotFound, Refused, RegistryError, Unsupported, status_text
 from distgen.registry.http import Answer, Request, Transport
 from distgen.registry.oci import ACCEPT, TYPES, ImageManifest, choose_platform, digest_of, verified
 
@@ -38,7 +38,10 @@ class Registry:
 
     def digest(self, reference: Reference) -> str:
         """Return the digest that a tag points at now, or see that a digest is still served."""
-        answer = self._ask("HEAD", reference, "manifests", {"Accept": ACCEPT})
+        try:
+            answer = self._ask("HEAD", reference, "manifests", {"Accept": ACCEPT})
+        except Unsupported:
+            return self.manifest(reference).digest
         found = answer.headers.get("docker-content-digest", "")
         media_type = answer.headers.get("content-type", "").partition(";")[0]
         if not is_digest(found) or media_type not in TYPES:
@@ -183,6 +186,8 @@ class Registry:
             )
         if answer.status in (401, 403):
             raise Refused("the registry denies access to it", where=reference)
+        if answer.status in (405, 501):
+            raise Unsupported("the registry does not do that", where=reference)
         reason = f": {said}" if said else ""
         raise RegistryError(
             f"the registry answered {status_text(answer.status)}{reason}", where=reference

@@ -24,6 +24,10 @@ class Unreadable(RegistryError):
     """What the registry holds there is not an image of a kind that is known."""
 
 
+class Unsupported(RegistryError):
+    """The registry does not do what it was asked."""
+
+
 class Refused(RegistryError):
     """The registry wants credentials, or other ones than these."""
 

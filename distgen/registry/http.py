@@ -1,7 +1,7 @@
 """HTTP to registries: patient, counted, bounded, and with credentials for nobody else.
 
-Retries what may pass by itself, waits as long as a registry asks, follows redirects without the
-credentials once another host is named, and never repeats a query or a header in a message.
+Retries what may pass, waits as long as a registry asks, follows redirects without credentials once
+another host is named, and repeats no query or header in a message.
 """
 
 from __future__ import annotations
@@ -223,6 +223,7 @@ class Transport:
                 data=body,
                 stream=True,
                 allow_redirects=False,
+                proxies=_proxies(url),
                 timeout=(self._patience.connect, self._patience.silence),
             ) as response:
                 self._answered.add(origin_of(url))
@@ -276,6 +277,11 @@ def _session(parallel: int) -> requests.Session:
     for scheme in ("http://", "https://"):
         session.mount(scheme, HTTPAdapter(pool_connections=8, pool_maxsize=parallel))
     return session
+
+
+def _proxies(url: str) -> dict[str, str]:
+    """Keep proxies, which the environment may name, out of the way to this very machine."""
+    return {"http": "", "https": ""} if is_loopback(urlsplit(url).netloc) else {}
 
 
 def origin_of(url: str) -> str:
