@@ -16,8 +16,8 @@ import pytest
 
 pytest.importorskip("kolla")
 
-from distgen.errors import InputError
 from distgen.catalog.foreign import Generated, Request
+from distgen.errors import InputError
 from distgen.model import DistGit, Image, Layer, Namespace, Origin, Policy, Stream
 from distgen.sources import Around, kolla
 

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 FIRST, LATER = 6.0, 12.0
-ROUNDS = 3
+ROUNDS, LATER_RUNS = 3, 5
 NAMESPACE = "source: kolla\nkolla: {base: debian, base_arch: x86_64}\nstreams: {master: }\n"
 
 
@@ -46,10 +46,15 @@ def measured(work):
     theirs += ["--base-arch", "x86_64", "--work-dir", str(work / "kolla")]
     kolla = seconds(theirs, environment)
     first = seconds([*ours, "kolla/*"], environment)
-    shutil.rmtree(out)
-    later = seconds([*ours, "kolla/*"], environment)
+    later = min(again(ours, out, environment) for _ in range(LATER_RUNS))
     assert dockerfiles(out) == dockerfiles(work / "kolla"), "the Dockerfiles differ"
     return kolla, first, later
+
+
+def again(command, out, environment):
+    """Return the seconds of a run that has its caches but writes everything anew."""
+    shutil.rmtree(out)
+    return seconds([*command, "kolla/*"], environment)
 
 
 def main():

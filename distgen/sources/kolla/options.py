@@ -19,8 +19,8 @@ from typing import Any
 from distgen.errors import DistgenError, InputError
 from distgen.model import Origin
 from distgen.sources import memo
-from distgen.sources.kolla_package import find, images_folder, imported
-from distgen.sources.kolla_values import (
+from distgen.sources.kolla.package import find, images_folder, imported
+from distgen.sources.kolla.values import (
     archives,
     arguments,
     declare,

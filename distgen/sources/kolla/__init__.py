@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,10 +18,10 @@ from distgen.errors import InputError
 from distgen.exports import heat
 from distgen.model import Finding, Image, Origin, Parent, TemplateFile
 from distgen.sources import Around, memo
-from distgen.sources.kolla_archives import CODE, absent
-from distgen.sources.kolla_options import Settled, settle
-from distgen.sources.kolla_parents import BASE, Read, public, read
-from distgen.sources.kolla_render import TEMPLATE, Codes, Rendered, render
+from distgen.sources.kolla.archives import CODE, absent
+from distgen.sources.kolla.options import Settled, settle
+from distgen.sources.kolla.parents import BASE, Read, public, read
+from distgen.sources.kolla.render import TEMPLATE, Codes, Rendered, render
 
 NAME = "kolla"
 UNKNOWN, ENVIRONMENT = "DG110", "DG111"
@@ -41,11 +41,14 @@ class _Built:
 
 @dataclass(frozen=True, slots=True)
 class _Set:
-    """All that was rendered of one request, by name; `names` finds an image by its reference."""
+    """All that was rendered of one request, by name.
+
+    `beside` are the files below each image's folder, `names` finds an image by its reference.
+    """
 
     request: Request
     settled: Settled
-    files: Mapping[str, Path]
+    beside: Mapping[str, Mapping[str, Path]]
     built: Mapping[str, _Built]
     names: Mapping[str, str]
 
@@ -91,7 +94,19 @@ def _rendered(request: Request, around: Around) -> _Set:
         memo.save(around.cache, f"kolla-templates-{pack}", codes.kept())
     built = _built(settled, texts, around.cache, label)
     names = {public(image.reference): name for name, image in built.items()}
-    return _Set(request, settled, files, built, names)
+    return _Set(request, settled, _beside(files, texts), built, names)
+
+
+def _beside(files: Mapping[str, Path], templates: Iterable[str]) -> dict[str, dict[str, Path]]:
+    """Return the build contexts by folder: all files but templates, as paths inside it."""
+    found: dict[str, dict[str, Path]] = {path.rpartition("/")[0]: {} for path in templates}
+    for path, place in files.items():
+        above = path.rpartition("/")[0] if not path.endswith(f"/{TEMPLATE}") else ""
+        while above:
+            if above in found:
+                found[above][path.removeprefix(f"{above}/")] = place
+            above = above.rpartition("/")[0]
+    return found
 
 
 def _built(
@@ -218,12 +233,10 @@ def _parents(whole: _Set, own: _Built) -> Iterator[Parent]:
 
 def _files(whole: _Set, own: _Built) -> Iterator[TemplateFile]:
     """Yield the build context: the Dockerfile and all that Kolla has beside its template."""
-    prefix = f"{own.folder}/"
-    source = f"kolla/{own.folder}/{TEMPLATE}"
-    yield TemplateFile("Dockerfile", source, own.text.encode(), False, False)
-    for path, place in whole.files.items():
-        if path.startswith(prefix) and not path.endswith(f"/{TEMPLATE}"):
-            yield _copied(path.removeprefix(prefix), f"kolla/{path}", place)
+    source = f"kolla/{own.folder}"
+    yield TemplateFile("Dockerfile", f"{source}/{TEMPLATE}", own.text.encode(), False, False)
+    for path, place in whole.beside[own.folder].items():
+        yield _copied(path, f"{source}/{path}", place)
     yield from _patches(whole, own)
 
 

@@ -25,9 +25,9 @@ from jinja2.sandbox import SandboxedEnvironment
 from distgen.errors import DistgenError, InputError
 from distgen.model import Origin
 from distgen.render.mistakes import FAILURES, calls
-from distgen.sources.kolla_environ import Variables, variables
-from distgen.sources.kolla_options import Settled
-from distgen.sources.kolla_package import YAML_LOADER
+from distgen.sources.kolla.environ import Variables, variables
+from distgen.sources.kolla.options import Settled
+from distgen.sources.kolla.package import YAML_LOADER
 
 Files = Mapping[str, Path]
 TEMPLATE = "Dockerfile.j2"
