@@ -10,7 +10,7 @@ from difflib import SequenceMatcher
 
 from distgen.dockerfile import Dockerfile, parse
 from distgen.model import ATTRIBUTES, MANIFEST, Change
-from distgen.plan.merge import is_binary
+from distgen.plan.diff import is_binary
 from distgen.plan.objects import commit_id, signature, tree_id
 
 PREFIX = "distgen/"

@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 
 from distgen.dockerfile import Dockerfile, packages, parse, script
 from distgen.model import ATTRIBUTES, MANIFEST, Manifest
-from distgen.plan.merge import is_binary
+from distgen.plan.diff import is_binary
 
 WIDTH = 72
 Contents = Mapping[str, bytes | None]

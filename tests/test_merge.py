@@ -1,12 +1,13 @@
-"""Three-way merging agrees with git, and diffs are ones that git applies."""
+"""Three-way merging is git's own, and diffs are ones that git applies."""
 
 import random
-import subprocess
 
 import pytest
-from dist_git import git
+from dist_git import GIT, git
 
-from distgen.plan.merge import merge, unified
+from distgen.errors import DistgenError
+from distgen.plan.diff import unified
+from distgen.store.merging import merging
 
 
 def text(*lines):
@@ -16,41 +17,46 @@ def text(*lines):
 @pytest.mark.parametrize(
     ("base", "left", "right", "merged"),
     [
-        (text(1, 2, 3), text(1, 2, 3), text(1, 3), text(1, 3)),
         (text(1, 2, 3), text(0, 1, 2, 3), text(1, 2, 4), text(0, 1, 2, 4)),
         (text(1, 2, 3), text(1, "x", 3), text(1, "x", 3), text(1, "x", 3)),
         (text(1, 2, 3), text(1, "x", 3), text(1, "y", 3), None),
         (text(1, 2, 3), text("x", 2, 3), text(1, "y", 3), None),
         (text(1, 2, 3), text(2, 3), text("x", 2, 3), None),
         (b"", text(1), text(2), None),
-        (b"a\0b", b"a\0c", b"a\0d", None),
-        (b"a\0b", b"a\0b", b"a\0d", b"a\0d"),
         (text(1, 2, 3, 4) + b"end", b"0\n" + text(1, 2, 3, 4) + b"end", text(1, 2, 3, 4) + b"END",
          b"0\n" + text(1, 2, 3, 4) + b"END"),
         (b"a\rb\nc\nd\n", b"a\rb\nc\nd\ne\n", b"A\rb\nc\nd\n", b"A\rb\nc\nd\ne\n"),
     ],
 )  # fmt: skip
 def test_merge(base, left, right, merged):
-    assert merge(base, left, right) == merged
+    assert merging(GIT)(base, left, right) == merged
 
 
-def test_a_clean_merge_is_the_one_git_makes(tmp_path):
-    """Random edits of one text: what we merge, git merges to the same bytes."""
+def test_a_merge_is_the_one_of_a_pull(tmp_path):
+    """Random edits of one text: where `git merge` is clean so are we, with the same bytes."""
     rand = random.Random(7)
     clean = 0
-    for _ in range(60):
+    git("init", "-q", "-b", "base", folder=tmp_path)
+    for number in range(25):
         base = [f"line {rand.randrange(30)}" for _ in range(20)]
-        versions = [base, _scribbled(base, rand), _scribbled(base, rand)]
-        paths = [tmp_path / name for name in ("base", "left", "right")]
-        for path, lines in zip(paths, versions, strict=True):
-            path.write_bytes(text(*lines))
-        ours = merge(*(path.read_bytes() for path in paths))
-        command = ["git", "merge-file", "-p", paths[1], paths[0], paths[2]]
-        done = subprocess.run(command, capture_output=True, check=False)
-        if ours is not None:
-            clean += 1
-            assert (done.returncode, done.stdout) == (0, ours)
-    assert clean > 15
+        versions = text(*base), text(*_scribbled(base, rand)), text(*_scribbled(base, rand))
+        tips = [_committed(tmp_path, f"base-{number}", versions[0], [])]
+        tips += [_committed(tmp_path, f"{number}", side, tips[:1]) for side in versions[1:]]
+        git("checkout", "-q", "-f", tips[1], folder=tmp_path)
+        git("merge", "-q", "-s", "recursive", tips[2], folder=tmp_path, check=False)
+        conflicted = git("ls-files", "-u", folder=tmp_path)
+        merged = None if conflicted else (tmp_path / "file").read_bytes()
+        assert merging(GIT)(*versions) == merged
+        clean += merged is not None
+        git("reset", "-q", "--hard", folder=tmp_path)
+    assert 5 < clean < 25
+
+
+def _committed(folder, subject, content, parents):
+    blob = git("hash-object", "-w", "--stdin", folder=folder, stdin=content).strip()
+    tree = git("mktree", folder=folder, stdin=f"100644 blob {blob}\tfile\n".encode()).strip()
+    above = [word for parent in parents for word in ("-p", parent)]
+    return git("commit-tree", *above, "-m", subject, tree, folder=folder).strip()
 
 
 def _scribbled(lines, rand):
@@ -59,6 +65,11 @@ def _scribbled(lines, rand):
         at = rand.randrange(len(found))
         found[at : at + rand.randrange(2)] = [f"new {rand.random()}"] * rand.randrange(2)
     return found
+
+
+def test_what_git_cannot_merge_is_said(tmp_path):
+    with pytest.raises(DistgenError, match="cannot be merged"):
+        merging(GIT)(b"a\0b", b"a\0c", b"a\0d")
 
 
 @pytest.mark.parametrize(

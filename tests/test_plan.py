@@ -5,9 +5,8 @@ import json
 from dataclasses import replace
 
 import pytest
-from dist_git import ORIGIN, image, tree
+from dist_git import GIT, ORIGIN, image, tree
 
-from distgen.plan.manifest import generated, parse
 from distgen.model import (
     EXECUTABLE,
     MANIFEST,
@@ -17,8 +16,10 @@ from distgen.model import (
     LockedSource,
     Present,
 )
-from distgen.plan.objects import blob_id, tree_id
 from distgen.plan import lock_digest, plan, retire, target
+from distgen.plan.manifest import generated, parse
+from distgen.plan.objects import blob_id, tree_id
+from distgen.store.merging import merging
 
 APP = image("ns/app")
 OLD = {"Dockerfile": "FROM a\nRUN 1\nRUN 2\nRUN 3\n", "run": "#!/bin/sh\n"}
@@ -42,7 +43,7 @@ def stand(contents, edits=(), modes=(), manifest=True):
 
 
 def planned(present, contents=NEW, on_edit="refuse"):
-    return plan(target(APP), tree(APP, contents), present, ORIGIN, on_edit)
+    return plan(target(APP), tree(APP, contents), present, ORIGIN, on_edit, merging(GIT))
 
 
 def written(change):

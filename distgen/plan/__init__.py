@@ -23,7 +23,7 @@ from distgen.model import (
     Status,
     Tree,
 )
-from distgen.plan.edits import Step, collisions, decide
+from distgen.plan.edits import Merge, Step, collisions, decide
 from distgen.plan.manifest import describe, dump, generated, parse
 from distgen.plan.objects import blob_id, commit_id, signature, tree_id
 
@@ -31,6 +31,10 @@ OnEdit = Literal["refuse", "keep", "merge", "overwrite"]
 RETIRED = "dead.package"
 _DONE = {"refuse": "refused", "keep": "kept", "merge": "merged", "overwrite": "overwritten"}
 _RETIRED_NOTE = "left the catalogue and is no longer published."
+
+
+def never(base: bytes, present: bytes, new: bytes) -> None:
+    """Merge nothing: every change that meets an edit of the same file conflicts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +59,23 @@ def target(image: Image) -> Target:
 
 
 def plan(
-    branch: Target, tree: Tree, present: Present | None, origin: Provenance, on_edit: OnEdit
+    branch: Target,
+    tree: Tree,
+    present: Present | None,
+    origin: Provenance,
+    on_edit: OnEdit,
+    merge: Merge = never,
 ) -> Change:
-    """Return what publishing `tree` would do; `present` None: the branch does not exist."""
+    """Return what publishing `tree` would do; `present` None: the branch does not exist.
+
+    `merge` is asked for files that changed on both sides, where `on_edit` says so.
+    """
     new = {file.path: file for file in generated(tree)}
     if present is None:
         summary = review.first(branch.image, branch.stream, describe(tree, new.values()))
         message = _message(branch, summary, tree, origin)
         return _commit(_change(branch, "created", write=new.values()), {}, origin, message)
-    change = _planned(branch, new, present, on_edit)
+    change = _planned(branch, new, present, on_edit, merge)
     if change.status != "updated":
         return change
     manifest = describe(tree, new.values())
@@ -103,11 +115,17 @@ def lock_digest(tree: Tree, downloads: Iterable[str], lock: Lock) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
-def _planned(branch: Target, new: Mapping[str, File], present: Present, on_edit: OnEdit) -> Change:
+def _planned(
+    branch: Target,
+    new: Mapping[str, File],
+    present: Present,
+    on_edit: OnEdit,
+    merge: Merge = never,
+) -> Change:
     trouble = _trouble(branch, present)
     if trouble and on_edit != "overwrite":
         return _change(branch, "refused", present, detail=f"{trouble}; see --on-edit")
-    decided = tuple(decide(new, present, on_edit))
+    decided = tuple(decide(new, present, on_edit, merge))
     own = _own_steps(_remembering(new, decided, present), present)
     steps = collisions((*decided, *own), present, on_edit)
     edits = tuple(step.edit for step in steps if step.edit)

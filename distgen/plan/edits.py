@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from distgen.model import MANIFEST, Edit, Entry, File, Owned, Present
-from distgen.plan.merge import merge, unified
+from distgen.plan.diff import is_binary, unified
 from distgen.plan.objects import blob_id
+
+Merge = Callable[[bytes, bytes, bytes], bytes | None]
+"""Applies the changes from a base to two other texts at once; None when they conflict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class _Versions:
     generated: bytes | None = field(repr=False)
 
 
-def decide(new: Mapping[str, File], present: Present, on_edit: str) -> Iterator[Step]:
+def decide(new: Mapping[str, File], present: Present, on_edit: str, merge: Merge) -> Iterator[Step]:
     """Yield a step for each path that something becomes of, the manifest's own path left out."""
     owned = present.manifest.files if present.manifest else {}
     for path in sorted({*new, *owned} - {MANIFEST}):
@@ -53,7 +56,7 @@ def decide(new: Mapping[str, File], present: Present, on_edit: str) -> Iterator[
         if _is_as_wanted(versions):
             continue
         edit = _edit(versions)
-        yield _step(versions, edit, on_edit) if edit else _write(versions)
+        yield _step(versions, edit, on_edit, merge) if edit else _write(versions)
 
 
 def collisions(steps: Iterable[Step], present: Present, on_edit: str) -> tuple[Step, ...]:
@@ -104,17 +107,17 @@ def _write(path: _Versions) -> Step:
     return Step(path.path, write=path.new, delete=path.new is None)
 
 
-def _step(path: _Versions, edit: Edit, on_edit: str) -> Step:
+def _step(path: _Versions, edit: Edit, on_edit: str, merge: Merge) -> Step:
     if on_edit == "keep":
         return Step(path.path, edit=edit, base=path.generated)
     if on_edit == "overwrite":
         return replace(_write(path), edit=edit)
     if on_edit == "merge":
-        return _merged(path, edit)
+        return _merged(path, edit, merge)
     return Step(path.path, edit=edit, conflict=_reason(edit))
 
 
-def _merged(path: _Versions, edit: Edit) -> Step:
+def _merged(path: _Versions, edit: Edit, merge: Merge) -> Step:
     conflict = Step(path.path, edit=edit, conflict=f"{_reason(edit)} and cannot be merged")
     new, last, entry = path.new, path.last, path.entry
     if last is None or new is None:
@@ -126,12 +129,20 @@ def _merged(path: _Versions, edit: Edit) -> Step:
     if base is None:
         return conflict
     mode = entry.mode if new.mode == last.mode else new.mode
-    content = merge(base, path.content, new.content)
+    content = _both(base, path.content, new.content, merge)
     if content is None or (entry.mode not in (last.mode, mode)):
         return conflict
     if (mode, content) == (entry.mode, path.content):
         return Step(path.path, edit=edit, base=new.content)
     return Step(path.path, write=File(path.path, content, mode), edit=edit, base=new.content)
+
+
+def _both(base: bytes, present: bytes, new: bytes, merge: Merge) -> bytes | None:
+    if new in (present, base):
+        return present
+    if present == base:
+        return new
+    return None if any(map(is_binary, (base, present, new))) else merge(base, present, new)
 
 
 def _blocked(step: Step, on_edit: str) -> Step:

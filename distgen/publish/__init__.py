@@ -11,7 +11,7 @@ from pathlib import Path
 from distgen.errors import DistgenError, InputError
 from distgen.model import MANIFEST, Catalog, Change, Image, Result, Tree
 from distgen.plan import Target
-from distgen.plan.merge import unified
+from distgen.plan.diff import unified
 from distgen.publish.deliver import COMMITTED, Delivery, deliver, supply
 from distgen.publish.order import Kinship, in_order
 from distgen.publish.repositories import (

@@ -15,6 +15,7 @@ from distgen.plan.objects import blob_id, tree_id
 from distgen.store import Store, fetch, has
 from distgen.store.branches import present, root_tree
 from distgen.store.git import Git, Reader, scrub
+from distgen.store.merging import merging
 from distgen.store.places import Place, creation_hint, locate
 from distgen.store.remotes import Survey, survey
 
@@ -206,7 +207,8 @@ def _change(
     if root_tree(reader, tip) == tree_id(entries):
         stood = failed(found, "", "unchanged")
         return replace(stood, parent=tip, commit=tip)
-    change = plan(found, wanted, present(reader, tip, files), origin, options.on_edit)
+    there = present(reader, tip, files)
+    change = plan(found, wanted, there, origin, options.on_edit, merging(reader.git))
     return _allowed(options, change, wanted)
 
 

@@ -1,0 +1,37 @@
+"""Turn two versions of a text into a unified diff; lines keep their endings."""
+
+from __future__ import annotations
+
+from difflib import unified_diff
+
+_NO_NEWLINE = "\\ No newline at end of file\n"
+_PROBE = 8000  # git looks as far for a zero byte
+
+
+def is_binary(content: bytes) -> bool:
+    """Say whether git would call these bytes binary."""
+    return b"\0" in content[:_PROBE]
+
+
+def unified(path: str, old: bytes | None, new: bytes | None) -> str:
+    """Return a unified diff of one file; None stands for a file that is not there."""
+    if old == new:
+        return ""
+    before = f"a/{path}" if old is not None else "/dev/null"
+    after = f"b/{path}" if new is not None else "/dev/null"
+    old, new = old or b"", new or b""
+    if is_binary(old) or is_binary(new):
+        return f"Binary files {before} and {after} differ\n"
+    lines = unified_diff(_text(old), _text(new), before, after)
+    return "".join(line if line.endswith("\n") else f"{line}\n{_NO_NEWLINE}" for line in lines)
+
+
+def _lines(content: bytes) -> list[bytes]:
+    # Not splitlines: a carriage return ends no line for git.
+    lines = [line + b"\n" for line in content.split(b"\n")]
+    last = lines.pop().removesuffix(b"\n")
+    return [*lines, last] if last else lines
+
+
+def _text(content: bytes) -> list[str]:
+    return [line.decode("utf-8", "replace") for line in _lines(content)]

@@ -1,0 +1,30 @@
+"""Merge three versions of a file the way git does, by asking it."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from distgen.errors import DistgenError
+from distgen.plan.edits import Merge
+from distgen.store.git import Git, explain, run
+
+_CONFLICTS = range(1, 128)  # git merge-file ends with their number; more is an error
+
+
+def merging(git: Git) -> Merge:
+    """Return the function that applies two changes of one text, None when they conflict."""
+
+    def merge(base: bytes, present: bytes, new: bytes) -> bytes | None:
+        with tempfile.TemporaryDirectory(prefix="distgen-merge-") as name:
+            paths = [Path(name) / word for word in ("present", "base", "new")]
+            for path, content in zip(paths, (present, base, new), strict=True):
+                path.write_bytes(content)
+            done = run(git, "merge-file", "-p", "-q", *map(str, paths))
+        if done.code == 0:
+            return done.output
+        if done.code in _CONFLICTS:
+            return None
+        raise DistgenError(f"the edit cannot be merged: {explain(done)}")
+
+    return merge
