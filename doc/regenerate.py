@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 import re
+import runpy
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from textwrap import fill, indent
+from textwrap import fill
 from typing import Any
 
 import click
 
 from distgen import schema
-from distgen.render import filters
-from distgen.policy import rules
 from distgen.cli import GROUPS, cli
+from distgen.policy import rules
+from distgen.render import filters
 
 DOC = Path(__file__).parent
+PACKAGE = DOC.parent / "distgen"
 NOTICE = ".. Written by doc/regenerate.py; edit the code it comes from instead.\n\n"
 # The files of a catalogue: the schema of each, its name, and one to show.
 FILES = {
@@ -26,6 +29,19 @@ FILES = {
     "image": ("``overlays/NAMESPACE/IMAGE.yaml``", "overlays/opendev/nodepool-builder.yaml"),
     "template": ("``templates/TEMPLATE/template.yaml``", "templates/git-files/template.yaml"),
     "lock": ("``distgen.lock``", ""),
+}
+FLOORS = (
+    "the words",
+    "read the catalogue",
+    "think: no file, no clock, no network",
+    "touch one thing each",
+    "drive the stages",
+    "speak",
+)
+INDENT: dict[str, Any] = {
+    "initial_indent": "   ",
+    "subsequent_indent": "   ",
+    "break_on_hyphens": False,
 }
 KINDS = {
     "string": "text",
@@ -117,7 +133,7 @@ def _keys(whole: Mapping[str, Any]) -> Iterator[str]:
             notes.append(f"default ``{json.dumps(node['default'])}``")
         said = ", ".join(filter(None, notes))
         text = f"{said + '. ' if said else ''}{literal(node['description'])}"
-        yield f"``{path}``\n{indent(fill(text, 100, break_on_hyphens=False), '   ')}\n\n"
+        yield f"``{path}``\n{fill(text, 100, **INDENT)}\n\n"
 
 
 def _kind(node: Mapping[str, Any]) -> str:
@@ -183,10 +199,30 @@ def changes() -> str:
     return "".join(text)
 
 
+def modules() -> str:
+    """Return the page of modules, from their docstrings and the floors that a test holds."""
+    text = [NOTICE, title("Modules")]
+    text.append(
+        "Floor by floor, as ``tests/test_layers.py`` proves them: a module imports only from its\n"
+        "own floor and those above it on this page. :doc:`../explanation/architecture` says\n"
+        "why.\n\n"
+    )
+    floors = runpy.run_path(str(DOC.parent / "tests/test_layers.py"))["FLOORS"]
+    for number, (name, rooms) in enumerate(zip(FLOORS, floors, strict=True)):
+        text.append(title(f"{number}: {name}", "-"))
+        for room in sorted(filter(None, rooms)):
+            file = PACKAGE / f"{room}.py"
+            code = (file if file.exists() else PACKAGE / room / "__init__.py").read_text()
+            said = literal((ast.get_docstring(ast.parse(code)) or "").partition("\n")[0])
+            text.append(f"``{room}``\n{fill(said, 100, **INDENT)}\n\n")
+    return "".join(text)
+
+
 PAGES = {
     "reference/commands.rst": commands,
     "reference/catalogue.rst": catalogue,
     "reference/filters.rst": template_filters,
+    "reference/modules.rst": modules,
     "reference/rules.rst": rules.manual,
     "changes.rst": changes,
 }
