@@ -11,7 +11,7 @@ from distgen.errors import DistgenError
 from distgen.reference import Reference, is_tag
 from distgen.registry import Registry
 from distgen.registry.errors import NotFound
-from distgen.resolve import in_parallel
+from distgen.resolve.parallel import in_parallel
 
 _FIELD = re.compile(r"\{([^{}]+)\}")
 

@@ -13,7 +13,7 @@ from distgen.reference import Reference, is_digest, is_tag, parse
 from distgen.registry import Registry
 from distgen.registry.errors import NotFound
 from distgen.registry.oci import ImageManifest
-from distgen.resolve import in_parallel
+from distgen.resolve.parallel import in_parallel
 
 Status = Literal["moves", "unchanged", "missing", "changed", "failed", "promoted", "restored"]
 VERSION = 1

@@ -1,6 +1,7 @@
 """From a registry to Dockerfiles and back: lock, render without it, move a tag, lock again."""
 
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -132,3 +133,25 @@ def test_a_lock_that_is_killed_leaves_the_old_file_whole(
     assert (root / "distgen.lock").read_text() == old
     assert [path.name for path in root.glob(".distgen.lock*")] == []
     assert sum(path.read_text().count("killed/one") for path in journal.glob("lock-*")) == 1
+
+
+def test_an_interrupted_lock_ends_at_once(catalogue, tmp_path):
+    """Threads that wait for a silent registry must not keep the command alive after ^C."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        base = f"127.0.0.1:{silent.getsockname()[1]}/a/b:1"
+        root = catalogue({**TEMPLATE, "overlays/ns/one.yaml": image(base)})
+        process = subprocess.Popen(
+            [sys.executable, "-m", "distgen", "-C", str(root), "lock"],
+            stderr=subprocess.PIPE,
+            cwd=tmp_path,
+            env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PYTHONPATH": ":".join(sys.path)},
+        )
+        silent.settimeout(30)
+        connection, _ = silent.accept()
+        process.send_signal(signal.SIGINT)
+        begun = time.monotonic()
+        _, said = process.communicate(timeout=20)
+        connection.close()
+    assert process.returncode == 130
+    assert said.decode().splitlines()[-1] == "distgen: interrupted"
+    assert time.monotonic() - begun < 10

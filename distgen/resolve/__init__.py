@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
 from distgen import downloads
 from distgen.errors import DistgenError
@@ -17,6 +15,7 @@ from distgen.refs import Refs
 from distgen.registry import Registry
 from distgen.registry.errors import NotFound
 from distgen.registry.oci import choose_platform
+from distgen.resolve.parallel import in_parallel
 from distgen.store import upstream
 from distgen.store.git import Git
 
@@ -42,15 +41,11 @@ class Answer:
     error: DistgenError | None = None
 
 
-Result = TypeVar("Result")
-Task = Callable[[], Iterable[Answer]]
-
-
 def resolve(
     world: World, wanted: Sequence[Need], held: Lock, platform: str | None = None
 ) -> Iterator[Answer]:
     """Look everything up in parallel and yield the answers as they come, errors included."""
-    tasks: list[Task] = []
+    tasks: list[Callable[[], Iterable[Answer]]] = []
     for need in wanted:
         if need.kind == "base":
             tasks.append(partial(_base, world, need, held, platform))
@@ -59,16 +54,6 @@ def resolve(
     for git, some in by_repository(wanted).items():
         tasks.append(partial(_sources, world, git, some, held))
     yield from in_parallel(tasks, world.parallel)
-
-
-def in_parallel(tasks: Sequence[Callable[[], Iterable[Result]]], parallel: int) -> Iterator[Result]:
-    """Run tasks in threads and yield their results; on the way out, drop what has not begun."""
-    pool = ThreadPoolExecutor(max(1, min(parallel, len(tasks))))
-    try:
-        for done in as_completed([pool.submit(task) for task in tasks]):
-            yield from done.result()
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def refs_of(world: World, urls: Iterable[str]) -> Mapping[str, Refs]:

@@ -13,7 +13,8 @@ from distgen.lockplan import Key, Kind, Need, locked
 from distgen.model import Lock, LockedBase, LockedSource
 from distgen.reference import parse
 from distgen.registry.errors import NotFound
-from distgen.resolve import World, base_digest, by_repository, in_parallel
+from distgen.resolve import World, base_digest, by_repository
+from distgen.resolve.parallel import in_parallel
 from distgen.store import upstream
 
 Status = Literal["missing", "stale", "gone", "unused", "unknown"]

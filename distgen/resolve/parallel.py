@@ -1,0 +1,70 @@
+"""Run tasks in threads that do not outlive their reader."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Generic, TypeVar
+
+Result = TypeVar("Result")
+Task = Callable[[], Iterable[Result]]
+
+
+def in_parallel(tasks: Sequence[Task[Result]], parallel: int) -> Iterator[Result]:
+    """Run tasks and yield their results as they come; what a task raises is raised here.
+
+    Whoever stops reading, as on ^C, waits for nobody: what has not begun is dropped, and a thread
+    that waits for an answer ends with the process.
+    """
+    todo: queue.SimpleQueue[Task[Result]] = queue.SimpleQueue()
+    done: queue.SimpleQueue[list[Result] | BaseException] = queue.SimpleQueue()
+    stop = threading.Event()
+    for task in tasks:
+        todo.put(task)
+    for _ in range(min(parallel, len(tasks))):
+        threading.Thread(target=_work, args=(todo, done, stop), daemon=True).start()
+    try:
+        for _ in tasks:
+            found = done.get()
+            if isinstance(found, BaseException):
+                raise found
+            yield from found
+    finally:
+        stop.set()
+
+
+@dataclass(frozen=True)
+class _Delivering(Generic[Result]):
+    """Hands what a task raises over to the reader, who is in another thread."""
+
+    done: queue.SimpleQueue[list[Result] | BaseException]
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        if error is not None:
+            self.done.put(error)
+        return True
+
+
+def _work(
+    todo: queue.SimpleQueue[Task[Result]],
+    done: queue.SimpleQueue[list[Result] | BaseException],
+    stop: threading.Event,
+) -> None:
+    while not stop.is_set() and not todo.empty():
+        try:
+            task = todo.get_nowait()
+        except queue.Empty:
+            return
+        with _Delivering(done):
+            done.put(list(task()))
