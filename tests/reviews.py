@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from dist_git import OPTIONS, catalog, git, image, tree
 from git_server import GitServer
 from review_hooks import install, load
 
-from distgen.forges import Account
-from distgen.store.git import Git, isolate
-from distgen.store.git_auth import authorize, token_for
+from distgen.forges import About, Account, maker
 from distgen.model import Image, Result
 from distgen.propose import Request, propose
 from distgen.publish.repositories import Options
 from distgen.store import open_store, scratch_store
+from distgen.store.git import Git, isolate
+from distgen.store.git_auth import authorize, token_for
 
 USER, TOKEN = "bot", "t0ken-that-nobody-may-see"
 
@@ -57,6 +58,8 @@ class Situation:
             dry=bool(found.get("dry")),
         )
         assert isinstance(options, Options)
+        about = About("", ("distgen", "ns"))
+        options = replace(options, creation=lambda r: maker(r.forge, r.place, self.account, about))
         if request.dry:
             with scratch_store(self.git, None) as store:
                 return sorted(propose(request, store, options), key=lambda one: one.key)

@@ -154,7 +154,7 @@ def test_a_missing_repository_is_made_in_its_organisation(lab, hub, app):
     result = one(lab.propose({app.key: FIRST}, app))
     assert result.status == "created"
     assert hub.repositories == {
-        "ns/app": {"description": "", "private": False, "topics": ["distgen", "dist-git", "ns"]}
+        "ns/app": {"description": "", "private": False, "topics": ["distgen", "ns"]}
     }
     there = refs(lab.server.root / "ns/app.git")
     assert set(there) == {"refs/heads/master", REVIEW}

@@ -132,7 +132,7 @@ def test_a_branch_that_may_not_be_begun_is_told(lab, app):
 def test_a_missing_repository_is_told_with_the_command_that_makes_it(lab, app):
     result = one(lab.propose({app.key: FIRST}, app))
     assert result.status == "failed"
-    assert "there is no repository; glab repo create ns/app" in result.detail
+    assert "there is no repository; create it with: glab repo create ns/app" in result.detail
 
 
 def test_one_repository_that_fails_leaves_the_others_alone(lab, app, folder):

@@ -139,6 +139,18 @@ def test_gits_own_credential_helper_is_asked_for_the_interface_as_well(lab, site
         assert len(hub.pulls["ns/app"]) == 1
 
 
+def test_publishing_makes_a_missing_repository_on_github(lab, site):
+    with github_server(lab.root, TOKEN) as hub:
+        root = site("github", f"api: {hub.url}", "token_env: LAB_TOKEN", "private: true")
+        dry = propose(root, "publish", "--allow-dirty", "--dry-run", LAB_TOKEN=TOKEN)
+        assert (dry.returncode, hub.repositories) == (0, {})
+        done = propose(root, "publish", "--allow-dirty", LAB_TOKEN=TOKEN)
+        assert done.returncode == 0, done.stdout
+        assert hub.repositories["ns/app"]["private"] is True
+        assert hub.repositories["ns/app"]["topics"] == ["distgen", "dist-git", "ns"]
+    assert "refs/heads/master" in refs(lab.root / "ns/app.git")
+
+
 def test_a_token_never_leaves_in_the_clear(catalogue):
     config = """
         version: 1

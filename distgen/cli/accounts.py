@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from distgen.cli.session import Session
 from distgen.cli.tokens import places, secret, token, user
-from distgen.forges import Account, host
+from distgen.forges import About, Account, host, maker
 from distgen.forges.web import Patience
 from distgen.model import Catalog, Image
+from distgen.publish.repositories import Repository
 from distgen.store.git import Git
 from distgen.store.git_auth import ask, token_for
 from distgen.store.places import Place
@@ -35,6 +36,20 @@ def accounts(
             token_for(where.api, who, word)
         found[name] = Account(who, word, where.api, patience)
     return found
+
+
+def creation(
+    session: Session, git: Git, catalog: Catalog, repository: Repository
+) -> Callable[[], None] | None:
+    """Return what makes a repository that is missing on its forge, None where nothing does."""
+    image = next(i for i in catalog.images if i.full_name == repository.targets[0].image)
+    account = accounts(session, git, catalog, [image])[image.namespace]
+    about = About(
+        description=image.description,
+        topics=("distgen", "dist-git", image.namespace),
+        private=catalog.namespaces[image.namespace].dist_git.private,
+    )
+    return maker(repository.forge, repository.place, account, about)
 
 
 def _web(place: Place) -> str:

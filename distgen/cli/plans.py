@@ -19,7 +19,7 @@ from distgen.cli.tokens import authorized
 from distgen.errors import InputError
 from distgen.model import Provenance, Result, Status
 from distgen.publish import Request
-from distgen.publish.repositories import Options
+from distgen.publish.repositories import Options, Repository
 from distgen.store import history
 from distgen.store.git import Git, isolate
 
@@ -94,6 +94,16 @@ def prepare(session: Session, wishes: Wishes) -> Run:
         version=__version__,
         lock=lock,
     )
+    shown = authorized(session, git, catalog, task.images)
+
+    def creation(repository: Repository) -> Callable[[], None] | None:
+        if repository.forge == "none":
+            return None
+        # loaded for those who have a forge: its libraries take longer to start than most runs
+        from distgen.cli import accounts
+
+        return accounts.creation(session, shown, catalog, repository)
+
     return Run(
         request=Request(catalog, task.images, task.renderer.tree),
         options=Options(
@@ -105,8 +115,9 @@ def prepare(session: Session, wishes: Wishes) -> Run:
             allow_dirty=wishes.allow_dirty,
             objection=pipeline.objection(task),
             refusal=speculate.refusal(speculation),
+            creation=creation,
         ),
-        git=authorized(session, git, catalog, task.images),
+        git=shown,
         store=wishes.store or cache(session) / "store",
     )
 
@@ -160,6 +171,7 @@ def as_json(results: Iterable[Result]) -> str:
     )
 
 
+STOPPED = ("refused", "skipped", "failed")
 COLORS: dict[Status, str] = {
     "created": "green",
     "updated": "green",
@@ -203,3 +215,8 @@ def summary(results: Sequence[Result]) -> str:
         return f"nothing changed: {stand} as the catalogue says"
     order: tuple[Status, ...] = (*COLORS, "unchanged")
     return ", ".join(f"{counts[status]} {status}" for status in order if counts[status])
+
+
+def exit_code(results: Iterable[Result]) -> int:
+    """Return 0 when all is well, 2 when the catalogue is wrong, else 1."""
+    return max((one.exit_code for one in results if one.status in STOPPED), default=0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +15,7 @@ from distgen.cli.publish import shown, stored
 from distgen.cli.session import Choice, Session, choosing, formats, setting
 from distgen.errors import InputError
 from distgen.graph import select
-from distgen.model import Catalog, Image
+from distgen.model import Catalog, Image, Result
 from distgen.store import Store, open_store, scratch_store
 
 
@@ -64,8 +64,14 @@ def command(
         wanted = [r for r in results if session.verbosity > 0 or r.status != "unchanged"]
         if wanted:
             click.echo(plans.as_text(wanted))
-    session.say(("it would be: " if dry_run else "") + plans.summary(results))
+    session.say(("it would be: " if dry_run else "") + _summary(results))
     ctx.exit(int(any(one.status in ("refused", "skipped", "failed") for one in results)))
+
+
+def _summary(results: Sequence[Result]) -> str:
+    if results and all(one.status == "unchanged" for one in results):
+        return f"nothing new to propose for {len(results)} branches"
+    return plans.summary(results)
 
 
 def _with_forge(session: Session, catalog: Catalog, images: tuple[Image, ...]) -> tuple[Image, ...]:

@@ -7,8 +7,9 @@ pushed to) and in what can be asked; which reviews there should be is none of th
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal, Protocol, cast
 from urllib.parse import urlsplit
 
@@ -41,15 +42,18 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """One dist-git repository on its forge, and the store that commits are pushed from.
-
-    `labels` are for reviews; `description`, `topics` and `private` for a repository that is made.
-    """
+    """One dist-git repository on its forge, and the store that commits are pushed from."""
 
     store: Store
     place: Place
     account: Account = Account()
     labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a repository that is made says of itself."""
+
     description: str = ""
     topics: tuple[str, ...] = ()
     private: bool = False
@@ -127,13 +131,19 @@ class Forge(Protocol):
     def withdraw(self, desk: Desk, review: Review) -> Told:
         """Close a review that has nothing left to propose."""
 
-    def create(self, desk: Desk) -> None:
-        """Make the missing repository, where `CREATES` says that the forge can be asked to."""
+    def create(self, place: Place, account: Account, about: About) -> None:
+        """Make a missing repository, where `CREATES` says that the forge can be asked to."""
 
 
 def forge(name: str) -> Forge:
     """Return the sibling of that name, loaded now: their libraries must cost nobody else."""
     return cast(Forge, importlib.import_module(f"{__name__}.{name}"))
+
+
+def maker(name: str, place: Place, account: Account, about: About) -> Callable[[], None] | None:
+    """Return what makes a missing repository; None where the forge cannot be asked to."""
+    family = forge(name) if name in NAMES and place.folder is None else None
+    return partial(family.create, place, account, about) if family and family.CREATES else None
 
 
 # --- what siblings share -----------------------------------------------------------------------

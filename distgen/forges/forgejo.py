@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 from distgen.errors import DistgenError
 from distgen.forges import (
     WITHDRAWN,
+    About,
+    Account,
     Desk,
     Push,
     Refs,
@@ -31,6 +33,7 @@ from distgen.forges import (
 from distgen.forges.web import Guarded, Header, message
 from distgen.model import Change
 from distgen.proposal import Proposal, is_own, review_branch
+from distgen.store.places import Place
 
 # An option travels in one packet of git's protocol, 65,516 bytes, and a line break takes four.
 LIMIT = 16_000
@@ -102,7 +105,7 @@ def withdraw(desk: Desk, review: Review) -> Told:
     return Told("retired", f"{review} closed, nothing is left to propose")
 
 
-def create(desk: Desk) -> None:
+def create(place: Place, account: Account, about: About) -> None:
     """Leave it to the person."""
 
 
@@ -121,21 +124,22 @@ def _began(desk: Desk, subject: Subject, commit: str) -> bool:
     return False
 
 
-def _base(desk: Desk) -> str:
-    if desk.account.api:
-        return desk.account.api.rstrip("/")
-    parts = urlsplit(desk.place.address)
-    if desk.place.folder is not None or parts.scheme not in ("http", "https"):
+def interface(place: Place, account: Account) -> str:
+    """Return the address of the web interface, "" where it is not known."""
+    if account.api:
+        return account.api.rstrip("/")
+    parts = urlsplit(place.address)
+    if place.folder is not None or parts.scheme not in ("http", "https"):
         return ""
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/api/v1"
 
 
 def _session(desk: Desk) -> Guarded | None:
     """Return a session that may change things, None without an address or a token."""
-    if not _base(desk) or not desk.account.token:
+    if not interface(desk.place, desk.account) or not desk.account.token:
         return None
     session = Guarded()
-    session.base, session.patience = _base(desk), desk.account.patience
+    session.base, session.patience = interface(desk.place, desk.account), desk.account.patience
     session.auth = Header(f"token {desk.account.token}")
     return session
 
@@ -161,7 +165,7 @@ def _patch(desk: Desk, number: int, words: dict[str, str]) -> None:
 
 
 def _address(desk: Desk, number: int) -> str:
-    return f"{_base(desk)}/repos/{project(desk.place)}/pulls/{number}"
+    return f"{interface(desk.place, desk.account)}/repos/{project(desk.place)}/pulls/{number}"
 
 
 def _state(there: dict[str, Any]) -> State:

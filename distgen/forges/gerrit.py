@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 from distgen.errors import DistgenError
 from distgen.forges import (
     WITHDRAWN,
+    About,
+    Account,
     Desk,
     Push,
     Refs,
@@ -33,6 +35,7 @@ from distgen.forges.web import Guarded, message
 from distgen.model import Change
 from distgen.proposal import Proposal, change_id, review_branch, trailers
 from distgen.proposal import worded as reworded
+from distgen.store.places import Place
 
 LIMIT = 16_000
 CREATES = False
@@ -115,7 +118,7 @@ def withdraw(desk: Desk, review: Review) -> Told:
     return Told("retired", f"{review} abandoned, nothing is left to propose")
 
 
-def create(desk: Desk) -> None:
+def create(place: Place, account: Account, about: About) -> None:
     """Leave it to an administrator: new projects need rights and a place in the tree of rights."""
 
 
@@ -148,11 +151,12 @@ def _name(desk: Desk) -> str:
 # --- what only the web interface tells and does --------------------------------------------------
 
 
-def _base(desk: Desk) -> str:
-    if desk.account.api:
-        return desk.account.api.rstrip("/")
-    parts = urlsplit(desk.place.address)
-    if desk.place.folder is not None or parts.scheme not in ("http", "https"):
+def interface(place: Place, account: Account) -> str:
+    """Return the address of the web interface, "" where it is not known."""
+    if account.api:
+        return account.api.rstrip("/")
+    parts = urlsplit(place.address)
+    if place.folder is not None or parts.scheme not in ("http", "https"):
         return ""
     host = parts.netloc.rpartition("@")[2]
     before, found, _ = parts.path.partition("/a/")
@@ -160,16 +164,16 @@ def _base(desk: Desk) -> str:
 
 
 def _link(desk: Desk, number: int) -> str:
-    base = _base(desk)
+    base = interface(desk.place, desk.account)
     return f"{base}/c/{_name(desk)}/+/{number}" if base else ""
 
 
 def _session(desk: Desk) -> Guarded | None:
     """Return a session that may change things, None without an address or a password."""
-    if not _base(desk) or not desk.account.token:
+    if not interface(desk.place, desk.account) or not desk.account.token:
         return None
     session = Guarded()
-    session.base, session.patience = _base(desk), desk.account.patience
+    session.base, session.patience = interface(desk.place, desk.account), desk.account.patience
     session.auth = (desk.account.user, desk.account.token)
     return session
 
@@ -180,7 +184,12 @@ def _ask(desk: Desk, path: str, **query: str) -> Any:
         return None
     answer = session.get(f"{session.base}/a/{path}", params=query)
     if not answer.ok:
-        raise DistgenError(f"Gerrit says {message(answer)}", where=session.base)
+        hint = (
+            "is this Gerrit's address? dist_git.api says another"
+            if answer.status_code == 404
+            else ""
+        )
+        raise DistgenError(f"Gerrit says {message(answer)}", where=session.base, hint=hint)
     # Gerrit begins its JSON with a line that no browser would run as a script.
     return json.loads(answer.text.removeprefix(")]}'"))
 

@@ -25,6 +25,8 @@ from github3.session import GitHubSession  # type: ignore[import-untyped]
 from distgen.errors import DistgenError
 from distgen.forges import (
     WITHDRAWN,
+    About,
+    Account,
     Desk,
     Push,
     Refs,
@@ -39,6 +41,7 @@ from distgen.forges import (
 from distgen.forges.web import Guarded, Header
 from distgen.model import Change
 from distgen.proposal import Proposal, review_branch
+from distgen.store.places import Place
 
 LIMIT = 65_000  # GitHub takes 65,536 characters
 CREATES = True
@@ -69,8 +72,8 @@ def find(desk: Desk, subject: Subject, refs: Refs) -> Sequence[Review]:
     """Return the newest pull request from the review's branch, or the branch when it has none."""
     ref = _ref(subject.stream)
     tip = refs.get(ref)
-    with _asking(desk) as hub:
-        pull = _newest(_repository(desk, hub), review_branch(subject.stream), subject.branch)
+    with _asking(desk.place, desk.account) as hub:
+        pull = _newest(_repository(desk.place, hub), review_branch(subject.stream), subject.branch)
     if pull is None:
         name = f"branch {review_branch(subject.stream)}"
         return [Review(tip, ref, name, state="unknown")] if tip else []
@@ -82,11 +85,13 @@ def find(desk: Desk, subject: Subject, refs: Refs) -> Sequence[Review]:
 def submit(desk: Desk, change: Change, proposal: Proposal, review: Review | None) -> Told:
     """Push the branch, and say in its pull request what it says now."""
     assert change.commit
+    if not desk.account.token:
+        raise _unknown(desk.place, desk.account)  # before a branch is pushed for nothing
     there = review.commit if review and not review.gone else ""
     if there != change.commit:
         push(desk, Push(change.commit, _ref(change.stream), there))
-    with _asking(desk) as hub:
-        repository = _repository(desk, hub)
+    with _asking(desk.place, desk.account) as hub:
+        repository = _repository(desk.place, hub)
         if review is None or review.state != "open":
             pull, opened = _opened(repository, change, proposal)
         else:
@@ -104,35 +109,37 @@ def submit(desk: Desk, change: Change, proposal: Proposal, review: Review | None
 def withdraw(desk: Desk, review: Review) -> Told:
     """Close the pull request, and delete its branch."""
     if review.number:
-        with _asking(desk) as hub:
-            pull = _repository(desk, hub).pull_request(review.number)
+        with _asking(desk.place, desk.account) as hub:
+            pull = _repository(desk.place, hub).pull_request(review.number)
             pull.update(state="closed", body=f"{WITHDRAWN}\n\n{pull.body or ''}"[:LIMIT])
     if not review.gone:
         push(desk, Push("", review.ref, review.commit))
     return Told("retired", f"{review} closed, nothing is left to propose")
 
 
-def create(desk: Desk) -> None:
+def create(place: Place, account: Account, about: About) -> None:
     """Make the repository, of an organisation or of the token's own user."""
-    owner, name = _owner_and_name(desk)
-    facts = {"description": desk.description, "private": desk.private, "has_wiki": False}
-    with _asking(desk) as hub:
+    owner, name = _owner_and_name(place)
+    facts = {"description": about.description, "private": about.private, "has_wiki": False}
+    with _asking(place, account) as hub:
+        owning = _owner(place, hub, owner)
         try:
-            account = hub.organization(owner)
-        except NotFoundError:
-            if str(hub.me()).lower() != owner.lower():
-                raise DistgenError(
-                    f"there is no organisation {owner}, and the token is not of a user {owner}",
-                    where=desk.place,
-                ) from None
-            account = hub
-        try:
-            made = account.create_repository(name, **facts)
+            made = owning.create_repository(name, **facts)
         except UnprocessableEntity as error:
             if "already exists" in _words(error):
                 return  # somebody else made it just now
             raise
-        made.replace_topics([_TOPIC.sub("-", topic.lower()).strip("-") for topic in desk.topics])
+        made.replace_topics([_TOPIC.sub("-", topic.lower()).strip("-") for topic in about.topics])
+
+
+def _owner(place: Place, hub: Any, name: str) -> Any:
+    try:
+        return hub.organization(name)
+    except NotFoundError:
+        if str(hub.me()).lower() == name.lower():
+            return hub
+        what = f"there is no organisation {name}, and the token is not of a user {name}"
+        raise DistgenError(what, where=place) from None
 
 
 def _opened(repository: Any, change: Change, proposal: Proposal) -> tuple[Any, bool]:
@@ -191,59 +198,64 @@ def _ref(stream: str) -> str:
 # --- the interface -------------------------------------------------------------------------------
 
 
-def _repository(desk: Desk, hub: Any) -> Any:
+def _repository(place: Place, hub: Any) -> Any:
     """Return the repository; raise when GitHub leads to one of another name."""
-    owner, name = _owner_and_name(desk)
+    owner, name = _owner_and_name(place)
     found = hub.repository(owner, name)
     if found.full_name.lower() != f"{owner}/{name}".lower():
         raise DistgenError(
-            f"is called {found.full_name} now", where=desk.place, hint="change dist_git.url"
+            f"is called {found.full_name} now", where=place, hint="change dist_git.url"
         )
     return found
 
 
-def _owner_and_name(desk: Desk) -> tuple[str, str]:
-    owner, _, name = project(desk.place).partition("/")
+def _owner_and_name(place: Place) -> tuple[str, str]:
+    owner, _, name = project(place).partition("/")
     if not owner or not name or "/" in name:
-        raise DistgenError("is no address of GitHub: OWNER/REPOSITORY.git", where=desk.place)
+        raise DistgenError("is no address of GitHub: OWNER/REPOSITORY.git", where=place)
     return owner, name
 
 
-def _base(desk: Desk) -> str:
-    if desk.account.api:
-        return desk.account.api.rstrip("/")
-    server = host(desk.place)
+def interface(place: Place, account: Account) -> str:
+    """Return the address of the interface: GitHub's own, or that of an Enterprise."""
+    if account.api:
+        return account.api.rstrip("/")
+    server = host(place)
     if server in ("github.com", "ssh.github.com"):
         return "https://api.github.com"
-    parts = urlsplit(desk.place.address)
+    parts = urlsplit(place.address)
     if parts.scheme in ("http", "https"):
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/api/v3"
     return f"https://{server}/api/v3"
 
 
 @contextmanager
-def _asking(desk: Desk) -> Iterator[Any]:
+def _asking(place: Place, account: Account) -> Iterator[Any]:
     """Yield the interface; what GitHub refuses is told as a sentence."""
     session = _Session()
-    session.base = session.base_url = _base(desk)
-    session.patience = desk.account.patience
-    if desk.account.token:
-        session.auth = Header(f"token {desk.account.token}")
+    session.base = session.base_url = interface(place, account)
+    session.patience = account.patience
+    if account.token:
+        session.auth = Header(f"token {account.token}")
     try:
         yield github3.GitHub(session=session)
     except AuthenticationFailed:
-        what = "does not know the token" if desk.account.token else "wants a token"
-        hint = "name the variable that holds it: dist_git.token_env"
-        raise DistgenError(f"GitHub {what}", where=desk.place, hint=hint) from None
+        raise _unknown(place, account) from None
     except NotFoundError:
         what = "GitHub has no such repository, or does not show it to this token"
-        raise DistgenError(what, where=desk.place) from None
+        raise DistgenError(what, where=place) from None
     except GitHubError as error:
-        raise DistgenError(f"GitHub says {_words(error)}", where=desk.place) from None
+        raise DistgenError(f"GitHub says {_words(error)}", where=place) from None
     except GitHubException as error:
-        raise DistgenError(f"GitHub: {type(error).__name__}", where=desk.place) from None
+        raise DistgenError(f"GitHub: {type(error).__name__}", where=place) from None
     finally:
         session.close()
+
+
+def _unknown(place: Place, account: Account) -> DistgenError:
+    what = "does not know the token" if account.token else "wants a token"
+    hint = "name the variable that holds it: dist_git.token_env"
+    return DistgenError(f"GitHub {what}", where=place, hint=hint)
 
 
 def _words(error: Any) -> str:

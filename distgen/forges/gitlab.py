@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from distgen.forges import Desk, Push, Refs, Review, Subject, Told, linked, push
+from distgen.forges import About, Account, Desk, Push, Refs, Review, Subject, Told, linked, push
 from distgen.model import Change
 from distgen.proposal import Proposal, review_branch
+from distgen.store.places import Place
 
 # An option travels in one packet of git's protocol, 65,516 bytes, and a line break takes two.
 LIMIT = 32_000
 CREATES = False
-_TITLE = 255
 
 
 def patterns(stream: str) -> Sequence[str]:
@@ -49,7 +49,7 @@ def submit(desk: Desk, change: Change, proposal: Proposal, review: Review | None
     options = (
         "merge_request.create",
         f"merge_request.target={change.branch}",
-        f"merge_request.title={proposal.title[:_TITLE]}",
+        f"merge_request.title={proposal.title}",
         f"merge_request.description={description}",
         "merge_request.remove_source_branch",
         *(f"merge_request.label={label}" for label in desk.labels),
@@ -68,7 +68,7 @@ def withdraw(desk: Desk, review: Review) -> Told:
     return Told("retired", f"{review.name} deleted, nothing is left to propose")
 
 
-def create(desk: Desk) -> None:
+def create(place: Place, account: Account, about: About) -> None:
     """Leave it to the person: a push creates projects only where GitLab is told to."""
 
 

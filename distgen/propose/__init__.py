@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from threading import Event
 
 from distgen.errors import DistgenError, InputError
 from distgen.forges import Account, Desk, Forge, Refs, forge
@@ -21,12 +22,12 @@ from distgen.publish.repositories import (
     Repository,
     Wanted,
     changes,
+    creation,
     failed,
     group,
     result,
 )
 from distgen.store import Store, write
-from distgen.store.places import creation_hint
 from distgen.store.remotes import Survey, listing, push, survey
 
 _HEADS = "refs/heads/"
@@ -53,7 +54,8 @@ def propose(request: Request, store: Store, options: Options) -> Iterator[Result
     """Bring the reviews of all images up to date, parents first; yield each result when known."""
     ground = Ground(store.git, store, options)
     chosen = {image.key for image in request.images}
-    with _pool(options.jobs, request) as pool:
+    with _pool(options.jobs) as (pool, stop):
+        request = replace(request, accounts=_stoppable(request.accounts, stop))
         found = tuple(_planned(pool, ground, request))
         footers = _footers(request, found)
         ready = [_only(plan, chosen) for plan in found]
@@ -113,9 +115,6 @@ def _desk(ground: Ground, request: Request, repository: Repository, image: Image
         place=repository.place,
         account=request.accounts.get(image.namespace, Account()),
         labels=where.labels,
-        description=image.description,
-        topics=("distgen", "dist-git", image.namespace),
-        private=where.private,
     )
 
 
@@ -134,7 +133,10 @@ def _plan(
     try:
         stands, refs = _looked(ground, repository, desk, family)
         if not stands.exists and desk.place.folder is None:
-            stands = _made(repository, desk, family, dry)
+            maker = creation(ground.options, repository)
+            if not dry:
+                maker()
+            stands = Survey(True)
         stands, planned = changes(ground, repository, wanted, lambda: stands)
     except DistgenError as error:
         stands = Survey(True)
@@ -158,16 +160,6 @@ def _looked(
     if refs is None:
         return Survey(False), {}
     return Survey(True, {wanted[ref]: refs[ref] for ref in wanted if ref in refs}), refs
-
-
-def _made(repository: Repository, desk: Desk, family: Forge, dry: bool) -> Survey:
-    """Make a repository that is missing on its server, or say how."""
-    if not family.CREATES:
-        hint = creation_hint(desk.place, repository.forge)
-        raise DistgenError("there is no repository", where=desk.place, hint=hint)
-    if not dry:
-        family.create(desk)
-    return Survey(True)
 
 
 def _footers(request: Request, plans: Collection[Plan]) -> Footers:
@@ -251,12 +243,19 @@ def _written(store: Store, plans: Collection[Plan]) -> None:
         write(store, [c for p in plans for c in p.delivery.changes if c.status in COMMITTED])
 
 
+def _stoppable(accounts: Mapping[str, Account], stop: Event) -> dict[str, Account]:
+    """Let nobody who waits for a forge outlive the run."""
+    return {
+        name: replace(account, patience=replace(account.patience, stop=stop))
+        for name, account in accounts.items()
+    }
+
+
 @contextmanager
-def _pool(jobs: int, request: Request) -> Iterator[Executor]:
-    pool = ThreadPoolExecutor(max(1, jobs), thread_name_prefix="distgen")
+def _pool(jobs: int) -> Iterator[tuple[Executor, Event]]:
+    pool, stop = ThreadPoolExecutor(max(1, jobs), thread_name_prefix="distgen"), Event()
     try:
-        yield pool
+        yield pool, stop
     finally:
-        for account in request.accounts.values():
-            account.patience.stop.set()
+        stop.set()
         pool.shutdown(wait=True, cancel_futures=True)

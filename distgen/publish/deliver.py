@@ -9,7 +9,7 @@ from pathlib import Path
 
 from distgen.errors import DistgenError
 from distgen.model import Change
-from distgen.publish.repositories import Ground, Repository, Wanted, bring, changes
+from distgen.publish.repositories import Ground, Repository, Wanted, bring, changes, creation
 from distgen.store import Store, has, write
 from distgen.store.localgit import Identity, locks, unlock
 from distgen.store.remotes import Survey, push, survey
@@ -49,7 +49,7 @@ def deliver(ground: Ground, store: Store, delivery: Delivery) -> tuple[Change, .
                 time.sleep(0.05 * 2**attempt)
             if attempt == _ATTEMPTS - 1:
                 unlock(locked)
-            refused = _push(store, delivery)
+            refused = _push(ground, store, delivery)
             now = delivery.stands if not refused else _asked_again(ground, delivery)
             # A push may arrive though its answer does not.
             if not refused or all(now.tips.get(c.branch) == c.commit for c in delivery.changes):
@@ -76,9 +76,11 @@ def _locks(delivery: Delivery) -> dict[Path, Identity]:
     return locks(folder, [change.branch for change in delivery.changes]) if folder else {}
 
 
-def _push(store: Store, delivery: Delivery) -> str:
+def _push(ground: Ground, store: Store, delivery: Delivery) -> str:
     head = None
     if not delivery.stands.exists:
+        if delivery.repository.place.folder is None:
+            creation(ground.options, delivery.repository)()
         branches = [change.branch for change in delivery.changes]
         first = delivery.repository.head
         head = first if first in branches else branches[0]

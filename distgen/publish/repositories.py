@@ -26,12 +26,17 @@ def _no_objection(tree: Tree) -> str:
     return ""
 
 
+def _no_creation(repository: Repository) -> Callable[[], None] | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """How to publish; `provenance` gets the author of each image's namespace.
 
     `objection` says why a tree that would be committed is wrong, "" when it is not; `refusal` says
-    why a tree that may be right must not go there.
+    why a tree that may be right must not go there. `creation` returns what makes a repository that
+    is missing on its server, None where that cannot be asked to.
     """
 
     provenance: Provenance
@@ -42,6 +47,7 @@ class Options:
     allow_dirty: bool = False
     objection: Callable[[Tree], str] = _no_objection
     refusal: Callable[[Tree], str] = _no_objection
+    creation: Callable[[Repository], Callable[[], None] | None] = _no_creation
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +101,7 @@ def changes(
         _refuse_shared_branches(repository)
         stands = known() if known else survey(ground.git, repository.place, branches)
         if not stands.exists and repository.place.folder is None:
-            hint = f"create it with: {creation_hint(repository.place, repository.forge)}"
-            raise DistgenError("there is no repository", where=repository.place, hint=hint)
+            creation(ground.options, repository)
         with _reading(ground, repository.place, stands) as (reader, stands):
             return stands, tuple(
                 _change(ground.options, repository, found, wanted[found.key], (reader, stands))
@@ -104,6 +109,15 @@ def changes(
             )
     except DistgenError as error:
         return Survey(True), tuple(failed(found, str(error)) for found in repository.targets)
+
+
+def creation(options: Options, repository: Repository) -> Callable[[], None]:
+    """Return what makes a repository that is missing on its server; raise when nothing does."""
+    maker = options.creation(repository)
+    if maker is None:
+        hint = f"create it with: {creation_hint(repository.place, repository.forge)}"
+        raise DistgenError("there is no repository", where=repository.place, hint=hint)
+    return maker
 
 
 def failed(found: Target, why: str, status: Status = "failed") -> Change:
@@ -124,6 +138,7 @@ def result(change: Change) -> Result:
         parent=change.parent,
         detail=change.detail,
         edits=change.edits,
+        exit_code=change.exit_code,
     )
 
 
@@ -193,7 +208,7 @@ def _change(
 ) -> Change:
     reader, stands = seen
     if isinstance(wanted, DistgenError):
-        return failed(found, str(wanted))
+        return replace(failed(found, str(wanted)), exit_code=wanted.exit_code)
     origin = replace(options.provenance, author=repository.author)
     tip = stands.tips.get(found.branch)
     if tip is None or reader is None:
