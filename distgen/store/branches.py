@@ -23,10 +23,22 @@ def root_tree(reader: Reader, commit: str) -> str:
     return found.content[5:45].decode("ascii")
 
 
+def listed(reader: Reader, commit: str) -> dict[str, Entry]:
+    """Return the files of a commit by path."""
+    return dict(_entries(reader, root_tree(reader, commit), ""))
+
+
+def read_file(reader: Reader, entry: Entry) -> bytes:
+    """Return the bytes of a file."""
+    found = reader.read(entry.blob)
+    if found is None:
+        raise DistgenError(f"file {entry.blob} is not there", where=reader.folder)
+    return found.content
+
+
 def manifest(reader: Reader, commit: str) -> Manifest | None:
     """Return the manifest of a commit, None where distgen wrote none."""
-    entries = dict(_entries(reader, root_tree(reader, commit), ""))
-    return _manifest(reader, entries)[0]
+    return _manifest(reader, listed(reader, commit))[0]
 
 
 def present(reader: Reader, commit: str, new: Mapping[str, File]) -> Present:
@@ -36,7 +48,7 @@ def present(reader: Reader, commit: str, new: Mapping[str, File]) -> Present:
     last, problem = _manifest(reader, entries)
     owned = last.files if last else {}
     content = {
-        path: _content(reader, entries[path])
+        path: read_file(reader, entries[path])
         for path in sorted({*new, *owned, RETIRED} & {*entries})
         if entries[path].mode != SUBMODULE and not _is_new(new.get(path), entries[path])
     }
@@ -68,16 +80,9 @@ def _manifest(reader: Reader, entries: Mapping[str, Entry]) -> tuple[Manifest | 
     if entry.mode != REGULAR:
         return None, f"{MANIFEST} is not a plain file"
     try:
-        return parse(_content(reader, entry)), ""
+        return parse(read_file(reader, entry)), ""
     except DistgenError as error:
         return None, str(error)
-
-
-def _content(reader: Reader, entry: Entry) -> bytes:
-    found = reader.read(entry.blob)
-    if found is None:
-        raise DistgenError(f"file {entry.blob} is not there", where=reader.folder)
-    return found.content
 
 
 def _is_new(new: File | None, entry: Entry) -> bool:

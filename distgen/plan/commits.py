@@ -1,0 +1,70 @@
+"""Git's commit objects: read what they say, and put signatures into them or take them out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from distgen.plan.objects import object_id
+
+_PERSON = re.compile(r"(.*) (\d+) ([+-]\d{4})")
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit as it stands; `author` and `committer` are as git writes them, with their time.
+
+    `unsigned` is the id that it would have without its signature.
+    """
+
+    id: str
+    tree: str
+    parents: tuple[str, ...]
+    author: str
+    committer: str
+    message: str = field(repr=False)
+    unsigned: str
+
+
+def read(content: bytes) -> Commit:
+    """Read a commit object; its message is UTF-8 as far as it can be."""
+    head, _, message = content.partition(b"\n\n")
+    headers: dict[str, list[str]] = {}
+    for line in head.decode("utf-8", "replace").split("\n"):
+        key, _, value = line.partition(" ")
+        if key:  # a line that begins with a blank continues the one before
+            headers.setdefault(key, []).append(value)
+    return Commit(
+        id=object_id("commit", content),
+        tree=headers.get("tree", [""])[0],
+        parents=tuple(headers.get("parent", ())),
+        author=headers.get("author", [""])[0],
+        committer=headers.get("committer", [""])[0],
+        message=message.decode("utf-8", "replace"),
+        unsigned=object_id("commit", without_signature(content)),
+    )
+
+
+def person(written: str) -> tuple[str, int, str]:
+    """Take `Name <address> seconds zone` apart; seconds are 0 where they make no sense."""
+    found = _PERSON.fullmatch(written)
+    return (found[1], int(found[2]), found[3]) if found else (written, 0, "+0000")
+
+
+def with_signature(content: bytes, signature: str) -> bytes:
+    """Return a commit object that carries a signature, as `git commit -S` writes it."""
+    head, gap, message = content.partition(b"\n\n")
+    folded = signature.rstrip("\n").replace("\n", "\n ")
+    return head + b"\ngpgsig " + folded.encode("utf-8") + gap + message
+
+
+def without_signature(content: bytes) -> bytes:
+    """Return the bytes of a commit that its signature is about."""
+    head, gap, message = content.partition(b"\n\n")
+    kept = []
+    inside = False
+    for line in head.split(b"\n"):
+        inside = line.startswith(b"gpgsig ") or (inside and line.startswith(b" "))
+        if not inside:
+            kept.append(line)
+    return b"\n".join(kept) + gap + message
