@@ -17,7 +17,7 @@ from distgen.cli.replacing import Replaced, ground
 from distgen.cli.session import Choice, Session
 from distgen.cli.tokens import authorized
 from distgen.errors import InputError
-from distgen.model import Provenance, Result, Status
+from distgen.model import Catalog, Provenance, Result, Status
 from distgen.publish import Request
 from distgen.publish.repositories import Options, Repository
 from distgen.store import history
@@ -95,15 +95,6 @@ def prepare(session: Session, wishes: Wishes) -> Run:
         lock=lock,
     )
     shown = authorized(session, git, catalog, task.images)
-
-    def creation(repository: Repository) -> Callable[[], None] | None:
-        if repository.forge == "none":
-            return None
-        # loaded for those who have a forge: its libraries take longer to start than most runs
-        from distgen.cli import accounts
-
-        return accounts.creation(session, shown, catalog, repository)
-
     return Run(
         request=Request(catalog, task.images, task.renderer.tree),
         options=Options(
@@ -115,11 +106,27 @@ def prepare(session: Session, wishes: Wishes) -> Run:
             allow_dirty=wishes.allow_dirty,
             objection=pipeline.objection(task),
             refusal=speculate.refusal(speculation),
-            creation=creation,
+            creation=_creation(session, shown, catalog),
         ),
         git=shown,
         store=wishes.store or cache(session) / "store",
     )
+
+
+def _creation(
+    session: Session, git: Git, catalog: Catalog
+) -> Callable[[Repository], Callable[[], None] | None]:
+    """Return how repositories are made that are missing on their forge."""
+
+    def ask(repository: Repository) -> Callable[[], None] | None:
+        if repository.forge == "none":
+            return None
+        # loaded for those who have a forge: its libraries take longer to start than most runs
+        from distgen.cli import accounts
+
+        return accounts.creation(session, git, catalog, repository)
+
+    return ask
 
 
 def source(address: str | None, commit: str | None, dirty: bool) -> str:

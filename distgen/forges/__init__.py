@@ -6,6 +6,7 @@ pushed to) and in what can be asked; which reviews there should be is none of th
 
 from __future__ import annotations
 
+import base64
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,6 +39,13 @@ class Account:
     token: str = field(default="", repr=False)
     api: str = ""
     patience: Patience = field(default_factory=Patience)
+
+    def hide(self, text: str) -> str:
+        """Return a server's words without the token, which it may repeat."""
+        basic = base64.b64encode(f"{self.user}:{self.token}".encode()).decode("ascii")
+        for secret in (self.token, basic) if self.token else ():
+            text = text.replace(secret, "***")
+        return text
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,7 +150,8 @@ def _ask(desk: Desk, number: int) -> dict[str, Any]:
         return {}
     answer = session.get(_address(desk, number))
     if not answer.ok:
-        raise DistgenError(f"Forgejo says {message(answer)}", where=session.base)
+        said = desk.account.hide(message(answer))
+        raise DistgenError(f"Forgejo says {said}", where=session.base)
     found: dict[str, Any] = answer.json()
     return found
 
@@ -161,7 +162,8 @@ def _patch(desk: Desk, number: int, words: dict[str, str]) -> None:
         raise DistgenError("Forgejo cannot be asked without a token", where=desk.place)
     answer = session.patch(_address(desk, number), json=words)
     if not answer.ok:
-        raise DistgenError(f"Forgejo says {message(answer)}", where=session.base)
+        said = desk.account.hide(message(answer))
+        raise DistgenError(f"Forgejo says {said}", where=session.base)
 
 
 def _address(desk: Desk, number: int) -> str:

@@ -189,7 +189,8 @@ def _ask(desk: Desk, path: str, **query: str) -> Any:
             if answer.status_code == 404
             else ""
         )
-        raise DistgenError(f"Gerrit says {message(answer)}", where=session.base, hint=hint)
+        words = desk.account.hide(message(answer))
+        raise DistgenError(f"Gerrit says {words}", where=session.base, hint=hint)
     # Gerrit begins its JSON with a line that no browser would run as a script.
     return json.loads(answer.text.removeprefix(")]}'"))
 
@@ -200,7 +201,8 @@ def _post(desk: Desk, path: str, words: str) -> None:
         raise DistgenError("Gerrit cannot be asked without a password", where=desk.place)
     answer = session.post(f"{session.base}/a/{path}", json={"message": words})
     if not answer.ok:
-        raise DistgenError(f"Gerrit says {message(answer)}", where=session.base)
+        words = desk.account.hide(message(answer))
+        raise DistgenError(f"Gerrit says {words}", where=session.base)
 
 
 def _open(desk: Desk, subject: Subject) -> frozenset[int] | None:

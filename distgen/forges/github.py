@@ -91,11 +91,10 @@ def submit(desk: Desk, change: Change, proposal: Proposal, review: Review | None
     if there != change.commit:
         push(desk, Push(change.commit, _ref(change.stream), there))
     with _asking(desk.place, desk.account) as hub:
-        repository = _repository(desk.place, hub)
         if review is None or review.state != "open":
-            pull, opened = _opened(repository, change, proposal)
+            pull, opened = _opened(_repository(desk.place, hub), change, proposal)
         else:
-            pull, opened = repository.pull_request(review.number), False
+            pull, opened = hub.pull_request(*_owner_and_name(desk.place), review.number), False
         told = _brought(pull, proposal) if not opened else True
         told = _labelled(pull, desk.labels) or told
         name = f"pull request #{pull.number}"
@@ -110,7 +109,7 @@ def withdraw(desk: Desk, review: Review) -> Told:
     """Close the pull request, and delete its branch."""
     if review.number:
         with _asking(desk.place, desk.account) as hub:
-            pull = _repository(desk.place, hub).pull_request(review.number)
+            pull = hub.pull_request(*_owner_and_name(desk.place), review.number)
             pull.update(state="closed", body=f"{WITHDRAWN}\n\n{pull.body or ''}"[:LIMIT])
     if not review.gone:
         push(desk, Push("", review.ref, review.commit))
@@ -245,7 +244,8 @@ def _asking(place: Place, account: Account) -> Iterator[Any]:
         what = "GitHub has no such repository, or does not show it to this token"
         raise DistgenError(what, where=place) from None
     except GitHubError as error:
-        raise DistgenError(f"GitHub says {_words(error)}", where=place) from None
+        words = account.hide(_words(error))
+        raise DistgenError(f"GitHub says {words}", where=place) from None
     except GitHubException as error:
         raise DistgenError(f"GitHub: {type(error).__name__}", where=place) from None
     finally:

@@ -1,0 +1,149 @@
+"""What the forges share: where their interfaces are, and how a server is asked."""
+
+import time
+from threading import Event, Thread
+
+import pytest
+import requests
+from servers import Reply, serve
+
+from distgen.errors import DistgenError
+from distgen.forges import Account, forge, host, linked, project
+from distgen.forges.web import Guarded, Header, Patience
+from distgen.store.places import Place
+
+HTTPS = "https://host.example.org"
+
+
+@pytest.mark.parametrize(
+    ("address", "name", "server"),
+    [
+        ("https://github.com/org/app.git", "org/app", "github.com"),
+        ("https://host:8443/group/sub/app", "group/sub/app", "host"),
+        ("ssh://git@host:29418/ns/app.git", "ns/app", "host"),
+        ("git@github.com:org/app.git", "org/app", "github.com"),
+        ("host:~/app.git", "~/app", "host"),
+    ],
+)
+def test_an_address_names_a_server_and_a_project(address, name, server):
+    place = Place(address, None)
+    assert (project(place), host(place)) == (name, server)
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "api", "expected"),
+    [
+        ("github", "https://github.com/o/r.git", "", "https://api.github.com"),
+        ("github", "git@github.com:o/r.git", "", "https://api.github.com"),
+        ("github", "ssh://git@ssh.github.com:443/o/r.git", "", "https://api.github.com"),
+        ("github", f"{HTTPS}/o/r.git", "", f"{HTTPS}/api/v3"),
+        ("github", f"{HTTPS}:8443/o/r.git", "", f"{HTTPS}:8443/api/v3"),
+        ("github", "git@host.example.org:o/r.git", "", f"{HTTPS}/api/v3"),
+        ("github", f"{HTTPS}/o/r.git", "https://x/api/v3/", "https://x/api/v3"),
+        ("forgejo", f"{HTTPS}/o/r.git", "", f"{HTTPS}/api/v1"),
+        ("forgejo", "git@host.example.org:o/r.git", "", ""),
+        ("forgejo", "git@host.example.org:o/r.git", f"{HTTPS}/api/v1", f"{HTTPS}/api/v1"),
+        ("gerrit", f"{HTTPS}/ns/app", "", HTTPS),
+        ("gerrit", f"{HTTPS}/a/ns/app", "", HTTPS),
+        ("gerrit", f"{HTTPS}/gerrit/a/ns/app", "", f"{HTTPS}/gerrit"),
+        ("gerrit", "ssh://bot@host.example.org:29418/ns/app", "", ""),
+        ("gerrit", "ssh://bot@host.example.org:29418/ns/app", HTTPS, HTTPS),
+    ],
+)
+def test_an_interface_is_where_the_forge_has_it_or_where_the_site_says(
+    name, address, api, expected
+):
+    assert forge(name).interface(Place(address, None), Account(api=api)) == expected
+
+
+def test_the_link_of_a_review_is_found_in_a_servers_words():
+    said = ["", "View merge request for x:", "  https://lab.example.org/g/p/-/merge_requests/7", ""]
+    assert linked(said) == "https://lab.example.org/g/p/-/merge_requests/7"
+    assert linked(["SUCCESS"]) == ""
+
+
+# --- asking --------------------------------------------------------------------------------------
+
+
+def session(front, **patience):
+    guarded = Guarded()
+    guarded.base = front.url
+    guarded.auth = Header("token secret-of-the-test")
+    guarded.patience = Patience(**patience)
+    return guarded
+
+
+def test_a_redirect_to_another_host_is_not_followed():
+    seen = []
+
+    def elsewhere(asked):
+        seen.append(asked)
+        return Reply(200)
+
+    with serve(elsewhere) as stranger:
+        moved = Reply(302, headers={"Location": f"{stranger.url}/x"})
+        with serve(lambda asked: moved) as front, pytest.raises(DistgenError) as error:
+            session(front).get(f"{front.url}/x")
+    assert f"an answer led to another server, {stranger.host}" in str(error.value)
+    assert seen == []
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_change_that_is_redirected_is_an_error_and_no_question(status):
+    with serve(lambda asked: Reply(status, headers={"Location": "/there"})) as front:
+        with pytest.raises(DistgenError) as error:
+            session(front).post(f"{front.url}/here", json={})
+        assert str(error.value) == f"{front.url}/here: has moved to /there"
+        assert [asked.method for asked in front.log] == ["POST"]
+
+
+def test_a_server_that_is_not_there_is_told_without_the_query():
+    with serve(lambda asked: Reply(200)) as front:
+        url = front.url
+    guarded = Guarded()
+    guarded.base = url
+    with pytest.raises(DistgenError) as error:
+        guarded.get(f"{url}/x?token=secret")
+    assert str(error.value) == f"{url}/x: cannot be reached"
+
+
+def test_a_netrc_does_not_replace_the_token(tmp_path, monkeypatch):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login x password y\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    with serve(lambda asked: Reply(200)) as front:
+        session(front).get(f"{front.url}/x")
+        assert front.log[0].headers["authorization"] == "token secret-of-the-test"
+
+
+def test_waiting_ends_when_the_run_does():
+    stop, wrong = Event(), []
+
+    def ask():
+        try:
+            session(front, stop=stop).get(f"{front.url}/x")
+        except DistgenError as error:
+            wrong.append(str(error))
+
+    with serve(lambda asked: Reply(429, headers={"Retry-After": "600"})) as front:
+        waiting = Thread(target=ask)
+        waiting.start()
+        while not front.log:
+            time.sleep(0.01)
+        stop.set()
+        waiting.join(5)
+    assert wrong == [f"waiting for {front.host} was interrupted"]
+
+
+def test_a_limit_that_never_ends_is_given_back():
+    with serve(lambda asked: Reply(429, headers={"Retry-After": "0"})) as front:
+        answer = session(front, tries=3).get(f"{front.url}/x")
+        assert (answer.status_code, len(front.log)) == (429, 3)
+
+
+def test_nothing_that_is_shown_of_a_session_holds_the_token():
+    with serve(lambda asked: Reply(200)) as front:
+        guarded = session(front)
+        for shown in (repr(guarded.auth), str(guarded.auth), repr(vars(guarded))):
+            assert "secret-of-the-test" not in shown
+        assert isinstance(guarded, requests.Session)
