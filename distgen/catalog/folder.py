@@ -12,7 +12,7 @@ from distgen.errors import InputError
 from distgen.model import ATTRIBUTES, MANIFEST, Origin, TemplateFile
 from distgen.overlay.yamltext import Document, read_yaml
 
-_LEFTOVER = re.compile(r".*~|\..*\.sw[op]|\.DS_Store", re.DOTALL)
+_LEFTOVER = re.compile(r".*~|\..*\.sw[op]|\.DS_Store|__pycache__|.*\.py[co]", re.DOTALL)
 _OWN = {MANIFEST, ATTRIBUTES}
 
 

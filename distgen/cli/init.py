@@ -27,7 +27,7 @@ def command(session: Session, directory: Path, minimal: bool) -> None:
         raise InputError(
             f"there is {taken} in it already", where=directory, hint="name an empty or a new folder"
         )
-    disk.copy_new(source, directory, parts=(*PARTS, ".gitignore"))
+    disk.copy_new(source, directory, parts=(*PARTS, ".gitignore", ".gitattributes"))
     session.say(f"made a catalogue in {directory}")
     session.say(f"next: distgen -C {directory} list; distgen -C {directory} publish")
 
