@@ -364,6 +364,7 @@ def test_diff_shows_what_would_change(small):
         ("results", ["publish", "--dry-run"]),
         ("results", ["status"]),
         ("findings", ["lint"]),
+        ("changes", ["diff"]),
     ],
 )
 def test_what_is_printed_as_json_keeps_to_its_schema(small, kind, words):
@@ -393,6 +394,47 @@ def test_a_wrong_word_gets_one_sentence(small, words, sentence):
     _, err = distgen(small, *words, code=2)
     assert sentence in err
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "sentence"),
+    [
+        (
+            "templates/app/Dockerfile.j2",
+            "FROM {{ base.reference }}\nLABEL a={{ titel | dq }}\n",
+            "templates/app/Dockerfile.j2:2: ",
+        ),
+        (
+            "templates/app/Dockerfile.j2",
+            "FROM {{ base.reference | upcase }}\n",
+            "templates/app/Dockerfile.j2:1: ",
+        ),
+        (
+            "templates/app/Dockerfile.j2",
+            "FROM {{ base.reference }}\n{{ self.__init__.__globals__ }}\n",
+            "templates/app/Dockerfile.j2:2: ",
+        ),
+        (
+            "templates/app/Dockerfile.j2",
+            "{% include '../../../etc/passwd' %}\n",
+            "templates/app/Dockerfile.j2:1: ",
+        ),
+    ],
+    ids=["variable", "filter", "sandbox", "outside"],
+)
+def test_a_wrong_template_is_bad_input_and_publishes_nothing(small, file, text, sentence):
+    (small / file).write_text(text)
+    out, _ = distgen(small, "publish", code=2)
+    assert out.count(sentence) == 4
+    assert not (small / "dist-git").exists()
+    distgen(small, "publish", "--dry-run", code=2)
+    distgen(small, "status", code=2)
+    distgen(small, "diff", code=2)
+
+
+def test_without_git_it_says_so(small):
+    _, err = distgen(small, "publish", env={"PATH": str(small)}, code=1)
+    assert err == "distgen: git is not on PATH; install git\n"
 
 
 def test_without_a_catalogue_it_says_how_to_make_one(tmp_path):

@@ -32,7 +32,12 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):
             return None
-        module = importlib.import_module(f"distgen.cli.{cmd_name}")
+        try:
+            module = importlib.import_module(f"distgen.cli.{cmd_name}")
+        except ImportError as broken:
+            if "git executable" not in str(broken):
+                raise
+            raise DistgenError("git is not on PATH", hint="install git") from None
         command: click.Command = module.command
         return command
 

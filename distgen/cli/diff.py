@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import click
@@ -10,8 +11,10 @@ from distgen import publish
 from distgen.cli import plans
 from distgen.cli.publish import stored
 from distgen.cli.replacing import replacing
-from distgen.cli.session import Choice, Session, choosing, setting
+from distgen.cli.session import Choice, Session, choosing, formats, setting
+from distgen.model import Change
 from distgen.publish.deliver import COMMITTED
+from distgen.publish.repositories import result
 
 COLORS = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -21,25 +24,52 @@ COLORS = {"+": "green", "-": "red", "@": "cyan"}
 @setting
 @replacing
 @plans.planning
+@formats("text", "json")
 @click.option("--exit-code", is_flag=True, help="Exit 1 when there is a difference.")
 @click.pass_context
 def command(
-    ctx: click.Context, /, choice: Choice, sets: tuple[str, ...], exit_code: bool, **wishes: Any
+    ctx: click.Context,
+    /,
+    choice: Choice,
+    sets: tuple[str, ...],
+    form: str,
+    exit_code: bool,
+    **wishes: Any,
 ) -> None:
     """Show what publishing would change in the repositories."""
     session: Session = ctx.obj
     wanted = plans.Wishes(choice=choice, sets=sets, allow_dirty=True, **wishes)
     run = plans.prepare(session, wanted)
     changes = publish.plan_only(run.request, run.git, run.options, stored(run.store))
-    for change in changes:
-        if change.status in COMMITTED:
-            click.secho(f"{change.key}: {change.message.partition(chr(10))[0]}", bold=True)
-            click.echo(colored(publish.diff(change)), nl=False)
-        elif change.status != "unchanged":
-            click.echo(f"distgen: {change.key}: {change.status}: {change.detail}", err=True)
+    if form == "json":
+        click.echo(json.dumps([described(change) for change in changes], indent=2))
+    else:
+        for change in changes:
+            show(change)
     differs = any(change.status != "unchanged" for change in changes)
-    failed = any(change.status == "failed" for change in changes)
-    ctx.exit(int(failed or (exit_code and differs)))
+    failed = plans.exit_code(result(one) for one in changes if one.status == "failed")
+    ctx.exit(failed or int(exit_code and differs))
+
+
+def show(change: Change) -> None:
+    """Print one change: its subject and diff, or why there is none."""
+    if change.status in COMMITTED:
+        click.secho(f"{change.key}: {change.message.partition(chr(10))[0]}", bold=True)
+        click.echo(colored(publish.diff(change)), nl=False)
+    elif change.status != "unchanged":
+        click.echo(f"distgen: {change.key}: {change.status}: {change.detail}", err=True)
+
+
+def described(change: Change) -> dict[str, str]:
+    """Return the JSON object of one change; its keys are stable."""
+    return {
+        "image": change.image,
+        "stream": change.stream,
+        "status": change.status,
+        "message": change.message,
+        "detail": change.detail,
+        "diff": publish.diff(change) if change.status in COMMITTED else "",
+    }
 
 
 def colored(diff: str) -> str:

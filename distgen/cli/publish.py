@@ -58,7 +58,7 @@ def command(
             click.echo(plans.as_text(wanted))
     tell_remarks(session, run)
     session.say(("it would be: " if dry_run else "") + plans.summary(results))
-    ctx.exit(int(any(one.status in ("refused", "skipped", "failed") for one in results)))
+    ctx.exit(plans.exit_code(results))
 
 
 def tell_remarks(session: Session, run: plans.Run) -> None:

@@ -29,4 +29,4 @@ def command(
     results = [publish.standing(change) for change in changes]
     click.echo(plans.as_json(results) if form == "json" else plans.as_text(results))
     session.say(plans.summary(results))
-    ctx.exit(int(any(one.status == "failed" for one in results)))
+    ctx.exit(plans.exit_code(one for one in results if one.status == "failed"))

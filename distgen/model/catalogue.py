@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from distgen.model.rendered import Finding
-from distgen.model.words import KeyPath, Level, Origin
+from distgen.model.words import KeyPath, Level, Origin, NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class Layer:
 class TemplateFile:
     """A file of a template or an image's overlay folder, read into memory.
 
-    `path` is where it goes in the tree (it may hold `{{ image.name }}`), `source` where it stands in
-    the catalogue. `rendered` files went by `*.j2`; all others are copied as they are.
+    `path` is where it goes in the tree (it may hold `{{ image.name }}`), `source` where it stands
+    in the catalogue. `rendered` files went by `*.j2`; all others are copied as they are.
     """
 
     path: str
@@ -58,7 +58,7 @@ class Template:
     defaults: Layer
     files: tuple[TemplateFile, ...]
     extends: tuple[str, ...] = ()
-    origin: Origin = Origin("")
+    origin: Origin = NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Rule:
     images: tuple[str, ...] = ()
     exempt: tuple[tuple[str, str], ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
-    origin: Origin = Origin("")
+    origin: Origin = NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class DistGit:
-    """Where repositories go; `url` holds `{namespace}` and `{image}`, a relative one is a local path.
+    """Where repositories go: `url` holds `{namespace}` and `{image}`; a relative one is local.
 
     `token_env` and `token_file` name where a token is, never the token itself.
     """
@@ -110,7 +110,7 @@ class DistGit:
     url: str
     author: str
     forge: str
-    origin: Origin = Origin("")
+    origin: Origin = NOWHERE
     api: str = ""
     """Where the forge's own interface is; empty: where it is for `url`."""
     user: str = ""
@@ -161,7 +161,7 @@ class Namespace:
     policy: Policy
     exports: tuple[str, ...]
     dist_git: DistGit
-    origin: Origin = Origin("")
+    origin: Origin = NOWHERE
     tags: TagPolicy = TagPolicy()
     retention: Retention = Retention()
 
@@ -177,7 +177,7 @@ class Parent:
     role: str
     image: str | None
     reference: str
-    origin: Origin = Origin("")
+    origin: Origin = NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,7 @@ class Source:
     name: str
     git: str
     ref: str
-    origin: Origin = Origin("")
+    origin: Origin = NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +196,7 @@ class Download:
 
     name: str
     url: str
-    origin: Origin = Origin("")
+    origin: Origin = NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +222,7 @@ class Image:
     patches: tuple[TemplateFile, ...] = field(repr=False)
     reference: str
     url: str
-    origin: Origin = Origin("")
+    origin: Origin = NOWHERE
 
     @property
     def full_name(self) -> str:

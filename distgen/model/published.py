@@ -116,6 +116,8 @@ class Change:
     """What stands at the paths that are written or deleted."""
     tree: str = ""
     """The id of the whole tree of `commit`."""
+    exit_code: int = 1
+    """What a failure makes of the exit code: 2 when the catalogue is to blame for it."""
 
     @property
     def key(self) -> str:
@@ -135,6 +137,7 @@ class Result:
     parent: str | None = None
     detail: str = ""
     edits: tuple[Edit, ...] = ()
+    exit_code: int = 1
 
     @property
     def key(self) -> str:

@@ -35,3 +35,6 @@ class Origin:
 
     def __str__(self) -> str:
         return ":".join(str(part) for part in (self.path, self.line, self.column) if part)
+
+
+NOWHERE = Origin("")

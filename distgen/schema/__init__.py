@@ -20,7 +20,10 @@ from distgen.schema import complaint, formats
 
 Schema = Mapping[str, Any]
 Where = Callable[[KeyPath], Origin | None]
-_KINDS = ("config", "template", "namespace", "image", "lock", "list", "results", "findings")
+_KINDS = (
+    *("config", "template", "namespace", "image", "lock"),
+    *("list", "results", "findings", "changes"),
+)
 _BRANCHES = ("allOf", "anyOf", "oneOf")
 _BREAKS = re.compile(r"[\n\t]")
 _TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
