@@ -26,6 +26,10 @@ def _no_objection(tree: Tree) -> str:
     return ""
 
 
+def _unobserved(step: str, about: Mapping[str, object]) -> None:
+    """Tell nobody."""
+
+
 def _no_creation(repository: Repository) -> Callable[[], None] | None:
     return None
 
@@ -36,7 +40,8 @@ class Options:
 
     `objection` says why a tree that would be committed is wrong, "" when it is not; `refusal` says
     why a tree that may be right must not go there. `creation` returns what makes a repository that
-    is missing on its server, None where that cannot be asked to.
+    is missing on its server, None where that cannot be asked to. `observe` hears of each step, from
+    any thread.
     """
 
     provenance: Provenance
@@ -48,6 +53,8 @@ class Options:
     objection: Callable[[Tree], str] = _no_objection
     refusal: Callable[[Tree], str] = _no_objection
     creation: Callable[[Repository], Callable[[], None] | None] = _no_creation
+    fail_fast: bool = False
+    observe: Callable[[str, Mapping[str, object]], None] = _unobserved
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +109,16 @@ def changes(
         stands = known() if known else survey(ground.git, repository.place, branches)
         if not stands.exists and repository.place.folder is None:
             creation(ground.options, repository)
-        with _reading(ground, repository.place, stands) as (reader, stands):
+        with reading(ground.git, ground.store, repository.place, stands) as (reader, stands):
             return stands, tuple(
                 _change(ground.options, repository, found, wanted[found.key], (reader, stands))
                 for found in repository.targets
             )
     except DistgenError as error:
-        return Survey(True), tuple(failed(found, str(error)) for found in repository.targets)
+        status: Status = "skipped" if ground.git.stop.is_set() else "failed"
+        return Survey(True), tuple(
+            failed(found, str(error), status) for found in repository.targets
+        )
 
 
 def creation(options: Options, repository: Repository) -> Callable[[], None]:
@@ -171,21 +181,20 @@ def _refuse_shared_branches(repository: Repository) -> None:
 
 
 @contextmanager
-def _reading(
-    ground: Ground, place: Place, stands: Survey
+def reading(
+    git: Git, store: Store | None, place: Place, stands: Survey
 ) -> Iterator[tuple[Reader | None, Survey]]:
     """Open the nearest thing that holds the tips: the store, the repository itself, or a fetch."""
-    store = ground.store
     if not stands.tips:
         yield None, stands
     elif store and all(has(store, tip) for tip in stands.tips.values()):
         yield store.reader, stands
     elif place.folder is not None:
-        with Reader(ground.git, place.folder) as reader:
+        with Reader(git, place.folder) as reader:
             yield reader, stands
     else:
         assert store is not None, "a server can only be read through a store"
-        stands = bring(ground.git, store, place, stands)
+        stands = bring(git, store, place, stands)
         yield store.reader, stands
 
 
