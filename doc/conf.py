@@ -8,5 +8,7 @@ templates_path: list[str] = []
 exclude_patterns = ["_build", "changes/*"]
 html_theme = "furo"
 html_title = "distgen"
+html_static_path = ["_static"]
+html_css_files = ["distgen.css"]
 html_theme_options = {"source_edit_link": ""}
 nitpicky = True
