@@ -6,6 +6,7 @@ import graphlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
+from distgen import reference
 from distgen.catalog import cycles
 from distgen.errors import InputError
 from distgen.model import Catalog, Image
@@ -57,8 +58,9 @@ def select(
 ) -> tuple[Image, ...]:
     """Return the images that match any of the patterns, parents first; no pattern means all.
 
-    A pattern is `namespace/name`, a glob, each with `@stream` (or a glob of streams) or without.
-    Raise InputError for one that matches nothing.
+    A pattern is `namespace/name`, a glob, each with `@stream` (or a glob of streams) or without; or
+    a reference `registry/repository:tag`, which means the image that is published as it, else the
+    images that are built on it. Raise InputError for one that matches nothing.
     """
     if not patterns:
         return order(catalog.images)
@@ -70,10 +72,13 @@ def select(
         keys |= {image.key for image in parents(catalog, chosen)}
     if with_dependents:
         keys |= {image.key for image in dependents(catalog, chosen)}
-    return order(image for image in catalog.images if image.key in keys)
+    return tuple(image for image in order(catalog.images) if image.key in keys)
 
 
 def _matching(images: Collection[Image], pattern: str) -> list[str]:
+    host, slash, _ = pattern.partition("/")
+    if slash and reference.names_a_registry(host):
+        return _referring(images, pattern)
     name, at, stream = pattern.partition("@")
     named = [image for image in images if fnmatchcase(image.full_name, name)]
     found = [image.key for image in named if not at or fnmatchcase(image.stream.name, stream)]
@@ -87,6 +92,22 @@ def _matching(images: Collection[Image], pattern: str) -> list[str]:
     short = sorted(one for one in known if one.partition("/")[2] == name)
     hint = f"did you mean `{short[0]}`?" if short else did_you_mean(name, known)
     raise InputError(f"no image matches `{name}`", hint=hint)
+
+
+def _referring(images: Iterable[Image], pattern: str) -> list[str]:
+    """Return the images published as a reference, or built on one that is not of the catalogue."""
+    own: dict[str, list[str]] = {}
+    outside: dict[str, list[str]] = {}
+    for image in images:
+        own.setdefault(image.reference, []).append(image.key)
+        for parent in image.parents:
+            if not parent.image:
+                outside.setdefault(parent.reference, []).append(image.key)
+    for known in (own, outside):
+        if found := [key for text in known if fnmatchcase(text, pattern) for key in known[text]]:
+            return found
+    hint = did_you_mean(pattern, {*own, *outside})
+    raise InputError(f"no image is published as `{pattern}` or built on it", hint=hint)
 
 
 def _above(image: Image) -> list[str]:

@@ -75,9 +75,15 @@ def test_all_that_builds_on_an_image(loaded):
         (["a/app@1.0"], ["a/app@1.0"]),
         (["a/*@1.0"], ["a/base@1.0", "a/builder@1.0", "a/app@1.0"]),
         (["*@1.*"], ["a/base@1.0", "a/builder@1.0", "a/app@1.0"]),
-        (["b/*"], ["b/above@master", "b/aside@master"]),
+        (["b/*"], ["b/aside@master", "b/above@master"]),
         (["*/a*@master"], ["a/app@master", "b/aside@master", "b/above@master"]),
-        (["b/aside", "b/a*"], ["b/above@master", "b/aside@master"]),
+        (["b/aside", "b/a*"], ["b/aside@master", "b/above@master"]),
+        (["quay.io/a/base:1.0"], ["a/base@1.0"]),
+        (["quay.io/b/*"], ["b/aside@master", "b/above@master"]),
+        (
+            ["docker.io/library/debian:*"],
+            ["a/base@1.0", "a/base@master", "a/builder@1.0", "a/builder@master"],
+        ),
     ],
 )
 def test_images_are_chosen_by_patterns(loaded, patterns, chosen):
@@ -98,6 +104,13 @@ def test_a_choice_is_widened_in_both_directions_from_what_was_chosen(loaded):
     ]
 
 
+def test_a_choice_with_a_gap_is_in_order_too(catalogue):
+    lowest = {"overlays/b/zero.yaml": "template: t\nfrom: docker.io/library/debian:12"}
+    files = {name: text.replace("a/base\n", "b/zero@master\n") for name, text in FILES.items()}
+    loaded = catalog.load(catalogue({**files, **lowest}))
+    assert keys(graph.select(loaded, ["b/above", "b/zero"])) == ["b/zero@master", "b/above@master"]
+
+
 @pytest.mark.parametrize(
     ("pattern", "message"),
     [
@@ -107,6 +120,8 @@ def test_a_choice_is_widened_in_both_directions_from_what_was_chosen(loaded):
          "`b/aside`"),
         ("a/app@mastr", "no image that matches `a/app` has a stream `mastr`; "
          "did you mean `master`?"),
+        ("quay.io/a/bas:1.0", "no image is published as `quay.io/a/bas:1.0` or built on it; "
+         "did you mean `quay.io/a/base:1.0`?"),
         ("b/*@1.0", "no image that matches `b/*` has a stream `1.0`; known here: `master`"),
     ],
 )  # fmt: skip

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import click
 
+from distgen import graph
 from distgen.cli.session import Choice, Session, choosing, formats
 from distgen.model import Image
 
@@ -50,9 +51,11 @@ def as_text(images: Sequence[Image], links: Sequence[Edge]) -> str:
 
 
 def as_json(images: Sequence[Image], links: Sequence[Edge]) -> str:
+    """Write nodes, edges, and the steps in which to build: each waits for those before it."""
     nodes = sorted({image.key for image in images} | {parent for parent, _, _ in links})
     rows = [{"parent": parent, "image": image, "role": role} for parent, image, role in links]
-    return json.dumps({"nodes": nodes, "edges": rows}, indent=2)
+    steps = [[image.key for image in step] for step in graph.waves(images)]
+    return json.dumps({"nodes": nodes, "edges": rows, "steps": steps}, indent=2)
 
 
 def as_dot(images: Sequence[Image], links: Sequence[Edge]) -> str:
