@@ -152,7 +152,8 @@ def _defaults(member: _Own, nearer: list[_Own]) -> Layer:
             values[value] = one["default"]
     for key, mark in member.document.marks.items():
         if len(key) > 2 and key[0] == "values" and key[2] == "default":
-            marks[(*key[1:2], *key[3:])] = mark
+            inner: KeyPath = (*key[1:2], *key[3:])
+            marks[inner] = mark
     return Layer("template", member.document.path, values, marks)
 
 

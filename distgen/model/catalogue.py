@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from distgen.model.rendered import Finding
-from distgen.model.words import KeyPath, Level, Origin, NOWHERE
+from distgen.model.words import NOWHERE, KeyPath, Level, Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,7 @@ class Parent:
     """What a `FROM` or a `COPY --from` may name.
 
     `role` is "base" for `from:`, else the builder's name. `image` is the key (`ns/name@stream`) of
-    a catalogue image, None for an external one. `reference` is the public `registry/repository:tag`.
+    a catalogue image, None for an external one. `reference` is the public one, with its tag.
     """
 
     role: str
@@ -182,7 +182,7 @@ class Parent:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A git repository whose content goes into the image; `ref` is a branch, tag, refs/... or commit."""
+    """A git repository whose content goes into the image; `ref` is whatever git can fetch."""
 
     name: str
     git: str
@@ -244,6 +244,6 @@ class Catalog:
     source: str | None
     mirrors: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     shared: Mapping[str, TemplateFile] = field(default_factory=dict, repr=False)
-    """Files of the template folders that begin with `_`, and every `*.j2`, by path below templates/."""
+    """What templates may include, by path below templates/: every `*.j2`, and what `_...` holds."""
     findings: tuple[Finding, ...] = ()
     """What a source says of the images it brought."""

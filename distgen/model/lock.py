@@ -23,7 +23,7 @@ class LockedSource:
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """The resolved facts: bases by public reference, sources by (git, ref), downloads' sha256 by url."""
+    """The resolved facts: bases by reference, sources by (git, ref), downloads' sha256 by url."""
 
     bases: Mapping[str, LockedBase] = field(default_factory=dict)
     sources: Mapping[tuple[str, str], LockedSource] = field(default_factory=dict)

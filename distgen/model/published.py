@@ -44,10 +44,10 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """What stands on a branch of a dist-git repository now; `manifest` None: distgen was never here.
+    """What stands on a branch of a dist-git repository; `manifest` None: distgen was never here.
 
-    `generated` holds, for owned paths that differ from the manifest, the bytes last generated (found
-    in history, else None), and `content` the bytes that stand there now.
+    `generated` holds, for owned paths that differ from the manifest, the bytes last generated
+    (found in history, else None), and `content` the bytes that stand there now.
     """
 
     commit: str
@@ -72,7 +72,7 @@ class Provenance:
     author: str
     date: int
     version: str
-    lock: Lock = Lock()
+    lock: Lock = field(default_factory=Lock)
 
 
 @dataclass(frozen=True, slots=True)

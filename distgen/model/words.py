@@ -27,7 +27,7 @@ ATTRIBUTES = ".gitattributes"
 
 @dataclass(frozen=True, slots=True, order=True)
 class Origin:
-    """A place in a file of the catalogue; `path` is relative to it, lines and columns count from 1."""
+    """A place in a file of the catalogue; `path` is relative to it, lines count from 1."""
 
     path: str
     line: int = 0

@@ -39,7 +39,8 @@ def load(kind: str) -> Schema:
     """Return the JSON Schema (2020-12) of a kind of file."""
     if kind not in _KINDS:
         raise InputError(f"there is no schema `{kind}`", hint="one of " + ", ".join(_KINDS))
-    text = resources.files("distgen").joinpath("schemas", f"{kind}.json").read_text("utf-8")
+    folder = resources.files("distgen") / "schemas"
+    text = (folder / f"{kind}.json").read_text("utf-8")
     schema: Schema = json.loads(text)
     return schema
 
