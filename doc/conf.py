@@ -12,3 +12,4 @@ html_static_path = ["_static"]
 html_css_files = ["distgen.css"]
 html_theme_options = {"source_edit_link": ""}
 nitpicky = True
+smartquotes_action = "q"  # a dash is two dashes where it stands before an option

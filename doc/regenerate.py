@@ -75,7 +75,9 @@ def commands() -> str:
 
 
 def _console(line: str, command: click.Command, path: str) -> str:
-    context = click.Context(command, info_name=path, terminal_width=90, max_content_width=90)
+    names = cli.context_settings["help_option_names"]
+    wide = {"terminal_width": 90, "max_content_width": 90}
+    context = click.Context(command, info_name=path, help_option_names=names, **wide)
     help_text = "\n".join(f"   {row}".rstrip() for row in command.get_help(context).splitlines())
     return f".. code-block:: text\n   :caption: {line}\n\n{help_text}\n\n"
 

@@ -61,7 +61,7 @@ class Commands(click.Group):
         for title, names in GROUPS.items():
             commands = [(name, self.get_command(ctx, name)) for name in names]
             rows = [
-                (name.ljust(width), command.get_short_help_str(formatter.width - width - 6))
+                (name.ljust(width), command.get_short_help_str(limit=1000))  # wrapped, not cut
                 for name, command in commands
                 if command is not None
             ]
