@@ -118,6 +118,8 @@ class Change:
     """The id of the whole tree of `commit`."""
     exit_code: int = 1
     """What a failure makes of the exit code: 2 when the catalogue is to blame for it."""
+    signature: str = field(default="", repr=False)
+    """What `commit` is signed with, armored; empty when it is not."""
 
     @property
     def key(self) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
-from distgen.plan.objects import object_id
+from distgen.model import Change
+from distgen.plan.objects import commit_content, object_id, signature
 
 _PERSON = re.compile(r"(.*) (\d+) ([+-]\d{4})")
 
@@ -45,16 +47,34 @@ def read(content: bytes) -> Commit:
     )
 
 
+def unsigned(change: Change) -> bytes:
+    """Return the commit of a change, as it is without a signature."""
+    who = signature(change.author, change.date)
+    return commit_content(change.tree, change.parent, who, change.message)
+
+
+def signed(change: Change, sign: Callable[[bytes], str]) -> Change:
+    """Return the change with a signature, and the id that its commit has with it."""
+    made = replace(change, signature=sign(unsigned(change)))
+    return replace(made, commit=object_id("commit", written(made)))
+
+
+def written(change: Change) -> bytes:
+    """Return the commit of a change, with its signature if it has one."""
+    plain = unsigned(change)
+    return with_signature(plain, change.signature) if change.signature else plain
+
+
 def person(written: str) -> tuple[str, int, str]:
     """Take `Name <address> seconds zone` apart; seconds are 0 where they make no sense."""
     found = _PERSON.fullmatch(written)
     return (found[1], int(found[2]), found[3]) if found else (written, 0, "+0000")
 
 
-def with_signature(content: bytes, signature: str) -> bytes:
+def with_signature(plain: bytes, made: str) -> bytes:
     """Return a commit object that carries a signature, as `git commit -S` writes it."""
-    head, gap, message = content.partition(b"\n\n")
-    folded = signature.rstrip("\n").replace("\n", "\n ")
+    head, gap, message = plain.partition(b"\n\n")
+    folded = made.rstrip("\n").replace("\n", "\n ")
     return head + b"\ngpgsig " + folded.encode("utf-8") + gap + message
 
 

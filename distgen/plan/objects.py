@@ -56,11 +56,16 @@ def tree_entries(content: bytes) -> Iterator[tuple[int, str, str]]:
 
 def commit_id(tree: str, parent: str | None, signature: str, message: str) -> str:
     """Return the id of a commit; `signature` is "Name <address> seconds +0000"."""
+    return object_id("commit", commit_content(tree, parent, signature, message))
+
+
+def commit_content(tree: str, parent: str | None, signature: str, message: str) -> bytes:
+    """Return the bytes of a commit."""
     lines = [f"tree {tree}"]
     if parent:
         lines.append(f"parent {parent}")
     lines += [f"author {signature}", f"committer {signature}", "", message]
-    return object_id("commit", "\n".join(lines).encode("utf-8"))
+    return "\n".join(lines).encode("utf-8")
 
 
 def signature(author: str, date: int) -> str:
