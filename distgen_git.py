@@ -23,9 +23,9 @@ def main() -> int:
     if sys.argv[1:] == ["--version"]:
         sys.stdout.write(f"distgen {distgen.__version__}\n")
         return 0
-    from distgen.cli import main as command_line
+    from distgen.__main__ import run
 
-    return command_line()
+    return run()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,27 @@
 """Run `python -m distgen` as the command."""
 
+import os
 import sys
+from contextlib import suppress
 
 from distgen.cli import main
 
-sys.exit(main())
+INTERRUPTED = 130
+
+
+def run() -> int:
+    """Run the command; an interrupted one ends at once, whatever its threads still wait for.
+
+    An ordinary exit would take libraries apart below threads that are in the middle of them.
+    """
+    code = main()
+    if code == INTERRUPTED:
+        with suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(run())
