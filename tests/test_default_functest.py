@@ -200,17 +200,20 @@ def test_overlays_are_short() -> None:
     assert lines["healthcheck"] == lines["components"] == 5
 
 
-def test_core_from_a_change_under_review_is_one_value() -> None:
-    changed = trees(f"functest/core:functest_ref={CHANGE}")
-    before = trees()
-    assert [name for name in BASES if changed[name].files != before[name].files] == ["core"]
-    differing = set(content(changed["core"]).splitlines()) ^ set(
-        content(before["core"]).splitlines()
-    )
-    assert differing == {
-        'ARG FUNCTEST_REF="stable/euphrates"',
-        f'ARG FUNCTEST_REF="{CHANGE}"',
-    }
+@pytest.mark.parametrize(
+    ("value", "names"),
+    [
+        (f"functest/core:functest_ref={CHANGE}", ["core"]),
+        (f"functest_ref={CHANGE}", ["core", "parser"]),
+    ],
+)
+def test_core_from_a_change_under_review_is_one_value(value: str, names: list[str]) -> None:
+    changed, before = trees(value), trees()
+    assert [name for name in BASES if changed[name].files != before[name].files] == names
+    for name in names:
+        now, then = (set(content(tree[name]).splitlines()) for tree in (changed, before))
+        assert now - then == {f'ARG FUNCTEST_REF="{CHANGE}"'}
+        assert then - now == {'ARG FUNCTEST_REF="stable/euphrates"'}
 
 
 def test_a_locked_change_is_built_from_its_commit() -> None:
