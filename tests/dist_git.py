@@ -7,7 +7,6 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from distgen.store.git import Git, isolate
 from distgen.model import (
     EXECUTABLE,
     REGULAR,
@@ -27,12 +26,15 @@ from distgen.model import (
 from distgen.publish import Request, plan_only, publish
 from distgen.publish.repositories import Options
 from distgen.store import open_store
+from distgen.store.git import Git, isolate
+from distgen.store.patience import Patience
 
 AUTHOR = "distgen <distgen@localhost>"
 STREAMS = (Stream("master", "master", ("master",)), Stream("2024.1", "stable/2024.1", ("2024.1",)))
 ORIGIN = Provenance("https://example.org/images.git@abc", AUTHOR, 1_700_000_000, "1.0.0", Lock())
 OPTIONS = Options(ORIGIN, jobs=4)
-GIT: Git = isolate({"PATH": os.environ["PATH"], "HOME": "/nonexistent"})
+QUICK = Patience(seconds=60, first=0.01)
+GIT: Git = isolate({"PATH": os.environ["PATH"], "HOME": "/nonexistent"}, QUICK)
 
 Files = Mapping[str, str | bytes | None]
 

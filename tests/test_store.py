@@ -12,11 +12,12 @@ import pytest
 from dist_git import AUTHOR, GIT, git
 
 from distgen.errors import DistgenError, InputError
-from distgen.store.git import Reader, explain, isolate, run, scrub
 from distgen.model import Change, File
 from distgen.plan.objects import Entry, blob_id, commit_id, signature, tree_id
-from distgen.store.places import creation_hint, locate
 from distgen.store import has, open_store, renew, scratch_store, write
+from distgen.store.git import Reader, explain, isolate, run, scrub
+from distgen.store.patience import Patience
+from distgen.store.places import creation_hint, locate
 
 
 def commit(number=1, path="file", parent=None, entries=None, message="Subject\n\nBody ü\n"):
@@ -207,8 +208,9 @@ def test_a_git_that_hangs_is_ended(tmp_path):
     program = tmp_path / "git"
     program.write_text("#!/bin/sh\nsleep 60\n")
     program.chmod(0o755)
-    slow = isolate({"PATH": f"{tmp_path}:{os.environ['PATH']}"}, seconds=0.2)
-    assert "no answer within 0.2 seconds" in explain(run(slow, "version"))
+    slow = isolate({"PATH": f"{tmp_path}:{os.environ['PATH']}"}, Patience(seconds=0.2))
+    done = run(slow, "version", network=True)
+    assert (explain(done), done.overdue) == ("no answer within 0.2 seconds", True)
 
 
 def test_no_git_at_all_is_a_sentence(tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -152,30 +151,6 @@ def cache(session: Session) -> Path:
     given = session.environ.get("XDG_CACHE_HOME", "")
     home = Path(given) if given and Path(given).is_absolute() else Path.home() / ".cache"
     return home / "distgen"
-
-
-def as_json(results: Iterable[Result]) -> str:
-    """Return the JSON of publish, status and propose; its keys are stable."""
-    rows = tuple(results)
-    return json.dumps(
-        {
-            "results": [
-                {
-                    "image": row.image,
-                    "stream": row.stream,
-                    "url": row.url,
-                    "branch": row.branch,
-                    "status": row.status,
-                    "commit": row.commit,
-                    "parent": row.parent,
-                    "detail": row.detail,
-                }
-                for row in rows
-            ],
-            "summary": dict(sorted(Counter(row.status for row in rows).items())),
-        },
-        indent=2,
-    )
 
 
 STOPPED = ("refused", "skipped", "failed")

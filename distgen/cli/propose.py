@@ -16,6 +16,7 @@ from distgen.cli.session import Choice, Session, choosing, formats, setting
 from distgen.errors import InputError
 from distgen.graph import select
 from distgen.model import Catalog, Image, Result
+from distgen.reports.results import report
 from distgen.store import Store, open_store, scratch_store
 
 
@@ -59,7 +60,7 @@ def command(
     order = {image.key: number for number, image in enumerate(images)}
     results.sort(key=lambda one: order.get(one.key, len(order)))
     if form == "json":
-        click.echo(plans.as_json(results))
+        click.echo(report(results))
     else:
         wanted = [r for r in results if session.verbosity > 0 or r.status != "unchanged"]
         if wanted:

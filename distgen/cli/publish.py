@@ -14,6 +14,7 @@ from distgen.cli.replacing import replacing
 from distgen.cli.session import Choice, Session, choosing, formats, setting
 from distgen.model import Result
 from distgen.publish.repositories import result
+from distgen.reports.results import report
 from distgen.store import open_store
 
 
@@ -49,7 +50,7 @@ def command(
     order = {image.key: number for number, image in enumerate(run.request.images)}
     results.sort(key=lambda one: order.get(one.key, len(order)))
     if form == "json":
-        click.echo(plans.as_json(results))
+        click.echo(report(results))
     else:
         wanted = (
             results if session.verbosity > 0 else [r for r in results if r.status != "unchanged"]

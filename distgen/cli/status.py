@@ -10,6 +10,7 @@ from distgen import publish
 from distgen.cli import plans
 from distgen.cli.publish import stored
 from distgen.cli.session import Choice, Session, choosing, formats, setting
+from distgen.reports.results import report
 
 
 @click.command()
@@ -27,6 +28,6 @@ def command(
     run = plans.prepare(session, wanted)
     changes = publish.plan_only(run.request, run.git, run.options, stored(run.store))
     results = [publish.standing(change) for change in changes]
-    click.echo(plans.as_json(results) if form == "json" else plans.as_text(results))
+    click.echo(report(results) if form == "json" else plans.as_text(results))
     session.say(plans.summary(results))
     ctx.exit(plans.exit_code(one for one in results if one.status == "failed"))

@@ -15,7 +15,7 @@ from distgen.proposal import beginning
 from distgen.propose.reviews import Plan, reviewed
 from distgen.publish import Trees
 from distgen.publish.deliver import COMMITTED, Delivery, supply
-from distgen.publish.order import Kinship, in_order
+from distgen.publish.order import Course, Kinship, in_order
 from distgen.publish.repositories import (
     Ground,
     Options,
@@ -74,7 +74,8 @@ def propose(request: Request, store: Store, options: Options) -> Iterator[Result
 
         kinship = Kinship(_parents(request.images), independent=True)
         deliveries = [plan.delivery for plan in plans.values()]
-        yield from map(result, in_order(pool, work, deliveries, kinship, ()))
+        course = Course(kinship, options.jobs, store.git.stop)
+        yield from map(result, in_order(pool, work, deliveries, course))
 
 
 # --- planning ------------------------------------------------------------------------------------

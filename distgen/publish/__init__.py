@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,21 +13,25 @@ from distgen.model import MANIFEST, Catalog, Change, Image, Result, Tree
 from distgen.plan import Target
 from distgen.plan.diff import unified
 from distgen.publish.deliver import COMMITTED, Delivery, deliver, supply
-from distgen.publish.order import Kinship, in_order
+from distgen.publish.order import Course, Kinship, in_order, sequence
 from distgen.publish.repositories import (
     Ground,
     Options,
     Repository,
     Wanted,
     changes,
+    failed,
     group,
     result,
 )
+from distgen.reports.results import row
 from distgen.store import Store, renew, scratch_store, write
 from distgen.store.git import Git
-from distgen.store.remotes import survey
+from distgen.store.remotes import Survey, survey
 
 Trees = Callable[[Image], Tree]
+Planned = tuple[Survey, tuple[Change, ...]]
+_BATCH = 256  # repositories
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,40 +45,51 @@ class Request:
 
 
 def publish(request: Request, store: Store, options: Options) -> Iterator[Result]:
-    """Publish the images, parents first; yield each result as soon as it is known."""
+    """Publish the images, parents first; yield each result as soon as it is known.
+
+    The repositories are worked on in batches, so that the trees of thousands of images need no more
+    memory than those of one batch.
+    """
     ground = Ground(store.git, store, options)
-    repositories = _repositories(request, options)
-    with _pool(options.jobs) as pool:
-        planned = tuple(_planned(pool, ground, repositories, request))
-        settled, deliveries = _settled(planned)
-        yield from map(result, settled)
-        ready, broken = _written(pool, ground, store, deliveries)
-        yield from map(result, broken)
-        ended = in_order(
-            pool,
-            lambda delivery: deliver(ground, store, delivery),
-            ready,
-            _kinship(request, options),
-            (*settled, *broken),
-        )
-        yield from map(result, ended)
+    course = _course(request, options, store.git)
+    repositories = sequence(_repositories(request, options), course.kinship)
+    facts = {"version": options.provenance.version, "repositories": len(repositories)}
+    options.observe("started", {**facts, "jobs": options.jobs})
+    with _pool(store.git, options.jobs) as pool:
+        for batch in _batches(repositories):
+            planned = tuple(_planned(pool, ground, batch, request, course))
+            for change in (change for delivery in planned for change in delivery.changes):
+                options.observe("planned", row(result(change)))
+            for change in _published(pool, ground, planned, course):
+                told = result(change)
+                options.observe("result", row(told))
+                yield told
+
+
+def plan_each(
+    request: Request, git: Git, options: Options, store: Path | None = None
+) -> Iterator[Change]:
+    """Yield the changes that `publish` would make, parents first; write nothing.
+
+    What lies on a server is read through a temporary store, which borrows from the one at `store`.
+    """
+    course = _course(request, options, git)
+    repositories = sequence(_repositories(request, options), course.kinship)
+    with _reading_store(git, repositories, store) as scratch, _pool(git, options.jobs) as pool:
+        ground = Ground(git, scratch, options)
+        for batch in _batches(repositories):
+            settled, deliveries = _settled(tuple(_planned(pool, ground, batch, request, course)))
+            for change in settled:
+                course.note(change)
+            yield from settled
+            yield from in_order(pool, lambda found: found.changes, deliveries, course)
 
 
 def plan_only(
     request: Request, git: Git, options: Options, store: Path | None = None
 ) -> tuple[Change, ...]:
-    """Return the changes that `publish` would make, in the order of the images; write nothing.
-
-    What lies on a server is read through a temporary store, which borrows from the one at `store`.
-    """
-    repositories = _repositories(request, options)
-    with _reading_store(git, repositories, store) as scratch, _pool(options.jobs) as pool:
-        ground = Ground(git, scratch, options)
-        planned = tuple(_planned(pool, ground, repositories, request))
-        settled, deliveries = _settled(planned)
-        kinship = _kinship(request, options)
-        ended = in_order(pool, lambda found: found.changes, deliveries, kinship, settled)
-        found = {change.key: change for change in (*settled, *ended)}
+    """Return the changes that `publish` would make, in the order of the images; write nothing."""
+    found = {change.key: change for change in plan_each(request, git, options, store)}
     keys = (*(image.key for image in request.images), *(gone.key for gone in request.retired))
     return tuple(found[key] for key in keys)
 
@@ -110,36 +125,67 @@ def _repositories(request: Request, options: Options) -> tuple[Repository, ...]:
     return repositories
 
 
-def _kinship(request: Request, options: Options) -> Kinship:
+def _course(request: Request, options: Options, git: Git) -> Course:
     parents = {
         image.key: tuple(parent.image for parent in image.parents if parent.image)
         for image in request.images
     }
-    return Kinship(parents, options.independent)
+    kinship = Kinship(parents, options.independent)
+    return Course(kinship, options.jobs, git.stop, options.fail_fast)
+
+
+def _batches(repositories: Sequence[Repository]) -> Iterator[Sequence[Repository]]:
+    for start in range(0, len(repositories), _BATCH):
+        yield repositories[start : start + _BATCH]
 
 
 def _planned(
-    pool: Executor, ground: Ground, repositories: Sequence[Repository], request: Request
+    pool: Executor,
+    ground: Ground,
+    repositories: Sequence[Repository],
+    request: Request,
+    course: Course,
 ) -> Iterator[Delivery]:
     """Yield the plan of each repository; servers are asked while trees are rendered."""
     by_key = {image.key: image for image in request.images}
     surveys = {
         found.url: pool.submit(survey, ground.git, found.place, [t.branch for t in found.targets])
         for found in repositories
-        if found.place.folder is None
+        if found.place.folder is None and not course.halted()
     }
-    plans = []
+    plans: list[tuple[Repository, dict[str, Wanted], Future[Planned]]] = []
     for repository in repositories:
+        if why := course.halted():
+            held = tuple(failed(found, why, "skipped") for found in repository.targets)
+            yield Delivery(repository, Survey(True), held, {})
+            continue
         wanted = {
             found.key: _wanted(by_key.get(found.key), request.trees) for found in repository.targets
         }
         asked = surveys.get(repository.url)
         known = asked.result if asked else None
-        job = pool.submit(changes, ground, repository, wanted, known)
-        plans.append((repository, wanted, job))
-    for repository, wanted, job in plans:
+        plans.append((repository, wanted, pool.submit(changes, ground, repository, wanted, known)))
+    for repository, hoped, job in plans:
         stands, planned = job.result()
-        yield Delivery(repository, stands, planned, wanted)
+        yield Delivery(repository, stands, planned, hoped)
+
+
+def _published(
+    pool: Executor, ground: Ground, planned: Sequence[Delivery], course: Course
+) -> Iterator[Change]:
+    """Write the commits of a batch and push them; yield each change as it ended."""
+    store = ground.store
+    assert store is not None
+    settled, deliveries = _settled(planned)
+    for change in settled:
+        course.note(change)
+    yield from settled
+    if not course.halted():
+        deliveries, broken = _written(pool, ground, store, deliveries)
+        for change in broken:
+            course.note(change)
+        yield from broken
+    yield from in_order(pool, lambda found: deliver(ground, store, found), deliveries, course)
 
 
 def _wanted(image: Image | None, trees: Trees) -> Wanted:
@@ -214,9 +260,14 @@ def _reading_store(
 
 
 @contextmanager
-def _pool(jobs: int) -> Iterator[Executor]:
+def _pool(git: Git, jobs: int) -> Iterator[Executor]:
+    """Run jobs in threads; when the caller gives up, nobody goes on waiting for a server."""
     pool = ThreadPoolExecutor(max(1, jobs), thread_name_prefix="distgen")
+    through = False
     try:
         yield pool
+        through = True
     finally:
+        if not through:
+            git.stop.set()
         pool.shutdown(wait=True, cancel_futures=True)

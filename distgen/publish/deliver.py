@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,12 +9,16 @@ from pathlib import Path
 from distgen.errors import DistgenError
 from distgen.model import Change
 from distgen.publish.repositories import Ground, Repository, Wanted, bring, changes, creation
-from distgen.store import Store, has, write
+from distgen.store import Store, contains, has, write
+from distgen.store.git import scrub
 from distgen.store.localgit import Identity, locks, unlock
-from distgen.store.remotes import Survey, push, survey
+from distgen.store.reach import wait
+from distgen.store.remotes import Refusal, Survey, push, survey
 
 COMMITTED = ("created", "updated", "retired")
 _ATTEMPTS = 6
+_RACE = 0.05  # seconds
+_UNSEEN = Refusal("the push was taken, but the branch does not show it", passing=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,35 +43,70 @@ def deliver(ground: Ground, store: Store, delivery: Delivery) -> tuple[Change, .
     """Push a delivery whose commits are in the store; return its changes as they ended."""
     settled: list[Change] = []
     locked: dict[Path, Identity] = {}
-    refused = ""
+    refused: Refusal | None = None
     try:
         for attempt in range(_ATTEMPTS):
             if not delivery.changes:
                 return tuple(settled)
-            if attempt:
-                time.sleep(0.05 * 2**attempt)
+            if attempt and not _paused(ground, delivery, attempt, refused):
+                break
             if attempt == _ATTEMPTS - 1:
                 unlock(locked)
-            refused = _push(ground, store, delivery)
-            now = delivery.stands if not refused else _asked_again(ground, delivery)
-            # A push may arrive though its answer does not.
-            if not refused or all(now.tips.get(c.branch) == c.commit for c in delivery.changes):
+            refused = _push(ground, store, delivery, attempt)
+            now = _missed(ground, store, delivery, refused)
+            if now is None:
                 return (*settled, *delivery.changes)
             if not _unmoved(delivery, now):
                 delivery, done = _planned_again(ground, store, delivery)
                 settled += done
-            elif "lock" in refused:
+                continue
+            refused = refused or _UNSEEN
+            if "lock" in refused.why:
                 locked = locked or _locks(delivery)
-            else:
+            elif not refused.passing or attempt + 1 >= ground.git.patience.tries:
                 break
     except DistgenError as error:
-        refused = str(error)
-    return (*settled, *_failed(delivery.changes, refused))
+        refused = Refusal(str(error))
+    return (*settled, *_failed(delivery.changes, str(refused)))
 
 
-def _asked_again(ground: Ground, delivery: Delivery) -> Survey:
+def _paused(ground: Ground, delivery: Delivery, attempt: int, refused: Refusal | None) -> bool:
+    """Wait before another attempt; return False when the run is interrupted."""
+    git = ground.git
+    if refused and refused.passing:
+        return wait(git, attempt - 1, f"{delivery.repository.place}: {refused}")
+    return not git.stop.wait(_RACE * 2**attempt * (0.5 + git.patience.chance() / 2))
+
+
+def _missed(
+    ground: Ground, store: Store, delivery: Delivery, refused: Refusal | None
+) -> Survey | None:
+    """Ask where the branches stand after a push, whatever its answer; None: the commits are there.
+
+    A push that was taken counts, even if the server cannot be asked any more.
+    """
     branches = [change.branch for change in delivery.changes]
-    return survey(ground.git, delivery.repository.place, branches)
+    try:
+        now = survey(ground.git, delivery.repository.place, branches)
+        return None if _arrived(ground, store, delivery, now) else now
+    except DistgenError:
+        if refused is None:
+            return None
+        raise
+
+
+def _arrived(ground: Ground, store: Store, delivery: Delivery, now: Survey) -> bool:
+    """Say whether the branches hold the commits, be it below newer ones of somebody else."""
+    held = {change.branch: change.commit or "" for change in delivery.changes}
+    if not held.keys() <= now.tips.keys():
+        return False
+    if any(now.tips[change.branch] == change.parent for change in delivery.changes):
+        return False
+    beyond = {branch: tip for branch, tip in now.tips.items() if tip != held.get(branch, tip)}
+    if not beyond:
+        return True
+    seen = bring(ground.git, store, delivery.repository.place, Survey(True, beyond))
+    return all(contains(store, tip, held[branch]) for branch, tip in seen.tips.items())
 
 
 def _locks(delivery: Delivery) -> dict[Path, Identity]:
@@ -76,8 +114,9 @@ def _locks(delivery: Delivery) -> dict[Path, Identity]:
     return locks(folder, [change.branch for change in delivery.changes]) if folder else {}
 
 
-def _push(ground: Ground, store: Store, delivery: Delivery) -> str:
+def _push(ground: Ground, store: Store, delivery: Delivery, attempt: int) -> Refusal | None:
     head = None
+    ground.options.observe("pushing", _told(delivery, attempt))
     if not delivery.stands.exists:
         if delivery.repository.place.folder is None:
             creation(ground.options, delivery.repository)()
@@ -85,6 +124,12 @@ def _push(ground: Ground, store: Store, delivery: Delivery) -> str:
         first = delivery.repository.head
         head = first if first in branches else branches[0]
     return push(store, delivery.repository.place, delivery.changes, head)
+
+
+def _told(delivery: Delivery, attempt: int) -> dict[str, object]:
+    keys = ("image", "stream", "branch", "commit", "parent")
+    commits = [{key: getattr(change, key) for key in keys} for change in delivery.changes]
+    return {"url": scrub(delivery.repository.url), "attempt": attempt + 1, "commits": commits}
 
 
 def _unmoved(delivery: Delivery, now: Survey) -> bool:

@@ -16,6 +16,7 @@ from distgen.model import Change
 from distgen.store.fastimport import stream
 from distgen.store.git import Git, Reader, explain, run
 from distgen.store.places import Place
+from distgen.store.reach import reach
 
 _MARK = "distgen-store"
 _LOCK = "distgen.lock"
@@ -81,16 +82,22 @@ def has(store: Store, commit: str) -> bool:
     return store.reader.read(commit) is not None
 
 
+def contains(store: Store, tip: str, commit: str) -> bool:
+    """Say whether a commit is in the history of another; the store holds both."""
+    words = ("merge-base", "--is-ancestor", commit, tip)
+    return run(store.git, *words, folder=store.folder).code == 0
+
+
 def fetch(store: Store, place: Place, branches: Sequence[str]) -> None:
     """Bring the branches, with their history, into the store."""
     refs = (f"refs/heads/{branch}" for branch in branches)
-    done = run(
+    done = reach(
         store.git,
+        place,
         *("-c", f"fetch.unpackLimit={_LOOSE}", "-c", f"transfer.unpackLimit={_LOOSE}"),
         *("fetch", "-q", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance"),
         *(place.address, *refs),
         folder=store.folder,
-        network=place.folder is None,
     )
     if done.code:
         raise DistgenError(f"cannot be fetched: {explain(done)}", where=place)
@@ -105,6 +112,7 @@ def write(store: Store, changes: Sequence[Change]) -> None:
         *("-c", "fastimport.unpackLimit=0", "fast-import", "--quiet", "--done"),
         folder=store.folder,
         stdin=b"".join(stream(changes, f"refs/distgen/{changes[0].commit}")),
+        to_the_end=True,
     )
     if done.code:
         raise DistgenError(f"cannot be written: {explain(done)}", where=store.folder)

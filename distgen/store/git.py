@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import IO
 
 from distgen.errors import DistgenError
+from distgen.store.patience import PATIENCE, Outages, Patience
+from distgen.store.processes import Interrupted, Overdue, finish, start, started
 
 _NOWHERE = "/dev/null"
 _ISOLATED = {
@@ -23,6 +24,8 @@ _ISOLATED = {
     "GIT_LITERAL_PATHSPECS": "1",
 }
 _SILENT = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "LANGUAGE": "C"}
+# Whatever a redirect or an insteadOf of the configuration leads to: these, and never ext::.
+_REACHABLE = {"GIT_ALLOW_PROTOCOL": "https:http:ssh:git:file"}
 # What a person sets so that git reaches a server: keys, certificates, credentials, proxies.
 _TRANSPORT = re.compile(
     r"GIT_(ASKPASS|SSH|SSH_COMMAND|SSH_VARIANT|SSL_\w+|PROXY_\w+|HTTP_PROXY_AUTHMETHOD"
@@ -30,7 +33,6 @@ _TRANSPORT = re.compile(
 )
 _OPTIONS = (
     *("-c", f"core.hooksPath={_NOWHERE}"),
-    *("-c", "protocol.ext.allow=never"),
     *("-c", "gc.auto=0"),
     *("-c", "maintenance.auto=false"),
     *("-c", "core.fsync=none"),
@@ -40,9 +42,11 @@ _NETWORK_OPTIONS = (
     *("-c", "push.gpgSign=false"),
     *("-c", "push.recurseSubmodules=no"),
     *("-c", "fetch.recurseSubmodules=no"),
+    *("-c", "transfer.credentialsInUrl=die"),
     *("-c", "http.lowSpeedLimit=1"),
-    *("-c", "http.lowSpeedTime=60"),
 )
+_LOCAL_SECONDS = 900
+INTERRUPTED = "the run was interrupted"
 _USERINFO = re.compile(r"(\b(?:https?|ftp)://)[^/@\s]*@|(\b[a-z][a-z+.-]*://[^/:@\s]*):[^/@\s]*(@)")
 _TOLD = re.compile(r"(?:fatal|error|remote|ERROR): *(.*)")
 _NOISE = re.compile(
@@ -53,24 +57,31 @@ _NOISE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Git:
-    """How to run git; `seconds` is the longest that one command may take.
+    """How to run git; `patience` says how long to put up with servers.
 
     `secrets` stand in the environment of what talks to a server, and in nothing that git says.
+    Once `stop` is set only pushes are brought to their end.
     """
 
     local: Mapping[str, str] = field(repr=False)
     network: Mapping[str, str] = field(repr=False)
-    seconds: float = 900
+    patience: Patience = PATIENCE
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    stop: threading.Event = field(default_factory=threading.Event, repr=False, compare=False)
+    outages: Outages = field(default_factory=Outages, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one git command said, without secrets; `error` is its stderr."""
+    """What one git command said, without secrets; `error` is its stderr.
+
+    `overdue` says that it was ended because it took too long.
+    """
 
     code: int
     output: bytes
     error: str
+    overdue: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +93,7 @@ class Object:
     content: bytes = field(repr=False)
 
 
-def isolate(environment: Mapping[str, str], seconds: float = 900) -> Git:
+def isolate(environment: Mapping[str, str], patience: Patience = PATIENCE) -> Git:
     """Decide what git sees of the caller's environment and configuration.
 
     Local work sees none of it, so it gives the same bytes for everybody. What talks to a server
@@ -92,7 +103,8 @@ def isolate(environment: Mapping[str, str], seconds: float = 900) -> Git:
     transport = {name: text for name, text in environment.items() if _TRANSPORT.fullmatch(name)}
     if not {"GIT_SSH", "GIT_SSH_COMMAND"} & {*transport}:
         transport["GIT_SSH_COMMAND"] = "ssh -o BatchMode=yes"
-    return Git(plain | _SILENT | _ISOLATED, plain | transport | _SILENT, seconds)
+    reached = plain | transport | _SILENT | _REACHABLE
+    return Git(plain | _SILENT | _ISOLATED | _REACHABLE, reached, patience)
 
 
 def run(
@@ -101,14 +113,24 @@ def run(
     folder: Path | None = None,
     stdin: bytes = b"",
     network: bool = False,
+    to_the_end: bool = False,
 ) -> Outcome:
-    """Run git on the repository in `folder` and return what it said."""
-    command = _command(folder, network, arguments)
-    with _started(git, command, network) as process:
+    """Run git on the repository in `folder` and return what it said.
+
+    What is run `to_the_end` goes on when the run is interrupted.
+    """
+    seconds = git.patience.seconds if network else _LOCAL_SECONDS
+    # Also for a git that outlives a distgen which was killed.
+    limit = ("-c", f"http.lowSpeedTime={max(1, round(seconds))}") if network else ()
+    command = _command(folder, network, (*limit, *arguments))
+    with started(command, git.network if network else git.local) as process:
         try:
-            output, error = process.communicate(stdin, git.seconds)
-        except subprocess.TimeoutExpired:
-            return Outcome(-1, b"", f"fatal: no answer within {git.seconds:g} seconds")
+            stop = None if to_the_end else git.stop
+            output, error = finish(process, stdin, seconds, stop)
+        except Overdue:
+            return Outcome(-1, b"", f"fatal: no answer within {seconds:g} seconds", overdue=True)
+        except Interrupted:
+            return Outcome(-1, b"", f"fatal: {INTERRUPTED}")
     for secret in git.secrets if network else ():
         # A server may repeat what it was sent.
         output, error = (said.replace(secret.encode(), b"***") for said in (output, error))
@@ -196,7 +218,7 @@ class Reader:
     def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
         if self._process is None:
             command = _command(self.folder, False, ("cat-file", "--batch"))
-            self._process = _process(self.git, command, False, stderr=subprocess.DEVNULL)
+            self._process = start(command, self.git.local, subprocess.DEVNULL)
         process = self._process
         assert process.stdin is not None
         assert process.stdout is not None
@@ -206,32 +228,3 @@ class Reader:
 def _command(folder: Path | None, network: bool, arguments: tuple[str, ...]) -> list[str]:
     where = ("--git-dir", str(folder)) if folder else ()
     return ["git", *where, *_OPTIONS, *(_NETWORK_OPTIONS if network else ()), *arguments]
-
-
-@contextmanager
-def _started(git: Git, command: list[str], network: bool) -> Iterator[subprocess.Popen[bytes]]:
-    process = _process(git, command, network, stderr=subprocess.PIPE)
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-        # Not communicate(): a child of a git that was killed may keep the pipes open.
-        for pipe in (process.stdin, process.stdout, process.stderr):
-            if pipe is not None:
-                with suppress(OSError):
-                    pipe.close()
-
-
-def _process(git: Git, command: list[str], network: bool, stderr: int) -> subprocess.Popen[bytes]:
-    try:
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            env=git.network if network else git.local,
-        )
-    except OSError as error:
-        raise DistgenError(f"git cannot be started: {error.strerror}", hint="install git") from None

@@ -30,6 +30,15 @@ class Place:
     def __str__(self) -> str:
         return scrub(self.address)
 
+    @property
+    def server(self) -> str:
+        """Return the name of the server, with its port; "" for this machine."""
+        if self.folder is not None:
+            return ""
+        if "://" in self.address:
+            return urlsplit(self.address).netloc.rpartition("@")[2]
+        return self.address.partition(":")[0].rpartition("@")[2]
+
 
 def locate(url: str, root: Path) -> Place:
     """Return the place that `url` means, a relative one below `root`; refuse what is unsafe."""

@@ -14,10 +14,13 @@ from distgen.store.git import Git, Outcome, explain, run
 from distgen.store.git_auth import is_shown
 from distgen.store.localgit import created, tips
 from distgen.store.places import Place
+from distgen.store.reach import is_passing, reach
 
 _UNKNOWN_PERSON = ("could not read Username", "could not read Password", "Authentication failed")
 _MISSING = re.compile(
-    r"(?<!command )not found|does not exist|does not appear to be a git repository|no such", re.I
+    r"^(?:fatal|error|remote): .*(?:(?<!command )not (?:be )?found|does not exist"
+    r"|does not appear to be a git repository|no such)",
+    re.IGNORECASE | re.MULTILINE,
 )
 
 
@@ -37,9 +40,20 @@ def survey(git: Git, place: Place, branches: Sequence[str]) -> Survey:
     return Survey(False) if found is None else Survey(True, found)
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a push did not succeed; one that is `passing` may when it is tried again."""
+
+    why: str
+    passing: bool = False
+
+    def __str__(self) -> str:
+        return self.why
+
+
 def listing(git: Git, place: Place, patterns: Sequence[str]) -> Mapping[str, str] | None:
     """Ask a repository for the refs that match full names or globs; None: there is none yet."""
-    done = run(git, "ls-remote", place.address, *patterns, network=place.folder is None)
+    done = reach(git, place, "ls-remote", place.address, *patterns)
     if done.code:
         why = explain(done)
         if _MISSING.search(done.error):
@@ -54,8 +68,8 @@ def listing(git: Git, place: Place, patterns: Sequence[str]) -> Mapping[str, str
     return {ref: commit for commit, ref in pairs}
 
 
-def push(store: Store, place: Place, changes: Sequence[Change], head: str | None) -> str:
-    """Push the commits of all changes at once, or none; return why it was refused, "" when done.
+def push(store: Store, place: Place, changes: Sequence[Change], head: str | None) -> Refusal | None:
+    """Push the commits of all changes at once, or none; None: they were taken.
 
     `head` is the branch that a repository to be made here shows first; None: it is there already.
     """
@@ -65,10 +79,10 @@ def push(store: Store, place: Place, changes: Sequence[Change], head: str | None
         with created(store.git, place.folder, head) as folder:
             refused = _pushed(store, place, str(folder), changes)
             if refused:
-                raise DistgenError(refused)
+                raise DistgenError(refused.why)
     except DistgenError as error:
-        return str(error)
-    return ""
+        return Refusal(str(error))
+    return None
 
 
 def refusal(done: Outcome) -> str:
@@ -88,7 +102,7 @@ def refusal(done: Outcome) -> str:
     return explain(done)
 
 
-def _pushed(store: Store, place: Place, address: str, changes: Sequence[Change]) -> str:
+def _pushed(store: Store, place: Place, address: str, changes: Sequence[Change]) -> Refusal | None:
     # An explicit lease names what the plan saw. Each commit is a child of that, so this only ever
     # moves forward; and without it git's atomic push over HTTP dies instead of reporting.
     leases = (f"--force-with-lease=refs/heads/{c.branch}:{c.parent or ''}" for c in changes)
@@ -99,8 +113,9 @@ def _pushed(store: Store, place: Place, address: str, changes: Sequence[Change])
         *("push", "--porcelain", "--no-verify", *atomic, *leases, address, *refs),
         folder=store.folder,
         network=place.folder is None,
+        to_the_end=True,
     )
-    return "" if done.code == 0 else refusal(done)
+    return None if done.code == 0 else Refusal(refusal(done), is_passing(done))
 
 
 def _asked(git: Git, place: Place, branches: Sequence[str]) -> Survey:

@@ -1,0 +1,35 @@
+"""What came of publishing as JSON: an object for each image and stream, and how many of each."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+
+from distgen.model import Result
+
+
+def report(results: Iterable[Result]) -> str:
+    """Return the JSON of publish, propose and status; its keys are stable."""
+    found = tuple(results)
+    whole = {"results": [row(one) for one in found], "summary": summary(found)}
+    return json.dumps(whole, indent=2)
+
+
+def row(result: Result) -> dict[str, object]:
+    """Return the object of one result."""
+    return {
+        "image": result.image,
+        "stream": result.stream,
+        "url": result.url,
+        "branch": result.branch,
+        "status": result.status,
+        "commit": result.commit,
+        "parent": result.parent,
+        "detail": result.detail,
+    }
+
+
+def summary(results: Iterable[Result]) -> dict[str, int]:
+    """Return how many came to each status."""
+    return dict(sorted(Counter(result.status for result in results).items()))

@@ -1,0 +1,82 @@
+"""Run a program to its end or its time limit, out of the reach of a terminal's ^C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+
+from distgen.errors import DistgenError
+
+_LOOK = 0.2  # seconds between two looks at whether the run was interrupted
+
+
+class Overdue(Exception):
+    """The program did not end in time."""
+
+
+class Interrupted(Exception):
+    """The run was interrupted before the program ended."""
+
+
+def start(
+    command: Sequence[str], environment: Mapping[str, str], stderr: int
+) -> subprocess.Popen[bytes]:
+    """Start a program in a session of its own, so that a ^C for us does not end a push of ours."""
+    try:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            env=environment,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise DistgenError(
+            f"{command[0]} cannot be started: {error.strerror}", hint=f"install {command[0]}"
+        ) from None
+
+
+@contextmanager
+def started(
+    command: Sequence[str], environment: Mapping[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a program, and end it with all that it started when the caller is through with it."""
+    process = start(command, environment, subprocess.PIPE)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            with suppress(OSError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()
+
+
+def finish(
+    process: subprocess.Popen[bytes], stdin: bytes, seconds: float, stop: threading.Event | None
+) -> tuple[bytes, bytes]:
+    """Return stdout and stderr; raise Overdue, or Interrupted once `stop` is set."""
+    deadline = time.monotonic() + seconds
+    given: bytes | None = stdin
+    while True:
+        ended = process.poll() is not None
+        left = max(0.0, deadline - time.monotonic())
+        try:
+            return process.communicate(given, min(left, _LOOK))
+        except subprocess.TimeoutExpired as waiting:
+            given = None  # what was not taken yet is remembered
+            if ended:  # something that it left behind, such as a shared ssh, holds the pipes
+                return waiting.output or b"", waiting.stderr or b""
+        if stop is not None and stop.is_set():
+            raise Interrupted
+        if time.monotonic() >= deadline:
+            raise Overdue

@@ -1,0 +1,59 @@
+"""Reach a server with git: again when it fails, not for ever, and not when it is out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from distgen.errors import DistgenError
+from distgen.store.git import Git, Outcome, explain, run
+from distgen.store.places import Place
+
+_NO_ANSWER = re.compile(
+    r"Failed to connect|Couldn't connect|Connection (?:refused|timed out)|No route to host"
+    r"|Could not resolve host|Network is unreachable|Temporary failure in name resolution",
+    re.IGNORECASE,
+)
+_BROKEN = re.compile(
+    r"returned error: (?:5\d\d|408|429)|HTTP (?:5\d\d|408|429)\b|Connection (?:reset|closed)"
+    r"|Empty reply|early EOF|unexpected disconnect|hung up unexpectedly|hung up upon initial"
+    r"|transfer closed|Recv failure|Send failure|SSL_ERROR_SYSCALL|Broken pipe"
+    r"|unexpected end of file",
+    re.IGNORECASE,
+)
+
+
+def reach(git: Git, place: Place, *arguments: str, folder: Path | None = None) -> Outcome:
+    """Run a git command that reads from a place; a server that fails is asked again."""
+    if place.folder is not None:
+        return run(git, *arguments, folder=folder)
+    attempt = 0
+    while True:
+        if git.outages.is_out(place.server):
+            what = "did not answer again and again, and is not asked any more in this run"
+            raise DistgenError(what, where=place.server)
+        done = run(git, *arguments, folder=folder, network=True)
+        git.outages.note(place.server, not is_silent(done))
+        attempt += 1
+        if not is_passing(done) or attempt == git.patience.tries:
+            return done
+        if not wait(git, attempt - 1, f"{place}: {explain(done)}"):
+            return done
+
+
+def is_silent(done: Outcome) -> bool:
+    """Say whether there was no answer at all."""
+    return done.code != 0 and (done.overdue or bool(_NO_ANSWER.search(done.error)))
+
+
+def is_passing(done: Outcome) -> bool:
+    """Say whether a failure may pass; one that took all the time there is will not."""
+    trouble = _NO_ANSWER.search(done.error) or _BROKEN.search(done.error)
+    return done.code != 0 and not done.overdue and trouble is not None
+
+
+def wait(git: Git, attempt: int, why: str) -> bool:
+    """Pause before the next attempt; return False when the run is interrupted meanwhile."""
+    seconds = git.patience.pause(attempt)
+    git.patience.tell(f"{why}; trying again in {seconds:.1f} seconds")
+    return not git.stop.wait(seconds)
