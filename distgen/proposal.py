@@ -137,7 +137,7 @@ def _parts(message: str) -> tuple[str, tuple[str, ...], dict[str, str]]:
 def _with_message(change: Change, message: str) -> Change:
     who = signature(change.author, change.date)
     commit = commit_id(change.tree, change.parent, who, message)
-    return replace(change, message=message, commit=commit)
+    return replace(change, message=message, commit=commit, signature="")
 
 
 # --- what changed ------------------------------------------------------------------------------

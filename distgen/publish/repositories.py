@@ -10,6 +10,7 @@ from pathlib import Path
 from distgen.errors import DistgenError
 from distgen.model import Catalog, Change, Entry, Image, Provenance, Result, Status, Tree
 from distgen.plan import OnEdit, Target, plan, retire, target
+from distgen.plan.commits import signed
 from distgen.plan.manifest import generated
 from distgen.plan.objects import blob_id, tree_id
 from distgen.store import Store, fetch, has
@@ -18,6 +19,7 @@ from distgen.store.git import Git, Reader, scrub
 from distgen.store.merging import merging
 from distgen.store.places import Place, creation_hint, locate
 from distgen.store.remotes import Survey, survey
+from distgen.store.signing import Sign
 
 _MOVING = 3
 
@@ -41,7 +43,7 @@ class Options:
     `objection` says why a tree that would be committed is wrong, "" when it is not; `refusal` says
     why a tree that may be right must not go there. `creation` returns what makes a repository that
     is missing on its server, None where that cannot be asked to. `observe` hears of each step, from
-    any thread.
+    any thread. `sign` signs commits.
     """
 
     provenance: Provenance
@@ -55,6 +57,7 @@ class Options:
     creation: Callable[[Repository], Callable[[], None] | None] = _no_creation
     fail_fast: bool = False
     observe: Callable[[str, Mapping[str, object]], None] = _unobserved
+    sign: Sign | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,10 @@ def changes(
             creation(ground.options, repository)
         with reading(ground.git, ground.store, repository.place, stands) as (reader, stands):
             return stands, tuple(
-                _change(ground.options, repository, found, wanted[found.key], (reader, stands))
+                _signed(
+                    ground.options,
+                    _change(ground.options, repository, found, wanted[found.key], (reader, stands)),
+                )
                 for found in repository.targets
             )
     except DistgenError as error:
@@ -234,6 +240,13 @@ def _change(
     there = present(reader, tip, files)
     change = plan(found, wanted, there, origin, options.on_edit, merging(reader.git))
     return _allowed(options, change, wanted)
+
+
+def _signed(options: Options, change: Change) -> Change:
+    """Return the change with a signature, when it becomes a commit and commits are to have one."""
+    if options.sign is None or change.status not in ("created", "updated", "retired"):
+        return change
+    return signed(change, options.sign)
 
 
 def _allowed(options: Options, change: Change, tree: Tree) -> Change:

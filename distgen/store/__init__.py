@@ -13,6 +13,8 @@ from filelock import FileLock, Timeout
 
 from distgen.errors import DistgenError, InputError
 from distgen.model import Change
+from distgen.plan.commits import unsigned, written
+from distgen.plan.objects import object_id
 from distgen.store.fastimport import stream
 from distgen.store.git import Git, Reader, explain, run
 from distgen.store.places import Place
@@ -116,10 +118,33 @@ def write(store: Store, changes: Sequence[Change]) -> None:
     )
     if done.code:
         raise DistgenError(f"cannot be written: {explain(done)}", where=store.folder)
-    if done.output.decode("ascii").split() != [change.commit for change in changes]:
+    ids = [
+        object_id("commit", unsigned(change)) if change.signature else change.commit
+        for change in changes
+    ]
+    signed = [change for change in changes if change.signature]
+    if done.output.decode("ascii").split() != ids or not _written(store, signed):
         raise DistgenError(
             "git wrote other commits than planned", where=store.folder, hint="delete this folder"
         )
+
+
+def _written(store: Store, changes: Sequence[Change]) -> bool:
+    """Write the commits of changes with their signatures, which fast-import does not know."""
+    if not changes:
+        return True
+    with tempfile.TemporaryDirectory(prefix="distgen-") as name:
+        paths = [Path(name) / str(number) for number in range(len(changes))]
+        for path, change in zip(paths, changes, strict=True):
+            path.write_bytes(written(change))
+        done = run(
+            store.git,
+            *("hash-object", "-t", "commit", "-w", "--no-filters", "--stdin-paths"),
+            folder=store.folder,
+            stdin="".join(f"{path}\n" for path in paths).encode(),
+            to_the_end=True,
+        )
+    return done.output.decode("ascii").split() == [change.commit for change in changes]
 
 
 def _claim(folder: Path) -> None:
