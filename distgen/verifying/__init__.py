@@ -1,0 +1,171 @@
+"""Drive the proof of published commits: of images' branches, and of any repository's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from distgen.errors import DistgenError, InputError
+from distgen.model import Catalog, Image
+from distgen.plan import Target
+from distgen.publish.repositories import Repository, bring, group, reading
+from distgen.store import Store, scratch_store
+from distgen.store.git import Git, Reader, scrub
+from distgen.store.places import Place
+from distgen.store.remotes import Survey, listing, survey
+from distgen.store.signing import check
+from distgen.verify import Verdict
+from distgen.verifying.judge import Subject, judge
+from distgen.verifying.past import Load, Proof
+
+__all__ = ["Address", "Load", "Proof", "Request", "Signatures", "verify"]
+_HEADS = "refs/heads/"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A repository and what of it is meant: a branch, a commit, or what a clone would show."""
+
+    place: Place
+    branch: str = ""
+    commit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Signatures:
+    """Whose signatures count, and whether there must be one; `allowed` None: as git has it."""
+
+    allowed: Path | None = None
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to verify: the branches of images, and addresses; `signatures` None: ask for none."""
+
+    catalog: Catalog
+    images: tuple[Image, ...]
+    addresses: tuple[Address, ...] = ()
+    signatures: Signatures | None = None
+    jobs: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    git: Git
+    proof: Proof
+    store: Store
+    signatures: Signatures | None
+
+
+def verify(git: Git, proof: Proof, request: Request, beside: Path | None) -> Iterator[Verdict]:
+    """Yield a verdict for each branch, repository by repository.
+
+    What lies on a server is read through a temporary store, which borrows from the one `beside`.
+    """
+    repositories = group(request.catalog, request.images)
+    with scratch_store(git, beside) as store, ThreadPoolExecutor(request.jobs) as pool:
+        ground = _Ground(git, proof, store, request.signatures)
+        work = [partial(_images, ground, found) for found in repositories]
+        work += [partial(_address, ground, found) for found in request.addresses]
+        for job in [pool.submit(one) for one in work]:
+            yield from job.result()
+
+
+def _images(ground: _Ground, repository: Repository) -> tuple[Verdict, ...]:
+    targets = repository.targets
+    try:
+        branches = [target.branch for target in targets]
+        stands = survey(ground.git, repository.place, branches)
+        with reading(ground.git, ground.store, repository.place, stands) as (reader, now):
+            return tuple(_image(ground, target, reader, now.tips) for target in targets)
+    except DistgenError as error:
+        return tuple(_failed(target, str(error)) for target in targets)
+
+
+def _image(
+    ground: _Ground, target: Target, reader: Reader | None, tips: Mapping[str, str]
+) -> Verdict:
+    tip = tips.get(target.branch)
+    if tip is None or reader is None:
+        return _failed(target, "it is not published")
+    try:
+        found = _judged(ground, reader, tip, (target.image, target.stream))
+    except DistgenError as error:
+        return replace(_failed(target, str(error)), commit=tip)
+    # What a commit says of itself may be wrong; what was asked for is not.
+    return replace(
+        found,
+        image=target.image,
+        stream=target.stream,
+        url=scrub(target.url),
+        branch=target.branch,
+    )
+
+
+def _address(ground: _Ground, address: Address) -> tuple[Verdict, ...]:
+    where = Target("", "", scrub(address.place.address), address.branch)
+    try:
+        branch, commit, stands = _meant(ground, address)
+        where = replace(where, branch=branch)
+        bring(ground.git, ground.store, address.place, stands)
+        reader = ground.store.reader
+        found = _judged(ground, reader, _reachable(reader, address, commit), None)
+        return (replace(found, url=where.url, branch=branch),)
+    except InputError:
+        raise
+    except DistgenError as error:
+        return (_failed(where, str(error)),)
+
+
+def _meant(ground: _Ground, address: Address) -> tuple[str, str, Survey]:
+    """Return the branch and commit that an address means, and what must be fetched for it."""
+    refs = listing(ground.git, address.place, ("HEAD", f"{_HEADS}*"))
+    if refs is None:
+        raise DistgenError("there is no repository", where=address.place)
+    tips = {ref.removeprefix(_HEADS): tip for ref, tip in refs.items() if ref != "HEAD"}
+    if address.commit:
+        return "", address.commit, Survey(True, tips)
+    branch = address.branch or _shown(refs, tips)
+    if branch not in tips:
+        what = f"there is no branch {branch}" if branch else "it shows no branch"
+        known = ", ".join(sorted(tips))
+        hint = f"name one behind a #, of {known}" if known else ""
+        raise DistgenError(what, where=address.place, hint=hint)
+    return branch, tips[branch], Survey(True, {branch: tips[branch]})
+
+
+def _shown(refs: Mapping[str, str], tips: Mapping[str, str]) -> str:
+    """Return the branch that HEAD is on, the usual names first where more stand there."""
+    there = [branch for branch, tip in tips.items() if tip == refs.get("HEAD")]
+    return min(there, key=lambda branch: (branch not in ("main", "master"), branch), default="")
+
+
+def _reachable(reader: Reader, address: Address, commit: str) -> str:
+    found = reader.read(commit)
+    if found is None or found.kind != "commit":
+        raise DistgenError(f"commit {commit} is in none of its branches", where=address.place)
+    return found.id
+
+
+def _judged(ground: _Ground, reader: Reader, commit: str, asked: Subject) -> Verdict:
+    found = judge(ground.proof, reader, commit, asked)
+    if ground.signatures is None:
+        return found
+    held = reader.read(commit)
+    assert held is not None
+    signature = check(ground.git, held.content, ground.signatures.allowed)
+    found = replace(found, signature=signature.state, signer=signature.signer)
+    if not ground.signatures.required or signature.state == "good":
+        return found
+    status = "unsigned" if found.status == "reproduced" else found.status
+    detail = "; ".join(filter(None, (signature.why, found.detail)))
+    return replace(found, status=status, detail=detail)
+
+
+def _failed(target: Target, why: str) -> Verdict:
+    url = scrub(target.url)
+    return Verdict(target.image, target.stream, url, target.branch, None, "failed", scrub(why))

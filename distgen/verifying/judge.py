@@ -1,0 +1,212 @@
+"""Turn one commit of a dist-git repository into a verdict, by what it names and what it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from distgen import __version__
+from distgen.errors import DistgenError
+from distgen.model import MANIFEST, Change, Entry
+from distgen.plan.commits import Commit, person
+from distgen.plan.commits import read as read_commit
+from distgen.plan.objects import signature
+from distgen.store.branches import listed, manifest, read_file
+from distgen.store.checkout import newest
+from distgen.store.git import Reader, run
+from distgen.verify import (
+    Claim,
+    Expected,
+    Standing,
+    Verdict,
+    claim,
+    counted,
+    differences,
+    is_by,
+    lie,
+    metadata,
+    own,
+    same_manifest,
+)
+from distgen.verifying.past import Proof, Wanted, planned_again
+
+Subject = tuple[str, str] | None
+"""The image and stream that a commit should be of; None: it says so itself."""
+_COMMITS = 1000
+_SOURCES = 50
+
+
+def judge(proof: Proof, reader: Reader, commit: str, asked: Subject = None) -> Verdict:
+    """Say whether the files of a commit are what the catalogue that it names gives."""
+    found = _commit(reader, commit)
+    claimed = claim(found.message)
+    if claimed is None:
+        return _unclaimed(proof, reader, found, asked)
+    if asked and asked != (claimed.image, claimed.stream):
+        return _verdict(claimed, found, "forged", f"its trailers are of {claimed.key}")
+    return _claimed(proof, reader, found, claimed)
+
+
+def _claimed(proof: Proof, reader: Reader, commit: Commit, claimed: Claim) -> Verdict:
+    """Judge a commit that has trailers."""
+    wanted = proof.wanted(claimed)
+    if isinstance(wanted, str):
+        return _verdict(claimed, commit, "unknown source", wanted)
+    if false := lie(claimed, wanted.expected):
+        return _verdict(claimed, commit, "forged", false)
+    again = planned_again(reader, commit, wanted)
+    if again is None:
+        return _different(reader, commit, claimed, wanted.expected)
+    change, on_edit = again
+    edits = change.edits if on_edit in ("keep", "merge") else ()
+    kept = f"{counted(edit.path for edit in edits)}; distgen kept the edit" if edits else ""
+    remarks = (kept, metadata(commit, _as_commit(change)), _by_version(claimed))
+    found = _verdict(claimed, commit, "edited downstream" if edits else "reproduced")
+    return replace(
+        found,
+        detail="; ".join(filter(None, remarks)),
+        exact=change.commit == commit.unsigned,
+        edits=edits,
+        own=own(wanted.expected.files, listed(reader, commit.id)),
+    )
+
+
+def _different(reader: Reader, commit: Commit, claimed: Claim, expected: Expected) -> Verdict:
+    """Judge a commit that distgen would not have made: somebody's edit, or a lie."""
+    standing = listed(reader, commit.id)
+    edits = differences(expected.files, standing, lambda entry: read_file(reader, entry))
+    others = own(expected.files, standing)
+    paths = [edit.path for edit in edits]
+    status: Standing = "edited downstream" if edits else "reproduced"
+    detail = counted(paths)
+    if is_by(commit, expected.author) or MANIFEST in paths:
+        which = detail or f"files that distgen does not generate ({counted(others)})"
+        status, detail = "forged", f"its trailers do not lead to {which}"
+        if version := _by_version(claimed):
+            status, detail = "unknown source", f"{version}, which gives another {which}"
+    elif not edits:
+        detail = f"committed by {person(commit.committer)[0]}"
+    return replace(_verdict(claimed, commit, status, detail), edits=edits, own=others)
+
+
+def _unclaimed(proof: Proof, reader: Reader, commit: Commit, asked: Subject) -> Verdict:
+    """Judge a commit without trailers by the newest of distgen's below it, or by its manifest."""
+    text = _manifest(reader, commit.id)
+    below = _below(reader, commit, asked, text)
+    if below is None or not same_manifest(_manifest(reader, below[0].id), text):
+        found = _searched(proof, reader, commit, asked)
+        if found is not None:
+            claimed, wanted = found
+            why = f"trailers are lost; the manifest is that of {claimed.commit[:12]}"
+            return _compared(reader, commit, claimed, (wanted.expected, why))
+    if below is None:
+        why = "it has no trailers, and no recent commit of the catalogue gives its manifest"
+        return _verdict(
+            _nobody(reader, commit, asked),
+            commit,
+            "unknown source",
+            why if text else "distgen did not write it",
+        )
+    base, claimed = below
+    judged = _claimed(proof, reader, base, claimed)
+    expected = proof.wanted(claimed)
+    why = f"stands on {base.id[:12]}"
+    if judged.status in ("unknown source", "forged") or isinstance(expected, str):
+        return replace(judged, commit=commit.id, exact=False, detail=f"{why}: {judged.detail}")
+    return _compared(reader, commit, claimed, (expected.expected, why))
+
+
+def _compared(
+    reader: Reader, commit: Commit, claimed: Claim, known: tuple[Expected, str]
+) -> Verdict:
+    """Compare a commit without trailers with what distgen generates."""
+    expected, why = known
+    standing = listed(reader, commit.id)
+    edits = differences(expected.files, standing, lambda entry: read_file(reader, entry))
+    paths = counted(edit.path for edit in edits)
+    status: Standing = "edited downstream" if edits else "reproduced"
+    found = _verdict(claimed, commit, status, f"{paths}; {why}" if edits else why)
+    return replace(found, edits=edits, own=own(expected.files, standing))
+
+
+def _below(
+    reader: Reader, commit: Commit, asked: Subject, text: bytes
+) -> tuple[Commit, Claim] | None:
+    """Return the newest commit with trailers, of those that have this manifest if there are any."""
+    first: tuple[Commit, Claim] | None = None
+    for base in _ancestors(reader, commit.id):
+        claimed = claim(base.message)
+        if claimed is None or (asked and asked != (claimed.image, claimed.stream)):
+            continue
+        first = first or (base, claimed)
+        if text and same_manifest(_manifest(reader, base.id), text):
+            return base, claimed
+    return first
+
+
+def _ancestors(reader: Reader, commit: str) -> Iterator[Commit]:
+    options = ("--topo-order", f"--max-count={_COMMITS}", "--grep=^Distgen-Image: ")
+    found = run(reader.git, "rev-list", *options, commit, folder=reader.folder)
+    for name in found.output.decode("ascii").split():
+        yield _commit(reader, name)
+
+
+def _searched(
+    proof: Proof, reader: Reader, commit: Commit, asked: Subject
+) -> tuple[Claim, Wanted] | None:
+    """Look for the commit of the catalogue that gives the manifest of a commit."""
+    found = manifest(reader, commit.id)
+    if found is None or proof.history is None or asked not in (None, (found.image, found.stream)):
+        return None
+    text = _manifest(reader, commit.id)
+    for source in newest(proof.history, _SOURCES):
+        claimed = Claim(found.image, found.stream, source, "", "", source)
+        wanted = proof.wanted(claimed)
+        if isinstance(wanted, str) or wanted.tree is None:
+            continue
+        if same_manifest(wanted.expected.files[MANIFEST].content, text):
+            return replace(claimed, source=wanted.expected.source), wanted
+    return None
+
+
+def _commit(reader: Reader, name: str) -> Commit:
+    found = reader.read(name)
+    if found is None or found.kind != "commit":
+        raise DistgenError(f"{name} is not a commit", where=reader.folder)
+    return read_commit(found.content)
+
+
+def _as_commit(change: Change) -> Commit:
+    who = signature(change.author, change.date)
+    parents = (change.parent,) if change.parent else ()
+    return Commit(change.commit or "", change.tree, parents, who, who, change.message, "")
+
+
+def _manifest(reader: Reader, commit: str) -> bytes:
+    entry: Entry | None = listed(reader, commit).get(MANIFEST)
+    return read_file(reader, entry) if entry else b""
+
+
+def _nobody(reader: Reader, commit: Commit, asked: Subject) -> Claim:
+    found = manifest(reader, commit.id)
+    named = (found.image, found.stream) if found else ("", "")
+    return Claim(*(asked or named), "", "", "")
+
+
+def _by_version(claimed: Claim) -> str:
+    is_same = claimed.version in ("", __version__)
+    return "" if is_same else f"distgen {claimed.version} made it, and this is {__version__}"
+
+
+def _verdict(claimed: Claim, commit: Commit, status: Standing, detail: str = "") -> Verdict:
+    return Verdict(
+        image=claimed.image,
+        stream=claimed.stream,
+        url="",
+        branch="",
+        commit=commit.id,
+        status=status,
+        detail=detail,
+        source=claimed.source,
+        version=claimed.version,
+    )
