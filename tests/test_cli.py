@@ -200,6 +200,12 @@ def test_lint_fails_on_errors_only(small):
     distgen(small, "lint", "--fail-on", "warning", code=1)
 
 
+def test_levels_are_coloured_where_somebody_wants_it(small):
+    assert "\x1b[33mwarning\x1b[0m DG101" in distgen(small, "--color", "always", "lint")[0]
+    assert "\x1b" not in distgen(small, "lint")[0]
+    assert "\x1b" not in distgen(small, "--color", "always", "lint", "--format", "json")[0]
+
+
 @pytest.mark.parametrize("words", [("init", "new"), ("init", "--minimal", "new")])
 def test_init_makes_a_catalogue_that_publishes(tmp_path, words):
     distgen(tmp_path, *words)

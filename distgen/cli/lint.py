@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 
 from distgen import pipeline
@@ -11,6 +13,8 @@ from distgen.model import LEVELS
 from distgen.reports import json, sarif, text
 
 WRITERS = {"text": text.report, "json": json.report, "sarif": sarif.report}
+COLORS = {"error": "red", "warning": "yellow", "info": "cyan", "style": "cyan"}
+LEVEL = re.compile(rf"(?<=: )({'|'.join(LEVELS)})(?= [A-Z]+[0-9])")
 
 
 @click.command()
@@ -40,6 +44,15 @@ def command(
     speculation, lock = ground(session, sets, replaced)
     catalog = speculation.catalog
     found = pipeline.lint(pipeline.work(catalog, lock, choice.of(catalog)))
-    click.echo(WRITERS[form](found), nl=False)
+    said = WRITERS[form](found)
+    click.echo(colored(said) if form == "text" else said, nl=False)
     grave = () if fail_on == "never" else LEVELS[: LEVELS.index(fail_on) + 1]
     ctx.exit(int(any(finding.level in grave for finding in found)))
+
+
+def colored(report: str) -> str:
+    """Colour the level of each finding; click takes the colours off where nobody sees them."""
+    return "".join(
+        LEVEL.sub(lambda found: click.style(found[0], fg=COLORS[found[0]]), line, count=1)
+        for line in report.splitlines(keepends=True)
+    )
