@@ -21,6 +21,7 @@ from distgen.proposal import Proposal
 from distgen.store import Store
 from distgen.store.git import explain, run
 from distgen.store.places import Place
+from distgen.store.reach import reach
 from distgen.store.remotes import listing, refusal
 
 WITHDRAWN = "distgen has nothing left to propose here."
@@ -180,6 +181,7 @@ def push(desk: Desk, what: Push) -> tuple[str, ...]:
         *(desk.place.address, f"{what.commit}:{what.ref}"),
         folder=desk.store.folder,
         network=desk.place.folder is None,
+        to_the_end=True,
     )
     if done.code and not _arrived(desk, what):
         raise DistgenError(refusal(done), where=desk.place)
@@ -199,12 +201,12 @@ def read(desk: Desk, refs: Refs) -> dict[str, bytes]:
     """Return the commits at refs, brought into the store; those that moved away are left out."""
     missing = [ref for ref, commit in refs.items() if desk.store.reader.read(commit) is None]
     if missing:
-        done = run(
+        done = reach(
             desk.store.git,
+            desk.place,
             *("fetch", "-q", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance"),
             *(desk.place.address, *missing),
             folder=desk.store.folder,
-            network=desk.place.folder is None,
         )
         if done.code:
             raise DistgenError(f"cannot be fetched: {explain(done)}", where=desk.place)

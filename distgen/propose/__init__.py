@@ -54,8 +54,8 @@ def propose(request: Request, store: Store, options: Options) -> Iterator[Result
     """Bring the reviews of all images up to date, parents first; yield each result when known."""
     ground = Ground(store.git, store, options)
     chosen = {image.key for image in request.images}
-    with _pool(options.jobs) as (pool, stop):
-        request = replace(request, accounts=_stoppable(request.accounts, stop))
+    request = replace(request, accounts=_stoppable(request.accounts, store.git.stop))
+    with _pool(options.jobs, store.git.stop) as pool:
         found = tuple(_planned(pool, ground, request))
         footers = _footers(request, found)
         ready = [_only(plan, chosen) for plan in found]
@@ -253,10 +253,12 @@ def _stoppable(accounts: Mapping[str, Account], stop: Event) -> dict[str, Accoun
 
 
 @contextmanager
-def _pool(jobs: int) -> Iterator[tuple[Executor, Event]]:
-    pool, stop = ThreadPoolExecutor(max(1, jobs), thread_name_prefix="distgen"), Event()
+def _pool(jobs: int, stop: Event) -> Iterator[Executor]:
+    pool, ended = ThreadPoolExecutor(max(1, jobs), thread_name_prefix="distgen"), False
     try:
-        yield pool, stop
+        yield pool
+        ended = True
     finally:
-        stop.set()
+        if not ended:
+            stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
