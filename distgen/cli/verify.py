@@ -1,0 +1,145 @@
+"""`distgen verify`: prove that published commits are what the catalogue gives."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from distgen import catalog, lockfile, sources
+from distgen.cli.list import table
+from distgen.cli.plans import cache
+from distgen.cli.session import Choice, Session, formats
+from distgen.cli.tokens import authorized
+from distgen.errors import InputError
+from distgen.locate import located
+from distgen.model import Catalog, Lock
+from distgen.reports.verdicts import report
+from distgen.store.checkout import history
+from distgen.store.git import isolate
+from distgen.store.places import locate
+from distgen.verify import STANDINGS, Standing, Verdict
+from distgen.verifying import Address, Load, Proof, Request, Signatures, verify
+
+_COMMIT = re.compile(r"(.+)@([0-9a-f]{7,40})")
+_URL = re.compile(r"[/.]|[^/@\s]+@[^/:\s]+:|[^/@:\s]+:|.*\.git(?:[#@]|$)")
+COLORS: dict[Standing, str] = {"reproduced": "green", "edited downstream": "yellow"}
+
+
+@click.command()
+@click.argument("subjects", metavar="[URL|IMAGE]...", nargs=-1)
+@click.option("--with-parents", is_flag=True, help="And every image these are built on.")
+@click.option("--with-dependents", is_flag=True, help="And every image built on these.")
+@formats("text", "json")
+@click.option("--require-signature", is_flag=True, help="Accept signed commits only.")
+@click.option(
+    "--allowed-signers",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Whose signatures count, as ssh-keygen reads it; else git's configuration says.",
+)
+@click.option(
+    "--store",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A local store to read from.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 256),
+    default=8,
+    show_default=True,
+    help="How many repositories to read at once.",
+)
+@click.pass_context
+def command(ctx: click.Context, /, form: str, store: Path | None, **wishes: Any) -> None:
+    """Prove that published commits are what the catalogue gives that they name.
+
+    A URL may end in #BRANCH or @COMMIT. The catalogue must be in a git repository with its history.
+    """
+    session: Session = ctx.obj
+    whole = session.catalog()
+    request = asked(whole, **wishes)
+    git = isolate(session.environ)
+    proof = Proof(history(git, Path(whole.root)), loading(session))
+    network = authorized(session, git, whole, request.images or whole.images)
+    found = tuple(verify(network, proof, request, store or cache(session) / "store"))
+    click.echo(report(found) if form == "json" else as_text(found))
+    counts = Counter(one.status for one in found)
+    session.say(", ".join(f"{counts[status]} {status}" for status in STANDINGS if counts[status]))
+    ctx.exit(int(any(one.status != "reproduced" for one in found)))
+
+
+def asked(
+    whole: Catalog,
+    subjects: tuple[str, ...],
+    require_signature: bool,
+    allowed_signers: Path | None,
+    jobs: int,
+    **more: bool,
+) -> Request:
+    """Return what the command line asks for: no image and no URL means all images."""
+    urls = [text for text in subjects if _URL.match(text)]
+    choice = Choice(tuple(text for text in subjects if text not in urls), **more)
+    signed = require_signature or allowed_signers is not None
+    return Request(
+        catalog=whole,
+        images=choice.of(whole) if choice.patterns or not urls else (),
+        addresses=tuple(map(address, urls)),
+        signatures=Signatures(allowed_signers, require_signature) if signed else None,
+        jobs=jobs,
+    )
+
+
+def loading(session: Session) -> Load:
+    """Return how an earlier state of the catalogue is read: as the present one is."""
+
+    def load(root: Path) -> tuple[Catalog, Lock]:
+        around = sources.Around(session.environ, session.cache)
+        found = catalog.load(root, ask=sources.asking(around))
+        return located(found, lockfile.read(root / lockfile.FILE))
+
+    return load
+
+
+def address(text: str) -> Address:
+    """Take a URL, URL#BRANCH or URL@COMMIT apart; relative paths start at the present folder."""
+    url, sharp, branch = text.partition("#")
+    if sharp and not branch:
+        raise InputError(f"{text} names no branch", hint="write the branch behind the #")
+    commit = ""
+    if not sharp and (found := _COMMIT.fullmatch(text)):
+        url, commit = found.groups()
+    return Address(locate(url, Path.cwd()), branch, commit)
+
+
+def as_text(verdicts: Sequence[Verdict]) -> str:
+    """Return one line for each verdict; edits follow theirs."""
+    if not verdicts:
+        return ""
+    rows = [(one.status, named(one), told(one)) for one in verdicts]
+    text = []
+    for one, line in zip(verdicts, table(rows).splitlines(), strict=True):
+        color = COLORS.get(one.status, "red")
+        text.append(click.style(one.status, fg=color) + line[len(one.status) :])
+        text += [f"    {part}" for edit in one.edits for part in edit.diff.splitlines()]
+    return "\n".join(text)
+
+
+def named(verdict: Verdict) -> str:
+    """Return what a line calls its subject: the image, or where it was found."""
+    return verdict.key if verdict.image else verdict.url
+
+
+def told(verdict: Verdict) -> str:
+    """Return what a line says behind the image: the commit, and why."""
+    own = ""
+    if verdict.own and verdict.status == "reproduced":
+        count = len(verdict.own)
+        own = f"with {count} file{'s' * (count > 1)} of its own"
+    detail = "; ".join(filter(None, (verdict.detail, own)))
+    return f"{(verdict.commit or '')[:12]}  {detail}".strip()
