@@ -3,13 +3,11 @@
 import os
 import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from dist_git import (
     GIT,
     OPTIONS,
-    catalog,
     commits,
     content,
     edit,
@@ -24,10 +22,8 @@ from dist_git import (
 )
 
 from distgen.errors import InputError
-from distgen.store.git import isolate
-from distgen.plan import target
 from distgen.publish import diff, standing
-from distgen.publish.strays import strays
+from distgen.store.git import isolate
 
 APP = image("ns/app")
 
@@ -466,48 +462,3 @@ def test_status_and_diff(tmp_path):
         "--- a/.distgen.json\n+++ b/.distgen.json\n"
     )
     assert "--- /dev/null\n+++ b/Dockerfile\n" in diff(changes[1])
-
-
-# --- retirement --------------------------------------------------------------------------------
-
-
-def test_strays_are_the_branches_that_left_the_catalogue(tmp_path):
-    later = image("ns/app@2024.1")
-    everything = [APP, later, image("ns/gone"), image("old/thing")]
-    run_publish(tmp_path, everything, trees(everything))
-    git("init", "-q", "--bare", str(repository(tmp_path, "ns/foreign")))
-    (tmp_path / "dist-git/ns/notes").mkdir()
-    found = strays(catalog(tmp_path, APP), GIT)
-    assert [(stray.key, stray.branch, stray.url) for stray in found] == [
-        ("ns/app@2024.1", "stable/2024.1", "dist-git/ns/app.git"),
-        ("ns/gone@master", "master", "dist-git/ns/gone.git"),
-        ("old/thing@master", "master", "dist-git/old/thing.git"),
-    ]
-    assert [s.key for s in strays(catalog(tmp_path, APP), GIT, ["ns/gone"])] == ["ns/gone@master"]
-    results = run_publish(tmp_path, [APP], trees([APP]), retired=found)
-    assert statuses(results) == {
-        "ns/app@2024.1": "retired",
-        "ns/app@master": "unchanged",
-        "ns/gone@master": "retired",
-        "old/thing@master": "retired",
-    }
-    assert strays(catalog(tmp_path, APP), GIT) == ()
-
-
-def test_a_retired_image_keeps_its_history_and_others_files(tmp_path):
-    images = [APP, image("ns/other")]
-    run_publish(tmp_path, images, trees(images))
-    edit(repository(tmp_path), {"NOTES": "mine"}, tmp_path)
-    gone = target(APP)
-    results = run_publish(tmp_path, [images[1]], trees(images), retired=[gone])
-    assert statuses(results) == {"ns/app@master": "retired", "ns/other@master": "unchanged"}
-    where = repository(tmp_path)
-    assert listing(where) == ["NOTES", "dead.package"]
-    assert len(commits(where)) == 3
-    (again,) = run_publish(tmp_path, [], {}, retired=[gone])
-    assert again.status == "unchanged"
-    (back,) = run_publish(tmp_path, [APP], trees([APP]))
-    assert back.status == "updated"
-    assert listing(where) == [".distgen.json", ".gitattributes", "Dockerfile", "NOTES"]
-    assert catalog(tmp_path, APP).images == (APP,)
-    assert Path(where).is_dir()

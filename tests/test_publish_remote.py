@@ -9,7 +9,6 @@ import pytest
 from dist_git import (
     GIT,
     OPTIONS,
-    catalog,
     commits,
     content,
     edit,
@@ -25,7 +24,6 @@ from git_server import Fault, git_server
 
 from distgen.errors import InputError
 from distgen.store.git import isolate
-from distgen.publish.strays import strays
 
 SECRET = "s3cr3t-TOKEN"
 
@@ -210,20 +208,6 @@ def test_what_is_not_committed_stays_on_this_machine(tmp_path):
         assert run_publish(tmp_path, images[:1], trees(*images), dirty)[0].status == "created"
         allowed = replace(dirty, allow_dirty=True)
         assert run_publish(tmp_path, images[1:], trees(*images), allowed)[0].status == "created"
-
-
-def test_a_stray_on_a_server_is_found_by_its_name(tmp_path):
-    root = served(tmp_path, "ns/app", "ns/gone")
-    with git_server(root) as server:
-        images = [app(server.url), app(server.url, "ns/gone")]
-        run_publish(tmp_path, images, trees(*images))
-        pattern = f"{server.url}/{{namespace}}/{{image}}.git"
-        known = catalog(tmp_path, images[0], url=pattern)
-        assert strays(known, GIT) == ()
-        found = strays(known, GIT, ["ns/gone", "ns/never"])
-        assert [stray.key for stray in found] == ["ns/gone@master"]
-        results = run_publish(tmp_path, images[:1], trees(*images), retired=found)
-    assert statuses(results) == {"ns/app@master": "unchanged", "ns/gone@master": "retired"}
 
 
 def test_a_file_address_is_a_folder(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,14 +13,16 @@ import click
 from distgen import __version__, pipeline, speculate
 from distgen.cli.list import table
 from distgen.cli.replacing import Replaced, ground
+from distgen.cli.retiring import Retiring, left, split
 from distgen.cli.session import Choice, Session
 from distgen.cli.tokens import authorized
 from distgen.errors import InputError
 from distgen.model import Catalog, Provenance, Result, Status
 from distgen.publish import Request
-from distgen.publish.repositories import Options, Repository
+from distgen.publish.repositories import Observer, Options, Repository, unobserved
 from distgen.store import history
 from distgen.store.git import Git, isolate
+from distgen.store.patience import Patience
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 EPOCH = 315532800  # 1980-01-01, the earliest date that every archive format knows
@@ -45,9 +47,13 @@ class Wishes:
     on_edit: str
     jobs: int
     store: Path | None
+    timeout: float
+    retries: int
     allow_dirty: bool = False
     independent: bool = False
+    fail_fast: bool = False
     replaced: Replaced = field(default_factory=Replaced)
+    retired: Retiring = field(default_factory=Retiring)
 
 
 def planning(command: Command) -> Command:
@@ -73,17 +79,39 @@ def planning(command: Command) -> Command:
             show_default=True,
             help="What to do with generated files that were edited downstream.",
         ),
+        click.option(
+            "--retries",
+            type=click.IntRange(0, 20),
+            default=3,
+            show_default=True,
+            help="How often to ask a server again that fails, with pauses that grow.",
+        ),
+        click.option(
+            "--timeout",
+            metavar="SECONDS",
+            type=click.FloatRange(0.1),
+            default=300,
+            show_default=True,
+            help="How long one exchange with a server may take.",
+        ),
     ):
         command = option(command)
     return command
 
 
-def prepare(session: Session, wishes: Wishes) -> Run:
+def prepare(session: Session, wishes: Wishes, observe: Observer = unobserved) -> Run:
     """Read the catalogue and find out which commit of it will be published."""
-    git = isolate(session.environ)
+
+    def tell(text: str) -> None:
+        session.say(text, level=1)
+        observe("waiting", {"detail": text})
+
+    git = isolate(session.environ, Patience(wishes.timeout, wishes.retries + 1, tell=tell))
     speculation, lock = ground(session, wishes.sets, wishes.replaced)
     catalog = speculation.catalog
-    task = pipeline.work(catalog, lock, wishes.choice.of(catalog))
+    retires = wishes.retired.wanted
+    chosen = split(wishes.choice, catalog)[0] if retires else wishes.choice.of(catalog)
+    task = pipeline.work(catalog, lock, chosen)
     stand = history.stand(git, Path(catalog.root))
     dirty = bool(stand.dirty or wishes.sets or speculation.images)
     origin = Provenance(
@@ -93,14 +121,18 @@ def prepare(session: Session, wishes: Wishes) -> Run:
         version=__version__,
         lock=lock,
     )
-    shown = authorized(session, git, catalog, task.images)
+    shown = authorized(session, git, catalog, catalog.images if retires else task.images)
+    gone = left(catalog, shown, wishes.choice, wishes.jobs) if retires else ()
+    retired = tuple(replace(target, reason=wishes.retired.reason) for target in gone)
     return Run(
-        request=Request(catalog, task.images, task.renderer.tree),
+        request=Request(catalog, task.images, task.renderer.tree, retired),
         options=Options(
             provenance=origin,
             on_edit=wishes.on_edit,  # type: ignore[arg-type]
             jobs=wishes.jobs,
             independent=wishes.independent,
+            fail_fast=wishes.fail_fast,
+            observe=observe,
             dirty=dirty,
             allow_dirty=wishes.allow_dirty,
             objection=pipeline.objection(task),

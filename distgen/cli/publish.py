@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,12 @@ import click
 from distgen import publish
 from distgen.cli import plans
 from distgen.cli.replacing import replacing
+from distgen.cli.retiring import retiring
 from distgen.cli.session import Choice, Session, choosing, formats, setting
+from distgen.cli.watching import Watched, ending_well, keep, recorded, watching
 from distgen.model import Result
 from distgen.publish.repositories import result
-from distgen.reports.results import report
+from distgen.reports.results import report, summary
 from distgen.store import open_store
 
 
@@ -24,42 +26,83 @@ from distgen.store import open_store
 @replacing
 @plans.planning
 @formats("text", "json")
+@watching
+@retiring
 @click.option("--dry-run", is_flag=True, help="Print what would change; write nothing anywhere.")
 @click.option("--independent", is_flag=True, help="Publish children of failed parents as well.")
+@click.option(
+    "--keep-going/--fail-fast",
+    "keep_going",
+    default=True,
+    help="Whether to begin others after an image failed or was refused.  [default: keep going]",
+)
 @click.option("--allow-dirty", is_flag=True, help="Publish uncommitted changes to servers, too.")
 @click.pass_context
 def command(
     ctx: click.Context,
     /,
     choice: Choice,
-    sets: tuple[str, ...],
     form: str,
     dry_run: bool,
+    keep_going: bool,
+    watched: Watched,
     **wishes: Any,
 ) -> None:
-    """Commit what changed to the dist-git repositories, parents first."""
+    """Commit what changed to the dist-git repositories, parents first.
+
+    The first ^C lets the pushes under way end and begins no other.
+    """
     session: Session = ctx.obj
-    run = plans.prepare(session, plans.Wishes(choice=choice, sets=sets, **wishes))
-    if dry_run:
-        changes = publish.plan_only(run.request, run.git, run.options, stored(run.store))
-        results = [result(change) for change in changes]
-    else:
-        with open_store(run.store, run.git) as store:
-            done = publish.publish(run.request, store, run.options)
-            results = list(shown(session, done, len(run.request.images)))
-    order = {image.key: number for number, image in enumerate(run.request.images)}
-    results.sort(key=lambda one: order.get(one.key, len(order)))
-    if form == "json":
-        click.echo(report(results))
-    else:
-        wanted = (
-            results if session.verbosity > 0 else [r for r in results if r.status != "unchanged"]
-        )
-        if wanted:
-            click.echo(plans.as_text(wanted))
+    wanted = plans.Wishes(choice=choice, fail_fast=not keep_going, **wishes)
+    with recorded(watched.events) as events:
+        run = plans.prepare(session, wanted, events)
+        with ending_well(run.git.stop):
+            results = planned(run) if dry_run else published(session, run)
+        code = 130 if run.git.stop.is_set() else plans.exit_code(results)
+        events("ended", {"summary": summary(results), "exit_code": code})
+    text = report(results)
+    troubles = [one for one in (keep(watched.results, text), events.trouble) if one]
+    tell(session, results, text if form == "json" else "")
     tell_remarks(session, run)
     session.say(("it would be: " if dry_run else "") + plans.summary(results))
-    ctx.exit(plans.exit_code(results))
+    for trouble in troubles:
+        click.echo(f"distgen: {trouble}", err=True)
+    ctx.exit(code or int(bool(troubles)))
+
+
+def planned(run: plans.Run) -> list[Result]:
+    """Return what publishing would come to."""
+    changes = publish.plan_each(run.request, run.git, run.options, stored(run.store))
+    return ordered(run, map(result, changes))
+
+
+def published(session: Session, run: plans.Run) -> list[Result]:
+    """Publish, and return what came of it."""
+
+    def say(text: str) -> None:
+        session.say(text)
+        run.options.observe("waiting", {"detail": text})
+
+    total = len(run.request.images) + len(run.request.retired)
+    with open_store(run.store, run.git, tell=say) as store:
+        done = publish.publish(run.request, store, run.options)
+        return ordered(run, shown(session, done, total))
+
+
+def ordered(run: plans.Run, results: Iterable[Result]) -> list[Result]:
+    """Return the results in the order of the images, then what was retired."""
+    order = {image.key: number for number, image in enumerate(run.request.images)}
+    return sorted(results, key=lambda one: (order.get(one.key, len(order)), one.key))
+
+
+def tell(session: Session, results: Sequence[Result], text: str) -> None:
+    """Print the results: the JSON `text`, or a line for each that is worth one."""
+    if text:
+        click.echo(text)
+        return
+    worth = [one for one in results if session.verbosity > 0 or one.status != "unchanged"]
+    if worth:
+        click.echo(plans.as_text(worth))
 
 
 def tell_remarks(session: Session, run: plans.Run) -> None:

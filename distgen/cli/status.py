@@ -8,8 +8,11 @@ import click
 
 from distgen import publish
 from distgen.cli import plans
-from distgen.cli.publish import stored
+from distgen.cli.publish import ordered, stored
 from distgen.cli.session import Choice, Session, choosing, formats, setting
+from distgen.model import Result
+from distgen.plan import Target
+from distgen.publish.strays import strays
 from distgen.reports.results import report
 
 
@@ -24,10 +27,19 @@ def command(
 ) -> None:
     """Say which repositories are behind the catalogue, and which were edited downstream."""
     session: Session = ctx.obj
-    wanted = plans.Wishes(choice=choice, sets=sets, allow_dirty=True, **wishes)
+    # Every image is told of for itself: that its parent was edited says nothing about it.
+    wanted = plans.Wishes(choice=choice, sets=sets, allow_dirty=True, independent=True, **wishes)
     run = plans.prepare(session, wanted)
-    changes = publish.plan_only(run.request, run.git, run.options, stored(run.store))
-    results = [publish.standing(change) for change in changes]
+    changes = publish.plan_each(run.request, run.git, run.options, stored(run.store))
+    results = ordered(run, map(publish.standing, changes))
+    if not choice.patterns:
+        results += [stray(found) for found in strays(run.request.catalog, run.git)]
     click.echo(report(results) if form == "json" else plans.as_text(results))
     session.say(plans.summary(results))
     ctx.exit(plans.exit_code(one for one in results if one.status == "failed"))
+
+
+def stray(found: Target) -> Result:
+    """Return what is said of a branch whose image or stream has left the catalogue."""
+    detail = "left the catalogue; `distgen publish --retire` takes it off the branch"
+    return Result(found.image, found.stream, found.url, found.branch, "behind", detail=detail)

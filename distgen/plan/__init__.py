@@ -39,13 +39,17 @@ def never(base: bytes, present: bytes, new: bytes) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The branch a change is for; `downloads` are the addresses that the image fetches."""
+    """The branch a change is for; `downloads` are the addresses that the image fetches.
+
+    `reason` is why it is retired, in the words of whoever retires it.
+    """
 
     image: str
     stream: str
     url: str
     branch: str
     downloads: tuple[str, ...] = ()
+    reason: str = ""
 
     @property
     def key(self) -> str:
@@ -89,11 +93,13 @@ def retire(branch: Target, present: Present, origin: Provenance, on_edit: OnEdit
     """Return what takes an image that left the catalogue off its branch; others' files stay."""
     if present.manifest is None and not present.problem:
         return _change(branch, "unchanged", present, detail="distgen owns nothing here")
-    note = f"{branch.key} {_RETIRED_NOTE}\n".encode()
+    why = f"\n{branch.reason}\n" if branch.reason else ""
+    note = f"{branch.key} {_RETIRED_NOTE}\n{why}".encode()
     change = _planned(branch, {RETIRED: File(RETIRED, note)}, present, on_edit)
     if change.status != "updated":
         return change
-    summary = review.Summary(f"{branch.image}: stream {branch.stream} retired", ())
+    reason = (branch.reason,) if branch.reason else ()
+    summary = review.Summary(f"{branch.image}: stream {branch.stream} retired", reason)
     tree = Tree(branch.image, branch.stream, ())
     message = _message(branch, summary, tree, origin, _fates(change, on_edit))
     return _commit(replace(change, status="retired"), present.entries, origin, message)
@@ -168,8 +174,8 @@ def _own_steps(new: Mapping[str, File], present: Present) -> Iterator[Step]:
         yield Step(MANIFEST, write=file)
     elif entry and not file:
         yield Step(MANIFEST, delete=True)
-    note = present.content.get(RETIRED, b"")
-    if RETIRED not in new and note.endswith(f"{_RETIRED_NOTE}\n".encode()):
+    note = present.content.get(RETIRED, b"").partition(b"\n")[0]
+    if RETIRED not in new and note.endswith(_RETIRED_NOTE.encode()):
         yield Step(RETIRED, delete=True)
 
 

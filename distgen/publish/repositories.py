@@ -28,7 +28,11 @@ def _no_objection(tree: Tree) -> str:
     return ""
 
 
-def _unobserved(step: str, about: Mapping[str, object]) -> None:
+Observer = Callable[[str, Mapping[str, object]], None]
+"""Hears of each step of a run, from any thread: its name, and what it is about."""
+
+
+def unobserved(step: str, about: Mapping[str, object]) -> None:
     """Tell nobody."""
 
 
@@ -56,7 +60,7 @@ class Options:
     refusal: Callable[[Tree], str] = _no_objection
     creation: Callable[[Repository], Callable[[], None] | None] = _no_creation
     fail_fast: bool = False
-    observe: Callable[[str, Mapping[str, object]], None] = _unobserved
+    observe: Observer = unobserved
     sign: Sign | None = None
 
 

@@ -2,49 +2,105 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 
 from distgen.errors import DistgenError, InputError
 from distgen.model import Catalog
 from distgen.plan import Target
+from distgen.proposal import PREFIX
 from distgen.store import fetch, scratch_store
 from distgen.store.branches import manifest
 from distgen.store.git import Git, Reader
+from distgen.store.localgit import heads
 from distgen.store.places import Place, locate
 from distgen.store.remotes import listing
 
+_HEADS = "refs/heads/"
 
-def strays(catalog: Catalog, git: Git, names: Sequence[str] = ()) -> tuple[Target, ...]:
-    """Return the branches to retire, sorted.
 
-    Local repositories are found where the catalogue keeps them. Those on servers are not listed
-    anywhere, so they are asked for by `names` (`namespace/image`) alone.
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Where to look: `names` are globs of `namespace/image`, with `@stream` or without.
+
+    Without names it is about the namespaces of the catalogue, for the folder of a namespace that
+    left may be another catalogue's. `servers` looks at the servers' repositories of the images of
+    the catalogue as well. Those of images that left are listed nowhere: a server is asked for the
+    plain ones of `names` alone.
     """
+
+    names: tuple[str, ...] = ()
+    servers: bool = False
+    jobs: int = 8
+
+    def means(self, target: Target) -> bool:
+        """Say whether a branch is one of those that are named."""
+        return any(
+            fnmatchcase(target.key if "@" in name else target.image, name) for name in self.names
+        )
+
+
+EVERYWHERE = Search()
+
+
+def strays(catalog: Catalog, git: Git, search: Search = EVERYWHERE) -> tuple[Target, ...]:
+    """Return the branches to retire, sorted; what cannot be read was not written by distgen."""
     known = {image.key for image in catalog.images}
-    found = {
-        stray.key: stray
-        for url, place in sorted(_places(catalog, names).items())
-        for stray in _on(git, url, place)
-        if stray.key not in known and (not names or stray.image in names)
-    }
-    return tuple(found[key] for key in sorted(found))
+    names = search.names or tuple(f"{namespace}/*" for namespace in catalog.namespaces)
+    search = replace(search, names=names)
+    ours: dict[Place, set[str]] = {}
+    for image in catalog.images:
+        place = locate(image.url, Path(catalog.root))
+        ours.setdefault(place, set()).add(image.stream.branch)
+    places = sorted(_places(catalog, search).items())
+    with ThreadPoolExecutor(search.jobs, thread_name_prefix="distgen") as pool:
+        look = partial(_on, git, ours)
+        found = [stray for those in pool.map(look, places) for stray in those]
+    by_key: dict[str, list[Target]] = {}
+    for stray in found:
+        if stray.key not in known and search.means(stray):
+            by_key.setdefault(stray.key, []).append(stray)
+    return tuple(_published(catalog, by_key[key]) for key in sorted(by_key))
 
 
-def _places(catalog: Catalog, names: Sequence[str]) -> dict[str, Place]:
+def _published(catalog: Catalog, found: Sequence[Target]) -> Target:
+    """Return the branch that was published to; others with its manifest began from it."""
+    namespace = catalog.namespaces.get(found[0].image.partition("/")[0])
+    streams = namespace.streams if namespace else ()
+    likely = {stream.branch for stream in streams if stream.name == found[0].stream}
+    stream = found[0].stream
+
+    def rank(target: Target) -> tuple[bool, bool, bool, int, str]:
+        branch = target.branch
+        last = branch.rpartition("/")[2]
+        return (branch not in likely, branch != stream, last != stream, len(branch), branch)
+
+    return min(found, key=rank)
+
+
+def _places(catalog: Catalog, search: Search) -> dict[str, Place]:
     """Return where strays may be, by the address that the catalogue would give."""
     root = Path(catalog.root)
     patterns = {namespace.dist_git.url for namespace in catalog.namespaces.values()}
+    names = {name.partition("@")[0] for name in search.names}
     found: dict[str, Place] = {}
     for pattern in patterns:
-        for name in names or ("*/*",):
+        for name in names:
             namespace, _, image = name.partition("/")
             url = pattern.replace("{namespace}", namespace).replace("{image}", image)
             place = locate(url, root)
             if place.folder is not None:
                 found |= {_address(pattern, root, p): locate(str(p), root) for p in _globbed(place)}
-            elif names:
+            elif not {*"*?["} & {*name}:
                 found[url] = place
+    if search.servers:
+        named = (i for i in catalog.images if any(fnmatchcase(i.full_name, n) for n in names))
+        found |= {image.url: locate(image.url, root) for image in named}
     return found
 
 
@@ -63,22 +119,40 @@ def _address(pattern: str, root: Path, path: Path) -> str:
     return str(path.relative_to(root.absolute()))
 
 
-def _on(git: Git, url: str, place: Place) -> Iterator[Target]:
-    """Yield the branches of a repository that have a manifest."""
+def _on(
+    git: Git, ours: Mapping[Place, Collection[str]], where: tuple[str, Place]
+) -> tuple[Target, ...]:
+    """Return the branches of a repository that have a manifest and are not ours now."""
+    url, place = where
     try:
-        refs = listing(git, place, ("refs/heads/*",)) or {}
-        tips = {ref.removeprefix("refs/heads/"): commit for ref, commit in refs.items()}
-        if place.folder is not None:
-            with Reader(git, place.folder) as reader:
-                yield from _written(reader, url, tips)
-        elif tips:
-            with scratch_store(git, None) as store:
+        tips = {
+            branch: tip
+            for branch, tip in _tips(git, place).items()
+            if branch not in ours.get(place, ()) and not branch.startswith(PREFIX)
+        }
+        if not tips:
+            return ()
+        with ExitStack() as stack:
+            if place.folder is not None:
+                reader = stack.enter_context(Reader(git, place.folder))
+            else:
+                store = stack.enter_context(scratch_store(git, None))
                 fetch(store, place, tuple(tips))
-                yield from _written(store.reader, url, tips)
+                reader = store.reader
+            return tuple(_written(reader, url, tips))
     except InputError:
         raise
     except DistgenError:
-        return  # what cannot be read was not written by distgen
+        return ()
+
+
+def _tips(git: Git, place: Place) -> Mapping[str, str]:
+    """Return the commits of all branches."""
+    found = heads(place.folder) if place.folder is not None else None
+    if found is not None:
+        return found
+    refs = listing(git, place, (f"{_HEADS}*",)) or {}
+    return {ref.removeprefix(_HEADS): commit for ref, commit in refs.items()}
 
 
 def _written(reader: Reader, url: str, tips: Mapping[str, str]) -> Iterator[Target]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +17,14 @@ from distgen.model import Change
 from distgen.plan.commits import unsigned, written
 from distgen.plan.objects import object_id
 from distgen.store.fastimport import stream
-from distgen.store.git import Git, Reader, explain, run
+from distgen.store.git import INTERRUPTED, Git, Reader, explain, run
 from distgen.store.places import Place
 from distgen.store.reach import reach
 
 _MARK = "distgen-store"
 _LOCK = "distgen.lock"
 _NOTE = "This folder is a cache of distgen. Delete it whenever no distgen is running.\n"
+_LOOK = 0.1  # seconds between two looks at whether a store is free
 _MANY_PACKS = 50
 _MANY_LOOSE = 100  # in one of 256 folders
 _LOOSE = str(10_000)
@@ -37,23 +39,49 @@ class Store:
     reader: Reader
 
 
+def _say_nothing(text: str) -> None:
+    """Tell nobody."""
+
+
 @contextmanager
-def open_store(folder: Path, git: Git, seconds: float = 600) -> Iterator[Store]:
+def open_store(
+    folder: Path, git: Git, seconds: float = 600, tell: Callable[[str], None] = _say_nothing
+) -> Iterator[Store]:
     """Lock and open the store, made when missing; wait at most `seconds` for another run."""
+    _claim(folder)
+    lock = FileLock(folder / _LOCK)
     try:
-        _claim(folder)
-        with FileLock(folder / _LOCK, timeout=seconds):
-            _sweep(folder)
-            _initialise(git, folder)
-            _tidy(git, folder)
-            with Reader(git, folder) as reader:
-                yield Store(git, folder, reader)
-    except Timeout:
-        raise DistgenError(
-            "another run of distgen is using this store",
-            where=folder,
-            hint="wait for it, or choose another --store",
-        ) from None
+        _acquire(lock, git, seconds, tell)
+        _sweep(folder)
+        _initialise(git, folder)
+        _tidy(git, folder)
+        with Reader(git, folder) as reader:
+            yield Store(git, folder, reader)
+    finally:
+        lock.release()
+
+
+def _acquire(lock: FileLock, git: Git, seconds: float, tell: Callable[[str], None]) -> None:
+    """Take the lock; say so when that has to be waited for."""
+    folder = Path(lock.lock_file).parent
+    deadline = time.monotonic() + seconds
+    waiting = False
+    while True:
+        try:
+            lock.acquire(timeout=0)
+            return
+        except Timeout:
+            if not waiting:
+                tell(f"{folder}: waiting for another run of distgen that uses this store")
+                waiting = True
+        if git.stop.wait(_LOOK):
+            raise DistgenError(INTERRUPTED)
+        if time.monotonic() >= deadline:
+            raise DistgenError(
+                "another run of distgen is using this store",
+                where=folder,
+                hint="wait for it, or choose another --store",
+            )
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from distgen.store.git import Git, explain, run
 _STALE = 3600  # seconds
 _PUSHABLE = ("ignore", "warn", "updateinstead", "false")
 _COMMIT = re.compile(rb"[0-9a-f]{40}")
+_HEADS = "refs/heads/"
 Identity = tuple[int, int]
 
 
@@ -42,6 +43,27 @@ def tips(folder: Path, branches: Iterable[str]) -> dict[str, str] | None:
         if not repository.bare:
             _refuse_work_tree(repository, folder)
         return _read(Path(repository.common_dir), branches, repository)
+
+
+def heads(folder: Path) -> dict[str, str] | None:
+    """Return all branches of a plain bare repository; None where git has to be asked."""
+    try:
+        if not _is_plain(folder) or (folder / "reftable").is_dir():
+            return None
+        found = {
+            ref.removeprefix(_HEADS): commit
+            for ref, commit in _packed(folder).items()
+            if ref.startswith(_HEADS)
+        }
+        for path in (folder / _HEADS).rglob("*"):
+            if path.is_file() and path.suffix != ".lock":
+                text = path.read_bytes().strip()
+                if not _COMMIT.fullmatch(text):
+                    return None
+                found[path.relative_to(folder / _HEADS).as_posix()] = text.decode("ascii")
+    except OSError as error:
+        raise DistgenError(f"cannot be read: {error.strerror}", where=folder) from None
+    return found
 
 
 def _is_plain(folder: Path) -> bool:

@@ -1,0 +1,81 @@
+"""Choose the branches to retire: what was asked for and has left the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import click
+
+from distgen import graph
+from distgen.cli.session import Choice
+from distgen.errors import InputError
+from distgen.model import Catalog, Image
+from distgen.plan import Target
+from distgen.publish.strays import Search, strays
+from distgen.store.git import Git
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Retiring:
+    """Whether, and why, branches are retired whose image or stream has left the catalogue."""
+
+    wanted: bool = False
+    reason: str = ""
+
+
+def retiring(command: Command) -> Command:
+    """Add --retire and --reason; the command gets them as one `retired`."""
+
+    def call(*args: Any, retire: bool, reason: str, **more: Any) -> Any:
+        if reason and not retire:
+            raise click.UsageError("--reason goes with --retire")
+        if not reason.isprintable():
+            raise click.UsageError("--reason is one line")
+        return command(*args, retired=Retiring(retire, reason.strip()), **more)
+
+    call.__name__, call.__doc__ = command.__name__, command.__doc__
+    call.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
+    retire = click.option(
+        "--retire",
+        is_flag=True,
+        help="Take what left the catalogue off its branches; IMAGE may name it. Nothing is deleted"
+        " but generated files.",
+    )
+    reason = click.option(
+        "--reason", metavar="TEXT", default="", help="Why it is retired, for `dead.package`."
+    )
+    decorated: Any = retire(reason(call))
+    return decorated  # type: ignore[no-any-return]
+
+
+def split(choice: Choice, catalog: Catalog) -> tuple[tuple[Image, ...], tuple[str, ...]]:
+    """Return the images that are chosen, and the names of what is in the catalogue no more."""
+    here, gone = [], []
+    for pattern in choice.patterns:
+        try:
+            graph.select(catalog, [pattern])
+            here.append(pattern)
+        except InputError:
+            gone.append(pattern)
+    if gone and not here:
+        return (), tuple(gone)
+    return replace(choice, patterns=tuple(here)).of(catalog), tuple(gone)
+
+
+def left(catalog: Catalog, git: Git, choice: Choice, jobs: int) -> tuple[Target, ...]:
+    """Return what is left on branches of what was named and is in the catalogue no more."""
+    images, gone = split(choice, catalog)
+    known = dict.fromkeys(image.full_name for image in images)
+    names = (*gone, *known) if choice.patterns else ()
+    found = strays(catalog, git, Search(names, servers=True, jobs=jobs))
+    for name in gone:
+        if not any(Search((name,)).means(target) for target in found):
+            raise InputError(
+                f"there is no image `{name}`, and no branch of it that could be retired",
+                hint="see `distgen list`, and `distgen status` for what left the catalogue",
+            )
+    return found

@@ -1,0 +1,133 @@
+"""What an automated job gets of a run: a line for each step, the results, and an orderly end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from types import FrameType
+from typing import IO, Any, TypeVar
+
+import click
+
+from distgen.disk import replace_file
+from distgen.errors import DistgenError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+_ENDING = b"distgen: finishing what is being pushed; once more to leave it unfinished\n"
+
+
+@dataclass(frozen=True)
+class Watched:
+    """The files that a job wants of a run."""
+
+    events: Path | None = None
+    results: Path | None = None
+
+
+def watching(command: Command) -> Command:
+    """Add --events and --results; the command gets them as one `watched`."""
+
+    def call(*args: Any, events: Path | None, results: Path | None, **more: Any) -> Any:
+        return command(*args, watched=Watched(events, results), **more)
+
+    call.__name__, call.__doc__ = command.__name__, command.__doc__
+    call.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
+    where = click.Path(path_type=Path, dir_okay=False)
+    events = click.option(
+        "--events",
+        metavar="FILE",
+        type=where,
+        help="Write a line of JSON for each step, at once; see `distgen schema events`.",
+    )
+    results = click.option(
+        "--results",
+        metavar="FILE",
+        type=where,
+        help="Write the results as JSON in the end, whole or not at all.",
+    )
+    decorated: Any = events(results(call))
+    return decorated  # type: ignore[no-any-return]
+
+
+@dataclass
+class Events:
+    """The file of --events; what cannot be written to it never disturbs the run."""
+
+    path: Path | None = None
+    trouble: str = ""
+    _file: IO[str] | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __call__(self, step: str, about: Mapping[str, object]) -> None:
+        """Write one step down; any thread may."""
+        now = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        line = json.dumps({"time": now, "event": step, **about})
+        with self._lock:
+            if self._file is None or self.trouble:
+                return
+            try:
+                self._file.write(f"{line}\n")
+                self._file.flush()
+            except OSError as error:
+                self.trouble = f"{self.path}: {error.strerror}; the events are not complete"
+
+
+@contextmanager
+def recorded(path: Path | None) -> Iterator[Events]:
+    """Open the file of --events for as long as the run lasts."""
+    events = Events(path)
+    if path is None:
+        yield events
+        return
+    try:
+        file = path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise DistgenError(f"cannot be written: {error.strerror}", where=path) from None
+    events._file = file
+    try:
+        yield events
+    finally:
+        try:
+            file.close()
+        except OSError as error:
+            events.trouble = f"{path}: {error.strerror}; the events are not complete"
+
+
+def keep(path: Path | None, text: str) -> str:
+    """Write the results to a file, whole or not at all; return what kept them from it."""
+    if path is None:
+        return ""
+    try:
+        replace_file(path, f"{text}\n")
+    except DistgenError as error:
+        return f"{error}; the results are not in it"
+    return ""
+
+
+@contextmanager
+def ending_well(stop: threading.Event) -> Iterator[None]:
+    """Let the first ^C or SIGTERM only set `stop`, and the second end the run at once."""
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        os.write(2, _ENDING)
+
+    known = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    except DistgenError:
+        if stop.is_set():
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        for number, handler in known.items():
+            signal.signal(number, handler)
