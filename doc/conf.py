@@ -11,5 +11,6 @@ html_title = "distgen"
 html_static_path = ["_static"]
 html_css_files = ["distgen.css"]
 html_theme_options = {"source_edit_link": ""}
+highlight_language = "text"
 nitpicky = True
 smartquotes_action = "q"  # a dash is two dashes where it stands before an option

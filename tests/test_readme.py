@@ -60,7 +60,7 @@ def commands(text):
 
 def pattern(shown):
     """Return what output must match; `...` on a line of its own is any lines."""
-    text = "\n".join(".*" if row == "..." else re.escape(row) for row in shown.splitlines())
+    text = "\n".join(".*" if row.strip() == "..." else re.escape(row) for row in shown.splitlines())
     for free, anything in FREE:
         text = re.sub(free, anything, text)
     return text
