@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from images import EXTERNAL, ROOT, dedent, image, tree
 
-from distgen.policy.complete import completeness
-from distgen.policy.context import context, ignoring_line, missing, read_ignore
 from distgen.dockerfile import parse
 from distgen.model import Lock, LockedBase, LockedSource
+from distgen.policy.complete import completeness
+from distgen.policy.context import context, ignoring_line, missing, read_ignore
 
 DIGEST = "sha256:" + "a" * 64
 OTHER = "sha256:" + "b" * 64

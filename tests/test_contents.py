@@ -7,9 +7,9 @@ from base64 import b64encode
 import pytest
 from images import image, tree
 
-from distgen.policy.contents import contents
 from distgen.dockerfile import parse
 from distgen.model import REGULAR, SYMLINK, File, Tree
+from distgen.policy.contents import contents
 
 KEY = "QUJDREVG" * 8
 DASHES = "-" * 5

@@ -3,8 +3,8 @@ import json
 
 import pytest
 
-from distgen.registry.credentials import Credential, load
 from distgen.errors import DistgenError, InputError
+from distgen.registry.credentials import Credential, load
 
 
 def auth(user, password):

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from distgen import catalog, lockfile
-from distgen.plan.manifest import generated
 from distgen.model import EXECUTABLE
+from distgen.plan.manifest import generated
 from distgen.render import Renderer
 
 GOLDEN = Path(__file__).parent / "golden"

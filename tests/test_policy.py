@@ -8,9 +8,9 @@ import pytest
 from images import EXTERNAL, ROOT, dedent, image, tree
 
 from distgen.dockerfile import parse
-from distgen.policy.findings import grouped, in_order, with_origins
 from distgen.model import REGULAR, File, Finding, Origin, Policy, Rule, Tree
 from distgen.policy import apply, check
+from distgen.policy.findings import grouped, in_order, with_origins
 from distgen.policy.rules import RULES, manual
 from distgen.policy.subject import Family
 

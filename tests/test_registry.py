@@ -20,11 +20,11 @@ from servers import (
     tagged,
 )
 
-from distgen.registry.credentials import AuthFile, Credentials
 from distgen.errors import InputError
 from distgen.reference import parse
 from distgen.registry import Registry
 from distgen.registry.auth import challenges
+from distgen.registry.credentials import AuthFile, Credentials
 from distgen.registry.errors import NotFound, Refused, RegistryError
 from distgen.registry.http import Patience, Transport
 

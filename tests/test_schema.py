@@ -9,9 +9,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from distgen import schema
-from distgen.schema import formats
 from distgen.errors import InputError
 from distgen.overlay import read_yaml
+from distgen.schema import formats
 
 
 def check(kind: str, text: str) -> dict[str, object]:

@@ -7,8 +7,6 @@ import time
 
 from jinja2 import DictLoader, Environment
 
-from distgen.render.facts import facts
-from distgen.render.filters import FILTERS
 from distgen.model import (
     Catalog,
     Image,
@@ -24,6 +22,8 @@ from distgen.model import (
     TemplateFile,
 )
 from distgen.render import Renderer
+from distgen.render.facts import facts
+from distgen.render.filters import FILTERS
 
 LIMIT, GROWTH, MEMORY = 2.0, 11.0, 500
 FEW, MANY = 1000, 10_000
