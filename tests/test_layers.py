@@ -62,11 +62,12 @@ def is_module(name):
 
 
 def test_every_module_imports_only_from_floors_below():
-    wrong = []
-    for name, tree in modules():
-        for target in imported(tree):
-            if floor(target) > floor(name):
-                wrong.append(f"{name or 'distgen'} imports {target}")
+    wrong = [
+        f"{name or 'distgen'} imports {target}"
+        for name, tree in modules()
+        for target in imported(tree)
+        if floor(target) > floor(name)
+    ]
     assert wrong == []
 
 
