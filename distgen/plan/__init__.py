@@ -93,16 +93,25 @@ def retire(branch: Target, present: Present, origin: Provenance, on_edit: OnEdit
     """Return what takes an image that left the catalogue off its branch; others' files stay."""
     if present.manifest is None and not present.problem:
         return _change(branch, "unchanged", present, detail="distgen owns nothing here")
-    why = f"\n{branch.reason}\n" if branch.reason else ""
-    note = f"{branch.key} {_RETIRED_NOTE}\n{why}".encode()
-    change = _planned(branch, {RETIRED: File(RETIRED, note)}, present, on_edit)
+    change = _planned(branch, {RETIRED: retirement(branch)}, present, on_edit)
     if change.status != "updated":
         return change
-    reason = (branch.reason,) if branch.reason else ()
-    summary = review.Summary(f"{branch.image}: stream {branch.stream} retired", reason)
+    why = (branch.reason,) if branch.reason else ()
+    summary = review.Summary(f"{branch.image}: stream {branch.stream} retired", why)
     tree = Tree(branch.image, branch.stream, ())
     message = _message(branch, summary, tree, origin, _fates(change, on_edit))
     return _commit(replace(change, status="retired"), present.entries, origin, message)
+
+
+def retirement(branch: Target) -> File:
+    """Return the note that stands on a retired branch."""
+    why = f"\n{branch.reason}\n" if branch.reason else ""
+    return File(RETIRED, f"{branch.key} {_RETIRED_NOTE}\n{why}".encode())
+
+
+def reason(note: bytes) -> str:
+    """Return why a branch was retired, as the note on it says."""
+    return note.decode("utf-8", "replace").partition("\n\n")[2].rstrip("\n")
 
 
 def lock_digest(tree: Tree, downloads: Iterable[str], lock: Lock) -> str:

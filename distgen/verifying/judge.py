@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from distgen import __version__
 from distgen.errors import DistgenError
-from distgen.model import MANIFEST, Change, Entry
+from distgen.model import MANIFEST, Change
+from distgen.plan import RETIRED
 from distgen.plan.commits import Commit, person
 from distgen.plan.commits import read as read_commit
 from distgen.plan.objects import signature
@@ -49,7 +50,7 @@ def judge(proof: Proof, reader: Reader, commit: str, asked: Subject = None) -> V
 
 def _claimed(proof: Proof, reader: Reader, commit: Commit, claimed: Claim) -> Verdict:
     """Judge a commit that has trailers."""
-    wanted = proof.wanted(claimed)
+    wanted = proof.wanted(claimed, _file(reader, commit.id, RETIRED))
     if isinstance(wanted, str):
         return _verdict(claimed, commit, "unknown source", wanted)
     if false := lie(claimed, wanted.expected):
@@ -109,7 +110,7 @@ def _unclaimed(proof: Proof, reader: Reader, commit: Commit, asked: Subject) -> 
         )
     base, claimed = below
     judged = _claimed(proof, reader, base, claimed)
-    expected = proof.wanted(claimed)
+    expected = proof.wanted(claimed, _file(reader, base.id, RETIRED))
     why = f"stands on {base.id[:12]}"
     if judged.status in ("unknown source", "forged") or isinstance(expected, str):
         return replace(judged, commit=commit.id, exact=False, detail=f"{why}: {judged.detail}")
@@ -183,8 +184,12 @@ def _as_commit(change: Change) -> Commit:
 
 
 def _manifest(reader: Reader, commit: str) -> bytes:
-    entry: Entry | None = listed(reader, commit).get(MANIFEST)
-    return read_file(reader, entry) if entry else b""
+    return _file(reader, commit, MANIFEST)
+
+
+def _file(reader: Reader, commit: str, path: str) -> bytes:
+    found = reader.read(f"{commit}:{path}")
+    return found.content if found and found.kind == "blob" else b""
 
 
 def _nobody(reader: Reader, commit: Commit, asked: Subject) -> Claim:

@@ -8,8 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from distgen.errors import DistgenError
-from distgen.model import Catalog, Change, File, Lock, Provenance, Tree
-from distgen.plan import RETIRED, OnEdit, Target, lock_digest, plan, retire, target
+from distgen.model import Catalog, Change, Lock, Provenance, Tree
+from distgen.plan import (
+    OnEdit,
+    Target,
+    lock_digest,
+    plan,
+    reason,
+    retire,
+    retirement,
+    target,
+)
 from distgen.plan.commits import Commit
 from distgen.plan.manifest import generated
 from distgen.render import Renderer
@@ -53,8 +62,11 @@ class Proof:
         self._pasts: dict[str, Past | str] = {}
         self._lock = threading.Lock()
 
-    def wanted(self, claimed: Claim) -> Wanted | str:
-        """Return what a claim leads to, or say why that cannot be known."""
+    def wanted(self, claimed: Claim, note: bytes = b"") -> Wanted | str:
+        """Return what a claim leads to, or say why that cannot be known.
+
+        `note` is the one of a retired branch, of which only its reason is believed.
+        """
         if not claimed.commit:
             named = f"it names {claimed.source}" if claimed.source else "it names no source"
             return f"{named}, which is no commit of a catalogue"
@@ -63,7 +75,7 @@ class Proof:
             if isinstance(past, str):
                 return past
             try:
-                return _wanted(past, claimed)
+                return _wanted(past, claimed, reason(note))
             except DistgenError as error:
                 return f"it cannot be rendered from {claimed.commit[:12]}: {error}"
 
@@ -110,10 +122,10 @@ def _planned(reader: Reader, commit: Commit, wanted: Wanted, on_edit: OnEdit) ->
     return plan(wanted.target, wanted.tree, there, wanted.origin, on_edit, merge)
 
 
-def _wanted(past: Past, claimed: Claim) -> Wanted:
+def _wanted(past: Past, claimed: Claim, why: str) -> Wanted:
     image = next((image for image in past.catalog.images if image.key == claimed.key), None)
     tree = past.renderer.tree(image) if image else None
-    branch = target(image) if image else Target(claimed.image, claimed.stream, "", "")
+    branch = target(image) if image else Target(claimed.image, claimed.stream, "", "", (), why)
     spaces = past.catalog.namespaces
     namespace = spaces.get(claimed.image.partition("/")[0]) or spaces[min(spaces)]
     address = past.catalog.source
@@ -126,8 +138,7 @@ def _wanted(past: Past, claimed: Claim) -> Wanted:
     )
     named = tree or Tree(claimed.image, claimed.stream, ())
     digest = lock_digest(named, branch.downloads, past.lock)
-    note = f"{claimed.key} left the catalogue and is no longer published.\n"
-    files = generated(tree) if tree else (File(RETIRED, note.encode()),)
+    files = generated(tree) if tree else (retirement(branch),)
     by_path = {file.path: file for file in files}
     expected = Expected(origin.source, f"sha256:{digest}", origin.author, by_path)
     return Wanted(branch, tree, origin, expected)

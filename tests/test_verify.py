@@ -1,0 +1,456 @@
+"""What a reviewer is told of published commits: proved, edited, unknown or forged."""
+
+import hashlib
+import json
+import re
+
+import jsonschema
+import pytest
+from downstream import FILES, commit, git
+
+from distgen import schema
+
+pytest_plugins = ["commandline", "downstream"]
+
+
+def verified(distgen, root, *words):
+    """Return the verdicts as (status, detail) by image, or by URL where there is none."""
+    ran = distgen(root, "verify", "--format", "json", *words)
+    jsonschema.validate(ran.json, schema.load("verify"))
+    found = {row["image"] or row["url"]: row for row in ran.json["results"]}
+    assert ran.code == int(any(row["status"] != "reproduced" for row in found.values()))
+    return found
+
+
+def one(distgen, root, *words):
+    (found,) = verified(distgen, root, *(words or ("small/tool",))).values()
+    return found
+
+
+@pytest.fixture
+def published(small, distgen):
+    assert distgen(small, "publish").code == 0
+    return small
+
+
+# --- reproduced ----------------------------------------------------------------------------------
+
+
+def test_what_was_published_is_reproduced_to_the_very_commit(published, distgen):
+    ran = distgen(published, "verify")
+    lines = [re.sub(r"[0-9a-f]{12}", "COMMIT", line) for line in ran.out.splitlines()]
+    assert lines == ["reproduced  small/base@main  COMMIT", "reproduced  small/tool@main  COMMIT"]
+    assert (ran.code, ran.err) == (0, "2 reproduced\n")
+    found = one(distgen, published)
+    head = git(published, "rev-parse", "HEAD").strip()
+    assert found["exact"] is True
+    assert found["source"] == f"https://example.org/images.git@{head}"
+    assert (
+        found["commit"] == git(published / "dist-git/small/tool.git", "rev-parse", "main").strip()
+    )
+
+
+def test_a_catalogue_that_moved_on_is_read_as_it_was(published, distgen):
+    (published / "templates/app/start").write_text("#!/bin/sh\nexec other\n")
+    assert one(distgen, published)["exact"] is True
+    commit(published)
+    assert one(distgen, published)["exact"] is True
+    distgen(published, "publish", "small/base")
+    found = verified(distgen, published)
+    assert found["small/base"]["source"] != found["small/tool"]["source"]
+    assert {row["exact"] for row in found.values()} == {True}
+
+
+def test_a_catalogue_below_the_root_of_its_repository(tmp_path, catalogue, distgen, published):
+    inner = tmp_path / "whole" / "images"
+    inner.parent.mkdir()
+    git(tmp_path, "clone", "-q", str(published), str(inner))
+    git(inner, "remote", "remove", "origin")
+    (tmp_path / "aside").mkdir()
+    (inner / ".git").rename(tmp_path / "aside/git")
+    (inner.parent / "README").write_text("Something else\n")
+    commit(inner.parent)
+    distgen(inner, "publish")
+    assert one(distgen, inner)["exact"] is True
+
+
+def test_every_state_of_a_branch_can_be_proved_by_its_commit(published, distgen):
+    (published / "templates/app/start").write_text("#!/bin/sh\nexec other\n")
+    commit(published)
+    distgen(published, "publish")
+    url = f"{published}/dist-git/small/tool.git"
+    commits = git(url, "rev-list", "main").split()
+    for name in (*commits, commits[1][:10]):
+        found = one(distgen, published, f"{url}@{name}")
+        assert (found["status"], found["image"], found["branch"]) == (
+            "reproduced",
+            "small/tool",
+            "",
+        )
+        assert found["commit"].startswith(name)
+    assert one(distgen, published, f"file://{url}#main")["commit"] == commits[0]
+    assert one(distgen, published, url)["branch"] == "main"
+
+
+def test_files_of_their_own_leave_a_tree_reproduced_and_are_named(published, distgen, cloned):
+    clone = cloned(published)
+    clone.write(notes_txt="ours\n", more__own="ours\n")
+    clone.commit("Add notes")
+    clone.push()
+    found = one(distgen, published)
+    assert (found["status"], found["exact"]) == ("reproduced", False)
+    assert found["own"] == ["more/own", "notes.txt"]
+    assert found["detail"].startswith("stands on ")
+    (published / "templates/app/start").write_text("#!/bin/sh\nexec other\n")
+    commit(published)
+    distgen(published, "publish")
+    found = one(distgen, published)
+    assert (found["status"], found["exact"]) == ("reproduced", True)
+    assert found["own"] == ["more/own", "notes.txt"]
+
+
+def test_a_rebased_commit_is_reproduced_and_not_ours(published, distgen, cloned):
+    clone = cloned(published)
+    clone.git("commit", "-q", "--amend", "--no-edit")
+    clone.push("--force")
+    found = one(distgen, published)
+    assert (found["status"], found["exact"]) == ("reproduced", False)
+    assert found["detail"] == "committer is not what distgen writes"
+
+
+def test_an_edit_that_was_overwritten_leaves_a_reproduced_commit(published, distgen, cloned):
+    clone = cloned(published)
+    clone.replace("start", "exec tool", "exec my-tool")
+    clone.commit()
+    clone.push()
+    distgen(published, "publish", "--on-edit", "overwrite")
+    assert one(distgen, published)["exact"] is True
+
+
+def test_a_retired_stream_is_proved_like_any_other(published, distgen):
+    (published / "overlays/small/tool.yaml").unlink()
+    commit(published)
+    distgen(published, "publish", "--retire", "--reason", "nobody built it")
+    url = f"{published}/dist-git/small/tool.git"
+    assert "dead.package" in git(url, "ls-tree", "--name-only", "main")
+    found = one(distgen, published, url)
+    assert (found["status"], found["exact"], found["image"]) == ("reproduced", True, "small/tool")
+
+
+def test_another_version_of_distgen_is_said(published, distgen, cloned):
+    clone = cloned(published)
+    message = clone.git("log", "-1", "--format=%B").rstrip()
+    forged = re.sub(r"Distgen-Version: .*", "Distgen-Version: 0.1", message)
+    clone.git("commit", "-q", "--amend", "-m", forged)
+    clone.push("--force")
+    found = one(distgen, published)
+    assert (found["status"], found["version"]) == ("reproduced", "0.1")
+    assert "distgen 0.1 made it, and this is" in found["detail"]
+
+
+# --- edited downstream ---------------------------------------------------------------------------
+
+
+def edit_as_commit(clone):
+    clone.replace("start", "exec tool", "exec my-tool")
+    clone.commit("Start mine")
+    clone.push()
+
+
+def edit_as_merge(clone):
+    clone.git("checkout", "-q", "-b", "side")
+    clone.replace("start", "exec tool", "exec my-tool")
+    clone.commit("Start mine")
+    clone.git("checkout", "-q", "main")
+    clone.write(notes="ours\n")
+    clone.commit("Note it")
+    clone.git("merge", "-q", "--no-ff", "-m", "Merge the other start", "side")
+    clone.push()
+
+
+def edit_as_squash(clone):
+    clone.replace("start", "exec tool", "exec my-tool")
+    clone.git("add", "-A")
+    clone.git("commit", "-q", "--amend", "--no-edit", "--reset-author")
+    clone.push("--force")
+
+
+def edit_as_rebase_without_trailers(clone):
+    clone.git("commit", "-q", "--amend", "-m", "Import", "--reset-author")
+    clone.replace("start", "exec tool", "exec my-tool")
+    clone.commit("Start mine")
+    clone.push("--force")
+
+
+@pytest.mark.parametrize(
+    "edit", [edit_as_commit, edit_as_merge, edit_as_squash, edit_as_rebase_without_trailers]
+)
+def test_an_edit_is_found_however_it_came(published, distgen, cloned, edit):
+    edit(cloned(published))
+    found = one(distgen, published)
+    assert found["status"] == "edited downstream"
+    assert [(row["path"], row["kind"]) for row in found["edits"]] == [("start", "modified")]
+    assert "-exec tool\n+exec my-tool\n" in found["edits"][0]["diff"]
+    assert found["detail"].startswith("start")
+
+
+def test_the_text_shows_the_edit(published, distgen, cloned):
+    clone = cloned(published)
+    edit_as_commit(clone)
+    ran = distgen(published, "verify", "small/tool")
+    first, *rest = ran.out.splitlines()
+    assert re.fullmatch(
+        r"edited downstream  small/tool@main  [0-9a-f]{12}  start; stands on [0-9a-f]{12}", first
+    )
+    assert rest[-2:] == ["    -exec tool", "    +exec my-tool"]
+    assert (ran.code, ran.err) == (1, "1 edited downstream\n")
+
+
+@pytest.mark.parametrize(
+    ("do", "expected"),
+    [
+        (lambda c: c.git("rm", "-q", "settings.ini"), [("settings.ini", "deleted")]),
+        (lambda c: c.git("mv", "settings.ini", "own.ini"), [("settings.ini", "deleted")]),
+        (lambda c: (c.path / "start").chmod(0o644), [("start", "mode")]),
+        (
+            lambda c: c.write(settings_ini=c.read("settings.ini").replace("\n", "\r\n")),
+            [("settings.ini", "modified")],
+        ),
+        (lambda c: c.write(logo_png=b"\x89PNG\0\0new\n"), [("logo.png", "modified")]),
+        (
+            lambda c: ((c.path / "start").unlink(), (c.path / "start").symlink_to("/bin/true")),
+            [("start", "modified")],
+        ),
+        (
+            lambda c: c.replace(".distgen.json", '"stream": "main"', '"stream":  "main"'),
+            [(".distgen.json", "modified")],
+        ),
+        (
+            lambda c: c.write(_gitattributes="* text\n"),
+            [(".gitattributes", "modified")],
+        ),
+    ],
+    ids=["deleted", "renamed", "mode", "CRLF", "binary", "link", "manifest", "attributes"],
+)
+def test_every_kind_of_edit_is_found(published, distgen, cloned, do, expected):
+    clone = cloned(published)
+    do(clone)
+    clone.commit()
+    clone.push()
+    found = one(distgen, published)
+    assert found["status"] == "edited downstream"
+    assert [(row["path"], row["kind"]) for row in found["edits"]] == expected
+
+
+@pytest.mark.parametrize("on_edit", ["keep", "merge"])
+def test_an_edit_that_distgen_kept_is_still_one(published, distgen, cloned, on_edit):
+    clone = cloned(published)
+    edit_as_commit(clone)
+    (published / "templates/app/settings.ini").write_text("[tool]\nlevel = 2\n")
+    commit(published)
+    distgen(published, "publish", "--on-edit", on_edit)
+    found = one(distgen, published)
+    assert (found["status"], found["exact"]) == ("edited downstream", True)
+    assert [row["path"] for row in found["edits"]] == ["start"]
+    assert found["detail"] == "start; distgen kept the edit"
+
+
+def test_a_person_who_hides_an_edit_from_the_manifest_is_found(published, distgen, cloned):
+    clone = cloned(published)
+    old = git(clone.path, "show", "HEAD:start")
+    clone.replace("start", "exec tool", "exec my-tool")
+    new = clone.read("start")
+    sums = [hashlib.sha256(text.encode()).hexdigest() for text in (old, new)]
+    clone.replace(".distgen.json", *sums)
+    clone.commit()
+    clone.push()
+    found = one(distgen, published)
+    assert found["status"] == "edited downstream"
+    assert [row["path"] for row in found["edits"]] == [".distgen.json", "start"]
+
+
+# --- forged --------------------------------------------------------------------------------------
+
+
+def as_distgen(clone, message=None):
+    """Commit what is there in distgen's name, in place of its last commit."""
+    clone.git("add", "-A")
+    who = clone.git("log", "-1", "--format=%an%n%ae%n%aI").splitlines()
+    person = dict(zip(("NAME", "EMAIL", "DATE"), who, strict=True))
+    env = {
+        f"GIT_{role}_{key}": text
+        for role in ("AUTHOR", "COMMITTER")
+        for key, text in person.items()
+    }
+    words = ("-m", message) if message else ("--no-edit",)
+    clone.git("commit", "-q", "--amend", "--reset-author", *words, **env)
+    clone.push("--force")
+
+
+def test_a_commit_in_our_name_that_we_would_not_make_is_forged(published, distgen, cloned):
+    clone = cloned(published)
+    clone.replace("start", "exec tool", "exec my-tool")
+    as_distgen(clone)
+    found = one(distgen, published)
+    assert (found["status"], found["exact"]) == ("forged", False)
+    assert found["detail"] == "its trailers do not lead to start"
+    assert [row["path"] for row in found["edits"]] == ["start"]
+
+
+def test_a_file_that_we_would_not_add_is_forged(published, distgen, cloned):
+    clone = cloned(published)
+    clone.write(evil="#!/bin/sh\n")
+    as_distgen(clone)
+    found = one(distgen, published)
+    assert found["status"] == "forged"
+    assert "evil" in found["detail"]
+
+
+def test_what_stands_on_a_forged_commit_is_forged(published, distgen, cloned):
+    clone = cloned(published)
+    clone.replace("start", "exec tool", "exec my-tool")
+    as_distgen(clone)
+    clone.write(notes="ours\n")
+    clone.commit()
+    clone.push()
+    found = one(distgen, published)
+    assert found["status"] == "forged"
+    assert re.match(r"stands on [0-9a-f]{12}: its trailers do not lead to start", found["detail"])
+
+
+@pytest.mark.parametrize(
+    ("trailer", "lie", "said"),
+    [
+        ("Distgen-Lock", "sha256:" + 64 * "0", "Distgen-Lock is not the sum"),
+        ("Distgen-Image", "small/base", "its trailers are of small/base@main"),
+        ("Distgen-Stream", "old", "its trailers are of small/tool@old"),
+    ],
+)
+def test_a_false_trailer_is_forged(published, distgen, cloned, trailer, lie, said):
+    clone = cloned(published)
+    message = clone.git("log", "-1", "--format=%B").rstrip()
+    as_distgen(clone, re.sub(f"{trailer}: .*", f"{trailer}: {lie}", message))
+    found = one(distgen, published)
+    assert found["status"] == "forged"
+    assert said in found["detail"]
+
+
+def test_another_address_of_the_catalogue_is_a_false_trailer(published, distgen, cloned):
+    clone = cloned(published)
+    message = clone.git("log", "-1", "--format=%B").rstrip()
+    as_distgen(clone, message.replace("https://example.org/images", "https://evil.example/images"))
+    found = one(distgen, published)
+    assert found["status"] == "forged"
+    assert "Distgen-Source says https://evil.example/images.git@" in found["detail"]
+
+
+def test_another_commit_of_the_catalogue_is_a_false_trailer(published, distgen, cloned):
+    first = git(published, "rev-parse", "HEAD").strip()
+    (published / "templates/app/start").write_text("#!/bin/sh\nexec other\n")
+    other = commit(published)
+    clone = cloned(published)
+    message = clone.git("log", "-1", "--format=%B").rstrip()
+    as_distgen(clone, message.replace(first, other))
+    assert one(distgen, published)["status"] == "forged"
+
+
+# --- unknown source ------------------------------------------------------------------------------
+
+
+def test_uncommitted_changes_are_nobody_s_source(small, distgen):
+    (small / "templates/app/start").write_text("#!/bin/sh\nexec other\n")
+    distgen(small, "publish")
+    found = one(distgen, small)
+    assert found["status"] == "unknown source"
+    assert found["detail"].endswith("-dirty, which is no commit of a catalogue")
+
+
+def test_a_catalogue_without_history_proves_nothing(catalogue, distgen):
+    root = catalogue(FILES)
+    distgen(root, "publish")
+    assert one(distgen, root)["detail"] == (
+        "it names https://example.org/images.git@uncommitted, which is no commit of a catalogue"
+    )
+
+
+def test_a_commit_that_is_in_no_branch_of_the_catalogue_was_never_it(published, distgen):
+    """Anybody may push objects somewhere; only what is in a branch or tag counts."""
+    lost = git(published, "rev-parse", "HEAD").strip()
+    git(published, "commit", "-q", "--amend", "-m", "Begin again")
+    found = one(distgen, published)
+    assert found["status"] == "unknown source"
+    assert found["detail"] == f"commit {lost[:12]} is in no branch of this catalogue"
+    git(published, "tag", "released", lost)
+    assert one(distgen, published)["status"] == "reproduced"
+
+
+def test_a_repository_that_distgen_did_not_write(published, distgen, tmp_path):
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs/Dockerfile").write_text("FROM scratch\n")
+    commit(tmp_path / "theirs")
+    found = one(distgen, published, f"{tmp_path}/theirs")
+    assert (found["status"], found["image"], found["detail"]) == (
+        "unknown source",
+        "",
+        "distgen did not write it",
+    )
+
+
+def test_trailers_and_source_both_lost(published, distgen, cloned):
+    clone = cloned(published)
+    clone.git("commit", "-q", "--amend", "-m", "Import", "--reset-author")
+    clone.push("--force")
+    found = one(distgen, published)
+    assert found["status"] == "reproduced"
+    assert "trailers are lost; the manifest is that of" in found["detail"]
+    text = json.loads(clone.read(".distgen.json"))
+    text["files"]["start"]["sha256"] = 64 * "0"
+    (clone.path / ".distgen.json").write_text(json.dumps(text, indent=2, sort_keys=True) + "\n")
+    clone.git("commit", "-q", "-a", "--amend", "-m", "Import")
+    clone.push("--force")
+    found = one(distgen, published)
+    assert (found["status"], found["image"]) == ("unknown source", "small/tool")
+
+
+# --- what cannot be judged -----------------------------------------------------------------------
+
+
+def test_what_is_not_published_fails_and_the_rest_goes_on(small, distgen):
+    distgen(small, "publish", "small/base")
+    found = verified(distgen, small)
+    assert {name: row["status"] for name, row in found.items()} == {
+        "small/base": "reproduced",
+        "small/tool": "failed",
+    }
+    assert found["small/tool"]["commit"] is None
+    assert found["small/tool"]["detail"] == "it is not published"
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        ("/dist-git/small/none.git", "there is no repository"),
+        ("/dist-git/small/tool.git#none", "there is no branch none; name one behind a #, of main"),
+        (f"/dist-git/small/tool.git@{40 * '1'}", "is in none of its branches"),
+    ],
+)
+def test_an_address_that_leads_nowhere(published, distgen, end, said):
+    found = one(distgen, published, f"{published}{end}")
+    assert found["status"] == "failed"
+    assert said in found["detail"]
+
+
+def test_unsafe_addresses_are_refused(published, distgen):
+    ran = distgen(published, "verify", "ext::sh -c evil")
+    assert ran.code == 2
+    assert "transport" in ran.err
+
+
+def test_verifying_writes_nothing(published, distgen, tmp_path):
+    def everything():
+        found = [path for path in tmp_path.rglob("*") if "/cache/" not in str(path)]
+        return sorted((str(path), path.lstat().st_mtime_ns) for path in found)
+
+    before = everything()
+    verified(distgen, published)
+    assert everything() == before
