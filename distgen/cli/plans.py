@@ -15,6 +15,7 @@ from distgen.cli.list import table
 from distgen.cli.replacing import Replaced, ground
 from distgen.cli.retiring import Retiring, left, split
 from distgen.cli.session import Choice, Session
+from distgen.cli.signing import Seal
 from distgen.cli.tokens import authorized
 from distgen.errors import InputError
 from distgen.model import Catalog, Provenance, Result, Status
@@ -53,6 +54,7 @@ class Wishes:
     independent: bool = False
     fail_fast: bool = False
     replaced: Replaced = field(default_factory=Replaced)
+    seal: Seal = field(default_factory=Seal)
     retired: Retiring = field(default_factory=Retiring)
 
 
@@ -137,6 +139,7 @@ def prepare(session: Session, wishes: Wishes, observe: Observer = unobserved) ->
             allow_dirty=wishes.allow_dirty,
             objection=pipeline.objection(task),
             refusal=speculate.refusal(speculation),
+            sign=wishes.seal.by(git, Path(catalog.root)),
             creation=_creation(session, shown, catalog),
         ),
         git=shown,

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from distgen.cli.plans import Run
 from distgen.errors import InputError
-from distgen.store.signing import Kind, signing
+from distgen.store.git import Git
+from distgen.store.signing import Kind, Sign, signing
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -20,17 +20,16 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 class Seal:
     """How the command line wants commits to be signed; `kind` None: not at all."""
 
-    kind: Kind | None
-    key: str
+    kind: Kind | None = None
+    key: str = ""
 
-    def on(self, run: Run) -> Run:
-        """Return the run with its commits signed, as git's configuration says besides."""
+    def by(self, git: Git, root: Path) -> Sign | None:
+        """Return what signs, as git's configuration for the catalogue in `root` says besides."""
         if self.kind is None:
             if self.key:
                 raise InputError("--signing-key needs --sign", hint="add --sign ssh or --sign gpg")
-            return run
-        sign = signing(run.git, Path(run.request.catalog.root), self.kind, self.key)
-        return replace(run, options=replace(run.options, sign=sign))
+            return None
+        return signing(git, root, self.kind, self.key)
 
 
 def sealing(command: Command) -> Command:
