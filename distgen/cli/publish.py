@@ -13,6 +13,7 @@ from distgen.cli import plans
 from distgen.cli.replacing import replacing
 from distgen.cli.retiring import retiring
 from distgen.cli.session import Choice, Session, choosing, formats, setting
+from distgen.cli.signing import sealing
 from distgen.cli.watching import Watched, ending_well, keep, recorded, watching
 from distgen.model import Result
 from distgen.publish.repositories import result
@@ -28,6 +29,7 @@ from distgen.store import open_store
 @formats("text", "json")
 @watching
 @retiring
+@sealing
 @click.option("--dry-run", is_flag=True, help="Print what would change; write nothing anywhere.")
 @click.option("--independent", is_flag=True, help="Publish children of failed parents as well.")
 @click.option(
@@ -56,7 +58,7 @@ def command(
     wanted = plans.Wishes(choice=choice, fail_fast=not keep_going, **wishes)
     with recorded(watched.events) as events:
         run = plans.prepare(session, wanted, events)
-        with ending_well(run.git.stop):
+        with ending_well(run.git):
             results = planned(run) if dry_run else published(session, run)
         code = 130 if run.git.stop.is_set() else plans.exit_code(results)
         events("ended", {"summary": summary(results), "exit_code": code})

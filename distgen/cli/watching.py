@@ -18,6 +18,7 @@ import click
 
 from distgen.disk import replace_file
 from distgen.errors import DistgenError
+from distgen.store.git import Git
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _ENDING = b"distgen: finishing what is being pushed; once more to leave it unfinished\n"
@@ -107,25 +108,26 @@ def keep(path: Path | None, text: str) -> str:
     try:
         replace_file(path, f"{text}\n")
     except DistgenError as error:
-        return f"{error}; the results are not in it"
+        return f"{path}: {error.what}; the results are not in it"
     return ""
 
 
 @contextmanager
-def ending_well(stop: threading.Event) -> Iterator[None]:
-    """Let the first ^C or SIGTERM only set `stop`, and the second end the run at once."""
+def ending_well(git: Git) -> Iterator[None]:
+    """Let the first ^C or SIGTERM only stop the run, and the second leave it at once."""
 
     def ask(number: int, frame: FrameType | None) -> None:
-        if stop.is_set():
+        if git.stop.is_set():
+            git.abandon.set()
             raise KeyboardInterrupt
-        stop.set()
+        git.stop.set()
         os.write(2, _ENDING)
 
     known = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     except DistgenError:
-        if stop.is_set():
+        if git.stop.is_set():
             raise KeyboardInterrupt from None
         raise
     finally:

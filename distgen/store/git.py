@@ -60,7 +60,7 @@ class Git:
     """How to run git; `patience` says how long to put up with servers.
 
     `secrets` stand in the environment of what talks to a server, and in nothing that git says.
-    Once `stop` is set only pushes are brought to their end.
+    Once `stop` is set only pushes are brought to their end, once `abandon` is set not even they.
     """
 
     local: Mapping[str, str] = field(repr=False)
@@ -68,6 +68,7 @@ class Git:
     patience: Patience = PATIENCE
     secrets: tuple[str, ...] = field(default=(), repr=False)
     stop: threading.Event = field(default_factory=threading.Event, repr=False, compare=False)
+    abandon: threading.Event = field(default_factory=threading.Event, repr=False, compare=False)
     outages: Outages = field(default_factory=Outages, repr=False, compare=False)
 
 
@@ -117,7 +118,7 @@ def run(
 ) -> Outcome:
     """Run git on the repository in `folder` and return what it said.
 
-    What is run `to_the_end` goes on when the run is interrupted.
+    What is run `to_the_end` goes on when the run is stopped.
     """
     seconds = git.patience.seconds if network else _LOCAL_SECONDS
     # Also for a git that outlives a distgen which was killed.
@@ -125,7 +126,7 @@ def run(
     command = _command(folder, network, (*limit, *arguments))
     with started(command, git.network if network else git.local) as process:
         try:
-            stop = None if to_the_end else git.stop
+            stop = git.abandon if to_the_end else git.stop
             output, error = finish(process, stdin, seconds, stop)
         except Overdue:
             return Outcome(-1, b"", f"fatal: no answer within {seconds:g} seconds", overdue=True)

@@ -62,7 +62,7 @@ def started(
 
 
 def finish(
-    process: subprocess.Popen[bytes], stdin: bytes, seconds: float, stop: threading.Event | None
+    process: subprocess.Popen[bytes], stdin: bytes, seconds: float, stop: threading.Event
 ) -> tuple[bytes, bytes]:
     """Return stdout and stderr; raise Overdue, or Interrupted once `stop` is set."""
     deadline = time.monotonic() + seconds
@@ -76,7 +76,7 @@ def finish(
             given = None  # what was not taken yet is remembered
             if ended:  # something that it left behind, such as a shared ssh, holds the pipes
                 return waiting.output or b"", waiting.stderr or b""
-        if stop is not None and stop.is_set():
+        if stop.is_set():
             raise Interrupted
         if time.monotonic() >= deadline:
             raise Overdue
