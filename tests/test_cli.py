@@ -468,6 +468,34 @@ def test_an_unwritable_target_fails_with_its_path(small):
     assert "Permission denied" in out
 
 
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv")
+@pytest.mark.parametrize(
+    ("spoiled", "sentence"),
+    [(".", "cannot be read: Permission denied"), ("objects", "the repository cannot be written")],
+)
+def test_a_repository_that_is_closed_fails_alone(small, spoiled, sentence):
+    """One unreadable repository once ended the whole run, without a word on the others."""
+    distgen(small, "publish")
+    overlay = small / "overlays/small/base.yaml"
+    overlay.write_text("template: app\nfrom: docker.io/library/debian:13\n")
+    (small / "overlays/small/tool.yaml").write_text("template: app\nfrom: scratch\n")
+    place = small / "dist-git/small/tool.git" / spoiled
+    closed = [path for path in [place, *place.rglob("*")] if path.is_dir()]
+    for path in closed:
+        path.chmod(0 if spoiled == "." else 0o555)
+    done = subprocess.run(
+        ["setpriv", "--bounding-set=-all", "--inh-caps=-all", sys.executable,
+         str(HERE / "distgen_git.py"), "publish"],
+        cwd=small, env={**os.environ, "XDG_CACHE_HOME": str(small / "cache")},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    for path in closed:
+        path.chmod(0o755)
+    assert done.returncode == 1, (done.stdout, done.stderr)
+    assert f"dist-git/small/tool.git: {sentence}" in done.stdout
+    assert done.stderr == "2 updated, 2 failed\n"
+
+
 def test_a_target_that_holds_something_else_is_left_alone(small):
     (small / "dist-git/small/tool.git").mkdir(parents=True)
     (small / "dist-git/small/tool.git/note").write_text("mine")

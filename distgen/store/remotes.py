@@ -17,6 +17,7 @@ from distgen.store.places import Place
 from distgen.store.reach import is_passing, reach
 
 _UNKNOWN_PERSON = ("could not read Username", "could not read Password", "Authentication failed")
+_UNPACKING = re.compile(r"(?:remote unpack failed|unpack failed): (.+)")
 _MISSING = re.compile(
     r"^(?:fatal|error|remote): .*(?:(?<!command )not (?:be )?found|does not exist"
     r"|does not appear to be a git repository|no such)",
@@ -34,7 +35,11 @@ class Survey:
 
 def survey(git: Git, place: Place, branches: Sequence[str]) -> Survey:
     """Ask a repository for the commits of its branches."""
-    if place.folder is None or (place.folder / "reftable").is_dir():
+    try:
+        foreign = place.folder is not None and (place.folder / "reftable").is_dir()
+    except OSError as error:
+        raise DistgenError(f"cannot be read: {error.strerror}", where=place) from None
+    if place.folder is None or foreign:
         return _asked(git, place, branches)
     found = tips(place.folder, branches)
     return Survey(False) if found is None else Survey(True, found)
@@ -97,6 +102,8 @@ def refusal(done: Outcome) -> str:
     told = [line for line in told if line and not line.startswith("error: hook declined")]
     # git's long advice about a lock file is for a person with an editor.
     told = list(takewhile(lambda line: not line.startswith("Another git process"), told))
+    if unpacking := _UNPACKING.search(done.error):
+        return f"the repository cannot be written: {unpacking[1]}"
     if reasons:
         return "; ".join(dict.fromkeys([*told[:4], *reasons]))
     return explain(done)
@@ -115,7 +122,11 @@ def _pushed(store: Store, place: Place, address: str, changes: Sequence[Change])
         network=place.folder is None,
         to_the_end=True,
     )
-    return None if done.code == 0 else Refusal(refusal(done), is_passing(done))
+    if done.code == 0:
+        return None
+    why = refusal(done)
+    where = f"{place}: " if _UNPACKING.search(done.error) else ""
+    return Refusal(f"{where}{why}", is_passing(done))
 
 
 def _asked(git: Git, place: Place, branches: Sequence[str]) -> Survey:
