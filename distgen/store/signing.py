@@ -75,7 +75,7 @@ def check(git: Git, content: bytes, allowed: Path | None) -> Signature:
         run(git, "init", "-q", "--bare", "--template=", name)
         written = run(git, *words, folder=folder, stdin=content)
         commit = written.output.decode("ascii").strip()
-        shown = ("log", "-1", "--no-show-signature", "--format=%G?%n%GS%n%GF", commit)
+        shown = ("log", "--no-walk", "--no-show-signature", "--format=%G?%n%GS%n%GF", commit)
         done = run(git, *signers, *shown, folder=folder, network=True)
         if written.code or done.code:
             return Signature("bad", why=explain(written if written.code else done))
