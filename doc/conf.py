@@ -1,5 +1,10 @@
 """Sphinx settings of the documentation."""
 
+import re
+
+from pygments.lexers.shell import BashSessionLexer
+from sphinx.application import Sphinx
+
 project = "distgen"
 author = "the distgen authors"
 copyright = author
@@ -14,3 +19,14 @@ html_theme_options = {"source_edit_link": ""}
 highlight_language = "text"
 nitpicky = True
 smartquotes_action = "q"  # a dash is two dashes where it stands before an option
+
+
+class Console(BashSessionLexer):
+    """A terminal whose only prompt is `$`: `#` begins the first line of many generated files."""
+
+    _ps1rgx = re.compile(r"^(\$ )(.*\n?)")
+
+
+def setup(app: Sphinx) -> None:
+    """Read `console` blocks so."""
+    app.add_lexer("console", Console)
