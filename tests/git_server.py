@@ -167,8 +167,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.close()
             return
-        for _ in self._body():
-            pass
+        if not fault.after:  # git has read it otherwise
+            for _ in self._body():
+                pass
         self.send_response_only(fault.status)
         for name, value in {"Content-Length": str(len(fault.body)), **fault.headers}.items():
             self.send_header(name, value)

@@ -174,6 +174,19 @@ def test_a_push_whose_answer_was_lost_has_arrived(lab, app, folder):
     assert refs(folder)[REVIEW] == result.commit
 
 
+@pytest.mark.parametrize("after", [True, False])
+def test_a_server_that_fails_once_is_asked_again(tmp_path, after):
+    for forge_name in ("gitlab", "gerrit", "forgejo"):
+        with git_server(tmp_path / forge_name, {USER: TOKEN}) as server:
+            lab = Situation(tmp_path / forge_name, server, forge_name)
+            app = lab.image("ns/app")
+            folder = lab.repository(app, "master")
+            faults = [Fault(502, after=after)]
+            server.meddle = lambda request, f=faults: f.pop() if f and request.pushes else None
+            assert one(lab.propose({app.key: FIRST}, app)).status in ("created", "unchanged")
+            assert len(reviews(folder)) == 1
+
+
 def test_two_runs_at_once_make_one_review(lab, app, folder):
     others = []
 

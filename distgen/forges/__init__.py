@@ -19,9 +19,9 @@ from distgen.forges.web import Patience
 from distgen.model import Change
 from distgen.proposal import Proposal
 from distgen.store import Store
-from distgen.store.git import explain, run
+from distgen.store.git import Outcome, explain, run
 from distgen.store.places import Place
-from distgen.store.reach import reach
+from distgen.store.reach import is_passing, reach, wait
 from distgen.store.remotes import listing, refusal
 
 WITHDRAWN = "distgen has nothing left to propose here."
@@ -171,11 +171,25 @@ class Push:
 def push(desk: Desk, what: Push) -> tuple[str, ...]:
     """Push to a ref that is no dist-git branch; return the server's words.
 
-    The lease makes sure that only what was seen is replaced, never a commit that arrived since.
+    The lease makes sure that only what was seen is replaced, never a commit that arrived since. A
+    push that may succeed later is tried again.
     """
+    git, attempt = desk.store.git, 0
+    while True:
+        done = _pushed(desk, what)
+        if not done.code or _arrived(desk, what):
+            lines = (line.strip() for line in done.error.splitlines())
+            return tuple(line[7:].strip() for line in lines if line.startswith("remote:"))
+        attempt += 1
+        again = is_passing(done) and attempt < git.patience.tries
+        if not again or not wait(git, attempt - 1, f"{desk.place}: {refusal(done)}"):
+            raise DistgenError(refusal(done), where=desk.place)
+
+
+def _pushed(desk: Desk, what: Push) -> Outcome:
     lease = () if what.expected is None else (f"--force-with-lease={what.ref}:{what.expected}",)
     options = (f"--push-option={option}" for option in what.options)
-    done = run(
+    return run(
         desk.store.git,
         *("push", "--porcelain", "--no-verify", *lease, *options),
         *(desk.place.address, f"{what.commit}:{what.ref}"),
@@ -183,10 +197,6 @@ def push(desk: Desk, what: Push) -> tuple[str, ...]:
         network=desk.place.folder is None,
         to_the_end=True,
     )
-    if done.code and not _arrived(desk, what):
-        raise DistgenError(refusal(done), where=desk.place)
-    lines = (line.strip() for line in done.error.splitlines())
-    return tuple(line[7:].strip() for line in lines if line.startswith("remote:"))
 
 
 def _arrived(desk: Desk, what: Push) -> bool:

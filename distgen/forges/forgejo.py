@@ -89,7 +89,12 @@ def submit(desk: Desk, change: Change, proposal: Proposal, review: Review | None
             f"description={proposal.body.replace(chr(10), '<br>')}",
             "force-push=true",
         )
-        said = push(desk, Push(change.commit, f"refs/for/{change.branch}", options=options))
+        try:
+            said = push(desk, Push(change.commit, f"refs/for/{change.branch}", options=options))
+        except DistgenError as refused:
+            if "same as the old commit" not in refused.what:
+                raise
+            return Told("unchanged", "another run proposed it just now")
         if review is None:
             return Told("created", f"pull request opened {linked(said)}".rstrip())
     if _session(desk) is not None:
