@@ -253,6 +253,13 @@ def test_a_mistake_on_the_command_line(catalogue, text: str, message: str):
     assert mistake(catalogue(SOUND), (text,)) == message
 
 
+def test_patches_for_a_stream_that_is_not_there(catalogue):
+    path = "overlays/ns/a/patches/mastr/1.patch"
+    assert mistake(catalogue({**SOUND, path: "-"})) == (
+        f"{path}: the namespace has no stream `mastr` to patch; did you mean `master`?"
+    )
+
+
 def test_a_folder_without_settings_is_no_catalogue(tmp_path):
     assert mistake(tmp_path) == (
         f"there is no distgen.yaml in {tmp_path}; run `distgen init` there, or choose one with -C"

@@ -277,6 +277,25 @@ def test_an_image_extends_another_ones_overlay(catalogue):
     ]
 
 
+def test_a_stream_may_have_patches_of_its_own(catalogue):
+    files = {
+        **SMALL,
+        "overlays/ns/a/patches/z.patch": "z",
+        "overlays/ns/a/patches/1.0/a.patch": "a",
+        "overlays/ns/a/patches/master/b.patch": "b",
+        "overlays/ns/b.yaml": "extends: ns/a\n",
+    }
+    found = by_key(catalogue(files))
+    patches = {key: [file.path for file in image.patches] for key, image in found.items()}
+    assert patches == {
+        "ns/a@1.0": ["patches/z.patch", "patches/1.0/a.patch"],
+        "ns/a@master": ["patches/z.patch", "patches/master/b.patch"],
+        "ns/b@1.0": ["patches/z.patch", "patches/1.0/a.patch"],
+        "ns/b@master": ["patches/z.patch", "patches/master/b.patch"],
+    }
+    assert [image.heritage for image in found.values()] == [(), (), ("ns/a",), ("ns/a",)]
+
+
 def test_a_stream_of_an_image_may_change_more_than_values(catalogue):
     files = {
         **SMALL,

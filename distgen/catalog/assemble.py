@@ -9,7 +9,7 @@ from typing import Any
 
 from distgen import overlay
 from distgen.catalog import bases
-from distgen.catalog.images import Overlay
+from distgen.catalog.images import Overlay, for_stream, refuse_strangers
 from distgen.catalog.namespaces import Group
 from distgen.catalog.substitute import fill, names
 from distgen.catalog.templates import Kind
@@ -66,6 +66,7 @@ def drafts(
             )
     wanted = offered if own.streams is None else own.streams
     streams = [stream for name, stream in offered.items() if name in wanted]
+    refuse_strangers(own.patches, offered)
     return [_draft(chain, group, stream, kinds, stacks) for stream in streams]
 
 
@@ -84,10 +85,11 @@ def finish(draft: Draft, known: References, stacks: Stacks) -> Image:
         values=draft.stacked.values,
         layers=draft.stacked.layers,
         files=_laid(one.files for one in draft.chain),
-        patches=_laid(one.patches for one in draft.chain),
+        patches=for_stream(_laid(one.patches for one in draft.chain), draft.stream.name),
         reference=draft.reference,
         url=draft.url,
         origin=draft.own.origin(),
+        heritage=tuple(one.full_name for one in draft.chain[:-1]),
     )
 
 

@@ -5,13 +5,14 @@ What can answer lies on a higher floor, so `catalog.load` is given it as a funct
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from distgen import overlay, schema
+from distgen.catalog.images import for_stream, refuse_strangers
 from distgen.catalog.namespaces import Group
 from distgen.catalog.settings import Assignment
 from distgen.catalog.substitute import fill
@@ -53,7 +54,7 @@ Ask = Callable[[Request], Generated]
 
 
 def images(
-    groups: Iterable[Group],
+    groups: Collection[Group],
     assignments: Sequence[Assignment],
     root: Path,
     owned: Mapping[str, Owned],
@@ -69,16 +70,23 @@ def images(
             answer = ask(request)
             found += answer.images
             findings += answer.findings
-    known = {image.full_name for image in found}
-    for name in owned:
+    _refuse_strangers(groups, owned, {image.full_name for image in found})
+    findings += _shared(found)
+    return Generated(tuple(_laid(image, owned) for image in found), tuple(findings))
+
+
+def _refuse_strangers(
+    groups: Iterable[Group], owned: Mapping[str, Owned], known: Collection[str]
+) -> None:
+    streams = {group.name: [one.name for one in group.namespace.streams] for group in groups}
+    for name, (_, patches) in owned.items():
         if name not in known:
             raise InputError(
                 f"there is no image `{name}` to lay this over",
                 where=Origin(f"overlays/{name}"),
                 hint=did_you_mean(name, known),
             )
-    findings += _shared(found)
-    return Generated(tuple(_laid(image, owned) for image in found), tuple(findings))
+        refuse_strangers(patches, streams[name.partition("/")[0]])
 
 
 def is_brought(image: Image) -> bool:
@@ -176,4 +184,8 @@ def _laid(image: Image, owned: Mapping[str, Owned]) -> Image:
         return image
     files, patches = owned[image.full_name]
     laid = {file.path: file for file in (*image.files, *files)}
-    return replace(image, files=tuple(laid[path] for path in sorted(laid)), patches=patches)
+    return replace(
+        image,
+        files=tuple(laid[path] for path in sorted(laid)),
+        patches=for_stream(patches, image.stream.name),
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from distgen.model import Layer, Origin, TemplateFile
 from distgen.schema import formats
 from distgen.suggest import did_you_mean
 
+_PATCHES = "patches/"
 _SPEC = ("template", "description", "from", "builders", "sources", "downloads")
 
 
@@ -121,10 +122,29 @@ def _spec(says: Mapping[str, Any]) -> dict[str, Any]:
     return {key: says[key] for key in _SPEC if key in says}
 
 
+def for_stream(patches: Iterable[TemplateFile], stream: str) -> tuple[TemplateFile, ...]:
+    """Return the patches that a stream gets: those of all streams, then those in its own folder."""
+    found = tuple(patches)
+    shared = (file for file in found if file.path.count("/") == 1)
+    return (*shared, *(file for file in found if file.path.startswith(f"{_PATCHES}{stream}/")))
+
+
+def refuse_strangers(patches: Iterable[TemplateFile], streams: Collection[str]) -> None:
+    """A folder of patches that is called like no stream would silently not be applied."""
+    for file in patches:
+        folder, slash, _ = file.path.removeprefix(_PATCHES).partition("/")
+        if slash and folder not in streams:
+            raise InputError(
+                f"the namespace has no stream `{folder}` to patch",
+                where=Origin(file.source),
+                hint=did_you_mean(folder, streams),
+            )
+
+
 def read_own(root: Path, folder: str) -> tuple[tuple[TemplateFile, ...], tuple[TemplateFile, ...]]:
     """Return an image's own files and its patches, both by name."""
     found = read_folder(root, folder)
-    patches = tuple(file for file in found if file.path.startswith("patches/"))
+    patches = tuple(file for file in found if file.path.startswith(_PATCHES))
     for file in patches:
         if not file.source.endswith(".patch"):
             raise InputError(

@@ -223,6 +223,8 @@ class Image:
     reference: str
     url: str
     origin: Origin = NOWHERE
+    heritage: tuple[str, ...] = ()
+    """The images whose overlays it extends, farthest first."""
 
     @property
     def full_name(self) -> str:
