@@ -14,6 +14,8 @@ from distgen.registry.errors import sentence, status_text
 
 CONNECT, SILENCE = 10.0, 60.0
 CHUNK = 1 << 20
+# A ValueError is what a redirect to something that is no URL ends in.
+FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, ValueError)
 
 
 class Gone(DistgenError):
@@ -26,9 +28,10 @@ def sha256(url: str) -> str:
     try:
         with _get(url, "GET") as response:
             _check(response, url)
-            for chunk in response.iter_content(CHUNK):
+            # What arrives counts: some servers call a .tar.gz a compressed .tar.
+            for chunk in response.raw.stream(CHUNK, decode_content=False):
                 digest.update(chunk)
-    except (requests.RequestException, urllib3.exceptions.HTTPError) as broken:
+    except FAILURES as broken:
         raise _failure(broken, url) from None
     return digest.hexdigest()
 
@@ -42,7 +45,7 @@ def served(url: str) -> None:
                 return
         with _get(url, "GET") as response:
             _check(response, url)
-    except (requests.RequestException, urllib3.exceptions.HTTPError) as broken:
+    except FAILURES as broken:
         raise _failure(broken, url) from None
 
 

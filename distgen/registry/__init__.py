@@ -5,20 +5,27 @@ The OCI distribution specification 1.1, and Docker's registry API 2 that it grew
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from requests.utils import parse_header_links
 
 from distgen.errors import InputError
-from distgen.reference import HUB, Reference, is_digest, mirrored
+from distgen.reference import HUB, Reference, is_digest, is_tag, mirrored
 from distgen.registry.auth import Scope
 from distgen.registry.errors import NotFound, Refused, RegistryError, Unsupported, status_text
 from distgen.registry.http import Answer, Request, Transport
-from distgen.registry.oci import ACCEPT, TYPES, ImageManifest, choose_platform, digest_of, verified
+from distgen.registry.oci import (
+    ACCEPT,
+    TYPES,
+    ImageManifest,
+    choose_platform,
+    digest_of,
+    read_json,
+    verified,
+)
 
 HUB_HOST = "registry-1.docker.io"
 PAGE = 1000
@@ -77,7 +84,8 @@ class Registry:
         if manifest.is_index:
             child = choose_platform(manifest, platform, reference)
             manifest = self.manifest(reference.at(child))
-        digest = (manifest.document.get("config") or {}).get("digest")
+        described = manifest.document.get("config")
+        digest = described.get("digest") if isinstance(described, dict) else None
         if not isinstance(digest, str) or not is_digest(digest):
             raise RegistryError("the image has no configuration", where=reference)
         with self._lock:
@@ -98,7 +106,7 @@ class Registry:
             answer = self._checked(self._send(place, request), reference, tag=None)
             page, before = _tags_of(answer, reference), len(found)
             found.update(page)
-            path = _next_page(answer)
+            path = _next_page(answer, str(path), reference)
             if path is None or (page and len(found) == before):
                 return tuple(sorted(found))
         raise RegistryError(f"the registry lists more than {MAX_PAGES} pages", where=reference.name)
@@ -141,10 +149,7 @@ class Registry:
         answer = self._ask("GET", reference, "blobs", {}, BLOB_LIMIT)
         if digest_of(answer.body, str(reference.digest)) != reference.digest:
             raise RegistryError("what the registry sent does not have this digest", where=reference)
-        try:
-            data = json.loads(answer.body)
-        except (json.JSONDecodeError, UnicodeDecodeError):
-            data = None
+        data = read_json(answer.body)
         if not isinstance(data, dict):
             raise RegistryError("the image's configuration is not JSON", where=reference)
         return data
@@ -206,34 +211,35 @@ def _thing(reference: Reference) -> str:
 
 
 def _tags_of(answer: Answer, reference: Reference) -> tuple[str, ...]:
-    try:
-        tags = json.loads(answer.body).get("tags") or ()
-    except (json.JSONDecodeError, UnicodeDecodeError, AttributeError):
-        raise RegistryError(
-            "the registry's list of tags is not JSON", where=reference.name
-        ) from None
-    return tuple(tag for tag in tags if isinstance(tag, str))
+    listed = read_json(answer.body)
+    tags = listed.get("tags") or [] if isinstance(listed, dict) else None
+    if not isinstance(tags, list):
+        raise RegistryError("the registry's list of tags is not JSON", where=reference.name)
+    # What cannot be a tag would be a path to somewhere else in the next request.
+    return tuple(tag for tag in tags if isinstance(tag, str) and is_tag(tag))
 
 
-def _next_page(answer: Answer) -> str | None:
+def _next_page(answer: Answer, path: str, reference: Reference) -> str | None:
     """Return path and query of the next page (RFC 8288); only the registry itself is asked."""
     for link in parse_header_links(answer.headers.get("link", "")):
         if link.get("rel") == "next":
-            parts = urlsplit(link["url"])
+            try:
+                parts = urlsplit(urljoin(path, link["url"]))
+            except ValueError:
+                parts = urlsplit("")
+            # Put behind a host's name, any other path could continue that name.
+            if not parts.path.startswith("/"):
+                raise RegistryError(
+                    "the registry names no place for its next page of tags", where=reference.name
+                )
             return parts.path + (f"?{parts.query}" if parts.query else "")
     return None
 
 
 def _first_error(answer: Answer) -> tuple[str, str]:
-    try:
-        first = json.loads(answer.body)["errors"][0]
-        return str(first.get("code", "")), str(first.get("message", ""))[:200]
-    except (
-        json.JSONDecodeError,
-        UnicodeDecodeError,
-        KeyError,
-        IndexError,
-        TypeError,
-        AttributeError,
-    ):
+    said = read_json(answer.body)
+    errors = said.get("errors") if isinstance(said, dict) else None
+    first = errors[0] if isinstance(errors, list) and errors else None
+    if not isinstance(first, dict):
         return "", ""
+    return str(first.get("code", "")), str(first.get("message", ""))[:200]

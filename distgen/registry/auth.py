@@ -5,7 +5,6 @@ Basic is RFC 7617; Bearer is https://distribution.github.io/distribution/spec/au
 
 from __future__ import annotations
 
-import json
 import re
 import threading
 from collections import defaultdict
@@ -15,6 +14,7 @@ from urllib.parse import urlencode, urlsplit
 
 from distgen.registry.credentials import Credential, Credentials
 from distgen.registry.errors import RegistryError
+from distgen.registry.oci import read_json
 
 _CHALLENGE = re.compile(r"([A-Za-z0-9_-]+)(?=\s+[A-Za-z0-9_-]+\s*=|\s*(?:,|\Z))\s*")
 _PARAMETER = re.compile(r'([A-Za-z0-9_-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))\s*,?\s*')
@@ -108,11 +108,9 @@ class Authority:
     ) -> str:
         realm = challenge.parameters.get("realm", "")
         _check_realm(realm, host)
-        try:
-            answer = json.loads(self._fetch(_token_request(realm, scope, challenge, credential)))
-            token = answer.get("token") or answer.get("access_token")
-        except (json.JSONDecodeError, UnicodeDecodeError, AttributeError):
-            token = None
+        answer = read_json(self._fetch(_token_request(realm, scope, challenge, credential)))
+        said = answer if isinstance(answer, dict) else {}
+        token = said.get("token") or said.get("access_token")
         if not isinstance(token, str) or not re.fullmatch(r"[\x21-\x7e]+", token):
             place = urlsplit(realm).netloc
             raise RegistryError(f"the token server {place} gave no token", where=host)
@@ -153,7 +151,10 @@ def _choose(offered: tuple[Challenge, ...]) -> Challenge | None:
 
 
 def _check_realm(realm: str, host: str) -> None:
-    parts = urlsplit(realm)
+    try:
+        parts = urlsplit(realm)
+    except ValueError:
+        parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise RegistryError("the registry names no place to get a token from", where=host)
     if parts.scheme == "http" and host.startswith("https://"):

@@ -15,6 +15,9 @@ from distgen.errors import DistgenError
 class RegistryError(DistgenError):
     """A registry, or the way to it, failed; `where` is the image or the host."""
 
+    def __init__(self, what: str, *, where: object = None, hint: str = "") -> None:
+        super().__init__(printable(what), where=where, hint=printable(hint))
+
 
 class NotFound(RegistryError):
     """The registry answers, and has no such repository, tag or digest."""
@@ -40,10 +43,15 @@ class Broken(Exception):
         self.passing = passing
 
 
+def printable(text: str) -> str:
+    """Return what a server said without what would move the cursor or change colours."""
+    return "".join(one if one.isprintable() else " " for one in text)
+
+
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds that `Retry-After` asks for; a date is counted from the answer's own."""
     value = headers.get("retry-after", "").strip()
-    if value.isdigit():
+    if value.isascii() and value.isdigit():
         return float(value)
     try:
         until = parsedate_to_datetime(value)
@@ -74,6 +82,10 @@ def sentence(broken: Exception, connect: float, silence: float) -> Broken:
     if isinstance(broken, (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader)):
         return Broken("it is not a place that can be asked over HTTP", passing=False)
     reason = next((c.strerror for c in causes if isinstance(c, OSError) and c.strerror), "")
+    if isinstance(broken, requests.exceptions.TooManyRedirects):
+        return Broken("it redirects too often", passing=False)
+    if isinstance(broken, (requests.exceptions.InvalidSchema, ValueError)):
+        return Broken("it redirects to what is no place on the web", passing=False)
     return Broken("the connection failed" + (f" ({reason.lower()})" if reason else ""))
 
 

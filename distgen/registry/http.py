@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -32,6 +32,7 @@ from distgen.registry.errors import (
     sentence,
     status_text,
 )
+from distgen.registry.redirects import check_redirect, origin_of, target_of
 
 RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -203,8 +204,8 @@ class Transport:
             target = answer.headers.get("location")
             if answer.status not in REDIRECTS or target is None:
                 return answer
-            before, url = url, urljoin(url, target)
-            _check_redirect(before, url, changing=method not in ("GET", "HEAD"))
+            before, url = url, target_of(url, target)
+            check_redirect(before, url, changing=method not in ("GET", "HEAD"))
             if origin_of(url) != base:
                 secret = None
         raise Broken(f"the registry redirects more than {MAX_REDIRECTS} times", passing=False)
@@ -267,8 +268,15 @@ class _NoAuth(requests.auth.AuthBase):
         return request
 
 
+class _Session(requests.Session):
+    """Leaves redirects alone: to prepare for one, requests would read its whole body."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        return None
+
+
 def _session(parallel: int) -> requests.Session:
-    session = requests.Session()
+    session = _Session()
     session.auth = _NoAuth()
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.headers.update(
@@ -282,19 +290,3 @@ def _session(parallel: int) -> requests.Session:
 def _proxies(url: str) -> dict[str, str]:
     """Keep proxies, which the environment may name, out of the way to this very machine."""
     return {"http": "", "https": ""} if is_loopback(urlsplit(url).netloc) else {}
-
-
-def origin_of(url: str) -> str:
-    """Return scheme, host and port of a URL: what credentials are bound to."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
-
-
-def _check_redirect(before: str, after: str, changing: bool) -> None:
-    old, new = urlsplit(before), urlsplit(after)
-    if new.scheme not in ("http", "https") or (old.scheme, new.scheme) == ("https", "http"):
-        raise Broken(f"the registry redirects to {new.scheme}://, which is refused", passing=False)
-    if changing and origin_of(before) != origin_of(after):
-        raise Broken(
-            f"the registry redirects a change to {new.hostname}, which is refused", passing=False
-        )

@@ -21,6 +21,14 @@ TYPES = (*INDEXES, OCI_MANIFEST, DOCKER_MANIFEST)
 ACCEPT = ", ".join(TYPES)
 
 
+def read_json(body: bytes) -> Any:
+    """Parse what a server sent; None stands for what is not JSON, or nested beyond measure."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
 @dataclass(frozen=True)
 class ImageManifest:
     """A manifest or index as the registry keeps it; `body` is exactly what the digest is of."""
@@ -32,10 +40,7 @@ class ImageManifest:
     @cached_property
     def document(self) -> Mapping[str, Any]:
         """Return the parsed body."""
-        try:
-            data = json.loads(self.body)
-        except (json.JSONDecodeError, UnicodeDecodeError):
-            data = None
+        data = read_json(self.body)
         if not isinstance(data, dict):
             raise RegistryError("the registry answered with something that is no manifest")
         return data
@@ -49,8 +54,10 @@ class ImageManifest:
     def platforms(self) -> Mapping[str, str]:
         """Map each platform of an index (`linux/arm64/v8`) to the digest of its manifest."""
         found: dict[str, str] = {}
-        for entry in self.document.get("manifests") or () if self.is_index else ():
-            platform = entry.get("platform") or {}
+        for entry in self._entries:
+            platform = entry.get("platform")
+            if not isinstance(platform, dict):
+                continue
             parts = [platform.get(key) for key in ("os", "architecture", "variant")]
             # Attestations stand in the index as images of an unknown platform.
             if parts[0] and parts[0] != "unknown" and is_digest(str(entry.get("digest"))):
@@ -60,8 +67,15 @@ class ImageManifest:
     @cached_property
     def children(self) -> tuple[str, ...]:
         """Return the digests of all manifests of an index."""
-        entries = self.document.get("manifests") or () if self.is_index else ()
-        return tuple(str(entry.get("digest")) for entry in entries)
+        digests = (str(entry.get("digest")) for entry in self._entries)
+        return tuple(digest for digest in digests if is_digest(digest))
+
+    @property
+    def _entries(self) -> tuple[Mapping[str, Any], ...]:
+        listed = self.document.get("manifests") if self.is_index else None
+        if not isinstance(listed, list):
+            return ()
+        return tuple(entry for entry in listed if isinstance(entry, dict))
 
 
 def choose_platform(manifest: ImageManifest, platform: str | None, where: object) -> str:
