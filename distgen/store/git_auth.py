@@ -79,6 +79,8 @@ def _configuration(token: Token) -> Iterator[tuple[str, str]]:
     yield f"http.{token.url}.extraHeader", ""
     yield f"http.{token.url}.extraHeader", f"Authorization: Basic {token.basic}"
     yield f"credential.{token.url}.helper", ""
+    # git would send the header on to whatever server a redirect names.
+    yield f"http.{token.url}.followRedirects", "false"
 
 
 def _server(address: str) -> str:

@@ -18,6 +18,7 @@ from distgen.store.reach import is_passing, reach
 
 _UNKNOWN_PERSON = ("could not read Username", "could not read Password", "Authentication failed")
 _UNPACKING = re.compile(r"(?:remote unpack failed|unpack failed): (.+)")
+_MOVED = re.compile(r"returned error: 30\d")
 _MISSING = re.compile(
     r"^(?:fatal|error|remote): .*(?:(?<!command )not (?:be )?found|does not exist"
     r"|does not appear to be a git repository|no such)",
@@ -67,6 +68,12 @@ def listing(git: Git, place: Place, patterns: Sequence[str]) -> Mapping[str, str
         if wants and is_shown(git, place.address):
             # git only says that it would like to ask for another one.
             raise DistgenError("does not accept the token", where=place, hint="is it still valid?")
+        if is_shown(git, place.address) and _MOVED.search(done.error):
+            raise DistgenError(
+                "the server leads to another address, where the token is not sent",
+                where=place,
+                hint="change dist_git.url",
+            )
         hint = "give git a user and password for it, as a credential helper or GIT_ASKPASS"
         raise DistgenError(f"cannot be reached: {why}", where=place, hint=hint if wants else "")
     pairs = (line.split("\t", 1) for line in done.output.decode("utf-8", "replace").splitlines())
