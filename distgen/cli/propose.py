@@ -11,12 +11,14 @@ import click
 from distgen import propose
 from distgen.cli import plans
 from distgen.cli.accounts import accounts
-from distgen.cli.publish import shown, stored
+from distgen.cli.publish import ordered, shown, stored, tell
 from distgen.cli.session import Choice, Session, choosing, formats, setting
+from distgen.cli.signing import sealing
+from distgen.cli.watching import Watched, ending_well, keep, recorded, watching
 from distgen.errors import InputError
 from distgen.graph import select
 from distgen.model import Catalog, Image, Result
-from distgen.reports.results import report
+from distgen.reports.results import report, summary
 from distgen.store import Store, open_store, scratch_store
 
 
@@ -25,25 +27,50 @@ from distgen.store import Store, open_store, scratch_store
 @setting
 @plans.planning
 @formats("text", "json")
+@watching
+@sealing
 @click.option("--dry-run", is_flag=True, help="Print what would change; write nothing anywhere.")
+@click.option(
+    "--keep-going/--fail-fast",
+    "keep_going",
+    default=True,
+    help="Whether to begin others after an image failed or was refused.  [default: keep going]",
+)
 @click.option("--allow-dirty", is_flag=True, help="Propose uncommitted changes on servers, too.")
 @click.pass_context
 def command(
     ctx: click.Context,
     /,
     choice: Choice,
-    sets: tuple[str, ...],
     form: str,
     dry_run: bool,
+    keep_going: bool,
+    watched: Watched,
     **wishes: Any,
 ) -> None:
     """Open a review of what changed for each image and stream, or update the one there is.
 
     A review that has nothing left to propose is closed. One that somebody else pushed to is theirs:
-    it is left alone.
+    it is left alone. The first ^C lets what is under way end and begins nothing more.
     """
     session: Session = ctx.obj
-    run = plans.prepare(session, plans.Wishes(choice=choice, sets=sets, **wishes))
+    wanted = plans.Wishes(choice=choice, fail_fast=not keep_going, **wishes)
+    with recorded(watched.events) as events:
+        run = plans.prepare(session, wanted, events)
+        with ending_well(run.git):
+            results = _proposed(session, run, dry_run)
+        code = 130 if run.git.stop.is_set() else plans.exit_code(results)
+        events("ended", {"summary": summary(results), "exit_code": code})
+    text = report(results)
+    troubles = [one for one in (keep(watched.results, text), events.trouble) if one]
+    tell(session, results, text if form == "json" else "")
+    session.say(("it would be: " if dry_run else "") + _summary(results))
+    for trouble in troubles:
+        click.echo(f"distgen: {trouble}", err=True)
+    ctx.exit(code or int(bool(troubles)))
+
+
+def _proposed(session: Session, run: plans.Run, dry: bool) -> list[Result]:
     catalog = run.request.catalog
     images = _with_forge(session, catalog, run.request.images)
     parents = _parents(catalog, images)
@@ -53,20 +80,11 @@ def command(
         trees=run.request.trees,
         accounts=accounts(session, run.git, catalog, (*images, *parents)),
         parents=parents,
-        dry=dry_run,
+        dry=dry,
     )
-    with _store(run, dry_run) as store:
-        results = list(shown(session, propose.propose(request, store, run.options), len(images)))
-    order = {image.key: number for number, image in enumerate(images)}
-    results.sort(key=lambda one: order.get(one.key, len(order)))
-    if form == "json":
-        click.echo(report(results))
-    else:
-        wanted = [r for r in results if session.verbosity > 0 or r.status != "unchanged"]
-        if wanted:
-            click.echo(plans.as_text(wanted))
-    session.say(("it would be: " if dry_run else "") + _summary(results))
-    ctx.exit(int(any(one.status in ("refused", "skipped", "failed") for one in results)))
+    with _store(run, dry) as store:
+        done = propose.propose(request, store, run.options)
+        return ordered(run, shown(session, done, len(images)))
 
 
 def _summary(results: Sequence[Result]) -> str:

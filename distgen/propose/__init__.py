@@ -11,11 +11,11 @@ from threading import Event
 from distgen.errors import DistgenError, InputError
 from distgen.forges import Account, Desk, Forge, Refs, forge
 from distgen.model import Catalog, Change, Image, Result
-from distgen.proposal import beginning
+from distgen.propose.prepare import prepared
 from distgen.propose.reviews import Plan, reviewed
 from distgen.publish import Trees
-from distgen.publish.deliver import COMMITTED, Delivery, supply
-from distgen.publish.order import Course, Kinship, in_order
+from distgen.publish.deliver import COMMITTED, Delivery
+from distgen.publish.order import Course, Kinship, in_order, sequence
 from distgen.publish.repositories import (
     Ground,
     Options,
@@ -27,11 +27,12 @@ from distgen.publish.repositories import (
     group,
     result,
 )
+from distgen.reports.results import row
 from distgen.store import Store, write
-from distgen.store.remotes import Survey, listing, push, survey
+from distgen.store.remotes import Survey, listing, survey
 
+_BATCH = 100
 _HEADS = "refs/heads/"
-Footers = Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,40 +54,51 @@ class Request:
 def propose(request: Request, store: Store, options: Options) -> Iterator[Result]:
     """Bring the reviews of all images up to date, parents first; yield each result when known."""
     ground = Ground(store.git, store, options)
+    stop = store.git.stop
+    request = replace(request, accounts=_stoppable(request.accounts, stop))
+    images = {image.key: image for image in (*request.images, *request.parents)}
     chosen = {image.key for image in request.images}
-    request = replace(request, accounts=_stoppable(request.accounts, store.git.stop))
-    with _pool(options.jobs, store.git.stop) as pool:
-        found = tuple(_planned(pool, ground, request))
-        footers = _footers(request, found)
-        ready = [_only(plan, chosen) for plan in found]
-        jobs = [
-            pool.submit(_prepared, ground, plan, footers, request.dry)
-            for plan in ready
-            if plan.delivery.changes
-        ]
-        plans = {plan.delivery.repository.url: plan for plan in (job.result() for job in jobs)}
-        if not request.dry:
-            _written(store, plans.values())
-
-        def work(delivery: Delivery) -> tuple[Change, ...]:
-            plan = plans[delivery.repository.url]
-            return tuple(reviewed(plan, change, request.dry) for change in delivery.changes)
-
-        kinship = Kinship(_parents(request.images), independent=True)
-        deliveries = [plan.delivery for plan in plans.values()]
-        course = Course(kinship, options.jobs, store.git.stop)
-        yield from map(result, in_order(pool, work, deliveries, course))
+    course = Course(Kinship(_parents(images), True), options.jobs, stop, options.fail_fast)
+    repositories = sequence(_repositories(request, options, images), course.kinship)
+    footers: dict[str, str] = {}
+    options.observe("started", {"images": len(request.images), "jobs": options.jobs})
+    with _pool(options.jobs, stop) as pool:
+        for start in range(0, len(repositories), _BATCH):
+            batch = repositories[start : start + _BATCH]
+            if why := course.halted():
+                found = (failed(one, why, "skipped") for each in batch for one in each.targets)
+                changed: Iterator[Change] = (one for one in found if one.key in chosen)
+            else:
+                planned = tuple(_planned(pool, ground, request, batch, images))
+                footers |= _footers(planned)
+                changed = _proposed(pool, ground, _only(planned, chosen), course, footers)
+            for told in map(result, changed):
+                options.observe("result", row(told))
+                yield told
 
 
 # --- planning ------------------------------------------------------------------------------------
 
 
-def _planned(pool: Executor, ground: Ground, request: Request) -> Iterator[Plan]:
-    """Plan every repository; servers are asked while the next trees are rendered."""
-    images = {image.key: image for image in (*request.images, *request.parents)}
+def _repositories(
+    request: Request, options: Options, images: Mapping[str, Image]
+) -> tuple[Repository, ...]:
+    found = group(request.catalog, tuple(images.values()))
+    for repository in found:
+        _refuse(repository, options)
+    return found
+
+
+def _planned(
+    pool: Executor,
+    ground: Ground,
+    request: Request,
+    repositories: Sequence[Repository],
+    images: Mapping[str, Image],
+) -> Iterator[Plan]:
+    """Plan repositories; servers are asked while the next trees are rendered."""
     jobs = []
-    for repository in group(request.catalog, tuple(images.values())):
-        _refuse(repository, ground.options)
+    for repository in repositories:
         desk = _desk(ground, request, repository, images[repository.targets[0].key])
         wanted = {found.key: _rendered(request, images[found.key]) for found in repository.targets}
         jobs.append(pool.submit(_plan, ground, repository, desk, wanted, request.dry))
@@ -142,7 +154,7 @@ def _plan(
     except DistgenError as error:
         stands = Survey(True)
         planned = tuple(failed(found, str(error)) for found in repository.targets)
-    return Plan(desk, family, Delivery(repository, stands, planned, wanted), refs)
+    return Plan(desk, family, Delivery(repository, stands, planned, wanted), refs, dry)
 
 
 def _looked(
@@ -163,85 +175,60 @@ def _looked(
     return Survey(True, {wanted[ref]: refs[ref] for ref in wanted if ref in refs}), refs
 
 
-def _footers(request: Request, plans: Collection[Plan]) -> Footers:
-    """Return for each image the lines that name the reviews of its parents."""
-    lines = {
+def _footers(plans: Collection[Plan]) -> dict[str, str]:
+    """Return the lines by which the reviews of children name these."""
+    return {
         change.key: plan.forge.dependence(plan.desk, plan.subject(change))
         for plan in plans
         for change in plan.delivery.changes
         if change.status in COMMITTED
     }
+
+
+def _parents(images: Mapping[str, Image]) -> dict[str, tuple[str, ...]]:
     return {
-        key: tuple(dict.fromkeys(lines[parent] for parent in kin if lines.get(parent)))
-        for key, kin in _parents(request.images).items()
+        key: tuple(parent.image for parent in image.parents if parent.image)
+        for key, image in images.items()
     }
 
 
-def _parents(images: Sequence[Image]) -> dict[str, tuple[str, ...]]:
-    return {
-        image.key: tuple(parent.image for parent in image.parents if parent.image)
-        for image in images
+def _only(plans: Collection[Plan], chosen: Collection[str]) -> tuple[Plan, ...]:
+    """Return the plans with those changes only that are to be proposed."""
+    kept = []
+    for plan in plans:
+        changes = tuple(one for one in plan.delivery.changes if one.key in chosen)
+        if changes:
+            kept.append(replace(plan, delivery=replace(plan.delivery, changes=changes)))
+    return tuple(kept)
+
+
+# --- proposing -----------------------------------------------------------------------------------
+
+
+def _proposed(
+    pool: Executor,
+    ground: Ground,
+    plans: Sequence[Plan],
+    course: Course,
+    footers: Mapping[str, str],
+) -> Iterator[Change]:
+    """Prepare the commits of all plans, write them in one go, then bring the reviews up to date."""
+    above = {
+        key: tuple(dict.fromkeys(footers[parent] for parent in kin if footers.get(parent)))
+        for key, kin in course.kinship.parents.items()
     }
+    jobs = [pool.submit(prepared, ground, plan, above) for plan in plans]
+    ready = {plan.delivery.repository.url: plan for plan in (job.result() for job in jobs)}
+    assert ground.store is not None
+    made = (one for plan in ready.values() if not plan.dry for one in plan.delivery.changes)
+    with suppress(DistgenError):  # what that fails for is told when its review is due
+        write(ground.store, [change for change in made if change.status in COMMITTED])
 
+    def work(delivery: Delivery) -> tuple[Change, ...]:
+        plan = ready[delivery.repository.url]
+        return tuple(reviewed(plan, change) for change in delivery.changes)
 
-def _only(plan: Plan, chosen: Collection[str]) -> Plan:
-    kept = tuple(change for change in plan.delivery.changes if change.key in chosen)
-    return replace(plan, delivery=replace(plan.delivery, changes=kept))
-
-
-# --- before the reviews --------------------------------------------------------------------------
-
-
-def _prepared(ground: Ground, plan: Plan, footers: Footers, dry: bool) -> Plan:
-    """Begin missing branches, word the commits, and bring what they stand on into the store."""
-    delivery = plan.delivery
-    try:
-        planned = delivery.changes if dry else _begun(ground, plan)
-        planned = tuple(
-            plan.forge.worded(plan.desk, change, footers.get(change.key, ()))
-            if change.status in COMMITTED
-            else change
-            for change in planned
-        )
-        needed = [c for c in planned if plan.has_reviews(c) or (c.status in COMMITTED and not dry)]
-        supply(ground, plan.desk.store, replace(delivery, changes=tuple(needed)))
-    except DistgenError as error:
-        planned = tuple(
-            replace(change, status="failed", commit=change.parent, detail=str(error))
-            for change in delivery.changes
-        )
-    return replace(plan, delivery=replace(delivery, changes=planned))
-
-
-def _begun(ground: Ground, plan: Plan) -> tuple[Change, ...]:
-    """Begin the branches that are missing, the first one first, and plan on them again."""
-    delivery = plan.delivery
-    missing = [change for change in delivery.changes if change.status == "created"]
-    missing.sort(key=lambda change: change.branch != delivery.repository.head)
-    if not missing:
-        return delivery.changes
-    exists = delivery.stands.exists
-    for change in missing:
-        seed = beginning(change)
-        write(plan.desk.store, [seed])
-        head = None if exists else delivery.repository.head
-        refused = push(plan.desk.store, plan.desk.place, [seed], head)
-        if refused and not survey(ground.git, plan.desk.place, [change.branch]).tips:
-            raise DistgenError(
-                f"branch {change.branch} cannot be begun: {refused}",
-                where=plan.desk.place,
-                hint="begin it by hand, for a review needs something to stand on",
-            )
-        exists = True
-    keys = {change.key for change in delivery.changes}
-    targets = tuple(found for found in delivery.repository.targets if found.key in keys)
-    return changes(ground, replace(delivery.repository, targets=targets), delivery.wanted)[1]
-
-
-def _written(store: Store, plans: Collection[Plan]) -> None:
-    """Write all commits in one go; what that fails for is told when its review is due."""
-    with suppress(DistgenError):
-        write(store, [c for p in plans for c in p.delivery.changes if c.status in COMMITTED])
+    yield from in_order(pool, work, [plan.delivery for plan in ready.values()], course)
 
 
 def _stoppable(accounts: Mapping[str, Account], stop: Event) -> dict[str, Account]:

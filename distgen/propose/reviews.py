@@ -21,6 +21,7 @@ class Plan:
     forge: Forge
     delivery: Delivery
     refs: Refs
+    dry: bool = False
 
     def subject(self, change: Change) -> Subject:
         """Return what the review of a change is about; a missing branch is as if begun."""
@@ -35,33 +36,33 @@ class Plan:
         return any(ref.startswith(prefixes) for ref in self.refs)
 
 
-def reviewed(plan: Plan, change: Change, dry: bool) -> Change:
+def reviewed(plan: Plan, change: Change) -> Change:
     """Bring the review of one change up to date; return the change as it ended."""
     if change.status not in (*COMMITTED, "unchanged"):
         return change
     try:
-        return _reviewed(plan, change, dry)
+        return _reviewed(plan, change)
     except DistgenError as error:
         return replace(change, status="failed", commit=change.parent, detail=str(error))
 
 
-def _reviewed(plan: Plan, change: Change, dry: bool) -> Change:
+def _reviewed(plan: Plan, change: Change) -> Change:
     nothing = change.status == "unchanged"
     if nothing and not plan.has_reviews(change):
         return change
-    if dry and change.parent is None:
+    if plan.dry and change.parent is None:
         return _foreseen(change, None)
     reviews = plan.forge.find(plan.desk, plan.subject(change), plan.refs)
-    tidied = () if dry else _tidied(plan, change, reviews)
+    tidied = () if plan.dry else _tidied(plan, change, reviews)
     review = next((found for found in reviews if not found.leftover), None)
     if review and not _is_free(plan, change, review):
         what = f"{review} is left alone, for somebody else pushed {review.commit[:12]} to it"
         status = change.status if nothing else "refused"
         return replace(change, status=status, commit=change.parent, detail=what)
     if not nothing:
-        return _proposed(plan, change, review, dry)
+        return _proposed(plan, change, review)
     if review and review.state in ("open", "unknown") and review.commit != change.parent:
-        return _withdrawn(plan, change, review, dry)
+        return _withdrawn(plan, change, review)
     words = "; ".join(told.detail for told in tidied)
     return replace(change, status="retired" if tidied else "unchanged", detail=words)
 
@@ -86,18 +87,18 @@ def _is_free(plan: Plan, change: Change, review: Review) -> bool:
     return bool(content) and is_merged(plan.desk, review.commit, subject.base)
 
 
-def _withdrawn(plan: Plan, change: Change, review: Review, dry: bool) -> Change:
-    if dry:
+def _withdrawn(plan: Plan, change: Change, review: Review) -> Change:
+    if plan.dry:
         return replace(change, status="retired", detail=f"{review} has nothing left to propose")
     told = plan.forge.withdraw(plan.desk, review)
     return replace(change, status=told.status, detail=told.detail)
 
 
-def _proposed(plan: Plan, change: Change, review: Review | None, dry: bool) -> Change:
+def _proposed(plan: Plan, change: Change, review: Review | None) -> Change:
     if review and review.state == "closed" and review.commit == change.commit:
         what = f"{review} was turned down, and there is nothing new to propose"
         return replace(change, status="unchanged", detail=what)
-    if dry:
+    if plan.dry:
         return _foreseen(change, review)
     if not has(plan.desk.store, change.commit or ""):
         write(plan.desk.store, [change])

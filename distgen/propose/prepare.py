@@ -1,0 +1,74 @@
+"""Turn a plan into one whose commits can be proposed: branches begun, messages worded, signed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from distgen.errors import DistgenError
+from distgen.model import Change
+from distgen.plan.commits import signed
+from distgen.proposal import beginning
+from distgen.propose.reviews import Plan
+from distgen.publish.deliver import COMMITTED, supply
+from distgen.publish.repositories import Ground, changes
+from distgen.store import write
+from distgen.store.remotes import push, survey
+
+Footers = Mapping[str, tuple[str, ...]]
+"""The lines at the end of an image's message, by its key."""
+
+
+def prepared(ground: Ground, plan: Plan, footers: Footers) -> Plan:
+    """Begin missing branches, word the commits, and bring what they stand on into the store."""
+    delivery = plan.delivery
+    if ground.git.stop.is_set():
+        return plan
+    try:
+        planned = tuple(
+            _worded(ground, plan, change, footers)
+            for change in (delivery.changes if plan.dry else _begun(ground, plan))
+        )
+        made = () if plan.dry else COMMITTED
+        needed = [c for c in planned if plan.has_reviews(c) or c.status in made]
+        supply(ground, plan.desk.store, replace(delivery, changes=tuple(needed)))
+    except DistgenError as error:
+        planned = tuple(
+            replace(change, status="failed", commit=change.parent, detail=str(error))
+            for change in delivery.changes
+        )
+    return replace(plan, delivery=replace(delivery, changes=planned))
+
+
+def _worded(ground: Ground, plan: Plan, change: Change, footers: Footers) -> Change:
+    """Return the change as the forge wants it, signed when commits are to be."""
+    if change.status not in COMMITTED:
+        return change
+    found = plan.forge.worded(plan.desk, change, footers.get(change.key, ()))
+    sign = ground.options.sign
+    return signed(found, sign) if sign and not found.signature else found
+
+
+def _begun(ground: Ground, plan: Plan) -> tuple[Change, ...]:
+    """Begin the branches that are missing, the first one first, and plan on them again."""
+    delivery = plan.delivery
+    missing = [change for change in delivery.changes if change.status == "created"]
+    missing.sort(key=lambda change: change.branch != delivery.repository.head)
+    if not missing:
+        return delivery.changes
+    exists = delivery.stands.exists
+    for change in missing:
+        seed = beginning(change)
+        write(plan.desk.store, [seed])
+        head = None if exists else delivery.repository.head
+        refused = push(plan.desk.store, plan.desk.place, [seed], head)
+        if refused and not survey(ground.git, plan.desk.place, [change.branch]).tips:
+            raise DistgenError(
+                f"branch {change.branch} cannot be begun: {refused}",
+                where=plan.desk.place,
+                hint="begin it by hand, for a review needs something to stand on",
+            )
+        exists = True
+    keys = {change.key for change in delivery.changes}
+    targets = tuple(found for found in delivery.repository.targets if found.key in keys)
+    return changes(ground, replace(delivery.repository, targets=targets), delivery.wanted)[1]
