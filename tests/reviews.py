@@ -60,10 +60,12 @@ class Situation:
         assert isinstance(options, Options)
         about = About("", ("distgen", "ns"))
         options = replace(options, creation=lambda r: maker(r.forge, r.place, self.account, about))
+        git = found.get("git") or self.git
+        assert isinstance(git, Git)
         if request.dry:
-            with scratch_store(self.git, None) as store:
+            with scratch_store(git, None) as store:
                 return sorted(propose(request, store, options), key=lambda one: one.key)
-        with open_store(self.root / str(found.get("store", "store")), self.git) as store:
+        with open_store(self.root / str(found.get("store", "store")), git) as store:
             return sorted(propose(request, store, options), key=lambda one: one.key)
 
     @property

@@ -220,6 +220,48 @@ def test_a_server_that_repeats_the_token_does_not_get_it_into_messages(lab, app,
     assert TOKEN not in result.detail
 
 
+# --- signatures and interruptions ----------------------------------------------------------------
+
+
+def signs(content):
+    """Sign as ssh does, but for what stands in the signature."""
+    return f"-----BEGIN SSH SIGNATURE-----\n{len(content)}\n-----END SSH SIGNATURE-----\n"
+
+
+@pytest.mark.parametrize("forge_name", ["gitlab", "gerrit"])
+def test_commits_of_reviews_are_signed_whatever_their_words(tmp_path, forge_name):
+    with git_server(tmp_path / "srv", {USER: TOKEN}) as server:
+        lab = Situation(tmp_path, server, forge_name)
+        app = lab.image("ns/app")
+        folder = lab.repository(app, "master")
+        signing = replace(OPTIONS, sign=signs)
+        first = one(lab.propose({app.key: FIRST}, app, options=signing))
+        assert "\ngpgsig -----BEGIN SSH" in git("cat-file", "commit", first.commit, folder=folder)
+        assert one(lab.propose({app.key: FIRST}, app, options=signing)).status == "unchanged"
+        assert one(lab.propose({app.key: SECOND}, app, options=signing)).status == "updated"
+
+
+def test_an_interrupted_run_begins_nothing_more(lab, app, folder):
+    interrupted = lab.git
+    interrupted.stop.set()
+    before = refs(folder)
+    result = one(lab.propose({app.key: FIRST}, app, git=interrupted))
+    assert result.status == "skipped"
+    assert "the run was interrupted" in result.detail
+    assert refs(folder) == before
+
+
+def test_after_a_failure_nothing_more_is_begun_when_asked(lab, app, folder):
+    child = lab.image("ns/child", "ns/app")
+    there = lab.repository(child, "master")
+    lab.server.hook("ns/app.git", "pre-receive", "#!/bin/sh\nexit 1\n")
+    fast = replace(OPTIONS, fail_fast=True, jobs=1)
+    results = lab.propose({app.key: FIRST, child.key: FIRST}, app, child, options=fast)
+    assert [r.status for r in results] == ["failed", "skipped"]
+    assert results[1].detail == "not begun, for ns/app@master was failed"
+    assert REVIEW not in refs(there)
+
+
 # --- the text ------------------------------------------------------------------------------------
 
 
