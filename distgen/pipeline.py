@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
-from distgen import graph, linters, policy
+from distgen import graph, policy
 from distgen.dockerfile import Dockerfile, parse
 from distgen.model import Catalog, Finding, Image, Lock, Tree
 from distgen.policy.complete import completeness, read
@@ -14,6 +14,8 @@ from distgen.policy.contents import contents
 from distgen.policy.findings import in_order, with_origins
 from distgen.policy.subject import Family
 from distgen.render import Renderer
+
+Linters = Callable[[Iterable[Tree]], Iterable[Finding]]
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,12 @@ def trees(task: Work) -> Iterator[Tree]:
     return map(task.renderer.tree, task.images)
 
 
-def lint(task: Work) -> tuple[Finding, ...]:
-    """Return everything that own rules and linters say, with the template line of each."""
+def lint(task: Work, linters: Linters) -> tuple[Finding, ...]:
+    """Return everything that own rules and `linters` say, with the template line of each."""
     rendered = {image.key: task.renderer.tree(image) for image in with_ancestors(task)}
     chosen = {image.key: rendered[image.key] for image in task.images}
     own = check(task, rendered, parsed(rendered.values()))
-    return judged(task, (*own, *linters.lint(chosen.values())))
+    return judged(task, (*own, *linters(chosen.values())))
 
 
 def objection(task: Work) -> Callable[[Tree], str]:

@@ -6,7 +6,7 @@ import re
 
 import click
 
-from distgen import pipeline
+from distgen import linters, pipeline
 from distgen.cli.replacing import Replaced, ground, replacing
 from distgen.cli.session import Choice, Session, choosing, formats, setting
 from distgen.model import LEVELS
@@ -43,7 +43,7 @@ def command(
     session: Session = ctx.obj
     speculation, lock = ground(session, sets, replaced)
     catalog = speculation.catalog
-    found = pipeline.lint(pipeline.work(catalog, lock, choice.of(catalog)))
+    found = pipeline.lint(pipeline.work(catalog, lock, choice.of(catalog)), linters.lint)
     said = WRITERS[form](found)
     click.echo(colored(said) if form == "text" else said, nl=False)
     grave = () if fail_on == "never" else LEVELS[: LEVELS.index(fail_on) + 1]
