@@ -1,10 +1,12 @@
 """Tokens on their way from the environment or a file to a server: where they go, and where not."""
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
 from git_server import git_server
 from github_server import github_server
@@ -14,6 +16,7 @@ from reviews import TOKEN, USER, arrived, commit_on, refs
 from distgen.store.git import isolate, run
 from distgen.store.git_auth import ask, authorize, token_for
 
+SCHEMAS = Path(__file__).parent.parent / "distgen" / "schemas"
 TREE = {
     "templates/app/template.yaml": "description: A program\nvalues: {}\n",
     "templates/app/Dockerfile.j2": "FROM {{ base.reference }}\n",
@@ -87,6 +90,19 @@ def test_a_token_is_in_no_argument_no_file_and_no_word(lab, site, folder, tmp_pa
         for path in Path(tmp_path).rglob("*"):
             if path.is_file() and "hooks" not in path.parts:
                 assert secret.encode() not in path.read_bytes(), path
+
+
+def test_a_job_hears_of_each_step_of_a_proposal(lab, site, folder, tmp_path):
+    root = site("gitlab", "token_env: LAB_TOKEN")
+    files = tmp_path / "events", tmp_path / "results"
+    words = ("--events", files[0], "--results", files[1], "--format", "json")
+    done = propose(root, "propose", "--allow-dirty", *map(str, words), LAB_TOKEN=TOKEN)
+    events = [json.loads(line) for line in files[0].read_text().splitlines()]
+    assert [event["event"] for event in events] == ["started", "planned", "result", "ended"]
+    for event in events:
+        jsonschema.validate(event, json.loads((SCHEMAS / "events.json").read_text()))
+    assert files[1].read_text() == done.stdout
+    jsonschema.validate(json.loads(done.stdout), json.loads((SCHEMAS / "results.json").read_text()))
 
 
 @pytest.mark.parametrize("command", ["propose", "publish"])

@@ -61,7 +61,8 @@ def propose(request: Request, store: Store, options: Options) -> Iterator[Result
     course = Course(Kinship(_parents(images), True), options.jobs, stop, options.fail_fast)
     repositories = sequence(_repositories(request, options, images), course.kinship)
     footers: dict[str, str] = {}
-    options.observe("started", {"images": len(request.images), "jobs": options.jobs})
+    facts = {"version": options.provenance.version, "repositories": len(repositories)}
+    options.observe("started", {**facts, "jobs": options.jobs})
     with _pool(options.jobs, stop) as pool:
         for start in range(0, len(repositories), _BATCH):
             batch = repositories[start : start + _BATCH]
@@ -71,7 +72,10 @@ def propose(request: Request, store: Store, options: Options) -> Iterator[Result
             else:
                 planned = tuple(_planned(pool, ground, request, batch, images))
                 footers |= _footers(planned)
-                changed = _proposed(pool, ground, _only(planned, chosen), course, footers)
+                ready = _only(planned, chosen)
+                for change in (change for plan in ready for change in plan.delivery.changes):
+                    options.observe("planned", row(result(change)))
+                changed = _proposed(pool, ground, ready, course, footers)
             for told in map(result, changed):
                 options.observe("result", row(told))
                 yield told
