@@ -129,6 +129,22 @@ def replace_file(path: Path, text: str) -> None:
             stage.unlink(missing_ok=True)
 
 
+def add_file(path: Path, content: bytes, executable: bool) -> None:
+    """Write a file that is not there yet, whole or not at all."""
+    stage = path.with_name(f"{path.name}~")  # a reader of the catalogue passes over such names
+    with _sentence(path):
+        if os.path.lexists(path):
+            raise DistgenError("is there already", where=path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            stage.write_bytes(content)
+            if executable:
+                stage.chmod(stage.stat().st_mode | 0o111)
+            stage.rename(path)
+        finally:
+            stage.unlink(missing_ok=True)
+
+
 def _compare(root: Path, tree: Tree, files: Mapping[str, File]) -> Delta:
     place = folder(root, tree)
     owned = _owned(root, place)

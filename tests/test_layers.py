@@ -8,10 +8,10 @@ FLOORS = (
     {"", "errors", "model", "reference", "suggest"},
     {"overlay", "catalog", "schema", "lockfile"},
     {"graph", "render", "dockerfile", "policy", "plan", "review", "proposal"}
-    | {"locate", "lockplan", "prune", "verify", "refs", "speculate", "tags", "zuulitems"},
+    | {"locate", "lockplan", "prune", "verify", "adopt", "refs", "speculate", "tags", "zuulitems"},
     {"disk", "store", "linters", "registry", "downloads", "journal"}
     | {"sources", "exports", "forges", "reports"},
-    {"pipeline", "publish", "propose", "resolve", "discover", "promote", "pruning", "verifying"},
+    {"pipeline", "publish", "propose", "resolve", "discover", "promote", "pruning", "verifying", "adopting"},
     {"cli", "__main__"},
 )
 EFFECTS = ("print", "input", "exit", "quit", "breakpoint")

@@ -17,7 +17,7 @@ from distgen.suggest import did_you_mean
 GROUPS = {
     "Look": ("list", "show", "graph", "explain", "schema"),
     "Make": ("init", "lock", "render", "lint", "diff"),
-    "Publish": ("publish", "propose", "status", "verify"),
+    "Publish": ("publish", "propose", "status", "adopt", "verify"),
     "Registry": ("tags", "discover", "promote", "prune"),
     "Downstream": ("export",),
 }

@@ -22,7 +22,7 @@ Schema = Mapping[str, Any]
 Where = Callable[[KeyPath], Origin | None]
 _KINDS = (
     *("config", "template", "namespace", "image", "lock"),
-    *("list", "results", "findings", "changes", "events", "verify"),
+    *("list", "results", "findings", "changes", "events", "verify", "adopt"),
 )
 _BRANCHES = ("allOf", "anyOf", "oneOf")
 _BREAKS = re.compile(r"[\n\t]")

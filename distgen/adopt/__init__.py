@@ -1,0 +1,218 @@
+"""Turn downstream edits into what an overlay needs so that the image is rendered with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from distgen.adopt.mbox import Letter, Step, diffs, file_name, patch
+from distgen.errors import DistgenError
+from distgen.model import (
+    ATTRIBUTES,
+    EXECUTABLE,
+    SYMLINK,
+    Edit,
+    File,
+    Image,
+    Present,
+    TemplateFile,
+)
+from distgen.plan.diff import is_binary
+from distgen.plan.edits import Merge, decide
+from distgen.render.patch import apply
+
+PATCHES = "patches"
+Files = Mapping[str, File]
+Targets = Mapping[str, File | None]
+"""What is to be rendered at some paths; None: nothing."""
+Fate = Literal["adopted", "unchanged", "refused", "failed"]
+FATES: tuple[Fate, ...] = ("adopted", "unchanged", "refused", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A commit of a packager: its letter, and what it did to files."""
+
+    letter: Letter
+    steps: tuple[Step, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """What an overlay needs for one stream: patches in order, and whole files."""
+
+    patches: tuple[Told, ...] = ()
+    files: tuple[File, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """What became of the edits of one branch; `files` are to be written into the catalogue.
+
+    `touches` are other images that the files reach, for they extend this one.
+    """
+
+    image: Image
+    status: Fate
+    commit: str | None = None
+    detail: str = ""
+    files: tuple[TemplateFile, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    touches: tuple[str, ...] = ()
+
+
+def edited(new: Files, present: Present, merge: Merge) -> tuple[tuple[Edit, ...], Targets, str]:
+    """Return the edits, what the files should be with them, and why one cannot be adopted."""
+    edits: list[Edit] = []
+    targets: dict[str, File | None] = {}
+    for step in decide(new, present, "merge", merge):
+        if step.edit is None:
+            continue
+        edits.append(step.edit)
+        path, entry = step.path, present.entries.get(step.path)
+        if step.conflict and (step.edit.kind != "blocked" or path not in new):
+            return tuple(edits), {}, f"{step.conflict}; bring it in line with the catalogue first"
+        if step.write is not None and not step.conflict:
+            targets[path] = step.write
+        elif entry is None:
+            targets[path] = None
+        elif path not in present.content:
+            return tuple(edits), {}, f"{path} is a repository of its own now"
+        else:
+            targets[path] = File(path, present.content[path], entry.mode)
+    why = next(filter(None, (_refusal(path, new, file) for path, file in targets.items())), "")
+    return tuple(edits), targets, why
+
+
+def _refusal(path: str, new: Files, target: File | None) -> str:
+    """Say why no overlay can make of a file what it should be, "" when one can."""
+    if path == ATTRIBUTES:
+        return f"{path} is distgen's own; put the lines into one of a subfolder"
+    if target is None:
+        binary = path in new and is_binary(new[path].content)
+        return f"{path} is binary, and a patch cannot delete it" if binary else ""
+    if target.mode == SYMLINK:
+        return f"{path} is a symbolic link now, which no overlay can make"
+    if is_binary(target.content) and not _can_be_laid(path):
+        return f"{path} is binary and cannot be laid over, because of its name"
+    return ""
+
+
+def _can_be_laid(path: str) -> bool:
+    return not path.startswith(f"{PATCHES}/") and "{" not in path and not path.endswith("~")
+
+
+def adoption(new: Files, targets: Targets, history: Sequence[Told], name: str) -> Adoption:
+    """Return patches that lead from the rendered files to the targets, one per commit if they fit.
+
+    `history` is what packagers did, oldest first; `name` is what a patch of several is about.
+    """
+    whole = {path for path, file in targets.items() if _is_whole(new.get(path), file)}
+    files = tuple(file for path in sorted(whole) if (file := targets[path]) is not None)
+    rest = {path: file for path, file in targets.items() if path not in whole}
+    told = tuple(
+        Told(one.letter, steps) for one in history if (steps := _about(one.steps, {*rest}))
+    )
+    if not any(new.get(path) != file for path, file in rest.items()):
+        return Adoption((), files)
+    if told and _leads(new, rest, told):
+        return Adoption(told, files)
+    steps = tuple(
+        Step(new.get(path), file) for path, file in sorted(rest.items()) if new.get(path) != file
+    )
+    return Adoption((Told(_squashed(told, name), steps),), files)
+
+
+def named(found: Iterable[Told], folder: str, taken: Iterable[str]) -> tuple[TemplateFile, ...]:
+    """Return patches as files of an overlay, numbered after those that are there."""
+    numbers = [int(name[:4]) for name in taken if name[:4].isdigit()]
+    first = max(numbers, default=0) + 1
+    return tuple(
+        _as_file(f"{folder}/{file_name(number, one.letter)}", patch(one.letter, one.steps))
+        for number, one in enumerate(found, first)
+    )
+
+
+def laid(path: str, file: File) -> TemplateFile:
+    """Return a file of an overlay that is copied as it is; `path` is its overlay's folder."""
+    suffix = ".raw" if file.path.endswith((".j2", ".raw")) else ""
+    source = f"{path}/{file.path}{suffix}"
+    return TemplateFile(file.path, source, file.content, False, file.mode == EXECUTABLE)
+
+
+def with_patches(image: Image, new: Iterable[TemplateFile]) -> Image:
+    """Return the image as it is read with more patches in its overlay, or one that it extends."""
+    own = f"{PATCHES}/{image.stream.name}/"
+    found = {file.path: file for file in new}
+    found |= {file.path: file for file in image.patches}
+    ordered = sorted(found, key=lambda path: (path.count("/") > 1, path))
+    kept = [path for path in ordered if path.count("/") == 1 or path.startswith(own)]
+    return replace(image, patches=tuple(found[path] for path in kept))
+
+
+def with_files(image: Image, new: Iterable[TemplateFile]) -> Image:
+    """Return the image as it is read with more files in its overlay, or one that it extends."""
+    found = {file.path: file for file in image.files}
+    found |= {file.path: file for file in new if not has_own(image, file.path)}
+    return replace(image, files=tuple(found[path] for path in sorted(found)))
+
+
+def has_own(image: Image, path: str) -> bool:
+    """Say whether the overlay of an image has a file for a path, inherited ones not counted."""
+    own = f"overlays/{image.full_name}/"
+    return any(file.path == path and file.source.startswith(own) for file in image.files)
+
+
+def same(adoptions: Sequence[Adoption]) -> bool:
+    """Say whether streams need the same patches and files."""
+    needs = [(tuple(diffs(one.steps) for one in found.patches), found.files) for found in adoptions]
+    return all(need == needs[0] for need in needs)
+
+
+def _is_whole(new: File | None, target: File | None) -> bool:
+    if target is None or (new is not None and new.content == target.content):
+        return False
+    return is_binary(target.content) or (new is not None and is_binary(new.content))
+
+
+def _about(steps: Iterable[Step], paths: set[str]) -> tuple[Step, ...]:
+    """Return what was done to these paths."""
+    return tuple(
+        step for step in steps if any(file and file.path in paths for file in (step.old, step.new))
+    )
+
+
+def _leads(new: Files, targets: Targets, told: Sequence[Told]) -> bool:
+    """Say whether the commits, one after the other, lead to the targets and to nothing else."""
+    files = new
+    try:
+        for one in told:
+            files = apply(files, _as_file("patch", patch(one.letter, one.steps)), "").files
+    except DistgenError:
+        return False
+    wanted = {**new, **{path: file for path, file in targets.items() if file is not None}}
+    wanted = {path: file for path, file in wanted.items() if targets.get(path, file) is not None}
+    return files == wanted
+
+
+def _squashed(told: Sequence[Told], name: str) -> Letter:
+    """Return one letter for all; whoever helped is named."""
+    if len(told) == 1:
+        return told[0].letter
+    subject = f"Downstream edits of {name}"
+    if not told:
+        return Letter("distgen", "distgen@localhost", "Thu, 1 Jan 1970 00:00:00 +0000", subject)
+    newest = told[-1].letter
+    commits = "\n".join(f"* {one.letter.commit[:12]} {one.letter.subject}" for one in told)
+    people = {f"{one.letter.author} <{one.letter.address}>": None for one in told}
+    people.pop(f"{newest.author} <{newest.address}>")
+    helpers = "\n".join(f"Co-authored-by: {person}" for person in people)
+    message = "\n\n".join(filter(None, (subject, commits, helpers)))
+    return replace(newest, message=message)
+
+
+def _as_file(path: str, content: bytes) -> TemplateFile:
+    return TemplateFile(path, path, content, False, False)

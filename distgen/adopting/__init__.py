@@ -1,0 +1,241 @@
+"""Drive adoption: read the edits of branches, and find the overlay files that carry them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from distgen.adopt import (
+    PATCHES,
+    Adopted,
+    Adoption,
+    Files,
+    adoption,
+    edited,
+    has_own,
+    laid,
+    named,
+    same,
+    with_files,
+    with_patches,
+)
+from distgen.adopting.packagers import companions, history
+from distgen.errors import DistgenError, InputError
+from distgen.model import ATTRIBUTES, MANIFEST, Catalog, File, Image, Lock, TemplateFile, Tree
+from distgen.plan.manifest import generated
+from distgen.publish.repositories import Repository, bring, group, reading
+from distgen.render import Renderer
+from distgen.render.paths import is_allowed
+from distgen.store import Store, scratch_store
+from distgen.store.branches import present
+from distgen.store.git import Git, Reader, scrub
+from distgen.store.merging import merging
+from distgen.store.remotes import Survey, survey
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Whose edits to adopt, and where from; `jobs` repositories are fetched at once."""
+
+    catalog: Catalog
+    lock: Lock
+    images: tuple[Image, ...]
+    jobs: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A branch with edits: what its rendered files should be, and what carries that."""
+
+    image: Image
+    commit: str
+    found: Adoption
+    wanted: Files = field(repr=False)
+
+
+class _Work:
+    """The images of the catalogue as they become while edits are adopted one after the other."""
+
+    def __init__(self, request: Request) -> None:
+        self.renderer = Renderer(request.catalog, request.lock)
+        self.images = {image.key: image for image in request.catalog.images}
+
+    def tree(self, image: Image) -> Tree:
+        return self.renderer.tree(image)
+
+    def streams(self, image: Image) -> tuple[Image, ...]:
+        """Return the image in all its streams."""
+        return tuple(one for one in self.images.values() if one.full_name == image.full_name)
+
+    def heirs(self, image: Image) -> tuple[Image, ...]:
+        """Return the images whose overlays extend the one of this image."""
+        return tuple(one for one in self.images.values() if image.full_name in one.heritage)
+
+
+def adopt(git: Git, request: Request, beside: Path | None) -> Iterator[Adopted]:
+    """Yield what becomes of the edits of each image; nothing is written.
+
+    Images that others extend come first, for their patches reach those.
+    """
+    work = _Work(request)
+    repositories = group(request.catalog, request.images)
+    with scratch_store(git, beside) as store, ThreadPoolExecutor(request.jobs) as pool:
+        ordered = sorted(repositories, key=lambda found: _heritage(work, found))
+        jobs = [(found, pool.submit(_surveyed, git, store, found)) for found in ordered]
+        for repository, job in jobs:
+            images = [work.images[target.key] for target in repository.targets]
+            try:
+                with reading(git, store, repository.place, job.result()) as (reader, stands):
+                    yield from _adopted(work, repository, images, (reader, stands))
+            except InputError:
+                raise
+            except DistgenError as error:
+                yield from (Adopted(image, "failed", detail=scrub(str(error))) for image in images)
+
+
+def _heritage(work: _Work, repository: Repository) -> int:
+    return max(len(work.images[target.key].heritage) for target in repository.targets)
+
+
+def _surveyed(git: Git, store: Store, repository: Repository) -> Survey:
+    stands = survey(git, repository.place, [target.branch for target in repository.targets])
+    if repository.place.folder is None and stands.tips:
+        return bring(git, store, repository.place, stands)
+    return stands
+
+
+def _adopted(
+    work: _Work,
+    repository: Repository,
+    images: Sequence[Image],
+    seen: tuple[Reader | None, Survey],
+) -> Iterator[Adopted]:
+    """Yield what becomes of the edits of an image, stream by stream."""
+    reader, stands = seen
+    todo: list[_Seen] = []
+    for image in images:
+        tip = stands.tips.get(image.stream.branch)
+        if tip is None or reader is None:
+            yield Adopted(image, "unchanged", detail="it is not published")
+            continue
+        found = _seen(work, reader, image, (tip, repository.author))
+        if found.found.refusal:
+            edits = found.found.edits
+            yield Adopted(image, "refused", tip, found.found.refusal, edits=edits)
+        elif found.found.patches or found.found.files:
+            todo.append(found)
+        else:
+            yield Adopted(image, "unchanged", tip)
+    if todo:
+        yield from _carried(work, todo)
+
+
+def _seen(work: _Work, reader: Reader, image: Image, where: tuple[str, str]) -> _Seen:
+    """Find out what the overlay of an image needs so that it is rendered as its branch is."""
+    tip, author = where
+    tree = work.tree(image)
+    new = {file.path: file for file in generated(tree)}
+    there = present(reader, tip, new)
+    last = there.manifest
+    if last is None or (last.image, last.stream) != (image.full_name, image.stream.name):
+        owner = f"it belongs to {last.image}@{last.stream}" if last else "distgen did not write it"
+        return _Seen(image, tip, Adoption(refusal=there.problem or owner), {})
+    edits, targets, refusal = edited(new, there, merging(reader.git))
+    if refusal or not edits:
+        return _Seen(image, tip, Adoption(edits=edits, refusal=refusal), {})
+    told = history(reader, tip, author)
+    theirs = {
+        file.path: file
+        for file in companions(reader, tip, told, [edit.path for edit in edits])
+        if file.path not in new and file.path not in last.files and is_allowed(file.path)
+    }
+    plain = {path: file for path, file in new.items() if path not in (MANIFEST, ATTRIBUTES)}
+    whole: dict[str, File | None] = {**theirs, **targets}
+    found = replace(adoption(plain, whole, told, image.key), edits=edits)
+    wanted = {path: file for path, file in {**plain, **whole}.items() if file is not None}
+    return _Seen(image, tip, found, wanted)
+
+
+def _carried(work: _Work, todo: Sequence[_Seen]) -> Iterator[Adopted]:
+    """Yield the files that carry the edits of some streams, the first layout that does it."""
+    first = todo[0].image
+    shared = len(todo) == len(work.streams(first)) and same([seen.found for seen in todo])
+    trouble = _trouble(todo, shared)
+    for is_shared in (True, False) if shared else (False,):
+        if trouble:
+            break
+        # Streams that share their patches get those of the first, whoever's commits they are.
+        new = {
+            seen.image.key: tuple(_files(todo[0] if is_shared else seen, is_shared))
+            for seen in todo
+        }
+        trouble, touches = _tried(work, todo, new)
+        if not trouble:
+            for seen in todo:
+                files, edits = new[seen.image.key], seen.found.edits
+                yield Adopted(seen.image, "adopted", seen.commit, "", files, edits, touches)
+            return
+    for seen in todo:
+        yield Adopted(seen.image, "refused", seen.commit, trouble, edits=seen.found.edits)
+
+
+def _trouble(todo: Sequence[_Seen], shared: bool) -> str:
+    """Say why whole files cannot be laid over, "" when they can."""
+    for seen in todo:
+        for file in seen.found.files:
+            if has_own(seen.image, file.path):
+                return f"{file.path} is binary, and the overlay has its own; replace that"
+            if not shared:
+                return f"{file.path} is binary, and a file of an overlay is for all streams"
+    return ""
+
+
+def _files(seen: _Seen, is_shared: bool) -> Iterator[TemplateFile]:
+    image = seen.image
+    inner = PATCHES if is_shared else f"{PATCHES}/{image.stream.name}"
+    taken = [
+        file.path.removeprefix(f"{inner}/")
+        for file in image.patches
+        if file.path.rpartition("/")[0] == inner
+    ]
+    folder = f"overlays/{image.full_name}"
+    for file in named(seen.found.patches, inner, taken):
+        yield replace(file, source=f"{folder}/{file.path}")
+    for whole in seen.found.files:
+        yield laid(folder, whole)
+
+
+def _tried(
+    work: _Work, todo: Sequence[_Seen], new: Mapping[str, Sequence[TemplateFile]]
+) -> tuple[str, tuple[str, ...]]:
+    """Render with the new files; say what goes wrong, and which other images change.
+
+    When all goes well the images of the work have the files from now on.
+    """
+    became: dict[str, Image] = {}
+    touches = []
+    every = [file for files in new.values() for file in files]
+    try:
+        for seen in todo:
+            image = _with(seen.image, new[seen.image.key])
+            if {file.path: file for file in work.tree(image).files} != seen.wanted:
+                return "patches of other names come after those of the edit; number them", ()
+            became[image.key] = image
+        for heir in work.heirs(todo[0].image):
+            image = _with(heir, every)
+            if work.tree(image) != work.tree(heir):
+                touches.append(heir.key)
+            became[heir.key] = image
+    except InputError as error:
+        return f"it would not be rendered any more: {error}", ()
+    work.images |= became
+    return "", tuple(touches)
+
+
+def _with(image: Image, files: Iterable[TemplateFile]) -> Image:
+    found = tuple(files)
+    patches = [file for file in found if file.path.startswith(f"{PATCHES}/")]
+    others = [file for file in found if not file.path.startswith(f"{PATCHES}/")]
+    return with_files(with_patches(image, patches), others)

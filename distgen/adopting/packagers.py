@@ -1,0 +1,105 @@
+"""Find out what packagers did to a branch since distgen's files stood there untouched."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
+
+from distgen.adopt import Told
+from distgen.adopt.mbox import Letter, Step
+from distgen.model import EXECUTABLE, REGULAR, Entry, File, Manifest
+from distgen.plan.commits import Commit, person
+from distgen.plan.commits import read as read_commit
+from distgen.store.branches import listed, manifest, read_file
+from distgen.store.git import Reader, run
+from distgen.verify import claim
+
+_SEARCHED = 1000
+
+
+def history(reader: Reader, tip: str, author: str) -> tuple[Told, ...]:
+    """Return the commits of packagers since the newest one without an edit, oldest first.
+
+    `author` is who commits for distgen; those commits are left out, and so are merges.
+    """
+    base = next(filter(lambda commit: _is_untouched(reader, commit), _commits(reader, tip)), None)
+    span = (f"^{base}", tip) if base else (tip,)
+    found = (_read(reader, name) for name in _commits(reader, *span, "--no-merges", "--reverse"))
+    return tuple(
+        Told(_letter(commit), tuple(_steps(reader, commit)))
+        for commit in found
+        if commit.parents and not (claim(commit.message) and commit.author.startswith(f"{author} "))
+    )
+
+
+def companions(
+    reader: Reader, tip: str, told: Collection[Told], edited: Collection[str]
+) -> Iterator[File]:
+    """Yield the files, as they are now, that came with edits of these paths in one commit."""
+    standing = listed(reader, tip)
+    paths: set[str] = set()
+    for one in told:
+        touched = {file.path for step in one.steps for file in (step.old, step.new) if file}
+        if touched & {*edited}:
+            paths |= touched - {*edited}
+    for path in sorted(paths & {*standing}):
+        entry = standing[path]
+        if entry.mode in (REGULAR, EXECUTABLE):
+            yield File(path, read_file(reader, entry), entry.mode)
+
+
+def _commits(reader: Reader, *span: str) -> Iterator[str]:
+    options = ("--topo-order", f"--max-count={_SEARCHED}")
+    done = run(reader.git, "rev-list", *options, *span, folder=reader.folder)
+    yield from done.output.decode("ascii").split()
+
+
+def _read(reader: Reader, name: str) -> Commit:
+    found = reader.read(name)
+    return read_commit(found.content if found else b"")
+
+
+def _is_untouched(reader: Reader, commit: str) -> bool:
+    """Say whether all generated files stand as the manifest of the same commit says."""
+    found = manifest(reader, commit)
+    return found is not None and _stands(reader, found, listed(reader, commit))
+
+
+def _stands(reader: Reader, found: Manifest, standing: Mapping[str, Entry]) -> bool:
+    for path, owned in found.files.items():
+        entry = standing.get(path)
+        if entry is None or entry.mode != owned.mode:
+            return False
+        if hashlib.sha256(read_file(reader, entry)).hexdigest() != owned.sha256:
+            return False
+    return True
+
+
+def _steps(reader: Reader, commit: Commit) -> Iterator[Step]:
+    before, after = listed(reader, commit.parents[0]), listed(reader, commit.id)
+    for path in sorted({*before, *after}):
+        old, new = before.get(path), after.get(path)
+        if old != new:
+            yield Step(_file(reader, path, old), _file(reader, path, new))
+
+
+def _file(reader: Reader, path: str, entry: Entry | None) -> File | None:
+    if entry is None or reader.read(entry.blob) is None:  # a repository in it has no file here
+        return None
+    return File(path, read_file(reader, entry), entry.mode)
+
+
+def _letter(commit: Commit) -> Letter:
+    who, seconds, zone = person(commit.author)
+    name, _, address = who.rpartition(" <")
+    minutes = int(zone[1:3]) * 60 + int(zone[3:5])
+    offset = timezone(timedelta(minutes=-minutes if zone[0] == "-" else minutes))
+    return Letter(
+        author=name or address.rstrip(">"),
+        address=address.rstrip(">"),
+        date=format_datetime(datetime.fromtimestamp(seconds, offset)),
+        message=commit.message,
+        commit=commit.id,
+    )

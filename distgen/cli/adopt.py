@@ -1,0 +1,101 @@
+"""`distgen adopt`: take downstream edits over into the overlays."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import click
+
+from distgen.adopt import FATES, Adopted, Fate
+from distgen.adopting import Request, adopt
+from distgen.cli.list import table
+from distgen.cli.plans import cache
+from distgen.cli.replacing import Replaced, ground
+from distgen.cli.session import Choice, Session, choosing, formats
+from distgen.cli.tokens import authorized
+from distgen.disk import add_file
+from distgen.reports.adoptions import report
+from distgen.store.git import isolate
+
+COLORS: dict[Fate, str] = {"adopted": "green", "refused": "red", "failed": "red"}
+
+
+@click.command()
+@choosing
+@formats("text", "json")
+@click.option("--dry-run", is_flag=True, help="Print what would be written; write nothing.")
+@click.option(
+    "--store",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A local store to read from.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 256),
+    default=8,
+    show_default=True,
+    help="How many repositories to fetch at once.",
+)
+@click.pass_context
+def command(
+    ctx: click.Context, /, choice: Choice, form: str, dry_run: bool, store: Path | None, jobs: int
+) -> None:
+    """Turn downstream edits into patches in the overlays, so that publishing carries them.
+
+    A patch keeps the author and the message of its commit. Nothing in an overlay is replaced.
+    """
+    session: Session = ctx.obj
+    speculation, lock = ground(session, (), Replaced())
+    catalog = speculation.catalog
+    images = choice.of(catalog)
+    git = authorized(session, isolate(session.environ), catalog, images)
+    request = Request(catalog, lock, images, jobs)
+    found = tuple(adopt(git, request, store or cache(session) / "store"))
+    if not dry_run:
+        write(session.root, found)
+    if form == "json":
+        click.echo(report(found))
+    elif shown := [one for one in found if session.verbosity > 0 or one.status != "unchanged"]:
+        click.echo(as_text(shown))
+    tell(session, found, dry_run)
+    ctx.exit(int(any(one.status in ("refused", "failed") for one in found)))
+
+
+def write(root: Path, found: Iterable[Adopted]) -> None:
+    """Write the files that carry the edits, each once."""
+    files = {file.source: file for one in found for file in one.files}
+    for source, file in files.items():
+        add_file(root / source, file.content, file.executable)
+
+
+def as_text(found: Sequence[Adopted]) -> str:
+    """Return one line for each branch, or for each file; refused edits follow theirs."""
+    rows, below = [], []
+    for one in found:
+        details = [file.source for file in one.files] or [one.detail]
+        for detail in details:
+            rows.append((one.status, one.image.key, detail))
+            below.append([] if one.status != "refused" or detail != details[-1] else diffs(one))
+    text = []
+    for row, line, more in zip(rows, table(rows).splitlines(), below, strict=True):
+        status = row[0]
+        text += [click.style(status, fg=COLORS.get(status)) + line[len(status) :], *more]
+    return "\n".join(text)
+
+
+def diffs(one: Adopted) -> list[str]:
+    """Return the edits as lines that stand below the others."""
+    return [f"    {part}" for edit in one.edits for part in edit.diff.splitlines()]
+
+
+def tell(session: Session, found: Sequence[Adopted], dry_run: bool) -> None:
+    """Narrate who else is reached, and what came of it all."""
+    for one in found:
+        if one.touches:
+            session.say(f"{', '.join(one.touches)} extend {one.image.full_name} and change, too")
+    counts = Counter(one.status for one in found)
+    summary = ", ".join(f"{counts[fate]} {fate}" for fate in FATES if counts[fate])
+    session.say(("it would be: " if dry_run else "") + (summary or "no images"))
