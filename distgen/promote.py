@@ -75,7 +75,7 @@ def undo(text: str, where: object) -> tuple[Move, ...]:
         if data["version"] != VERSION:
             raise ValueError
         return tuple(_reversed(row, where) for row in data["moves"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise InputError("the file is no record of a promotion", where=where) from None
 
 
@@ -86,7 +86,7 @@ def check_undo(registry: Registry, moves: Sequence[Move], parallel: int) -> tupl
 
 def _reversed(row: Any, where: object) -> Move:
     old, new = row["old"], row["new"]
-    reference = parse(row["reference"], where)
+    reference = parse(str(row["reference"]), where)
     digests = [digest for digest in (old, new) if digest is not None]
     if not reference.tag or not all(isinstance(one, str) and is_digest(one) for one in digests):
         raise ValueError

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
+from distgen import schema
 from distgen.cli import main
 
 
@@ -94,3 +96,8 @@ def upstream(tmp_path: Path) -> Callable[[str], Upstream]:
         return made
 
     return make
+
+
+def keeps_to_its_schema(kind: str, printed: Any) -> None:
+    """See that what a command printed as JSON is what `distgen schema KIND` promises."""
+    Draft202012Validator(schema.load(kind)).validate(printed)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("servers", "downstream")
+pytest.register_assert_rewrite("servers", "commandline", "downstream")
 Catalogue = Callable[[Mapping[str, str | bytes]], Path]
 
 

@@ -127,6 +127,10 @@ def test_a_store_may_hold_an_identity_token(home):
     [
         ("echo broken; exit 3", "docker-credential-keys failed for quay.io with exit code 3"),
         ("echo s3cr3t", "docker-credential-keys gave an answer for quay.io that is not JSON"),
+        (
+            "printf '\\377\\376'",
+            "docker-credential-keys gave an answer for quay.io that is not JSON",
+        ),
     ],
 )
 def test_a_helper_that_fails_is_a_sentence_without_what_it_printed(home, script, sentence):
@@ -157,6 +161,7 @@ def test_a_helper_s_name_cannot_name_another_program(home):
     ("data", "sentence"),
     [
         ('{"auths": {"quay.io": {"auth": "c2VjcmV0', "is not JSON (line 1)"),
+        ("[" * 100_000, "the file of registry credentials is nested too deeply"),
         ({"auths": ["quay.io"]}, "auths of the file of registry credentials is not an object"),
         ({"auths": {"quay.io": {"auth": "c2VjcmV0"}}}, "are not base64 of user:password"),
         ({"auths": {"quay.io": "c2VjcmV0"}}, "the credentials for quay.io are not an object"),

@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 import yaml
+from commandline import keeps_to_its_schema
 from servers import Reply, in_front_of, push, push_index, serve
 
 from distgen import lockfile
@@ -348,3 +349,79 @@ def test_options_for_lists_are_refused_without_a_list(catalogue, distgen, open_r
     ran = distgen(root, "discover", "--digests")
     assert ran.code == 2
     assert ran.err == "distgen: these options are for a list of images; add --template FILE\n"
+
+
+# --- what jobs read, and what cannot be written ------------------------------------------------
+
+
+def test_what_was_found_and_what_not_is_printed_as_json(open_registry, template, distgen, tmp_path):
+    digest = push(open_registry, "json/aodh-api", "current")
+    out = tmp_path / "list.yaml"
+    ran = distgen(
+        tmp_path, "discover", "--registry", f"https://{open_registry.host}/",
+        "--template", template, "--set", "namespace=json", "--tag", "current",
+        "-o", out, "--format", "json",
+    )  # fmt: skip
+    assert ran.code == 0
+    keeps_to_its_schema("discover", ran.json)
+    name = f"{open_registry.host}/json"
+    assert ran.json["images"][:2] == [
+        {
+            "name": f"{name}/aodh-api",
+            "status": "found",
+            "reference": f"{name}/aodh-api:current",
+            "digest": digest,
+            "detail": "",
+        },
+        {
+            "name": f"{name}/neutron-server",
+            "status": "dropped",
+            "reference": None,
+            "digest": None,
+            "detail": "the registry has no such tag current",
+        },
+    ]
+    assert yaml.safe_load(out.read_text())["container_images"][0]["imagename"] == (
+        f"{name}/aodh-api:current"
+    )
+
+
+def test_images_that_could_not_be_asked_for_stand_in_the_json_too(distgen, tmp_path, template):
+    with serve(lambda asked: Reply(403)) as front:
+        ran = discover(distgen, tmp_path, front.host, template, "--format", "json")
+    assert ran.code == 1
+    keeps_to_its_schema("discover", ran.json)
+    assert ran.json["summary"] == {"failed": 3}
+
+
+def test_the_catalogue_s_own_images_are_printed_as_json(catalogue, distgen, open_registry):
+    push(open_registry, "built-json/base", "master")
+    settings = f"registry: {open_registry.host}/built-json\nstreams: {{master: {{}}}}\n"
+    root = catalogue({**CATALOGUE, "overlays/ns/namespace.yaml": settings})
+    ran = distgen(root, "discover", "--format", "json")
+    keeps_to_its_schema("discover", ran.json)
+    assert (ran.code, ran.json["summary"]) == (0, {"dropped": 2, "found": 1})
+
+
+def test_nothing_is_written_when_one_of_two_files_cannot_be(open_registry, distgen, tmp_path):
+    push(open_registry, "two/one", "1")
+    path, environment = tmp_path / "list.yaml", tmp_path / "env.yaml"
+    path.write_text("container_images: [{imagename: 'two/one:1'}]\n")
+    arguments = ("discover", "--registry", open_registry.host, "--template", path)
+    missing = tmp_path / "missing/list.yaml"
+    ran = distgen(tmp_path, *arguments, "-o", missing, "--environment", environment)
+    assert (ran.code, ran.err) == (2, f"distgen: {missing}: its folder is not there\n")
+    ran = distgen(tmp_path, *arguments, "-o", environment, "--environment", environment)
+    assert (ran.code, ran.err) == (
+        2,
+        f"distgen: {environment}: is both the list and the environment\n",
+    )
+    assert not environment.exists()
+
+
+def test_a_list_that_names_images_by_digest_can_be_searched_again(open_registry, distgen, tmp_path):
+    digest = push(open_registry, "again/one", "1")
+    path = tmp_path / "list.yaml"
+    path.write_text(f"container_images: [{{imagename: 'again/one@{digest}'}}]\n")
+    ran = distgen(tmp_path, "discover", "--registry", open_registry.host, "--template", path)
+    assert names(ran) == [f"{open_registry.host}/again/one@{digest}"]

@@ -3,9 +3,12 @@
 import hashlib
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from commandline import keeps_to_its_schema
 from servers import PASSWORD, USER, Reply, in_front_of, push, push_index, serve
 
 from distgen import lockfile
@@ -328,9 +331,7 @@ def test_no_network_is_asked_when_offline(catalogue, distgen, upstream):
     )
     ran = distgen(root, "lock", "--offline")
     assert (ran.code, ran.out) == (2, "")
-    assert ran.err == (
-        f"distgen: 1 to be looked up: {app.url} master; leave out --offline\n"
-    )
+    assert ran.err == (f"distgen: 1 to be looked up: {app.url} master; leave out --offline\n")
     assert not (root / "distgen.lock").exists()
 
 
@@ -546,3 +547,88 @@ def test_a_registry_that_fails_at_times_is_asked_again(
         )
         assert distgen(root, "lock").code == 0
     assert lock(root).bases["docker.io/library/flaky:1"].digest == digest
+
+
+# --- what jobs read ----------------------------------------------------------------------------
+
+
+def test_what_lock_prints_keeps_to_its_schemas(catalogue, distgen, open_registry, upstream):
+    push(open_registry, "lock/json", "1")
+    root = catalogue(
+        {
+            **TEMPLATE,
+            "overlays/ns/one.yaml": image(
+                f"{open_registry.host}/lock/json:1", {"app": (upstream("app").url, "master")}
+            ),
+            "overlays/ns/two.yaml": image(f"{open_registry.host}/lock/nowhere:1"),
+        }
+    )
+    failed = distgen(root, "lock", "--format", "json")
+    assert failed.json["summary"] == {"failed": 1}
+    keeps_to_its_schema("lock-changes", failed.json)
+    problems = distgen(root, "lock", "--check", "--offline", "--format", "json")
+    assert problems.json["summary"] == {"missing": 3}
+    keeps_to_its_schema("lock-problems", problems.json)
+    done = distgen(root, "lock", "ns/one", "--format", "json")
+    assert done.json["summary"] == {"added": 2}
+    keeps_to_its_schema("lock-changes", done.json)
+
+
+def test_a_check_that_upgrades_fetches_downloads_and_compares_their_content(catalogue, distgen):
+    content = [b"one"]
+    with serve(lambda asked: Reply(200, content[0])) as front:
+        url = f"{front.url}/file"
+        root = catalogue(
+            {**TEMPLATE, "overlays/ns/one.yaml": image("scratch", None, {"file": url})}
+        )
+        assert distgen(root, "lock").code == 0
+        assert distgen(root, "lock", "--check", "--upgrade").code == 0
+        content[0] = b"two"
+        assert distgen(root, "lock", "--check").code == 0
+        ran = distgen(root, "lock", "--check", "--upgrade", "file", "--format", "json")
+    one, two = (hashlib.sha256(text).hexdigest() for text in (b"one", b"two"))
+    assert ran.code == 1
+    assert [(row["status"], row["detail"]) for row in ran.json["problems"]] == [
+        ("gone", f"locked sha256 {one}, the file is {two} now")
+    ]
+    assert lockfile.read(root / "distgen.lock").downloads == {url: one}
+
+
+def test_two_locks_at_once_keep_the_entries_of_each_other(catalogue, distgen, open_registry):
+    """One of them is still asking when the other one has written its part."""
+    push(open_registry, "lock/slow", "1")
+    push(open_registry, "lock/quick", "1")
+    inner = []
+
+    def meddle(asked):
+        if "lock/slow/manifests" in asked.path and not inner:
+            done = subprocess.run(
+                [sys.executable, "-m", "distgen", "-C", str(root), "lock", "ns/quick"],
+                env={**os.environ, "PYTHONPATH": ":".join(sys.path)},
+                check=False,
+            )
+            inner.append(done.returncode)
+
+    with in_front_of(open_registry, meddle) as front:
+        root = catalogue(
+            {
+                **TEMPLATE,
+                "overlays/ns/slow.yaml": image(f"{front.host}/lock/slow:1"),
+                "overlays/ns/quick.yaml": image(f"{open_registry.host}/lock/quick:1"),
+            }
+        )
+        assert distgen(root, "lock", "ns/slow").code == 0
+        assert inner == [0]
+        assert sorted(lockfile.read(root / "distgen.lock").bases) == sorted(
+            [f"{front.host}/lock/slow:1", f"{open_registry.host}/lock/quick:1"]
+        )
+
+
+@pytest.mark.parametrize("platform", ["", "amd64", "linux/", "LINUX/amd64"])
+def test_what_is_no_platform_is_refused_before_anybody_is_asked(catalogue, distgen, platform):
+    root = catalogue({**TEMPLATE, "overlays/ns/one.yaml": image("127.0.0.1:1/a/b:1")})
+    ran = distgen(root, "lock", "--platform", platform)
+    assert (ran.code, ran.err) == (
+        2,
+        f"distgen: --platform: {platform!r} is no platform; write OS/ARCH, or all\n",
+    )

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from commandline import keeps_to_its_schema
 from servers import PASSWORD, USER, Reply, forward, in_front_of, push, push_index, tagged
 from test_discover import CATALOGUE
 
@@ -198,3 +199,35 @@ def test_a_promotion_needs_to_know_what_and_where(distgen, group, tmp_path):
         2,
         f"distgen: {tmp_path}/record: the file is no record of a promotion\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"\xff", "the file is not text"),
+        (b"[" * 100_000, "the file is no record of a promotion"),
+        (b'{"version": 1, "moves": 5}', "the file is no record of a promotion"),
+        (
+            b'{"version": 1, "moves": [{"image": "x", "reference": 5, "old": null, "new": null}]}',
+            "'5' does not name its registry; write it in full, such as docker.io/library/5",
+        ),
+    ],
+)
+def test_what_is_no_record_is_a_sentence(distgen, tmp_path, content, sentence):
+    path = tmp_path / "record.json"
+    path.write_bytes(content)
+    ran = distgen(tmp_path, "promote", "--undo", path)
+    assert (ran.code, ran.err) == (2, f"distgen: {path}: {sentence}\n")
+
+
+def test_what_promote_prints_keeps_to_its_schema(distgen, group):
+    root = group()
+    for target, extra, code in (("x", ["--dry-run"], 0), ("x", [], 0), ("x", [], 0)):
+        ran = distgen(
+            root, "promote", "--from", "abc123", "--to", target, "--format", "json", *extra
+        )
+        assert ran.code == code
+        keeps_to_its_schema("promote", ran.json)
+    ran = distgen(root, "promote", "--from", "nowhere", "--to", "x", "--format", "json")
+    assert ran.json["summary"] == {"missing": 3}
+    keeps_to_its_schema("promote", ran.json)

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timezone
 
+from commandline import keeps_to_its_schema
 from servers import push, push_index, tagged
 
 from distgen.model import Retention
@@ -126,6 +127,7 @@ def test_the_plan_is_printed_and_only_applied_when_asked(
     before = tagged(open_registry, repository)
     ran = distgen(root, "prune", "--format", "json")
     assert ran.code == 0
+    keeps_to_its_schema("prune", ran.json)
     assert {
         row["reference"].rpartition(":")[2]: (row["action"], row["reason"])
         for row in ran.json["tags"]
@@ -142,8 +144,13 @@ def test_the_plan_is_printed_and_only_applied_when_asked(
     }
     assert ran.err == "3 of 9 tags would go; delete them with --apply\n"
     assert tagged(open_registry, repository) == before
-    ran = distgen(root, "prune", "--apply")
+    ran = distgen(root, "prune", "--apply", "--format", "json")
     assert (ran.code, ran.err) == (0, "3 of 9 tags deleted\n")
+    keeps_to_its_schema("prune", ran.json)
+    assert [one["tags"] for one in sorted(ran.json["deleted"], key=lambda one: one["tags"])] == [
+        ["pr-1"],
+        ["pr-3", "pr-4"],
+    ]
     assert tagged(open_registry, repository) == [
         tag for tag in before if tag not in ("pr-1", "pr-3", "pr-4")
     ]

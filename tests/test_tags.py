@@ -1,4 +1,5 @@
 import pytest
+from commandline import keeps_to_its_schema
 
 from distgen.errors import InputError
 from distgen.model import (
@@ -278,6 +279,7 @@ def test_the_plan_is_made_from_the_component_s_repository(catalogue, distgen, up
     )
     ran = distgen(root, "tags", "--format", "json")
     assert ran.code == 0
+    keeps_to_its_schema("tags", ran.json)
     assert {tag["tag"]: (tag["kind"], tag["commit"]) for tag in ran.json["tags"]} == {
         "1": ("alias", first),
         "1.0.0": ("release", first),

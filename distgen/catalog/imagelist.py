@@ -18,7 +18,7 @@ from jinja2.loaders import FunctionLoader
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from distgen.errors import InputError
-from distgen.reference import names_a_registry
+from distgen.reference import is_digest, names_a_registry
 
 LIST, TEMPLATE = "container_images", "container_images_template"
 LATEST = "latest"
@@ -27,7 +27,7 @@ _TAG = "distgen-tag-of-this-run"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One image of a list; `name` has no tag.
+    """One image of a list; `name` has no tag, and `tag` is a digest where there is only that.
 
     `fixed` tags are written in the template itself, so the tag of the others says nothing of them.
     `params` are the heat parameters that are to name the image, `services` what needs it.
@@ -159,6 +159,8 @@ def _entry(data: Any, number: int, path: Path, wanted: str | None, is_template: 
     repository, colon, tag = plain.rpartition(":")
     if not colon or "/" in tag:
         repository, tag = plain, LATEST
+        if wanted is None and is_digest(name.partition("@")[2]):
+            tag = name.partition("@")[2]
     fixed = is_template and tag != _TAG
     source = data.get("image_source")
     return Entry(

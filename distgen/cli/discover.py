@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +14,15 @@ import click
 from distgen import lockfile
 from distgen.catalog import imagelist, settings
 from distgen.catalog.imagelist import Entry
-from distgen.cli.outside import jobs, registries
-from distgen.cli.session import Choice, Session, choosing
+from distgen.cli.outside import elsewhere, jobs, registries
+from distgen.cli.session import Choice, Session, choosing, formats
+from distgen.cli.together import together
 from distgen.discover import Seen, Wish, discover
 from distgen.disk import replace_file
 from distgen.errors import DistgenError, InputError
 from distgen.lockplan import locked, with_facts
 from distgen.model import LockedBase
-from distgen.reference import parse
+from distgen.reference import is_digest, parse
 from distgen.registry import Registry
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -33,67 +36,87 @@ class Wanted:
     tag: str | None
     label: str
     require_all: bool
-    parallel: int
+    jobs: int
+    form: str
+
+
+@dataclass(frozen=True)
+class Files:
+    """What the command line says about the list to read and the files to write."""
+
+    template: Path | None
+    defaults: Path | None
+    sets: tuple[str, ...]
+    digests: bool
+    output: Path | None
+    environment: Path | None
 
 
 @click.command()
 @choosing
-@click.option("--registry", metavar="HOST", help="Look in this registry, whatever the list says.")
-@click.option("--template", metavar="FILE", type=FILE, help="A list of images, or its template.")
-@click.option("--defaults", metavar="FILE", type=FILE, help="Values for the template.")
-@click.option("--set", "sets", metavar="KEY=VALUE", multiple=True, help="One value for it.")
-@click.option("--tag", metavar="TAG", help="The tag to look for.")
-@click.option(
-    "--tag-from-label",
-    "label",
-    metavar="LABEL",
-    default="",
-    help="Take each image's tag from its label, or from several: {version}-{release}.",
+@together(
+    Files,
+    "files",
+    click.option(
+        "--template", metavar="FILE", type=FILE, help="A list of images, or its template."
+    ),
+    click.option("--defaults", metavar="FILE", type=FILE, help="Values for the template."),
+    click.option("--set", "sets", metavar="KEY=VALUE", multiple=True, help="One value for it."),
+    click.option("--digests", is_flag=True, help="Name images by digest."),
+    click.option("-o", "--output", metavar="FILE", type=FILE, help="Where to write the list."),
+    click.option(
+        "--environment", metavar="FILE", type=FILE, help="Where to write a heat environment."
+    ),
 )
-@click.option("--require-all", is_flag=True, help="Write nothing unless every image was found.")
-@click.option("--digests", is_flag=True, help="Name images by digest.")
-@click.option("-o", "--output", metavar="FILE", type=FILE, help="Where to write the list.")
-@click.option("--environment", metavar="FILE", type=FILE, help="Where to write a heat environment.")
-@jobs
-@click.pass_context
-def command(
-    ctx: click.Context,
-    choice: Choice,
-    *,
-    registry: str | None,
-    template: Path | None,
-    defaults: Path | None,
-    sets: tuple[str, ...],
-    tag: str | None,
-    label: str,
-    require_all: bool,
-    digests: bool,
-    output: Path | None,
-    environment: Path | None,
-    jobs: int,
-) -> None:
+@together(
+    Wanted,
+    "wanted",
+    elsewhere("Look in this registry, whatever the list says."),
+    click.option("--tag", metavar="TAG", help="The tag to look for."),
+    click.option(
+        "--tag-from-label",
+        "label",
+        metavar="LABEL",
+        default="",
+        help="Take each image's tag from its label, or from several: {version}-{release}.",
+    ),
+    click.option("--require-all", is_flag=True, help="Write nothing unless every image was found."),
+    jobs,
+    formats("text", "json"),
+)
+@click.pass_obj
+def command(session: Session, choice: Choice, *, files: Files, wanted: Wanted) -> None:
     """Find out which images a registry has, and under which tag.
 
     With --template, the images of a list of containers: writes the list of those that are there,
     and a heat environment with their names. Without it, the images of the catalogue: writes the
     digests of those that were built into distgen.lock, for the images that are built on them.
     """
-    session: Session = ctx.obj
-    wanted = Wanted(registry, tag, label, require_all, jobs)
-    if template is None:
-        if output or environment or defaults or sets or digests:
-            raise InputError("these options are for a list of images", hint="add --template FILE")
-        of_catalog(session, choice, wanted)
+    if files.template is not None:
+        if choice.patterns:
+            raise InputError(f"{choice.patterns[0]!r} is one too many beside --template")
+        of_list(session, files.template, files, wanted)
         return
-    if choice.patterns:
-        raise InputError(f"{choice.patterns[0]!r} is one too many beside --template")
-    values = {**(imagelist.defaults(defaults) if defaults else {}), **assigned(sets)}
-    entries = imagelist.read(template, values, tag)
-    asked = registries(session, mirrors(session), jobs)
+    if files != Files(None, None, (), False, None, None):
+        raise InputError("these options are for a list of images", hint="add --template FILE")
+    of_catalog(session, choice, wanted)
+
+
+def of_list(session: Session, template: Path, files: Files, wanted: Wanted) -> None:
+    """Write which images of a list are there, and the heat environment that names them."""
+    places = [path for path in (files.output, files.environment) if path is not None]
+    for path in places:
+        if not path.parent.is_dir():
+            raise InputError("its folder is not there", where=path)
+    if len({path.resolve() for path in places}) < len(places):
+        raise InputError("is both the list and the environment", where=files.output)
+    given = imagelist.defaults(files.defaults) if files.defaults else {}
+    entries = imagelist.read(template, {**given, **assigned(files.sets)}, wanted.tag)
+    asked = registries(session, mirrors(session), wanted.jobs)
     wishes = [wish(str(number), entry, wanted) for number, entry in enumerate(entries)]
     seen = found(session, asked, wishes, wanted)
     rows = [
-        (name(one, digests), entries[int(one.wish.key)])
+        (name(one, files.digests), entries[int(one.wish.key)])
         for one in seen
         if one.reference is not None
     ]
@@ -102,11 +125,11 @@ def command(
         {one.wish.reference.registry for one in seen if asked.is_plain(one.wish.reference)}
     )
     # Both files are ready before the first is written.
-    if environment:
-        replace_file(environment, imagelist.as_environment(rows, insecure))
-    if output:
-        replace_file(output, text)
-    else:
+    if files.environment:
+        replace_file(files.environment, imagelist.as_environment(rows, insecure))
+    if files.output:
+        replace_file(files.output, text)
+    elif wanted.form == "text":
         click.echo(text, nl=False)
 
 
@@ -117,7 +140,7 @@ def of_catalog(session: Session, choice: Choice, wanted: Wanted) -> None:
     for image in choice.of(catalog):
         entry = Entry(image.reference.rpartition(":")[0], wanted.tag or image.stream.tags[0])
         wishes.append(wish(image.reference, entry, wanted))
-    asked = registries(session, catalog.mirrors, wanted.parallel)
+    asked = registries(session, catalog.mirrors, wanted.jobs)
     seen = found(session, asked, wishes, wanted)
     held = session.lock()
     facts: dict[Any, Any] = dict(locked(held))
@@ -127,7 +150,7 @@ def of_catalog(session: Session, choice: Choice, wanted: Wanted) -> None:
     new = with_facts(facts)
     if new != held:
         replace_file(session.root / lockfile.FILE, lockfile.dump(new))
-    for one in seen:
+    for one in seen if wanted.form == "text" else ():
         if one.reference is not None:
             click.echo(f"{one.wish.key}  {one.digest}")
 
@@ -136,8 +159,10 @@ def found(
     session: Session, asked: Registry, wishes: Sequence[Wish], wanted: Wanted
 ) -> tuple[Seen, ...]:
     """Return what the registry has; say what it has not, and fail where that matters."""
-    seen = discover(asked, wishes, wanted.parallel)
+    seen = discover(asked, wishes, wanted.jobs)
     session.say(f"{asked.transport.requests} requests to registries", level=1)
+    if wanted.form == "json":
+        click.echo(as_json(seen), nl=False)
     broken = list(dict.fromkeys(one.reason for one in seen if one.failed))
     if broken:
         count = sum(one.failed for one in seen)
@@ -153,9 +178,26 @@ def found(
     return seen
 
 
+def as_json(seen: Sequence[Seen]) -> str:
+    """Return the JSON of what was found and what was not; its keys are stable."""
+    rows = [
+        {
+            "name": one.wish.reference.name.removeprefix("http://"),
+            "status": "failed" if one.failed else "found" if one.reference else "dropped",
+            "reference": str(one.reference).removeprefix("http://") if one.reference else None,
+            "digest": one.digest or None,
+            "detail": one.reason,
+        }
+        for one in seen
+    ]
+    counts = dict(sorted(Counter(str(row["status"]) for row in rows).items()))
+    return json.dumps({"images": rows, "summary": counts}, indent=2) + "\n"
+
+
 def wish(key: str, entry: Entry, wanted: Wanted) -> Wish:
     """Return what to look for, for one entry of a list."""
-    reference = parse(f"{imagelist.moved(entry, wanted.registry)}:{entry.tag}")
+    sign = "@" if is_digest(entry.tag) else ":"
+    reference = parse(f"{imagelist.moved(entry, wanted.registry)}{sign}{entry.tag}")
     return Wish(key, reference, "" if entry.fixed else wanted.label)
 
 

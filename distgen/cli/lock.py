@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import click
 
@@ -14,49 +15,69 @@ from distgen.cli.outside import jobs, world
 from distgen.cli.plans import cache
 from distgen.cli.replacing import Replaced, replacing
 from distgen.cli.session import Choice, Session, choosing, formats
+from distgen.cli.together import together
 from distgen.disk import replace_file
 from distgen.errors import InputError
 from distgen.journal import Journal
-from distgen.lockplan import Plan, locked, needs, to_resolve, unused, with_facts
+from distgen.lockplan import Need, Plan, locked, needs, to_resolve, unused, with_facts
 from distgen.model import Lock
 from distgen.resolve import Answer, World, resolve
 from distgen.resolve import check as lockcheck
 
 REMEMBERED = 3600  # seconds
+PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9_.]+)?")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line says about what to look up, and what to do with it."""
+
+    check: bool
+    offline: bool
+    upgrade: str | None
+    platform: str | None
+    jobs: int
+    form: str
+
+
+def platform(ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    """Refuse what is no platform before anybody is asked for it."""
+    if value is not None and value != "all" and not PLATFORM.fullmatch(value):
+        raise InputError(
+            f"{value!r} is no platform", where="--platform", hint="write OS/ARCH, or all"
+        )
+    return value
 
 
 @click.command()
 @choosing
 @replacing
-@click.option("--check", is_flag=True, help="Write nothing; exit 1 when something is not right.")
-@click.option("--offline", is_flag=True, help="Ask nobody.")
-@click.option(
-    "--upgrade",
-    metavar="[PATTERN]",
-    is_flag=False,
-    flag_value="*",
-    help="Look up again what the lock holds: all, or what matches a name, URL or image.",
+@together(
+    Asked,
+    "asking",
+    click.option(
+        "--check", is_flag=True, help="Write nothing; exit 1 when something is not right."
+    ),
+    click.option("--offline", is_flag=True, help="Ask nobody."),
+    click.option(
+        "--upgrade",
+        metavar="[PATTERN]",
+        is_flag=False,
+        flag_value="*",
+        help="Look up again what the lock holds: all, or what matches a name, URL or image. "
+        "With --check, fetch downloads and compare their content.",
+    ),
+    click.option(
+        "--platform",
+        metavar="OS/ARCH",
+        callback=platform,
+        help="Lock bases for one platform instead of all; `all` goes back.",
+    ),
+    jobs,
+    formats("text", "json"),
 )
-@click.option(
-    "--platform",
-    metavar="OS/ARCH",
-    help="Lock bases for one platform instead of all; `all` goes back.",
-)
-@jobs
-@formats("text", "json")
 @click.pass_context
-def command(
-    ctx: click.Context,
-    choice: Choice,
-    replaced: Replaced,
-    *,
-    check: bool,
-    offline: bool,
-    upgrade: str | None,
-    platform: str | None,
-    jobs: int,
-    form: str,
-) -> None:
+def command(ctx: click.Context, choice: Choice, replaced: Replaced, asking: Asked) -> None:
     """Resolve bases to digests, sources to commits and downloads to checksums.
 
     Looks up what distgen.lock lacks, and drops what no image needs. Nothing is written unless
@@ -71,32 +92,61 @@ def command(
     everything = (*catalog.images, *speculation.catalog.images)
     needed = needs(both)
     dropped = () if choice.patterns else unused(everything, needed, held)
-    asked = world(session, catalog, jobs)
-    if check:
-        found = (
-            lockcheck.offline(needed, dropped, held)
-            if offline
-            else lockcheck.check(asked, needed, dropped, held)
-        )
-        click.echo(problems(found, form), nl=False)
-        problem = "problem" if len(found) == 1 else "problems"
-        session.say(f"{len(found)} {problem}" if found else "the lock is as the world is")
-        session.say(f"{asked.registry.transport.requests} requests to registries", level=1)
-        ctx.exit(int(bool(found)))
-    plan = Plan(held, to_resolve(needed, held, upgrade, platform), dropped, platform)
-    if offline and plan.wanted:
+    plan = Plan(
+        held, to_resolve(needed, held, asking.upgrade, asking.platform), dropped, asking.platform
+    )
+    asked = world(session, catalog, asking.jobs)
+    right = (
+        compare(session, asked, plan, needed, asking)
+        if asking.check
+        else write(session, asked, plan, asking, speculation.elsewhere)
+    )
+    session.say(f"{asked.registry.transport.requests} requests to registries", level=1)
+    ctx.exit(int(not right))
+
+
+def compare(
+    session: Session, asked: World, plan: Plan, needed: Sequence[Need], asking: Asked
+) -> bool:
+    """Print what is wrong with the lock; tell whether nothing is."""
+    if asking.platform is not None or (asking.offline and asking.upgrade is not None):
+        raise InputError("--check takes no --platform, and offline no --upgrade")
+    fetched = frozenset(need.key for need in plan.wanted)
+    found = (
+        lockcheck.offline(needed, plan.dropped, plan.held)
+        if asking.offline
+        else lockcheck.check(asked, needed, plan.dropped, plan.held, fetched)
+    )
+    click.echo(problems(found, asking.form), nl=False)
+    problem = "problem" if len(found) == 1 else "problems"
+    session.say(f"{len(found)} {problem}" if found else "the lock is as the world is")
+    return not found
+
+
+def write(
+    session: Session,
+    asked: World,
+    plan: Plan,
+    asking: Asked,
+    elsewhere: Mapping[tuple[str, str], str],
+) -> bool:
+    """Look up what is wanted and write it into the lock; tell whether all of it was found."""
+    if asking.offline and plan.wanted:
         some = ", ".join(map(str, plan.wanted[:3]))
         raise InputError(f"{len(plan.wanted)} to be looked up: {some}", hint="leave out --offline")
-    answers = look_up(session, asked, plan, speculation.elsewhere)
+    answers = look_up(session, asked, plan, elsewhere)
     done = not any(answer.error for answer in answers)
-    new = locked_now(plan, answers) if done else held
-    if new != held:
-        replace_file(session.root / lockfile.FILE, lockfile.dump(new))
-    click.echo(report(plan, answers, new, form), nl=False)
-    session.say(f"{asked.registry.transport.requests} requests to registries", level=1)
+    new = plan.held
+    if done:
+        # Another run may have added entries of its own in the meantime.
+        there = session.lock()
+        new = locked_now(there, plan, answers)
+        if new != there:
+            replace_file(session.root / lockfile.FILE, lockfile.dump(new))
+    click.echo(report(plan, answers, new, asking.form), nl=False)
     if not done:
         session.say("distgen.lock is left as it was; found entries are kept for the next run")
-    ctx.exit(int(not done))
+    return done
 
 
 def look_up(
@@ -128,8 +178,8 @@ def look_up(
     return [answers[key] for key in sorted(answers)]
 
 
-def locked_now(plan: Plan, answers: Sequence[Answer]) -> Lock:
+def locked_now(there: Lock, plan: Plan, answers: Sequence[Answer]) -> Lock:
     """Return the lock with what was found and without what nobody needs."""
-    facts = {key: fact for key, fact in locked(plan.held).items() if key not in plan.dropped}
+    facts = {key: fact for key, fact in locked(there).items() if key not in plan.dropped}
     found = {answer.need.key: answer.fact for answer in answers if answer.fact is not None}
     return with_facts({**facts, **found})

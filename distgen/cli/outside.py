@@ -29,6 +29,15 @@ def jobs(command: Command) -> Command:
     return option(command)
 
 
+def elsewhere(what: str) -> Callable[..., Any]:
+    """Return the option --registry, whose host may be written as an address."""
+    return click.option("--registry", metavar="HOST", callback=_host, help=what)
+
+
+def _host(ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    return value.removeprefix("https://").rstrip("/") if value is not None else None
+
+
 def world(session: Session, catalog: Catalog, parallel: int) -> World:
     """Return the registries and git repositories as this user reaches them from here."""
     registry = registries(session, catalog.mirrors, parallel)

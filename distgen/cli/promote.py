@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
@@ -14,8 +14,9 @@ import click
 from distgen.catalog.imagelist import Entry, moved
 from distgen.cli.discover import mirrors
 from distgen.cli.list import table
-from distgen.cli.outside import jobs, registries
+from distgen.cli.outside import elsewhere, jobs, registries
 from distgen.cli.session import Choice, Session, choosing, formats
+from distgen.cli.together import together
 from distgen.disk import replace_file
 from distgen.errors import DistgenError, InputError
 from distgen.promote import Move, Target, check_undo, dump, plan, promote, undo
@@ -25,32 +26,38 @@ from distgen.registry import Registry
 FILE = click.Path(path_type=Path, dir_okay=False)
 
 
+@dataclass(frozen=True)
+class Promotion:
+    """What the command line says about which tag to move, and how."""
+
+    source: str | None
+    target: str | None
+    record: Path | None
+    output: Path | None
+    registry: str | None
+    partial: bool
+    dry_run: bool
+
+
 @click.command()
 @choosing
-@click.option("--from", "source", metavar="TAG", help="The tag or digest that was tested.")
-@click.option("--to", "target", metavar="TAG", help="The tag to move there.")
-@click.option("--undo", "record", metavar="FILE", type=FILE, help="Take a promotion back.")
-@click.option("--record", "output", metavar="FILE", type=FILE, help="Where to write its record.")
-@click.option("--registry", metavar="HOST", help="Work in this registry instead of the images'.")
-@click.option("--partial", is_flag=True, help="Leave out images that are not there.")
-@click.option("--dry-run", is_flag=True, help="Print what would move; move nothing.")
+@together(
+    Promotion,
+    "wanted",
+    click.option("--from", "source", metavar="TAG", help="The tag or digest that was tested."),
+    click.option("--to", "target", metavar="TAG", help="The tag to move there."),
+    click.option("--undo", "record", metavar="FILE", type=FILE, help="Take a promotion back."),
+    click.option(
+        "--record", "output", metavar="FILE", type=FILE, help="Where to write its record."
+    ),
+    elsewhere("Work in this registry instead of the images'."),
+    click.option("--partial", is_flag=True, help="Leave out images that are not there."),
+    click.option("--dry-run", is_flag=True, help="Print what would move; move nothing."),
+)
 @jobs
 @formats("text", "json")
 @click.pass_context
-def command(
-    ctx: click.Context,
-    choice: Choice,
-    *,
-    source: str | None,
-    target: str | None,
-    record: Path | None,
-    output: Path | None,
-    registry: str | None,
-    partial: bool,
-    dry_run: bool,
-    jobs: int,
-    form: str,
-) -> None:
+def command(ctx: click.Context, choice: Choice, *, wanted: Promotion, jobs: int, form: str) -> None:
     """Move a tag of many images to what was tested together, or of none.
 
     Every image must have the tag given with --from. What the tag pointed at before is recorded,
@@ -58,18 +65,11 @@ def command(
     """
     session: Session = ctx.obj
     asked = registries(session, mirrors(session), jobs)
-    if record is not None:
-        if source or target or choice.patterns or output or registry:
-            raise InputError("--undo takes nothing but the file of the record")
-        moves = check_undo(asked, undo(record.read_text(encoding="utf-8"), record), jobs)
-    elif source and target:
-        moves = plan(asked, targets(session, choice, registry, source), target, jobs)
-    else:
-        raise InputError("a promotion needs --from and --to", hint="or --undo FILE")
+    moves = planned(session, asked, choice, wanted, jobs)
     broken = [move for move in moves if move.status in ("missing", "changed", "failed")]
-    fatal = [move for move in broken if move.status == "failed" or not partial]
-    if not fatal and not dry_run:
-        moves = act(session, asked, moves, jobs, None if record is not None else output)
+    fatal = [move for move in broken if move.status == "failed" or not wanted.partial]
+    if not fatal and not wanted.dry_run:
+        moves = act(session, asked, moves, jobs, wanted)
     click.echo(report(moves, form), nl=False)
     session.say(f"{asked.transport.requests} requests to registries", level=1)
     if fatal:
@@ -77,6 +77,24 @@ def command(
             f"nothing was moved: {len(fatal)} of {len(moves)} images are not as they should be"
         )
     ctx.exit(int(any(move.status in ("failed", "restored") for move in moves)))
+
+
+def planned(
+    session: Session, asked: Registry, choice: Choice, wanted: Promotion, parallel: int
+) -> Sequence[Move]:
+    """Return what is to move: to where the command line says, or back to what a record says."""
+    if wanted.record is not None:
+        if wanted.source or wanted.target or choice.patterns or wanted.output or wanted.registry:
+            raise InputError("--undo takes nothing but the file of the record")
+        try:
+            text = wanted.record.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            raise InputError("the file is not text", where=wanted.record) from None
+        return check_undo(asked, undo(text, wanted.record), parallel)
+    if wanted.source and wanted.target:
+        found = targets(session, choice, wanted.registry, wanted.source)
+        return plan(asked, found, wanted.target, parallel)
+    raise InputError("a promotion needs --from and --to", hint="or --undo FILE")
 
 
 def targets(
@@ -91,14 +109,16 @@ def targets(
 
 
 def act(
-    session: Session, asked: Registry, moves: Sequence[Move], parallel: int, output: Path | None
+    session: Session, asked: Registry, moves: Sequence[Move], parallel: int, wanted: Promotion
 ) -> tuple[Move, ...]:
     """Write down what is there now, then move."""
     going = [move for move in moves if move.status == "moves"]
     if not going:
         return tuple(moves)
     text = dump(going)
-    path = output or state(session) / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
+    path = (
+        wanted.output or state(session) / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, text)
     session.say(f"take it back with: distgen promote --undo {path}")

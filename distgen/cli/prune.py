@@ -13,7 +13,7 @@ import click
 from distgen import pruning, tags
 from distgen.catalog.imagelist import Entry, moved
 from distgen.cli.list import table
-from distgen.cli.outside import jobs, world
+from distgen.cli.outside import elsewhere, jobs, world
 from distgen.cli.session import Choice, Session, choosing, formats
 from distgen.errors import InputError
 from distgen.model import Catalog, Image
@@ -25,7 +25,7 @@ from distgen.resolve import World, refs_of
 
 @click.command()
 @choosing
-@click.option("--registry", metavar="HOST", help="Work in this registry instead of the images'.")
+@elsewhere("Work in this registry instead of the images'.")
 @click.option("--apply", "really", is_flag=True, help="Delete; without it the plan is printed.")
 @jobs
 @formats("text", "json")

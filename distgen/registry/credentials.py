@@ -104,6 +104,10 @@ def _parse(path: str, text: str) -> AuthFile:
         raise InputError(
             f"the file of registry credentials is not JSON (line {wrong.lineno})", where=path
         ) from None
+    except RecursionError:
+        raise InputError(
+            "the file of registry credentials is nested too deeply", where=path
+        ) from None
     auths, helpers = _mapping(data, "auths", path), _mapping(data, "credHelpers", path)
     store = data.get("credsStore") or ""
     if not isinstance(store, str) or not all(isinstance(name, str) for name in helpers.values()):
@@ -184,7 +188,8 @@ def _ask(helper: str, server: str, environ: Mapping[str, str]) -> Credential | N
             [program, "get"],
             input=server,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=HELPER_SECONDS,
             env=dict(environ) or None,
             check=False,
@@ -203,6 +208,6 @@ def _ask(helper: str, server: str, environ: Mapping[str, str]) -> Credential | N
     try:
         answer = json.loads(done.stdout)
         user, secret = str(answer["Username"]), str(answer["Secret"])
-    except (json.JSONDecodeError, KeyError, TypeError):
+    except (json.JSONDecodeError, KeyError, TypeError, RecursionError):
         raise DistgenError(f"{program} gave an answer for {server} that is not JSON") from None
     return Credential(identity=secret) if user == TOKEN_USER else Credential(user, secret)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -43,9 +43,16 @@ def offline(needed: Sequence[Need], unused: Iterable[Key], lock: Lock) -> tuple[
 
 
 def check(
-    world: World, needed: Sequence[Need], unused: Iterable[Key], lock: Lock
+    world: World,
+    needed: Sequence[Need],
+    unused: Iterable[Key],
+    lock: Lock,
+    fetched: Collection[Key] = (),
 ) -> tuple[Problem, ...]:
-    """Return what is wrong with a lock, after asking for everything in it."""
+    """Return what is wrong with a lock, after asking for everything in it.
+
+    Downloads are seen to be there; those in `fetched` are fetched, and their content compared.
+    """
     held = locked(lock)
     present = [need for need in needed if need.key in held]
     tasks: list[Callable[[], Iterable[Problem]]] = []
@@ -54,7 +61,7 @@ def check(
         if isinstance(fact, LockedBase):
             tasks.append(partial(_asked, need, partial(_base, world, need, fact)))
         elif isinstance(fact, str):
-            tasks.append(partial(_asked, need, partial(_download, need)))
+            tasks.append(partial(_asked, need, partial(_download, need, fact, need.key in fetched)))
     for git, some in by_repository(present).items():
         tasks.append(partial(_sources, world, git, some, lock))
     return _sorted([*offline(needed, unused, lock), *in_parallel(tasks, world.parallel)])
@@ -114,9 +121,15 @@ def _source(repository: upstream.Repository, need: Need, fact: LockedSource) -> 
     return [_problem(need, "stale", f"locked {fact.commit}, {need.ref} is {now} now")]
 
 
-def _download(need: Need) -> Iterable[Problem]:
-    downloads.served(need.name)
-    return []
+def _download(need: Need, fact: str, fetched: bool) -> Iterable[Problem]:
+    if not fetched:
+        downloads.served(need.name)
+        return []
+    now = downloads.sha256(need.name)
+    if now == fact:
+        return []
+    # What was locked is nowhere any more: a build that compares checksums stops.
+    return [_problem(need, "gone", f"locked sha256 {fact}, the file is {now} now")]
 
 
 def _problem(need: Need, status: Status, detail: str) -> Problem:

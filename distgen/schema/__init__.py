@@ -23,6 +23,7 @@ Where = Callable[[KeyPath], Origin | None]
 _KINDS = (
     *("config", "template", "namespace", "image", "lock"),
     *("list", "results", "findings", "changes", "events", "verify", "adopt"),
+    *("lock-changes", "lock-problems", "tags", "discover", "promote", "prune"),
 )
 _BRANCHES = ("allOf", "anyOf", "oneOf")
 _BREAKS = re.compile(r"[\n\t]")

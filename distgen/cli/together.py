@@ -1,0 +1,27 @@
+"""Options of a command that belong together, handed over as one record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any, TypeVar
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def together(record: Any, name: str, *options: Callable[..., Any]) -> Callable[[Command], Command]:
+    """Add options named like the fields of `record`; the command gets it as `name`."""
+    keys = [field.name for field in fields(record)]
+
+    def wrap(command: Command) -> Command:
+        def call(*args: Any, **given: Any) -> Any:
+            values = {key: given.pop(key) for key in keys}
+            return command(*args, **{name: record(**values)}, **given)
+
+        call.__name__, call.__doc__ = command.__name__, command.__doc__
+        call.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
+        for option in reversed(options):
+            call = option(call)
+        return call  # type: ignore[return-value]
+
+    return wrap
