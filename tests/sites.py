@@ -29,6 +29,7 @@ NAMESPACE = """\
 STREAMS = {"main": "{branch: main}", "old": "{branch: stable/old}"}
 PARENT = "template: app\nfrom: docker.io/library/debian:12\n"
 CHILD = "template: app\nfrom: ns/base\n"
+COMMAND = (sys.executable, "-m", "distgen")
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def start(root: Path, *words: object, **environment: str) -> subprocess.Popen[st
     home = root.parent / "home"
     home.mkdir(exist_ok=True)
     return subprocess.Popen(
-        [sys.executable, "-m", "distgen", "-C", str(root), *map(str, words)],
+        [*COMMAND, "-C", str(root), *map(str, words)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -9,7 +9,7 @@ from pathlib import Path
 from distgen.errors import DistgenError
 from distgen.model import Change
 from distgen.publish.repositories import Ground, Repository, Wanted, bring, changes, creation
-from distgen.store import Store, contains, has, write
+from distgen.store import Store, contains, has, restore, write
 from distgen.store.git import scrub
 from distgen.store.localgit import Identity, locks, unlock
 from distgen.store.reach import wait
@@ -56,18 +56,23 @@ def deliver(ground: Ground, store: Store, delivery: Delivery) -> tuple[Change, .
             now = _missed(ground, store, delivery, refused)
             if now is None:
                 return (*settled, *delivery.changes)
-            if not _unmoved(delivery, now):
+            refused = refused or _UNSEEN
+            if _lost(store, delivery) or not _unmoved(delivery, now):
                 delivery, done = _planned_again(ground, store, delivery)
                 settled += done
-                continue
-            refused = refused or _UNSEEN
-            if "lock" in refused.why:
+            elif "lock" in refused.why:
                 locked = locked or _locks(delivery)
             elif not refused.passing or attempt + 1 >= ground.git.patience.tries:
                 break
     except DistgenError as error:
         refused = Refusal(str(error))
     return (*settled, *_failed(delivery.changes, str(refused)))
+
+
+def _lost(store: Store, delivery: Delivery) -> bool:
+    """Say whether the store has lost the commits; begin it again when all of it is gone."""
+    restore(store)
+    return not all(has(store, change.commit or "") for change in delivery.changes)
 
 
 def _paused(ground: Ground, delivery: Delivery, attempt: int, refused: Refusal | None) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -37,6 +38,7 @@ class Store:
     git: Git
     folder: Path
     reader: Reader
+    restoring: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
 
 def _say_nothing(text: str) -> None:
@@ -105,6 +107,15 @@ def renew(store: Store) -> None:
         if path.name not in (_MARK, _LOCK):
             _remove(path)
     _initialise(store.git, store.folder)
+
+
+def restore(store: Store) -> None:
+    """Begin the store again when somebody deleted it under the run."""
+    with store.restoring:
+        if not _is_whole(store.folder):
+            store.folder.mkdir(parents=True, exist_ok=True)
+            (store.folder / _MARK).write_text(_NOTE, encoding="utf-8")
+            renew(store)
 
 
 def has(store: Store, commit: str) -> bool:
@@ -201,10 +212,13 @@ def _sweep(folder: Path) -> None:
                 _remove(path)
 
 
+def _is_whole(folder: Path) -> bool:
+    parts = ((folder / name).is_dir() for name in ("objects", "refs"))
+    return (folder / "HEAD").is_file() and all(parts)
+
+
 def _initialise(git: Git, folder: Path) -> None:
-    if (folder / "HEAD").is_file() and all(
-        (folder / name).is_dir() for name in ("objects", "refs")
-    ):
+    if _is_whole(folder):
         return
     made = run(git, "init", "-q", "--bare", "--template=", "--initial-branch=none", str(folder))
     if made.code:
