@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from distgen import linters
 from distgen.catalog import load
 from distgen.dockerfile import pairs, parse
 from distgen.errors import InputError
@@ -62,7 +63,7 @@ def content(tree: Tree, path: str = "Dockerfile") -> str:
 def found(image: str, *sets: str) -> tuple[Finding, ...]:
     """Return what lint finds of one image besides what is not pinned."""
     chosen = select(catalog(*sets), [f"ccp/{image}@{STREAM}"])
-    said = lint(work(catalog(*sets), Lock(), chosen))
+    said = lint(work(catalog(*sets), Lock(), chosen), linters.lint)
     return tuple(one for one in said if one.code != "DG101")
 
 
@@ -80,7 +81,7 @@ def test_every_stream_has_the_same_layers() -> None:
 
 
 def test_nothing_is_found_but_what_only_a_lock_can_know() -> None:
-    said = lint(work(catalog(), Lock(), select(catalog(), ["ccp/*"])))
+    said = lint(work(catalog(), Lock(), select(catalog(), ["ccp/*"])), linters.lint)
     assert {(one.code, one.level) for one in said} == {("DG101", "warning")}
 
 

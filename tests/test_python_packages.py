@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from conftest import Catalogue
 
+from distgen import linters
 from distgen.catalog import load
 from distgen.dockerfile import parse, script
 from distgen.errors import InputError
@@ -213,7 +214,7 @@ values:
   python3: [{{source: one}}]
 """
     catalog = written(catalogue, overlay, f"system={system}")
-    found = {one.code for one in lint(work(catalog, Lock(), catalog.images))}
+    found = {one.code for one in lint(work(catalog, Lock(), catalog.images), linters.lint)}
     assert found == {"DG101", "DL3018" if system == "alpine" else "DL3008"}
 
 
