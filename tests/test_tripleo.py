@@ -266,6 +266,11 @@ def test_services_choose_what_a_deployment_runs(template, tmp_path):
     given = ["--template", template, "--defaults", tmp_path / "defaults.yaml"]
     by_name = export(*given, "--service", "OS::TripleO::Services::CephMon")
     assert names(by_name) == ["daemon"]
+    misspelt = refused(*given, "--service", "OS::TripleO::Services::CephMn")
+    assert misspelt.endswith(
+        "no image serves OS::TripleO::Services::CephMn;"
+        " did you mean `OS::TripleO::Services::CephMon`?"
+    )
     given += ["--roles", tmp_path / "roles.yaml"]
     assert names(export(*given)) == ["centos-binary-keystone", "centos-binary-neutron-server"]
     given += ["-e", tmp_path / "one.yaml", "-e", tmp_path / "two.yaml"]
@@ -284,6 +289,13 @@ def test_a_template_reaches_nothing_but_files_beside_it(tmp_path):
         ("container_images_template: 1", "holds no list of images"),
         ("container_images_template: [{a: 1}]", "entry 1 of the list has no imagename"),
         ("a: [", "cannot be read"),
+        ("container_images_template: [{imagename: ''}]", "entry 1 of the list has no imagename"),
+        ('container_images_template: [{imagename: "a\\nb"}]', "entry 1 of the list has the name"),
+        ("container_images_template: [{imagename: a, params: b}]", "the params of a are no list"),
+        ("container_images_template: [{imagename: a, services: [[b]]}]", "the services of a are"),
+        ("{{ 'a' * 10**15 }}", "the template cannot be rendered (MemoryError)"),
+        ("{% for i in range(9**9) %}{% endfor %}", "'range' is undefined"),
+        ("{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}", "maximum recursion depth exceeded"),
     ):
         here.write_text(text)
         assert said in refused("--template", here)
@@ -291,6 +303,39 @@ def test_a_template_reaches_nothing_but_files_beside_it(tmp_path):
     here.write_text(OLDEST)
     assert "not an assignment" in refused("--template", here, "--set", "tag")
     assert "no regular expression" in refused("--template", here, "--include", "(")
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "said"),
+    [
+        ("--roles", "a: 1", "holds no list of roles"),
+        ("--roles", "- {name: A, CountDefault: x}", "ACount is 'x', which is no number"),
+        ("--roles", "- {name: A, CountDefault: 1, ServicesDefault: [[b]]}", "the services of A"),
+        ("--deployment", "parameter_defaults: [1]", "holds no mapping where one is expected"),
+        (
+            "--deployment",
+            "parameter_defaults: {NeutronMechanismDrivers: {a: b}}",
+            "which is no list",
+        ),
+        (
+            "--defaults",
+            "parameter_defaults: {ContainerImagePrepare: [{set: {tag: [1]}}]}",
+            "the value of tag is no plain one",
+        ),
+    ],
+)
+def test_wrong_files_beside_the_template_are_refused_in_a_sentence(template, option, text, said):
+    wrong = template.parent / "wrong.yaml"
+    wrong.write_text(text + "\n")
+    given = ["--template", template, "--set", "namespace=n", option, wrong]
+    assert said in refused(*given)
+
+
+def test_the_list_and_the_environment_are_two_files(template, tmp_path):
+    given = ("--template", template, "--defaults", tmp_path / "defaults.yaml")
+    both = tmp_path / "both.yaml"
+    assert "name the same file" in refused(*given, "--environment", both, "-o", both)
+    assert not both.exists()
 
 
 @pytest.mark.parametrize(

@@ -64,12 +64,15 @@ def export_tripleo(session: Session, /, template: Path, **options: Any) -> None:
     if driver := heat.neutron_driver(deployment):
         values["neutron_driver"] = driver
     values |= dict(_assignment(text) for text in options["sets"])
-    services = frozenset(options["names"])
+    named = options["names"]
+    services = frozenset(named)
     if options["roles"]:
         services |= heat.services(_read(options["roles"]), str(options["roles"]), deployment)
-    chosen = bool(options["names"] or options["roles"])
-    wanted = tripleo.Wanted(options["include"], options["exclude"], services if chosen else None)
+    chosen = services if named or options["roles"] else None
+    wanted = tripleo.Wanted(options["include"], options["exclude"], chosen, named)
     entries = tripleo.render(template, values, wanted)
+    if options["environment"] and options["environment"] == options["output"]:
+        raise InputError("--environment and --output name the same file")
     if options["environment"]:
         _write(options["environment"], heat.parameters(entries))
     if options["output"]:

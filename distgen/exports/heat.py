@@ -64,7 +64,11 @@ def defaults(text: str, path: str) -> dict[str, Any]:
         raise InputError(
             "holds no parameter_defaults.ContainerImagePrepare with a list of entries", where=path
         )
-    return _mapping(_mapping(entries[0], path).get("set") or {}, path)
+    found = _mapping(_mapping(entries[0], path).get("set") or {}, path)
+    for name, value in found.items():
+        if not isinstance(value, str | bool | None):
+            raise InputError(f"the value of {name} is no plain one", where=path)
+    return found
 
 
 def containers(text: str, path: str) -> tuple[Mapping[str, Any], ...]:
@@ -84,8 +88,13 @@ def entries(data: Any, path: str) -> tuple[Mapping[str, Any], ...]:
     if not isinstance(data, list):
         raise InputError("holds no list of images", where=path)
     for number, entry in enumerate(data, 1):
-        if not isinstance(entry, dict) or not isinstance(entry.get("imagename"), str):
+        name = entry.get("imagename") if isinstance(entry, dict) else None
+        if not isinstance(name, str) or not name:
             raise InputError(f"entry {number} of the list has no imagename", where=path)
+        if not name.isprintable() or " " in name:
+            raise InputError(f"entry {number} of the list has the name {name!r}", where=path)
+        for key in _ONLY_IN_TEMPLATE:
+            _words(entry.get(key), f"the {key} of {name}", path)
     return tuple(data)
 
 
@@ -143,7 +152,8 @@ def services(roles: str, path: str, environment: Mapping[str, Mapping[str, Any]]
         if not count.isdecimal():
             raise InputError(f"{name}Count is {count!r}, which is no number", where=path)
         if int(count):
-            found.update(parameters.get(f"{name}Services", role.get("ServicesDefault") or ()))
+            runs = parameters.get(f"{name}Services", role.get("ServicesDefault"))
+            found.update(_words(runs, f"the services of {name}", path))
     return frozenset(one for one in found if registry.get(one) != OFF)
 
 
@@ -152,13 +162,24 @@ def neutron_driver(environment: Mapping[str, Mapping[str, Any]]) -> str | None:
     drivers = environment["parameter_defaults"].get("NeutronMechanismDrivers")
     if drivers is None:
         return None
-    return "ovn" if "ovn" in drivers else "other"
+    # Heat takes a list of them, or one text with commas
+    words = drivers.split(",") if isinstance(drivers, str) else drivers
+    if not isinstance(words, list):
+        raise InputError(f"NeutronMechanismDrivers are {drivers!r}, which is no list")
+    return "ovn" if "ovn" in words else "other"
 
 
 def _mapping(data: Any, path: str) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise InputError("holds no mapping where one is expected", where=path)
     return data
+
+
+def _words(data: Any, what: str, path: str) -> list[str]:
+    words = [] if data is None else data
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise InputError(f"{what} are no list of words", where=path)
+    return words
 
 
 def as_yaml(data: Any) -> str:

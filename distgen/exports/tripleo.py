@@ -7,7 +7,7 @@ container-images/*.yaml.j2, from the first of June 2017 on.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from distgen.errors import InputError
 from distgen.exports import heat
 from distgen.model import Origin
 from distgen.render.mistakes import FAILURES, calls
+from distgen.suggest import did_you_mean
 
 TEMPLATE_KEY = "container_images_template"
 
@@ -28,12 +29,14 @@ class Wanted:
     """Which entries to take: by patterns that are searched in the name, and by services.
 
     `exclude` counts only without `include`, as in `openstack overcloud container image prepare`.
-    `services` None takes all entries, otherwise those that serve one of them.
+    `services` None takes all entries, otherwise those that serve one of them; those of `named`
+    have to be in the template.
     """
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     services: frozenset[str] | None = None
+    named: tuple[str, ...] = ()
 
 
 class Absent(jinja2.Undefined):
@@ -54,7 +57,19 @@ def render(
         raise InputError(f"holds no {TEMPLATE_KEY}", where=template)
     key = TEMPLATE_KEY if TEMPLATE_KEY in data else heat.LIST_KEY
     takes = _taking(wanted)
-    return tuple(entry for entry in heat.entries(data[key], str(template)) if takes(entry))
+    entries = heat.entries(data[key], str(template))
+    _refuse_strangers(wanted.named, entries, template)
+    return tuple(entry for entry in entries if takes(entry))
+
+
+def _refuse_strangers(
+    named: Iterable[str], entries: Iterable[Mapping[str, Any]], template: Path
+) -> None:
+    known = {service for entry in entries for service in entry.get("services") or ()}
+    for name in named:
+        if name not in known:
+            hint = did_you_mean(name, known)
+            raise InputError(f"no image serves {name}", where=template, hint=hint)
 
 
 def _rendered(template: Path, values: Mapping[str, Any]) -> str:
@@ -75,7 +90,8 @@ def _rendered(template: Path, values: Mapping[str, Any]) -> str:
         hint = "give it with --set NAME=VALUE or --defaults FILE"
         raise InputError(str(error), where=_place(error, template), hint=hint) from None
     except FAILURES as error:
-        raise InputError(str(error), where=_place(error, template)) from None
+        what = str(error) or f"the template cannot be rendered ({type(error).__name__})"
+        raise InputError(what, where=_place(error, template)) from None
 
 
 def _printed(template: jinja2.Template, values: Mapping[str, Any]) -> str:
@@ -94,9 +110,9 @@ def _hyphenated(values: Mapping[str, Any]) -> dict[str, Any]:
     """Give a prefix its hyphen behind and a suffix its hyphen in front."""
     given = dict(values)
     prefix, suffix = given.get("name_prefix"), given.get("name_suffix")
-    if prefix and not prefix.endswith("-"):
+    if prefix and not str(prefix).endswith("-"):
         given["name_prefix"] = f"{prefix}-"
-    if suffix and not suffix.startswith("-"):
+    if suffix and not str(suffix).startswith("-"):
         given["name_suffix"] = f"-{suffix}"
     return given
 
