@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import marshal
 import os
+import stat
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from distgen import __version__
+
 _DIGEST = 32
+_WRITER = importlib.util.MAGIC_NUMBER + __version__.encode()
 
 
 def load(folder: Path | None, name: str) -> Any:
-    """Return what this version of Python saved under a name, None if that is not readable."""
+    """Return what this user, Python and distgen saved under a name, None if nothing was."""
     if folder is None:
         return None
-    try:
-        content = _path(folder, name).read_bytes()
-    except OSError:
-        return None
+    content = _own(_path(folder, name))
     digest, payload = content[:_DIGEST], content[_DIGEST:]
     # marshal trusts its input, so a file that was cut short must never reach it
-    if hashlib.sha256(payload).digest() != digest:
+    if _digest(payload) != digest:
         return None
     return marshal.loads(payload)
 
@@ -38,10 +40,26 @@ def save(folder: Path | None, name: str, value: Any) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=target.name)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(hashlib.sha256(payload).digest() + payload)
+            file.write(_digest(payload) + payload)
         Path(temporary).replace(target)
     except OSError:
         return
+
+
+def _own(path: Path) -> bytes:
+    """Read a file that only this user can have written: code in it is run."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            about = os.fstat(descriptor)
+            theirs = about.st_uid != os.geteuid() or about.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+            return b"" if theirs or not stat.S_ISREG(about.st_mode) else file.read()
+    except OSError:
+        return b""
+
+
+def _digest(payload: bytes) -> bytes:
+    return hashlib.sha256(_WRITER + payload).digest()
 
 
 def _path(folder: Path, name: str) -> Path:

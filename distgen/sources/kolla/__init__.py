@@ -20,6 +20,7 @@ from distgen.model import Finding, Image, Origin, Parent, TemplateFile
 from distgen.sources import Around, memo
 from distgen.sources.kolla.archives import CODE, absent
 from distgen.sources.kolla.options import Settled, settle
+from distgen.sources.kolla.package import why
 from distgen.sources.kolla.parents import BASE, Read, public, read
 from distgen.sources.kolla.render import TEMPLATE, Codes, Rendered, render
 
@@ -83,12 +84,12 @@ def scan(folders: tuple[str, ...]) -> dict[str, Path]:
 
 def _rendered(request: Request, around: Around) -> _Set:
     label = f"{request.namespace.name}@{request.stream.name}"
-    settled = settle(request.options, request.root, request.origin, around.cache, label)
+    settled = settle(request, around.cache, label)
     files = scan(settled.folders)
     for name, path in settled.base_files.items():
         files[f"base/{name}"] = Path(path)
     pack = hashlib.sha256("\0".join(settled.folders).encode()).hexdigest()[:16]
-    codes = Codes(memo.load(around.cache, f"kolla-templates-{pack}"))
+    codes = Codes(memo.load(around.cache, f"kolla-templates-{pack}"), settled.release)
     texts = render(settled, files, around.environ, codes)
     if codes.new:
         memo.save(around.cache, f"kolla-templates-{pack}", codes.kept())
@@ -142,7 +143,7 @@ def _listed(whole: _Set) -> tuple[frozenset[str] | None, tuple[str, ...]]:
     try:
         text = place.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        what = f"container_list {path} cannot be read ({error})"
+        what = f"container_list {path} cannot be read: {why(error)}"
         raise InputError(what, where=whole.request.origin) from error
     found, unknown = set(), []
     for entry in heat.containers(text, str(path)):
@@ -224,7 +225,7 @@ def _image(whole: _Set, name: str) -> Image:
 
 def _parents(whole: _Set, own: _Built) -> Iterator[Parent]:
     namespace, stream = whole.request.namespace.name, whole.request.stream.name
-    origin = Origin(f"{own.folder}/{TEMPLATE}")
+    origin = Origin(f"kolla/{own.folder}/{TEMPLATE}")
     for role, word in sorted(own.read.parents, key=lambda parent: parent[0] != BASE):
         name = whole.names.get(public(word))
         key = f"{namespace}/{name}@{stream}" if name else None
@@ -234,9 +235,11 @@ def _parents(whole: _Set, own: _Built) -> Iterator[Parent]:
 def _files(whole: _Set, own: _Built) -> Iterator[TemplateFile]:
     """Yield the build context: the Dockerfile and all that Kolla has beside its template."""
     source = f"kolla/{own.folder}"
-    yield TemplateFile("Dockerfile", f"{source}/{TEMPLATE}", own.text.encode(), False, False)
+    # named as rendered: a line of it is not that line of the template
+    yield TemplateFile("Dockerfile", f"{source}/Dockerfile", own.text.encode(), False, False)
     for path, place in whole.beside[own.folder].items():
-        yield _copied(path, f"{source}/{path}", place)
+        if path != "Dockerfile":
+            yield _copied(path, f"{source}/{path}", place)
     yield from _patches(whole, own)
 
 

@@ -46,8 +46,8 @@ def variables(text: str, name: str) -> tuple[str, ...]:
         return ()
     tree = SandboxedEnvironment().parse(text, name)
     uses = [use for use in tree.find_all(nodes.Name) if use.name == "env"]
-    if any(use.ctx != "load" for use in uses):
-        return ()
+    # a template that calls something of its own `env` may do with that as it likes
+    own = any(use.ctx != "load" for use in uses)
     calls = {id(call.node): call for call in tree.find_all(nodes.Call)}
     reads: list[nodes.Getattr | nodes.Getitem] = [
         *tree.find_all(nodes.Getattr),
@@ -57,7 +57,7 @@ def variables(text: str, name: str) -> tuple[str, ...]:
         id(read.node): _literal(read, calls.get(id(read))) for read in reads if read.node in uses
     }
     for use in uses:
-        if found.get(id(use)) is None:
+        if not own and found.get(id(use)) is None:
             raise TemplateSyntaxError(
                 "`env` can only be asked for a variable by its literal name, as in env.http_proxy",
                 use.lineno,

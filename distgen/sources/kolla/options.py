@@ -16,10 +16,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from distgen.catalog.foreign import Request
 from distgen.errors import DistgenError, InputError
 from distgen.model import Origin
 from distgen.sources import memo
-from distgen.sources.kolla.package import find, images_folder, imported
+from distgen.sources.kolla.package import find, images_folder, imported, why
 from distgen.sources.kolla.values import (
     archives,
     arguments,
@@ -98,28 +99,23 @@ class Settled:
     base_files: dict[str, str]
 
 
-def settle(
-    options: Mapping[str, Any], root: Path, origin: Origin, cache: Path | None, name: str
-) -> Settled:
+def settle(request: Request, cache: Path | None, name: str) -> Settled:
     """Resolve the settings, or take what an earlier run made of the same ones."""
-    package = find(origin)
-    files = _listed(options.get("kolla_conf"))
-    configs = [str(root / file) for file in files]
-    key = _key(options, root, package, configs, origin)
+    package = find(request.origin)
+    configs = _paths(request.root, _listed(request.options.get("kolla_conf")))
+    key = _key(request, package, configs)
     # the version of a git checkout is its commit, which no file of the package shows
     if (package.parent / ".git").exists():
         cache = None
     known = memo.load(cache, f"kolla-{name}")
     if known is not None and known["key"] == key:
         return Settled(**known["settled"])
-    settled = _settle(options, root, package, configs, origin)
+    settled = _settle(request, package, configs)
     memo.save(cache, f"kolla-{name}", {"key": key, "settled": asdict(settled)})
     return settled
 
 
-def _key(
-    options: Mapping[str, Any], root: Path, package: Path, configs: list[str], origin: Origin
-) -> str:
+def _key(request: Request, package: Path, configs: list[str]) -> str:
     """Return a digest of all that the result depends on: settings, their files, Kolla's code."""
     watched = [
         (str(path.relative_to(package)), path.stat().st_mtime_ns, path.stat().st_size)
@@ -127,8 +123,9 @@ def _key(
         for path in sorted(package.glob(pattern))
     ]
     installed = sorted(path.name for path in package.parent.glob("kolla-*-info"))
-    texts = [_config_text(path, origin) for path in configs]
-    parts = [dict(options), str(root), str(package), watched, installed, texts, sys.prefix]
+    texts = [_config_text(path, _written(request, "kolla_conf")) for path in configs]
+    given = [dict(request.options), str(request.root)]
+    parts = [*given, str(package), watched, installed, texts, sys.prefix]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -136,14 +133,13 @@ def _config_text(path: str, origin: Origin) -> str:
     try:
         return Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"kolla_conf {path} cannot be read ({error})", where=origin) from error
+        raise InputError(f"kolla_conf {path} cannot be read: {why(error)}", where=origin) from error
 
 
-def _settle(
-    options: Mapping[str, Any], root: Path, package: Path, configs: list[str], origin: Origin
-) -> Settled:
+def _settle(request: Request, package: Path, configs: list[str]) -> Settled:
+    options, root, origin = request.options, request.root, request.origin
     config, version, limits = imported(package)
-    conf = _configured(config, options, configs, origin)
+    conf = _configured(config, request, configs)
     release = version.git_info or version.version_info.cached_version_string()
     names = worker_names(package)
     given = {
@@ -166,7 +162,7 @@ def _settle(
         package=str(package),
         folders=(images_folder(package), *_paths(root, conf.docker_dir)),
         overrides=tuple(_paths(root, conf.template_override)),
-        patterns=patterns(config, conf, origin),
+        patterns=patterns(config, conf, _written(request, "profile")),
         unbuildable=unbuildable(conf, limits),
         skip_parents=bool(conf.skip_parents),
         arguments=tuple(arguments(conf)),
@@ -182,7 +178,7 @@ def _settle(
     )
 
 
-def _configured(config: Any, options: Mapping[str, Any], configs: list[str], origin: Origin) -> Any:
+def _configured(config: Any, request: Request, configs: list[str]) -> Any:
     """Return Kolla's parsed configuration with the settings over it."""
     cfg = importlib.import_module("oslo_config.cfg")
 
@@ -195,17 +191,27 @@ def _configured(config: Any, options: Mapping[str, Any], configs: list[str], ori
     conf = Sealed()
     for group, declared in config.list_opts():
         conf.register_opts(declared, group=group)
+    # no host facts: without this Kolla takes the machine's own architecture
+    conf.set_default("base_arch", "x86_64")
+    for name, value in request.options.items():
+        if name not in OWN:
+            _set(config, conf, name, value, _written(request, name))
     try:
-        # no host facts: without this Kolla takes the machine's own architecture
-        conf.set_default("base_arch", "x86_64")
-        for name, value in options.items():
-            if name not in OWN:
-                _set(config, conf, name, value, origin)
         arguments = [word for path in configs for word in ("--config-file", path)]
         config.parse(conf, arguments, prog="kolla-build", default_config_files=[])
     except (cfg.Error, ValueError) as error:
-        raise InputError(f"Kolla refuses its settings: {error}", where=origin) from error
+        what = f"Kolla refuses its settings: {error}"
+        raise InputError(what, where=request.origin) from error
     return conf
+
+
+def _written(request: Request, name: str) -> Origin:
+    """Return where a setting was written last, or where the settings begin."""
+    spelt = {name, f"{name}+", f"{name}-"}
+    for layer in reversed(request.layers):
+        if found := spelt & layer.values.keys():
+            return layer.origin((found.pop(),))
+    return request.origin
 
 
 def _set(config: Any, conf: Any, name: str, value: Any, origin: Origin) -> None:
@@ -235,7 +241,11 @@ def _override(conf: Any, name: str, value: Any, group: str | None, origin: Origi
         if not isinstance(place[name]["opt"], cfg.MultiOpt | cfg.ListOpt):
             raise InputError(f"Kolla's option {name}{where} is one value, no list", where=origin)
         value = [str(item) for item in value]
-    conf.set_override(name, value, group=group)
+    try:
+        conf.set_override(name, value, group=group)
+    except (cfg.Error, ValueError) as error:
+        what = f"Kolla refuses its option {name}{where}: {error}"
+        raise InputError(what, where=origin) from error
 
 
 def _listed(value: Any) -> list[str]:

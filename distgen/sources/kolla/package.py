@@ -30,7 +30,7 @@ def find(origin: Origin) -> Path:
         raise InputError(
             "`source: kolla` needs the kolla package",
             where=origin,
-            hint="install it beside distgen: pip install 'distgen-git[kolla]'",
+            hint="install it beside distgen, from distgen's checkout: pip install '.[kolla]'",
         )
     return Path(next(iter(spec.submodule_search_locations)))
 
@@ -72,6 +72,11 @@ def _fast_yaml() -> Iterator[None]:
         yield
     finally:
         yaml.safe_load = slow
+
+
+def why(error: OSError | UnicodeDecodeError) -> str:
+    """Return why a file could not be read, in the words of the system."""
+    return (error.strerror or "").lower() if isinstance(error, OSError) else "it is not UTF-8 text"
 
 
 def images_folder(package: Path) -> str:

@@ -27,7 +27,7 @@ from distgen.model import Origin
 from distgen.render.mistakes import FAILURES, calls
 from distgen.sources.kolla.environ import Variables, variables
 from distgen.sources.kolla.options import Settled
-from distgen.sources.kolla.package import YAML_LOADER
+from distgen.sources.kolla.package import YAML_LOADER, why
 
 Files = Mapping[str, Path]
 TEMPLATE = "Dockerfile.j2"
@@ -43,11 +43,17 @@ class Rendered(NamedTuple):
 
 
 class Codes:
-    """Compiled templates by what they say, for one Jinja release; `new` tells if any was added."""
+    """Compiled templates by what they say; `new` tells if any was added.
 
-    def __init__(self, known: Mapping[str, Any] | None) -> None:
-        known = known if known and known["jinja"] == jinja2.__version__ else {"codes": {}}
-        self._known: dict[str, Any] = dict(known["codes"])
+    They are good for one release of Jinja and of Kolla, whose filters Jinja applies to constants
+    while it compiles.
+    """
+
+    def __init__(self, known: Mapping[str, Any] | None, release: str) -> None:
+        self._for = [jinja2.__version__, release]
+        self._known: dict[str, Any] = {}
+        if known and known["for"] == self._for:
+            self._known |= known["codes"]
         self._used: dict[str, Any] = {}
         self.new = False
 
@@ -69,7 +75,7 @@ class Codes:
 
     def kept(self) -> dict[str, Any]:
         """Return what a later run may be given, without what this one did not use."""
-        return {"jinja": jinja2.__version__, "codes": self._used}
+        return {"for": self._for, "codes": self._used}
 
 
 class _Loader(jinja2.BaseLoader):
@@ -137,6 +143,8 @@ def _dockerfile(
 
 
 def _said(error: BaseException) -> str:
+    if isinstance(error, jinja2.TemplateNotFound):
+        return f"there is no file {error.name} that it can take"
     if isinstance(error, jinja2.TemplateError) and error.message:
         return str(error.message)
     return f"{type(error).__name__}: {error}"
@@ -210,7 +218,8 @@ def _override_text(path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"the template override cannot be read ({error})", where=path) from error
+        what = f"the template override cannot be read: {why(error)}"
+        raise InputError(what, where=path) from error
 
 
 # --- Kolla's own functions ---------------------------------------------------------------------
