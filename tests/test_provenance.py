@@ -75,6 +75,31 @@ def test_the_base_is_named_with_its_digest(locked, distgen, tmp_path):
     assert manifest["bases"] == {reference: DIGEST}
 
 
+def test_what_is_not_locked_is_not_labelled(locked, distgen, tmp_path):
+    root = tmp_path / "catalogue"
+    shutil.copytree(locked, root)
+    (root / "distgen.lock").write_text("version: 1\n")
+    for name in ("opendev/python-base", "opendev/nodepool"):
+        assert distgen(root, "render", "-o", tmp_path / "out", name).code == 0
+    labels, _, _ = read(tmp_path / "out/opendev/python-base/master")
+    assert "org.opencontainers.image.base.digest" not in labels
+    # A base of the catalogue has that label: left out here, it would be inherited.
+    labels, _, _ = read(tmp_path / "out/opendev/nodepool/master")
+    assert labels["org.opencontainers.image.base.digest"] == ""
+    assert "org.opencontainers.image.created" not in labels
+
+
+def test_an_image_without_a_component_keeps_the_version_of_the_one_below_it(
+    locked, distgen, tmp_path
+):
+    assert distgen(locked, "render", "-o", tmp_path, "zuul/zuul-executor@master").code == 0
+    labels, readme, manifest = read(tmp_path / "zuul/zuul-executor/master")
+    said = {"version", "revision", "source", "created"}
+    assert not {f"org.opencontainers.image.{name}" for name in said} & set(labels)
+    assert "which version of its component is inside, they have from the base image" in readme
+    assert manifest["sources"] == {}
+
+
 def test_monasca_says_it_in_its_old_labels_too_unless_the_downstream_does(
     locked, distgen, tmp_path
 ):

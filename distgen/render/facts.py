@@ -29,12 +29,16 @@ class ImageFacts:
 
 @dataclass(frozen=True, slots=True)
 class ParentFacts:
-    """`base` and each of `builders`: `reference` is what FROM says, `digest` None when unpinned."""
+    """`base` and each of `builders`: `reference` is what FROM says, `digest` None when unpinned.
+
+    `image` is the full name of an image of the catalogue, None for others.
+    """
 
     reference: str
     name: str
     tag: str
     digest: str | None
+    image: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +134,8 @@ def _parent(parent: Parent, lock: Lock, either: bool) -> ParentFacts:
     written = parent.reference
     if known and (either or "@" not in written):
         written = f"{name if either else written}@{known}"
-    return ParentFacts(written, name, tag, known)
+    image = parent.image.partition("@")[0] if parent.image else None
+    return ParentFacts(written, name, tag, known, image)
 
 
 def _source(git: str, ref: str, lock: Lock) -> SourceFacts:
