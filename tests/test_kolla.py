@@ -19,7 +19,7 @@ pytest.importorskip("kolla")
 from distgen.catalog.foreign import Generated, Request
 from distgen.errors import InputError
 from distgen.model import DistGit, Image, Layer, Namespace, Origin, Policy, Stream
-from distgen.sources import Around, kolla
+from distgen.sources import Around, kolla, memo
 
 STREAM = Stream("master", "master", ())
 NAMESPACE = Namespace(
@@ -361,6 +361,14 @@ def test_a_template_cannot_look_through_the_environment(tmp_path, cache, use):
         assert b"secret" not in text
 
 
+def test_a_variable_is_found_where_a_template_also_calls_something_its_own_env(tmp_path, cache):
+    template = "FROM scratch\nENV A={{ env.SEEN }}\n{% macro m(env) %}{{ env }}{% endmacro %}"
+    folder = images_folder(tmp_path, {"mine": template + "{{ m('b') }}\n"})
+    options = {"docker_dir": [folder], "regex": ["^mine$"]}
+    image = named(generate(tmp_path, options, cache, {"SEEN": "1", "OTHER": "2"}), "mine")
+    assert files(image)["Dockerfile"] == b"FROM scratch\nENV A=1\nb"
+
+
 def test_neither_oslo_variables_nor_files_of_the_machine_change_the_settings(
     tmp_path, cache, monkeypatch
 ):
@@ -383,6 +391,40 @@ def test_a_list_changed_by_one_template_is_not_seen_by_another(tmp_path, cache):
     assert {files(image)["Dockerfile"] for image in generated.images} == {b"FROM scratch\nENV A=ab"}
 
 
+# --- what is kept ------------------------------------------------------------------------------
+
+
+def test_nothing_is_run_that_another_user_may_have_written(tmp_path):
+    ran = tmp_path / "ran"
+    code = compile(f"open({str(ran)!r}, 'w')", "evil", "exec")
+    cache = tmp_path / "cache"
+    folder = images_folder(tmp_path, {"mine": "FROM scratch\n"})
+    options = {"docker_dir": [folder], "regex": ["^mine$"]}
+    before = generate(tmp_path, options, cache)
+    (kept,) = cache.glob("kolla-templates-*")
+    name = kept.name.partition(".")[0]
+    known = memo.load(cache, name)
+    memo.save(cache, name, {**known, "codes": dict.fromkeys(known["codes"], (code, ()))})
+    for mode in (0o620, 0o602):
+        kept.chmod(mode)
+        assert memo.load(cache, name) is None
+    assert generate(tmp_path, options, cache) == before
+    assert not ran.exists() and kept.stat().st_mode & 0o777 == 0o600
+    (cache / "real").write_bytes(kept.read_bytes())
+    kept.unlink()
+    kept.symlink_to("real")
+    assert memo.load(cache, name) is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_file_of_another_owner_is_not_read(tmp_path):
+    memo.save(tmp_path, "kept", [1])
+    assert memo.load(tmp_path, "kept") == [1]
+    (file,) = tmp_path.iterdir()
+    os.chown(file, 12345, 12345)
+    assert memo.load(tmp_path, "kept") is None
+
+
 # --- mistakes ----------------------------------------------------------------------------------
 
 
@@ -400,6 +442,9 @@ def test_a_list_changed_by_one_template_is_not_seen_by_another(tmp_path, cache):
         ({"tag": ["a"]}, "Kolla's option tag is one value, no list"),
         ({"docker_dir": ["absent"]}, "absent: docker_dir is not a folder"),
         ({"template_override": ["absent.j2"]}, "absent.j2: the template override cannot be read"),
+        ({"base_arch": "mips"}, "Kolla refuses its option base_arch: Valid values are"),
+        ({"keystone-user": {"uid": "x"}}, "its option uid in its section keystone-user: invalid"),
+        ({"template_override": ["absent.j2"]}, "cannot be read: no such file or directory"),
         ({"rpm_setup_config": ["a.zip"]}, "rpm_setup_config takes .rpm and .repo files"),
     ],
 )

@@ -199,7 +199,7 @@ def _override(
     if not settled.overrides:
         return None
     texts = [_override_text(path) for path in settled.overrides]
-    name = Path(settled.overrides[0]).name
+    name = settled.overrides[0]
     merged = texts[0] + "".join(re.sub(r".*\{\%.*extends.*\n", "", text) for text in texts[1:])
     environment = _environment(_Loader(codes, _only(name, merged)), functions)
     return lambda: environment.get_template(name)
