@@ -306,3 +306,13 @@ def test_an_unsafe_address_is_refused(url, why):
 )  # fmt: skip
 def test_a_missing_repository_is_told_with_the_command_that_makes_it(url, forge, command):
     assert creation_hint(locate(url, Path("/root")), forge) == command
+
+
+def test_much_input_reaches_a_program_that_takes_its_time(tmp_path):
+    """A program was given no more than what it had read by the first look at the clock."""
+    program = tmp_path / "git"
+    program.write_text("#!/bin/sh\nsleep 0.5\nwc -c\n")
+    program.chmod(0o755)
+    slow = isolate({"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    assert int(run(slow, "x", stdin=b"x" * 3_000_000).output) == 3_000_000
+    assert run(slow, "x").output.split() == [b"0"]

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 
 from distgen.errors import DistgenError
 
+_GULP = 4096  # bytes that every pipe takes at once
 _LOOK = 0.2  # seconds between two looks at whether the run was interrupted
 
 
@@ -66,17 +67,36 @@ def finish(
 ) -> tuple[bytes, bytes]:
     """Return stdout and stderr; raise Overdue, or Interrupted once `stop` is set."""
     deadline = time.monotonic() + seconds
-    given: bytes | None = stdin
+    _feed(process, stdin)
     while True:
         ended = process.poll() is not None
         left = max(0.0, deadline - time.monotonic())
         try:
-            return process.communicate(given, min(left, _LOOK))
+            return process.communicate(None, min(left, _LOOK))
         except subprocess.TimeoutExpired as waiting:
-            given = None  # what was not taken yet is remembered
             if ended:  # something that it left behind, such as a shared ssh, holds the pipes
                 return waiting.output or b"", waiting.stderr or b""
         if stop.is_set():
             raise Interrupted
         if time.monotonic() >= deadline:
             raise Overdue
+
+
+def _feed(process: subprocess.Popen[bytes], stdin: bytes) -> None:
+    """Hand a program its input, in a thread where that takes more than one gulp.
+
+    Not communicate(): called again after a time limit, it writes no more of what it was given.
+    """
+    pipe, process.stdin = process.stdin, None
+    assert pipe is not None
+
+    def write() -> None:
+        with suppress(OSError):  # a program that has ended reads no more
+            pipe.write(stdin)
+        with suppress(OSError):
+            pipe.close()
+
+    if len(stdin) <= _GULP:
+        write()
+    else:
+        threading.Thread(target=write, daemon=True).start()
