@@ -118,6 +118,13 @@ def test_an_edit_that_says_what_we_say_is_none():
     assert {*written(change)} == {MANIFEST}
 
 
+def test_an_edit_that_the_new_text_carries_is_none():
+    both = NEW["Dockerfile"].replace("RUN 3", "RUN three")
+    change = planned(stand(OLD, {"Dockerfile": EDITED}), {**OLD, "Dockerfile": both})
+    assert (change.status, change.edits) == ("updated", ())
+    assert written(change)["Dockerfile"] == both
+
+
 def test_a_file_that_went_on_both_sides_is_no_edit():
     change = planned(stand({**OLD, "gone": "x"}, {"gone": None}), OLD)
     assert (change.status, change.edits, change.delete) == ("updated", (), ())

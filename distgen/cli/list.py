@@ -40,6 +40,17 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     )
 
 
+def texts(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Align rows and return a text for each; further lines of its last cell stand below it."""
+    heads = [(*row[:-1], row[-1].partition("\n")[0]) for row in rows]
+    lines = table(heads).splitlines() if rows else []
+    more = [row[-1].splitlines()[1:] for row in rows]
+    return [
+        "\n".join((line, *(f"    {part}" for part in below)))
+        for line, below in zip(lines, more, strict=True)
+    ]
+
+
 @click.command()
 @choosing
 @setting

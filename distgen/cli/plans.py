@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from distgen import __version__, pipeline, speculate
-from distgen.cli.list import table
+from distgen.cli.list import texts
 from distgen.cli.replacing import Replaced, ground
 from distgen.cli.retiring import Retiring, left, split
 from distgen.cli.session import Choice, Session
@@ -203,12 +203,9 @@ COLORS: dict[Status, str] = {
 
 def as_text(results: Sequence[Result]) -> str:
     """Return one line for each result; edits that stand in the way follow theirs."""
-    if not results:
-        return ""
     rows = [(row.status, f"{row.image}@{row.stream}", told(row)) for row in results]
-    lines = table(rows).splitlines()
     text = []
-    for row, line in zip(results, lines, strict=True):
+    for row, line in zip(results, texts(rows), strict=True):
         color = COLORS.get(row.status)
         text.append(click.style(row.status, fg=color) + line[len(row.status) :])
         if row.status == "refused":

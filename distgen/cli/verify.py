@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from distgen import catalog, lockfile, sources
-from distgen.cli.list import table
+from distgen.cli.list import texts
 from distgen.cli.plans import cache
 from distgen.cli.session import Choice, Session, formats
 from distgen.cli.tokens import authorized
@@ -119,11 +119,9 @@ def address(text: str) -> Address:
 
 def as_text(verdicts: Sequence[Verdict]) -> str:
     """Return one line for each verdict; edits follow theirs."""
-    if not verdicts:
-        return ""
     rows = [(one.status, named(one), told(one)) for one in verdicts]
     text = []
-    for one, line in zip(verdicts, table(rows).splitlines(), strict=True):
+    for one, line in zip(verdicts, texts(rows), strict=True):
         color = COLORS.get(one.status, "red")
         text.append(click.style(one.status, fg=color) + line[len(one.status) :])
         text += [f"    {part}" for edit in one.edits for part in edit.diff.splitlines()]

@@ -56,7 +56,10 @@ def decide(new: Mapping[str, File], present: Present, on_edit: str, merge: Merge
         if _is_as_wanted(versions):
             continue
         edit = _edit(versions)
-        yield _step(versions, edit, on_edit, merge) if edit else _write(versions)
+        if edit is None or _is_carried(versions, edit, merge):
+            yield _write(versions)
+        else:
+            yield _step(versions, edit, on_edit, merge)
 
 
 def collisions(steps: Iterable[Step], present: Present, on_edit: str) -> tuple[Step, ...]:
@@ -101,6 +104,16 @@ def _edit(path: _Versions) -> Edit | None:
         diff = f"old mode {path.last.mode:o}\nnew mode {path.entry.mode:o}\n"
         return Edit(path.path, "mode", diff, content, content)
     return None
+
+
+def _is_carried(path: _Versions, edit: Edit, merge: Merge) -> bool:
+    """Say whether the new text has all of the edit, so that nothing of it would be lost."""
+    new, last, was, now = path.new, path.last, path.generated, path.content
+    if edit.kind != "modified" or new is None or last is None or path.entry is None:
+        return False
+    if was is None or now is None or path.entry.mode not in (last.mode, new.mode):
+        return False
+    return _both(was, now, new.content, merge) == new.content
 
 
 def _write(path: _Versions) -> Step:
