@@ -74,7 +74,7 @@ def git(folder, *words, name="Pat Packager", date=MOMENT, check=True, stdin=None
         check=False,
     )
     assert not check or done.returncode == 0, done.stderr.decode()
-    return done.stdout.decode()
+    return done.stdout.decode("utf-8", "surrogateescape")
 
 
 def commit(root, subject="Change the catalogue"):

@@ -145,10 +145,11 @@ def _seen(work: _Work, reader: Reader, image: Image, where: tuple[str, str]) -> 
     edits, targets, refusal = edited(new, there, merging(reader.git))
     if refusal or not edits:
         return _Seen(image, tip, Adoption(edits=edits, refusal=refusal), {})
-    told = history(reader, tip, author)
+    paths = [edit.path for edit in edits]
+    told = history(reader, tip, author, paths)
     theirs = {
         file.path: file
-        for file in companions(reader, tip, told, [edit.path for edit in edits])
+        for file in companions(reader, tip, told, paths)
         if file.path not in new and file.path not in last.files and is_allowed(file.path)
     }
     plain = {path: file for path, file in new.items() if path not in (MANIFEST, ATTRIBUTES)}
@@ -163,9 +164,8 @@ def _carried(work: _Work, todo: Sequence[_Seen]) -> Iterator[Adopted]:
     first = todo[0].image
     shared = len(todo) == len(work.streams(first)) and same([seen.found for seen in todo])
     trouble = _trouble(todo, shared)
-    for is_shared in (True, False) if shared else (False,):
-        if trouble:
-            break
+    layouts = () if trouble else (True, False) if shared else (False,)
+    for is_shared in layouts:
         # Streams that share their patches get those of the first, whoever's commits they are.
         new = {
             seen.image.key: tuple(_files(todo[0] if is_shared else seen, is_shared))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 
@@ -19,19 +19,22 @@ from distgen.verify import claim
 _SEARCHED = 1000
 
 
-def history(reader: Reader, tip: str, author: str) -> tuple[Told, ...]:
+def history(reader: Reader, tip: str, author: str, edited: Collection[str]) -> tuple[Told, ...]:
     """Return the commits of packagers since the newest one without an edit, oldest first.
 
-    `author` is who commits for distgen; those commits are left out, and so are merges.
+    Before them comes the newest that is about an edited path, where none of them is. `author` is
+    who commits for distgen; those commits are left out, and so are merges.
     """
     base = next(filter(lambda commit: _is_untouched(reader, commit), _commits(reader, tip)), None)
     span = (f"^{base}", tip) if base else (tip,)
-    found = (_read(reader, name) for name in _commits(reader, *span, "--no-merges", "--reverse"))
-    return tuple(
-        Told(_letter(commit), tuple(_steps(reader, commit)))
-        for commit in found
-        if commit.parents and not (claim(commit.message) and commit.author.startswith(f"{author} "))
+    told = tuple(_told(reader, _commits(reader, *span, "--no-merges", "--reverse"), author))
+    missing = {*edited} - {path for one in told for path in _paths(one)}
+    earlier = (
+        name
+        for path in sorted(missing)
+        for name in _commits(reader, tip, "--no-merges", "-1", "--", path)
     )
+    return (*_told(reader, dict.fromkeys(earlier), author), *told)
 
 
 def companions(
@@ -41,13 +44,25 @@ def companions(
     standing = listed(reader, tip)
     paths: set[str] = set()
     for one in told:
-        touched = {file.path for step in one.steps for file in (step.old, step.new) if file}
+        touched = _paths(one)
         if touched & {*edited}:
             paths |= touched - {*edited}
     for path in sorted(paths & {*standing}):
         entry = standing[path]
         if entry.mode in (REGULAR, EXECUTABLE):
             yield File(path, read_file(reader, entry), entry.mode)
+
+
+def _told(reader: Reader, names: Iterable[str], author: str) -> Iterator[Told]:
+    for name in names:
+        commit = _read(reader, name)
+        is_own = claim(commit.message) and commit.author.startswith(f"{author} ")
+        if commit.parents and not is_own:
+            yield Told(_letter(commit), tuple(_steps(reader, commit)))
+
+
+def _paths(told: Told) -> set[str]:
+    return {file.path for step in told.steps for file in (step.old, step.new) if file}
 
 
 def _commits(reader: Reader, *span: str) -> Iterator[str]:

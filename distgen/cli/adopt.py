@@ -10,7 +10,7 @@ import click
 
 from distgen.adopt import FATES, Adopted, Fate
 from distgen.adopting import Request, adopt
-from distgen.cli.list import table
+from distgen.cli.list import texts
 from distgen.cli.plans import cache
 from distgen.cli.replacing import Replaced, ground
 from distgen.cli.session import Choice, Session, choosing, formats
@@ -80,7 +80,7 @@ def as_text(found: Sequence[Adopted]) -> str:
             rows.append((one.status, one.image.key, detail))
             below.append([] if one.status != "refused" or detail != details[-1] else diffs(one))
     text = []
-    for row, line, more in zip(rows, table(rows).splitlines(), below, strict=True):
+    for row, line, more in zip(rows, texts(rows), below, strict=True):
         status = row[0]
         text += [click.style(status, fg=COLORS.get(status)) + line[len(status) :], *more]
     return "\n".join(text)
