@@ -384,6 +384,39 @@ def test_a_commit_that_is_in_no_branch_of_the_catalogue_was_never_it(published, 
     assert one(distgen, published)["status"] == "reproduced"
 
 
+def test_files_that_git_ignores_are_uncommitted_changes(small, distgen):
+    """They are rendered, and no clone has them."""
+    with (small / ".gitignore").open("a") as ignored:
+        ignored.write("*.local\n*~\n")
+    commit(small)
+    (small / "templates/app/start~").write_text("left by an editor\n")
+    distgen(small, "publish", "small/base")
+    assert one(distgen, small, "small/base")["status"] == "reproduced"
+    (small / "templates/app/settings.local").write_text("mine\n")
+    distgen(small, "publish", "small/tool")
+    assert one(distgen, small)["detail"].endswith("-dirty, which is no commit of a catalogue")
+
+
+def test_a_shallow_clone_is_told_to_fetch_more(published, distgen, tmp_path):
+    commit(published, "Change nothing")
+    git(tmp_path, "clone", "-q", "--depth=1", f"file://{published}", str(tmp_path / "shallow"))
+    url = f"{published}/dist-git/small/tool.git"
+    assert one(distgen, tmp_path / "shallow", url)["detail"].endswith(
+        "is in no branch of this catalogue; fetch its whole history"
+    )
+
+
+def test_many_states_of_the_catalogue_are_read_one_after_the_other(published, distgen):
+    url = f"{published}/dist-git/small/tool.git"
+    for number in range(6):
+        (published / "templates/app/start").write_text(f"#!/bin/sh\nexec tool{number}\n")
+        commit(published)
+        distgen(published, "publish")
+    states = [f"{url}@{name}" for name in git(url, "rev-list", "main").split()]
+    ran = distgen(published, "verify", *states, "small/base")
+    assert (ran.code, ran.err) == (0, "8 reproduced\n")
+
+
 def test_a_repository_that_distgen_did_not_write(published, distgen, tmp_path):
     (tmp_path / "theirs").mkdir()
     (tmp_path / "theirs/Dockerfile").write_text("FROM scratch\n")

@@ -25,6 +25,11 @@ class Entry:
     is_folder: bool
 
 
+def is_leftover(name: str) -> bool:
+    """Tell whether a file is what editors leave behind, which is not read."""
+    return _LEFTOVER.fullmatch(name) is not None
+
+
 def read_document(root: Path, path: str) -> Document:
     """Read one YAML file of the catalogue; `path` is relative to `root`."""
     if (root / path).is_symlink():
@@ -40,7 +45,7 @@ def entries(root: Path, folder: str) -> tuple[Entry, ...]:
     """
     try:
         with os.scandir(root / folder) as found:
-            kept = [entry for entry in found if not _LEFTOVER.fullmatch(entry.name)]
+            kept = [entry for entry in found if not is_leftover(entry.name)]
     except FileNotFoundError:
         return ()
     except OSError as error:

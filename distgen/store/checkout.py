@@ -26,11 +26,13 @@ class History:
     git: Git
     folder: Path
     prefix: str
+    is_shallow: bool = False
 
 
 def history(git: Git, root: Path) -> History | None:
     """Return the repository that holds the catalogue in `root`, None where it is in none."""
-    found = run(git, "-C", str(root), "rev-parse", "--absolute-git-dir", "--show-prefix")
+    words = ("--absolute-git-dir", "--show-prefix", "--is-shallow-repository")
+    found = run(git, "-C", str(root), "rev-parse", *words)
     if found.code:
         if "dubious ownership" in found.error:
             raise DistgenError(
@@ -39,8 +41,8 @@ def history(git: Git, root: Path) -> History | None:
                 hint=f"work on a clone of your own: git clone {root}",
             )
         return None
-    folder, prefix = found.output.decode("utf-8", "surrogateescape").split("\n")[:2]
-    return History(git, Path(folder), prefix)
+    folder, prefix, shallow = found.output.decode("utf-8", "surrogateescape").split("\n")[:3]
+    return History(git, Path(folder), prefix, shallow == "true")
 
 
 def date(past: History, commit: str) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from distgen.catalog.folder import is_leftover
 from distgen.errors import DistgenError
 from distgen.store.git import Git, explain, run
 
@@ -36,9 +37,12 @@ def stand(git: Git, root: Path) -> Stand:
             )
         return Stand(None, None)
     commit, _, date = head.output.decode("ascii").strip().partition(" ")
-    options = ("--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--")
+    options = ("--porcelain=v1", "-z", "--untracked-files=all", "--ignored", "--no-renames", "--")
     status = run(git, *_QUIET, "-C", str(root), "status", *options, *PARTS)
     if status.code:
         raise DistgenError(explain(status), where=root)
     lines = status.output.decode("utf-8", "replace").split("\0")
-    return Stand(commit, int(date), tuple(line[3:] for line in lines if line))
+    # What git ignores is rendered all the same, and nobody else has it.
+    paths = (line[3:] for line in lines if line)
+    found = tuple(path for path in paths if not is_leftover(path.rpartition("/")[2]))
+    return Stand(commit, int(date), found)

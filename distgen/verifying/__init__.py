@@ -18,7 +18,7 @@ from distgen.store.places import Place
 from distgen.store.remotes import Survey, listing, survey
 from distgen.store.signing import check
 from distgen.verify import Verdict
-from distgen.verifying.judge import Subject, judge
+from distgen.verifying.judge import Subject, judge, named
 from distgen.verifying.past import Load, Proof
 
 __all__ = ["Address", "Load", "Proof", "Request", "Signatures", "verify"]
@@ -61,6 +61,15 @@ class _Ground:
     signatures: Signatures | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Branches:
+    """A repository, where its branches stand or why nobody knows, and what its commits name."""
+
+    repository: Repository
+    stands: Survey | DistgenError
+    source: str = ""
+
+
 def verify(git: Git, proof: Proof, request: Request, beside: Path | None) -> Iterator[Verdict]:
     """Yield a verdict for each branch, repository by repository.
 
@@ -69,18 +78,33 @@ def verify(git: Git, proof: Proof, request: Request, beside: Path | None) -> Ite
     repositories = group(request.catalog, request.images)
     with scratch_store(git, beside) as store, ThreadPoolExecutor(request.jobs) as pool:
         ground = _Ground(git, proof, store, request.signatures)
-        work = [partial(_images, ground, found) for found in repositories]
-        work += [partial(_address, ground, found) for found in request.addresses]
-        for job in [pool.submit(one) for one in work]:
+        found = tuple(pool.map(partial(_branches, ground), repositories))
+        # Those of one commit of the catalogue together, so that it is read once and forgotten.
+        ordered = sorted(found, key=lambda one: one.source)
+        jobs = {one.repository.url: pool.submit(_images, ground, one) for one in ordered}
+        others = [pool.submit(_address, ground, address) for address in request.addresses]
+        for job in (*(jobs[one.url] for one in repositories), *others):
             yield from job.result()
 
 
-def _images(ground: _Ground, repository: Repository) -> tuple[Verdict, ...]:
-    targets = repository.targets
+def _branches(ground: _Ground, repository: Repository) -> _Branches:
+    """Find out where the branches stand, and fetch them from a server."""
     try:
-        branches = [target.branch for target in targets]
+        branches = [target.branch for target in repository.targets]
         stands = survey(ground.git, repository.place, branches)
         with reading(ground.git, ground.store, repository.place, stands) as (reader, now):
+            sources = [named(reader, tip) for tip in now.tips.values()] if reader else []
+            return _Branches(repository, now, min(sources, default=""))
+    except DistgenError as error:
+        return _Branches(repository, error)
+
+
+def _images(ground: _Ground, found: _Branches) -> tuple[Verdict, ...]:
+    targets, stands = found.repository.targets, found.stands
+    try:
+        if isinstance(stands, DistgenError):
+            raise stands
+        with reading(ground.git, ground.store, found.repository.place, stands) as (reader, now):
             return tuple(_image(ground, target, reader, now.tips) for target in targets)
     except DistgenError as error:
         return tuple(_failed(target, str(error)) for target in targets)

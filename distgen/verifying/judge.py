@@ -48,6 +48,12 @@ def judge(proof: Proof, reader: Reader, commit: str, asked: Subject = None) -> V
     return _claimed(proof, reader, found, claimed)
 
 
+def named(reader: Reader, commit: str) -> str:
+    """Return the commit of the catalogue that a commit names, "" for none."""
+    found = claim(_commit(reader, commit).message)
+    return found.commit if found else ""
+
+
 def _claimed(proof: Proof, reader: Reader, commit: Commit, claimed: Claim) -> Verdict:
     """Judge a commit that has trailers."""
     wanted = proof.wanted(claimed, _file(reader, commit.id, RETIRED))

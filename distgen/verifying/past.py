@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,7 @@ from distgen.store.merging import merging
 from distgen.verify import Claim, Expected
 
 Load = Callable[[Path], tuple[Catalog, Lock]]
+_KEPT = 4
 _WAYS: tuple[OnEdit, ...] = ("refuse", "keep", "merge", "overwrite")
 
 
@@ -54,12 +56,15 @@ class Wanted:
 
 
 class Proof:
-    """What commits are compared with: a catalogue at any commit of its history, each read once."""
+    """What commits are compared with: a catalogue at any commit of its history.
+
+    The few that were read last are kept; threads may share them.
+    """
 
     def __init__(self, history: History | None, load: Load) -> None:
         self.history = history
         self._load = load
-        self._pasts: dict[str, Past | str] = {}
+        self._pasts: OrderedDict[str, Past | str] = OrderedDict()
         self._lock = threading.Lock()
 
     def wanted(self, claimed: Claim, note: bytes = b"") -> Wanted | str:
@@ -82,12 +87,16 @@ class Proof:
     def _past(self, commit: str) -> Past | str:
         if commit not in self._pasts:
             self._pasts[commit] = self._read(commit)
+        self._pasts.move_to_end(commit)
+        if len(self._pasts) > _KEPT:
+            self._pasts.popitem(last=False)
         return self._pasts[commit]
 
     def _read(self, commit: str) -> Past | str:
         made = date(self.history, commit) if self.history else None
         if self.history is None or made is None:
-            return f"commit {commit[:12]} is in no branch of this catalogue"
+            hint = "; fetch its whole history" if self.history and self.history.is_shallow else ""
+            return f"commit {commit[:12]} is in no branch of this catalogue{hint}"
         try:
             with checked_out(self.history, commit) as root:
                 catalog, lock = self._load(root)
