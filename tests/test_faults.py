@@ -82,6 +82,15 @@ def test_a_server_that_goes_on_failing_is_given_up_and_the_rest_goes_on(tmp_path
     assert len([asked for asked in server.requests if "/app.git" in asked.path]) == QUICK.tries
 
 
+def test_a_server_that_forbids_the_push_is_asked_once(tmp_path, server):
+    found = app(server.url)
+    server.meddle = lambda asked: Fault(403) if asked.pushes else None
+    (result,) = run_publish(tmp_path, [found], trees([found]))
+    assert result.status == "failed"
+    assert "HTTP 403" in result.detail
+    assert len([asked for asked in server.requests if asked.pushes]) == 1
+
+
 def test_a_server_that_does_not_answer_at_all_is_not_waited_for_thousands_of_times(tmp_path):
     with git_server(tmp_path / "srv") as server:
         address = server.url

@@ -199,16 +199,21 @@ def test_interrupted_twice_it_ends_at_once(catalogue, tmp_path):
     assert time.monotonic() - begin < 10
 
 
-def test_an_interrupted_run_does_not_wait_for_a_silent_server(catalogue, tmp_path):
+@pytest.mark.parametrize("command", ["publish", "status", "publish --retire"])
+def test_an_interrupted_run_does_not_wait_for_a_silent_server(catalogue, tmp_path, command):
     with git_server(tmp_path / "srv", meddle=lambda asked: Fault(seconds=20)) as server:
         url = f"{server.url}/{{namespace}}/{{image}}.git"
-        running = start(site(catalogue, "base", "app", url=url), "publish", "--format=json")
+        root = site(catalogue, "base", "app", url=url)
+        running = start(root, *command.split(), "--format=json")
         wait_for(lambda: server.requests)
         begin = time.monotonic()
         os.kill(running.pid, signal.SIGINT)
         done = ended(running)
     assert done.code == 130
-    assert set(done.statuses.values()) == {"skipped"}
+    if command == "publish":
+        assert set(done.statuses.values()) == {"skipped"}
+    else:
+        assert done.err.strip() == "distgen: interrupted"
     assert time.monotonic() - begin < 5
 
 

@@ -68,10 +68,12 @@ class Events:
 
     def __call__(self, step: str, about: Mapping[str, object]) -> None:
         """Write one step down; any thread may."""
+        if self._file is None:
+            return
         now = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = json.dumps({"time": now, "event": step, **about})
         with self._lock:
-            if self._file is None or self.trouble:
+            if self.trouble:
                 return
             try:
                 self._file.write(f"{line}\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from distgen.plan import Target
 from distgen.plan.diff import unified
 from distgen.publish.deliver import COMMITTED, Delivery, deliver, supply
 from distgen.publish.order import Course, Kinship, in_order, sequence
+from distgen.publish.pool import working
 from distgen.publish.repositories import (
     Ground,
     Options,
@@ -55,7 +56,7 @@ def publish(request: Request, store: Store, options: Options) -> Iterator[Result
     repositories = sequence(_repositories(request, options), course.kinship)
     facts = {"version": options.provenance.version, "repositories": len(repositories)}
     options.observe("started", {**facts, "jobs": options.jobs})
-    with _pool(store.git, options.jobs) as pool:
+    with working(store.git, options.jobs) as pool:
         for batch in _batches(repositories):
             planned = tuple(_planned(pool, ground, batch, request, course))
             for change in (change for delivery in planned for change in delivery.changes):
@@ -75,7 +76,7 @@ def plan_each(
     """
     course = _course(request, options, git)
     repositories = sequence(_repositories(request, options), course.kinship)
-    with _reading_store(git, repositories, store) as scratch, _pool(git, options.jobs) as pool:
+    with _reading_store(git, repositories, store) as scratch, working(git, options.jobs) as pool:
         ground = Ground(git, scratch, options)
         for batch in _batches(repositories):
             settled, deliveries = _settled(tuple(_planned(pool, ground, batch, request, course)))
@@ -257,17 +258,3 @@ def _reading_store(
         return
     with scratch_store(git, beside) as store:
         yield store
-
-
-@contextmanager
-def _pool(git: Git, jobs: int) -> Iterator[Executor]:
-    """Run jobs in threads; when the caller gives up, nobody goes on waiting for a server."""
-    pool = ThreadPoolExecutor(max(1, jobs), thread_name_prefix="distgen")
-    through = False
-    try:
-        yield pool
-        through = True
-    finally:
-        if not through:
-            git.stop.set()
-        pool.shutdown(wait=True, cancel_futures=True)

@@ -21,6 +21,10 @@ _BROKEN = re.compile(
     r"|unexpected end of file",
     re.IGNORECASE,
 )
+_FINAL = re.compile(
+    r"returned error: 4(?!08|29)\d\d|HTTP 4(?!08|29)\d\d|denied|not (?:allowed|permitted)",
+    re.IGNORECASE,
+)
 
 
 def reach(git: Git, place: Place, *arguments: str, folder: Path | None = None) -> Outcome:
@@ -48,8 +52,9 @@ def is_silent(done: Outcome) -> bool:
 
 def is_passing(done: Outcome) -> bool:
     """Say whether a failure may pass; one that took all the time there is will not."""
-    trouble = _NO_ANSWER.search(done.error) or _BROKEN.search(done.error)
-    return done.code != 0 and not done.overdue and trouble is not None
+    if done.code == 0 or done.overdue or _FINAL.search(done.error):
+        return False
+    return bool(_NO_ANSWER.search(done.error) or _BROKEN.search(done.error))
 
 
 def wait(git: Git, attempt: int, why: str) -> bool:
