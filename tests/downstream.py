@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from git_server import git_server
 
 TEMPLATE = """
     description: A program
@@ -143,6 +144,23 @@ def small(catalogue):
     root = catalogue(FILES)
     commit(root, "Begin")
     return root
+
+
+SECRET = "s3cr3t-TOKEN"
+
+
+@pytest.fixture
+def served(catalogue, tmp_path, monkeypatch):
+    """A catalogue whose repositories are on a server that wants a token, and that server."""
+    with git_server(tmp_path / "srv", {"bot": SECRET}) as server:
+        where = f"  url: {server.url}/{{namespace}}/{{image}}.git\n"
+        rest = "  token_env: TOKEN\n  user: bot\n"
+        root = catalogue({**FILES, "distgen.yaml": f"version: 1\ndist_git:\n{where}{rest}"})
+        commit(root, "Begin")
+        for name in ("base", "tool"):
+            server.repository(f"small/{name}.git", core__bare="true")
+        monkeypatch.setenv("TOKEN", SECRET)
+        yield root, server
 
 
 @pytest.fixture

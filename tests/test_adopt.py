@@ -353,6 +353,22 @@ def test_what_is_not_published_has_no_edits(small, distgen):
     assert (ran.code, ran.err) == (0, "2 unchanged\n")
 
 
+def test_edits_on_a_server_that_wants_a_token(served, distgen, cloned, tmp_path):
+    root, _ = served
+    assert distgen(root, "publish").code == 0
+    (root / "dist-git").symlink_to(tmp_path / "srv")
+    clone = cloned(root)
+    change_line(clone)
+    clone.push()
+    ran = distgen(root, "adopt")
+    assert ran.err == "1 adopted, 1 unchanged\n"
+    commit(root, "Adopt")
+    assert distgen(root, "publish").code == 0
+    clone.git("pull", "-q")
+    assert "exec my-tool" in clone.read("start")
+    assert distgen(root, "verify").code == 0
+
+
 # --- streams -------------------------------------------------------------------------------------
 
 

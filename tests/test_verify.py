@@ -6,7 +6,7 @@ import re
 
 import jsonschema
 import pytest
-from downstream import FILES, commit, git
+from downstream import FILES, SECRET, commit, git
 
 from distgen import schema
 
@@ -318,6 +318,33 @@ def test_what_stands_on_a_forged_commit_is_forged(published, distgen, cloned):
     assert re.match(r"stands on [0-9a-f]{12}: its trailers do not lead to start", found["detail"])
 
 
+def test_another_version_is_not_called_a_forger(published, distgen, cloned):
+    clone = cloned(published)
+    clone.replace("start", "exec tool", "exec tool --as-it-was")
+    message = clone.git("log", "-1", "--format=%B").rstrip()
+    as_distgen(clone, re.sub("Distgen-Version: .*", "Distgen-Version: 0.1", message))
+    found = one(distgen, published)
+    assert found["status"] == "unknown source"
+    assert re.fullmatch(
+        r"distgen 0\.1 made it, and this is [\d.]+, which gives another start", found["detail"]
+    )
+
+
+def test_what_was_deleted_must_be_gone(published, distgen, cloned):
+    """A file that we generated before and no longer do may not stay in our name."""
+    (published / "templates/app/settings.ini").unlink()
+    text = published / "templates/app/Dockerfile.j2"
+    text.write_text(text.read_text().replace("COPY settings.ini /etc/tool.ini\n", ""))
+    commit(published)
+    assert distgen(published, "publish").code == 0
+    clone = cloned(published)
+    clone.git("checkout", "-q", "HEAD~", "settings.ini")
+    as_distgen(clone)
+    found = one(distgen, published)
+    assert found["status"] == "forged"
+    assert "settings.ini" in found["detail"]
+
+
 @pytest.mark.parametrize(
     ("trailer", "lie", "said"),
     [
@@ -443,6 +470,20 @@ def test_trailers_and_source_both_lost(published, distgen, cloned):
     clone.push("--force")
     found = one(distgen, published)
     assert (found["status"], found["image"]) == ("unknown source", "small/tool")
+
+
+def test_repositories_on_a_server_that_wants_a_token(served, distgen, tmp_path, cloned):
+    root, server = served
+    assert distgen(root, "publish").code == 0
+    assert {row["exact"] for row in verified(distgen, root).values()} == {True}
+    url = f"{server.url}/small/tool.git"
+    tip = git(tmp_path / "srv/small/tool.git", "rev-parse", "main").strip()
+    for address in (f"{url}#main", f"{url}@{tip}"):
+        found = one(distgen, root, address)
+        assert (found["status"], found["url"]) == ("reproduced", url)
+    ran = distgen(root, "verify", f"{url}#none", "small/base", f"{server.url}/small/none.git")
+    assert [line.split()[0] for line in ran.out.splitlines()] == ["reproduced", "failed", "failed"]
+    assert SECRET not in ran.out + ran.err
 
 
 # --- what cannot be judged -----------------------------------------------------------------------

@@ -86,7 +86,8 @@ def _different(reader: Reader, commit: Commit, claimed: Claim, expected: Expecte
     paths = [edit.path for edit in edits]
     status: Standing = "edited downstream" if edits else "reproduced"
     detail = counted(paths)
-    if is_by(commit, expected.author) or MANIFEST in paths:
+    is_ours = is_by(commit, expected.author) and (len(commit.parents) < 2 or bool(edits))
+    if is_ours or MANIFEST in paths:
         which = detail or f"files that distgen does not generate ({counted(others)})"
         status, detail = "forged", f"its trailers do not lead to {which}"
         if version := _by_version(claimed):
