@@ -221,7 +221,7 @@ def test_a_run_that_waits_for_the_store_says_so_and_can_be_interrupted(catalogue
     root = site(catalogue, "base")
     where = root / "dist-git/ns/base.git"
     git("init", "-q", "--bare", str(where))
-    slow_hook(where, 3, tmp_path / "begun")
+    slow_hook(where, 2, tmp_path / "begun")
     first = start(root, "publish")
     wait_for((tmp_path / "begun").exists)
     second = start(root, "publish", "--events", tmp_path / "events")
