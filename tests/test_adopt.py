@@ -174,6 +174,11 @@ def renamed_and_changed(clone):
     clone.commit("Call it by its name")
 
 
+def binary_renamed(clone):
+    clone.git("mv", "logo.png", "small.png")
+    clone.commit()
+
+
 def mode(clone):
     (clone.path / "settings.ini").chmod(0o755)
     clone.commit()
@@ -232,6 +237,7 @@ def odd_message(clone):
         (deleted, ["0001-Change-it-here.patch"]),
         (renamed, ["0001-Call-it-by-its-name.patch"]),
         (renamed_and_changed, ["0001-Call-it-by-its-name.patch"]),
+        (binary_renamed, ["0001-Change-it-here.patch"]),
         (mode, ["0001-Change-it-here.patch"]),
         (mode_and_text, ["0001-Change-it-here.patch"]),
         (crlf, ["0001-Change-it-here.patch"]),

@@ -83,22 +83,40 @@ def edited(new: Files, present: Present, merge: Merge) -> tuple[tuple[Edit, ...]
             return tuple(edits), {}, f"{path} is a repository of its own now"
         else:
             targets[path] = File(path, present.content[path], entry.mode)
-    why = next(filter(None, (_refusal(path, new, file) for path, file in targets.items())), "")
-    return tuple(edits), targets, why
+    return tuple(edits), targets, ""
 
 
-def _refusal(path: str, new: Files, target: File | None) -> str:
-    """Say why no overlay can make of a file what it should be, "" when one can."""
+def refusal(new: Files, targets: Targets) -> str:
+    """Say why no overlay can make of the files what they should be, "" when one can."""
+    reasons = (_refusal(path, new, targets) for path in sorted(targets))
+    return next(filter(None, reasons), "")
+
+
+def _refusal(path: str, new: Files, targets: Targets) -> str:
+    target = targets[path]
     if path == ATTRIBUTES:
         return f"{path} is distgen's own; put the lines into one of a subfolder"
     if target is None:
-        binary = path in new and is_binary(new[path].content)
-        return f"{path} is binary, and a patch cannot delete it" if binary else ""
+        is_stuck = path in new and is_binary(new[path].content) and not _moved(new[path], targets)
+        return f"{path} is binary, and a patch cannot delete it" if is_stuck else ""
     if target.mode == SYMLINK:
         return f"{path} is a symbolic link now, which no overlay can make"
-    if is_binary(target.content) and not _can_be_laid(path):
+    if is_binary(target.content) and not _can_be_laid(path) and not _is_moved(target, new, targets):
         return f"{path} is binary and cannot be laid over, because of its name"
     return ""
+
+
+def _moved(file: File, targets: Targets) -> bool:
+    """Say whether a file that goes comes elsewhere as it is, which a patch can say of any file."""
+    return any(
+        found is not None and found.content == file.content and path != file.path
+        for path, found in targets.items()
+    )
+
+
+def _is_moved(target: File, new: Files, targets: Targets) -> bool:
+    gone = (new[path] for path, file in targets.items() if file is None and path in new)
+    return target.path not in new and any(file.content == target.content for file in gone)
 
 
 def _can_be_laid(path: str) -> bool:
@@ -110,7 +128,11 @@ def adoption(new: Files, targets: Targets, history: Sequence[Told], name: str) -
 
     `history` is what packagers did, oldest first; `name` is what a patch of several is about.
     """
-    whole = {path for path, file in targets.items() if _is_whole(new.get(path), file)}
+    whole = {
+        path
+        for path, file in targets.items()
+        if file and _is_whole(new.get(path), file) and not _is_moved(file, new, targets)
+    }
     files = tuple(file for path in sorted(whole) if (file := targets[path]) is not None)
     rest = {path: file for path, file in targets.items() if path not in whole}
     told = tuple(
@@ -172,8 +194,8 @@ def same(adoptions: Sequence[Adoption]) -> bool:
     return all(need == needs[0] for need in needs)
 
 
-def _is_whole(new: File | None, target: File | None) -> bool:
-    if target is None or (new is not None and new.content == target.content):
+def _is_whole(new: File | None, target: File) -> bool:
+    if new is not None and new.content == target.content:
         return False
     return is_binary(target.content) or (new is not None and is_binary(new.content))
 

@@ -17,6 +17,7 @@ from distgen.adopt import (
     has_own,
     laid,
     named,
+    refusal,
     same,
     with_files,
     with_patches,
@@ -142,9 +143,9 @@ def _seen(work: _Work, reader: Reader, image: Image, where: tuple[str, str]) -> 
     if last is None or (last.image, last.stream) != (image.full_name, image.stream.name):
         owner = f"it belongs to {last.image}@{last.stream}" if last else "distgen did not write it"
         return _Seen(image, tip, Adoption(refusal=there.problem or owner), {})
-    edits, targets, refusal = edited(new, there, merging(reader.git))
-    if refusal or not edits:
-        return _Seen(image, tip, Adoption(edits=edits, refusal=refusal), {})
+    edits, targets, why = edited(new, there, merging(reader.git))
+    if why or not edits:
+        return _Seen(image, tip, Adoption(edits=edits, refusal=why), {})
     paths = [edit.path for edit in edits]
     told = history(reader, tip, author, paths)
     theirs = {
@@ -154,6 +155,8 @@ def _seen(work: _Work, reader: Reader, image: Image, where: tuple[str, str]) -> 
     }
     plain = {path: file for path, file in new.items() if path not in (MANIFEST, ATTRIBUTES)}
     whole: dict[str, File | None] = {**theirs, **targets}
+    if why := refusal(plain, whole):
+        return _Seen(image, tip, Adoption(edits=edits, refusal=why), {})
     found = replace(adoption(plain, whole, told, image.key), edits=edits)
     wanted = {path: file for path, file in {**plain, **whole}.items() if file is not None}
     return _Seen(image, tip, found, wanted)
