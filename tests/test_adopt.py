@@ -442,6 +442,22 @@ def test_images_that_extend_it_get_the_edit_and_are_named(extended, distgen, clo
     assert "exec my-tool" in cloned(extended, "small/other").read("start")
 
 
+def test_an_edit_below_the_header_reaches_images_that_extend_it(extended, distgen, cloned):
+    """The header names the overlay, so it must not be what a hunk holds on to."""
+    other = "extends: small/tool\nvalues: {user: somebody}\n"
+    (extended / "overlays/small/other.yaml").write_text(other)
+    commit(extended)
+    assert distgen(extended, "publish").code == 0
+    clone = cloned(extended)
+    clone.replace("Dockerfile", "LABEL title", "LABEL mine=yes title")
+    clone.commit()
+    clone.push()
+    assert distgen(extended, "adopt").code == 0
+    commit(extended)
+    assert distgen(extended, "publish").code == 0
+    assert "LABEL mine=yes" in cloned(extended, "small/other").read("Dockerfile")
+
+
 def test_the_same_edit_of_an_image_and_its_heir_is_one_patch(extended, distgen, cloned):
     for image in ("small/other", "small/tool"):
         clone = cloned(extended, image)
