@@ -106,18 +106,18 @@ def test_a_server_that_does_not_answer_at_all_is_not_waited_for_thousands_of_tim
         "in this run"
     )
     assert len(told) < 8
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 15
 
 
 def test_a_server_that_hangs_is_given_up_in_time(tmp_path, server):
     found = [app(server.url), app(server.url, "ns/other")]
-    server.meddle = lambda asked: Fault(seconds=4) if "/app.git" in asked.path else None
-    known = isolate({"PATH": os.environ["PATH"]}, replace(QUICK, seconds=0.5))
+    server.meddle = lambda asked: Fault(seconds=20) if "/app.git" in asked.path else None
+    known = isolate({"PATH": os.environ["PATH"]}, replace(QUICK, seconds=1.5))
     begin = time.monotonic()
     hanging, other = run_publish(tmp_path, found, trees(found), git=known)
     assert (hanging.status, other.status) == ("failed", "created")
-    assert hanging.detail.endswith("no answer within 0.5 seconds")
-    assert time.monotonic() - begin < 3
+    assert hanging.detail.endswith("no answer within 1.5 seconds")
+    assert time.monotonic() - begin < 10
 
 
 def test_the_time_limit_of_the_command_line_is_the_servers(catalogue, tmp_path, server):
@@ -136,13 +136,18 @@ def test_the_time_limit_of_the_command_line_is_the_servers(catalogue, tmp_path, 
 def test_a_push_whose_hook_hangs_is_ended_and_found_by_the_next_run(tmp_path, server):
     found = app(server.url)
     where = tmp_path / "srv/ns/app.git"
-    hook(where, "pre-receive", "sleep 2")
-    known = isolate({"PATH": os.environ["PATH"]}, replace(QUICK, seconds=0.6))
+    hook(where, "pre-receive", f"sleep 2.5; touch {tmp_path}/through")
+    known = isolate({"PATH": os.environ["PATH"]}, replace(QUICK, seconds=1.5))
     (result,) = run_publish(tmp_path, [found], trees([found]), git=known)
-    assert (result.status, result.detail) == ("failed", "no answer within 0.6 seconds")
-    time.sleep(2)
+    assert (result.status, result.detail) == ("failed", "no answer within 1.5 seconds")
+    (where / "hooks/pre-receive").unlink()
     (again,) = run_publish(tmp_path, [found], trees([found]))
     assert again.status in ("created", "unchanged")
+    deadline = time.monotonic() + 10
+    while not (tmp_path / "through").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    (last,) = run_publish(tmp_path, [found], trees([found]))
+    assert (last.status, last.commit) == ("unchanged", again.commit)
     assert commits(where) == [again.commit]
 
 

@@ -214,7 +214,7 @@ def test_an_interrupted_run_does_not_wait_for_a_silent_server(catalogue, tmp_pat
         assert set(done.statuses.values()) == {"skipped"}
     else:
         assert done.err.strip() == "distgen: interrupted"
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 12
 
 
 def test_a_run_that_waits_for_the_store_says_so_and_can_be_interrupted(catalogue, tmp_path):
