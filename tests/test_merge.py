@@ -32,7 +32,7 @@ def test_merge(base, left, right, merged):
     assert merging(GIT)(base, left, right) == merged
 
 
-def test_a_merge_is_the_one_of_a_pull(tmp_path):
+def test_a_merge_is_the_one_that_git_makes(tmp_path):
     """Random edits of one text: where `git merge` is clean so are we, with the same bytes."""
     rand = random.Random(7)
     clean = 0
