@@ -34,7 +34,8 @@ def command(
     results = ordered(run, map(publish.standing, changes))
     if not choice.patterns:
         results += [stray(found) for found in strays(run.request.catalog, run.git)]
-    click.echo(report(results) if form == "json" else plans.as_text(results))
+    if results or form == "json":
+        click.echo(report(results) if form == "json" else plans.as_text(results))
     session.say(plans.summary(results))
     ctx.exit(plans.exit_code(one for one in results if one.status == "failed"))
 
