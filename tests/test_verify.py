@@ -92,6 +92,16 @@ def test_every_state_of_a_branch_can_be_proved_by_its_commit(published, distgen)
     assert one(distgen, published, url)["branch"] == "main"
 
 
+def test_a_review_is_proved_by_its_ref(published, distgen, tmp_path):
+    url = published / "dist-git/small/tool.git"
+    git(url, "update-ref", "refs/changes/34/1234/1", "main")
+    git(url, "update-ref", "-d", "refs/heads/main")
+    found = one(distgen, published, f"{url}#refs/changes/34/1234/1")
+    assert (found["status"], found["branch"]) == ("reproduced", "refs/changes/34/1234/1")
+    missing = one(distgen, published, f"{url}#refs/changes/34/1234/2")
+    assert missing["detail"].endswith("there is no branch refs/changes/34/1234/2")
+
+
 def test_files_of_their_own_leave_a_tree_reproduced_and_are_named(published, distgen, cloned):
     clone = cloned(published)
     clone.write(notes_txt="ours\n", more__own="ours\n")

@@ -59,7 +59,8 @@ COLORS: dict[Standing, str] = {"reproduced": "green", "edited downstream": "yell
 def command(ctx: click.Context, /, form: str, store: Path | None, **wishes: Any) -> None:
     """Prove that published commits are what the catalogue gives that they name.
 
-    A URL may end in #BRANCH or @COMMIT. The catalogue must be in a git repository with its history.
+    A URL may end in #BRANCH, #REF or @COMMIT. The catalogue must be in a git repository with its
+    history.
     """
     session: Session = ctx.obj
     whole = session.catalog()

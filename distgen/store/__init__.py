@@ -130,8 +130,8 @@ def contains(store: Store, tip: str, commit: str) -> bool:
 
 
 def fetch(store: Store, place: Place, branches: Sequence[str]) -> None:
-    """Bring the branches, with their history, into the store."""
-    refs = (f"refs/heads/{branch}" for branch in branches)
+    """Bring the branches, or refs by their full names, with their history into the store."""
+    refs = (name if name.startswith("refs/") else f"refs/heads/{name}" for name in branches)
     done = reach(
         store.git,
         place,

@@ -27,7 +27,10 @@ _HEADS = "refs/heads/"
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A repository and what of it is meant: a branch, a commit, or what a clone would show."""
+    """A repository and what of it is meant: a branch, a commit, or what a clone would show.
+
+    `branch` may be the full name of any ref, such as that of a review.
+    """
 
     place: Place
     branch: str = ""
@@ -147,10 +150,15 @@ def _address(ground: _Ground, address: Address) -> tuple[Verdict, ...]:
 
 def _meant(ground: _Ground, address: Address) -> tuple[str, str, Survey]:
     """Return the branch and commit that an address means, and what must be fetched for it."""
-    refs = listing(ground.git, address.place, ("HEAD", f"{_HEADS}*"))
+    named_ref = (address.branch,) if address.branch.startswith("refs/") else ()
+    refs = listing(ground.git, address.place, ("HEAD", *(named_ref or (f"{_HEADS}*",))))
     if refs is None:
         raise DistgenError("there is no repository", where=address.place)
-    tips = {ref.removeprefix(_HEADS): tip for ref, tip in refs.items() if ref != "HEAD"}
+    tips = {
+        ref if named_ref else ref.removeprefix(_HEADS): tip
+        for ref, tip in refs.items()
+        if ref != "HEAD"
+    }
     if address.commit:
         return "", address.commit, Survey(True, tips)
     branch = address.branch or _shown(refs, tips)
