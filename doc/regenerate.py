@@ -38,6 +38,7 @@ FLOORS = (
     "drive the stages",
     "speak",
 )
+FAMILIES = ("drive", "exports", "forges", "reports")
 INDENT: dict[str, Any] = {
     "initial_indent": "   ",
     "subsequent_indent": "   ",
@@ -213,11 +214,20 @@ def modules() -> str:
     for number, (name, rooms) in enumerate(zip(FLOORS, floors, strict=True)):
         text.append(title(f"{number}: {name}", "-"))
         for room in sorted(filter(None, rooms)):
-            file = PACKAGE / f"{room}.py"
-            code = (file if file.exists() else PACKAGE / room / "__init__.py").read_text()
-            said = literal((ast.get_docstring(ast.parse(code)) or "").partition("\n")[0])
-            text.append(f"``{room}``\n{fill(said, 100, **INDENT)}\n\n")
+            text.append(module(PACKAGE / room))
+            if room in FAMILIES:
+                siblings = {path.stem for path in (PACKAGE / room).iterdir()} - {"__init__"}
+                text += [module(PACKAGE / room / one) for one in sorted(siblings - {"__pycache__"})]
     return "".join(text)
+
+
+def module(path: Path) -> str:
+    """Return the entry of a module or package, named without a suffix, from its docstring."""
+    file = path.with_suffix(".py")
+    code = (file if file.exists() else path / "__init__.py").read_text(encoding="utf-8")
+    said = literal((ast.get_docstring(ast.parse(code)) or "").partition("\n")[0])
+    name = ".".join(path.relative_to(PACKAGE).parts)
+    return f"``{name}``\n{fill(said, 100, **INDENT)}\n\n"
 
 
 PAGES = {

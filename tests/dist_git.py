@@ -7,6 +7,8 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from distgen.drive.publish import Request, plan_only, publish
+from distgen.drive.publish.repositories import Options
 from distgen.model import (
     EXECUTABLE,
     REGULAR,
@@ -23,8 +25,6 @@ from distgen.model import (
     Stream,
     Tree,
 )
-from distgen.publish import Request, plan_only, publish
-from distgen.publish.repositories import Options
 from distgen.store import open_store
 from distgen.store.git import Git, isolate
 from distgen.store.patience import Patience

@@ -11,10 +11,10 @@ from dist_git import OPTIONS, catalog, git, image, tree
 from git_server import GitServer
 from review_hooks import install, load
 
+from distgen.drive.propose import Request, propose
+from distgen.drive.publish.repositories import Options
 from distgen.forges import About, Account, maker
 from distgen.model import Image, Result
-from distgen.propose import Request, propose
-from distgen.publish.repositories import Options
 from distgen.store import open_store, scratch_store
 from distgen.store.git import Git, isolate
 from distgen.store.git_auth import authorize, token_for

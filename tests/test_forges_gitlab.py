@@ -5,7 +5,7 @@ from dist_git import OPTIONS, content, git, run_publish, tree
 from git_server import git_server
 from reviews import TOKEN, USER, Situation, arrived, commit_on, one, refs, reviews
 
-from distgen.publish.repositories import Options
+from distgen.drive.publish.repositories import Options
 
 REVIEW = "refs/heads/distgen/master"
 

@@ -11,8 +11,7 @@ FLOORS = (
     | {"locate", "lockplan", "prune", "verify", "adopt", "refs", "speculate", "tags", "zuulitems"},
     {"disk", "store", "linters", "registry", "downloads", "journal"}
     | {"sources", "exports", "forges", "reports"},
-    {"pipeline", "publish", "propose", "resolve", "discover", "promote", "pruning"}
-    | {"verifying", "adopting"},
+    {"pipeline", "drive"},
     {"cli", "__main__"},
 )
 EFFECTS = ("print", "input", "exit", "quit", "breakpoint")

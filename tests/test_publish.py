@@ -21,8 +21,8 @@ from dist_git import (
     tree,
 )
 
+from distgen.drive.publish import diff, standing
 from distgen.errors import InputError
-from distgen.publish import diff, standing
 from distgen.store.git import isolate
 
 APP = image("ns/app")

@@ -17,8 +17,8 @@ from dist_git import (
 from git_server import git_server
 from sites import distgen, save, site
 
+from distgen.drive.publish.strays import Search, strays
 from distgen.plan import target
-from distgen.publish.strays import Search, strays
 
 APP = image("ns/app")
 

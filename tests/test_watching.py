@@ -12,8 +12,8 @@ from git_server import Fault, git_server
 from sites import distgen, ended, save, site, start
 
 from distgen import schema
-from distgen.publish.order import Course, Kinship, sequence
-from distgen.publish.repositories import group
+from distgen.drive.publish.order import Course, Kinship, sequence
+from distgen.drive.publish.repositories import group
 
 
 def lines(path):

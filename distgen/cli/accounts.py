@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection, Mapping
 
 from distgen.cli.session import Session
 from distgen.cli.tokens import places, secret, token, user
+from distgen.drive.publish.repositories import Repository
 from distgen.forges import About, Account, host, maker
 from distgen.forges.web import Patience
 from distgen.model import Catalog, Image
-from distgen.publish.repositories import Repository
 from distgen.store.git import Git
 from distgen.store.git_auth import ask, token_for
 from distgen.store.places import Place

@@ -9,13 +9,13 @@ from pathlib import Path
 import click
 
 from distgen.adopt import FATES, Adopted, Fate
-from distgen.adopting import Request, adopt
 from distgen.cli.list import texts
 from distgen.cli.plans import cache
 from distgen.cli.replacing import Replaced, ground
 from distgen.cli.session import Choice, Session, choosing, formats
 from distgen.cli.tokens import authorized
 from distgen.disk import add_file
+from distgen.drive.adopt import Request, adopt
 from distgen.reports.adoptions import report
 from distgen.store.git import isolate
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import click
 
-from distgen import publish
 from distgen.cli import plans
 from distgen.cli.publish import stored
 from distgen.cli.replacing import replacing
 from distgen.cli.session import Choice, Session, choosing, formats, setting
+from distgen.drive import publish
+from distgen.drive.publish.deliver import COMMITTED
+from distgen.drive.publish.repositories import result
 from distgen.model import Change
-from distgen.publish.deliver import COMMITTED
-from distgen.publish.repositories import result
 
 COLORS = {"+": "green", "-": "red", "@": "cyan"}
 

@@ -17,8 +17,8 @@ from distgen.catalog.imagelist import Entry
 from distgen.cli.outside import elsewhere, jobs, registries
 from distgen.cli.session import Choice, Session, choosing, formats
 from distgen.cli.together import together
-from distgen.discover import Seen, Wish, discover
 from distgen.disk import replace_file
+from distgen.drive.discover import Seen, Wish, discover
 from distgen.errors import DistgenError, InputError
 from distgen.lockplan import locked, with_facts
 from distgen.model import LockedBase

@@ -17,12 +17,12 @@ from distgen.cli.replacing import Replaced, replacing
 from distgen.cli.session import Choice, Session, choosing, formats
 from distgen.cli.together import together
 from distgen.disk import replace_file
+from distgen.drive.resolve import Answer, World, resolve
+from distgen.drive.resolve import check as lockcheck
 from distgen.errors import InputError
 from distgen.journal import Journal
 from distgen.lockplan import Need, Plan, locked, needs, to_resolve, unused, with_facts
 from distgen.model import Lock
-from distgen.resolve import Answer, World, resolve
-from distgen.resolve import check as lockcheck
 
 REMEMBERED = 3600  # seconds
 PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9_.]+)?")

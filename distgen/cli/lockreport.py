@@ -11,10 +11,10 @@ from typing import Any
 import click
 
 from distgen.cli.list import table
+from distgen.drive.resolve import Answer
+from distgen.drive.resolve.check import Problem
 from distgen.lockplan import Fact, Key, Plan, locked, title
 from distgen.model import Lock, LockedBase, LockedSource
-from distgen.resolve import Answer
-from distgen.resolve.check import Problem
 
 COLORS = {"added": "green", "updated": "green", "dropped": "yellow"}
 

@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 import click
 
 from distgen.cli.session import Session
+from distgen.drive.resolve import World
 from distgen.model import Catalog
 from distgen.registry import Registry, credentials
 from distgen.registry.http import Transport
-from distgen.resolve import World
 from distgen.store.git import isolate
 
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -17,10 +17,10 @@ from distgen.cli.retiring import Retiring, left, split
 from distgen.cli.session import Choice, Session
 from distgen.cli.signing import Seal
 from distgen.cli.tokens import authorized
+from distgen.drive.publish import Request
+from distgen.drive.publish.repositories import Observer, Options, Repository, unobserved
 from distgen.errors import InputError
 from distgen.model import Catalog, Provenance, Result, Status
-from distgen.publish import Request
-from distgen.publish.repositories import Observer, Options, Repository, unobserved
 from distgen.store import history
 from distgen.store.git import Git, isolate
 from distgen.store.patience import Patience

@@ -18,8 +18,8 @@ from distgen.cli.outside import elsewhere, jobs, registries
 from distgen.cli.session import Choice, Session, choosing, formats
 from distgen.cli.together import together
 from distgen.disk import replace_file
+from distgen.drive.promote import Move, Target, check_undo, dump, plan, promote, undo
 from distgen.errors import DistgenError, InputError
-from distgen.promote import Move, Target, check_undo, dump, plan, promote, undo
 from distgen.reference import parse
 from distgen.registry import Registry
 

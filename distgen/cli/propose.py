@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
-from distgen import propose
 from distgen.cli import plans
 from distgen.cli.accounts import accounts
 from distgen.cli.publish import ordered, shown, stored, tell
 from distgen.cli.session import Choice, Session, choosing, formats, setting
 from distgen.cli.signing import sealing
 from distgen.cli.watching import Watched, ending_well, keep, recorded, watching
+from distgen.drive import propose
 from distgen.errors import InputError
 from distgen.graph import select
 from distgen.model import Catalog, Image, Result

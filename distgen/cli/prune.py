@@ -10,17 +10,18 @@ from dataclasses import asdict
 
 import click
 
-from distgen import pruning, tags
+from distgen import tags
 from distgen.catalog.imagelist import Entry, moved
 from distgen.cli.list import table
 from distgen.cli.outside import elsewhere, jobs, world
 from distgen.cli.session import Choice, Session, choosing, formats
+from distgen.drive import prune
+from distgen.drive.prune import Outcome, Place, Plan
+from distgen.drive.resolve import World, refs_of
 from distgen.errors import InputError
 from distgen.model import Catalog, Image
 from distgen.prune import Decision, protect, split
-from distgen.pruning import Outcome, Place, Plan
 from distgen.reference import parse
-from distgen.resolve import World, refs_of
 
 
 @click.command()
@@ -49,8 +50,8 @@ def command(
     chosen = {image.full_name: image for image in choice.of(catalog)}
     asked = world(session, catalog, jobs)
     places = places_of(session, catalog, list(chosen.values()), asked, registry)
-    plans = pruning.plan(asked.registry, places, int(time.time()), jobs)
-    done = pruning.apply(asked.registry, plans, jobs) if really else ()
+    plans = prune.plan(asked.registry, places, int(time.time()), jobs)
+    done = prune.apply(asked.registry, plans, jobs) if really else ()
     decisions = [decision for plan in plans for decision in plan.decisions]
     click.echo(as_json(decisions, done) if form == "json" else as_text(decisions), nl=False)
     for outcome in done:

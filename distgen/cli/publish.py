@@ -8,15 +8,15 @@ from typing import Any
 
 import click
 
-from distgen import publish
 from distgen.cli import plans
 from distgen.cli.replacing import replacing
 from distgen.cli.retiring import retiring
 from distgen.cli.session import Choice, Session, choosing, formats, setting
 from distgen.cli.signing import sealing
 from distgen.cli.watching import Watched, ending_well, keep, recorded, watching
+from distgen.drive import publish
+from distgen.drive.publish.repositories import result
 from distgen.model import Result
-from distgen.publish.repositories import result
 from distgen.reports.results import report, summary
 from distgen.store import open_store
 

@@ -10,10 +10,10 @@ import click
 
 from distgen import graph
 from distgen.cli.session import Choice
+from distgen.drive.publish.strays import Search, strays
 from distgen.errors import InputError
 from distgen.model import Catalog, Image
 from distgen.plan import Target
-from distgen.publish.strays import Search, strays
 from distgen.store.git import Git
 
 Command = TypeVar("Command", bound=Callable[..., Any])

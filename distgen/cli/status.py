@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from distgen import publish
 from distgen.cli import plans
 from distgen.cli.publish import ordered, stored
 from distgen.cli.session import Choice, Session, choosing, formats, setting
+from distgen.drive import publish
+from distgen.drive.publish.strays import strays
 from distgen.model import Result
 from distgen.plan import Target
-from distgen.publish.strays import strays
 from distgen.reports.results import report
 
 

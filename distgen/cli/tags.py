@@ -11,7 +11,7 @@ from distgen import tags
 from distgen.cli.list import table
 from distgen.cli.outside import jobs, world
 from distgen.cli.session import Choice, Session, choosing, formats
-from distgen.resolve import refs_of
+from distgen.drive.resolve import refs_of
 from distgen.tags import PlannedTag, TagPlan
 
 

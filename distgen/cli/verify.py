@@ -15,6 +15,7 @@ from distgen.cli.list import texts
 from distgen.cli.plans import cache
 from distgen.cli.session import Choice, Session, formats
 from distgen.cli.tokens import authorized
+from distgen.drive.verify import Address, Load, Proof, Request, Signatures, verify
 from distgen.errors import InputError
 from distgen.locate import located
 from distgen.model import Catalog, Lock
@@ -23,7 +24,6 @@ from distgen.store.checkout import history
 from distgen.store.git import isolate
 from distgen.store.places import locate
 from distgen.verify import STANDINGS, Standing, Verdict
-from distgen.verifying import Address, Load, Proof, Request, Signatures, verify
 
 _COMMIT = re.compile(r"(.+)@([0-9a-f]{7,40})")
 _URL = re.compile(r"[/.]|[^/@\s]+@[^/:\s]+:|[^/@:\s]+:|.*\.git(?:[#@]|$)")

@@ -1,1 +1,1 @@
-"""Ways to print findings; each module turns them into text with `report`."""
+"""Ways to print what was found and done; each module turns it into text with `report`."""

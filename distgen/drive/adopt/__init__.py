@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -22,11 +21,12 @@ from distgen.adopt import (
     with_files,
     with_patches,
 )
-from distgen.adopting.packagers import companions, history
+from distgen.drive.adopt.packagers import companions, history
+from distgen.drive.pool import working
+from distgen.drive.publish.repositories import Repository, bring, group, reading
 from distgen.errors import DistgenError, InputError
 from distgen.model import ATTRIBUTES, MANIFEST, Catalog, File, Image, Lock, TemplateFile, Tree
 from distgen.plan.manifest import generated
-from distgen.publish.repositories import Repository, bring, group, reading
 from distgen.render import Renderer
 from distgen.render.paths import is_allowed
 from distgen.store import Store, scratch_store
@@ -82,7 +82,7 @@ def adopt(git: Git, request: Request, beside: Path | None) -> Iterator[Adopted]:
     """
     work = _Work(request)
     repositories = group(request.catalog, request.images)
-    with scratch_store(git, beside) as store, ThreadPoolExecutor(request.jobs) as pool:
+    with scratch_store(git, beside) as store, working(git.stop, request.jobs) as pool:
         ordered = sorted(repositories, key=lambda found: _heritage(work, found))
         jobs = [(found, pool.submit(_surveyed, git, store, found)) for found in ordered]
         for repository, job in jobs:

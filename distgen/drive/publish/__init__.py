@@ -8,14 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from distgen.errors import DistgenError, InputError
-from distgen.model import MANIFEST, Catalog, Change, Image, Result, Tree
-from distgen.plan import Target
-from distgen.plan.diff import unified
-from distgen.publish.deliver import COMMITTED, Delivery, deliver, supply
-from distgen.publish.order import Course, Kinship, in_order, sequence
-from distgen.publish.pool import working
-from distgen.publish.repositories import (
+from distgen.drive.pool import working
+from distgen.drive.publish.deliver import COMMITTED, Delivery, deliver, supply
+from distgen.drive.publish.order import Course, Kinship, in_order, sequence
+from distgen.drive.publish.repositories import (
     Ground,
     Options,
     Repository,
@@ -25,6 +21,10 @@ from distgen.publish.repositories import (
     group,
     result,
 )
+from distgen.errors import DistgenError, InputError
+from distgen.model import MANIFEST, Catalog, Change, Image, Result, Tree
+from distgen.plan import Target
+from distgen.plan.diff import unified
 from distgen.reports.results import row
 from distgen.store import Store, renew, scratch_store, write
 from distgen.store.git import Git
@@ -56,7 +56,7 @@ def publish(request: Request, store: Store, options: Options) -> Iterator[Result
     repositories = sequence(_repositories(request, options), course.kinship)
     facts = {"version": options.provenance.version, "repositories": len(repositories)}
     options.observe("started", {**facts, "jobs": options.jobs})
-    with working(store.git, options.jobs) as pool:
+    with working(store.git.stop, options.jobs) as pool:
         for batch in _batches(repositories):
             planned = tuple(_planned(pool, ground, batch, request, course))
             for change in (change for delivery in planned for change in delivery.changes):
@@ -76,7 +76,10 @@ def plan_each(
     """
     course = _course(request, options, git)
     repositories = sequence(_repositories(request, options), course.kinship)
-    with _reading_store(git, repositories, store) as scratch, working(git, options.jobs) as pool:
+    with (
+        _reading_store(git, repositories, store) as scratch,
+        working(git.stop, options.jobs) as pool,
+    ):
         ground = Ground(git, scratch, options)
         for batch in _batches(repositories):
             settled, deliveries = _settled(tuple(_planned(pool, ground, batch, request, course)))

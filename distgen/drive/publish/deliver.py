@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from distgen.drive.publish.repositories import Ground, Repository, Wanted, bring, changes, creation
 from distgen.errors import DistgenError
 from distgen.model import Change
-from distgen.publish.repositories import Ground, Repository, Wanted, bring, changes, creation
 from distgen.store import Store, contains, has, restore, write
 from distgen.store.git import scrub
 from distgen.store.localgit import Identity, locks, unlock

@@ -9,11 +9,11 @@ from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 
+from distgen.drive.pool import working
 from distgen.errors import DistgenError, InputError
 from distgen.model import Catalog
 from distgen.plan import Target
 from distgen.proposal import PREFIX
-from distgen.publish.pool import working
 from distgen.store import fetch, scratch_store
 from distgen.store.branches import manifest
 from distgen.store.git import Git, Reader
@@ -58,7 +58,7 @@ def strays(catalog: Catalog, git: Git, search: Search = EVERYWHERE) -> tuple[Tar
         place = locate(image.url, Path(catalog.root))
         ours.setdefault(place, set()).add(image.stream.branch)
     places = sorted(_places(catalog, search).items())
-    with working(git, search.jobs) as pool:
+    with working(git.stop, search.jobs) as pool:
         look = partial(_on, git, ours)
         found = [stray for those in pool.map(look, places) for stray in those]
     by_key: dict[str, list[Target]] = {}

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from distgen.drive.pool import working
+from distgen.drive.publish.repositories import Repository, bring, group, reading
+from distgen.drive.verify.judge import Subject, judge, named
+from distgen.drive.verify.past import Load, Proof
 from distgen.errors import DistgenError, InputError
 from distgen.model import Catalog, Image
 from distgen.plan import Target
-from distgen.publish.repositories import Repository, bring, group, reading
 from distgen.store import Store, scratch_store
 from distgen.store.git import Git, Reader, scrub
 from distgen.store.places import Place
 from distgen.store.remotes import Survey, listing, survey
 from distgen.store.signing import check
 from distgen.verify import Verdict
-from distgen.verifying.judge import Subject, judge, named
-from distgen.verifying.past import Load, Proof
 
 __all__ = ["Address", "Load", "Proof", "Request", "Signatures", "verify"]
 _HEADS = "refs/heads/"
@@ -79,7 +79,7 @@ def verify(git: Git, proof: Proof, request: Request, beside: Path | None) -> Ite
     What lies on a server is read through a temporary store, which borrows from the one `beside`.
     """
     repositories = group(request.catalog, request.images)
-    with scratch_store(git, beside) as store, ThreadPoolExecutor(request.jobs) as pool:
+    with scratch_store(git, beside) as store, working(git.stop, request.jobs) as pool:
         ground = _Ground(git, proof, store, request.signatures)
         found = tuple(pool.map(partial(_branches, ground), repositories))
         # Those of one commit of the catalogue together, so that it is read once and forgotten.

@@ -8,13 +8,13 @@ from functools import partial
 from typing import Literal
 
 from distgen import downloads
+from distgen.drive.pool import in_parallel
+from distgen.drive.resolve import World, base_digest, by_repository
 from distgen.errors import DistgenError
 from distgen.lockplan import Key, Kind, Need, locked
 from distgen.model import Lock, LockedBase, LockedSource
 from distgen.reference import parse
 from distgen.registry.errors import NotFound
-from distgen.resolve import World, base_digest, by_repository
-from distgen.resolve.parallel import in_parallel
 from distgen.store import upstream
 
 Status = Literal["missing", "stale", "gone", "unused", "unknown"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from distgen import downloads
+from distgen.drive.pool import in_parallel
 from distgen.errors import DistgenError
 from distgen.lockplan import Fact, Need, platform_of
 from distgen.model import Lock, LockedBase
@@ -15,7 +16,6 @@ from distgen.refs import Refs
 from distgen.registry import Registry
 from distgen.registry.errors import NotFound
 from distgen.registry.oci import choose_platform
-from distgen.resolve.parallel import in_parallel
 from distgen.store import upstream
 from distgen.store.git import Git
 

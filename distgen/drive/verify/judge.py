@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from distgen import __version__
+from distgen.drive.verify.past import Proof, Wanted, planned_again
 from distgen.errors import DistgenError
 from distgen.model import MANIFEST, Change
 from distgen.plan import RETIRED
@@ -29,7 +30,6 @@ from distgen.verify import (
     own,
     same_manifest,
 )
-from distgen.verifying.past import Proof, Wanted, planned_again
 
 Subject = tuple[str, str] | None
 """The image and stream that a commit should be of; None: it says so itself."""

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from threading import Event
 
-from distgen.errors import DistgenError, InputError
-from distgen.forges import Account, Desk, Forge, Refs, forge
-from distgen.model import Catalog, Change, Image, Result
-from distgen.propose.prepare import prepared
-from distgen.propose.reviews import Plan, reviewed
-from distgen.publish import Trees
-from distgen.publish.deliver import COMMITTED, Delivery
-from distgen.publish.order import Course, Kinship, in_order, sequence
-from distgen.publish.repositories import (
+from distgen.drive.pool import working
+from distgen.drive.propose.prepare import prepared
+from distgen.drive.propose.reviews import Plan, reviewed
+from distgen.drive.publish import Trees
+from distgen.drive.publish.deliver import COMMITTED, Delivery
+from distgen.drive.publish.order import Course, Kinship, in_order, sequence
+from distgen.drive.publish.repositories import (
     Ground,
     Options,
     Repository,
@@ -27,6 +25,9 @@ from distgen.publish.repositories import (
     group,
     result,
 )
+from distgen.errors import DistgenError, InputError
+from distgen.forges import Account, Desk, Forge, Refs, forge
+from distgen.model import Catalog, Change, Image, Result
 from distgen.reports.results import row
 from distgen.store import Store, write
 from distgen.store.remotes import Survey, listing, survey
@@ -63,7 +64,7 @@ def propose(request: Request, store: Store, options: Options) -> Iterator[Result
     footers: dict[str, str] = {}
     facts = {"version": options.provenance.version, "repositories": len(repositories)}
     options.observe("started", {**facts, "jobs": options.jobs})
-    with _pool(options.jobs, stop) as pool:
+    with working(stop, options.jobs) as pool:
         for start in range(0, len(repositories), _BATCH):
             batch = repositories[start : start + _BATCH]
             if why := course.halted():
@@ -241,15 +242,3 @@ def _stoppable(accounts: Mapping[str, Account], stop: Event) -> dict[str, Accoun
         name: replace(account, patience=replace(account.patience, stop=stop))
         for name, account in accounts.items()
     }
-
-
-@contextmanager
-def _pool(jobs: int, stop: Event) -> Iterator[Executor]:
-    pool, ended = ThreadPoolExecutor(max(1, jobs), thread_name_prefix="distgen"), False
-    try:
-        yield pool
-        ended = True
-    finally:
-        if not ended:
-            stop.set()
-        pool.shutdown(wait=True, cancel_futures=True)

@@ -1,16 +1,32 @@
-"""Run tasks in threads that do not outlive their reader."""
+"""Threads that work for one run, and wait for nobody once it is given up."""
 
 from __future__ import annotations
 
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Generic, TypeVar
 
 Result = TypeVar("Result")
 Task = Callable[[], Iterable[Result]]
+
+
+@contextmanager
+def working(stop: threading.Event, jobs: int) -> Iterator[Executor]:
+    """Yield a pool of threads; when the caller gives up, `stop` is set for those that wait."""
+    pool = ThreadPoolExecutor(max(1, jobs), thread_name_prefix="distgen")
+    through = False
+    try:
+        yield pool
+        through = True
+    finally:
+        if not through:
+            stop.set()
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def in_parallel(tasks: Sequence[Task[Result]], parallel: int) -> Iterator[Result]:

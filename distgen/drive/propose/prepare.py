@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from distgen.drive.propose.reviews import Plan
+from distgen.drive.publish.deliver import COMMITTED, supply
+from distgen.drive.publish.repositories import Ground, changes
 from distgen.errors import DistgenError
 from distgen.model import Change
 from distgen.plan.commits import signed
 from distgen.proposal import beginning
-from distgen.propose.reviews import Plan
-from distgen.publish.deliver import COMMITTED, supply
-from distgen.publish.repositories import Ground, changes
 from distgen.store import write
 from distgen.store.remotes import push, survey
 

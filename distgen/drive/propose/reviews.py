@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from distgen.drive.publish.deliver import COMMITTED, Delivery
 from distgen.errors import DistgenError
 from distgen.forges import Desk, Forge, Refs, Review, Subject, Told, is_merged, read
 from distgen.model import Change
 from distgen.proposal import beginning, describe, is_own
-from distgen.publish.deliver import COMMITTED, Delivery
 from distgen.store import has, write
 
 

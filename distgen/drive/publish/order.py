@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field, replace
 
+from distgen.drive.publish.deliver import Delivery
+from distgen.drive.publish.repositories import Repository
 from distgen.model import Change, Status
-from distgen.publish.deliver import Delivery
-from distgen.publish.repositories import Repository
 
 _BLOCKING = ("failed", "refused", "skipped")
 _STOPPING = ("failed", "refused")

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from distgen.drive.pool import in_parallel
 from distgen.errors import DistgenError
 from distgen.reference import Reference, is_tag
 from distgen.registry import Registry
 from distgen.registry.errors import NotFound
-from distgen.resolve.parallel import in_parallel
 
 _FIELD = re.compile(r"\{([^{}]+)\}")
 

@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
+from distgen.drive.pool import in_parallel
 from distgen.errors import DistgenError, InputError
 from distgen.reference import Reference, is_digest, is_tag, parse
 from distgen.registry import Registry
 from distgen.registry.errors import NotFound
 from distgen.registry.oci import ImageManifest
-from distgen.resolve.parallel import in_parallel
 
 Status = Literal["moves", "unchanged", "missing", "changed", "failed", "promoted", "restored"]
 VERSION = 1

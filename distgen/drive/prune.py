@@ -9,13 +9,13 @@ from datetime import datetime
 from functools import partial
 from typing import Literal, TypeVar
 
+from distgen.drive.pool import in_parallel
 from distgen.errors import DistgenError
 from distgen.model import Retention
 from distgen.prune import Decision, Protected, Tagged, candidates, decide
 from distgen.reference import Reference
 from distgen.registry import Registry
 from distgen.registry.errors import NotFound, Unreadable
-from distgen.resolve.parallel import in_parallel
 
 Result = TypeVar("Result")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)")

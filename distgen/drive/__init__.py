@@ -1,0 +1,1 @@
+"""What commands do to repositories, registries and forges: one sibling each."""
