@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 
+from distgen.diff import is_binary
 from distgen.dockerfile import Dockerfile, parse
 from distgen.model import ATTRIBUTES, MANIFEST, Change
-from distgen.plan.diff import is_binary
 from distgen.plan.objects import commit_id, signature, tree_id
 
 PREFIX = "distgen/"

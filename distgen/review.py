@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
+from distgen.diff import is_binary
 from distgen.dockerfile import Dockerfile, packages, parse, script
 from distgen.model import ATTRIBUTES, MANIFEST, Manifest
-from distgen.plan.diff import is_binary
 
 WIDTH = 72
 Contents = Mapping[str, bytes | None]

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from distgen.diff import unified
 from distgen.errors import DistgenError
 from distgen.model import MANIFEST, Edit, Entry, File
 from distgen.plan.commits import Commit
-from distgen.plan.diff import unified
 from distgen.plan.manifest import parse
 from distgen.plan.objects import SUBMODULE, blob_id
 from distgen.proposal import trailers

@@ -5,8 +5,8 @@ import random
 import pytest
 from dist_git import GIT, git
 
+from distgen.diff import unified
 from distgen.errors import DistgenError
-from distgen.plan.diff import unified
 from distgen.store.merging import merging
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from distgen.adopt.mbox import Letter, Step, diffs, file_name, patch
+from distgen.diff import is_binary
 from distgen.errors import DistgenError
 from distgen.model import (
     ATTRIBUTES,
@@ -18,7 +19,6 @@ from distgen.model import (
     Present,
     TemplateFile,
 )
-from distgen.plan.diff import is_binary
 from distgen.plan.edits import Merge, decide
 from distgen.render.patch import apply
 

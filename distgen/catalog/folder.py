@@ -10,7 +10,7 @@ from pathlib import Path
 
 from distgen.errors import InputError
 from distgen.model import ATTRIBUTES, MANIFEST, Origin, TemplateFile
-from distgen.overlay.yamltext import Document, read_yaml
+from distgen.yamltext import Document, read_yaml
 
 _LEFTOVER = re.compile(r".*~|\..*\.sw[op]|\.DS_Store|__pycache__|.*\.py[co]", re.DOTALL)
 _OWN = {MANIFEST, ATTRIBUTES}

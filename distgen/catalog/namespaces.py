@@ -22,8 +22,8 @@ from distgen.model import (
     Stream,
     TagPolicy,
 )
-from distgen.overlay.yamltext import Document
 from distgen.schema import formats
+from distgen.yamltext import Document
 
 FOLDER = "overlays"
 FILE = "namespace.yaml"

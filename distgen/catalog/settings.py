@@ -13,8 +13,8 @@ from distgen.catalog.folder import read_document
 from distgen.errors import InputError
 from distgen.model import DistGit, Layer, Origin
 from distgen.overlay import read_value, split
-from distgen.overlay.yamltext import Document
 from distgen.schema import formats
+from distgen.yamltext import Document
 
 FILE = "distgen.yaml"
 _URL = "dist-git/{namespace}/{image}.git"

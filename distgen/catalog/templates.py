@@ -18,9 +18,9 @@ from distgen.catalog import cycles
 from distgen.catalog.folder import entries, read_document, read_folder
 from distgen.errors import InputError
 from distgen.model import KeyPath, Layer, Origin, Template, TemplateFile
-from distgen.overlay.yamltext import Document
 from distgen.schema import formats
 from distgen.suggest import did_you_mean
+from distgen.yamltext import Document
 
 FOLDER = "templates"
 _FILE = "template.yaml"

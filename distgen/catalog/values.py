@@ -13,8 +13,8 @@ from distgen.catalog.settings import Assignment
 from distgen.catalog.templates import Kind
 from distgen.errors import InputError
 from distgen.model import Layer, Origin
-from distgen.overlay.yamltext import Scalar
 from distgen.suggest import did_you_mean
+from distgen.yamltext import Scalar
 
 
 @dataclass(frozen=True, slots=True)

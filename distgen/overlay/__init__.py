@@ -8,9 +8,9 @@ from typing import Any
 
 from distgen.errors import InputError
 from distgen.model import KeyPath, Layer, Origin
-from distgen.overlay.yamltext import Document, Scalar, read_value, read_yaml
 from distgen.schema.complaint import shown
 from distgen.suggest import did_you_mean
+from distgen.yamltext import Document, Scalar, read_value, read_yaml
 
 __all__ = ["Document", "Scalar", "Setting", "apply", "merge", "origin", "read_value", "read_yaml"]
 __all__ += ["split", "trace"]

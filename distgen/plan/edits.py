@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from distgen.diff import is_binary, unified
 from distgen.model import MANIFEST, Edit, Entry, File, Owned, Present
-from distgen.plan.diff import is_binary, unified
 from distgen.plan.objects import blob_id
 
 Merge = Callable[[bytes, bytes, bytes], bytes | None]

@@ -15,8 +15,8 @@ from referencing import Registry
 
 from distgen.errors import InputError
 from distgen.model import KeyPath, Origin
-from distgen.overlay.yamltext import Document, Scalar
 from distgen.schema import complaint, formats
+from distgen.yamltext import Document, Scalar
 
 Schema = Mapping[str, Any]
 Where = Callable[[KeyPath], Origin | None]

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from distgen.diff import unified
 from distgen.drive.pool import working
 from distgen.drive.publish.deliver import COMMITTED, Delivery, deliver, supply
 from distgen.drive.publish.order import Course, Kinship, in_order, sequence
@@ -24,7 +25,6 @@ from distgen.drive.publish.repositories import (
 from distgen.errors import DistgenError, InputError
 from distgen.model import MANIFEST, Catalog, Change, Image, Result, Tree
 from distgen.plan import Target
-from distgen.plan.diff import unified
 from distgen.reports.results import row
 from distgen.store import Store, renew, scratch_store, write
 from distgen.store.git import Git
