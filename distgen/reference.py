@@ -91,6 +91,15 @@ def is_loopback(host: str) -> bool:
     return _LOOPBACK.fullmatch(host) is not None
 
 
+def moved(name: str, registry: str | None) -> str:
+    """Return a name at another registry, or itself; a host that it names gives way."""
+    if registry is None:
+        return name
+    host, slash, path = name.partition("/")
+    own = bool(slash) and names_a_registry(host)
+    return f"{registry.rstrip('/')}/{path if own else name}"
+
+
 def mirrored(reference: Reference, mirrors: Mapping[str, str]) -> Reference:
     """Return where a reference is found from here; the longest matching mirror wins.
 

@@ -191,8 +191,8 @@ def test_a_plain_list_is_searched_under_its_own_tags_or_the_given_one(
 def test_values_may_come_from_a_file_of_prepare_defaults(
     open_registry, template, distgen, tmp_path
 ):
-    push(open_registry, "prepared/c-aodh-api-x", "now")
-    push(open_registry, "prepared/c-neutron-server-ovn-x", "now")
+    push(open_registry, "prepared/c-aodh-api-x", "2.10")
+    push(open_registry, "prepared/c-neutron-server-ovn-x", "2.10")
     push(open_registry, "ceph/daemon", "v3.2")
     path = tmp_path / "defaults.yaml"
     path.write_text(
@@ -200,7 +200,7 @@ def test_values_may_come_from_a_file_of_prepare_defaults(
         parameter_defaults:
           ContainerImagePrepare:
           - tag_from_label: rdo_version
-            set: {namespace: docker.io/prepared, name_prefix: c-, name_suffix: -x, tag: now,
+            set: {namespace: docker.io/prepared, name_prefix: c-, name_suffix: -x, tag: 2.10,
                   neutron_driver: ovn}
         """
     )
@@ -209,24 +209,30 @@ def test_values_may_come_from_a_file_of_prepare_defaults(
         "--defaults", path,
     )  # fmt: skip
     assert names(ran)[:2] == [
-        f"{open_registry.host}/prepared/c-aodh-api-x:now",
-        f"{open_registry.host}/prepared/c-neutron-server-ovn-x:now",
+        f"{open_registry.host}/prepared/c-aodh-api-x:2.10",
+        f"{open_registry.host}/prepared/c-neutron-server-ovn-x:2.10",
     ]
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("container_images_template: [", "the file is not YAML (line 1 once rendered)"),
-        ("images: []", "there is no list of container_images or container_images_template in it"),
-        ("container_images_template: [{image: x}]", "entry 1 has no imagename"),
+        ("container_images_template: [", ", rendered:2:1: cannot be read: "),
+        ("images: []", ", rendered: holds none of container_images_template, "),
+        (
+            "container_images_template: [{image: x}]",
+            ", rendered: entry 1 of the list has no imagename",
+        ),
         (
             "container_images_template: [{imagename: '{{ nothing }}/x:1'}]",
-            "the template needs a value: 'nothing' is undefined; give it with --set",
+            ":1: 'nothing' is undefined; give it with --set",
         ),
-        ("{% if %}", "line 1: Expected an expression, got 'end of statement block'"),
-        ("{{ ''.__class__.__mro__ }}", "the template cannot be rendered: "),
-        ("{% include '../secret' %}", "the template cannot be rendered: "),
+        ("{% if %}", ":1: Expected an expression, got 'end of statement block'"),
+        (
+            "{{ ''.__class__.__mro__ }}",
+            ":1: access to attribute '__class__' of 'str' object is unsafe",
+        ),
+        ("{% include '../secret' %}", ": includes ../secret, which is not beside it"),
     ],
 )
 def test_a_template_that_cannot_be_used_is_a_sentence(distgen, tmp_path, text, sentence):
@@ -236,7 +242,7 @@ def test_a_template_that_cannot_be_used_is_a_sentence(distgen, tmp_path, text, s
     path.write_text(text)
     ran = distgen(tmp_path, "discover", "--registry", "127.0.0.1:1", "--template", path)
     assert ran.code == 2
-    assert ran.err.startswith(f"distgen: {path}: {sentence}")
+    assert ran.err.startswith(f"distgen: {path}{sentence}")
 
 
 # --- registries that fail ----------------------------------------------------------------------

@@ -12,7 +12,7 @@ FLOORS = (
     {"graph", "render", "dockerfile", "policy", "plan", "review", "proposal", "diff"}
     | {"locate", "lockplan", "prune", "verify", "adopt", "refs", "speculate", "tags", "zuulitems"},
     {"disk", "store", "linters", "registry", "downloads", "journal"}
-    | {"sources", "exports", "forges", "reports"},
+    | {"sources", "tripleo", "exports", "forges", "reports"},
     {"pipeline", "drive"},
     {"cli", "__main__"},
 )

@@ -13,8 +13,9 @@ from click.testing import CliRunner
 from distgen.cli.export import command
 from distgen.cli.session import Session
 from distgen.errors import InputError
-from distgen.exports import heat, tripleo
+from distgen.exports import tripleo
 from distgen.exports.tripleo import Wanted
+from distgen.tripleo import heat
 
 OLDEST = """\
 {% set namespace=namespace or "tripleoupstream" %}
@@ -285,7 +286,7 @@ def test_a_template_reaches_nothing_but_files_beside_it(tmp_path):
         ("{% include '../secret' %}", "includes ../secret, which is not beside it"),
         ("{{ ''.__class__.__mro__ }}", "unsafe"),
         ("{% if %}", "list.yaml.j2:1: "),
-        ("just text", "holds no container_images_template"),
+        ("just text", "holds none of container_images_template"),
         ("container_images_template: 1", "holds no list of images"),
         ("container_images_template: [{a: 1}]", "entry 1 of the list has no imagename"),
         ("a: [", "cannot be read"),

@@ -12,8 +12,7 @@ from typing import Any
 import click
 
 from distgen import lockfile
-from distgen.catalog import imagelist, settings
-from distgen.catalog.imagelist import Entry
+from distgen.catalog import settings
 from distgen.cli.outside import elsewhere, jobs, registries
 from distgen.cli.session import Choice, Session, choosing, formats
 from distgen.cli.together import together
@@ -22,8 +21,10 @@ from distgen.drive.discover import Seen, Wish, discover
 from distgen.errors import DistgenError, InputError
 from distgen.lockplan import locked, with_facts
 from distgen.model import LockedBase
-from distgen.reference import is_digest, parse
+from distgen.reference import is_digest, moved, parse
 from distgen.registry import Registry
+from distgen.tripleo import lists
+from distgen.tripleo.lists import Entry
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -110,8 +111,8 @@ def of_list(session: Session, template: Path, files: Files, wanted: Wanted) -> N
             raise InputError("its folder is not there", where=path)
     if len({path.resolve() for path in places}) < len(places):
         raise InputError("is both the list and the environment", where=files.output)
-    given = imagelist.defaults(files.defaults) if files.defaults else {}
-    entries = imagelist.read(template, {**given, **assigned(files.sets)}, wanted.tag)
+    given = lists.defaults(files.defaults) if files.defaults else {}
+    entries = lists.read(template, {**given, **assigned(files.sets)}, wanted.tag)
     asked = registries(session, mirrors(session), wanted.jobs)
     wishes = [wish(str(number), entry, wanted) for number, entry in enumerate(entries)]
     seen = found(session, asked, wishes, wanted)
@@ -120,13 +121,13 @@ def of_list(session: Session, template: Path, files: Files, wanted: Wanted) -> N
         for one in seen
         if one.reference is not None
     ]
-    text = imagelist.as_list(rows)
+    text = lists.as_list(rows)
     insecure = sorted(
         {one.wish.reference.registry for one in seen if asked.is_plain(one.wish.reference)}
     )
     # Both files are ready before the first is written.
     if files.environment:
-        replace_file(files.environment, imagelist.as_environment(rows, insecure))
+        replace_file(files.environment, lists.as_environment(rows, insecure))
     if files.output:
         replace_file(files.output, text)
     elif wanted.form == "text":
@@ -197,7 +198,7 @@ def as_json(seen: Sequence[Seen]) -> str:
 def wish(key: str, entry: Entry, wanted: Wanted) -> Wish:
     """Return what to look for, for one entry of a list."""
     sign = "@" if is_digest(entry.tag) else ":"
-    reference = parse(f"{imagelist.moved(entry, wanted.registry)}{sign}{entry.tag}")
+    reference = parse(f"{moved(entry.name, wanted.registry)}{sign}{entry.tag}")
     return Wish(key, reference, "" if entry.fixed else wanted.label)
 
 

@@ -10,7 +10,8 @@ import click
 from distgen import disk
 from distgen.cli.session import Session
 from distgen.errors import InputError
-from distgen.exports import heat, tripleo
+from distgen.exports import tripleo
+from distgen.tripleo import heat
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 

@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from distgen.cli.session import Choice, Session, choosing, formats, setting
-from distgen.exports import heat
 from distgen.model import Image
+from distgen.tripleo import heat
 
 
 def described(image: Image) -> dict[str, Any]:

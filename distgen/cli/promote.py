@@ -11,7 +11,6 @@ from pathlib import Path
 
 import click
 
-from distgen.catalog.imagelist import Entry, moved
 from distgen.cli.discover import mirrors
 from distgen.cli.list import table
 from distgen.cli.outside import elsewhere, jobs, registries
@@ -20,7 +19,7 @@ from distgen.cli.together import together
 from distgen.disk import replace_file
 from distgen.drive.promote import Move, Target, check_undo, dump, plan, promote, undo
 from distgen.errors import DistgenError, InputError
-from distgen.reference import parse
+from distgen.reference import moved, parse
 from distgen.registry import Registry
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -103,7 +102,7 @@ def targets(
     """Return the repositories of the chosen images, each once."""
     found = {}
     for image in choice.of(session.catalog()):
-        name = moved(Entry(image.reference.rpartition(":")[0], ""), registry)
+        name = moved(image.reference.rpartition(":")[0], registry)
         found[name] = Target(image.full_name, parse(name), source)
     return list(found.values())
 

@@ -11,7 +11,6 @@ from dataclasses import asdict
 import click
 
 from distgen import tags
-from distgen.catalog.imagelist import Entry, moved
 from distgen.cli.list import table
 from distgen.cli.outside import elsewhere, jobs, world
 from distgen.cli.session import Choice, Session, choosing, formats
@@ -21,7 +20,7 @@ from distgen.drive.resolve import World, refs_of
 from distgen.errors import InputError
 from distgen.model import Catalog, Image
 from distgen.prune import Decision, protect, split
-from distgen.reference import parse
+from distgen.reference import moved, parse
 
 
 @click.command()
@@ -87,7 +86,7 @@ def places_of(
         name = split(image.reference)
         mine = [tag for tag in planned if tag.image == image.full_name]
         policy = catalog.namespaces[image.namespace].retention
-        repository = parse(moved(Entry(name, ""), registry))
+        repository = parse(moved(name, registry))
         places.append(Place(image.full_name, repository, policy, protect(mine, held, name)))
     return places
 

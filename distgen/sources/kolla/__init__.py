@@ -15,7 +15,6 @@ from pathlib import Path
 
 from distgen.catalog.foreign import Generated, Request
 from distgen.errors import InputError
-from distgen.exports import heat
 from distgen.model import Finding, Image, Origin, Parent, TemplateFile
 from distgen.sources import Around, memo
 from distgen.sources.kolla.archives import CODE, absent
@@ -23,6 +22,7 @@ from distgen.sources.kolla.options import Settled, settle
 from distgen.sources.kolla.package import why
 from distgen.sources.kolla.parents import BASE, Read, public, read
 from distgen.sources.kolla.render import TEMPLATE, Codes, Rendered, render
+from distgen.tripleo import heat
 
 NAME = "kolla"
 UNKNOWN, ENVIRONMENT = "DG110", "DG111"

@@ -24,6 +24,7 @@ _WORDS: dict[str, str | bool | None] = {"true": True, "false": False, "null": No
 OFF = "OS::Heat::None"
 HEADER = "# Written by distgen export tripleo; edit the template instead.\n"
 LIST_KEY = "container_images"
+_LISTS = ("container_images_template", LIST_KEY, "uploads")
 _ONLY_IN_TEMPLATE = ("params", "services")
 _TEXTS = {"tag:yaml.org,2002:int", "tag:yaml.org,2002:float", "tag:yaml.org,2002:timestamp"}
 _DISTRO = re.compile(r"^(?:openstack|centos|rhel|ubi[0-9]+)-")
@@ -71,20 +72,24 @@ def defaults(text: str, path: str) -> dict[str, Any]:
     return found
 
 
-def containers(text: str, path: str) -> tuple[Mapping[str, Any], ...]:
-    """Return the entries of a container list of any release, each image once, in order."""
-    data = _mapping(read(text, path), path)
-    key = next((key for key in (LIST_KEY, "uploads") if key in data), None)
+def listed(text: str, path: str) -> tuple[Mapping[str, Any], ...]:
+    """Return the entries of a container list of any release, in its order."""
+    data = read(text, path)
+    key = next((key for key in _LISTS if isinstance(data, dict) and key in data), None)
     if key is None:
-        raise InputError("holds no container_images", where=path)
+        raise InputError(f"holds none of {', '.join(_LISTS)}", where=path)
+    return _entries(data[key], path)
+
+
+def containers(text: str, path: str) -> tuple[Mapping[str, Any], ...]:
+    """Return the entries of a container list, each image once."""
     found: dict[str, Mapping[str, Any]] = {}
-    for entry in entries(data[key], path):
+    for entry in listed(text, path):
         found.setdefault(entry["imagename"], entry)
     return tuple(found.values())
 
 
-def entries(data: Any, path: str) -> tuple[Mapping[str, Any], ...]:
-    """Check that a list holds images by name."""
+def _entries(data: Any, path: str) -> tuple[Mapping[str, Any], ...]:
     if not isinstance(data, list):
         raise InputError("holds no list of images", where=path)
     for number, entry in enumerate(data, 1):

@@ -1,0 +1,1 @@
+"""The files of TripleO's tools: container image templates, lists of images, Heat environments."""
