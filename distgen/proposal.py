@@ -11,6 +11,7 @@ from difflib import SequenceMatcher
 from distgen.diff import is_binary
 from distgen.dockerfile import Dockerfile, parse
 from distgen.model import ATTRIBUTES, MANIFEST, Change
+from distgen.plan.commits import read
 from distgen.plan.objects import commit_id, signature, tree_id
 
 PREFIX = "distgen/"
@@ -19,6 +20,7 @@ _CUT = "\n*The rest does not fit here; the commit has it all.*\n"
 _CUT_PLAIN = "(and more)"
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
 _TRAILER = re.compile(r"([A-Za-z][A-Za-z0-9-]*): (.*)")
+_ORIGIN = ("Distgen-Source: ", "Distgen-Lock: ", "Distgen-Version: ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,17 @@ def is_own(commit: bytes, image: str, stream: str, author: str) -> bool:
     )
 
 
+def is_same(commit: bytes, change: Change) -> bool:
+    """Say whether a commit of distgen proposes what a change does, wherever each was made from.
+
+    That another commit of the catalogue leads to the same tree is no news to a reviewer.
+    """
+    found = read(commit)
+    there = (found.tree, found.parents, found.unsigned != found.id, _footers(found.message))
+    signed = bool(change.signature)
+    return there == (change.tree, (change.parent,), signed, _footers(change.message))
+
+
 def trailers(message: str) -> dict[str, str]:
     """Return the trailers of a commit message: the lines `Key: value` of its last paragraph."""
     last = message.rstrip("\n").rpartition("\n\n")[2]
@@ -132,6 +145,11 @@ def _parts(message: str) -> tuple[str, tuple[str, ...], dict[str, str]]:
     subject, *middle, _ = (*message.rstrip("\n").split("\n\n"), "")
     lines = "\n\n".join(middle[:-1]).split("\n") if len(middle) > 1 else []
     return subject, tuple(filter(None, lines)), trailers(message)
+
+
+def _footers(message: str) -> list[str]:
+    last = message.rstrip("\n").rpartition("\n\n")[2]
+    return [line for line in last.split("\n") if not line.startswith(_ORIGIN)]
 
 
 def _with_message(change: Change, message: str) -> Change:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from dist_git import OPTIONS, commits, content, git, listing
+from dist_git import OPTIONS, ORIGIN, commits, content, git, listing
 from git_server import Fault, git_server
 from reviews import TOKEN, USER, Situation, arrived, commit_on, one, refs, reviews
 
@@ -172,6 +172,27 @@ def test_a_push_whose_answer_was_lost_has_arrived(lab, app, folder):
     result = one(lab.propose({app.key: FIRST}, app))
     assert result.status == "created"
     assert refs(folder)[REVIEW] == result.commit
+
+
+@pytest.mark.parametrize("forge_name", ["gitlab", "gerrit", "forgejo"])
+def test_another_commit_of_the_catalogue_that_changes_nothing_is_no_news(tmp_path, forge_name):
+    """Each commit of the catalogue once brought a new commit into every open review."""
+    with git_server(tmp_path / "srv", {USER: TOKEN}) as server:
+        lab = Situation(tmp_path, server, forge_name)
+        app = lab.image("ns/app")
+        folder = lab.repository(app, "master")
+        first = one(lab.propose({app.key: FIRST}, app))
+        source = "https://example.org/images.git@def"
+        later = replace(ORIGIN, source=source, date=1_800_000_000, version="9")
+        options = replace(OPTIONS, provenance=later)
+        assert one(lab.propose({app.key: FIRST}, app, dry=True, options=options)).commit == (
+            first.commit
+        )
+        second = one(lab.propose({app.key: FIRST}, app, options=options))
+        assert (second.status, second.commit) == ("unchanged", first.commit)
+        assert len(arrived(folder)) == 1
+        signing = replace(options, sign=signs)
+        assert one(lab.propose({app.key: FIRST}, app, options=signing)).status == "updated"
 
 
 @pytest.mark.parametrize("after", [True, False])

@@ -9,7 +9,8 @@ from distgen.drive.publish.deliver import COMMITTED, Delivery
 from distgen.errors import DistgenError
 from distgen.forges import Desk, Forge, Refs, Review, Subject, Told, is_merged, read
 from distgen.model import Change
-from distgen.proposal import beginning, describe, is_own
+from distgen.plan.commits import read as parsed
+from distgen.proposal import beginning, describe, is_own, is_same
 from distgen.store import has, write
 
 
@@ -60,7 +61,7 @@ def _reviewed(plan: Plan, change: Change) -> Change:
         status = change.status if nothing else "refused"
         return replace(change, status=status, commit=change.parent, detail=what)
     if not nothing:
-        return _proposed(plan, change, review)
+        return _proposed(plan, _settled(plan, change, review), review)
     if review and review.state in ("open", "unknown") and review.commit != change.parent:
         return _withdrawn(plan, change, review)
     words = "; ".join(told.detail for told in tidied)
@@ -85,6 +86,16 @@ def _is_free(plan: Plan, change: Change, review: Review) -> bool:
     if is_own(content, subject.image, subject.stream, subject.author):
         return True
     return bool(content) and is_merged(plan.desk, review.commit, subject.base)
+
+
+def _settled(plan: Plan, change: Change, review: Review | None) -> Change:
+    """Return the change as its review has it, when that proposes the same."""
+    if review is None or review.gone:
+        return change
+    content = read(plan.desk, {review.ref: review.commit}).get(review.commit, b"")
+    if not content or not is_same(content, change):
+        return change
+    return replace(change, commit=review.commit, message=parsed(content).message)
 
 
 def _withdrawn(plan: Plan, change: Change, review: Review) -> Change:
