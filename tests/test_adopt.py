@@ -3,6 +3,7 @@
 import os
 import re
 import stat
+import subprocess
 
 import jsonschema
 import pytest
@@ -274,6 +275,72 @@ def test_git_takes_the_patches_as_well(published, distgen, cloned):
     applied = clone.git("log", "--reverse", "--format=%an|%ae|%ad|%B", f"{before}..")
     assert applied == wanted.replace(re.search(r"[^\n]*Note it\n\n?", wanted)[0], "")
     assert clone.git("diff", "--stat", "applied", "main").split()[0] == "notes"
+
+
+ODD = [
+    ("Zoë <zoë@exämple.org> 1714557600 +0200", "=?utf-8?q?Zo=C3=AB?= <zoë@exämple.org>", ""),
+    ("Pat <p@x> 99999999999999 +0000", "Pat <p@x>", "Thu, 01 Jan 1970 00:00:00 +0000"),
+    ("Pat <p@x> 1714557600 +9900", "Pat <p@x>", "Thu, 01 Jan 1970 00:00:00 +0000"),
+    ("<p@x> 1714557600 +0000", '"p@x" <p@x>', "Wed, 01 May 2024 10:00:00 +0000"),
+]
+
+
+@pytest.mark.parametrize(("author", "written", "date"), ODD, ids=range(len(ODD)))
+def test_authors_and_dates_that_no_mail_has(published, distgen, cloned, author, written, date):
+    """Imports from older systems have them; such a commit ended the run with a traceback."""
+    clone = cloned(published)
+    change_line(clone)
+    rewrite(clone, rb"(?m)^author .*$", b"author " + author.encode())
+    assert distgen(published, "adopt").code == 0
+    text = (published / f"{PATCHES}/0001-Change-it-here.patch").read_text()
+    assert f"\nFrom: {written}\n" in text
+    assert f"\nDate: {date}" in text
+
+
+def test_a_message_in_another_encoding_or_with_other_line_ends(published, distgen, cloned):
+    clone = cloned(published)
+    change_line(clone)
+    rewrite(clone, rb"(?m)^author Pat", "author Zoë".encode("latin-1"))
+    rewrite(clone, rb"\n\nChange.*", "\nencoding ISO-8859-1\n\nGrün\r\n\r\nFür".encode("latin-1"))
+    assert distgen(published, "adopt").code == 0
+    base = clone.git("rev-parse", "HEAD~1").strip()
+    clone.git("checkout", "-q", base)
+    clone.git("am", "-q", str(published / f"{PATCHES}/0001-Gr-n.patch"))
+    assert clone.git("log", "-1", "--format=%an|%B") == "Zoë Packager|Grün\n\nFür\n\n"
+
+
+def rewrite(clone, pattern, by):
+    """Make another commit of the newest one, byte by byte, and push it."""
+    done = subprocess.run(
+        ["git", "cat-file", "commit", "HEAD"], cwd=clone.path, capture_output=True, check=True
+    )
+    made = re.sub(pattern, lambda _: by, done.stdout, count=1)
+    words = ("hash-object", "-t", "commit", "-w", "--stdin", "--literally")
+    clone.git("reset", "-q", "--hard", clone.git(*words, stdin=made).strip())
+    clone.push("--force")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        (b".DS_Store", b"\0mac"),
+        (b"old.bin~", b"\0"),
+        ("a\u00a0b.bin".encode(), b"\0"),
+        (b"caf\xe9", b"text\n"),
+        (b"DOCKERFILE", b"text\n"),
+    ],
+    ids=["mac", "backup", "blank", "latin", "case"],
+)
+def test_own_files_that_no_overlay_can_hold_stay_their_own(
+    published, distgen, cloned, name, content
+):
+    """They came in the commit of an edit, and kept the edit from being adopted."""
+    clone = cloned(published)
+    with open(os.path.join(os.fsencode(clone.path), name), "wb") as file:
+        file.write(content)
+    change_line(clone)
+    assert carried(distgen, published, clone) == [f"{PATCHES}/0001-Change-it-here.patch"]
+    assert os.fsdecode(name) not in clone.read(".distgen.json")
 
 
 def test_what_is_their_own_stays_their_own(published, distgen, cloned):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from distgen.adopt.mbox import Letter, Step, diffs, file_name, patch
+from distgen.adopt.mbox import NO_DATE, Letter, Step, diffs, file_name, patch
+from distgen.catalog.folder import is_leftover
 from distgen.diff import is_binary
 from distgen.errors import DistgenError
 from distgen.model import (
@@ -21,6 +23,7 @@ from distgen.model import (
 )
 from distgen.plan.edits import Merge, decide
 from distgen.render.patch import apply
+from distgen.render.paths import is_allowed
 
 PATCHES = "patches"
 Files = Mapping[str, File]
@@ -86,6 +89,18 @@ def edited(new: Files, present: Present, merge: Merge) -> tuple[tuple[Edit, ...]
     return tuple(edits), targets, ""
 
 
+def can_come_along(file: File, rendered: Iterable[str]) -> bool:
+    """Say whether an overlay can make a packager's own file, beside the rendered ones."""
+    try:
+        file.path.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    taken = {path.casefold() for path in rendered}
+    if not is_allowed(file.path) or file.path.casefold() in taken:
+        return False
+    return _can_be_laid(file.path) or not is_binary(file.content)
+
+
 def refusal(new: Files, targets: Targets) -> str:
     """Say why no overlay can make of the files what they should be, "" when one can."""
     reasons = (_refusal(path, new, targets) for path in sorted(targets))
@@ -120,7 +135,9 @@ def _is_moved(target: File, new: Files, targets: Targets) -> bool:
 
 
 def _can_be_laid(path: str) -> bool:
-    return not path.startswith(f"{PATCHES}/") and "{" not in path and not path.endswith("~")
+    if path.startswith(f"{PATCHES}/") or "{" in path or not path.isprintable():
+        return False
+    return not any(map(is_leftover, path.split("/")))
 
 
 def adoption(new: Files, targets: Targets, history: Sequence[Told], name: str) -> Adoption:
@@ -150,7 +167,7 @@ def adoption(new: Files, targets: Targets, history: Sequence[Told], name: str) -
 
 def named(found: Iterable[Told], folder: str, taken: Iterable[str]) -> tuple[TemplateFile, ...]:
     """Return patches as files of an overlay, numbered after those that are there."""
-    numbers = [int(name[:4]) for name in taken if name[:4].isdigit()]
+    numbers = [int(name[:4]) for name in taken if re.match(r"[0-9]{4}", name)]
     first = max(numbers, default=0) + 1
     return tuple(
         _as_file(f"{folder}/{file_name(number, one.letter)}", patch(one.letter, one.steps))
@@ -226,7 +243,7 @@ def _squashed(told: Sequence[Told], name: str) -> Letter:
         return told[0].letter
     subject = f"Downstream edits of {name}"
     if not told:
-        return Letter("distgen", "distgen@localhost", "Thu, 1 Jan 1970 00:00:00 +0000", subject)
+        return Letter("distgen", "distgen@localhost", NO_DATE, subject)
     newest = told[-1].letter
     commits = "\n".join(f"* {one.letter.commit[:12]} {one.letter.subject}" for one in told)
     people = {f"{one.letter.author} <{one.letter.address}>": None for one in told}

@@ -13,8 +13,9 @@ from distgen.model import File
 from distgen.plan.objects import blob_id
 
 _MAIL = "Mon Sep 17 00:00:00 2001"  # what git writes here, so that the line is known for a mail's
+NO_DATE = "Thu, 01 Jan 1970 00:00:00 +0000"
 _NO_NEWLINE = "\\ No newline at end of file\n"
-_MISTAKEN = re.compile(r"diff -|Index: |---|From ")
+_MISTAKEN = re.compile(r"diff -|Index: |---|From |(From|Date|Subject): ")
 _ODD = re.compile(rb'[\x00-\x1f"\\\x7f-\xff]')
 _ESCAPES = {0x22: b'\\"', 0x5C: b"\\\\", 0x09: b"\\t", 0x0A: b"\\n"}
 _ALIKE = 0.6
@@ -70,7 +71,7 @@ def file_name(number: int, letter: Letter) -> str:
 def _head(letter: Letter) -> str:
     lines = [
         f"From {letter.commit} {_MAIL}",
-        f"From: {formataddr((letter.author, letter.address))}",
+        f"From: {_person(letter)}",
         f"Date: {letter.date}",
         f"Subject: {_encoded(f'[PATCH] {letter.subject}')}",
     ]
@@ -80,10 +81,16 @@ def _head(letter: Letter) -> str:
             "Content-Type: text/plain; charset=UTF-8",
             "Content-Transfer-Encoding: 8bit",
         ]
-    # A line that looks like the beginning of a diff or a mail would be taken for one.
+    # A line that looks like the beginning or the head of a diff or a mail would be taken for one.
     body = [f" {row}" if _MISTAKEN.match(row) else row for row in letter.body.split("\n")]
     lines += ["", *(body if letter.body else []), "---", "", ""]
     return "\n".join(lines)
+
+
+def _person(letter: Letter) -> str:
+    # As git does: an address is not encoded, whatever a mail would need.
+    name = formataddr((letter.author, "")).removesuffix("<>") if letter.author else ""
+    return f"{name}<{letter.address}>"
 
 
 def _encoded(subject: str) -> str:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from distgen.model import Change
 from distgen.plan.objects import commit_content, object_id, signature
 
 _PERSON = re.compile(r"(.*) (\d+) ([+-]\d{4})")
+_ENCODING = re.compile(rb"^encoding (\S+)$", re.MULTILINE)
+_KNOWN = re.compile(r"iso8859-\d+|cp125\d|koi8-[ru]|euc_\w+|shift_jis|gb\w+|big5")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +33,11 @@ class Commit:
 
 
 def read(content: bytes) -> Commit:
-    """Read a commit object; its message is UTF-8 as far as it can be."""
+    """Read a commit object, in UTF-8 as far as it can be where it names no other encoding."""
     head, _, message = content.partition(b"\n\n")
+    encoding = _encoding(head)
     headers: dict[str, list[str]] = {}
-    for line in head.decode("utf-8", "replace").split("\n"):
+    for line in head.decode(encoding, "replace").split("\n"):
         key, _, value = line.partition(" ")
         if key:  # a line that begins with a blank continues the one before
             headers.setdefault(key, []).append(value)
@@ -42,9 +47,18 @@ def read(content: bytes) -> Commit:
         parents=tuple(headers.get("parent", ())),
         author=headers.get("author", [""])[0],
         committer=headers.get("committer", [""])[0],
-        message=message.decode("utf-8", "replace"),
+        message=message.decode(encoding, "replace"),
         unsigned=object_id("commit", without_signature(content)),
     )
+
+
+def _encoding(head: bytes) -> str:
+    """Return what i18n.commitEncoding was; Python knows codecs that are no encodings of people."""
+    found = _ENCODING.search(head)
+    with suppress(LookupError, UnicodeDecodeError):
+        name = codecs.lookup(found[1].decode("ascii")).name if found else ""
+        return name if _KNOWN.fullmatch(name) else "utf-8"
+    return "utf-8"
 
 
 def unsigned(change: Change) -> bytes:

@@ -12,6 +12,7 @@ from distgen.adopt import (
     Adoption,
     Files,
     adoption,
+    can_come_along,
     edited,
     has_own,
     laid,
@@ -28,7 +29,6 @@ from distgen.errors import DistgenError, InputError
 from distgen.model import ATTRIBUTES, MANIFEST, Catalog, File, Image, Lock, TemplateFile, Tree
 from distgen.plan.manifest import generated
 from distgen.render import Renderer
-from distgen.render.paths import is_allowed
 from distgen.store import Store, scratch_store
 from distgen.store.branches import present
 from distgen.store.git import Git, Reader, scrub
@@ -148,10 +148,11 @@ def _seen(work: _Work, reader: Reader, image: Image, where: tuple[str, str]) -> 
         return _Seen(image, tip, Adoption(edits=edits, refusal=why), {})
     paths = [edit.path for edit in edits]
     told = history(reader, tip, author, paths)
+    rendered = [path for path in new if targets.get(path, path) is not None]
     theirs = {
         file.path: file
         for file in companions(reader, tip, told, paths)
-        if file.path not in new and file.path not in last.files and is_allowed(file.path)
+        if file.path not in {*new, *last.files} and can_come_along(file, rendered)
     }
     plain = {path: file for path, file in new.items() if path not in (MANIFEST, ATTRIBUTES)}
     whole: dict[str, File | None] = {**theirs, **targets}

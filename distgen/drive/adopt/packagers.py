@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 
 from distgen.adopt import Told
-from distgen.adopt.mbox import Letter, Step
+from distgen.adopt.mbox import NO_DATE, Letter, Step
 from distgen.model import EXECUTABLE, REGULAR, Entry, File, Manifest
 from distgen.plan.commits import Commit, person
 from distgen.plan.commits import read as read_commit
@@ -108,13 +108,22 @@ def _file(reader: Reader, path: str, entry: Entry | None) -> File | None:
 
 def _letter(commit: Commit) -> Letter:
     who, seconds, zone = person(commit.author)
-    name, _, address = who.rpartition(" <")
-    minutes = int(zone[1:3]) * 60 + int(zone[3:5])
-    offset = timezone(timedelta(minutes=-minutes if zone[0] == "-" else minutes))
+    name, _, address = who.rpartition("<")
+    address = address.strip("> ")
     return Letter(
-        author=name or address.rstrip(">"),
-        address=address.rstrip(">"),
-        date=format_datetime(datetime.fromtimestamp(seconds, offset)),
-        message=commit.message,
+        author=name.strip() or address,
+        address=address,
+        date=_date(seconds, zone),
+        message=commit.message.replace("\r\n", "\n"),
         commit=commit.id,
     )
+
+
+def _date(seconds: int, zone: str) -> str:
+    """Return a moment as a mail has it; what no calendar has is 1970, as for git."""
+    minutes = int(zone[1:3]) * 60 + int(zone[3:5])
+    try:
+        offset = timezone(timedelta(minutes=-minutes if zone[0] == "-" else minutes))
+        return format_datetime(datetime.fromtimestamp(seconds, offset))
+    except (ValueError, OverflowError, OSError):
+        return NO_DATE
