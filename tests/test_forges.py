@@ -1,6 +1,7 @@
 """What the forges share: where their interfaces are, and how a server is asked."""
 
 import time
+from contextlib import suppress
 from threading import Event, Thread
 
 import pytest
@@ -9,7 +10,7 @@ from servers import Reply, serve
 
 from distgen.errors import DistgenError
 from distgen.forges import Account, forge, host, linked, project
-from distgen.forges.web import Guarded, Header, Patience
+from distgen.forges.web import Guarded, Header, Patience, pause
 from distgen.store.places import Place
 
 HTTPS = "https://host.example.org"
@@ -88,7 +89,7 @@ def test_a_redirect_to_another_host_is_not_followed():
     assert seen == []
 
 
-@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_change_that_is_redirected_is_an_error_and_no_question(status):
     with serve(lambda asked: Reply(status, headers={"Location": "/there"})) as front:
         with pytest.raises(DistgenError) as error:
@@ -102,6 +103,7 @@ def test_a_server_that_is_not_there_is_told_without_the_query():
         url = front.url
     guarded = Guarded()
     guarded.base = url
+    guarded.patience = Patience(tries=1)
     with pytest.raises(DistgenError) as error:
         guarded.get(f"{url}/x?token=secret")
     assert str(error.value) == f"{url}/x: cannot be reached"
@@ -135,10 +137,41 @@ def test_waiting_ends_when_the_run_does():
     assert wrong == [f"waiting for {front.host} was interrupted"]
 
 
-def test_a_limit_that_never_ends_is_given_back():
+def test_a_limit_that_never_ends_is_waited_for_as_long_as_one_that_is_told_at_once():
+    """It was given up after five answers, however little time had passed."""
     with serve(lambda asked: Reply(429, headers={"Retry-After": "0"})) as front:
-        answer = session(front, tries=3).get(f"{front.url}/x")
-        assert (answer.status_code, len(front.log)) == (429, 3)
+        with pytest.raises(DistgenError) as error:
+            session(front, longest=2, tries=1).get(f"{front.url}/x")
+        assert len(front.log) == 3
+    assert str(error.value).endswith("which is too long")
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "expected"),
+    [
+        (403, {"Retry-After": "30"}, b"{}", [30, 30]),
+        (403, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1700000050"}, b"{}", [51, 51]),
+        (403, {}, b'{"message": "You have exceeded a secondary rate limit."}', [60, 120]),
+        (403, {}, b'{"message": "You have triggered an abuse detection mechanism."}', [60, 120]),
+        (429, {}, b"{}", [60, 120]),
+        (403, {"X-RateLimit-Remaining": "7"}, b'{"message": "Forbidden"}', [None, None]),
+        (503, {"Retry-After": "30"}, b"{}", [None, None]),
+    ],
+)
+def test_limits_are_read_as_github_describes_them(status, headers, body, expected):
+    date = {"Date": "Tue, 14 Nov 2023 22:13:20 GMT"}  # 1700000000
+    with serve(lambda asked: Reply(status, body, headers | date)) as front:
+        answer = requests.get(front.url, timeout=10)
+    assert [pause(answer, attempt) for attempt in (0, 1)] == expected
+
+
+def test_what_may_be_asked_twice_is_asked_again_when_the_server_fails():
+    for ill in (Reply(0), Reply(502)):
+        for method, times in (("GET", 3), ("PATCH", 3), ("POST", 1)):
+            with serve(lambda asked, ill=ill: ill) as front:
+                with suppress(DistgenError):
+                    session(front, tries=3, pause=lambda _: 0.0).request(method, f"{front.url}/x")
+                assert (method, len(front.log)) == (method, times)
 
 
 def test_nothing_that_is_shown_of_a_session_holds_the_token():

@@ -21,7 +21,10 @@ def accounts(
     session: Session, git: Git, catalog: Catalog, images: Collection[Image]
 ) -> Mapping[str, Account]:
     """Return the account for each namespace; git may know the token that nobody named."""
-    patience = Patience(tell=session.say)
+    servers = git.patience
+    patience = Patience(
+        tries=servers.tries, seconds=servers.seconds, pause=servers.pause, tell=session.say
+    )
     found = {}
     for name, place in places(catalog, images).items():
         where = catalog.namespaces[name].dist_git

@@ -13,11 +13,14 @@ from urllib.parse import urlsplit
 import requests
 
 from distgen.errors import DistgenError
+from distgen.store.patience import PATIENCE
 
-_MOVED = (301, 302, 307, 308)
+_MOVED = (301, 302, 303, 307, 308)
 _UNWELL = (502, 503, 504)
 _LIMITS = (403, 429)
-_SECONDS = (10, 60)  # to connect, and to answer
+_SLOWED = ("secondary rate limit", "abuse detection")
+_REPEATABLE = ("GET", "HEAD", "PUT", "PATCH", "DELETE")
+_TO_CONNECT = 10.0
 
 
 def _quiet(text: str) -> None:
@@ -26,10 +29,16 @@ def _quiet(text: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long to wait for a server that asks for it; `tell` hears why, `stop` ends all waiting."""
+    """How long to put up with a server; `tell` hears why, `stop` ends all waiting.
+
+    An answer may take `seconds`. A server that fails is asked `tries` times, with a `pause` after
+    each; one that wants to be asked less is waited for, at most `longest` for one request.
+    """
 
     longest: float = 3700
     tries: int = 5
+    seconds: float = 60
+    pause: Callable[[int], float] = field(default=PATIENCE.pause, repr=False)
     tell: Callable[[str], None] = field(default=_quiet, repr=False)
     stop: threading.Event = field(default_factory=threading.Event, repr=False)
 
@@ -58,25 +67,43 @@ class Guarded(requests.Session):
         self._refuse_strangers(request.url or "")
         if request.method not in ("GET", "HEAD"):
             options["allow_redirects"] = False
-        options["timeout"] = options.get("timeout") or _SECONDS
-        for attempt in range(self.patience.tries):
-            response = self._sent(request, options)
-            seconds = pause(response, attempt, request.method or "")
+        # Libraries bring their own limits, which are not the user's.
+        options["timeout"] = (min(_TO_CONNECT, self.patience.seconds), self.patience.seconds)
+        attempt, waited = 0, 0.0
+        while True:
+            response = self._answered(request, options)
+            seconds = pause(response, attempt)
             if seconds is None or response.history:
                 break
-            self._wait(seconds, response)
+            attempt, waited = attempt + 1, waited + seconds
+            self._wait(seconds, waited, response)
         if response.status_code in _MOVED and request.method not in ("GET", "HEAD"):
             there = urlsplit(response.headers.get("Location", "")).path
             raise DistgenError(f"has moved to {there}", where=_shown(request.url or ""))
         return response
 
-    def _sent(self, request: requests.PreparedRequest, options: Any) -> requests.Response:
-        try:
-            return super().send(request, **options)
-        except (requests.ConnectionError, requests.Timeout) as error:
-            # The exception names the address, and its query; the kind of trouble is enough.
-            what = "does not answer" if isinstance(error, requests.Timeout) else "cannot be reached"
-            raise DistgenError(what, where=_shown(request.url or "")) from None
+    def _answered(self, request: requests.PreparedRequest, options: Any) -> requests.Response:
+        """Return the answer of a server, which is asked again while it fails."""
+        where = _shown(request.url or "")
+        for attempt in range(self.patience.tries):
+            last = attempt + 1 == self.patience.tries or request.method not in _REPEATABLE
+            try:
+                response = super().send(request, **options)
+                if last or response.status_code not in _UNWELL or response.history:
+                    return response
+                what = f"answers HTTP {response.status_code}"
+            except requests.Timeout:
+                raise DistgenError("does not answer", where=where) from None
+            except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
+                # The exception names the address, and its query; the kind of trouble is enough.
+                what = "cannot be reached"
+                if last:
+                    break
+            seconds = self.patience.pause(attempt)
+            self.patience.tell(f"{where} {what}; trying again in {seconds:.1f} seconds")
+            if self.patience.stop.wait(seconds):
+                break
+        raise DistgenError(what, where=where)
 
     def _refuse_strangers(self, url: str) -> None:
         if _host(url) != _host(self.base):
@@ -86,31 +113,30 @@ class Guarded(requests.Session):
                 hint="it was not asked, for it must not see the token",
             )
 
-    def _wait(self, seconds: float, response: requests.Response) -> None:
+    def _wait(self, seconds: float, waited: float, response: requests.Response) -> None:
         host = urlsplit(response.url).netloc
-        if seconds > self.patience.longest:
-            raise DistgenError(f"{host} asks to wait {seconds / 60:.0f} minutes, which is too long")
+        if waited > self.patience.longest:
+            raise DistgenError(f"{host} asks to wait {waited / 60:.0f} minutes, which is too long")
         self.patience.tell(f"{host} asks to wait {seconds:.0f} seconds")
         if self.patience.stop.wait(seconds):
             raise DistgenError(f"waiting for {host} was interrupted")
 
 
-def pause(response: requests.Response, attempt: int, method: str) -> float | None:
-    """Return how long a server wants us to wait before the same request; None: it need not be sent.
+def pause(response: requests.Response, attempt: int) -> float | None:
+    """Return how long a server wants to be left alone; None: it does not say that.
 
-    GitHub's rules: `Retry-After`, else `X-RateLimit-Reset` once nothing remains, else a minute.
+    GitHub's rules: `Retry-After`, else `X-RateLimit-Reset` once nothing remains, else a minute,
+    and twice as long each time.
     """
     headers, status = response.headers, response.status_code
-    if status in _UNWELL and method in ("GET", "HEAD"):
-        return 2.0**attempt
     if status not in _LIMITS:
         return None
     after = headers.get("Retry-After", "")
     if after.isdecimal():
-        return float(after)
+        return max(1.0, float(after))
     if headers.get("X-RateLimit-Remaining") == "0" and "X-RateLimit-Reset" in headers:
         return max(1.0, _deadline(response) - _now(response) + 1)
-    if status == 429 or "secondary rate limit" in response.text:
+    if status == 429 or any(words in response.text for words in _SLOWED):
         return 60 * 2.0**attempt
     return None
 
