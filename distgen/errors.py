@@ -20,10 +20,17 @@ class DistgenError(Exception):
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
-        return f"{place}{self.what}" + (f"; {self.hint}" if self.hint else "")
+        return plain(f"{place}{self.what}" + (f"; {self.hint}" if self.hint else ""))
 
 
 class InputError(DistgenError):
     """What the user wrote is wrong; `where` is the file and line, or the option, that says so."""
 
     exit_code = 2
+
+
+def plain(text: str) -> str:
+    """Return text of others' making that cannot command the terminal it is shown on."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else " " for sign in text)

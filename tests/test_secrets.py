@@ -172,3 +172,43 @@ def test_a_secret_that_the_configuration_puts_into_addresses_is_refused(tmp_path
         for line in onlooker.seen:
             refuse_secrets(line, line)
         assert server.requests == []
+
+
+def words(script):
+    return f"#!/bin/sh\n{script}\nexit 1\n"
+
+
+def test_a_server_s_words_do_not_command_the_terminal(catalogue, tmp_path):
+    with git_server(tmp_path / "srv") as server:
+        server.repository("ns/base.git")
+        tricks = r"printf 'closed \033]0;title\007\033[2J\302\233 now\rfatal: \342\200\256olleh\n'"
+        server.hook("ns/base.git", "pre-receive", words(tricks))
+        url = f"{server.url}/{{namespace}}/{{image}}.git"
+        done = distgen(site(catalogue, "base", url=url), "-v", "publish", "--format", "text")
+    assert "closed" in done.out
+    assert all(sign.isprintable() or sign == "\n" for sign in done.out + done.err)
+
+
+@pytest.mark.parametrize(
+    "said", ["yes a- | tr -d '\\n'", f"yes {TOKEN}", f"yes {TOKEN} | tr -d '\\n'"]
+)
+def test_a_server_that_talks_without_end_is_quoted_in_a_few_words(tmp_path, said):
+    """A line of 200 kB took half a minute, and all that was said was kept and printed."""
+    with git_server(tmp_path / "srv", {USER: TOKEN}) as server:
+        server.repository("ns/app.git")
+        server.hook("ns/app.git", "pre-receive", words(f"{said} | head -c 2000000"))
+        shown = authorize(GIT, [token_for(server.url, USER, TOKEN)])
+        detail = published(tmp_path, server.url, git=shown).detail
+    assert detail.endswith("[remote rejected] (pre-receive hook declined)")
+    assert len(detail) < 2500
+    assert TOKEN[-8:] not in detail
+
+
+def test_names_of_a_server_s_refs_may_be_odd(tmp_path):
+    """The end of a line that git knows is only one of many that Python knows."""
+    with git_server(tmp_path / "srv") as server:
+        folder = server.repository("ns/app.git")
+        created = published(tmp_path, server.url)
+        for sign in ("\u2028", "\x85"):
+            git("update-ref", f"refs/x{sign}y/refs/heads/master", created.commit, folder=folder)
+        assert published(tmp_path, server.url).status == "unchanged"

@@ -19,7 +19,7 @@ from distgen.cli.signing import Seal
 from distgen.cli.tokens import authorized
 from distgen.drive.publish import Request
 from distgen.drive.publish.repositories import Observer, Options, Repository, unobserved
-from distgen.errors import InputError
+from distgen.errors import InputError, plain
 from distgen.model import Catalog, Provenance, Result, Status
 from distgen.store import history
 from distgen.store.git import Git, isolate
@@ -209,14 +209,14 @@ def as_text(results: Sequence[Result]) -> str:
         color = COLORS.get(row.status)
         text.append(click.style(row.status, fg=color) + line[len(row.status) :])
         if row.status == "refused":
-            text += [f"    {part}" for edit in row.edits for part in edit.diff.splitlines()]
+            text += [f"    {plain(part)}" for edit in row.edits for part in edit.diff.splitlines()]
     return "\n".join(text)
 
 
 def told(result: Result) -> str:
     """Return what a line says behind the image: the commit, and why."""
     commit = (result.commit or "")[:12] if result.status not in ("refused", "failed") else ""
-    return f"{commit}  {result.detail}".strip()
+    return plain(f"{commit}  {result.detail}".strip())
 
 
 def summary(results: Sequence[Result]) -> str:

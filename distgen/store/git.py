@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from distgen.errors import DistgenError
+from distgen.errors import DistgenError, plain
 from distgen.store.patience import PATIENCE, Outages, Patience
 from distgen.store.processes import Interrupted, Overdue, finish, start, started
 
@@ -47,7 +47,10 @@ _NETWORK_OPTIONS = (
 )
 _LOCAL_SECONDS = 900
 INTERRUPTED = "the run was interrupted"
-_USERINFO = re.compile(r"(\b(?:https?|ftp)://)[^/@\s]*@|(\b[a-z][a-z+.-]*://[^/:@\s]*):[^/@\s]*(@)")
+_USERINFO = re.compile(
+    r"(\b(?:https?|ftp)://)[^/@\s]*@|(\b[a-z][a-z+.-]{0,20}://[^/:@\s]*):[^/@\s]*(@)"
+)
+_LONGEST = 500  # letters of a line that are worth showing
 _TOLD = re.compile(r"(?:fatal|error|remote|ERROR): *(.*)")
 _NOISE = re.compile(
     r"failed to push some refs|Could not read from remote repository|^hint:|^$"
@@ -135,7 +138,7 @@ def run(
     for secret in git.secrets if network else ():
         # A server may repeat what it was sent.
         output, error = (said.replace(secret.encode(), b"***") for said in (output, error))
-    return Outcome(process.returncode, output, scrub(error.decode("utf-8", "replace")))
+    return Outcome(process.returncode, output, readable(error))
 
 
 def explain(outcome: Outcome) -> str:
@@ -147,6 +150,12 @@ def explain(outcome: Outcome) -> str:
     worth = own or [line for line in lines if not _NOISE.search(line)] or told or lines
     unique = list(dict.fromkeys(worth))
     return "; ".join(unique[:4]) or f"git ended with code {outcome.code}"
+
+
+def readable(said: bytes) -> str:
+    """Return what git said, and a server through it, as lines of text: no secrets, no tricks."""
+    lines = scrub(said.decode("utf-8", "replace")).replace("\r", "\n").split("\n")
+    return "\n".join(plain(line[:_LONGEST]) for line in lines)
 
 
 def scrub(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import selectors
 import signal
 import subprocess
 import threading
@@ -13,6 +14,7 @@ from contextlib import contextmanager, suppress
 from distgen.errors import DistgenError
 
 _GULP = 4096  # bytes that every pipe takes at once
+_KEPT = 1 << 16  # bytes of what a program says on stderr
 _LOOK = 0.2  # seconds between two looks at whether the run was interrupted
 
 
@@ -65,28 +67,57 @@ def started(
 def finish(
     process: subprocess.Popen[bytes], stdin: bytes, seconds: float, stop: threading.Event
 ) -> tuple[bytes, bytes]:
-    """Return stdout and stderr; raise Overdue, or Interrupted once `stop` is set."""
+    """Return stdout and the end of stderr; raise Overdue, or Interrupted once `stop` is set."""
     deadline = time.monotonic() + seconds
     _feed(process, stdin)
-    while True:
-        ended = process.poll() is not None
-        left = max(0.0, deadline - time.monotonic())
-        try:
-            return process.communicate(None, min(left, _LOOK))
-        except subprocess.TimeoutExpired as waiting:
-            if ended:  # something that it left behind, such as a shared ssh, holds the pipes
-                return waiting.output or b"", waiting.stderr or b""
-        if stop.is_set():
-            raise Interrupted
-        if time.monotonic() >= deadline:
-            raise Overdue
+    assert process.stdout is not None
+    assert process.stderr is not None
+    output, error, is_cut = bytearray(), bytearray(), False
+    due = _due(deadline)
+    with selectors.DefaultSelector() as pipes:
+        pipes.register(process.stdout, selectors.EVENT_READ, output)
+        pipes.register(process.stderr, selectors.EVENT_READ, error)
+        while pipes.get_map():
+            ended = process.poll() is not None
+            ready = pipes.select(max(0.0, due - time.monotonic()))
+            for key, _ in ready:
+                _hear(pipes, key)
+            is_cut |= len(error) > _KEPT
+            del error[:-_KEPT]  # a server may talk without end, and its last words tell most
+            if ended and not ready:
+                break  # something that it left behind, such as a shared ssh, holds the pipes
+            if time.monotonic() >= due:
+                _go_on(deadline, stop)
+                due = _due(deadline)
+    while process.poll() is None:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(max(0.0, _due(deadline) - time.monotonic()))
+            break
+        _go_on(deadline, stop)
+    # Half a line might be half a secret, which nobody recognises.
+    return bytes(output), bytes(error.partition(b"\n")[2] if is_cut else error)
+
+
+def _hear(pipes: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
+    part = os.read(key.fd, _GULP << 4)
+    key.data.extend(part)
+    if not part:
+        pipes.unregister(key.fileobj)
+
+
+def _due(deadline: float) -> float:
+    return min(deadline, time.monotonic() + _LOOK)
+
+
+def _go_on(deadline: float, stop: threading.Event) -> None:
+    if stop.is_set():
+        raise Interrupted
+    if time.monotonic() >= deadline:
+        raise Overdue
 
 
 def _feed(process: subprocess.Popen[bytes], stdin: bytes) -> None:
-    """Hand a program its input, in a thread where that takes more than one gulp.
-
-    Not communicate(): called again after a time limit, it writes no more of what it was given.
-    """
+    """Hand a program its input, in a thread where that takes more than one gulp."""
     pipe, process.stdin = process.stdin, None
     assert pipe is not None
 

@@ -10,7 +10,7 @@ from itertools import takewhile
 from distgen.errors import DistgenError
 from distgen.model import Change
 from distgen.store import Store
-from distgen.store.git import Git, Outcome, explain, run
+from distgen.store.git import Git, Outcome, explain, readable, run
 from distgen.store.git_auth import is_shown
 from distgen.store.localgit import created, tips
 from distgen.store.places import Place
@@ -76,8 +76,10 @@ def listing(git: Git, place: Place, patterns: Sequence[str]) -> Mapping[str, str
             )
         hint = "give git a user and password for it, as a credential helper or GIT_ASKPASS"
         raise DistgenError(f"cannot be reached: {why}", where=place, hint=hint if wants else "")
-    pairs = (line.split("\t", 1) for line in done.output.decode("utf-8", "replace").splitlines())
-    return {ref: commit for commit, ref in pairs}
+    # Not splitlines(): the name of a ref may hold what other than git takes for the end of a line.
+    lines = done.output.decode("utf-8", "replace").split("\n")
+    pairs = (line.partition("\t") for line in lines if line)
+    return {ref: commit for commit, _, ref in pairs}
 
 
 def push(store: Store, place: Place, changes: Sequence[Change], head: str | None) -> Refusal | None:
@@ -100,7 +102,7 @@ def push(store: Store, place: Place, changes: Sequence[Change], head: str | None
 def refusal(done: Outcome) -> str:
     """Return the reason of a refused push: the server's words for a branch, else git's own."""
     reasons = []
-    for line in done.output.decode("utf-8", "replace").splitlines():
+    for line in readable(done.output).splitlines():
         flag, _, rest = line.partition("\t")
         if flag == "!" and "atomic push fail" not in rest:
             reasons.append(rest.partition("\t")[2])

@@ -41,7 +41,7 @@ def ask(git: Git, url: str, mirrors: Mapping[str, str]) -> Repository:
     done = run(git, "ls-remote", "--heads", "--tags", "--", place, network=True)
     if done.code:
         raise DistgenError(f"the repository cannot be read: {explain(done)}", where=url)
-    found = peeled(done.output.decode("utf-8", "replace").splitlines())
+    found = peeled(done.output.decode("utf-8", "replace").split("\n"))
     return Repository(git, url, place, found)
 
 
