@@ -14,6 +14,7 @@ from distgen.errors import DistgenError
 from distgen.model import EXECUTABLE, MANIFEST, REGULAR, SYMLINK, File, Tree
 from distgen.plan.manifest import generated, parse
 
+_OPEN = tuple(map(Path, ("/dev", "/dev/fd", "/proc/self/fd")))
 _COMPILED = shutil.ignore_patterns("__pycache__", "*.py[co]")
 
 
@@ -116,7 +117,11 @@ def copy_new(source: Path, target: Path, parts: Iterable[str]) -> None:
 
 
 def replace_file(path: Path, text: str) -> None:
-    """Write a file whole or not at all; a link to it stays a link."""
+    """Write a file whole or not at all; a link to it stays a link, and a pipe gets the text."""
+    if is_stream(path):
+        with _sentence(path), path.open("a", encoding="utf-8") as stream:
+            stream.write(text)
+        return
     target = path.resolve()
     stage = target.with_name(f".{target.name}.{os.getpid()}.new")
     with _sentence(path):
@@ -127,6 +132,11 @@ def replace_file(path: Path, text: str) -> None:
             stage.replace(target)
         finally:
             stage.unlink(missing_ok=True)
+
+
+def is_stream(path: Path) -> bool:
+    """Tell whether a path leads to a pipe, a device or what is open here, such as /dev/stdout."""
+    return path.parent in _OPEN or (path.exists() and not path.is_file() and not path.is_dir())
 
 
 def add_file(path: Path, content: bytes, executable: bool) -> None:

@@ -3,13 +3,14 @@
 import json
 import os
 import signal
+import subprocess
 import time
 
 import jsonschema
 import pytest
 from dist_git import OPTIONS, catalog, edit, git, image, run_publish, statuses, tree
 from git_server import Fault, git_server
-from sites import distgen, ended, save, site, start
+from sites import COMMAND, distgen, ended, save, site, start
 
 from distgen import schema
 from distgen.drive.publish.order import Course, Kinship, sequence
@@ -110,6 +111,37 @@ def test_results_replace_a_file_whole_and_keep_its_mode(catalogue, tmp_path):
     assert [p.name for p in tmp_path.iterdir() if "results" in p.name] == ["results"]
 
 
+@pytest.mark.parametrize("option", ["--results", "--events"])
+def test_a_pipe_gets_what_it_is_given_for_and_stays_one(catalogue, tmp_path, option):
+    """The pipe was replaced by a file, and so was /dev/null for those who may do that."""
+    root = site(catalogue, "base")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    running = start(root, "publish", option, pipe)
+    text = pipe.read_text()
+    assert ended(running).code == 0
+    assert '"created": 1' in text
+    assert pipe.is_fifo()
+
+
+def test_a_dash_is_stdout_and_a_stream_that_is_open_is_added_to(catalogue, tmp_path):
+    root = site(catalogue, "base")
+    found = distgen(root, "publish", "--dry-run", "--events", "-", "--results", "-").out
+    events, brace, results = found.partition("{\n")
+    assert [json.loads(line)["event"] for line in events.splitlines()] == [
+        "started",
+        "planned",
+        "ended",
+    ]
+    assert json.loads((brace + results).partition("\ncreated")[0])["summary"] == {"created": 1}
+    log = tmp_path / "log"
+    log.write_text("before\n")
+    with log.open("a") as stream:
+        words = ["publish", "--dry-run", "--events", "/dev/stderr"]
+        subprocess.run([*COMMAND, "-C", str(root), *words], stderr=stream, check=True)
+    assert log.read_text().startswith('before\n{"time"')
+
+
 # --- how far a run goes ------------------------------------------------------------------------
 
 
@@ -181,6 +213,57 @@ def test_an_interrupted_run_ends_the_push_under_way_and_begins_no_other(
     slow_hook(root / "dist-git/ns/app.git", 0, begun)
     slow_hook(root / "dist-git/ns/tool.git", 0, begun)
     assert distgen(root, "publish").err == "2 created, 1 unchanged\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_an_interrupted_run_ends_well_though_nobody_listens(catalogue, tmp_path, number):
+    """`distgen publish 2>&1 | tee log`: the ^C ends tee too. The run broke off, with code 0."""
+    root = site(catalogue, "base", "app")
+    where = root / "dist-git/ns/base.git"
+    git("init", "-q", "--bare", str(where))
+    slow_hook(where, 1, tmp_path / "begun")
+    running = start(root, "publish", "--jobs", 1, "--results", tmp_path / "results")
+    wait_for((tmp_path / "begun").exists)
+    running.stdout.close()
+    running.stderr.close()
+    os.kill(running.pid, number)
+    assert running.wait(timeout=60) == 130
+    found = json.loads((tmp_path / "results").read_text())
+    assert found["summary"] == {"created": 1, "skipped": 1}
+
+
+def test_what_is_ignored_does_not_interrupt(catalogue, tmp_path):
+    """nohup keeps a hangup away, and a shell a ^C from what it runs in the background."""
+    root = site(catalogue, "base")
+    where = root / "dist-git/ns/base.git"
+    git("init", "-q", "--bare", str(where))
+    slow_hook(where, 1, tmp_path / "begun")
+    words = [*COMMAND, "-C", str(root), "publish", "--store", str(tmp_path / "store")]
+    running = subprocess.Popen(["nohup", *words], stderr=subprocess.DEVNULL)
+    wait_for((tmp_path / "begun").exists)
+    os.kill(running.pid, signal.SIGHUP)
+    assert running.wait(timeout=60) == 0
+
+
+def test_a_reader_that_leaves_does_not_hide_a_failure(catalogue):
+    root = site(catalogue, "base", "app")
+    where = root / "dist-git/ns/base.git"
+    git("init", "-q", "--bare", str(where))
+    (where / "hooks").mkdir(exist_ok=True)
+    (where / "hooks/pre-receive").write_text("#!/bin/sh\nexit 1\n")
+    (where / "hooks/pre-receive").chmod(0o755)
+    running = start(root, "publish")
+    running.stdout.close()
+    running.stderr.close()
+    assert running.wait(timeout=60) == 1
+
+
+def test_closed_streams_are_no_obstacle(catalogue, tmp_path):
+    root = site(catalogue, "base")
+    words = [*COMMAND, "-C", str(root), "publish", "--store", str(tmp_path / "store")]
+    done = subprocess.run(["sh", "-c", '"$@" <&- >&- 2>&-', "sh", *words], check=False)
+    assert done.returncode == 0
+    assert git("rev-parse", "main", folder=root / "dist-git/ns/base.git")
 
 
 def test_interrupted_twice_it_ends_at_once(catalogue, tmp_path):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib
 import os
-import sys
 from pathlib import Path
 
 import click
 
 from distgen import __version__
 from distgen.cli.session import Session
+from distgen.cli.speech import complete, heard, narrate
 from distgen.errors import DistgenError
 from distgen.suggest import did_you_mean
 
@@ -50,11 +50,9 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
-        try:
+        with heard():
             return super().invoke(ctx)
-        except BrokenPipeError:  # the reader has seen enough: not worth a word or a code
-            sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
-            return 0
+        return 0
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         width = max(map(len, self.list_commands(ctx)))
@@ -102,6 +100,7 @@ def cli(ctx: click.Context, directory: str | None, quiet: bool, verbose: bool, c
 
 def main() -> int:
     """Run the command line of this process and return its exit code."""
+    complete()
     try:
         code = cli.main(standalone_mode=False)
     except click.exceptions.Exit as done:
@@ -110,13 +109,13 @@ def main() -> int:
         wrong.show()
         code = 2
     except (KeyboardInterrupt, click.exceptions.Abort):
-        click.echo("distgen: interrupted", err=True)
+        narrate("distgen: interrupted")
         code = 130
     except DistgenError as wrong:
-        click.echo(f"distgen: {wrong}", err=True)
+        narrate(f"distgen: {wrong}")
         code = wrong.exit_code
     except OSError as broken:
         place = f"{broken.filename}: " if broken.filename else ""
-        click.echo(f"distgen: {place}{broken.strerror or broken}", err=True)
+        narrate(f"distgen: {place}{broken.strerror or broken}")
         code = 1
     return code if isinstance(code, int) else 0

@@ -13,6 +13,7 @@ from distgen.cli.accounts import accounts
 from distgen.cli.publish import ordered, shown, stored, tell
 from distgen.cli.session import Choice, Session, choosing, formats, setting
 from distgen.cli.signing import sealing
+from distgen.cli.speech import narrate
 from distgen.cli.watching import Watched, ending_well, keep, recorded, watching
 from distgen.drive import propose
 from distgen.errors import InputError
@@ -66,7 +67,7 @@ def command(
     tell(session, results, text if form == "json" else "")
     session.say(("it would be: " if dry_run else "") + _summary(results))
     for trouble in troubles:
-        click.echo(f"distgen: {trouble}", err=True)
+        narrate(f"distgen: {trouble}")
     ctx.exit(code or int(bool(troubles)))
 
 

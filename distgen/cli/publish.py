@@ -13,6 +13,7 @@ from distgen.cli.replacing import replacing
 from distgen.cli.retiring import retiring
 from distgen.cli.session import Choice, Session, choosing, formats, setting
 from distgen.cli.signing import sealing
+from distgen.cli.speech import heard, narrate
 from distgen.cli.watching import Watched, ending_well, keep, recorded, watching
 from distgen.drive import publish
 from distgen.drive.publish.repositories import result
@@ -68,7 +69,7 @@ def command(
     tell_remarks(session, run)
     session.say(("it would be: " if dry_run else "") + plans.summary(results))
     for trouble in troubles:
-        click.echo(f"distgen: {trouble}", err=True)
+        narrate(f"distgen: {trouble}")
     ctx.exit(code or int(bool(troubles)))
 
 
@@ -99,12 +100,11 @@ def ordered(run: plans.Run, results: Iterable[Result]) -> list[Result]:
 
 def tell(session: Session, results: Sequence[Result], text: str) -> None:
     """Print the results: the JSON `text`, or a line for each that is worth one."""
-    if text:
-        click.echo(text)
-        return
     worth = [one for one in results if session.verbosity > 0 or one.status != "unchanged"]
-    if worth:
-        click.echo(plans.as_text(worth))
+    text = text or plans.as_text(worth)
+    with heard():
+        if text:
+            click.echo(text)
 
 
 def tell_remarks(session: Session, run: plans.Run) -> None:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from distgen import catalog, graph, lockfile, sources
+from distgen.cli.speech import narrate
 from distgen.errors import InputError
 from distgen.model import Catalog, Image, Lock
 
@@ -63,7 +64,7 @@ class Session:
     def say(self, text: str, *, level: int = 0) -> None:
         """Narrate on stderr; level 1 is for -v only."""
         if self.verbosity >= level:
-            click.echo(text, err=True, color=self.color)
+            narrate(text, self.color)
 
     @property
     def live(self) -> bool:

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,11 +16,14 @@ from typing import IO, Any, TypeVar
 
 import click
 
-from distgen.disk import replace_file
+from distgen.cli.speech import heard
+from distgen.disk import is_stream, replace_file
 from distgen.errors import DistgenError
 from distgen.store.git import Git
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+_STDOUT = Path("-")
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _ENDING = b"distgen: finishing what is being pushed; once more to leave it unfinished\n"
 
 
@@ -45,13 +48,13 @@ def watching(command: Command) -> Command:
         "--events",
         metavar="FILE",
         type=where,
-        help="Write a line of JSON for each step, at once; see `distgen schema events`.",
+        help="Write a line of JSON for each step (`distgen schema events`), at once; - is stdout.",
     )
     results = click.option(
         "--results",
         metavar="FILE",
         type=where,
-        help="Write the results as JSON in the end, whole or not at all.",
+        help="Write the results as JSON in the end, whole or not at all; - is stdout.",
     )
     decorated: Any = events(results(call))
     return decorated  # type: ignore[no-any-return]
@@ -90,7 +93,7 @@ def recorded(path: Path | None) -> Iterator[Events]:
         yield events
         return
     try:
-        file = path.open("w", encoding="utf-8")
+        file = _opened(path)
     except OSError as error:
         raise DistgenError(f"cannot be written: {error.strerror}", where=path) from None
     events._file = file
@@ -103,9 +106,19 @@ def recorded(path: Path | None) -> Iterator[Events]:
             events.trouble = f"{path}: {error.strerror}; the events are not complete"
 
 
+def _opened(path: Path) -> IO[str]:
+    if path == _STDOUT:
+        return os.fdopen(os.dup(1), "w", encoding="utf-8")
+    return path.open("a" if is_stream(path) else "w", encoding="utf-8")
+
+
 def keep(path: Path | None, text: str) -> str:
     """Write the results to a file, whole or not at all; return what kept them from it."""
     if path is None:
+        return ""
+    if path == _STDOUT:
+        with heard():
+            click.echo(text)
         return ""
     try:
         replace_file(path, f"{text}\n")
@@ -116,16 +129,19 @@ def keep(path: Path | None, text: str) -> str:
 
 @contextmanager
 def ending_well(git: Git) -> Iterator[None]:
-    """Let the first ^C or SIGTERM only stop the run, and the second leave it at once."""
+    """Let the first ^C, SIGTERM or SIGHUP only stop the run, and the second leave it at once."""
 
     def ask(number: int, frame: FrameType | None) -> None:
         if git.stop.is_set():
             git.abandon.set()
             raise KeyboardInterrupt
         git.stop.set()
-        os.write(2, _ENDING)
+        with suppress(OSError):  # what read stderr may have got the same ^C
+            os.write(2, _ENDING)
 
-    known = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    # What is ignored stays so: a job in the background, or one that nohup keeps from a hangup.
+    heeded = (each for each in _SIGNALS if signal.getsignal(each) is not signal.SIG_IGN)
+    known = {number: signal.signal(number, ask) for number in heeded}
     try:
         yield
     except DistgenError:

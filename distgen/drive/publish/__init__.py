@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -54,13 +54,11 @@ def publish(request: Request, store: Store, options: Options) -> Iterator[Result
     ground = Ground(store.git, store, options)
     course = _course(request, options, store.git)
     repositories = sequence(_repositories(request, options), course.kinship)
-    facts = {"version": options.provenance.version, "repositories": len(repositories)}
-    options.observe("started", {**facts, "jobs": options.jobs})
+    _begin(options, repositories)
     with working(store.git.stop, options.jobs) as pool:
         for batch in _batches(repositories):
             planned = tuple(_planned(pool, ground, batch, request, course))
-            for change in (change for delivery in planned for change in delivery.changes):
-                options.observe("planned", row(result(change)))
+            _announce(options, (change for delivery in planned for change in delivery.changes))
             for change in _published(pool, ground, planned, course):
                 told = result(change)
                 options.observe("result", row(told))
@@ -76,13 +74,16 @@ def plan_each(
     """
     course = _course(request, options, git)
     repositories = sequence(_repositories(request, options), course.kinship)
+    _begin(options, repositories)
     with (
         _reading_store(git, repositories, store) as scratch,
         working(git.stop, options.jobs) as pool,
     ):
         ground = Ground(git, scratch, options)
         for batch in _batches(repositories):
-            settled, deliveries = _settled(tuple(_planned(pool, ground, batch, request, course)))
+            planned = tuple(_planned(pool, ground, batch, request, course))
+            _announce(options, (change for delivery in planned for change in delivery.changes))
+            settled, deliveries = _settled(planned)
             for change in settled:
                 course.note(change)
             yield from settled
@@ -114,6 +115,16 @@ def diff(change: Change) -> str:
     after |= {file.path: file.content for file in change.write}
     paths = sorted(after, key=lambda path: (path == MANIFEST, path))  # what it sums up goes first
     return "".join(unified(path, change.before.get(path), after[path]) for path in paths)
+
+
+def _begin(options: Options, repositories: Sequence[Repository]) -> None:
+    facts = {"version": options.provenance.version, "repositories": len(repositories)}
+    options.observe("started", {**facts, "jobs": options.jobs})
+
+
+def _announce(options: Options, planned: Iterable[Change]) -> None:
+    for change in planned:
+        options.observe("planned", row(result(change)))
 
 
 def _repositories(request: Request, options: Options) -> tuple[Repository, ...]:
