@@ -11,6 +11,7 @@ import re
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -73,14 +74,15 @@ class GitHub:
             return _json(404, {"message": "Not Found"})
         if asked.headers.get("authorization") != f"token {self.token}":
             return _json(401, {"message": "Bad credentials", "documentation_url": "https://docs"})
-        if found := re.fullmatch(r".*/repositories/(\d+)", path):
-            # Where renamed repositories are redirected to; GitHub does not describe it.
-            return _json(200, self._repository(list(self.repositories)[int(found[1])]))
+        path = path.removeprefix(self.prefix)
+        if found := re.match(r"/repositories/(\d+)", path):
+            # Where renamed repositories are redirected to; it answers as their new names do.
+            path = f"/repos/{list(self.repositories)[int(found[1])]}{path[found.end() :]}"
         query = {key: value[0] for key, value in parse_qs(urlsplit(asked.path).query).items()}
         request = MockRequest(
             HOST,
             asked.method,
-            path.removeprefix(self.prefix),
+            path,
             args=query,
             data=asked.body,
             content_type=asked.headers.get("content-type", "application/json"),
@@ -88,11 +90,10 @@ class GitHub:
         try:
             description().validate_request(request)
             reply = self._route(asked.method, request.path, query, _body(asked))
-            if reply.status != 401:
-                kind = {"Content-Type": "application/json; charset=utf-8"}
-                mock = MockResponse(reply.body, reply.status, kind, kind["Content-Type"])
-                description().validate_response(request, mock)
-        except OpenAPIError as wrong:
+            kind = reply.headers["Content-Type"]
+            mock = MockResponse(reply.body, reply.status, dict(reply.headers), kind)
+            description().validate_response(request, mock)
+        except (OpenAPIError, LookupError, TypeError, AttributeError) as wrong:
             return self._violated(asked, wrong)
         return reply
 
@@ -112,13 +113,10 @@ class GitHub:
         name, rest = re.fullmatch(r"/repos/([^/]+/[^/]+)(/.*)?", path).groups()
         if name in self.moved:
             number = list(self.repositories).index(self.moved[name])
-            there = f"{self.url}/repositories/{number}"
-            body = {
-                "message": "Moved Permanently",
-                "url": there,
-                "documentation_url": "https://docs",
-            }
-            return Reply(301, json.dumps(body).encode(), {"Location": there, "Date": DATE})
+            there = f"{self.url}/repositories/{number}{rest or ''}"
+            facts = {"url": there, "documentation_url": "https://docs"}
+            moved = _json(301, {"message": "Moved Permanently", **facts})
+            return replace(moved, headers={**moved.headers, "Location": there})
         if name not in self.repositories:
             return _json(404, {"message": "Not Found", "documentation_url": "https://docs"})
         return self._in_repository(method, name, rest or "", query, body)
@@ -126,6 +124,7 @@ class GitHub:
     def _in_repository(
         self, method: str, name: str, rest: str, query: Mapping[str, str], body: Any
     ) -> Reply:
+        self._settle(name)
         if not rest:
             return _json(200, self._repository(name))
         if rest == "/topics":
@@ -139,6 +138,8 @@ class GitHub:
             pull["labels"] += [label for label in body["labels"] if label not in pull["labels"]]
             return _json(200, [_label(self.url, label) for label in pull["labels"]])
         if method == "PATCH":
+            if wrong := _too_long(body):
+                return wrong
             pull |= body
         return _json(200, self._pull(name, pull))
 
@@ -154,6 +155,18 @@ class GitHub:
         ref = f"refs/heads/{branch}"
         words = ["git", "-C", str(self.root / f"{name}.git"), "rev-parse", "-q", "--verify", ref]
         return subprocess.run(words, capture_output=True, text=True, check=False).stdout.strip()
+
+    def _settle(self, name: str) -> None:
+        """Let open pull requests follow their branches, and close those whose branch is gone."""
+        for pull in self.pulls[name]:
+            tip = self.branch(name, pull["head"])
+            if pull["state"] == "open" and tip:
+                pull["sha"] = tip
+                ref = f"refs/pull/{pull['number']}/head"
+                folder = str(self.root / f"{name}.git")
+                subprocess.run(["git", "-C", folder, "update-ref", ref, tip], check=True)
+            elif pull["state"] == "open":
+                pull["state"] = "closed"
 
     def _organization(self, login: str) -> Reply:
         if login not in self.organizations:
@@ -175,6 +188,8 @@ class GitHub:
 
     def _open(self, name: str, body: Any) -> Reply:
         head, base = body["head"].rpartition(":")[2], body["base"]
+        if wrong := _too_long(body):
+            return wrong
         same = [
             p
             for p in self.pulls[name]
@@ -192,6 +207,7 @@ class GitHub:
                 "title": body["title"], "body": body.get("body"), "head": head, "base": base,
                 "sha": ""}  # fmt: skip
         self.pulls[name].append(pull)
+        self._settle(name)
         return _json(201, self._pull(name, pull))
 
     def _list(self, name: str, query: Mapping[str, str]) -> Reply:
@@ -232,7 +248,6 @@ class GitHub:
     def _pull(self, name: str, pull: dict[str, Any]) -> dict[str, Any]:
         found = self._example("pull-request", name)
         number = pull["number"]
-        pull["sha"] = self.branch(name, pull["head"]) or pull["sha"]
         text = json.dumps(found).replace("/1347", f"/{number}")
         head = {"ref": pull["head"], "sha": pull["sha"] or "0" * 40}
         base = {"ref": pull["base"], "sha": self.branch(name, pull["base"]) or "0" * 40}
@@ -273,6 +288,15 @@ def _body(asked: Asked) -> Any:
 def _json(status: int, body: Any) -> Reply:
     headers = {"Content-Type": "application/json; charset=utf-8", "Date": DATE}
     return Reply(status, json.dumps(body).encode(), headers)
+
+
+def _too_long(body: Mapping[str, str]) -> Reply | None:
+    for field, most in (("title", 256), ("body", 65_536)):
+        if len(body.get(field) or "") > most:
+            message = f"{field} is too long (maximum is {most} characters)"
+            error = {"resource": "Issue", "code": "custom", "field": field, "message": message}
+            return _json(422, _invalid("Validation Failed", error))
+    return None
 
 
 def _invalid(message: str, error: dict[str, str]) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """Pull requests of GitHub: what its interface is asked, held to its own description."""
 
+from dataclasses import replace
+
 import pytest
-from dist_git import git
+from dist_git import OPTIONS, ORIGIN, git
 from git_server import git_server
 from github_server import NOW, github_server
 from reviews import TOKEN, USER, Situation, commit_on, one, refs
@@ -46,7 +48,7 @@ def test_a_change_is_a_branch_with_a_pull_request(lab, hub, app, folder):
 
     assert (result.status, result.parent) == ("created", base)
     assert result.detail == "pull request #1 opened http://hub.test/ns/app/pull/1"
-    assert refs(folder) == {"refs/heads/master": base, REVIEW: result.commit}
+    assert branches(folder) == {"refs/heads/master": base, REVIEW: result.commit}
     (pull,) = hub.pulls["ns/app"]
     assert (pull["head"], pull["base"], pull["labels"]) == ("distgen/master", "master", ["distgen"])
     assert pull["title"].startswith("ns/app: ")
@@ -116,7 +118,7 @@ def test_nothing_left_to_propose_closes_it_and_news_open_another(lab, hub, app, 
 def test_a_review_that_a_person_pushed_to_is_theirs(lab, hub, app, folder):
     lab.propose({app.key: FIRST}, app)
     theirs = commit_on(folder, REVIEW, {"NOTES": "x\n"})
-    before = (refs(folder), [dict(pull) for pull in hub.pulls["ns/app"]])
+    before = (branches(folder), [dict(pull) for pull in hub.pulls["ns/app"]])
     hub.asked.clear()
     result = one(lab.propose({app.key: SECOND}, app))
     assert result.status == "refused"
@@ -125,18 +127,25 @@ def test_a_review_that_a_person_pushed_to_is_theirs(lab, hub, app, folder):
         f"for somebody else pushed {theirs[:12]} to it"
     )
     after = [pull | {"sha": before[1][0]["sha"]} for pull in hub.pulls["ns/app"]]
-    assert (refs(folder), after) == before
+    assert (branches(folder), after) == before
     assert all(request.startswith("GET ") for request in hub.asked)
 
 
-def test_what_a_person_closed_is_not_proposed_again_until_there_is_news(lab, hub, app, folder):
+@pytest.mark.parametrize("deleted", [True, False])
+def test_what_a_person_closed_is_not_proposed_again_until_there_is_news(
+    lab, hub, app, folder, deleted
+):
+    """Once the branch was deleted, too, any commit of the catalogue opened it again."""
     lab.propose({app.key: FIRST}, app)
     hub.pulls["ns/app"][0]["state"] = "closed"
-    git("update-ref", "-d", REVIEW, folder=folder)
-    result = one(lab.propose({app.key: FIRST}, app))
+    if deleted:
+        git("update-ref", "-d", REVIEW, folder=folder)
+    later = replace(ORIGIN, source="https://example.org/images.git@def", date=1_800_000_000)
+    options = replace(OPTIONS, provenance=later)
+    result = one(lab.propose({app.key: FIRST}, app, options=options, store="another-machine"))
     assert result.status == "unchanged"
     assert "was turned down" in result.detail
-    assert REVIEW not in refs(folder)
+    assert (REVIEW in refs(folder)) is not deleted
     assert one(lab.propose({app.key: SECOND}, app)).status == "created"
     assert [pull["state"] for pull in hub.pulls["ns/app"]] == ["closed", "open"]
 
@@ -156,7 +165,7 @@ def test_a_missing_repository_is_made_in_its_organisation(lab, hub, app):
     assert hub.repositories == {
         "ns/app": {"description": "", "private": False, "topics": ["distgen", "ns"]}
     }
-    there = refs(lab.server.root / "ns/app.git")
+    there = branches(lab.server.root / "ns/app.git")
     assert set(there) == {"refs/heads/master", REVIEW}
 
 
@@ -287,6 +296,10 @@ def test_an_enterprise_is_asked_below_api_v3(lab, app):
 def test_no_repr_shows_the_token(lab, hub):
     assert TOKEN not in repr(lab.account)
     assert TOKEN not in repr(lab.git)
+
+
+def branches(folder):
+    return {ref: tip for ref, tip in refs(folder).items() if ref.startswith("refs/heads/")}
 
 
 def merge(hub, folder, commit):

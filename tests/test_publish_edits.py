@@ -1,5 +1,6 @@
 """Downstream edits in the histories that real work leaves: none is lost, whatever its shape."""
 
+import subprocess
 from dataclasses import replace
 
 import pytest
@@ -283,6 +284,45 @@ def test_a_changed_mode_and_a_changed_text_are_merged(tmp_path, where, clone):
     assert publish(tmp_path, "FROM a", "merge", **{"bin/start": new}).status == "updated"
     assert content(where, "bin/start") == new
     assert git("ls-tree", "master", "bin/start", folder=where).startswith("100644")
+
+
+def test_a_changed_mode_that_was_kept_is_merged_with_the_text_it_missed(tmp_path, where, clone):
+    """The old text was taken for the packager's, so the catalogue's change never arrived."""
+    make_plain(clone)
+    commit(clone)
+    push(clone)
+    new = {"bin/start": START.replace("app", "app --fast")}
+    assert publish(tmp_path, "FROM a", "keep", **new).status == "updated"
+    refused = publish(tmp_path, "FROM a", **new)
+    assert refused.detail.startswith("the mode of bin/start was changed downstream")
+    assert publish(tmp_path, "FROM a", "merge", **new).status == "updated"
+    assert content(where, "bin/start") == new["bin/start"]
+    assert git("ls-tree", "master", "bin/start", folder=where).startswith("100644")
+    assert publish(tmp_path, "FROM a", "merge", **new).status == "unchanged"
+
+
+def test_a_text_that_is_not_utf8_is_merged_after_it_was_kept(tmp_path, where):
+    rows = [b"caf\xe9\n", *(b"%d\n" % number for number in range(6))]
+    publish(tmp_path, **{"latin": b"".join(rows)})
+    edit(where, {"latin": b"".join([*rows, b"mine\n"])}, tmp_path)
+    changed = {"latin": b"".join([b"CAF\xc9\n", *rows[1:]])}
+    assert publish(tmp_path, on_edit="keep", **changed).status == "updated"
+    assert publish(tmp_path, on_edit="keep", **changed).status == "unchanged"
+    assert publish(tmp_path, on_edit="merge", **changed).status == "updated"
+    found = subprocess.run(["git", "-C", where, "show", "master:latin"], stdout=-1, check=True)
+    assert found.stdout == b"".join([b"CAF\xc9\n", *rows[1:], b"mine\n"])
+
+
+def test_a_link_is_merged_with_nothing(tmp_path, where, clone):
+    """Its target may well be the text that was generated: git stores both alike."""
+    publish(tmp_path, **{"name": "app"})
+    git("pull", "-q", folder=clone)
+    (clone / "name").unlink()
+    (clone / "name").symlink_to("app")
+    commit(clone)
+    theirs = push(clone)
+    result = publish(tmp_path, on_edit="merge", **{"name": "other"})
+    assert (result.status, result.commit) == ("refused", theirs)
 
 
 def test_a_checkout_with_other_line_ends_is_no_edit(tmp_path, where):

@@ -87,9 +87,9 @@ class Review:
     """A review as it stands: `commit` is what it proposes, `ref` where that is or was.
 
     `state` is "closed" when a person turned it down, "withdrawn" when distgen did, "unknown" where
-    the forge cannot be asked. `number` is the forge's own. `gone` says that nothing is at `ref` any
-    more. A review is a `leftover` when it stands on a base that the branch has moved on from, and
-    another takes its place.
+    the forge cannot be asked. `number` is the forge's own. `gone` says that its branch was deleted;
+    `ref` is then where the forge keeps what was proposed. A review is a `leftover` when it stands
+    on a base that the branch has moved on from, and another takes its place.
     """
 
     commit: str

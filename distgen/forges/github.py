@@ -78,8 +78,10 @@ def find(desk: Desk, subject: Subject, refs: Refs) -> Sequence[Review]:
         name = f"branch {review_branch(subject.stream)}"
         return [Review(tip, ref, name, state="unknown")] if tip else []
     name = f"pull request #{pull.number}"
-    commit = tip or pull.head.sha
-    return [Review(commit, ref, name, pull.html_url, _state(pull), pull.number, gone=not tip)]
+    known = (name, pull.html_url, _state(pull), pull.number)
+    if tip:
+        return [Review(tip, ref, *known)]
+    return [Review(pull.head.sha, f"refs/pull/{pull.number}/head", *known, gone=True)]
 
 
 def submit(desk: Desk, change: Change, proposal: Proposal, review: Review | None) -> Told:

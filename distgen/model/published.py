@@ -39,7 +39,7 @@ class Manifest:
     files: Mapping[str, Owned]
     bases: Mapping[str, str | None]
     sources: Mapping[str, Mapping[str, str | None]]
-    edited: Mapping[str, str] = field(default_factory=dict, repr=False)
+    edited: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

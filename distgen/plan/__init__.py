@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from distgen import review
+from distgen.diff import is_binary
 from distgen.model import (
     MANIFEST,
     Change,
@@ -165,11 +165,10 @@ def _remembering(
     edited = {}
     for step in steps:
         file, owned = new.get(step.path), last.files.get(step.path)
-        if step.base is None or file is None or owned is None:
+        if step.base is None or is_binary(step.base) or file is None or owned is None:
             continue
         if step.path in last.edited or file.sha256 != owned.sha256:
-            with suppress(UnicodeDecodeError):
-                edited[step.path] = step.base.decode("utf-8")
+            edited[step.path] = step.base
     if not edited:
         return new
     manifest = replace(parse(new[MANIFEST].content), edited=edited)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from distgen.diff import is_binary, unified
-from distgen.model import MANIFEST, Edit, Entry, File, Owned, Present
+from distgen.model import MANIFEST, SYMLINK, Edit, Entry, File, Owned, Present
 from distgen.plan.objects import blob_id
 
 Merge = Callable[[bytes, bytes, bytes], bytes | None]
@@ -96,14 +96,21 @@ def _edit(path: _Versions) -> Edit | None:
         was = path.new.content
     if path.entry is None:
         return Edit(path.path, "deleted", unified(path.path, was, None), path.generated, None)
-    content = path.content if path.content is not None else b""
-    if hashlib.sha256(content).hexdigest() != path.last.sha256 or path.content is None:
-        diff = unified(path.path, was, path.content)
-        return Edit(path.path, "modified", diff, path.generated, path.content)
+    content = path.content
+    if content is None or not _is_generated(path, content):
+        return Edit(
+            path.path, "modified", unified(path.path, was, content), path.generated, content
+        )
     if path.entry.mode != path.last.mode:
         diff = f"old mode {path.last.mode:o}\nnew mode {path.entry.mode:o}\n"
         return Edit(path.path, "mode", diff, content, content)
     return None
+
+
+def _is_generated(path: _Versions, content: bytes) -> bool:
+    """Say whether distgen wrote a text, be it before an edit of the mode was kept."""
+    assert path.last is not None
+    return content == path.generated or hashlib.sha256(content).hexdigest() == path.last.sha256
 
 
 def _is_carried(path: _Versions, edit: Edit, merge: Merge) -> bool:
@@ -122,7 +129,7 @@ def _write(path: _Versions) -> Step:
 
 def _step(path: _Versions, edit: Edit, on_edit: str, merge: Merge) -> Step:
     if on_edit == "keep":
-        return Step(path.path, edit=edit, base=path.generated)
+        return Step(path.path, edit=edit, base=edit.was)
     if on_edit == "overwrite":
         return replace(_write(path), edit=edit)
     if on_edit == "merge":
@@ -135,7 +142,7 @@ def _merged(path: _Versions, edit: Edit, merge: Merge) -> Step:
     new, last, entry = path.new, path.last, path.entry
     if last is None or new is None:
         return conflict
-    if entry is None or path.content is None:
+    if entry is None or path.content is None or entry.mode == SYMLINK:
         same = (new.mode, new.sha256) == (last.mode, last.sha256)
         return Step(path.path, edit=edit, base=new.content) if same else conflict
     base = path.content if edit.kind == "mode" else path.generated

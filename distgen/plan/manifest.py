@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
+from reprlib import repr as shown
 from typing import Any
 
 from distgen.errors import DistgenError, InputError
@@ -65,6 +67,7 @@ def describe(tree: Tree, files: Iterable[File]) -> Manifest:
 
 def dump(manifest: Manifest) -> bytes:
     """Return the bytes of `.distgen.json`: the same for the same content on every machine."""
+    edited = {path: _told(text) for path, text in manifest.edited.items()}
     data = {
         "version": VERSION,
         "image": manifest.image,
@@ -75,7 +78,7 @@ def dump(manifest: Manifest) -> bytes:
         },
         "bases": dict(manifest.bases),
         "sources": {name: dict(source) for name, source in manifest.sources.items()},
-        **({"edited": dict(manifest.edited)} if manifest.edited else {}),
+        **({"edited": edited} if edited else {}),
     }
     return (json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode("utf-8")
 
@@ -89,8 +92,9 @@ def parse(content: bytes) -> Manifest:
     if not isinstance(data, dict) or "version" not in data:
         raise DistgenError(f"{MANIFEST} was not written by distgen")
     if data["version"] != VERSION:
+        found = shown(data["version"])
         raise DistgenError(
-            f"{MANIFEST} has format version {data['version']!r}, and this distgen knows {VERSION}",
+            f"{MANIFEST} has format version {found}, and this distgen knows {VERSION}",
             hint="use the newer distgen that wrote it",
         )
     try:
@@ -110,17 +114,39 @@ def _read(data: Mapping[str, Any]) -> Manifest:
             raise ValueError(path)
         files[path] = Owned(_MODES[entry["mode"]], entry["sha256"])
     return Manifest(
-        _text(data["image"]),
-        _text(data["stream"]),
+        _name(data["image"]),
+        _name(data["stream"]),
         files,
         _pins(data["bases"]),
         {name: _pins(source) for name, source in data["sources"].items()},
-        {path: _text(text) for path, text in data.get("edited", {}).items()},
+        {path: _remembered(text) for path, text in data.get("edited", {}).items()},
     )
+
+
+def _told(text: bytes) -> str | dict[str, str]:
+    """Return a text as JSON has it: as it is, or encoded where it is not UTF-8."""
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError:
+        return {"base64": b64encode(text).decode("ascii")}
+
+
+def _remembered(told: object) -> bytes:
+    if isinstance(told, dict):
+        return b64decode(told["base64"], validate=True)
+    return _text(told).encode("utf-8")
 
 
 def _pins(data: Mapping[str, Any]) -> dict[str, str | None]:
     return {name: None if pin is None else _text(pin) for name, pin in data.items()}
+
+
+def _name(value: object) -> str:
+    # It comes to stand in sentences and in the trailers of commits.
+    name = _text(value)
+    if not name.isprintable() or " " in name:
+        raise ValueError(name)
+    return name
 
 
 def _text(value: object) -> str:

@@ -96,12 +96,12 @@ def _is_edited(entry: Entry | None, content: bytes | None, new: File | None, las
 
 
 def _base(
-    reader: Reader, commit: str, remembered: str | None, edited: tuple[str, File | None, Owned]
+    reader: Reader, commit: str, remembered: bytes | None, edited: tuple[str, File | None, Owned]
 ) -> bytes | None:
     """Return the generated text that an edit stands on: remembered, the same still, or history."""
     path, new, last = edited
     if remembered is not None:
-        return remembered.encode("utf-8")
+        return remembered
     if new is not None and new.sha256 == last.sha256:
         return new.content
     found = run(

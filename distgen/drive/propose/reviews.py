@@ -90,7 +90,7 @@ def _is_free(plan: Plan, change: Change, review: Review) -> bool:
 
 def _settled(plan: Plan, change: Change, review: Review | None) -> Change:
     """Return the change as its review has it, when that proposes the same."""
-    if review is None or review.gone:
+    if review is None:
         return change
     content = read(plan.desk, {review.ref: review.commit}).get(review.commit, b"")
     if not content or not is_same(content, change):
