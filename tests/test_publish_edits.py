@@ -309,7 +309,8 @@ def test_a_text_that_is_not_utf8_is_merged_after_it_was_kept(tmp_path, where):
     assert publish(tmp_path, on_edit="keep", **changed).status == "updated"
     assert publish(tmp_path, on_edit="keep", **changed).status == "unchanged"
     assert publish(tmp_path, on_edit="merge", **changed).status == "updated"
-    found = subprocess.run(["git", "-C", where, "show", "master:latin"], stdout=-1, check=True)
+    words = ["git", "-C", where, "show", "master:latin"]
+    found = subprocess.run(words, capture_output=True, check=True)
     assert found.stdout == b"".join([b"CAF\xc9\n", *rows[1:], b"mine\n"])
 
 
