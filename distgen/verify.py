@@ -26,7 +26,7 @@ STANDINGS: tuple[Standing, ...] = (
     "unsigned",
     "failed",
 )
-_SOURCE = re.compile(r"(?:(?P<address>.*)@)?(?P<commit>[0-9a-f]{40}|uncommitted)(?P<dirty>-dirty)?")
+_SOURCE = re.compile(r"(?:.*@)?([0-9a-f]{40}(?:[0-9a-f]{24})?)")
 Read = Callable[[Entry], bytes]
 
 
@@ -90,15 +90,14 @@ def claim(message: str) -> Claim | None:
     if "Distgen-Image" not in found or "Distgen-Stream" not in found:
         return None
     source = found.get("Distgen-Source", "")
-    parts = _SOURCE.fullmatch(source)
-    known = parts is not None and not parts["dirty"] and parts["commit"] != "uncommitted"
+    clean = _SOURCE.fullmatch(source)
     return Claim(
         image=found["Distgen-Image"],
         stream=found["Distgen-Stream"],
         source=source,
         lock=found.get("Distgen-Lock", ""),
         version=found.get("Distgen-Version", ""),
-        commit=parts["commit"] if parts and known else "",
+        commit=clean[1] if clean else "",
     )
 
 

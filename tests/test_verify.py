@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import subprocess
 
 import jsonschema
 import pytest
@@ -72,6 +73,82 @@ def test_a_catalogue_below_the_root_of_its_repository(tmp_path, catalogue, distg
     commit(inner.parent)
     distgen(inner, "publish")
     assert one(distgen, inner)["exact"] is True
+
+
+@pytest.mark.parametrize("how", ["partial clone", "worktree", "moved"])
+def test_any_clone_of_the_catalogue_will_do(published, distgen, tmp_path, how):
+    url = f"{published}/dist-git/small/tool.git"
+    first = git(url, "rev-parse", "main").strip()
+    (published / "templates/app/start").write_text("#!/bin/sh\nexec other\n")
+    commit(published)
+    other = tmp_path / "other"
+    if how == "partial clone":
+        git(published, "config", "uploadpack.allowFilter", "true")
+        git(tmp_path, "clone", "-q", "--filter=tree:0", f"file://{published}", str(other))
+    elif how == "worktree":
+        git(published, "worktree", "add", "-q", str(other))
+    else:
+        published.rename(other)
+        url = url.replace(str(published), str(other))
+    found = one(distgen, other, f"{url}@{first}")
+    assert (found["status"], found["exact"]) == ("reproduced", True)
+
+
+@pytest.mark.parametrize("trouble", ["line ends", "attributes", "filter"])
+def test_the_configuration_of_the_verifying_clone_changes_no_file(published, distgen, trouble):
+    """They were applied to the catalogue's files, so honest commits were called forged."""
+    if trouble == "line ends":
+        git(published, "config", "core.autocrlf", "true")
+    else:
+        text = "* text eol=crlf\n" if trouble == "attributes" else "* filter=evil\n"
+        (published / ".git/info/attributes").write_text(text)
+        git(published, "config", "filter.evil.smudge", "sed s/exec/evil/")
+    assert one(distgen, published)["exact"] is True
+
+
+def test_the_attributes_of_the_catalogue_itself_count(small, distgen):
+    (small / ".gitattributes").write_text("settings.ini text eol=crlf\n")
+    commit(small)
+    (small / "templates/app/settings.ini").unlink()
+    git(small, "checkout", "-q", "--", "templates")
+    distgen(small, "publish")
+    assert "\r\n" in git(small / "dist-git/small/tool.git", "show", "main:settings.ini")
+    assert one(distgen, small)["exact"] is True
+
+
+def test_a_catalogue_whose_templates_are_a_submodule(catalogue, distgen, tmp_path):
+    root = catalogue(FILES)
+    shared, theme = tmp_path / "shared", tmp_path / "theme"
+    (root / "templates").rename(shared)
+    theme.mkdir()
+    for path in (shared, theme):
+        commit(path)
+    git(root, "init", "-q", "-b", "main")
+    add = ("-c", "protocol.file.allow=always", "submodule", "-q", "add")
+    git(root, *add, str(shared), "templates")
+    git(root, *add, str(theme), "doc/theme")
+    commit(root)
+    distgen(root, "publish")
+    git(root, "submodule", "-q", "deinit", "-f", "doc/theme")
+    assert one(distgen, root)["exact"] is True
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "-q", str(root), str(clone))
+    (clone / "templates/app").mkdir(parents=True)
+    for name in ("template.yaml", "Dockerfile.j2"):
+        (clone / "templates/app" / name).write_text((shared / "app" / name).read_text())
+    found = one(distgen, clone, f"{root}/dist-git/small/tool.git")
+    assert found["status"] == "unknown source"
+    assert found["detail"].endswith(
+        "templates is a submodule that is not here; run `git submodule update --init`"
+    )
+
+
+def test_a_catalogue_whose_commits_are_named_by_sha256(catalogue, distgen):
+    root = catalogue(FILES)
+    git(root, "init", "-q", "-b", "main", "--object-format=sha256")
+    commit(root)
+    distgen(root, "publish")
+    assert one(distgen, root)["exact"] is True
 
 
 def test_every_state_of_a_branch_can_be_proved_by_its_commit(published, distgen):
@@ -441,6 +518,28 @@ def test_a_shallow_clone_is_told_to_fetch_more(published, distgen, tmp_path):
     assert one(distgen, tmp_path / "shallow", url)["detail"].endswith(
         "is in no branch of this catalogue; fetch its whole history"
     )
+
+
+def test_a_catalogue_that_was_a_link_to_elsewhere(tmp_path, small, distgen):
+    """Whoever may push to a branch of the catalogue may not have other folders read."""
+    root = tmp_path / "whole"
+    root.mkdir()
+    (root / "images").symlink_to(small)
+    evil = commit(root, "Look elsewhere")
+    (root / "images").unlink()
+    git(small, "archive", "-o", str(tmp_path / "small.tar"), "HEAD")
+    (root / "images").mkdir()
+    git(root, "init", "-q")
+    subprocess.run(["tar", "-xf", str(tmp_path / "small.tar")], cwd=root / "images", check=True)
+    good = commit(root, "Begin")
+    distgen(root / "images", "publish")
+    url = root / "images/dist-git/small/tool.git"
+    message = git(url, "log", "-1", "--format=%B").replace(good, evil)
+    made = git(url, "commit-tree", "-m", message, "main^{tree}").strip()
+    git(url, "update-ref", "refs/heads/main", made)
+    found = one(distgen, root / "images")
+    assert found["status"] == "unknown source"
+    assert found["detail"].endswith("images/ is a link that leads outside the repository")
 
 
 def test_many_states_of_the_catalogue_are_read_one_after_the_other(published, distgen):

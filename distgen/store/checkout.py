@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,30 +10,33 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from distgen.errors import DistgenError
+from distgen.plan.commits import person, read
 from distgen.store.git import Git, explain, run
 from distgen.store.history import PARTS
-
-_WHOLE = (
-    *("-c", "core.sparseCheckout=false"),
-    *("-c", "core.fsmonitor=false"),
-    *("-c", "core.splitIndex=false"),
-)
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The repository that a catalogue lies in; `prefix` is its folder below the root, or empty."""
+    """The repository that a catalogue lies in; `prefix` is its folder below the root, or empty.
+
+    `top` is the root, `objects` where they are kept, and `format` how they are named: sha1, sha256.
+    """
 
     git: Git
     folder: Path
     prefix: str
+    top: Path
+    objects: Path
+    format: str = "sha1"
     is_shallow: bool = False
 
 
 def history(git: Git, root: Path) -> History | None:
     """Return the repository that holds the catalogue in `root`, None where it is in none."""
-    words = ("--absolute-git-dir", "--show-prefix", "--is-shallow-repository")
-    found = run(git, "-C", str(root), "rev-parse", *words)
+    words = ("--is-shallow-repository", "--show-object-format", "--show-prefix")
+    places = ("--show-toplevel", "--absolute-git-dir", "--path-format=absolute")
+    objects = ("--git-path", "objects")
+    found = run(git, "-C", str(root), "rev-parse", *words, *places, *objects)
     if found.code:
         if "dubious ownership" in found.error:
             raise DistgenError(
@@ -41,8 +45,10 @@ def history(git: Git, root: Path) -> History | None:
                 hint=f"work on a clone of your own: git clone {root}",
             )
         return None
-    folder, prefix, shallow = found.output.decode("utf-8", "surrogateescape").split("\n")[:3]
-    return History(git, Path(folder), prefix, shallow == "true")
+    told = found.output.decode("utf-8", "surrogateescape").split("\n")
+    shallow, form, prefix, *paths = told[:6]
+    top, folder, kept = map(Path, paths)
+    return History(git, folder, prefix, top, kept, form, shallow == "true")
 
 
 def date(past: History, commit: str) -> int | None:
@@ -50,7 +56,7 @@ def date(past: History, commit: str) -> int | None:
 
     A commit that merely lies about, such as one of a fork's, was never the catalogue.
     """
-    found = run(past.git, "log", "-1", "--format=%ct", commit, "--", folder=past.folder)
+    found = run(past.git, "cat-file", "commit", commit, folder=past.folder)
     if found.code:
         return None
     merged = run(past.git, "merge-base", "--is-ancestor", commit, "HEAD", folder=past.folder)
@@ -59,7 +65,7 @@ def date(past: History, commit: str) -> int | None:
         kinds = ("refs/heads", "refs/remotes", "refs/tags")
         if not run(past.git, "for-each-ref", *options, *kinds, folder=past.folder).output:
             return None
-    return int(found.output)
+    return person(read(found.output).committer)[1]
 
 
 def newest(past: History, count: int) -> tuple[str, ...]:
@@ -74,12 +80,68 @@ def newest(past: History, count: int) -> tuple[str, ...]:
 def checked_out(past: History, commit: str) -> Iterator[Path]:
     """Write the files of a commit; yield the catalogue's folder, which is gone at the end."""
     with tempfile.TemporaryDirectory(prefix="distgen-") as name:
-        place = Path(name) / "tree"
-        place.mkdir()
-        index = {"GIT_INDEX_FILE": str(Path(name) / "index")}
-        git = replace(past.git, local={**past.git.local, **index})
-        where = ("--work-tree", str(place), *_WHOLE)
-        done = run(git, *where, "read-tree", "--reset", "-u", commit, folder=past.folder)
+        place = Path(name).resolve() / "tree"
+        _write(past, commit, place, tuple(past.prefix + part for part in PARTS))
+        root = place / past.prefix
+        if not root.resolve().is_relative_to(place):
+            raise DistgenError(f"{past.prefix} is a link that leads outside the repository")
+        yield root
+
+
+def _write(past: History, commit: str, place: Path, parts: tuple[str, ...]) -> None:
+    """Write a commit, and of its submodules those that meet `parts`.
+
+    A repository of its own does it, which only borrows the objects: attributes, filters and line
+    ends that are configured in the clone at hand are not the catalogue's.
+    """
+    place.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="distgen-") as name:
+        folder = Path(name) / "git"
+        options = ("-q", "--bare", "--template=", f"--object-format={past.format}")
+        done = run(past.git, "init", *options, str(folder))
+        if not done.code:
+            (folder / "objects/info").mkdir(exist_ok=True)
+            borrowed = os.fsencode(past.objects) + b"\n"
+            (folder / "objects/info/alternates").write_bytes(borrowed)
+            words = ("--work-tree", str(place), "read-tree", "--reset", "-u", commit)
+            done = run(past.git, *words, folder=folder)
+            if done.code and _completed(past, commit, Path(name)):
+                done = run(past.git, *words, folder=folder)
         if done.code:
             raise DistgenError(f"{commit} cannot be read: {explain(done)}", where=past.folder)
-        yield place / past.prefix
+        for path, pinned in _submodules(past.git, folder):
+            if any(f"{part}/".startswith(f"{path}/") or _below(path, part) for part in parts):
+                _write(_submodule(past, path), pinned, place / path, ("",))
+
+
+def _completed(past: History, commit: str, scratch: Path) -> bool:
+    """Let a partial clone fetch what it lacks of a commit, from where its configuration says.
+
+    git asks for all of it at once only when it writes files.
+    """
+    place = scratch / "fetched"
+    place.mkdir()
+    index = {"GIT_INDEX_FILE": str(scratch / "index")}
+    git = replace(past.git, network={**past.git.network, **index})
+    words = ("-c", "core.sparseCheckout=false", "--work-tree", str(place), "read-tree", "--reset")
+    return run(git, *words, "-u", commit, folder=past.folder, network=True).code == 0
+
+
+def _submodules(git: Git, folder: Path) -> Iterator[tuple[str, str]]:
+    listed = run(git, "ls-files", "--stage", "-z", folder=folder)
+    for line in listed.output.decode("utf-8", "surrogateescape").split("\0"):
+        head, _, path = line.partition("\t")
+        if head.startswith("160000 "):
+            yield path, head.split()[1]
+
+
+def _submodule(past: History, path: str) -> History:
+    found = history(past.git, past.top / path)
+    if found is None or found.top == past.top:
+        what, hint = f"{path} is a submodule that is not here", "run `git submodule update --init`"
+        raise DistgenError(what, where=past.top, hint=hint)
+    return found
+
+
+def _below(path: str, part: str) -> bool:
+    return not part or path.startswith(f"{part}/")
