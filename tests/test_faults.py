@@ -374,6 +374,26 @@ def test_a_full_disk_under_one_repository_fails_that_one_alone(catalogue, tmp_pa
     assert distgen(root, "publish").err == "1 created, 2 unchanged\n"
 
 
+def test_no_room_for_temporary_files_fails_what_needs_them_alone(tmp_path, monkeypatch):
+    """It ended the run: an image whose edit is merged took all others with it."""
+    found = [image("ns/app"), image("ns/other")]
+    text = "".join(f"RUN {number}\n" for number in range(9))
+    run_publish(tmp_path, found, trees(found, {"Dockerfile": text}))
+    edit(tmp_path / "dist-git/ns/app.git", {"Dockerfile": f"{text}# mine\n"}, tmp_path)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "full"))
+    merged = replace(OPTIONS, on_edit="merge")
+    wanted = trees(found, {"Dockerfile": f"FROM b\n{text}"})
+    app, other = run_publish(tmp_path, found, wanted, merged)
+    assert (app.status, other.status) == ("failed", "updated")
+    assert app.detail == (
+        "no temporary file can be written: No such file or directory; "
+        "make room, or name another folder in TMPDIR"
+    )
+    (tmp_path / "full").mkdir()
+    app, other = run_publish(tmp_path, found, wanted, merged)
+    assert (app.status, other.status) == ("updated", "unchanged")
+
+
 # --- many at once, and killed ------------------------------------------------------------------
 
 

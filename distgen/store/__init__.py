@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +20,7 @@ from distgen.store.fastimport import stream
 from distgen.store.git import INTERRUPTED, Git, Reader, explain, run
 from distgen.store.places import Place
 from distgen.store.reach import reach
+from distgen.store.scratch import scratch_folder
 
 _MARK = "distgen-store"
 _LOCK = "distgen.lock"
@@ -89,8 +89,8 @@ def _acquire(lock: FileLock, git: Git, seconds: float, tell: Callable[[str], Non
 @contextmanager
 def scratch_store(git: Git, beside: Path | None) -> Iterator[Store]:
     """Open a store that is thrown away at the end; it may read what the store `beside` has."""
-    with tempfile.TemporaryDirectory(prefix="distgen-") as name:
-        folder = Path(name) / "store"
+    with scratch_folder() as above:
+        folder = above / "store"
         _initialise(git, folder)
         if beside is not None and (beside / "objects").is_dir():
             alternates = folder / "objects" / "info" / "alternates"
@@ -103,9 +103,10 @@ def scratch_store(git: Git, beside: Path | None) -> Iterator[Store]:
 def renew(store: Store) -> None:
     """Throw away what the store holds and begin it again."""
     store.reader.close()
-    for path in store.folder.iterdir():
-        if path.name not in (_MARK, _LOCK):
-            _remove(path)
+    with _used(store.folder):
+        for path in store.folder.iterdir():
+            if path.name not in (_MARK, _LOCK):
+                _remove(path)
     _initialise(store.git, store.folder)
 
 
@@ -113,8 +114,9 @@ def restore(store: Store) -> None:
     """Begin the store again when somebody deleted it under the run."""
     with store.restoring:
         if not _is_whole(store.folder):
-            store.folder.mkdir(parents=True, exist_ok=True)
-            (store.folder / _MARK).write_text(_NOTE, encoding="utf-8")
+            with _used(store.folder):
+                store.folder.mkdir(parents=True, exist_ok=True)
+                (store.folder / _MARK).write_text(_NOTE, encoding="utf-8")
             renew(store)
 
 
@@ -172,8 +174,8 @@ def _written(store: Store, changes: Sequence[Change]) -> bool:
     """Write the commits of changes with their signatures, which fast-import does not know."""
     if not changes:
         return True
-    with tempfile.TemporaryDirectory(prefix="distgen-") as name:
-        paths = [Path(name) / str(number) for number in range(len(changes))]
+    with scratch_folder() as folder:
+        paths = [folder / str(number) for number in range(len(changes))]
         for path, change in zip(paths, changes, strict=True):
             path.write_bytes(written(change))
         done = run(
@@ -188,7 +190,7 @@ def _written(store: Store, changes: Sequence[Change]) -> bool:
 
 def _claim(folder: Path) -> None:
     """Make the folder ours, or refuse one that is something else."""
-    try:
+    with _used(folder):
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / _MARK).exists():
             if any(path.name != _LOCK for path in folder.iterdir()):
@@ -198,6 +200,12 @@ def _claim(folder: Path) -> None:
                     hint="choose another --store",
                 )
             (folder / _MARK).write_text(_NOTE, encoding="utf-8")
+
+
+@contextmanager
+def _used(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise DistgenError(f"cannot be used as the store: {error.strerror}", where=folder) from None
 
@@ -206,8 +214,8 @@ def _sweep(folder: Path) -> None:
     """Remove what a killed git left; nobody else is here, for the lock is ours."""
     rubbish = ("*.lock", "refs/**/*.lock", "objects/**/tmp_*", "objects/pack/*.keep",
                "fast_import_crash_*")  # fmt: skip
-    for pattern in rubbish:
-        for path in folder.glob(pattern):
+    with _used(folder):
+        for path in (path for pattern in rubbish for path in folder.glob(pattern)):
             if path.name != _LOCK:
                 _remove(path)
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 from distgen.errors import DistgenError
 from distgen.plan.edits import Merge
 from distgen.store.git import Git, explain, run
+from distgen.store.scratch import scratch_folder
 
 _CONFLICTS = range(1, 128)  # git merge-file ends with their number; more is an error
 
@@ -16,8 +14,8 @@ def merging(git: Git) -> Merge:
     """Return the function that applies two changes of one text, None when they conflict."""
 
     def merge(base: bytes, present: bytes, new: bytes) -> bytes | None:
-        with tempfile.TemporaryDirectory(prefix="distgen-merge-") as name:
-            paths = [Path(name) / word for word in ("present", "base", "new")]
+        with scratch_folder() as folder:
+            paths = [folder / word for word in ("present", "base", "new")]
             for path, content in zip(paths, (present, base, new), strict=True):
                 path.write_bytes(content)
             done = run(git, "merge-file", "-p", "-q", *map(str, paths))

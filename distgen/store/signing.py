@@ -7,7 +7,6 @@ the commit without its signature; planned commits exist nowhere yet, so git cann
 from __future__ import annotations
 
 import subprocess
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Literal
 
 from distgen.errors import DistgenError, InputError
 from distgen.store.git import Git, explain, run, scrub
+from distgen.store.scratch import scratch_folder
 
 Kind = Literal["ssh", "gpg"]
 Sign = Callable[[bytes], str]
@@ -69,10 +69,9 @@ def check(git: Git, content: bytes, allowed: Path | None) -> Signature:
     if allowed is not None and not is_ssh:
         return Signature("bad", why=f"it is not signed with a key of {allowed}")
     signers = ("-c", f"gpg.ssh.allowedSignersFile={allowed.absolute()}") if allowed else ()
-    with tempfile.TemporaryDirectory(prefix="distgen-") as name:
-        folder = Path(name)
+    with scratch_folder() as folder:
         words = ("hash-object", "-t", "commit", "-w", "--stdin")
-        run(git, "init", "-q", "--bare", "--template=", name)
+        run(git, "init", "-q", "--bare", "--template=", str(folder))
         written = run(git, *words, folder=folder, stdin=content)
         commit = written.output.decode("ascii").strip()
         shown = ("log", "--no-walk", "--no-show-signature", "--format=%G?%n%GS%n%GF", commit)
@@ -124,10 +123,10 @@ def _no_key(kind: Kind) -> InputError:
 
 def _signed_by_agent(git: Git, program: str, key: str, content: bytes) -> str:
     """Sign with a key that only ssh-agent has; its public half is all that is written."""
-    with tempfile.NamedTemporaryFile(prefix="distgen-", suffix=".pub") as public:
-        public.write(key.removeprefix("key::").encode("utf-8") + b"\n")
-        public.flush()
-        command = [program, "-Y", "sign", "-n", "git", "-f", public.name, "-U"]
+    with scratch_folder() as folder:
+        public = folder / "key.pub"
+        public.write_bytes(key.removeprefix("key::").encode("utf-8") + b"\n")
+        command = [program, "-Y", "sign", "-n", "git", "-f", str(public), "-U"]
         return _signed(git, command, content, key)
 
 
