@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 import subprocess
 
@@ -593,6 +594,36 @@ def test_repositories_on_a_server_that_wants_a_token(served, distgen, tmp_path, 
     ran = distgen(root, "verify", f"{url}#none", "small/base", f"{server.url}/small/none.git")
     assert [line.split()[0] for line in ran.out.splitlines()] == ["reproduced", "failed", "failed"]
     assert SECRET not in ran.out + ran.err
+
+
+# --- what others wrote ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("trailer", ["Distgen-Image", "Distgen-Stream", "Distgen-Source"])
+def test_no_trailer_commands_the_terminal(published, distgen, cloned, trailer):
+    """A carriage return in a trailer ended verify, and an escape wrote over its words."""
+    clone = cloned(published)
+    message = clone.git("log", "-1", "--format=%B").rstrip()
+    lie = "\x1b[2K\rreproduced  small/tool\x85\u2028x"
+    as_distgen(clone, re.sub(f"{trailer}: .*", f"{trailer}: {lie}", message))
+    ran = distgen(published, "verify", f"{published}/dist-git/small/tool.git", "small/tool")
+    assert ran.code == 1
+    assert not re.search("^reproduced", ran.out, re.MULTILINE)
+    assert ran.out.replace("\n", "").isprintable()
+
+
+def test_no_name_or_text_of_a_file_commands_the_terminal(published, distgen, cloned):
+    """A name that is no UTF-8 ended verify with a traceback."""
+    clone = cloned(published)
+    clone.write(start="#!/bin/sh\n\x1b[2Kexec\rtool\x0c\u2028\n")
+    (clone.path / os.fsdecode(b"\xff\x1b[2J\nreproduced")).write_text("mine\n")
+    as_distgen(clone)
+    ran = distgen(published, "verify", "small/tool")
+    assert ran.code == 1
+    assert ran.out.replace("\n", "").isprintable()
+    assert not re.search("^reproduced", ran.out, re.MULTILINE)
+    own = one(distgen, published)["own"]
+    assert own == ["\udcff\x1b[2J\nreproduced"]
 
 
 # --- what cannot be judged -----------------------------------------------------------------------

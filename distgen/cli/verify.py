@@ -16,7 +16,7 @@ from distgen.cli.plans import cache
 from distgen.cli.session import Choice, Session, formats
 from distgen.cli.tokens import authorized
 from distgen.drive.verify import Address, Load, Proof, Request, Signatures, verify
-from distgen.errors import InputError
+from distgen.errors import InputError, plain
 from distgen.locate import located
 from distgen.model import Catalog, Lock
 from distgen.reports.verdicts import report
@@ -125,13 +125,13 @@ def as_text(verdicts: Sequence[Verdict]) -> str:
     for one, line in zip(verdicts, texts(rows), strict=True):
         color = COLORS.get(one.status, "red")
         text.append(click.style(one.status, fg=color) + line[len(one.status) :])
-        text += [f"    {part}" for edit in one.edits for part in edit.diff.splitlines()]
+        text += [f"    {plain(part)}" for edit in one.edits for part in edit.diff.split("\n")[:-1]]
     return "\n".join(text)
 
 
 def named(verdict: Verdict) -> str:
     """Return what a line calls its subject: the image, or where it was found."""
-    return verdict.key if verdict.image else verdict.url
+    return plain(verdict.key if verdict.image else verdict.url)
 
 
 def told(verdict: Verdict) -> str:
@@ -141,4 +141,4 @@ def told(verdict: Verdict) -> str:
         count = len(verdict.own)
         own = f"with {count} file{'s' * (count > 1)} of its own"
     detail = "; ".join(filter(None, (verdict.detail, own)))
-    return f"{(verdict.commit or '')[:12]}  {detail}".strip()
+    return plain(f"{(verdict.commit or '')[:12]}  {detail}".strip())
