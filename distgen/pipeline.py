@@ -47,7 +47,18 @@ def lint(task: Work, linters: Linters) -> tuple[Finding, ...]:
 
 
 def objection(task: Work) -> Callable[[Tree], str]:
-    """Return a function that says why a tree must not be published: its first error."""
+    """Return a function that says why a tree must not be published, and how to see more."""
+    find = fault(task)
+
+    def object_to(tree: Tree) -> str:
+        why = find(tree)
+        return f"{why}; see `distgen lint {tree.image}`" if why else ""
+
+    return object_to
+
+
+def fault(task: Work) -> Callable[[Tree], str]:
+    """Return a function that says what is wrong with a tree: its first error."""
     images = {image.key: image for image in task.catalog.images}
 
     @cache
@@ -55,7 +66,7 @@ def objection(task: Work) -> Callable[[Tree], str]:
         text = read(task.renderer.tree(images[key]))
         return None if text is None else parse(text)
 
-    def object_to(tree: Tree) -> str:
+    def find(tree: Tree) -> str:
         alone = replace(task, images=(images[tree.key],))
         above = {key: dockerfile(key) for key in lineage(images, tree.key)}
         family = {key: one for key, one in above.items() if one is not None}
@@ -66,9 +77,9 @@ def objection(task: Work) -> Callable[[Tree], str]:
         first = errors[0]
         place = first.origin or f"{first.path}:{first.line}"
         more = f" (and {len(errors) - 1} more errors)" if len(errors) > 1 else ""
-        return f"{place}: {first.code} {first.message}{more}; see `distgen lint {tree.image}`"
+        return f"{place}: {first.code} {first.message}{more}"
 
-    return object_to
+    return find
 
 
 def lineage(images: Mapping[str, Image], key: str) -> tuple[str, ...]:

@@ -643,6 +643,18 @@ def test_an_edit_that_collides_with_the_catalogue_is_refused(published, distgen,
     assert "+level = 2" in row["edits"][0]["diff"]
 
 
+def test_an_edit_that_would_not_be_published_is_refused(published, distgen, cloned):
+    """It was adopted, and the publication that should carry it failed."""
+    clone = cloned(published)
+    clone.replace("Dockerfile", "WORKDIR /srv", "COPY nowhere /nowhere\nWORKDIR /srv")
+    clone.commit()
+    clone.push()
+    (row,) = adopted(distgen, published).values()
+    assert row["status"] == "refused"
+    assert row["detail"].startswith("it would not be published any more: overlays/small/tool/patch")
+    assert "DG106" in row["detail"]
+
+
 def test_a_patch_that_no_longer_applies_shows_its_hunk(published, distgen, cloned):
     clone = cloned(published)
     change_line(clone)

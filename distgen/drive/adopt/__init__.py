@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from distgen.drive.pool import working
 from distgen.drive.publish.repositories import Repository, bring, group, reading
 from distgen.errors import DistgenError, InputError
 from distgen.model import ATTRIBUTES, MANIFEST, Catalog, File, Image, Lock, TemplateFile, Tree
+from distgen.pipeline import Work, fault
 from distgen.plan.manifest import generated
 from distgen.render import Renderer
 from distgen.store import Store, scratch_store
@@ -60,11 +61,25 @@ class _Work:
     """The images of the catalogue as they become while edits are adopted one after the other."""
 
     def __init__(self, request: Request) -> None:
+        self.catalog, self.lock = request.catalog, request.lock
         self.renderer = Renderer(request.catalog, request.lock)
         self.images = {image.key: image for image in request.catalog.images}
 
     def tree(self, image: Image) -> Tree:
         return self.renderer.tree(image)
+
+    def fault(self, became: Mapping[str, Image]) -> str:
+        """Say why one of the images could be published before and not as it became, "" if none."""
+        was, now = self._faults(self.images), self._faults({**self.images, **became})
+        for key, image in became.items():
+            why = now(self.tree(image))
+            if why and not was(self.tree(self.images[key])):
+                return why
+        return ""
+
+    def _faults(self, images: Mapping[str, Image]) -> Callable[[Tree], str]:
+        catalog = replace(self.catalog, images=tuple(images.values()))
+        return fault(Work(catalog, self.lock, (), self.renderer))
 
     def streams(self, image: Image) -> tuple[Image, ...]:
         """Return the image in all its streams."""
@@ -232,8 +247,11 @@ def _tried(
             if work.tree(image) != work.tree(heir):
                 touches.append(heir.key)
             became[heir.key] = image
+        why = work.fault(became)
     except InputError as error:
         return f"it would not be rendered any more: {error}", ()
+    if why:
+        return f"it would not be published any more: {why}", ()
     work.images |= became
     return "", tuple(touches)
 
