@@ -128,6 +128,10 @@ class GitHub:
         if not rest:
             return _json(200, self._repository(name))
         if rest == "/topics":
+            if any(not re.fullmatch("[a-z0-9][a-z0-9-]{0,49}", topic) for topic in body["names"]):
+                return _json(
+                    422, {"message": "Invalid topics", "documentation_url": "https://docs"}
+                )
             self.repositories[name]["topics"] = body["names"]
             return _json(200, {"names": body["names"]})
         if rest == "/pulls":
@@ -180,6 +184,10 @@ class GitHub:
         if name in self.repositories:
             error = {"resource": "Repository", "code": "custom", "field": "name",
                      "message": "name already exists on this account"}  # fmt: skip
+            return _json(422, _invalid("Repository creation failed.", error))
+        if re.search(r"[\x00-\x1f]", body.get("description") or ""):
+            error = {"resource": "Repository", "code": "custom", "field": "description",
+                     "message": "description control characters are not allowed"}  # fmt: skip
             return _json(422, _invalid("Repository creation failed.", error))
         words = ["git", "init", "-q", "--bare", "--template=", str(self.root / f"{name}.git")]
         subprocess.run(words, check=True)

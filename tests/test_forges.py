@@ -39,6 +39,7 @@ def test_an_address_names_a_server_and_a_project(address, name, server):
         ("github", "ssh://git@ssh.github.com:443/o/r.git", "", "https://api.github.com"),
         ("github", f"{HTTPS}/o/r.git", "", f"{HTTPS}/api/v3"),
         ("github", f"{HTTPS}:8443/o/r.git", "", f"{HTTPS}:8443/api/v3"),
+        ("github", "https://sub.ghe.com/o/r.git", "", "https://api.sub.ghe.com"),
         ("github", "git@host.example.org:o/r.git", "", f"{HTTPS}/api/v3"),
         ("github", f"{HTTPS}/o/r.git", "https://x/api/v3/", "https://x/api/v3"),
         ("forgejo", f"{HTTPS}/o/r.git", "", f"{HTTPS}/api/v1"),

@@ -1,6 +1,7 @@
 """Pull requests of GitHub: what its interface is asked, held to its own description."""
 
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 import pytest
 from dist_git import OPTIONS, ORIGIN, git
@@ -9,8 +10,9 @@ from github_server import NOW, github_server
 from reviews import TOKEN, USER, Situation, commit_on, one, refs
 from servers import Reply, serve
 
-from distgen.forges import WITHDRAWN, Account
+from distgen.forges import WITHDRAWN, About, Account, github
 from distgen.forges.web import Patience
+from distgen.store.places import Place
 
 FIRST, SECOND = {"Dockerfile": "FROM quay.io/a:1\n"}, {"Dockerfile": "FROM quay.io/a:2\n"}
 REVIEW = "refs/heads/distgen/master"
@@ -174,6 +176,14 @@ def test_a_missing_repository_is_made_for_the_tokens_own_user(lab, hub, app):
     assert one(lab.propose({app.key: FIRST}, app)).status == "created"
 
 
+def test_a_repository_is_described_as_github_takes_it(lab, hub):
+    about = About("Two\nlines\n", ("C++ things", "--", "Æ", "x" * 60, "x" * 70), private=True)
+    github.create(Place(f"{lab.server.url}/ns/app.git", None), lab.account, about)
+    assert hub.repositories == {
+        "ns/app": {"description": "Two lines", "private": True, "topics": ["c-things", "x" * 50]}
+    }
+
+
 def test_a_repository_of_a_stranger_is_not_made(lab, hub, app):
     hub.organizations = set()
     result = one(lab.propose({app.key: FIRST}, app))
@@ -265,7 +275,34 @@ def test_a_forbidden_request_is_told_in_githubs_words(lab, hub, app, folder):
     hub.meddle = lambda asked: Reply(403, words)
     result = one(lab.propose({app.key: FIRST}, app))
     assert result.status == "failed"
-    assert result.detail.endswith("GitHub says Resource not accessible by ***")
+    assert "GitHub says Resource not accessible by ***; may the token write" in result.detail
+
+
+@pytest.mark.parametrize("body", [b"null", b"[]", b"{}", b'"x"', b"3", b"<html>", b'[{"url": 1}]'])
+@pytest.mark.parametrize("path", ["/repos/ns/app", "/repos/ns/app/pulls"])
+def test_an_answer_that_makes_no_sense_is_told(lab, hub, app, folder, path, body):
+    """It ended the run with a traceback."""
+    odd = Reply(200, body)
+    hub.meddle = lambda asked: odd if urlsplit(asked.path).path == path else None
+    result = one(lab.propose({app.key: FIRST}, app))
+    if (path[-1], body) != ("s", b"[]"):  # no pull requests
+        assert result.status == "failed"
+        assert result.detail == f"{hub.url}: what GitHub answers is not as GitHub describes it"
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"message": "No", "errors": "in words"}', "No; in words"),
+        (b'{"errors": [{"resource": "Label", "field": "name", "code": "too_long"}, "x"]}',
+         "HTTP 422; Label name too long; x"),
+        (b"<html>", "HTTP 422"),
+    ],
+)  # fmt: skip
+def test_what_github_says_is_quoted_whatever_its_form(lab, hub, app, folder, body, words):
+    hub.meddle = lambda asked: Reply(422, body) if asked.method == "POST" else None
+    result = one(lab.propose({app.key: FIRST}, app))
+    assert result.detail.endswith(f"GitHub says {words}")
 
 
 @pytest.mark.parametrize(("token", "words"), [("wrong", "does not know the token"), ("", "wants")])

@@ -14,10 +14,14 @@ from urllib.parse import urlsplit
 import github3  # type: ignore[import-untyped]
 from github3.exceptions import (  # type: ignore[import-untyped]
     AuthenticationFailed,
+    ForbiddenError,
     GitHubError,
     GitHubException,
+    IncompleteResponse,
     NotFoundError,
+    UnexpectedResponse,
     UnprocessableEntity,
+    UnprocessableResponseBody,
     error_for,
 )
 from github3.session import GitHubSession  # type: ignore[import-untyped]
@@ -38,7 +42,7 @@ from distgen.forges import (
     project,
     push,
 )
-from distgen.forges.web import Guarded, Header
+from distgen.forges.web import Guarded, Header, message
 from distgen.model import Change
 from distgen.proposal import Proposal, review_branch
 from distgen.store.places import Place
@@ -46,7 +50,11 @@ from distgen.store.places import Place
 LIMIT = 65_000  # GitHub takes 65,536 characters
 CREATES = True
 _NEWEST = 5
+_DESCRIPTION = 350
 _TOPIC = re.compile(r"[^a-z0-9]+")
+# github3 takes answers apart without asking what they are.
+_UNREADABLE = (IncompleteResponse, UnexpectedResponse, UnprocessableResponseBody,
+               AttributeError, LookupError, TypeError, ValueError)  # fmt: skip
 
 
 class _Session(Guarded, GitHubSession):  # type: ignore[misc]
@@ -121,7 +129,9 @@ def withdraw(desk: Desk, review: Review) -> Told:
 def create(place: Place, account: Account, about: About) -> None:
     """Make the repository, of an organisation or of the token's own user."""
     owner, name = _owner_and_name(place)
-    facts = {"description": about.description, "private": about.private, "has_wiki": False}
+    # GitHub refuses line breaks.
+    words = " ".join(about.description.split())[:_DESCRIPTION]
+    facts = {"description": words, "private": about.private, "has_wiki": False}
     with _asking(place, account) as hub:
         owning = _owner(place, hub, owner)
         try:
@@ -130,7 +140,13 @@ def create(place: Place, account: Account, about: About) -> None:
             if "already exists" in _words(error):
                 return  # somebody else made it just now
             raise
-        made.replace_topics([_TOPIC.sub("-", topic.lower()).strip("-") for topic in about.topics])
+        made.replace_topics(_topics(about.topics))
+
+
+def _topics(words: Sequence[str]) -> list[str]:
+    """Return words as topics, which are of small letters, digits and hyphens."""
+    found = (_TOPIC.sub("-", word.lower()).strip("-")[:50].rstrip("-") for word in words)
+    return list(dict.fromkeys(filter(None, found)))[:20]
 
 
 def _owner(place: Place, hub: Any, name: str) -> Any:
@@ -224,6 +240,8 @@ def interface(place: Place, account: Account) -> str:
     server = host(place)
     if server in ("github.com", "ssh.github.com"):
         return "https://api.github.com"
+    if server.endswith(".ghe.com"):
+        return f"https://api.{server}"
     parts = urlsplit(place.address)
     if parts.scheme in ("http", "https"):
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/api/v3"
@@ -245,9 +263,16 @@ def _asking(place: Place, account: Account) -> Iterator[Any]:
     except NotFoundError:
         what = "GitHub has no such repository, or does not show it to this token"
         raise DistgenError(what, where=place) from None
+    except _UNREADABLE:
+        what = "what GitHub answers is not as GitHub describes it"
+        raise DistgenError(what, where=session.base) from None
     except GitHubError as error:
-        words = account.hide(_words(error))
-        raise DistgenError(f"GitHub says {words}", where=place) from None
+        hint = "may the token write contents and pull requests?"
+        raise DistgenError(
+            f"GitHub says {account.hide(_words(error))}",
+            where=place,
+            hint=hint if isinstance(error, ForbiddenError) else "",
+        ) from None
     except GitHubException as error:
         raise DistgenError(f"GitHub: {type(error).__name__}", where=place) from None
     finally:
@@ -260,9 +285,15 @@ def _unknown(place: Place, account: Account) -> DistgenError:
     return DistgenError(f"GitHub {what}", where=place, hint=hint)
 
 
-def _words(error: Any) -> str:
+def _words(error: GitHubError) -> str:
     """Return what GitHub says is wrong, with the parts of it, on one line."""
-    parts = [part.get("message") or part.get("code") if isinstance(part, dict) else part
-             for part in error.errors or ()]  # fmt: skip
-    words = "; ".join(str(part) for part in (error.msg, *parts) if part)
-    return " ".join(words.split())[:300] or f"HTTP {error.code}"
+    parts = error.errors if isinstance(error.errors, list) else [error.errors]
+    said = "; ".join((message(error.response), *map(_part, parts)))
+    return " ".join(said.split())[:300]
+
+
+def _part(part: Any) -> str:
+    if not isinstance(part, dict):
+        return str(part)
+    named = (str(part[key]) for key in ("resource", "field", "code") if part.get(key))
+    return str(part.get("message") or " ".join(named).replace("_", " "))
