@@ -626,6 +626,61 @@ def test_no_name_or_text_of_a_file_commands_the_terminal(published, distgen, clo
     assert own == ["\udcff\x1b[2J\nreproduced"]
 
 
+def wide(clone):
+    """Return a tree of few objects that tells of 100 million files."""
+    tree = clone.git("rev-parse", "HEAD^{tree}").strip()
+    for _ in range(8):
+        rows = "".join(f"040000 tree {tree}\td{number}\n" for number in range(10))
+        tree = clone.git("mktree", stdin=rows.encode()).strip()
+    return tree
+
+
+def deep(clone):
+    file = f"M 100644 inline {'d/' * 1500}f"
+    script = f"commit refs/deep\ncommitter P <p> 1 +0000\ndata 0\n{file}\ndata 0\n"
+    clone.git("fast-import", "--quiet", stdin=script.encode())
+    return clone.git("rev-parse", "refs/deep^{tree}").strip()
+
+
+def raw_tree(clone, *entries):
+    """Write a tree that git would not make."""
+    content = b"".join(
+        b"%s %s\0" % (mode, name) + bytes.fromhex(clone.git("rev-parse", what).strip())
+        for mode, name, what in entries
+    )
+    words = ("hash-object", "-t", "tree", "-w", "--stdin", "--literally")
+    return clone.git(*words, stdin=content).strip()
+
+
+@pytest.mark.parametrize(
+    ("tree", "said"),
+    [
+        (deep, "folders more than 200 deep"),
+        (wide, "holds more than 100000 files"),
+        (
+            lambda c: raw_tree(c, *(2 * [(b"100755", b"start", "HEAD:start")])),
+            "a folder of a commit is damaged",
+        ),
+        (
+            lambda c: raw_tree(c, (b"100755", b"a/start", "HEAD:start")),
+            "a folder of a commit is damaged",
+        ),
+    ],
+    ids=["deep", "wide", "double", "slash"],
+)
+def test_a_hostile_tree_ends_nothing(published, distgen, cloned, tree, said):
+    """A deep tree ended verify with a traceback, a wide one never ended."""
+    clone = cloned(published)
+    made = clone.git("commit-tree", "-p", "HEAD", "-m", "Evil", tree(clone)).strip()
+    clone.git("push", "-q", "origin", f"{made}:main")
+    found = verified(distgen, published)
+    assert (found["small/tool"]["status"], found["small/base"]["status"]) == (
+        "failed",
+        "reproduced",
+    )
+    assert said in found["small/tool"]["detail"]
+
+
 # --- what cannot be judged -----------------------------------------------------------------------
 
 

@@ -44,14 +44,24 @@ def tree_id(entries: Mapping[str, Entry]) -> str:
 
 
 def tree_entries(content: bytes) -> Iterator[tuple[int, str, str]]:
-    """Yield mode, name and id of each entry of a tree object."""
+    """Yield mode, name and id of each entry of a tree object; refuse what git would never write.
+
+    Of two entries with one name nobody could say which of them a clone shows.
+    """
+    seen = {b"", b".", b"..", b".git"}
     start = 0
-    while start < len(content):
-        blank = content.index(b" ", start)
-        end = content.index(b"\0", blank)
-        name = content[blank + 1 : end].decode("utf-8", "surrogateescape")
-        yield int(content[start:blank], 8), name, content[end + 1 : end + 21].hex()
-        start = end + 21
+    try:
+        while start < len(content):
+            blank = content.index(b" ", start)
+            end = content.index(b"\0", blank)
+            name, oid = content[blank + 1 : end], content[end + 1 : end + 21]
+            if name in seen or b"/" in name or len(oid) != 20:
+                raise ValueError(name)
+            seen.add(name)
+            yield int(content[start:blank], 8), name.decode("utf-8", "surrogateescape"), oid.hex()
+            start = end + 21
+    except ValueError:
+        raise DistgenError("a folder of a commit is damaged", hint="see `git fsck`") from None
 
 
 def commit_id(tree: str, parent: str | None, signature: str, message: str) -> str:

@@ -13,6 +13,9 @@ from distgen.plan.objects import FOLDER, SUBMODULE, blob_id, tree_entries
 from distgen.store.git import Reader, run
 
 _SEARCHED = 1000
+_MOST = 100_000
+_LONGEST = 4096
+_DEEPEST = 200
 
 
 def root_tree(reader: Reader, commit: str) -> str:
@@ -25,7 +28,7 @@ def root_tree(reader: Reader, commit: str) -> str:
 
 def listed(reader: Reader, commit: str) -> dict[str, Entry]:
     """Return the files of a commit by path."""
-    return dict(_entries(reader, root_tree(reader, commit), ""))
+    return dict(_entries(reader, root_tree(reader, commit)))
 
 
 def read_file(reader: Reader, entry: Entry) -> bytes:
@@ -44,7 +47,7 @@ def manifest(reader: Reader, commit: str) -> Manifest | None:
 def present(reader: Reader, commit: str, new: Mapping[str, File]) -> Present:
     """Read what a plan needs to know of a branch to bring it to `new`."""
     tree = root_tree(reader, commit)
-    entries = dict(_entries(reader, tree, ""))
+    entries = dict(_entries(reader, tree))
     last, problem = _manifest(reader, entries)
     owned = last.files if last else {}
     content = {
@@ -61,15 +64,24 @@ def present(reader: Reader, commit: str, new: Mapping[str, File]) -> Present:
     return Present(commit, tree, entries, last, content, generated, problem)
 
 
-def _entries(reader: Reader, tree: str, prefix: str) -> Iterator[tuple[str, Entry]]:
-    found = reader.read(tree)
-    if found is None or found.kind != "tree":
-        raise DistgenError(f"tree {tree} is not there", where=reader.folder)
-    for mode, name, oid in tree_entries(found.content):
-        if mode == FOLDER:
-            yield from _entries(reader, oid, f"{prefix}{name}/")
-        else:
-            yield prefix + name, Entry(mode, oid)
+def _entries(reader: Reader, root: str) -> Iterator[tuple[str, Entry]]:
+    """Yield the files of a tree by path; a few objects can tell of more than a machine can hold."""
+    folders = [("", root)]
+    count = 0
+    while folders:
+        prefix, tree = folders.pop()
+        found = reader.read(tree)
+        if found is None or found.kind != "tree":
+            raise DistgenError(f"tree {tree} is not there", where=reader.folder)
+        for mode, name, oid in tree_entries(found.content):
+            count, path = count + 1, prefix + name
+            if count > _MOST or len(path) > _LONGEST or path.count("/") > _DEEPEST:
+                what = f"more than {_MOST} files, or folders more than {_DEEPEST} deep"
+                raise DistgenError(f"tree {root} holds {what}", where=reader.folder)
+            if mode == FOLDER:
+                folders.append((f"{path}/", oid))
+            else:
+                yield path, Entry(mode, oid)
 
 
 def _manifest(reader: Reader, entries: Mapping[str, Entry]) -> tuple[Manifest | None, str]:
