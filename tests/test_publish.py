@@ -240,7 +240,9 @@ def test_an_edited_manifest_refuses(tmp_path):
     edit(repository(tmp_path), {".distgen.json": "{}"}, tmp_path)
     (result,) = run_publish(tmp_path, [APP], trees([APP], "FROM b"))
     assert result.status == "refused"
-    assert result.detail == ".distgen.json was not written by distgen; see --on-edit"
+    assert result.detail == (
+        ".distgen.json was not written by distgen; mend that, or choose --on-edit overwrite"
+    )
 
 
 def test_a_repository_of_somebody_else_takes_our_files_beside_its_own(tmp_path):

@@ -1,8 +1,11 @@
 """Images and streams that left the catalogue: what is found, and what retiring them leaves."""
 
+from dataclasses import replace
+
 import pytest
 from dist_git import (
     GIT,
+    OPTIONS,
     catalog,
     commits,
     content,
@@ -92,8 +95,34 @@ def test_a_retired_image_keeps_its_history_and_others_files(tmp_path):
 def test_an_edited_file_is_retired_only_when_asked_to(tmp_path):
     run_publish(tmp_path, [APP], trees([APP]))
     theirs = edit(repository(tmp_path, "ns/app"), {"Dockerfile": "FROM mine\n"}, tmp_path)
-    (result,) = run_publish(tmp_path, [], {}, retired=[target(APP)])
-    assert (result.status, result.commit) == ("refused", theirs)
+    for way in ("refuse", "merge"):
+        options = replace(OPTIONS, on_edit=way)
+        (result,) = run_publish(tmp_path, [], {}, options, retired=[target(APP)])
+        assert (result.status, result.commit) == ("refused", theirs)
+        assert result.detail.endswith("; choose --on-edit keep or overwrite")
+
+
+def test_an_edited_note_of_a_retirement_goes_only_when_asked_to(tmp_path):
+    """It was deleted without a word when the image came back."""
+    run_publish(tmp_path, [APP], trees([APP]))
+    where = repository(tmp_path, "ns/app")
+    run_publish(tmp_path, [], {}, retired=[replace(target(APP), reason="no longer needed")])
+    note = content(where, "dead.package") + "see https://example.org/instead\n"
+    theirs = edit(where, {"dead.package": note}, tmp_path)
+
+    def publish(way):
+        options = replace(OPTIONS, on_edit=way)
+        (result,) = run_publish(tmp_path, [APP], trees([APP]), options)
+        return result
+
+    for way in ("refuse", "merge"):
+        assert (publish(way).status, publish(way).commit) == ("refused", theirs)
+        assert publish(way).detail.startswith("dead.package was edited downstream; ")
+    assert [publish("keep").status, publish("keep").status] == ["updated", "unchanged"]
+    assert content(where, "dead.package") == note
+    assert publish("overwrite").status == "updated"
+    assert "dead.package" not in listing(where)
+    assert publish("refuse").status == "unchanged"
 
 
 def test_publish_retires_what_left_and_says_why(catalogue):

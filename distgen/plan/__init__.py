@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from distgen import review
-from distgen.diff import is_binary
+from distgen.diff import is_binary, unified
 from distgen.model import (
     MANIFEST,
     Change,
@@ -23,7 +24,7 @@ from distgen.model import (
     Status,
     Tree,
 )
-from distgen.plan.edits import Merge, Step, collisions, decide
+from distgen.plan.edits import Merge, Step, collisions, decide, unrendered
 from distgen.plan.manifest import describe, dump, generated, parse
 from distgen.plan.objects import blob_id, commit_id, signature, tree_id
 
@@ -31,6 +32,8 @@ OnEdit = Literal["refuse", "keep", "merge", "overwrite"]
 RETIRED = "dead.package"
 _DONE = {"refuse": "refused", "keep": "kept", "merge": "merged", "overwrite": "overwritten"}
 _RETIRED_NOTE = "left the catalogue and is no longer published."
+_NOTE = re.compile(rf"[^\n]* {re.escape(_RETIRED_NOTE)}\n(\n[^\n]+\n)?".encode())
+_MEND = "mend that, or choose --on-edit overwrite"
 
 
 def never(base: bytes, present: bytes, new: bytes) -> None:
@@ -139,14 +142,15 @@ def _planned(
 ) -> Change:
     trouble = _trouble(branch, present)
     if trouble and on_edit != "overwrite":
-        return _change(branch, "refused", present, detail=f"{trouble}; see --on-edit")
+        return _change(branch, "refused", present, detail=f"{trouble}; {_MEND}")
     decided = tuple(decide(new, present, on_edit, merge))
-    own = _own_steps(_remembering(new, decided, present), present)
+    own = _own_steps(_remembering(new, decided, present), present, on_edit)
     steps = collisions((*decided, *own), present, on_edit)
     edits = tuple(step.edit for step in steps if step.edit)
     conflicts = [step.conflict for step in steps if step.conflict]
     if conflicts:
-        return _change(branch, "refused", present, edits=edits, detail=_sentence(conflicts))
+        detail = f"{_sentence(conflicts)}; {_way_out(new, on_edit)}"
+        return _change(branch, "refused", present, edits=edits, detail=detail)
     fate = _fate(edits, on_edit)
     write = [step.write for step in steps if step.write]
     delete = tuple(step.path for step in steps if step.delete)
@@ -175,16 +179,21 @@ def _remembering(
     return {**new, MANIFEST: File(MANIFEST, dump(manifest))}
 
 
-def _own_steps(new: Mapping[str, File], present: Present) -> Iterator[Step]:
+def _own_steps(new: Mapping[str, File], present: Present, on_edit: OnEdit) -> Iterator[Step]:
     """Yield what becomes of the manifest, which does not list itself, and of a retirement note."""
     entry, file = present.entries.get(MANIFEST), new.get(MANIFEST)
     if file and entry != Entry(file.mode, blob_id(file.content)):
         yield Step(MANIFEST, write=file)
     elif entry and not file:
         yield Step(MANIFEST, delete=True)
-    note = present.content.get(RETIRED, b"").partition(b"\n")[0]
-    if RETIRED not in new and note.endswith(_RETIRED_NOTE.encode()):
+    note = present.content.get(RETIRED, b"")
+    if RETIRED in new or not note.partition(b"\n")[0].endswith(_RETIRED_NOTE.encode()):
+        return
+    if _NOTE.fullmatch(note):
         yield Step(RETIRED, delete=True)
+        return
+    edit = Edit(RETIRED, "modified", unified(RETIRED, None, note), None, note)
+    yield unrendered(edit, on_edit)
 
 
 def _trouble(branch: Target, present: Present) -> str:
@@ -277,4 +286,14 @@ def _fate(edits: tuple[Edit, ...], on_edit: OnEdit) -> str:
 
 def _sentence(conflicts: list[str]) -> str:
     more = f" (and {len(conflicts) - 1} more)" if len(conflicts) > 1 else ""
-    return f"{conflicts[0]}{more}; adopt the edit, or choose --on-edit"
+    return f"{conflicts[0]}{more}"
+
+
+def _way_out(new: Mapping[str, File], on_edit: OnEdit) -> str:
+    if on_edit == "overwrite":
+        return "rename one of them"
+    if RETIRED in new:
+        return "choose --on-edit keep or overwrite"
+    if on_edit == "merge":
+        return "bring it in line with the catalogue, or choose another --on-edit"
+    return "adopt the edit, or choose --on-edit"

@@ -123,6 +123,13 @@ def _is_carried(path: _Versions, edit: Edit, merge: Merge) -> bool:
     return _both(was, now, new.content, merge) == new.content
 
 
+def unrendered(edit: Edit, on_edit: str) -> Step:
+    """Return what becomes of an edited file that is not rendered."""
+    if on_edit == "overwrite":
+        return Step(edit.path, delete=True, edit=edit)
+    return Step(edit.path, edit=edit, conflict="" if on_edit == "keep" else _reason(edit))
+
+
 def _write(path: _Versions) -> Step:
     return Step(path.path, write=path.new, delete=path.new is None)
 
