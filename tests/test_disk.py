@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from distgen.disk import Delta, compare, copy_new, folder, leftovers, remove, write
+from distgen.disk import Delta, compare, folder, leftovers, remove, write
+from distgen.disk.files import copy_new
 from distgen.errors import DistgenError
 from distgen.model import EXECUTABLE, File, Tree
 

@@ -14,7 +14,7 @@ from distgen.cli.plans import cache
 from distgen.cli.replacing import Replaced, ground
 from distgen.cli.session import Choice, Session, choosing, formats
 from distgen.cli.tokens import authorized
-from distgen.disk import add_file
+from distgen.disk.files import add_file
 from distgen.drive.adopt import Request, adopt
 from distgen.reports.adoptions import report
 from distgen.store.git import isolate

@@ -16,7 +16,7 @@ from distgen.catalog import settings
 from distgen.cli.outside import elsewhere, jobs, registries
 from distgen.cli.session import Choice, Session, choosing, formats
 from distgen.cli.together import together
-from distgen.disk import replace_file
+from distgen.disk.files import replace_file
 from distgen.drive.discover import Seen, Wish, discover
 from distgen.errors import DistgenError, InputError
 from distgen.lockplan import locked, with_facts

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from distgen import disk
 from distgen.cli.session import Session
+from distgen.disk.files import replace_file
 from distgen.errors import InputError
 from distgen.exports import tripleo
 from distgen.tripleo import heat
@@ -103,4 +103,4 @@ def _write(path: Path, text: str) -> None:
         raise InputError(
             "is there and was not written by distgen", where=path, hint="choose another name"
         )
-    disk.replace_file(path, text)
+    replace_file(path, text)

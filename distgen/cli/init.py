@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 import distgen
-from distgen import disk
 from distgen.cli.session import SETTINGS, Session
+from distgen.disk.files import copy_new
 from distgen.errors import DistgenError, InputError
 
 PACKAGE = Path(distgen.__file__).parent
@@ -27,7 +27,7 @@ def command(session: Session, directory: Path, minimal: bool) -> None:
         raise InputError(
             f"there is {taken} in it already", where=directory, hint="name an empty or a new folder"
         )
-    disk.copy_new(source, directory, parts=(*PARTS, ".gitignore", ".gitattributes"))
+    copy_new(source, directory, parts=(*PARTS, ".gitignore", ".gitattributes"))
     session.say(f"made a catalogue in {directory}")
     session.say(f"next: distgen -C {directory} list; distgen -C {directory} publish")
 

@@ -16,7 +16,7 @@ from distgen.cli.plans import cache
 from distgen.cli.replacing import Replaced, replacing
 from distgen.cli.session import Choice, Session, choosing, formats
 from distgen.cli.together import together
-from distgen.disk import replace_file
+from distgen.disk.files import replace_file
 from distgen.drive.resolve import Answer, World, resolve
 from distgen.drive.resolve import check as lockcheck
 from distgen.errors import InputError

@@ -16,7 +16,7 @@ from distgen.cli.list import table
 from distgen.cli.outside import elsewhere, jobs, registries
 from distgen.cli.session import Choice, Session, choosing, formats
 from distgen.cli.together import together
-from distgen.disk import replace_file
+from distgen.disk.files import replace_file
 from distgen.drive.promote import Move, Target, check_undo, dump, plan, promote, undo
 from distgen.errors import DistgenError, InputError
 from distgen.reference import moved, parse

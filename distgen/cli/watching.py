@@ -17,7 +17,7 @@ from typing import IO, Any, TypeVar
 import click
 
 from distgen.cli.speech import heard
-from distgen.disk import is_stream, replace_file
+from distgen.disk.files import is_stream, replace_file
 from distgen.errors import DistgenError
 from distgen.store.git import Git
 

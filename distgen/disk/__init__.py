@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from distgen.disk.files import clear, sentence
 from distgen.errors import DistgenError
 from distgen.model import EXECUTABLE, MANIFEST, REGULAR, SYMLINK, File, Tree
 from distgen.plan.manifest import generated, parse
-
-_OPEN = tuple(map(Path, ("/dev", "/dev/fd", "/proc/self/fd")))
-_COMPILED = shutil.ignore_patterns("__pycache__", "*.py[co]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +50,9 @@ def write(root: Path, tree: Tree) -> Delta:
     if not delta:
         return delta
     stage = delta.folder.with_name(f".{delta.folder.name}.new")
-    with _sentence(delta.folder):
+    with sentence(delta.folder):
         try:
-            _clear(stage)  # of a run that was killed
+            clear(stage)  # of a run that was killed
             stage.mkdir(parents=True)
             _fill(stage, (files[path] for path in (*delta.added, *delta.changed)))
             if os.path.lexists(delta.folder):
@@ -64,7 +60,7 @@ def write(root: Path, tree: Tree) -> Delta:
             else:
                 stage.rename(delta.folder)
         finally:
-            _clear(stage)
+            clear(stage)
     return delta
 
 
@@ -75,7 +71,7 @@ def leftovers(root: Path, trees: Iterable[Tree]) -> tuple[Path, ...]:
     elsewhere than its image and stream say.
     """
     kept = {folder(root, tree) for tree in trees}
-    with _sentence(root):
+    with sentence(root):
         found = sorted(path.parent for path in root.glob(f"*/*/*/{MANIFEST}"))
         return tuple(place for place in found if place not in kept and _is_ours(root, place))
 
@@ -89,70 +85,13 @@ def stale(root: Path, place: Path) -> Delta:
 def remove(root: Path, place: Path) -> Delta:
     """Delete the generated files of a folder that holds a tree; others stay."""
     delta = stale(root, place)
-    with _sentence(place):
+    with sentence(place):
         _replace(place, delta)
         for above in (place, *place.parents):
             if above == root or any(above.iterdir()):
                 break
             above.rmdir()
     return delta
-
-
-def copy_new(source: Path, target: Path, parts: Iterable[str]) -> None:
-    """Copy files and folders of `source` into an empty or new folder, all or nothing."""
-    stage = target / ".distgen.new"
-    with _sentence(target):
-        try:
-            stage.mkdir(parents=True)
-            found = [part for part in parts if (source / part).exists()]
-            for part in found:
-                if (source / part).is_dir():
-                    shutil.copytree(source / part, stage / part, ignore=_COMPILED)
-                else:
-                    shutil.copy(source / part, stage / part)
-            for part in found:
-                (stage / part).rename(target / part)
-        finally:
-            _clear(stage)
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Write a file whole or not at all; a link to it stays a link, and a pipe gets the text."""
-    if is_stream(path):
-        with _sentence(path), path.open("a", encoding="utf-8") as stream:
-            stream.write(text)
-        return
-    target = path.resolve()
-    stage = target.with_name(f".{target.name}.{os.getpid()}.new")
-    with _sentence(path):
-        try:
-            stage.write_text(text, encoding="utf-8", newline="\n")
-            if target.exists():
-                shutil.copymode(target, stage)
-            stage.replace(target)
-        finally:
-            stage.unlink(missing_ok=True)
-
-
-def is_stream(path: Path) -> bool:
-    """Tell whether a path leads to a pipe, a device or what is open here, such as /dev/stdout."""
-    return path.parent in _OPEN or (path.exists() and not path.is_file() and not path.is_dir())
-
-
-def add_file(path: Path, content: bytes, executable: bool) -> None:
-    """Write a file that is not there yet, whole or not at all."""
-    stage = path.with_name(f"{path.name}~")  # a reader of the catalogue passes over such names
-    with _sentence(path):
-        if os.path.lexists(path):
-            raise DistgenError("is there already", where=path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            stage.write_bytes(content)
-            if executable:
-                stage.chmod(stage.stat().st_mode | 0o111)
-            stage.rename(path)
-        finally:
-            stage.unlink(missing_ok=True)
 
 
 def _compare(root: Path, tree: Tree, files: Mapping[str, File]) -> Delta:
@@ -163,7 +102,7 @@ def _compare(root: Path, tree: Tree, files: Mapping[str, File]) -> Delta:
     added: list[str] = []
     changed: list[str] = []
     foreign: list[str] = []
-    with _sentence(place):
+    with sentence(place):
         for path, file in files.items():
             blocked = _blocked(place, path, owned)
             if blocked is not None:
@@ -190,7 +129,7 @@ def _is_ours(root: Path, place: Path) -> bool:
 
 def _owned(root: Path, place: Path) -> dict[str, int]:
     """Return the mode of each file that a manifest says distgen wrote."""
-    with _sentence(place):
+    with sentence(place):
         link = _has_link(root, place.relative_to(root) / MANIFEST)
         if link is not None:
             raise DistgenError(
@@ -291,22 +230,3 @@ def _prune(place: Path, path: str) -> None:
     while above != place and not any(above.iterdir()):
         above.rmdir()
         above = above.parent
-
-
-def _clear(stage: Path) -> None:
-    if stage.is_symlink() or stage.is_file():
-        stage.unlink()
-    elif stage.exists():
-        shutil.rmtree(stage)
-
-
-@contextmanager
-def _sentence(place: Path) -> Iterator[None]:
-    try:
-        yield
-    except shutil.Error as error:  # of copying a folder: every file that failed, with its reason
-        _, target, reason = error.args[0][0]
-        raise DistgenError(str(reason).partition("] ")[2].lower(), where=target) from None
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise DistgenError(reason, where=error.filename or place) from None

@@ -1,0 +1,92 @@
+"""Write single files, each whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from distgen.errors import DistgenError
+
+_OPEN = tuple(map(Path, ("/dev", "/dev/fd", "/proc/self/fd")))
+_COMPILED = shutil.ignore_patterns("__pycache__", "*.py[co]")
+
+
+def copy_new(source: Path, target: Path, parts: Iterable[str]) -> None:
+    """Copy files and folders of `source` into an empty or new folder, all or nothing."""
+    stage = target / ".distgen.new"
+    with sentence(target):
+        try:
+            stage.mkdir(parents=True)
+            found = [part for part in parts if (source / part).exists()]
+            for part in found:
+                if (source / part).is_dir():
+                    shutil.copytree(source / part, stage / part, ignore=_COMPILED)
+                else:
+                    shutil.copy(source / part, stage / part)
+            for part in found:
+                (stage / part).rename(target / part)
+        finally:
+            clear(stage)
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a file whole or not at all; a link to it stays a link, and a pipe gets the text."""
+    if is_stream(path):
+        with sentence(path), path.open("a", encoding="utf-8") as stream:
+            stream.write(text)
+        return
+    target = path.resolve()
+    stage = target.with_name(f".{target.name}.{os.getpid()}.new")
+    with sentence(path):
+        try:
+            stage.write_text(text, encoding="utf-8", newline="\n")
+            if target.exists():
+                shutil.copymode(target, stage)
+            stage.replace(target)
+        finally:
+            stage.unlink(missing_ok=True)
+
+
+def is_stream(path: Path) -> bool:
+    """Tell whether a path leads to a pipe, a device or what is open here, such as /dev/stdout."""
+    return path.parent in _OPEN or (path.exists() and not path.is_file() and not path.is_dir())
+
+
+def add_file(path: Path, content: bytes, executable: bool) -> None:
+    """Write a file that is not there yet, whole or not at all."""
+    stage = path.with_name(f"{path.name}~")  # a reader of the catalogue passes over such names
+    with sentence(path):
+        if os.path.lexists(path):
+            raise DistgenError("is there already", where=path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            stage.write_bytes(content)
+            if executable:
+                stage.chmod(stage.stat().st_mode | 0o111)
+            stage.rename(path)
+        finally:
+            stage.unlink(missing_ok=True)
+
+
+def clear(stage: Path) -> None:
+    """Remove what stands at a path, whatever it is."""
+    if stage.is_symlink() or stage.is_file():
+        stage.unlink()
+    elif stage.exists():
+        shutil.rmtree(stage)
+
+
+@contextmanager
+def sentence(place: Path) -> Iterator[None]:
+    """Say what the disk refused in one sentence that names the place."""
+    try:
+        yield
+    except shutil.Error as error:  # of copying a folder: every file that failed, with its reason
+        _, target, reason = error.args[0][0]
+        raise DistgenError(str(reason).partition("] ")[2].lower(), where=target) from None
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise DistgenError(reason, where=error.filename or place) from None
