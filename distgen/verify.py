@@ -13,6 +13,7 @@ from distgen.model import MANIFEST, Edit, Entry, File
 from distgen.plan.commits import Commit
 from distgen.plan.manifest import parse
 from distgen.plan.objects import SUBMODULE, blob_id
+from distgen.policy.context import taken
 from distgen.proposal import trailers
 
 Standing = Literal[
@@ -27,6 +28,7 @@ STANDINGS: tuple[Standing, ...] = (
     "failed",
 )
 _SOURCE = re.compile(r"(?:.*@)?([0-9a-f]{40}(?:[0-9a-f]{24})?)")
+_LARGE = 1024 * 1024
 Read = Callable[[Entry], bytes]
 
 
@@ -114,7 +116,16 @@ def differences(
     expected: Mapping[str, File], standing: Mapping[str, Entry], read: Read
 ) -> tuple[Edit, ...]:
     """Return how the files that stand there differ from what distgen generates."""
-    return tuple(_differences(expected, standing, read))
+    return (*_differences(expected, standing, read), *added(expected, standing, read))
+
+
+def added(
+    expected: Mapping[str, File], standing: Mapping[str, Entry], read: Read
+) -> tuple[Edit, ...]:
+    """Return the files that distgen does not generate, and that change what is built."""
+    found = {path: standing[path] for path in taken(expected, own(expected, standing))}
+    texts = ((path, b"" if one.mode == SUBMODULE else read(one)) for path, one in found.items())
+    return tuple(Edit(path, "added", _shown(path, None, now), None, now) for path, now in texts)
 
 
 def same_manifest(one: bytes, other: bytes) -> bool:
@@ -178,5 +189,9 @@ def _differences(
             modes = f"old mode {file.mode:o}\nnew mode {entry.mode:o}\n"
             yield Edit(path, "mode", modes, file.content, now)
         else:
-            diff = unified(path, file.content, now)
-            yield Edit(path, "modified", diff, file.content, now)
+            yield Edit(path, "modified", _shown(path, file.content, now), file.content, now)
+
+
+def _shown(path: str, old: bytes | None, new: bytes) -> str:
+    """Return the diff, but not of what was made to keep whoever compares it busy for hours."""
+    return unified(path, old, new) if len(new) <= _LARGE else f"{path} has {len(new)} bytes now\n"

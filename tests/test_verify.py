@@ -197,6 +197,57 @@ def test_files_of_their_own_leave_a_tree_reproduced_and_are_named(published, dis
     assert found["own"] == ["more/own", "notes.txt"]
 
 
+@pytest.mark.parametrize(
+    ("path", "later"),
+    [
+        (".dockerignore", False),
+        ("Containerfile", True),
+        ("conf/extra.ini", False),
+        ("conf/.gitattributes", False),
+        ("Start", False),
+    ],
+)
+def test_a_file_of_their_own_that_changes_the_image_is_an_edit(
+    published, distgen, cloned, path, later
+):
+    """Only generated files were compared, and a build may take others."""
+    template = published / "templates/app"
+    (template / "conf").mkdir()
+    (template / "conf/main.ini").write_text("[main]\n")
+    with (template / "Dockerfile.j2").open("a") as dockerfile:
+        dockerfile.write("COPY conf /etc/conf\n")
+    commit(published)
+    assert distgen(published, "publish").code == 0
+    clone = cloned(published)
+    for name in (path, "conf.txt", "doc/.gitattributes", "doc/.dockerignore"):
+        (clone.path / name).parent.mkdir(exist_ok=True)
+        (clone.path / name).write_text("mine\n")
+    clone.commit()
+    clone.push()
+    if later:
+        (template / "start").write_text("#!/bin/sh\nexec other\n")
+        commit(published)
+        assert distgen(published, "publish").code == 0
+    found = one(distgen, published)
+    assert (found["status"], found["exact"]) == ("edited downstream", later)
+    assert [(row["path"], row["kind"]) for row in found["edits"]] == [(path, "added")]
+    assert found["edits"][0]["diff"].endswith("@@ -0,0 +1 @@\n+mine\n")
+    assert found["detail"].startswith(path)
+
+
+def test_what_the_tree_ignores_is_not_taken(published, distgen, cloned):
+    (published / "templates/app/.dockerignore").write_text("*.txt\n")
+    with (published / "templates/app/Dockerfile.j2").open("a") as dockerfile:
+        dockerfile.write("RUN --mount=type=bind,target=/src make\n")
+    commit(published)
+    distgen(published, "publish")
+    clone = cloned(published)
+    clone.write(notes_txt="ours\n", Makefile="ours\n")
+    clone.commit()
+    clone.push()
+    assert [row["path"] for row in one(distgen, published)["edits"]] == ["Makefile"]
+
+
 def test_a_rebased_commit_is_reproduced_and_not_ours(published, distgen, cloned):
     clone = cloned(published)
     clone.git("commit", "-q", "--amend", "--no-edit")

@@ -79,6 +79,7 @@ class Provenance:
 class Edit:
     """A downstream edit of an owned file; `kind` is modified, deleted, mode or blocked.
 
+    An edit that was `added` is a file of their own that changes what is built.
     `was` is what distgen last generated and `now` what stands there, None for no file or unknown.
     """
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from distgen.model import Tree
+from distgen.dockerfile import mounts, parse, sources
+from distgen.model import ATTRIBUTES, File, Tree
+from distgen.policy.findings import DOCKERFILE
 
 IGNORE_FILES = ("Dockerfile.dockerignore", ".dockerignore")
+# podman and buildah look for a Containerfile before they look for a Dockerfile.
+_OBEYED = {"containerfile", ".containerignore", *map(str.lower, IGNORE_FILES)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,48 @@ def missing(source: str, seen: Context) -> str:
         below = (line for name, line in seen.ignored.items() if regex.fullmatch(name))
     line = next(below, "")
     return f"is kept out of the build context by {line}" if line else "is not in the tree"
+
+
+def taken(files: Mapping[str, File], others: Iterable[str]) -> tuple[str, ...]:
+    """Return those of `others`, which stand beside the files of a tree, that its build would take.
+
+    Also those that a builder or git obeys: ignore files, a Containerfile, attributes; and names
+    that some systems cannot tell from one of the tree.
+    """
+    if DOCKERFILE not in files:
+        return ()
+    wanted = [wildcard(one) for one in _wanted(files[DOCKERFILE])]
+    name = next((name for name in IGNORE_FILES if name in files), "")
+    ignored = read_ignore(files[name].content.decode("utf-8", "replace") if name else "")
+    folders = {folder for path in files for folder in _folders(path)}
+    known = {path.casefold() for path in (*files, *folders)}
+    found = {"": wildcard(".") in wanted}
+
+    def is_wanted(path: str) -> bool:
+        if path not in found:
+            above = is_wanted(path.rpartition("/")[0])
+            found[path] = above or any(one.fullmatch(path) for one in wanted)
+        return found[path]
+
+    def counts(path: str) -> bool:
+        folder, _, last = path.rpartition("/")
+        if path.lower() in _OBEYED or (last == ATTRIBUTES and folder in folders):
+            return True
+        names = {name.casefold() for name in (path, *_folders(path)) if name not in folders}
+        return bool(names & known) or (is_wanted(path) and not ignoring_line(ignored, path))
+
+    return tuple(path for path in others if counts(path))
+
+
+def _wanted(file: File) -> Iterator[str]:
+    """Yield what a Dockerfile takes out of its context; with a variable in it, that may be all."""
+    own = parse(file.content.decode("utf-8", "replace"))
+    for step in (step for stage in own.stages for step in stage.instructions):
+        found = [one.source for one in mounts(step) if one.type == "bind" and not one.image]
+        if step.cmd in {"COPY", "ADD"} and step.flag("from") is None:
+            found += (one for one in sources(step) if "://" not in one)
+        for one in found:
+            yield "." if "$" in one else posixpath.normpath(one.lstrip("/") or ".")
 
 
 def read_ignore(text: str) -> tuple[Pattern, ...]:

@@ -21,6 +21,7 @@ from distgen.verify import (
     Expected,
     Standing,
     Verdict,
+    added,
     claim,
     counted,
     differences,
@@ -65,16 +66,26 @@ def _claimed(proof: Proof, reader: Reader, commit: Commit, claimed: Claim) -> Ve
     if again is None:
         return _different(reader, commit, claimed, wanted.expected)
     change, on_edit = again
+    standing, files = listed(reader, commit.id), wanted.expected.files
     edits = change.edits if on_edit in ("keep", "merge") else ()
+    more = added(files, standing, lambda entry: read_file(reader, entry))
     kept = f"{counted(edit.path for edit in edits)}; distgen kept the edit" if edits else ""
-    remarks = (kept, metadata(commit, _as_commit(change)), _by_version(claimed))
+    paths = counted(edit.path for edit in more)
+    taken = f"{paths}; distgen left what it does not generate, and the build takes it"
+    remarks = (
+        kept,
+        taken if more else "",
+        metadata(commit, _as_commit(change)),
+        _by_version(claimed),
+    )
+    edits += more
     found = _verdict(claimed, commit, "edited downstream" if edits else "reproduced")
     return replace(
         found,
         detail="; ".join(filter(None, remarks)),
         exact=change.commit == commit.unsigned,
         edits=edits,
-        own=own(wanted.expected.files, listed(reader, commit.id)),
+        own=own(files, standing),
     )
 
 
