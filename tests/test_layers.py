@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "distgen"
 FLOORS = (
     {"", "errors", "model", "reference", "suggest"},
     {"yamltext", "schema", "overlay", "catalog", "lockfile"},
-    {"graph", "render", "dockerfile", "policy", "plan", "review", "proposal", "diff"}
+    {"graph", "render", "dockerfile", "policy", "plan", "review", "proposal", "markdown", "diff"}
     | {"locate", "lockplan", "prune", "verify", "adopt", "refs", "speculate", "tags", "zuulitems"},
     {"disk", "store", "linters", "registry", "downloads", "journal"}
     | {"sources", "tripleo", "exports", "forges", "reports"},

@@ -1,0 +1,82 @@
+"""Write Markdown that says what it was given, whatever that holds, and that fits where it goes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from distgen.errors import plain
+
+_CUT = "\n*The rest does not fit here; the commit has it all.*\n"
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~&])")
+_LINK = re.compile(r"((?<!\w)@|#(?=\d))")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A part of a text that may end after any of its lines."""
+
+    head: str
+    lines: tuple[str, ...]
+    tail: str = ""
+
+    def text(self, count: int) -> str:
+        """Return the block with its first lines only."""
+        return self.head + "".join(f"{line}\n" for line in self.lines[:count]) + self.tail
+
+
+def fitted(blocks: Iterable[Block], last: str, limit: int) -> str:
+    """Join the blocks, whole lines only, so that `last` still fits into `limit` bytes."""
+    room = limit - size(last) - size(_CUT)
+    text = ""
+    for block in blocks:
+        gap = "\n" if text else ""
+        whole = gap + block.text(len(block.lines))
+        if size(text + whole) <= room:
+            text += whole
+            continue
+        left = room - size(text + gap + block.text(0))
+        count = 0
+        while count < len(block.lines) and (left := left - size(block.lines[count]) - 1) >= 0:
+            count += 1
+        text += (gap + block.text(count) if count else "") + _CUT
+        break
+    return (text + last).encode()[:limit].decode("utf-8", "ignore")
+
+
+def escaped(text: str) -> str:
+    """Return text that Markdown shows as it is, and that mentions nobody and links to nothing.
+
+    Forges look for names and numbers in what Markdown made of a text, where no escape is left, but
+    they do not see them behind an invisible space.
+    """
+    return _LINK.sub(r"\1&#8203;", _SPECIAL.sub(r"\\\1", shown(text)))
+
+
+def code(text: str) -> str:
+    """Return text as a code span, whatever backticks it holds."""
+    mark = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
+    pad = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{mark}{pad}{text}{pad}{mark}"
+
+
+def fence(lines: Iterable[str]) -> str:
+    """Return a line that code stands between, and that none of its lines ends."""
+    longest = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
+    return "`" * max(3, longest + 1)
+
+
+def shown(text: str) -> str:
+    """Return text on one line, without what a forge would drop."""
+    return plain(text).replace("\n", " ")
+
+
+def shortened(text: str, width: int) -> str:
+    """Return text of at most `width` characters."""
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def size(text: str) -> int:
+    """Return the bytes that text takes."""
+    return len(text.encode())
