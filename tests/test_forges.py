@@ -111,12 +111,15 @@ def test_a_server_that_is_not_there_is_told_without_the_query():
 
 
 def test_a_netrc_does_not_replace_the_token(tmp_path, monkeypatch):
+    """It did behind a redirect, so that a renamed repository was told as a wrong token."""
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login x password y\n")
     monkeypatch.setenv("NETRC", str(netrc))
-    with serve(lambda asked: Reply(200)) as front:
+    moved = Reply(301, headers={"Location": "/y"})
+    with serve(lambda asked: moved if asked.path == "/x" else Reply(200)) as front:
         session(front).get(f"{front.url}/x")
-        assert front.log[0].headers["authorization"] == "token secret-of-the-test"
+        shown = [asked.headers["authorization"] for asked in front.log]
+    assert shown == ["token secret-of-the-test"] * 2
 
 
 def test_waiting_ends_when_the_run_does():

@@ -10,6 +10,7 @@ from github_server import NOW, github_server
 from reviews import TOKEN, USER, Situation, commit_on, one, refs
 from servers import Reply, serve
 
+from distgen.errors import InputError
 from distgen.forges import WITHDRAWN, About, Account, github
 from distgen.forges.web import Patience
 from distgen.store.places import Place
@@ -189,6 +190,14 @@ def test_a_repository_of_a_stranger_is_not_made(lab, hub, app):
     result = one(lab.propose({app.key: FIRST}, app))
     assert result.status == "failed"
     assert "there is no organisation ns, and the token is not of a user ns" in result.detail
+
+
+def test_the_branch_of_a_stream_is_not_taken_for_that_of_a_review(lab, hub, app, folder):
+    """Its commits were pushed to the dist-git branch itself, unread."""
+    odd = replace(app, stream=replace(app.stream, branch="distgen/master"))
+    with pytest.raises(InputError) as error:
+        lab.propose({odd.key: FIRST}, odd)
+    assert "branch distgen/master of ns/app@master is one that reviews are" in str(error.value)
 
 
 def test_a_dry_run_asks_and_changes_nothing(lab, hub, app):

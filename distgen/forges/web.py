@@ -82,6 +82,9 @@ class Guarded(requests.Session):
             raise DistgenError(f"has moved to {there}", where=_shown(request.url or ""))
         return response
 
+    def rebuild_auth(self, prepared_request: Any, response: Any) -> None:
+        """Show what was shown before the redirect: it led to the same server, not to a ~/.netrc."""
+
     def _answered(self, request: requests.PreparedRequest, options: Any) -> requests.Response:
         """Return the answer of a server, which is asked again while it fails."""
         where = _shown(request.url or "")

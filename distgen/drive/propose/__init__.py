@@ -117,6 +117,14 @@ def _refuse(repository: Repository, options: Options) -> None:
             f"{repository.targets[0].image} has no forge to propose anything on",
             hint="set dist_git.forge",
         )
+    family = forge(repository.forge)
+    reviews = {ref for one in repository.targets for ref in family.patterns(one.stream)}
+    for one in repository.targets:
+        if f"{_HEADS}{one.branch}" in reviews:
+            raise InputError(
+                f"branch {one.branch} of {one.key} is one that reviews are proposed on",
+                hint="give the stream a branch of another name",
+            )
     if options.dirty and not options.allow_dirty and repository.place.folder is None:
         raise InputError(
             f"the catalogue has changes that are not committed, and {repository.place} "
