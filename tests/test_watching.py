@@ -8,7 +8,7 @@ import time
 
 import jsonschema
 import pytest
-from dist_git import OPTIONS, catalog, edit, git, image, run_publish, statuses, tree
+from dist_git import OPTIONS, catalog, commits, edit, git, image, run_publish, statuses, tree
 from git_server import Fault, git_server
 from sites import COMMAND, distgen, ended, save, site, start
 
@@ -117,10 +117,9 @@ def test_a_pipe_gets_what_it_is_given_for_and_stays_one(catalogue, tmp_path, opt
     root = site(catalogue, "base")
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    running = start(root, "publish", option, pipe)
-    text = pipe.read_text()
-    assert ended(running).code == 0
-    assert '"created": 1' in text
+    with os.fdopen(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)) as reader:
+        assert distgen(root, "publish", option, pipe).code == 0
+        assert '"created": 1' in reader.read()
     assert pipe.is_fifo()
 
 
@@ -280,6 +279,49 @@ def test_interrupted_twice_it_ends_at_once(catalogue, tmp_path):
     done = ended(running)
     assert (done.code, done.err.splitlines()[-1]) == (130, "distgen: interrupted")
     assert time.monotonic() - begin < 10
+
+
+def test_an_interrupted_push_is_looked_at_before_the_run_ends(catalogue, tmp_path):
+    """Its answer is lost, and the server takes its time to say where the branch stands."""
+    pushed = []
+
+    def meddle(asked):
+        if asked.pushes:
+            pushed.append(asked)
+            time.sleep(0.5)
+            return Fault(after=True)
+        time.sleep(0.7 if pushed else 0)
+        return None
+
+    with git_server(tmp_path / "srv", meddle=meddle) as server:
+        where = server.repository("ns/base.git")
+        root = site(catalogue, "base", url=f"{server.url}/{{namespace}}/{{image}}.git")
+        running = start(root, "publish", "--format=json")
+        wait_for(lambda: pushed)
+        os.kill(running.pid, signal.SIGINT)
+        done = ended(running)
+    assert (done.code, done.statuses) == (130, {"ns/base@main": "created"})
+    assert commits(where, "main") == [done.results[0]["commit"]]
+
+
+def test_an_interrupted_run_plans_no_lost_push_anew(catalogue, tmp_path):
+    root = site(catalogue, "base")
+    distgen(root, "publish")
+    where = root / "dist-git/ns/base.git"
+    script = """unset GIT_QUARANTINE_PATH GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES
+export GIT_AUTHOR_NAME=x GIT_AUTHOR_EMAIL=x GIT_COMMITTER_NAME=x GIT_COMMITTER_EMAIL=x
+git update-ref refs/heads/main $(git commit-tree -p main -m Theirs main^{tree})
+"""
+    slow_hook(where, f"1\n{script}", tmp_path / "begun")
+    (root / "templates/app/Dockerfile.j2").write_text("FROM {{ base.reference }}\nRUN other\n")
+    save(root)
+    running = start(root, "publish", "--format=json")
+    wait_for((tmp_path / "begun").exists)
+    os.kill(running.pid, signal.SIGINT)
+    done = ended(running)
+    assert (done.code, done.statuses) == (130, {"ns/base@main": "skipped"})
+    assert done.results[0]["detail"].startswith("the run was interrupted before another attempt: ")
+    assert len(commits(where, "main")) == 2
 
 
 @pytest.mark.parametrize("command", ["publish", "status", "publish --retire"])

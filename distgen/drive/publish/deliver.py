@@ -8,7 +8,7 @@ from pathlib import Path
 
 from distgen.drive.publish.repositories import Ground, Repository, Wanted, bring, changes, creation
 from distgen.errors import DistgenError
-from distgen.model import Change
+from distgen.model import Change, Status
 from distgen.store import Store, contains, has, restore, write
 from distgen.store.git import scrub
 from distgen.store.localgit import Identity, locks, unlock
@@ -49,7 +49,8 @@ def deliver(ground: Ground, store: Store, delivery: Delivery) -> tuple[Change, .
             if not delivery.changes:
                 return tuple(settled)
             if attempt and not _paused(ground, delivery, attempt, refused):
-                break
+                why = f"the run was interrupted before another attempt: {refused}"
+                return (*settled, *_stopped(delivery.changes, "skipped", why))
             if attempt == _ATTEMPTS - 1:
                 unlock(locked)
             refused = _push(ground, store, delivery, attempt)
@@ -66,7 +67,7 @@ def deliver(ground: Ground, store: Store, delivery: Delivery) -> tuple[Change, .
                 break
     except DistgenError as error:
         refused = Refusal(str(error))
-    return (*settled, *_failed(delivery.changes, str(refused)))
+    return (*settled, *_stopped(delivery.changes, "failed", str(refused)))
 
 
 def _lost(store: Store, delivery: Delivery) -> bool:
@@ -88,8 +89,11 @@ def _missed(
 ) -> Survey | None:
     """Ask where the branches stand after a push, whatever its answer; None: the commits are there.
 
-    A push that was taken counts, even if the server cannot be asked any more.
+    A push that was taken counts, even if the server cannot be asked any more. An interrupted run
+    waits for the answer, too: only then the push is at its end.
     """
+    patient = replace(ground.git, stop=ground.git.abandon)
+    ground, store = replace(ground, git=patient), replace(store, git=patient)
     branches = [change.branch for change in delivery.changes]
     try:
         now = survey(ground.git, delivery.repository.place, branches)
@@ -159,5 +163,5 @@ def _planned_again(
     return again, tuple(c for c in planned if c.status not in COMMITTED)
 
 
-def _failed(found: Sequence[Change], why: str) -> tuple[Change, ...]:
-    return tuple(replace(c, status="failed", commit=c.parent, detail=why) for c in found)
+def _stopped(found: Sequence[Change], status: Status, why: str) -> tuple[Change, ...]:
+    return tuple(replace(c, status=status, commit=c.parent, detail=why) for c in found)
