@@ -3,10 +3,13 @@
 import os
 
 import pytest
-from dist_git import GIT, commits, git, image, run_publish, tree
+from dist_git import GIT, commits, edit, git, image, plans, run_publish, tree
 from git_server import Fault, git_server
+from sites import distgen, site
 
+from distgen.errors import InputError
 from distgen.store.git import isolate
+from distgen.store.git_auth import authorize, token_for
 from distgen.store.patience import Patience
 
 
@@ -175,3 +178,62 @@ def test_a_repository_s_own_hooks_and_rules_hold(tmp_path):
         server.hook("ns/app.git", "pre-receive", "#!/bin/sh\necho closed today; exit 1\n")
         result = published(tmp_path, here(server.url), git=GIT)
     assert result.detail == "closed today; [remote rejected] (pre-receive hook declined)"
+
+
+def test_the_configuration_of_the_folder_one_stands_in_changes_nothing(tmp_path, monkeypatch):
+    """Where branches stand was asked at the address that an insteadOf there made, the push not."""
+    git("init", "-q", str(tmp_path / "here"))
+    monkeypatch.chdir(tmp_path / "here")
+    with git_server(tmp_path / "srv") as server, git_server(tmp_path / "other") as other:
+        where = server.repository("ns/app.git")
+        git("config", f"url.{other.url}/.insteadOf", f"{server.url}/")
+        result = published(tmp_path, here(server.url))
+        assert (result.status, [result.commit]) == ("created", commits(where))
+        assert other.requests == []
+
+
+def test_a_plan_runs_nothing_of_the_configuration_either(tmp_path, evil):
+    """It reads through a store that borrows from another, of which git asks a program the refs."""
+    (tmp_path / ".gitconfig").write_text(configuration(evil))
+    known = isolate({"PATH": os.environ["PATH"], "HOME": str(tmp_path)})
+    with git_server(tmp_path / "srv") as server:
+        where = server.repository("ns/app.git")
+        found = here(server.url)
+        published(tmp_path, found)
+        edit(where, {"NOTES": "mine\n"}, tmp_path)
+        trees = {found.key: tree(found, {"Dockerfile": "FROM b\n"})}
+        (change,) = plans(tmp_path, [found], trees, git=known, store=tmp_path / "store")
+    assert change.status == "updated"
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("configured", [True, False])
+def test_the_way_to_ssh_that_is_configured_is_taken(tmp_path, configured):
+    """It was hidden by a variable that was set lest ssh asks a question."""
+    for name in ("ssh", "mine"):
+        (tmp_path / name).write_text(f'#!/bin/sh\necho "$0 $*" >>{tmp_path}/ran\nexit 255\n')
+        (tmp_path / name).chmod(0o755)
+    if configured:
+        (tmp_path / ".gitconfig").write_text(f"[core]\n\tsshCommand = {tmp_path}/mine -i key\n")
+    known = isolate({"PATH": f"{tmp_path}:{os.environ['PATH']}", "HOME": str(tmp_path)})
+    assert published(tmp_path, here("ssh://git.example.org"), git=known).status == "failed"
+    words = f"{tmp_path}/mine -i key" if configured else f"{tmp_path}/ssh -o BatchMode=yes"
+    assert (tmp_path / "ran").read_text().startswith(words)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_catalogue_of_somebody_else_is_read_by_those_who_say_so(catalogue, tmp_path):
+    """What git told them to configure was not looked at."""
+    root = site(catalogue, "base")
+    for path in (root, root / ".git"):
+        os.chown(path, 65534, 65534)
+    done = distgen(root, "publish", "--dry-run")
+    assert f"allow it with `git config --global --add safe.directory {root}`" in done.err
+    git("config", "--file", str(tmp_path / "home/.gitconfig"), "safe.directory", str(root))
+    assert distgen(root, "publish", "--dry-run").code == 0
+
+
+def test_a_count_of_settings_that_is_none_is_told(tmp_path):
+    known = isolate({"PATH": os.environ["PATH"], "GIT_CONFIG_COUNT": "many"})
+    with pytest.raises(InputError, match="GIT_CONFIG_COUNT is 'many'; it must be a number"):
+        authorize(known, [token_for("https://host/", "bot", "secret")])

@@ -5,20 +5,21 @@ from __future__ import annotations
 import re
 import subprocess
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from distgen.errors import DistgenError, plain
+from distgen.errors import DistgenError, InputError, plain
 from distgen.store.patience import PATIENCE, Outages, Patience
 from distgen.store.processes import Interrupted, Overdue, finish, start, started
 
-_NOWHERE = "/dev/null"
+NOWHERE = Path("/dev/null")
+"""No repository: else git is configured by the one that the caller happens to stand in."""
 _ISOLATED = {
     "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_CONFIG_GLOBAL": _NOWHERE,
+    "GIT_CONFIG_GLOBAL": str(NOWHERE),
     "GIT_ATTR_NOSYSTEM": "1",
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_LITERAL_PATHSPECS": "1",
@@ -32,7 +33,9 @@ _TRANSPORT = re.compile(
     r"|CONFIG_(GLOBAL|SYSTEM|NOSYSTEM|COUNT|KEY_\d+|VALUE_\d+))"
 )
 _OPTIONS = (
-    *("-c", f"core.hooksPath={_NOWHERE}"),
+    *("-c", f"core.hooksPath={NOWHERE}"),
+    *("-c", f"core.attributesFile={NOWHERE}"),
+    *("-c", "core.alternateRefsCommand=:"),
     *("-c", "gc.auto=0"),
     *("-c", "maintenance.auto=false"),
     *("-c", "core.fsync=none"),
@@ -100,15 +103,40 @@ class Object:
 def isolate(environment: Mapping[str, str], patience: Patience = PATIENCE) -> Git:
     """Decide what git sees of the caller's environment and configuration.
 
-    Local work sees none of it, so it gives the same bytes for everybody. What talks to a server
-    keeps the person's own configuration and transport variables, for the credentials in them.
+    Local work sees none of it, so it gives the same bytes for everybody, but for the folders of
+    others that the person trusts. What talks to a server keeps the person's own configuration and
+    transport variables, for the credentials in them.
     """
     plain = {name: text for name, text in environment.items() if not name.startswith("GIT_")}
     transport = {name: text for name, text in environment.items() if _TRANSPORT.fullmatch(name)}
-    if not {"GIT_SSH", "GIT_SSH_COMMAND"} & {*transport}:
-        transport["GIT_SSH_COMMAND"] = "ssh -o BatchMode=yes"
-    reached = plain | transport | _SILENT | _REACHABLE
-    return Git(plain | _SILENT | _ISOLATED | _REACHABLE, reached, patience)
+    git = Git(plain | _SILENT | _ISOLATED | _REACHABLE, plain | transport | _SILENT | _REACHABLE)
+    settings = _settings(git)
+    local = configured(git.local, (pair for pair in settings if pair[0] == "safe.directory"))
+    is_chosen = "core.sshcommand" in dict(settings) or {"GIT_SSH", "GIT_SSH_COMMAND"} & {*transport}
+    unattended = {} if is_chosen else {"GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
+    return Git(local, {**git.network, **unattended}, patience)
+
+
+def configured(
+    environment: Mapping[str, str], settings: Iterable[tuple[str, str]]
+) -> dict[str, str]:
+    """Return the environment with settings added that git reads as if they were configured."""
+    count = environment.get("GIT_CONFIG_COUNT") or "0"
+    if not count.isdecimal():
+        raise InputError(f"GIT_CONFIG_COUNT is {count!r}", hint="it must be a number")
+    found, number = dict(environment), int(count)
+    for key, value in settings:
+        found |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+        number += 1
+    return found | ({"GIT_CONFIG_COUNT": str(number)} if number else {})
+
+
+def _settings(git: Git) -> list[tuple[str, str]]:
+    """Return what the person has configured that distgen has to know: keys and values."""
+    words = ("config", "--null", "--get-regexp", r"^(core\.sshcommand|safe\.directory)$")
+    said = run(git, *words, folder=NOWHERE, network=True).output.decode("utf-8", "surrogateescape")
+    pairs = (one.partition("\n") for one in said.split("\0") if one)
+    return [(key, value) for key, _, value in pairs]
 
 
 def run(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from distgen.errors import InputError
-from distgen.store.git import Git, run
+from distgen.store.git import NOWHERE, Git, configured, run
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -45,12 +45,8 @@ def authorize(git: Git, tokens: Iterable[Token]) -> Git:
     given = tuple(dict.fromkeys(tokens))
     if not given:
         return git
-    environment = dict(git.network)
-    count = int(environment.get("GIT_CONFIG_COUNT") or 0)
-    for key, value in (pair for token in given for pair in _configuration(token)):
-        environment |= {f"GIT_CONFIG_KEY_{count}": key, f"GIT_CONFIG_VALUE_{count}": value}
-        count += 1
-    environment["GIT_CONFIG_COUNT"] = str(count)
+    settings = (pair for token in given for pair in _configuration(token))
+    environment = configured(git.network, settings)
     secrets = tuple(word for token in given for word in (token.secret, token.basic))
     return replace(git, network=environment, secrets=(*git.secrets, *secrets))
 
@@ -66,7 +62,7 @@ def ask(git: Git, address: str) -> Token | None:
     if not _server(address):
         return None
     question = f"url={address}\n\n".encode()
-    done = run(git, "credential", "fill", stdin=question, network=True)
+    done = run(git, "credential", "fill", folder=NOWHERE, stdin=question, network=True)
     lines = done.output.decode("utf-8", "replace").splitlines() if done.code == 0 else []
     answer = dict(line.split("=", 1) for line in lines if "=" in line)
     if not answer.get("password"):

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from distgen.errors import DistgenError
-from distgen.store.git import Git, Outcome, explain, run
+from distgen.store.git import NOWHERE, Git, Outcome, explain, run
 from distgen.store.places import Place
 
 _NO_ANSWER = re.compile(
@@ -29,6 +29,7 @@ _FINAL = re.compile(
 
 def reach(git: Git, place: Place, *arguments: str, folder: Path | None = None) -> Outcome:
     """Run a git command that reads from a place; a server that fails is asked again."""
+    folder = folder or NOWHERE
     if place.folder is not None:
         return run(git, *arguments, folder=folder)
     attempt = 0

@@ -13,7 +13,7 @@ from distgen.errors import DistgenError
 from distgen.locate import git_here
 from distgen.model import LockedSource
 from distgen.refs import HEADS, TAGS, Refs, full_ref, is_commit, peeled, release
-from distgen.store.git import Git, Outcome, explain, run
+from distgen.store.git import NOWHERE, Git, Outcome, explain, run
 from distgen.suggest import nearest
 
 RELEASES = ("{version}", "v{version}")
@@ -38,7 +38,8 @@ def ask(git: Git, url: str, mirrors: Mapping[str, str]) -> Repository:
     """Return a repository with its branches and tags and what they point at."""
     place = git_here(url, mirrors)
     # Naming the kinds lets the server leave out the rest: a Gerrit has a million refs/changes.
-    done = run(git, "ls-remote", "--heads", "--tags", "--", place, network=True)
+    words = ("ls-remote", "--heads", "--tags", "--", place)
+    done = run(git, *words, folder=NOWHERE, network=True)
     if done.code:
         raise DistgenError(f"the repository cannot be read: {explain(done)}", where=url)
     found = peeled(done.output.decode("utf-8", "replace").split("\n"))
