@@ -28,13 +28,19 @@ STANDINGS: tuple[Standing, ...] = (
     "failed",
 )
 _SOURCE = re.compile(r"(?:.*@)?([0-9a-f]{40}(?:[0-9a-f]{24})?)")
+_KEY = re.compile(
+    r"^(distgen-(?:image|stream|source|lock|version))[ \t]*:", re.IGNORECASE | re.MULTILINE
+)
 _LARGE = 1024 * 1024
 Read = Callable[[Entry], bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What the trailers of a commit say; `commit` is the catalogue's, empty when nobody has it."""
+    """What the trailers of a commit say; `commit` is the catalogue's, empty when nobody has it.
+
+    `twice` names a trailer that stands there again, so that readers may differ over what it says.
+    """
 
     image: str
     stream: str
@@ -42,6 +48,7 @@ class Claim:
     lock: str
     version: str
     commit: str = ""
+    twice: str = ""
 
     @property
     def key(self) -> str:
@@ -93,6 +100,7 @@ def claim(message: str) -> Claim | None:
         return None
     source = found.get("Distgen-Source", "")
     clean = _SOURCE.fullmatch(source)
+    keys = [key.lower() for key in _KEY.findall(message.rstrip("\n").rpartition("\n\n")[2])]
     return Claim(
         image=found["Distgen-Image"],
         stream=found["Distgen-Stream"],
@@ -100,6 +108,7 @@ def claim(message: str) -> Claim | None:
         lock=found.get("Distgen-Lock", ""),
         version=found.get("Distgen-Version", ""),
         commit=clean[1] if clean else "",
+        twice=next((key.title() for key in keys if keys.count(key) > 1), ""),
     )
 
 

@@ -94,7 +94,9 @@ def test_signed_commits_follow_signed_commits(small, distgen, key, tmp_path):
     assert signature(small, allowed) == f"G {WHO}"
     parents = [git(path, "rev-parse", "main^").strip() for path in (small / "dist-git").glob("*/*")]
     assert sorted(parents) == sorted(before)
-    assert distgen(small, "verify", "--require-signature", "--allowed-signers", allowed).code == 0
+    ran = distgen(small, "verify", "--require-signature", "--allowed-signers", allowed)
+    assert ran.code == 0
+    assert all(line.endswith(f"  signed by {WHO}") for line in ran.out.splitlines())
 
 
 def test_git_s_configuration_names_the_key(small, distgen, key, configured, tmp_path):

@@ -180,6 +180,55 @@ def test_a_review_is_proved_by_its_ref(published, distgen, tmp_path):
     assert missing["detail"].endswith("there is no branch refs/changes/34/1234/2")
 
 
+def test_a_tag_is_proved_by_its_name(published, distgen):
+    url = published / "dist-git/small/tool.git"
+    git(url, "tag", "-a", "-m", "Release", "v1", "main")
+    found = one(distgen, published, f"{url}#refs/tags/v1")
+    assert (found["status"], found["commit"]) == (
+        "reproduced",
+        git(url, "rev-parse", "main").strip(),
+    )
+
+
+def test_only_what_the_repository_holds_is_proved_there(published, distgen):
+    """A commit that happened to be in the local store was taken for one of the repository."""
+    url = published / "dist-git/small/tool.git"
+    (published / "templates/app/start").write_text("#!/bin/sh\nexec other\n")
+    commit(published)
+    distgen(published, "publish")
+    first, last = git(url, "rev-list", "--reverse", "main").split()
+    git(url, "update-ref", "refs/heads/main", first)
+    found = one(distgen, published, f"{url}@{last}")
+    assert (found["status"], found["commit"]) == ("failed", None)
+    assert one(distgen, published, f"{url}@{first}")["status"] == "reproduced"
+
+
+def test_a_shallow_clone_of_a_repository_accuses_nobody(
+    published, distgen, cloned, tmp_path, monkeypatch
+):
+    clone = cloned(published)
+    (published / "templates/app/start").write_text("#!/bin/sh\nset -e\nexec tool --new\n")
+    commit(published)
+    distgen(published, "publish")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "elsewhere"))
+    url = f"file://{published}/dist-git/small/tool.git"
+    git(tmp_path, "clone", "-q", "--depth=1", url, str(tmp_path / "shallow"))
+    found = one(distgen, published, f"{tmp_path}/shallow")
+    why = "the commit before it is not there; fetch the whole history"
+    assert (found["status"], found["exact"], found["detail"]) == ("reproduced", False, why)
+    clone.git("pull", "-q")
+    clone.replace("settings.ini", "level = 1", "level = 3")
+    clone.commit()
+    clone.push()
+    (published / "templates/app/start").write_text("#!/bin/sh\nset -e\nexec tool --newer\n")
+    commit(published)
+    distgen(published, "publish", "--on-edit", "keep")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "nowhere"))
+    git(tmp_path, "clone", "-q", "--depth=1", url, str(tmp_path / "shallower"))
+    found = one(distgen, published, f"{tmp_path}/shallower")
+    assert (found["status"], found["detail"]) == ("edited downstream", f"settings.ini; {why}")
+
+
 def test_files_of_their_own_leave_a_tree_reproduced_and_are_named(published, distgen, cloned):
     clone = cloned(published)
     clone.write(notes_txt="ours\n", more__own="ours\n")
@@ -274,6 +323,7 @@ def test_a_retired_stream_is_proved_like_any_other(published, distgen):
     assert "dead.package" in git(url, "ls-tree", "--name-only", "main")
     found = one(distgen, published, url)
     assert (found["status"], found["exact"], found["image"]) == ("reproduced", True, "small/tool")
+    assert found["detail"] == "it retires the stream"
 
 
 def test_another_version_of_distgen_is_said(published, distgen, cloned):
@@ -499,6 +549,52 @@ def test_a_false_trailer_is_forged(published, distgen, cloned, trailer, lie, sai
     found = one(distgen, published)
     assert found["status"] == "forged"
     assert said in found["detail"]
+
+
+def test_a_trailer_that_stands_twice_is_forged(published, distgen, cloned):
+    """Readers differ over which of the two counts."""
+    clone = cloned(published)
+    message = clone.git("log", "-1", "--format=%B").rstrip()
+    as_distgen(clone, message.replace("Distgen-Image", "distgen-image: x/y\nDistgen-Image"))
+    found = one(distgen, published)
+    assert (found["status"], found["detail"]) == ("forged", "Distgen-Image stands in it twice")
+
+
+def test_a_known_address_holds_what_the_catalogue_says(published, distgen):
+    """A good commit of another image, or on another branch, was proved when its URL was asked."""
+    tool, base = (published / f"dist-git/small/{name}.git" for name in ("tool", "base"))
+    git(tool, "fetch", "-q", str(base), "+main:main")
+    tip = git(tool, "rev-parse", "main").strip()
+    for url in (tool, f"{tool}@{tip}", f"file://{tool}#main"):
+        found = one(distgen, published, url)
+        assert (found["status"], found["detail"]) == (
+            "forged",
+            "its trailers are of small/base@main",
+        )
+
+
+def test_a_file_that_we_would_not_delete_is_forged(published, distgen, cloned):
+    clone = cloned(published)
+    clone.write(notes="ours\n")
+    clone.commit()
+    message = clone.git("log", "-1", "--format=%B", "HEAD~").rstrip()
+    who = clone.git("log", "-1", "--format=%an%n%ae%n%aI", "HEAD~").splitlines()
+    env = {
+        f"GIT_{role}_{key}": text
+        for role in ("AUTHOR", "COMMITTER")
+        for key, text in zip(("NAME", "EMAIL", "DATE"), who, strict=True)
+    }
+    clone.git("commit", "-q", "--allow-empty", "-m", message, **env)
+    clone.push()
+    assert one(distgen, published)["status"] == "reproduced"
+    clone.git("rm", "-q", "notes")
+    clone.git("commit", "-q", "--amend", "-m", message, **env)
+    clone.push("--force")
+    found = one(distgen, published)
+    assert (found["status"], found["detail"]) == (
+        "forged",
+        "its trailers do not lead to files that distgen does not generate (notes)",
+    )
 
 
 def test_another_address_of_the_catalogue_is_a_false_trailer(published, distgen, cloned):

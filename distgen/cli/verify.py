@@ -12,7 +12,6 @@ import click
 
 from distgen import catalog, lockfile, sources
 from distgen.cli.list import texts
-from distgen.cli.plans import cache
 from distgen.cli.session import Choice, Session, formats
 from distgen.cli.tokens import authorized
 from distgen.drive.verify import Address, Load, Proof, Request, Signatures, verify
@@ -68,7 +67,7 @@ def command(ctx: click.Context, /, form: str, store: Path | None, **wishes: Any)
     git = isolate(session.environ)
     proof = Proof(history(git, Path(whole.root)), loading(session))
     network = authorized(session, git, whole, request.images or whole.images)
-    found = tuple(verify(network, proof, request, store or cache(session) / "store"))
+    found = tuple(verify(network, proof, request, store or session.cache / "store"))
     click.echo(report(found) if form == "json" else as_text(found))
     counts = Counter(one.status for one in found)
     session.say(", ".join(f"{counts[status]} {status}" for status in STANDINGS if counts[status]))
@@ -140,5 +139,6 @@ def told(verdict: Verdict) -> str:
     if verdict.own and verdict.status == "reproduced":
         count = len(verdict.own)
         own = f"with {count} file{'s' * (count > 1)} of its own"
-    detail = "; ".join(filter(None, (verdict.detail, own)))
+    signed = f"signed by {verdict.signer}" if verdict.signature == "good" else ""
+    detail = "; ".join(filter(None, (verdict.detail, own, signed)))
     return plain(f"{(verdict.commit or '')[:12]}  {detail}".strip())

@@ -14,7 +14,7 @@ from distgen.drive.verify.past import Load, Proof
 from distgen.errors import DistgenError, InputError
 from distgen.model import Catalog, Image
 from distgen.plan import Target
-from distgen.store import Store, scratch_store
+from distgen.store import Store, contains, scratch_store
 from distgen.store.git import Git, Reader, scrub
 from distgen.store.places import Place
 from distgen.store.remotes import Survey, listing, survey
@@ -58,10 +58,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class _Ground:
+    """`known` is what should stand at a place on a branch, or on "" for any branch."""
+
     git: Git
     proof: Proof
     store: Store
     signatures: Signatures | None
+    known: Mapping[tuple[Place, str], tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,8 @@ def verify(git: Git, proof: Proof, request: Request, beside: Path | None) -> Ite
     """
     repositories = group(request.catalog, request.images)
     with scratch_store(git, beside) as store, working(git.stop, request.jobs) as pool:
-        ground = _Ground(git, proof, store, request.signatures)
+        known = dict(_known(request.catalog)) if request.addresses else {}
+        ground = _Ground(git, proof, store, request.signatures, known)
         found = tuple(pool.map(partial(_branches, ground), repositories))
         # Those of one commit of the catalogue together, so that it is read once and forgotten.
         ordered = sorted(found, key=lambda one: one.source)
@@ -88,6 +92,13 @@ def verify(git: Git, proof: Proof, request: Request, beside: Path | None) -> Ite
         others = [pool.submit(_address, ground, address) for address in request.addresses]
         for job in (*(jobs[one.url] for one in repositories), *others):
             yield from job.result()
+
+
+def _known(catalog: Catalog) -> Iterator[tuple[tuple[Place, str], tuple[str, str]]]:
+    for repository in group(catalog, catalog.images):
+        for target in repository.targets:
+            yield (repository.place, target.branch), (target.image, target.stream)
+            yield (repository.place, ""), (target.image, "")
 
 
 def _branches(ground: _Ground, repository: Repository) -> _Branches:
@@ -139,8 +150,9 @@ def _address(ground: _Ground, address: Address) -> tuple[Verdict, ...]:
         branch, commit, stands = _meant(ground, address)
         where = replace(where, branch=branch)
         bring(ground.git, ground.store, address.place, stands)
-        reader = ground.store.reader
-        found = _judged(ground, reader, _reachable(reader, address, commit), None)
+        asked = ground.known.get((address.place, branch)) or ground.known.get((address.place, ""))
+        tip = _reachable(ground.store, address, commit, stands)
+        found = _judged(ground, ground.store.reader, tip, asked)
         return (replace(found, url=where.url, branch=branch),)
     except InputError:
         raise
@@ -176,9 +188,11 @@ def _shown(refs: Mapping[str, str], tips: Mapping[str, str]) -> str:
     return min(there, key=lambda branch: (branch not in ("main", "master"), branch), default="")
 
 
-def _reachable(reader: Reader, address: Address, commit: str) -> str:
-    found = reader.read(commit)
-    if found is None or found.kind != "commit":
+def _reachable(store: Store, address: Address, commit: str, stands: Survey) -> str:
+    """Return the whole id of a commit that one of the tips has below it, also by a tag's name."""
+    found = store.reader.read(f"{commit}^{{commit}}")
+    tips = stands.tips.values()
+    if found is None or not (commit in tips or any(contains(store, tip, found.id) for tip in tips)):
         raise DistgenError(f"commit {commit} is in none of its branches", where=address.place)
     return found.id
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from distgen import __version__
 from distgen.drive.verify.past import Proof, Wanted, planned_again
 from distgen.errors import DistgenError
-from distgen.model import MANIFEST, Change
+from distgen.model import MANIFEST, Change, Entry
 from distgen.plan import RETIRED
 from distgen.plan.commits import Commit, person
 from distgen.plan.commits import read as read_commit
@@ -33,7 +33,7 @@ from distgen.verify import (
 )
 
 Subject = tuple[str, str] | None
-"""The image and stream that a commit should be of; None: it says so itself."""
+"""The image and stream, "" for any, that a commit should be of; None: it says so itself."""
 _COMMITS = 1000
 _SOURCES = 50
 
@@ -44,7 +44,9 @@ def judge(proof: Proof, reader: Reader, commit: str, asked: Subject = None) -> V
     claimed = claim(found.message)
     if claimed is None:
         return _unclaimed(proof, reader, found, asked)
-    if asked and asked != (claimed.image, claimed.stream):
+    if claimed.twice:
+        return _verdict(claimed, found, "forged", f"{claimed.twice} stands in it twice")
+    if not _is_of(asked, claimed.image, claimed.stream):
         return _verdict(claimed, found, "forged", f"its trailers are of {claimed.key}")
     return _claimed(proof, reader, found, claimed)
 
@@ -53,6 +55,10 @@ def named(reader: Reader, commit: str) -> str:
     """Return the commit of the catalogue that a commit names, "" for none."""
     found = claim(_commit(reader, commit).message)
     return found.commit if found else ""
+
+
+def _is_of(asked: Subject, image: str, stream: str) -> bool:
+    return asked is None or (image == asked[0] and asked[1] in ("", stream))
 
 
 def _claimed(proof: Proof, reader: Reader, commit: Commit, claimed: Claim) -> Verdict:
@@ -73,6 +79,7 @@ def _claimed(proof: Proof, reader: Reader, commit: Commit, claimed: Claim) -> Ve
     paths = counted(edit.path for edit in more)
     taken = f"{paths}; distgen left what it does not generate, and the build takes it"
     remarks = (
+        "" if wanted.tree else "it retires the stream",
         kept,
         taken if more else "",
         metadata(commit, _as_commit(change)),
@@ -91,21 +98,40 @@ def _claimed(proof: Proof, reader: Reader, commit: Commit, claimed: Claim) -> Ve
 
 def _different(reader: Reader, commit: Commit, claimed: Claim, expected: Expected) -> Verdict:
     """Judge a commit that distgen would not have made: somebody's edit, or a lie."""
-    standing = listed(reader, commit.id)
+    standing, before = listed(reader, commit.id), _before(reader, commit)
     edits = differences(expected.files, standing, lambda entry: read_file(reader, entry))
     others = own(expected.files, standing)
     paths = [edit.path for edit in edits]
     status: Standing = "edited downstream" if edits else "reproduced"
-    detail = counted(paths)
-    is_ours = is_by(commit, expected.author) and (len(commit.parents) < 2 or bool(edits))
-    if is_ours or MANIFEST in paths:
-        which = detail or f"files that distgen does not generate ({counted(others)})"
-        status, detail = "forged", f"its trailers do not lead to {which}"
+    remarks = [counted(paths)]
+    # With nothing to do distgen makes no commit, and whoever does has changed nothing.
+    is_idle = len(commit.parents) > 1 or before == standing
+    is_ours = is_by(commit, expected.author) and before is not None
+    if (is_ours and (edits or not is_idle)) or MANIFEST in paths:
+        which = remarks[0] or _meddled(expected, standing, before or {})
+        status, remarks = "forged", [f"its trailers do not lead to {which}"]
         if version := _by_version(claimed):
-            status, detail = "unknown source", f"{version}, which gives another {which}"
-    elif not edits:
-        detail = f"committed by {person(commit.committer)[0]}"
+            status, remarks = "unknown source", [f"{version}, which gives another {which}"]
+    elif not edits and not is_by(commit, expected.author):
+        remarks = [f"committed by {person(commit.committer)[0]}"]
+    if before is None:
+        remarks.append("the commit before it is not there; fetch the whole history")
+    detail = "; ".join(filter(None, remarks))
     return replace(_verdict(claimed, commit, status, detail), edits=edits, own=others)
+
+
+def _before(reader: Reader, commit: Commit) -> Mapping[str, Entry] | None:
+    """Return the files of the commit before, None where a shallow clone ends."""
+    if not commit.parents:
+        return {}
+    return listed(reader, commit.parents[0]) if reader.read(commit.parents[0]) else None
+
+
+def _meddled(expected: Expected, now: Mapping[str, Entry], before: Mapping[str, Entry]) -> str:
+    """Name the files that distgen does not generate, those first that a commit changed."""
+    others = own(expected.files, {*now, *before})
+    changed = [path for path in others if now.get(path) != before.get(path)]
+    return f"files that distgen does not generate ({counted(changed or others)})"
 
 
 def _unclaimed(proof: Proof, reader: Reader, commit: Commit, asked: Subject) -> Verdict:
@@ -155,7 +181,7 @@ def _below(
     first: tuple[Commit, Claim] | None = None
     for base in _ancestors(reader, commit.id):
         claimed = claim(base.message)
-        if claimed is None or (asked and asked != (claimed.image, claimed.stream)):
+        if claimed is None or not _is_of(asked, claimed.image, claimed.stream):
             continue
         first = first or (base, claimed)
         if text and same_manifest(_manifest(reader, base.id), text):
@@ -175,7 +201,7 @@ def _searched(
 ) -> tuple[Claim, Wanted] | None:
     """Look for the commit of the catalogue that gives the manifest of a commit."""
     found = manifest(reader, commit.id)
-    if found is None or proof.history is None or asked not in (None, (found.image, found.stream)):
+    if found is None or proof.history is None or not _is_of(asked, found.image, found.stream):
         return None
     text = _manifest(reader, commit.id)
     for source in newest(proof.history, _SOURCES):

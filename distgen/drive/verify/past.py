@@ -109,6 +109,8 @@ def planned_again(reader: Reader, commit: Commit, wanted: Wanted) -> tuple[Chang
     """Plan a commit again on its parent; return the change that gives the same files, if any."""
     if len(commit.parents) > 1 or (wanted.tree is None and not commit.parents):
         return None
+    if commit.parents and reader.read(commit.parents[0]) is None:  # where a shallow clone ends
+        return None
     same: tuple[Change, OnEdit] | None = None
     for on_edit in _WAYS:
         change = _planned(reader, commit, wanted, on_edit)
