@@ -60,10 +60,8 @@ def load(root: str | Path, sets: Sequence[str] = (), ask: Ask | None = None) -> 
     return Catalog(
         root=str(base),
         images=tuple(finished),
-        templates={
-            **{name: kind.template for name, kind in kinds.items()},
-            **foreign.templates(brought.images),
-        },
+        templates={name: kind.template for name, kind in kinds.items()}
+        | foreign.templates(brought.images),
         namespaces={name: group.namespace for name, group in groups.items()},
         source=site.source,
         mirrors=site.mirrors,

@@ -10,7 +10,6 @@ import click
 
 from distgen.adopt import FATES, Adopted, Fate
 from distgen.cli.list import texts
-from distgen.cli.plans import cache
 from distgen.cli.replacing import Replaced, ground
 from distgen.cli.session import Choice, Session, choosing, formats
 from distgen.cli.tokens import authorized
@@ -53,7 +52,7 @@ def command(
     images = choice.of(catalog)
     git = authorized(session, isolate(session.environ), catalog, images)
     request = Request(catalog, lock, images, jobs)
-    found = tuple(adopt(git, request, store or cache(session) / "store"))
+    found = tuple(adopt(git, request, store or session.cache / "store"))
     if not dry_run:
         write(session.root, found)
     if form == "json":

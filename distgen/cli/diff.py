@@ -7,8 +7,7 @@ from typing import Any
 
 import click
 
-from distgen.cli import plans
-from distgen.cli.publish import stored
+from distgen.cli import outcome, plans
 from distgen.cli.replacing import replacing
 from distgen.cli.session import Choice, Session, choosing, formats, setting
 from distgen.drive import publish
@@ -40,14 +39,14 @@ def command(
     session: Session = ctx.obj
     wanted = plans.Wishes(choice=choice, sets=sets, allow_dirty=True, **wishes)
     run = plans.prepare(session, wanted)
-    changes = publish.plan_only(run.request, run.git, run.options, stored(run.store))
+    changes = publish.plan_only(run.request, run.git, run.options, plans.stored(run.store))
     if form == "json":
         click.echo(json.dumps([described(change) for change in changes], indent=2))
     else:
         for change in changes:
             show(change)
     differs = any(change.status != "unchanged" for change in changes)
-    failed = plans.exit_code(result(one) for one in changes if one.status == "failed")
+    failed = outcome.exit_code(result(one) for one in changes if one.status == "failed")
     ctx.exit(failed or int(exit_code and differs))
 
 

@@ -12,7 +12,6 @@ import click
 from distgen import lockfile
 from distgen.cli.lockreport import problems, report
 from distgen.cli.outside import jobs, world
-from distgen.cli.plans import cache
 from distgen.cli.replacing import Replaced, replacing
 from distgen.cli.session import Choice, Session, choosing, formats
 from distgen.cli.together import together
@@ -154,7 +153,7 @@ def look_up(
 ) -> Sequence[Answer]:
     """Return an answer for everything wanted, going on where an interrupted run stopped."""
     purpose = [lockfile.dump(plan.held), str(plan.platform), *map(str, plan.wanted)]
-    with Journal(cache(session), purpose, time.time() - REMEMBERED) as journal:
+    with Journal(session.cache, purpose, time.time() - REMEMBERED) as journal:
         known = journal.read()
         if known:
             session.say(f"going on after an interrupted run, with {len(known)} entries")

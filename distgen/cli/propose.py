@@ -4,74 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import click
 
-from distgen.cli import plans
+from distgen.cli import outcome, plans
 from distgen.cli.accounts import accounts
-from distgen.cli.publish import ordered, shown, stored, tell
-from distgen.cli.session import Choice, Session, choosing, formats, setting
-from distgen.cli.signing import sealing
-from distgen.cli.speech import narrate
-from distgen.cli.watching import Watched, ending_well, keep, recorded, watching
+from distgen.cli.delivery import Manner, deliver, delivering
+from distgen.cli.session import Choice, Session, choosing, setting
 from distgen.drive import propose
 from distgen.errors import InputError
 from distgen.graph import select
 from distgen.model import Catalog, Image, Result
-from distgen.reports.results import report, summary
 from distgen.store import Store, open_store, scratch_store
 
 
 @click.command()
 @choosing
 @setting
-@plans.planning
-@formats("text", "json")
-@watching
-@sealing
-@click.option("--dry-run", is_flag=True, help="Print what would change; write nothing anywhere.")
-@click.option(
-    "--keep-going/--fail-fast",
-    "keep_going",
-    default=True,
-    help="Whether to begin others after an image failed or was refused.  [default: keep going]",
-)
-@click.option("--allow-dirty", is_flag=True, help="Propose uncommitted changes on servers, too.")
+@delivering
 @click.pass_context
-def command(
-    ctx: click.Context,
-    /,
-    choice: Choice,
-    form: str,
-    dry_run: bool,
-    keep_going: bool,
-    watched: Watched,
-    **wishes: Any,
-) -> None:
+def command(ctx: click.Context, /, choice: Choice, manner: Manner, **wishes: Any) -> None:
     """Open a review of what changed for each image and stream, or update the one there is.
 
     A review that has nothing left to propose is closed. One that somebody else pushed to is theirs:
     it is left alone. The first ^C lets what is under way end and begins nothing more.
     """
-    session: Session = ctx.obj
-    wanted = plans.Wishes(choice=choice, fail_fast=not keep_going, **wishes)
-    with recorded(watched.events) as events:
-        run = plans.prepare(session, wanted, events)
-        with ending_well(run.git):
-            results = _proposed(session, run, dry_run)
-        code = 130 if run.git.stop.is_set() else plans.exit_code(results)
-        events("ended", {"summary": summary(results), "exit_code": code})
-    text = report(results)
-    troubles = [one for one in (keep(watched.results, text), events.trouble) if one]
-    tell(session, results, text if form == "json" else "")
-    session.say(("it would be: " if dry_run else "") + _summary(results))
-    for trouble in troubles:
-        narrate(f"distgen: {trouble}")
-    ctx.exit(code or int(bool(troubles)))
+    wanted = plans.Wishes(choice=choice, **wishes)
+    work = partial(_proposed, ctx.obj, dry=manner.dry_run)
+    deliver(ctx, wanted, manner, work, _told)
 
 
-def _proposed(session: Session, run: plans.Run, dry: bool) -> list[Result]:
+def _proposed(session: Session, run: plans.Run, *, dry: bool) -> list[Result]:
     catalog = run.request.catalog
     images = _with_forge(session, catalog, run.request.images)
     parents = _parents(catalog, images)
@@ -85,13 +50,13 @@ def _proposed(session: Session, run: plans.Run, dry: bool) -> list[Result]:
     )
     with _store(run, dry) as store:
         done = propose.propose(request, store, run.options)
-        return ordered(run, shown(session, done, len(images)))
+        return outcome.ordered(images, outcome.shown(session, done, len(images)))
 
 
-def _summary(results: Sequence[Result]) -> str:
+def _told(_: plans.Run, results: Sequence[Result]) -> str:
     if results and all(one.status == "unchanged" for one in results):
         return f"nothing new to propose for {len(results)} branches"
-    return plans.summary(results)
+    return outcome.summary(results)
 
 
 def _with_forge(session: Session, catalog: Catalog, images: tuple[Image, ...]) -> tuple[Image, ...]:
@@ -124,7 +89,7 @@ def _parents(catalog: Catalog, images: tuple[Image, ...]) -> tuple[Image, ...]:
 @contextmanager
 def _store(run: plans.Run, dry: bool) -> Iterator[Store]:
     if dry:
-        with scratch_store(run.git, stored(run.store)) as store:
+        with scratch_store(run.git, plans.stored(run.store)) as store:
             yield store
     else:
         with open_store(run.store, run.git) as store:

@@ -6,8 +6,7 @@ from typing import Any
 
 import click
 
-from distgen.cli import plans
-from distgen.cli.publish import ordered, stored
+from distgen.cli import outcome, plans
 from distgen.cli.session import Choice, Session, choosing, formats, setting
 from distgen.drive import publish
 from distgen.drive.publish.strays import strays
@@ -30,14 +29,14 @@ def command(
     # Every image is told of for itself: that its parent was edited says nothing about it.
     wanted = plans.Wishes(choice=choice, sets=sets, allow_dirty=True, independent=True, **wishes)
     run = plans.prepare(session, wanted)
-    changes = publish.plan_each(run.request, run.git, run.options, stored(run.store))
-    results = ordered(run, map(publish.standing, changes))
+    changes = publish.plan_each(run.request, run.git, run.options, plans.stored(run.store))
+    results = outcome.ordered(run.request.images, map(publish.standing, changes))
     if not choice.patterns:
         results += [stray(found) for found in strays(run.request.catalog, run.git)]
     if results or form == "json":
-        click.echo(report(results) if form == "json" else plans.as_text(results))
-    session.say(plans.summary(results))
-    ctx.exit(plans.exit_code(one for one in results if one.status == "failed"))
+        click.echo(report(results) if form == "json" else outcome.as_text(results))
+    session.say(outcome.summary(results))
+    ctx.exit(outcome.exit_code(one for one in results if one.status == "failed"))
 
 
 def stray(found: Target) -> Result:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import posixpath
 import stat
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from distgen.cli.session import Session
 from distgen.errors import InputError
@@ -23,7 +26,32 @@ def authorized(session: Session, git: Git, catalog: Catalog, images: Collection[
         name: token(place, catalog.namespaces[name].dist_git, secret(session, name, catalog))
         for name, place in places(catalog, images).items()
     }
-    return authorize(git, [one for one in found.values() if one])
+    return authorize(git, apart({name: one for name, one in found.items() if one}, catalog))
+
+
+def apart(tokens: Mapping[str, Token], catalog: Catalog) -> Iterator[Token]:
+    """Yield the tokens; where several are for one server, each is for its namespace's folder."""
+    taken: dict[str, str] = {}
+    for name, one in tokens.items():
+        rivals = {other for other in tokens.values() if other.url == one.url}
+        own = replace(one, url=one.url + _folder(name, catalog)) if len(rivals) > 1 else one
+        other = taken.setdefault(own.url, name)
+        if tokens[other] != one:
+            raise InputError(
+                f"{other} and {name} name different tokens for one place",
+                where=own.url,
+                hint="name one, or give each namespace a folder of its own in dist_git.url",
+            )
+        yield own
+
+
+def _folder(namespace: str, catalog: Catalog) -> str:
+    """Return the folder of a server that holds all repositories of a namespace."""
+    root = Path(catalog.root)
+    images = (image for image in catalog.images if image.namespace == namespace)
+    paths = (urlsplit(locate(image.url, root).address).path for image in images)
+    folder = posixpath.commonpath([posixpath.dirname(path) for path in paths]).strip("/")
+    return f"{folder}/" if folder else ""
 
 
 def secret(session: Session, namespace: str, catalog: Catalog) -> str:
@@ -35,7 +63,7 @@ def secret(session: Session, namespace: str, catalog: Catalog) -> str:
         path = Path(where.token_file).expanduser()
         place, found = str(path), _read(path)
     found = found.strip()
-    if not found.isprintable() or " " in found:
+    if not found.isprintable() or not found.isascii() or " " in found:
         raise InputError(f"what {place} holds is no token", hint="a token is one word")
     return found
 
@@ -58,7 +86,8 @@ def places(catalog: Catalog, images: Collection[Image]) -> dict[str, Place]:
 
 def _read(path: Path) -> str:
     try:
-        if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        mode = path.stat().st_mode
+        if stat.S_ISREG(mode) and mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise InputError(
                 "holds a token and is open to others", where=path, hint=f"chmod 600 {path}"
             )

@@ -1,0 +1,86 @@
+"""What `publish` and `propose` share: the options of a run that writes, and its way to the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+
+from distgen.cli import outcome, plans
+from distgen.cli.session import Session, formats
+from distgen.cli.signing import sealing
+from distgen.cli.speech import narrate
+from distgen.cli.watching import Watched, ending_well, keep, recorded, watching
+from distgen.model import Result
+from distgen.reports.results import report, summary
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a run that writes is to behave, and who watches it."""
+
+    form: str
+    dry_run: bool
+    watched: Watched
+
+
+def delivering(command: Command) -> Command:
+    """Add the options of a run that writes; the command gets them as one `manner`."""
+
+    def call(
+        *args: Any, form: str, dry_run: bool, keep_going: bool, watched: Watched, **more: Any
+    ) -> Any:
+        manner = Manner(form, dry_run, watched)
+        return command(*args, manner=manner, fail_fast=not keep_going, **more)
+
+    call.__name__, call.__doc__ = command.__name__, command.__doc__
+    call.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
+    for option in (
+        click.option(
+            "--allow-dirty", is_flag=True, help="Let uncommitted changes go to servers, too."
+        ),
+        click.option(
+            "--keep-going/--fail-fast",
+            "keep_going",
+            default=True,
+            help="Whether to begin others after an image failed or was refused."
+            "  [default: keep going]",
+        ),
+        click.option(
+            "--dry-run", is_flag=True, help="Print what would change; write nothing anywhere."
+        ),
+        sealing,
+        watching,
+        formats("text", "json"),
+        plans.planning,
+    ):
+        call = option(call)
+    return call  # type: ignore[return-value]
+
+
+def deliver(
+    ctx: click.Context,
+    wishes: plans.Wishes,
+    manner: Manner,
+    work: Callable[[plans.Run], list[Result]],
+    tell: Callable[[plans.Run, list[Result]], str],
+) -> None:
+    """Plan, let `work` do it, report, end with `tell`'s summary, and exit as it went."""
+    session: Session = ctx.obj
+    with recorded(manner.watched.events) as events:
+        run = plans.prepare(session, wishes, events)
+        with ending_well(run.git):
+            results = work(run)
+        code = 130 if run.git.stop.is_set() else outcome.exit_code(results)
+        events("ended", {"summary": summary(results), "exit_code": code})
+    text = report(results)
+    troubles = [one for one in (keep(manner.watched.results, text), events.trouble) if one]
+    outcome.tell(session, results, text if manner.form == "json" else "")
+    session.say(("it would be: " if manner.dry_run else "") + tell(run, results))
+    for trouble in troubles:
+        narrate(f"distgen: {trouble}")
+    ctx.exit(code or int(bool(troubles)))

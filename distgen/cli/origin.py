@@ -1,0 +1,48 @@
+"""Find out which commit of the catalogue is published, and of which date."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from distgen import __version__
+from distgen.cli.session import Session
+from distgen.errors import InputError
+from distgen.model import Catalog, Lock, Provenance
+from distgen.store import history
+from distgen.store.git import Git
+
+EPOCH = 315532800  # 1980-01-01, the earliest date that every archive format knows
+
+
+def origin(
+    session: Session, git: Git, catalog: Catalog, lock: Lock, altered: bool
+) -> tuple[Provenance, bool]:
+    """Return where commits come from, and whether that is more than the commit that they name."""
+    stand = history.stand(git, Path(catalog.root))
+    dirty = bool(stand.dirty or altered)
+    found = Provenance(
+        source=source(catalog.source, stand.commit, dirty),
+        author="",
+        date=stand.date if stand.date is not None else epoch(session),
+        version=__version__,
+        lock=lock,
+    )
+    return found, dirty
+
+
+def source(address: str | None, commit: str | None, dirty: bool) -> str:
+    """Return the words of the commit trailer that say where a tree came from."""
+    stand = f"{commit}{'-dirty' if dirty else ''}" if commit else "uncommitted"
+    return f"{address}@{stand}" if address else stand
+
+
+def epoch(session: Session) -> int:
+    """Return the date of commits where the catalogue has no history of its own."""
+    text = session.environ.get("SOURCE_DATE_EPOCH", "")
+    if not text:
+        return EPOCH
+    if not text.isdecimal() or len(text) > 12:
+        raise InputError(
+            f"SOURCE_DATE_EPOCH is {text!r}", hint="it must be a number of seconds since 1970"
+        )
+    return int(text)

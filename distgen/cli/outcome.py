@@ -1,0 +1,99 @@
+"""What is said of results: a line for each, a summary, a progress bar, and the exit code."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import click
+
+from distgen.cli.list import texts
+from distgen.cli.session import Session
+from distgen.cli.speech import heard
+from distgen.errors import plain
+from distgen.model import Image, Result, Status
+
+STOPPED = ("refused", "skipped", "failed")
+COLORS: dict[Status, str] = {
+    "created": "green",
+    "updated": "green",
+    "retired": "green",
+    "behind": "yellow",
+    "drifted": "yellow",
+    "refused": "red",
+    "skipped": "red",
+    "failed": "red",
+}
+
+
+def ordered(images: Iterable[Image], results: Iterable[Result]) -> list[Result]:
+    """Return the results in the order of the images, then what was retired."""
+    order = {image.key: number for number, image in enumerate(images)}
+    return sorted(results, key=lambda one: (order.get(one.key, len(order)), one.key))
+
+
+def tell(session: Session, results: Sequence[Result], text: str) -> None:
+    """Print the results: the JSON `text`, or a line for each that is worth one."""
+    worth = [one for one in results if session.verbosity > 0 or one.status != "unchanged"]
+    text = text or as_text(worth)
+    with heard():
+        if text:
+            click.echo(text)
+
+
+def as_text(results: Sequence[Result]) -> str:
+    """Return one line for each result; edits that stand in the way follow theirs."""
+    rows = [(row.status, f"{row.image}@{row.stream}", told(row)) for row in results]
+    text = []
+    for row, line in zip(results, texts(rows), strict=True):
+        color = COLORS.get(row.status)
+        text.append(click.style(row.status, fg=color) + line[len(row.status) :])
+        if row.status == "refused":
+            text += [f"    {plain(part)}" for edit in row.edits for part in edit.diff.splitlines()]
+    return "\n".join(text)
+
+
+def told(result: Result) -> str:
+    """Return what a line says behind the image: the commit, and why."""
+    commit = (result.commit or "")[:12] if result.status not in ("refused", "failed") else ""
+    return plain(f"{commit}  {result.detail}".strip())
+
+
+def summary(results: Sequence[Result]) -> str:
+    """Return the last line: how many images came to what."""
+    counts = Counter(result.status for result in results)
+    if not results:
+        return "no images"
+    if set(counts) == {"unchanged"}:
+        stand = "1 branch is" if len(results) == 1 else f"{len(results)} branches are"
+        return f"nothing changed: {stand} as the catalogue says"
+    order: tuple[Status, ...] = (*COLORS, "unchanged")
+    return ", ".join(f"{counts[status]} {status}" for status in order if counts[status])
+
+
+def exit_code(results: Iterable[Result]) -> int:
+    """Return 0 when all is well, 2 when the catalogue is wrong, else 1."""
+    return max((one.exit_code for one in results if one.status in STOPPED), default=0)
+
+
+def shown(session: Session, results: Iterable[Result], total: int) -> Iterable[Result]:
+    """Pass results on, with a progress bar where somebody looks at a terminal."""
+    if not session.live:
+        yield from results
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("publishing"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
+    console = Console(stderr=True, no_color=session.color is False)
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=total)
+        for one in results:
+            progress.update(task, advance=1, description=one.image)
+            yield one
