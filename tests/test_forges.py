@@ -43,6 +43,7 @@ def test_an_address_names_a_server_and_a_project(address, name, server):
         ("github", "git@host.example.org:o/r.git", "", f"{HTTPS}/api/v3"),
         ("github", f"{HTTPS}/o/r.git", "https://x/api/v3/", "https://x/api/v3"),
         ("forgejo", f"{HTTPS}/o/r.git", "", f"{HTTPS}/api/v1"),
+        ("forgejo", f"{HTTPS}/below/o/r.git", "", f"{HTTPS}/below/api/v1"),
         ("forgejo", "git@host.example.org:o/r.git", "", ""),
         ("forgejo", "git@host.example.org:o/r.git", f"{HTTPS}/api/v1", f"{HTTPS}/api/v1"),
         ("gerrit", f"{HTTPS}/ns/app", "", HTTPS),
@@ -59,9 +60,13 @@ def test_an_interface_is_where_the_forge_has_it_or_where_the_site_says(
 
 
 def test_the_link_of_a_review_is_found_in_a_servers_words():
-    said = ["", "View merge request for x:", "  https://lab.example.org/g/p/-/merge_requests/7", ""]
-    assert linked(said) == "https://lab.example.org/g/p/-/merge_requests/7"
-    assert linked(["SUCCESS"]) == ""
+    said = ["Downtime on Friday: https://lab.example.org/news/7", "View merge request for x:",
+            "  https://lab.example.org/g/p/-/merge_requests/7", ""]  # fmt: skip
+    assert linked(said, r"/merge_requests/\d+$") == (
+        "https://lab.example.org/g/p/-/merge_requests/7"
+    )
+    new = "  https://lab.example.org/g/p/-/merge_requests/new?merge_request%5Bsource_branch%5D=7"
+    assert linked([new], r"/merge_requests/\d+$") == ""
 
 
 # --- asking --------------------------------------------------------------------------------------

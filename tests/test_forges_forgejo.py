@@ -37,6 +37,7 @@ def web(lab):
             review |= json.loads(request.body)
             save(state, folder)
         shown = {key: review[key] for key in ("number", "state", "merged", "title", "body")}
+        shown["head"] = {"label": review.get("label", "")}  # empty for what was pushed to refs/for
         return Reply(200, json.dumps(shown | {"html_url": f"http://forge.test/{number}"}).encode())
 
     with serve(answer) as front:
@@ -58,14 +59,18 @@ def test_a_change_is_pushed_for_review_with_topic_and_text(lab, app, folder):
     old = lab.image("ns/app@2024.1")
     results = lab.propose({app.key: FIRST, old.key: FIRST}, app, old)
     assert [r.status for r in results] == ["created", "created"]
-    assert results[1].detail.startswith("pull request opened http://forge.test/pulls/")
+    assert [r.detail for r in results] == [
+        f"pull request #{number} opened http://forge.test/ns/app/pulls/{number}"
+        for number in (numbers(folder)["stable/2024.1"], numbers(folder)["master"])
+    ]
     pushes = {push["ref"]: push["options"] for push in arrived(folder)}
     assert sorted(pushes) == ["refs/for/master", "refs/for/stable/2024.1"]
     options = pushes["refs/for/master"]
     assert sorted(options) == ["description", "force-push", "title", "topic"]
-    assert options["topic"] == "distgen/master"
-    assert options["title"].startswith("ns/app: ")
-    assert "- `Dockerfile`: new +1 -0 (FROM)<br>" in options["description"]
+    assert options["topic"] == ["distgen/master"]
+    assert options["title"][0].startswith("ns/app: ")
+    text = "### Files&#10;&#10;- `Dockerfile`: new +1 -0 (FROM)&#10;"
+    assert text in options["description"][0]
     heads = {ref: commit for ref, commit in refs(folder).items() if ref.startswith("refs/pull/")}
     assert sorted(heads.values()) == sorted(r.commit for r in results)
 
@@ -90,6 +95,43 @@ def test_another_change_updates_the_same_pull_request(lab, app, folder, asked, r
     (review,) = reviews(folder)
     assert review["commits"] == [first.commit, second.commit]
     assert ("FROM quay.io/a:2\n```" in review["body"]) is asked
+
+
+def test_a_text_has_its_lines_from_the_beginning_where_it_can(lab, app, folder, web):
+    """An option has no line breaks, and the text it brought was never replaced."""
+    result = one(lab.propose({app.key: FIRST}, app))
+    assert result.status == "created"
+    (review,) = reviews(folder)
+    assert "### Files\n\n- `Dockerfile`: new +1 -0 (FROM)\n" in review["body"]
+
+
+def test_the_longest_text_fits_into_an_option(lab, app, folder):
+    text = "FROM quay.io/a:1\n" + f"{'&' * 80}\n" * 500
+    assert one(lab.propose({app.key: {"Dockerfile": text}}, app)).status == "created"
+
+
+def test_a_pull_request_that_was_closed_unseen_is_followed_by_another(lab, app, folder):
+    """Without a token only the number tells that the server has opened another one."""
+    lab.propose({app.key: FIRST}, app)
+    state = load(folder)
+    state["reviews"][0]["state"] = "closed"
+    save(state, folder)
+    result = one(lab.propose({app.key: SECOND}, app))
+    assert (result.status, result.detail) == (
+        "created", "pull request #2 opened http://forge.test/ns/app/pulls/2"
+    )  # fmt: skip
+
+
+def test_a_pull_request_that_somebody_bases_on_ours_is_not_ours(lab, app, folder, web):
+    first = one(lab.propose({app.key: FIRST}, app))
+    git("update-ref", "refs/pull/2/head", first.commit, folder=folder)
+    commit_on(folder, "refs/pull/2/head", {"NOTES": "x\n"})
+    state = load(folder)
+    theirs = state["reviews"][0] | {"number": 2, "topic": "mine", "label": "pat/mine"}
+    state["reviews"].append(theirs)
+    save(state, folder)
+    assert one(lab.propose({app.key: SECOND}, app)).status == "updated"
+    assert reviews(folder)[1] == theirs
 
 
 @pytest.mark.parametrize("asked", [True, False])
@@ -125,7 +167,7 @@ def test_without_a_token_it_is_left_to_a_person_to_close_it(lab, app, folder):
     lab.propose({app.key: SECOND}, app)
     result = one(lab.propose({app.key: FIRST}, app))
     assert result.status == "unchanged"
-    assert result.detail == "pull request #2 has nothing left to propose; close it"
+    assert result.detail == "pull request #2 has nothing left to propose; close it, if it is open"
 
 
 def test_what_a_person_closed_is_not_proposed_again_until_there_is_news(lab, app, folder, web):
@@ -158,6 +200,10 @@ def test_a_forge_that_refuses_is_told_in_its_words(lab, app, folder, web):
     result = one(lab.propose({app.key: SECOND}, app))
     assert result.status == "failed"
     assert result.detail == f"{web.url}/api/v1: Forgejo says token is required"
+
+
+def numbers(folder):
+    return {review["branch"]: review["number"] for review in reviews(folder)}
 
 
 def merge(folder, commit):

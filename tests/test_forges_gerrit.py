@@ -6,7 +6,7 @@ from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from dist_git import git
+from dist_git import OPTIONS, ORIGIN, git
 from git_server import git_server
 from review_hooks import load, save
 from reviews import TOKEN, USER, Situation, arrived, commit_on, one, refs, reviews
@@ -28,24 +28,32 @@ def lab(tmp_path):
 def web(lab):
     """Gerrit's web interface over the changes that the git server has."""
 
+    names = {"open": "NEW", "abandoned": "ABANDONED", "merged": "MERGED"}
+
     def answer(request):
         if request.headers.get("authorization") != basic(USER, TOKEN):
-            return Reply(401, b"Unauthorized")
+            return Reply(401, b"Unauthorized", {"Content-Type": "text/plain"})
         path, query = urlsplit(request.path).path, parse_qs(urlsplit(request.path).query)
         folder = lab.root / "srv/ns/app.git"
         state = load(folder)
         if path == "/a/changes/":
-            assert query["q"] == ['status:open project:"ns/app" branch:"master"']
-            found = [{"_number": r["number"]} for r in state["reviews"] if r["state"] == "open"]
-            return said(found)
-        number, verb = re.fullmatch(r"/a/changes/(\d+)/(\w+)", path).groups()
+            assert query["q"] == ['project:"ns/app" branch:"master"']
+            indexed = [r for r in state["reviews"] if not state.get("behind")]
+            return said([{"_number": r["number"], "status": names[r["state"]]} for r in indexed])
+        number, verb = re.fullmatch(r"/a/changes/(\d+)/?(\w*)", path).groups()
         review = state["reviews"][int(number) - 1]
+        shown = {"_number": int(number), "status": names[review["state"]]}
+        if not verb:
+            return said(shown)
         if verb == "detail":
-            return said({"_number": int(number), "messages": review["said"]})
+            return said(shown | {"messages": review["said"]})
+        if review["state"] != {"abandon": "open", "restore": "abandoned"}[verb]:
+            text = f"change is {names[review['state']].lower()}\n".encode()
+            return Reply(409, text, {"Content-Type": "text/plain; charset=UTF-8"})
         review["state"] = {"abandon": "abandoned", "restore": "open"}[verb]
         review["said"].append({"message": f"{verb}\n\n{json.loads(request.body)['message']}"})
         save(state, folder)
-        return said({})
+        return said(shown)
 
     def said(what):
         return Reply(200, b")]}'\n" + json.dumps(what).encode())
@@ -75,7 +83,7 @@ def test_a_change_is_pushed_for_review_with_a_topic_and_a_change_id(lab, app, fo
     result = one(lab.propose({app.key: FIRST}, app))
 
     assert (result.status, result.parent, result.branch) == ("created", base, "master")
-    assert result.detail == "change opened http://review.test/c/ns/+/1"
+    assert result.detail == "change opened http://review.test/c/ns/app/+/1"
     assert refs(folder) == {"refs/heads/master": base, "refs/changes/01/1/1": result.commit}
     (push,) = arrived(folder)
     assert push["ref"] == "refs/for/master%topic=distgen/master"
@@ -160,6 +168,67 @@ def test_a_patch_set_of_a_person_is_left_alone(lab, app, folder, web):
     assert (refs(folder), reviews(folder)) == before
 
 
+def test_a_patch_set_of_a_person_on_an_earlier_base_gets_no_rival(lab, app, folder, web):
+    """When the branch moved on, a second change was opened beside the one somebody worked on."""
+    first = one(lab.propose({app.key: FIRST}, app))
+    text = arrived(folder)[0]["message"]
+    git("update-ref", "refs/changes/01/1/2", first.commit, folder=folder)
+    commit_on(folder, "refs/changes/01/1/2", {"NOTES": "x\n"}, text)
+    commit_on(folder, "master", {"OTHER": "x\n"})
+    result = one(lab.propose({app.key: SECOND}, app))
+    assert (result.status, len(reviews(folder))) == ("refused", 1)
+    assert "change 1 " in result.detail
+    assert reviews(folder)[0]["state"] == "open"
+
+
+def test_a_change_that_is_not_searchable_yet_is_open(lab, app, folder, web):
+    lab.propose({app.key: FIRST}, app)
+    state = load(folder)
+    save(state | {"behind": True}, folder)
+    assert one(lab.propose({app.key: FIRST}, app)).detail.endswith("proposes it already")
+    assert one(lab.propose({app.key: SECOND}, app)).status == "updated"
+    assert reviews(folder)[0]["said"] == []
+
+
+def test_a_catalogue_that_goes_back_needs_a_commit_that_gerrit_does_not_know(lab, app, folder):
+    """Gerrit's "no new changes" was taken for success while another patch set was proposed."""
+    lab.propose({app.key: FIRST}, app)
+    second = one(lab.propose({app.key: SECOND}, app))
+    before = refs(folder)
+    same = one(lab.propose({app.key: FIRST}, app))
+    assert same.status == "failed"
+    assert same.detail.endswith(
+        "Gerrit has this commit already, as an earlier patch set or in another change; "
+        "the next commit of the catalogue gives it another name"
+    )
+    assert refs(folder) == before
+
+    origin = replace(ORIGIN, source="https://example.org/images.git@reverted")
+    result = one(lab.propose({app.key: FIRST}, app, options=replace(OPTIONS, provenance=origin)))
+    assert result.status == "updated"
+    assert reviews(folder)[0]["commits"][1:] == [second.commit, result.commit]
+
+
+@pytest.mark.parametrize("state", ["abandoned", "merged"])
+def test_a_closed_change_that_nobody_may_restore_is_told(lab, app, folder, state):
+    lab.propose({app.key: FIRST}, app)
+    known = load(folder)
+    known["reviews"][0]["state"] = state
+    save(known, folder)
+    result = one(lab.propose({app.key: SECOND}, app))
+    assert result.status == "failed"
+    assert "change http://review.test/c/ns/app/+/1 closed" in result.detail
+    assert "; restore it, or let its branch move on: " in result.detail
+
+
+def test_a_committer_that_the_account_is_not_is_told_with_what_to_set(lab, app, folder):
+    git("config", "forge.addresses", "bot@example.org", folder=folder)
+    result = one(lab.propose({app.key: FIRST}, app))
+    assert result.status == "failed"
+    assert "distgen@localhost is not registered in your account" in result.detail
+    assert "set dist_git.author to an address of the account" in result.detail
+
+
 def test_nothing_left_to_propose_abandons_the_change(lab, app, folder, web):
     lab.propose({app.key: FIRST}, app)
     publish(lab, app, folder)
@@ -182,7 +251,8 @@ def test_without_a_password_the_command_that_abandons_is_told(lab, app, folder):
     result = one(lab.propose({app.key: FIRST}, app))
     assert result.status == "unchanged"
     assert result.detail == (
-        "change 2 has nothing left to propose; abandon it: gerrit review --abandon 2,1"
+        "change 2 has nothing left to propose; "
+        "abandon it, if it is open: gerrit review --abandon 2,1"
     )
 
 
@@ -205,7 +275,16 @@ def test_a_gerrit_that_refuses_is_told_in_its_words(lab, app, folder, web):
     lab.propose({app.key: FIRST}, app)
     result = one(lab.propose({app.key: SECOND}, app))
     assert result.status == "failed"
-    assert result.detail == f"{web.url}: Gerrit says HTTP 401"
+    assert result.detail == f"{web.url}: Gerrit says Unauthorized"
+
+
+def test_a_web_interface_behind_a_page_that_asks_for_a_login_is_told(lab, app, folder, web):
+    lab.propose({app.key: FIRST}, app)
+    with serve(lambda request: Reply(200, b"<html>Sign in</html>")) as page:
+        lab.account = replace(lab.account, api=page.url)
+        result = one(lab.propose({app.key: SECOND}, app))
+    assert result.status == "failed"
+    assert result.detail.startswith(f"{page.url}/a/changes/: does not answer as its interface")
 
 
 def publish(lab, app, folder):

@@ -3,6 +3,7 @@
 import pytest
 from dist_git import OPTIONS, content, git, run_publish, tree
 from git_server import git_server
+from review_hooks import load, save
 from reviews import TOKEN, USER, Situation, arrived, commit_on, one, refs, reviews
 
 from distgen.drive.publish.repositories import Options
@@ -32,7 +33,10 @@ def test_a_change_is_a_branch_with_a_merge_request(lab, app, folder):
 
     assert result.status == "created"
     assert (result.branch, result.parent) == ("master", base)
-    assert result.detail == "merge request of distgen/master opened http://lab.test/-/1"
+    assert (
+        result.detail
+        == "merge request of distgen/master opened http://lab.test/ns/app/-/merge_requests/1"
+    )
     assert refs(folder) == {"refs/heads/master": base, REVIEW: result.commit}
     (review,) = reviews(folder)
     assert review["target"] == "master"
@@ -51,6 +55,51 @@ def test_a_change_is_a_branch_with_a_merge_request(lab, app, folder):
         "merge_request.title",
     ]
     assert "Distgen-Image: ns/app\nDistgen-Stream: master\n" in push["message"]
+
+
+def test_a_branch_that_gets_no_merge_request_is_taken_back(lab, app, folder):
+    """GitLab takes the push and only warns; the next run then found all as it should be."""
+    base = refs(folder)
+    save(load(folder) | {"disabled": True}, folder)
+    result = one(lab.propose({app.key: {"Dockerfile": "FROM quay.io/a:1\n"}}, app))
+    assert result.status == "failed"
+    assert result.detail == (
+        f"{app.url}: GitLab takes the branch, but no merge request: "
+        "Merge requests are not enabled for project ns/app"
+    )
+    assert refs(folder) == base
+
+    save(load(folder) | {"disabled": False}, folder)
+    first = one(lab.propose({app.key: {"Dockerfile": "FROM quay.io/a:1\n"}}, app))
+    assert first.status == "created"
+    save(load(folder) | {"disabled": True}, folder)
+    lab.propose({app.key: {"Dockerfile": "FROM quay.io/a:2\n"}}, app)
+    assert refs(folder)[REVIEW] == first.commit
+
+
+def test_a_server_that_says_nothing_of_a_merge_request_is_not_quoted(lab, app, folder):
+    banner = "echo 'Downtime on Friday: https://lab.test/news/7'\n"
+    lab.server.hook("ns/app.git", "post-receive", f"#!/bin/sh\n{banner}")
+    result = one(lab.propose({app.key: {"Dockerfile": "FROM quay.io/a:1\n"}}, app))
+    assert result.status == "created"
+    assert result.detail == (
+        "merge request of distgen/master opened, though GitLab does not say where"
+    )
+
+
+def test_a_server_without_push_options_is_told(lab, app, folder):
+    git("config", "receive.advertisePushOptions", "false", folder=folder)
+    result = one(lab.propose({app.key: {"Dockerfile": "FROM quay.io/a:1\n"}}, app))
+    assert result.status == "failed"
+    assert "the receiving end does not support push options" in result.detail
+
+
+def test_the_longest_text_fits_into_an_option(lab, app, folder):
+    """A text of many `\\n` grew beyond what git sends in one packet, and nothing was proposed."""
+    breaks = "\\n" * 80
+    text = "FROM quay.io/a:1\n" + f"RUN printf '{breaks}'\n" * 500
+    result = one(lab.propose({app.key: {"Dockerfile": text}}, app))
+    assert result.status == "created"
 
 
 def test_running_again_pushes_nothing(lab, app, folder):

@@ -74,8 +74,38 @@ def test_a_push_that_arrives_meanwhile_is_not_overwritten(lab, app, folder):
 
     lab.server.meddle = meddle
     result = one(lab.propose({app.key: SECOND}, app))
-    assert (result.status, result.commit) == ("failed", result.parent)
+    assert (result.status, result.commit) == ("refused", result.parent)
+    assert f"somebody else pushed {theirs[0][:12]} to it" in result.detail
     assert refs(folder)[REVIEW] == theirs[0]
+
+
+@pytest.mark.parametrize(
+    ("forge_name", "head", "theirs"),
+    [
+        ("gerrit", "refs/changes/01/1/1", "refs/changes/01/1/2"),
+        ("forgejo", "refs/pull/1/head", "refs/pull/1/head"),
+    ],
+)
+def test_what_servers_know_no_lease_for_is_looked_at_again(tmp_path, forge_name, head, theirs):
+    with git_server(tmp_path / "srv", {USER: TOKEN}) as server:
+        lab = Situation(tmp_path, server, forge_name)
+        app = lab.image("ns/app")
+        folder = lab.repository(app, "master")
+        lab.propose({app.key: FIRST}, app)
+        looks = []
+
+        def meddle(request):
+            looks.append("git-upload-pack" in request.query)
+            if sum(looks) == 2 and looks[-1]:  # the first look was for planning
+                git("update-ref", theirs, refs(folder)[head], folder=folder)
+                text = arrived(folder)[0]["message"]
+                looks.append(commit_on(folder, theirs, {"NOTES": "x\n"}, text) == "")
+
+        lab.server.meddle = meddle
+        result = one(lab.propose({app.key: SECOND}, app))
+        assert result.status == "refused"
+        assert f"somebody else pushed {refs(folder)[theirs][:12]} to it" in result.detail
+        assert len(arrived(folder)) == 1
 
 
 def test_a_person_whose_commits_were_merged_has_no_claim_left(lab, app, folder):
@@ -118,6 +148,15 @@ def test_missing_branches_are_begun_so_that_reviews_can_stand_on_them(lab, app):
     again = lab.propose({app.key: FIRST, old.key: SECOND}, old, app, store="elsewhere")
     assert [result.status for result in again] == ["unchanged", "unchanged"]
     assert [r.commit for r in again] == [r.commit for r in results]
+
+
+def test_many_branches_are_begun_at_once(lab):
+    """Some failed, for their first commits are the same, and git cannot write one pack twice."""
+    images = [lab.image(f"ns/app{number}") for number in range(8)]
+    for found in images:
+        lab.repository(found)
+    results = lab.propose({found.key: FIRST for found in images}, *images)
+    assert {result.status for result in results} == {"created"}, results
 
 
 def test_a_branch_that_may_not_be_begun_is_told(lab, app):
@@ -204,7 +243,7 @@ def test_a_server_that_fails_once_is_asked_again(tmp_path, after):
             folder = lab.repository(app, "master")
             faults = [Fault(502, after=after)]
             server.meddle = lambda request, f=faults: f.pop() if f and request.pushes else None
-            assert one(lab.propose({app.key: FIRST}, app)).status in ("created", "unchanged")
+            assert one(lab.propose({app.key: FIRST}, app)).status == "created"
             assert len(reviews(folder)) == 1
 
 
@@ -221,6 +260,42 @@ def test_two_runs_at_once_make_one_review(lab, app, folder):
     assert result.commit == others[0].commit
     assert {result.status, others[0].status} == {"created"}
     assert len(reviews(folder)) == 1
+
+
+@pytest.mark.parametrize("forge_name", ["gerrit", "forgejo", "gitea"])
+def test_a_run_that_another_was_faster_than_has_nothing_to_do(tmp_path, forge_name):
+    with git_server(tmp_path / "srv", {USER: TOKEN}) as server:
+        lab = Situation(tmp_path, server, forge_name.replace("gitea", "forgejo"))
+        app = lab.image("ns/app")
+        folder = lab.repository(app, "master")
+        git("config", "forge.dialect", forge_name, folder=folder)
+
+        def meddle(request):
+            if request.pushes:
+                lab.server.meddle = None
+                lab.propose({app.key: FIRST}, app, store="other")
+
+        lab.server.meddle = meddle
+        result = one(lab.propose({app.key: FIRST}, app))
+        assert result.status == "unchanged"
+        assert "1" in result.detail and "proposes it already" in result.detail
+        assert len(reviews(folder)) == 1
+        assert reviews(folder)[0]["commits"] == [result.commit]
+
+
+def test_two_runs_from_two_commits_of_the_catalogue_end_with_the_later_push(lab, app, folder):
+    lab.propose({app.key: FIRST}, app)
+    third = {"Dockerfile": "FROM quay.io/a:3\n"}
+
+    def meddle(request):
+        if request.pushes:
+            lab.server.meddle = None
+            lab.propose({app.key: SECOND}, app, store="other")
+
+    lab.server.meddle = meddle
+    result = one(lab.propose({app.key: third}, app))
+    assert result.status == "updated"
+    assert refs(folder)[REVIEW] == result.commit
 
 
 def test_no_file_that_a_run_writes_holds_the_token(lab, app, folder):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import importlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -105,6 +106,10 @@ class Review:
         return f"{self.name} {self.url}".rstrip()
 
 
+class Moved(DistgenError):
+    """A review is not as it was found: somebody was faster, and it has to be looked at again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """What became of a review, in words."""
@@ -160,30 +165,42 @@ def maker(name: str, place: Place, account: Account, about: About) -> Callable[[
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """One ref to push to: `commit` "" deletes it, `expected` None asks for no lease."""
+    """One ref to push to: `commit` "" deletes it, `expected` None asks for no lease.
+
+    `had` are words by which a server says that it has the commit already.
+    """
 
     commit: str
     ref: str
     expected: str | None = None
     options: tuple[str, ...] = ()
+    had: tuple[str, ...] = ()
 
 
 def push(desk: Desk, what: Push) -> tuple[str, ...]:
     """Push to a ref that is no dist-git branch; return the server's words.
 
-    The lease makes sure that only what was seen is replaced, never a commit that arrived since. A
-    push that may succeed later is tried again.
+    The lease makes sure that only what was seen is replaced; raise Moved when it is something else
+    now. A push that may succeed later is tried again.
     """
     git, attempt = desk.store.git, 0
     while True:
         done = _pushed(desk, what)
-        if not done.code or _arrived(desk, what):
+        stands = _stands(desk, what) if done.code else what.commit
+        if stands == what.commit:  # or an answer was lost, or another run did it
             lines = (line.strip() for line in done.error.splitlines())
             return tuple(line[7:].strip() for line in lines if line.startswith("remote:"))
+        why = refusal(done)
+        if any(words in why for words in what.had):
+            if attempt:  # the answer to the attempt before was lost
+                return ()
+            raise Moved(why, where=desk.place)
+        if stands not in (None, what.expected):
+            raise Moved(why, where=desk.place)
         attempt += 1
         again = is_passing(done) and attempt < git.patience.tries
-        if not again or not wait(git, attempt - 1, f"{desk.place}: {refusal(done)}"):
-            raise DistgenError(refusal(done), where=desk.place)
+        if not again or not wait(git, attempt - 1, f"{desk.place}: {why}"):
+            raise DistgenError(why, where=desk.place)
 
 
 def _pushed(desk: Desk, what: Push) -> Outcome:
@@ -199,12 +216,12 @@ def _pushed(desk: Desk, what: Push) -> Outcome:
     )
 
 
-def _arrived(desk: Desk, what: Push) -> bool:
-    """Say whether a branch stands where it was to be: an answer was lost, or another run did it."""
+def _stands(desk: Desk, what: Push) -> str | None:
+    """Return the commit at a ref that a push may have changed; None: nobody knows."""
     if what.expected is None:
-        return False
+        return None
     found = listing(desk.store.git, desk.place, (what.ref,))
-    return found is not None and found.get(what.ref, "") == what.commit
+    return None if found is None else found.get(what.ref, "")
 
 
 def read(desk: Desk, refs: Refs) -> dict[str, bytes]:
@@ -236,10 +253,14 @@ def is_merged(desk: Desk, commit: str, base: str) -> bool:
     return run(desk.store.git, *words, folder=desk.store.folder).code == 0
 
 
-def linked(said: Sequence[str]) -> str:
-    """Return the first web address in a server's words, which is the review's."""
+def linked(said: Sequence[str], path: str) -> str:
+    """Return the web address of a review in a server's words: the first that has such a path.
+
+    Servers also speak of other things, with addresses of their own.
+    """
     words = (word for line in said for word in line.split())
-    return next((word for word in words if word.startswith(("https://", "http://"))), "")
+    found = (word for word in words if word.startswith(("https://", "http://")))
+    return next((word for word in found if re.search(path, urlsplit(word).path)), "")
 
 
 def project(place: Place) -> str:

@@ -1,11 +1,12 @@
 """Reviews on Forgejo and Gitea: pushes to `refs/for/` (AGit), one pull request per topic.
 
 https://forgejo.org/docs/latest/user/agit-support/; a push opens a pull request, and later ones
-change its commits only, so that its text and its end go through /api/v1.
+change its commits only. Line breaks, later text, and its end go through /api/v1.
 """
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -17,6 +18,7 @@ from distgen.forges import (
     About,
     Account,
     Desk,
+    Moved,
     Push,
     Refs,
     Review,
@@ -30,17 +32,19 @@ from distgen.forges import (
     push,
     read,
 )
-from distgen.forges.web import Guarded, Header, message
+from distgen.forges.web import Guarded, Header, content, message
 from distgen.model import Change
 from distgen.proposal import Proposal, is_own, review_branch
 from distgen.store.places import Place
+from distgen.store.remotes import listing
 
-# An option travels in one packet of git's protocol, 65,516 bytes, and a line break takes four.
-LIMIT = 16_000
+# An option travels in one packet of git's protocol, 65,516 bytes, and a line break takes five.
+LIMIT = 13_000
 CREATES = False
 _HEAD = re.compile(r"refs/pull/(\d+)/head")
 _NEWEST = 200
 _DEPTH = 50
+_HAD = ("same as the old commit", "same with old commit")  # Forgejo, Gitea
 
 
 def patterns(stream: str) -> Sequence[str]:
@@ -65,10 +69,13 @@ def find(desk: Desk, subject: Subject, refs: Refs) -> Sequence[Review]:
     read(desk, {numbers[number]: refs[numbers[number]] for number in newest})
     for number in newest:
         ref = numbers[number]
-        if not is_merged(desk, refs[ref], subject.base) and _began(desk, subject, refs[ref]):
-            there = _ask(desk, number)
-            name, url = f"pull request #{number}", there.get("html_url", "")
-            return [Review(refs[ref], ref, name, url, _state(there), number)]
+        if is_merged(desk, refs[ref], subject.base) or not _began(desk, subject, refs[ref]):
+            continue
+        there = _ask(desk, number)
+        if there.get("head", {}).get("label"):
+            continue  # from a branch: somebody's own, that stands on ours
+        name, url = f"pull request #{number}", there.get("html_url", "")
+        return [Review(refs[ref], ref, name, url, _state(there), number)]
     return []
 
 
@@ -81,31 +88,50 @@ def submit(desk: Desk, change: Change, proposal: Proposal, review: Review | None
         review = None
     elif review and review.commit == change.commit:
         return Told("unchanged", f"{review} proposes it already")
+    number, url = (review.number, review.url) if review else (0, "")
     if not (review and review.commit == change.commit):
-        options = (
-            f"topic={review_branch(change.stream)}",
-            f"title={proposal.title}",
-            # An option has no line breaks, but Markdown knows these.
-            f"description={proposal.body.replace(chr(10), '<br>')}",
-            "force-push=true",
-        )
-        try:
-            said = push(desk, Push(change.commit, f"refs/for/{change.branch}", options=options))
-        except DistgenError as refused:
-            if "same as the old commit" not in refused.what:
-                raise
-            return Told("unchanged", "another run proposed it just now")
-        if review is None:
-            return Told("created", f"pull request opened {linked(said)}".rstrip())
-    if _session(desk) is not None:
-        _patch(desk, review.number, {"title": proposal.title, "body": proposal.body})
-    return Told("updated", f"{review} updated")
+        number, url = _pushed(desk, change, proposal, review)
+    if number and _session(desk) is not None:
+        _patch(desk, number, {"title": proposal.title, "body": proposal.body})
+    known = review is not None and review.number == number
+    name = f"pull request #{number} {'updated' if known else 'opened'} {url}".rstrip()
+    return Told("updated" if known else "created", name)
+
+
+def _pushed(
+    desk: Desk, change: Change, proposal: Proposal, review: Review | None
+) -> tuple[int, str]:
+    """Push to the topic; return the number and address of the pull request that has the commit."""
+    if review and _heads(desk, review.ref).get(review.ref) != review.commit:
+        # There is no lease for what a server moves itself.
+        raise Moved(f"{review} was pushed to just now", where=desk.place)
+    options = (
+        f"topic={review_branch(change.stream)}",
+        f"title={proposal.title}",
+        f"description={_flat(proposal.body)}",
+        "force-push=true",
+    )
+    what = Push(change.commit or "", f"refs/for/{change.branch}", None, options, _HAD)
+    url = linked(push(desk, what), r"/pulls/\d+$")
+    if url:
+        return int(url.rpartition("/")[2]), url
+    found = (ref for ref, commit in _heads(desk, *patterns("")).items() if commit == change.commit)
+    return max((int(head[1]) for ref in found if (head := _HEAD.fullmatch(ref))), default=0), ""
+
+
+def _heads(desk: Desk, *refs: str) -> Refs:
+    return listing(desk.store.git, desk.place, refs) or {}
+
+
+def _flat(body: str) -> str:
+    """Return a text on one line, for an option has no line breaks, as it would be in an editor."""
+    return f"<pre>{html.escape(body, quote=False).replace(chr(10), '&#10;')}</pre>"
 
 
 def withdraw(desk: Desk, review: Review) -> Told:
     """Close a pull request."""
     if _session(desk) is None:
-        return Told("unchanged", f"{review} has nothing left to propose; close it")
+        return Told("unchanged", f"{review} has nothing left to propose; close it, if it is open")
     _patch(desk, review.number, {"state": "closed", "body": WITHDRAWN})
     return Told("retired", f"{review} closed, nothing is left to propose")
 
@@ -130,13 +156,15 @@ def _began(desk: Desk, subject: Subject, commit: str) -> bool:
 
 
 def interface(place: Place, account: Account) -> str:
-    """Return the address of the web interface, "" where it is not known."""
+    """Return the address of the interface, "" where it is not known."""
     if account.api:
         return account.api.rstrip("/")
     parts = urlsplit(place.address)
     if place.folder is not None or parts.scheme not in ("http", "https"):
         return ""
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/api/v1"
+    below = "/".join(project(place).split("/")[:-2])
+    root = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    return f"{root}/{below}/api/v1" if below else f"{root}/api/v1"
 
 
 def _session(desk: Desk) -> Guarded | None:
@@ -157,7 +185,7 @@ def _ask(desk: Desk, number: int) -> dict[str, Any]:
     if not answer.ok:
         said = desk.account.hide(message(answer))
         raise DistgenError(f"Forgejo says {said}", where=session.base)
-    found: dict[str, Any] = answer.json()
+    found: dict[str, Any] = content(answer)
     return found
 
 
@@ -172,7 +200,8 @@ def _patch(desk: Desk, number: int, words: dict[str, str]) -> None:
 
 
 def _address(desk: Desk, number: int) -> str:
-    return f"{interface(desk.place, desk.account)}/repos/{project(desk.place)}/pulls/{number}"
+    name = "/".join(project(desk.place).split("/")[-2:])
+    return f"{interface(desk.place, desk.account)}/repos/{name}/pulls/{number}"
 
 
 def _state(there: dict[str, Any]) -> State:

@@ -7,9 +7,8 @@ for what git cannot do: abandon and restore. The footers are as Zuul's Gerrit dr
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +18,7 @@ from distgen.forges import (
     About,
     Account,
     Desk,
+    Moved,
     Push,
     Refs,
     Review,
@@ -31,16 +31,26 @@ from distgen.forges import (
     push,
     read,
 )
-from distgen.forges.web import Guarded, message
+from distgen.forges.web import Guarded, content, message
 from distgen.model import Change
 from distgen.proposal import Proposal, change_id, review_branch, trailers
 from distgen.proposal import worded as reworded
 from distgen.store.places import Place
+from distgen.store.remotes import listing
 
 LIMIT = 16_000
 CREATES = False
 _PATCH_SET = re.compile(r"refs/changes/\d\d/(\d+)/(\d+)")
+_NUMBER = r"/\d+$"
 _NEWEST = 200
+_STATES: dict[str, State] = {"NEW": "open", "MERGED": "merged"}
+_HAD = ("no new changes", "already exists")
+_ADVICE = {
+    " closed": "restore it, or let its branch move on: Gerrit has one change for each commit of it",
+    "'forge ": "set dist_git.author to an address of the account, or give it that permission",
+    "invalid committer": "set dist_git.author to an address of the account",
+    "Signed-off-by": "distgen signs nothing off: a project of generated files has to do without",
+}
 
 
 def patterns(stream: str) -> Sequence[str]:
@@ -70,7 +80,7 @@ def find(desk: Desk, subject: Subject, refs: Refs) -> Sequence[Review]:
             current = found.get("Change-Id") == _id(desk, subject.branch, subject.base)
             if current or not is_merged(desk, refs[ref], subject.base):
                 mine[number] = (ref, current)
-    known = _open(desk, subject) if mine else None
+    known = _statuses(desk, subject) if mine else None
     return [
         Review(
             commit=refs[ref],
@@ -82,7 +92,7 @@ def find(desk: Desk, subject: Subject, refs: Refs) -> Sequence[Review]:
             leftover=not current,
         )
         for number, (ref, current) in mine.items()
-        if (state := _state(desk, number, known)) == "open" or current
+        if (state := _state(desk, number, known, current)) == "open" or current
     ]
 
 
@@ -97,15 +107,20 @@ def submit(desk: Desk, change: Change, proposal: Proposal, review: Review | None
             return Told("updated", f"{review} restored")
     if review and review.commit == change.commit:
         return Told("unchanged", f"{review} proposes it already")
+    _refuse_news(desk, review)
+    what = Push(change.commit, f"refs/for/{change.branch}%topic={topic}", had=_HAD)
     try:
-        said = push(desk, Push(change.commit, f"refs/for/{change.branch}%topic={topic}"))
+        said = push(desk, what)
+    except Moved:
+        here = "Gerrit has this commit already, as an earlier patch set or in another change"
+        hint = "the next commit of the catalogue gives it another name"
+        raise Moved(here, where=desk.place, hint=hint) from None
     except DistgenError as refused:
-        if "no new changes" not in refused.what:
-            raise
-        return Told("unchanged", "another run proposed it just now")
+        hint = next((told for sign, told in _ADVICE.items() if sign in refused.what), "")
+        raise DistgenError(refused.what, where=refused.where, hint=hint) from None
     if review:
         return Told("updated", f"{review} updated")
-    return Told("created", f"change opened {linked(said)}".rstrip())
+    return Told("created", f"change opened {linked(said, _NUMBER)}".rstrip())
 
 
 def withdraw(desk: Desk, review: Review) -> Told:
@@ -113,7 +128,10 @@ def withdraw(desk: Desk, review: Review) -> Told:
     if _session(desk) is None:
         here = review.ref.rpartition("/")
         hint = f"gerrit review --abandon {review.number},{here[2]}"
-        return Told("unchanged", f"{review.name} has nothing left to propose; abandon it: {hint}")
+        return Told(
+            "unchanged",
+            f"{review.name} has nothing left to propose; abandon it, if it is open: {hint}",
+        )
     _post(desk, f"changes/{review.number}/abandon", WITHDRAWN)
     return Told("retired", f"{review} abandoned, nothing is left to propose")
 
@@ -133,6 +151,15 @@ def _latest(refs: Refs) -> dict[int, str]:
     return {number: f"refs/changes/{number % 100:02}/{number}/{sets[number]}" for number in newest}
 
 
+def _refuse_news(desk: Desk, review: Review | None) -> None:
+    """Raise when a change got another patch set meanwhile, for Gerrit knows no lease."""
+    if review is None:
+        return
+    sets = listing(desk.store.git, desk.place, (f"{review.ref.rpartition('/')[0]}/*",)) or {}
+    if _latest(sets).get(review.number) != review.ref:
+        raise Moved(f"{review} got another patch set just now", where=desk.place)
+
+
 def _names(found: dict[str, str], subject: Subject) -> bool:
     mine = (found.get("Distgen-Image"), found.get("Distgen-Stream"))
     return mine == (subject.image, subject.stream) and "Change-Id" in found
@@ -144,7 +171,11 @@ def _id(desk: Desk, branch: str, base: str | None) -> str:
 
 def _name(desk: Desk) -> str:
     """Return Gerrit's name of the project: what stands behind /a/ where it asks for a password."""
-    before, found, name = f"/{project(desk.place)}".partition("/a/")
+    path = f"/{project(desk.place)}"
+    if desk.place.address.startswith("http") and desk.account.api:
+        path = path.removeprefix(urlsplit(desk.account.api).path.rstrip("/"))
+        return path.removeprefix("/a/").strip("/")
+    before, found, name = path.partition("/a/")
     return name if found else before.strip("/")
 
 
@@ -191,8 +222,7 @@ def _ask(desk: Desk, path: str, **query: str) -> Any:
         )
         words = desk.account.hide(message(answer))
         raise DistgenError(f"Gerrit says {words}", where=session.base, hint=hint)
-    # Gerrit begins its JSON with a line that no browser would run as a script.
-    return json.loads(answer.text.removeprefix(")]}'"))
+    return content(answer)
 
 
 def _post(desk: Desk, path: str, words: str) -> None:
@@ -205,24 +235,19 @@ def _post(desk: Desk, path: str, words: str) -> None:
         raise DistgenError(f"Gerrit says {words}", where=session.base)
 
 
-def _open(desk: Desk, subject: Subject) -> frozenset[int] | None:
-    """Return the numbers of the open changes of a branch, None when nobody can be asked."""
-    query = f'status:open project:"{_name(desk)}" branch:"{subject.branch}"'
+def _statuses(desk: Desk, subject: Subject) -> dict[int, str] | None:
+    """Return the statuses of the newest changes of a branch, None when nobody can be asked."""
+    query = f'project:"{_name(desk)}" branch:"{subject.branch}"'
     found = _ask(desk, "changes/", q=query, n=str(_NEWEST))
-    return None if found is None else frozenset(change["_number"] for change in found)
+    return None if found is None else {one["_number"]: one["status"] for one in found}
 
 
-def _state(desk: Desk, number: int, known: frozenset[int] | None) -> State:
+def _state(desk: Desk, number: int, known: dict[int, str] | None, current: bool) -> State:
     if known is None:
         return "unknown"
-    if number in known:
-        return "open"
-    words = _said(desk, number)
-    return "withdrawn" if any(WITHDRAWN in text for text in words) else "closed"
-
-
-def _said(desk: Desk, number: int) -> Iterator[str]:
-    """Yield the last words about a change: those with which it was closed."""
-    detail = _ask(desk, f"changes/{number}/detail")
-    for one in detail.get("messages", ())[-1:]:
-        yield one.get("message", "")
+    # What is searched runs behind what there is.
+    status = known.get(number) or _ask(desk, f"changes/{number}")["status"]
+    if status in _STATES:
+        return _STATES[status]
+    last = _ask(desk, f"changes/{number}/detail").get("messages", ())[-1:] if current else ()
+    return "withdrawn" if any(WITHDRAWN in one.get("message", "") for one in last) else "closed"

@@ -5,16 +5,19 @@ https://docs.gitlab.com/topics/git/commit/#push-options
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
+from distgen.errors import DistgenError
 from distgen.forges import About, Account, Desk, Push, Refs, Review, Subject, Told, linked, push
 from distgen.model import Change
 from distgen.proposal import Proposal, review_branch
 from distgen.store.places import Place
 
-# An option travels in one packet of git's protocol, 65,516 bytes, and a line break takes two.
-LIMIT = 32_000
+# An option travels in one packet of git's protocol, 65,516 bytes, and \\n grows from two to five.
+LIMIT = 26_000
 CREATES = False
+_REFUSED = re.compile(r"Error encountered with push options .*': (.*?)(?: =+ |$)")
 
 
 def patterns(stream: str) -> Sequence[str]:
@@ -56,10 +59,19 @@ def submit(desk: Desk, change: Change, proposal: Proposal, review: Review | None
     )
     expected = review.commit if review else ""
     ref = _ref(change.stream)
-    url = linked(push(desk, Push(change.commit, ref, expected, options)))
-    name = f"merge request of {review_branch(change.stream)}"
+    said = push(desk, Push(change.commit, ref, expected, options))
+    # GitLab breaks and centres these lines, and repeats all the options.
+    if refused := _REFUSED.search(" ".join(" ".join(said).split())):
+        push(desk, Push(expected, ref, change.commit))  # or the next run would see nothing to do
+        what = f"GitLab takes the branch, but no merge request: {refused[1]}"
+        raise DistgenError(what, where=desk.place)
     verb = "updated" if review else "opened"
-    return Told("updated" if review else "created", f"{name} {verb} {url}".rstrip())
+    name = f"merge request of {review_branch(change.stream)} {verb}"
+    url = linked(said, r"/merge_requests/\d+$")
+    return Told(
+        "updated" if review else "created",
+        f"{name} {url}" if url else f"{name}, though GitLab does not say where",
+    )
 
 
 def withdraw(desk: Desk, review: Review) -> Told:

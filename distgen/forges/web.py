@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -146,12 +147,25 @@ def pause(response: requests.Response, attempt: int) -> float | None:
 
 def message(response: requests.Response) -> str:
     """Return what a server says is wrong, on one line."""
+    kind = response.headers.get("Content-Type", "")
     try:
-        said = response.json()
+        # Gerrit speaks plain text.
+        said = {"message": response.text} if kind.startswith("text/plain") else response.json()
     except ValueError:
         said = None
     text = said.get("message", "") if isinstance(said, dict) else ""
     return " ".join(str(text).split())[:300] or f"HTTP {response.status_code}"
+
+
+def content(response: requests.Response) -> Any:
+    """Return what a server answers; raise DistgenError when that is no JSON."""
+    try:
+        # Gerrit begins with a line that no browser would run as a script.
+        return json.loads(response.text.removeprefix(")]}'"))
+    except ValueError:
+        what = "does not answer as its interface would"
+        hint = "is there another server in front of it, or is dist_git.api another address?"
+        raise DistgenError(what, where=_shown(response.url), hint=hint) from None
 
 
 def _now(response: requests.Response) -> float:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from distgen.drive.publish.deliver import COMMITTED, Delivery
 from distgen.errors import DistgenError
-from distgen.forges import Desk, Forge, Refs, Review, Subject, Told, is_merged, read
+from distgen.forges import Desk, Forge, Moved, Refs, Review, Subject, Told, is_merged, read
 from distgen.model import Change
 from distgen.plan.commits import read as parsed
 from distgen.proposal import beginning, describe, is_own, is_same
 from distgen.store import has, write
+from distgen.store.remotes import listing
+
+_RACES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +46,19 @@ def reviewed(plan: Plan, change: Change) -> Change:
     if change.status not in (*COMMITTED, "unchanged"):
         return change
     try:
+        for _ in range(_RACES - 1):
+            with suppress(Moved):
+                return _reviewed(plan, change)
+            plan = _seen_again(plan, change)
         return _reviewed(plan, change)
     except DistgenError as error:
         return replace(change, status="failed", commit=change.parent, detail=str(error))
+
+
+def _seen_again(plan: Plan, change: Change) -> Plan:
+    """Return the plan with the reviews as they are now."""
+    patterns = plan.forge.patterns(change.stream)
+    return replace(plan, refs=listing(plan.desk.store.git, plan.desk.place, patterns) or {})
 
 
 def _reviewed(plan: Plan, change: Change) -> Change:
@@ -54,12 +68,13 @@ def _reviewed(plan: Plan, change: Change) -> Change:
     if plan.dry and change.parent is None:
         return _foreseen(change, None)
     reviews = plan.forge.find(plan.desk, plan.subject(change), plan.refs)
-    tidied = () if plan.dry else _tidied(plan, change, reviews)
-    review = next((found for found in reviews if not found.leftover), None)
-    if review and not _is_free(plan, change, review):
-        what = f"{review} is left alone, for somebody else pushed {review.commit[:12]} to it"
+    taken = next((found for found in reviews if not _is_free(plan, change, found)), None)
+    if taken:
+        what = f"{taken} is left alone, for somebody else pushed {taken.commit[:12]} to it"
         status = change.status if nothing else "refused"
         return replace(change, status=status, commit=change.parent, detail=what)
+    tidied = () if plan.dry else _tidied(plan, reviews)
+    review = next((found for found in reviews if not found.leftover), None)
     if not nothing:
         return _proposed(plan, _settled(plan, change, review), review)
     if review and review.state in ("open", "unknown") and review.commit != change.parent:
@@ -68,13 +83,10 @@ def _reviewed(plan: Plan, change: Change) -> Change:
     return replace(change, status="retired" if tidied else "unchanged", detail=words)
 
 
-def _tidied(plan: Plan, change: Change, reviews: Sequence[Review]) -> Sequence[Told]:
-    """Close the reviews that stand on earlier bases, but for those that somebody works on."""
-    return [
-        plan.forge.withdraw(plan.desk, review)
-        for review in reviews
-        if review.leftover and review.state == "open" and _is_free(plan, change, review)
-    ]
+def _tidied(plan: Plan, reviews: Sequence[Review]) -> Sequence[Told]:
+    """Close the reviews that stand on earlier bases."""
+    leftovers = (review for review in reviews if review.leftover and review.state == "open")
+    return [plan.forge.withdraw(plan.desk, review) for review in leftovers]
 
 
 def _is_free(plan: Plan, change: Change, review: Review) -> bool:
