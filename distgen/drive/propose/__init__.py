@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from threading import Event
 
 from distgen.drive.pool import working
-from distgen.drive.propose.prepare import prepared
+from distgen.drive.propose.prepare import prepared, sow
 from distgen.drive.propose.reviews import Plan, reviewed
 from distgen.drive.publish import Trees
 from distgen.drive.publish.deliver import COMMITTED, Delivery
@@ -159,7 +159,7 @@ def _plan(
     try:
         stands, refs = _looked(ground, repository, desk, family)
         if not stands.exists and desk.place.folder is None:
-            maker = creation(ground.options, repository)
+            maker = creation(ground, repository)
             if not dry:
                 maker()
             stands = Survey(True)
@@ -230,9 +230,10 @@ def _proposed(
         key: tuple(dict.fromkeys(footers[parent] for parent in kin if footers.get(parent)))
         for key, kin in course.kinship.parents.items()
     }
+    assert ground.store is not None
+    sow(ground.store, plans)
     jobs = [pool.submit(prepared, ground, plan, above) for plan in plans]
     ready = {plan.delivery.repository.url: plan for plan in (job.result() for job in jobs)}
-    assert ground.store is not None
     made = (one for plan in ready.values() if not plan.dry for one in plan.delivery.changes)
     with suppress(DistgenError):  # what that fails for is told when its review is due
         write(ground.store, [change for change in made if change.status in COMMITTED])

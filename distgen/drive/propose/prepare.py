@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from distgen.drive.propose.reviews import Plan
@@ -12,11 +13,24 @@ from distgen.errors import DistgenError
 from distgen.model import Change
 from distgen.plan.commits import signed
 from distgen.proposal import beginning
-from distgen.store import write
+from distgen.store import Store, write
 from distgen.store.remotes import push, survey
 
 Footers = Mapping[str, tuple[str, ...]]
 """The lines at the end of an image's message, by its key."""
+
+
+def sow(store: Store, plans: Iterable[Plan]) -> None:
+    """Write the commits that missing branches begin with, in one go: most are the same commit."""
+    missing = (
+        change
+        for plan in plans
+        for change in plan.delivery.changes
+        if change.status == "created" and not plan.dry
+    )
+    seeds = {seed.commit: seed for seed in map(beginning, missing)}
+    with suppress(DistgenError):  # what that fails for is told when its branch is begun
+        write(store, list(seeds.values()))
 
 
 def prepared(ground: Ground, plan: Plan, footers: Footers) -> Plan:
@@ -59,7 +73,6 @@ def _begun(ground: Ground, plan: Plan) -> tuple[Change, ...]:
     exists = delivery.stands.exists
     for change in missing:
         seed = beginning(change)
-        write(plan.desk.store, [seed])
         head = None if exists else delivery.repository.head
         refused = push(plan.desk.store, plan.desk.place, [seed], head)
         if refused and not survey(ground.git, plan.desk.place, [change.branch]).tips:
