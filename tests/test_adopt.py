@@ -327,9 +327,8 @@ def rewrite(clone, pattern, by):
         (b"old.bin~", b"\0"),
         ("a\u00a0b.bin".encode(), b"\0"),
         (b"caf\xe9", b"text\n"),
-        (b"DOCKERFILE", b"text\n"),
     ],
-    ids=["mac", "backup", "blank", "latin", "case"],
+    ids=["mac", "backup", "blank", "latin"],
 )
 def test_own_files_that_no_overlay_can_hold_stay_their_own(
     published, distgen, cloned, name, content
@@ -355,17 +354,34 @@ def test_what_is_their_own_stays_their_own(published, distgen, cloned):
 def test_a_catalogue_that_moved_on_gets_the_edit_as_well(published, distgen, cloned):
     clone = cloned(published)
     clone.replace("settings.ini", "level = 1", "level = 2")
+    (clone.path / "start").chmod(0o644)
     clone.commit()
     clone.push()
-    (published / "templates/app/settings.ini").write_bytes(
-        FILES["templates/app/settings.ini"].replace(b"last = yes", b"last = no")
-    )
+    settings = FILES["templates/app/settings.ini"].replace(b"last = yes", b"last = no")
+    (published / "templates/app/settings.ini").write_bytes(settings)
+    (published / "templates/app/start").write_text("#!/bin/sh\nexec new-tool\n")
     commit(published)
     assert distgen(published, "adopt", "small/tool").code == 0
     commit(published)
     assert distgen(published, "publish").code == 0
     clone.git("pull", "-q")
-    assert clone.read("settings.ini") == ("[tool]\nlevel = 2\ncolor = no\nname = tool\nlast = no\n")
+    assert {path: clone.files()[path] for path in ("settings.ini", "start")} == {
+        "settings.ini": ("100644", "[tool]\nlevel = 2\ncolor = no\nname = tool\nlast = no\n"),
+        "start": ("100644", "#!/bin/sh\nexec new-tool\n"),
+    }
+
+
+def test_a_deleted_file_that_changed_since_is_deleted_as_it_is_now(published, distgen, cloned):
+    """A packager's own README replaced ours; then the template of ours was reworded."""
+    clone = cloned(published)
+    clone.git("rm", "-q", "settings.ini")
+    clone.replace("Dockerfile", "COPY settings.ini /etc/tool.ini\n", "")
+    clone.commit("Need no settings")
+    (published / "templates/app/settings.ini").write_text("[tool]\nlevel = 9\n")
+    commit(published)
+    assert carried(distgen, published, clone, "small/tool") == [
+        f"{PATCHES}/0001-Need-no-settings.patch"
+    ]
 
 
 def test_an_edit_that_was_kept_can_still_be_adopted(published, distgen, cloned):

@@ -106,6 +106,17 @@ def test_blanks_at_the_end_of_a_context_line_count():
     assert "line 3 is 'one' and not 'one '" in refusal(files(s=SCRIPT), text)
 
 
+def test_a_newline_that_is_missing_at_the_end_is_told():
+    """The sentence said that a line is 'x' and not 'x'."""
+    text = "--- a/s\n+++ b/s\n@@ -1 +1 @@\n-x\n+y\n"
+    assert "line 1 is 'x' without a newline and not 'x'; it" in refusal(files(s="x"), text)
+    text = "--- a/s\n+++ b/s\n@@ -1 +1 @@\n-x\n\\ No newline at end of file\n+y\n"
+    assert refusal(files(s="x\n"), text).endswith(
+        "line 1 is 'x' and not 'x' without a newline; it says\n"
+        "@@ -1 +1 @@\n-x\n\\ No newline at end of file\n+y"
+    )
+
+
 def test_nothing_is_applied_when_a_later_hunk_does_not_fit():
     before = files(s=SCRIPT)
     text = "--- a/s\n+++ b/s\n@@ -3 +3 @@\n-one\n+1\n@@ -7 +7 @@\n-six\n+6\n"

@@ -76,7 +76,8 @@ def edited(new: Files, present: Present, merge: Merge) -> tuple[tuple[Edit, ...]
             continue
         edits.append(step.edit)
         path, entry = step.path, present.entries.get(step.path)
-        if step.conflict and (step.edit.kind != "blocked" or path not in new):
+        # What somebody deleted may have changed since: a patch deletes it as it is now.
+        if step.conflict and step.edit.kind not in ("blocked", "deleted"):
             return tuple(edits), {}, f"{step.conflict}; bring it in line with the catalogue first"
         if step.write is not None and not step.conflict:
             targets[path] = step.write

@@ -116,7 +116,11 @@ def _is_generated(path: _Versions, content: bytes) -> bool:
 def _is_carried(path: _Versions, edit: Edit, merge: Merge) -> bool:
     """Say whether the new text has all of the edit, so that nothing of it would be lost."""
     new, last, was, now = path.new, path.last, path.generated, path.content
-    if edit.kind != "modified" or new is None or last is None or path.entry is None:
+    if new is None or last is None or path.entry is None:
+        return False
+    if edit.kind == "mode":
+        return path.entry.mode == new.mode
+    if edit.kind != "modified":
         return False
     if was is None or now is None or path.entry.mode not in (last.mode, new.mode):
         return False

@@ -140,8 +140,5 @@ def _mismatch(lines: Sequence[bytes], old: Sequence[bytes], row: int) -> str:
 
 
 def _shown(line: bytes) -> str:
-    return (
-        repr(line.decode(errors="replace"))
-        if not line.endswith(b"\n")
-        else repr(line[:-1].decode(errors="replace"))
-    )
+    text = repr(line.removesuffix(b"\n").decode(errors="replace"))
+    return text if line.endswith(b"\n") else f"{text} without a newline"

@@ -21,6 +21,7 @@ _ESCAPE = re.compile(rb"\\([abtnvfr\"\\]|[0-7]{3})")
 _ESCAPED = {b"a": 7, b"b": 8, b"t": 9, b"n": 10, b"v": 11, b"f": 12, b"r": 13}
 # git's default prefixes and those of diff.mnemonicPrefix
 _PREFIXES = tuple(f"{letter}/" for letter in "abciow")
+_NO_NEWLINE = "\\ No newline at end of file"
 _NOWHERE = ("1970-01-01 ", "1969-12-31 ")  # how diff -N writes that there is no file
 
 
@@ -39,7 +40,9 @@ class Hunk:
 
     def __str__(self) -> str:
         rows = [self.head.decode(errors="replace").rstrip()]
-        rows += [sign + text.decode(errors="replace").rstrip("\n") for sign, text, _ in self.body]
+        for sign, text, _ in self.body:
+            rows.append(sign + text.decode(errors="replace").removesuffix("\n"))
+            rows += [] if text.endswith(b"\n") else [_NO_NEWLINE]
         return "\n".join(rows)
 
 
