@@ -152,18 +152,11 @@ def test_missing_branches_are_begun_so_that_reviews_can_stand_on_them(lab, app):
 
 def test_many_branches_are_begun_at_once(lab):
     """Some failed, for their first commits are the same, and git cannot write one pack twice."""
-<<<<<<< /tmp/gh/head.py
-    images = [lab.image(f"ns/app{number}") for number in range(8)]
-    for found in images:
-        lab.repository(found)
-    results = lab.propose({found.key: FIRST for found in images}, *images)
-=======
     images = [lab.image(f"ns/app{number}") for number in range(12)]
     for found in images:
         lab.repository(found)
     trees = {found.key: FIRST for found in images}
     results = lab.propose(trees, *images, options=replace(OPTIONS, jobs=8))
->>>>>>> /tmp/gh/now.py
     assert {result.status for result in results} == {"created"}, results
 
 
