@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from git_server import git_server
+from git_server import Fault, git_server
 from github_server import github_server
 from review_hooks import install
 from reviews import TOKEN, USER, arrived, commit_on, refs
@@ -114,6 +114,70 @@ def test_a_wrong_token_is_told_as_one(lab, site, folder, command):
     assert "not-the-right-one" not in done.stdout + done.stderr
 
 
+SAID = {
+    401: "does not accept the token; is it still valid?",
+    403: "refuses the token: not you; ",
+    404: "there is no repository, or it is not shown to the token; create it with: glab",
+}
+
+
+@pytest.mark.parametrize("status", SAID)
+@pytest.mark.parametrize("step", ["upload-pack", "receive-pack"])
+def test_what_a_server_has_against_a_token_is_told(lab, site, folder, status, step):
+    """Where everybody may read, a wrong token shows with the push only."""
+    headers = {"WWW-Authenticate": "Basic", "Content-Type": "text/plain"}
+    lab.users = {}
+    lab.meddle = lambda asked: (
+        Fault(status, headers, b"not you\n") if step in asked.path + asked.query else None
+    )
+    done = propose(site("gitlab", "token_env: X"), "publish", "--allow-dirty", X="wrong")
+    words = "not you; repository" if (status, step) == (404, "receive-pack") else SAID[status]
+    assert done.returncode == 1
+    assert words in done.stdout
+
+
+@pytest.fixture
+def two(catalogue, lab):
+    """Return a function that makes a catalogue of two namespaces, each with a token of its own."""
+
+    def make(folder):
+        own = "{{token_env: {}, forge: gitlab, user: {}}}"
+        config = f"version: 1\ndist_git: {{url: '{lab.url}/{folder}{{image}}.git'}}\n"
+        files = {**TREE, "distgen.yaml": config}
+        for name in ("ns", "other"):
+            dist_git = f"    dist_git: {own.format(name.upper(), name)}\n"
+            files[f"overlays/{name}/namespace.yaml"] = NAMESPACE.rstrip(" ") + dist_git
+            files[f"overlays/{name}/{name}-app.yaml"] = TREE["overlays/ns/app.yaml"]
+        del files["overlays/ns/app.yaml"]
+        return catalogue(files)
+
+    return make
+
+
+def test_two_namespaces_on_one_server_have_tokens_of_their_own(lab, two):
+    """The last one was shown for both."""
+    lab.users = {"ns": "first-token", "other": "second-token"}
+    for name in ("ns", "other"):
+        lab.repository(f"{name}/{name}-app.git")
+    tokens = {"NS": "first-token", "OTHER": "second-token"}
+    done = propose(two("{namespace}/"), "publish", "--allow-dirty", **tokens)
+    assert done.returncode == 0, done.stdout
+    assert {(asked.user, asked.path.split("/")[1]) for asked in lab.requests} == {
+        ("ns", "ns"),
+        ("other", "other"),
+    }
+
+
+def test_two_tokens_for_one_folder_are_refused(lab, two):
+    tokens = {"NS": "first-token", "OTHER": "second-token"}
+    done = propose(two(""), "publish", "--allow-dirty", **tokens)
+    assert (done.returncode, lab.requests) == (2, [])
+    assert done.stderr == (
+        f"distgen: {lab.url}/: ns and other name different tokens for one place; name one, or give "
+        "each namespace a folder of its own in dist_git.url\n"
+    )
+
+
 def test_publishing_uses_the_same_token(lab, site, folder):
     root = site("gitlab", "token_env: LAB_TOKEN")
     done = propose(root, "publish", "--allow-dirty", LAB_TOKEN=TOKEN)
@@ -132,12 +196,17 @@ def test_a_token_may_stand_in_a_file_of_its_owner(lab, site, folder, tmp_path):
     )
     secret.chmod(0o600)
     assert propose(root, "propose", "--allow-dirty").returncode == 0
-    secret.write_text("two words\n")
-    done = propose(root, "propose", "--allow-dirty")
-    assert done.stderr == f"distgen: what {secret} holds is no token; a token is one word\n"
+    for words in ("two words\n", "tök€n\n"):
+        secret.write_text(words)
+        done = propose(root, "propose", "--allow-dirty")
+        assert done.stderr == f"distgen: what {secret} holds is no token; a token is one word\n"
     secret.unlink()
+    secret.mkdir()
     done = propose(root, "propose", "--allow-dirty")
-    assert (done.returncode, "the token cannot be read" in done.stderr) == (2, True)
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"distgen: {secret}: the token cannot be read: Is a directory\n",
+    )
 
 
 def test_gits_own_credential_helper_is_asked_for_the_interface_as_well(lab, site, tmp_path):

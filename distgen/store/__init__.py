@@ -18,6 +18,7 @@ from distgen.plan.commits import unsigned, written
 from distgen.plan.objects import object_id
 from distgen.store.fastimport import stream
 from distgen.store.git import INTERRUPTED, Git, Reader, explain, run
+from distgen.store.git_auth import unwelcome
 from distgen.store.places import Place
 from distgen.store.reach import reach
 from distgen.store.scratch import scratch_folder
@@ -143,7 +144,8 @@ def fetch(store: Store, place: Place, branches: Sequence[str]) -> None:
         folder=store.folder,
     )
     if done.code:
-        raise DistgenError(f"cannot be fetched: {explain(done)}", where=place)
+        broken = DistgenError(f"cannot be fetched: {explain(done)}", where=place)
+        raise unwelcome(store.git, place, done) or broken
 
 
 def write(store: Store, changes: Sequence[Change]) -> None:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
-from distgen.errors import InputError
-from distgen.store.git import NOWHERE, Git, configured, run
+from distgen.errors import DistgenError, InputError
+from distgen.store.git import NOWHERE, Git, Outcome, configured, explain, run
+from distgen.store.places import Place
 
+_WANTED = re.compile("could not read (?:Username|Password)|Authentication failed")
+_FORBIDDEN = re.compile(r"returned error: 403|HTTP 403\b")
+_MOVED = re.compile(r"returned error: 30\d|HTTP 30\d\b")
+_HEADER = re.compile(r"http\.(https?://.+)\.extraHeader")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A secret for one server; `url` is `https://host:port/` and `user` what goes with it."""
+    """A secret for what is below `url`, such as `https://host:port/`; `user` goes with it."""
 
     url: str
     user: str
@@ -52,9 +58,28 @@ def authorize(git: Git, tokens: Iterable[Token]) -> Git:
 
 
 def is_shown(git: Git, address: str) -> bool:
-    """Say whether the server of an address is shown a token."""
-    key = f"http.{_server(address)}.extraHeader"
-    return bool(git.secrets) and key in git.network.values()
+    """Say whether the server is shown a token when it is asked for an address."""
+    there = _server(address) and _server(address) + urlsplit(address).path.lstrip("/")
+    keys = (_HEADER.fullmatch(text) for text in git.network.values())
+    return bool(git.secrets) and any(there.startswith(key[1]) for key in keys if key)
+
+
+def unwelcome(git: Git, place: Place, done: Outcome) -> DistgenError | None:
+    """Return the error of a server that does not let us in; None where something else is wrong."""
+    wants = bool(_WANTED.search(done.error))
+    if not is_shown(git, place.address):
+        hint = "give git a user and password for it: token_env, a credential helper or GIT_ASKPASS"
+        what = f"cannot be reached: {explain(done)}"
+        return DistgenError(what, where=place, hint=hint) if wants else None
+    if wants:  # git only says that it would like to ask for another one
+        return DistgenError("does not accept the token", where=place, hint="is it still valid?")
+    if _FORBIDDEN.search(done.error):
+        what, hint = f"refuses the token: {explain(done)}", "may it read and write there?"
+        return DistgenError(what, where=place, hint=hint)
+    if _MOVED.search(done.error):
+        what = "the server leads to another address, where the token is not sent"
+        return DistgenError(what, where=place, hint="change dist_git.url")
+    return None
 
 
 def ask(git: Git, address: str) -> Token | None:

@@ -11,14 +11,12 @@ from distgen.errors import DistgenError
 from distgen.model import Change
 from distgen.store import Store
 from distgen.store.git import Git, Outcome, explain, readable, run
-from distgen.store.git_auth import is_shown
+from distgen.store.git_auth import unwelcome
 from distgen.store.localgit import created, tips
 from distgen.store.places import Place
 from distgen.store.reach import is_passing, reach
 
-_UNKNOWN_PERSON = ("could not read Username", "could not read Password", "Authentication failed")
 _UNPACKING = re.compile(r"(?:remote unpack failed|unpack failed): (.+)")
-_MOVED = re.compile(r"returned error: 30\d")
 _MISSING = re.compile(
     r"^(?:fatal|error|remote): .*(?:(?<!command )not (?:be )?found|does not exist"
     r"|does not appear to be a git repository|no such)",
@@ -61,21 +59,10 @@ def listing(git: Git, place: Place, patterns: Sequence[str]) -> Mapping[str, str
     """Ask a repository for the refs that match full names or globs; None: there is none yet."""
     done = reach(git, place, "ls-remote", place.address, *patterns)
     if done.code:
-        why = explain(done)
         if _MISSING.search(done.error):
             return None
-        wants = any(word in done.error for word in _UNKNOWN_PERSON)
-        if wants and is_shown(git, place.address):
-            # git only says that it would like to ask for another one.
-            raise DistgenError("does not accept the token", where=place, hint="is it still valid?")
-        if is_shown(git, place.address) and _MOVED.search(done.error):
-            raise DistgenError(
-                "the server leads to another address, where the token is not sent",
-                where=place,
-                hint="change dist_git.url",
-            )
-        hint = "give git a user and password for it, as a credential helper or GIT_ASKPASS"
-        raise DistgenError(f"cannot be reached: {why}", where=place, hint=hint if wants else "")
+        unknown = DistgenError(f"cannot be reached: {explain(done)}", where=place)
+        raise unwelcome(git, place, done) or unknown
     # Not splitlines(): the name of a ref may hold what other than git takes for the end of a line.
     lines = done.output.decode("utf-8", "replace").split("\n")
     pairs = (line.partition("\t") for line in lines if line)
@@ -133,6 +120,8 @@ def _pushed(store: Store, place: Place, address: str, changes: Sequence[Change])
     )
     if done.code == 0:
         return None
+    if error := unwelcome(store.git, place, done):
+        return Refusal(str(error))
     why = refusal(done)
     where = f"{place}: " if _UNPACKING.search(done.error) else ""
     return Refusal(f"{where}{why}", is_passing(done))

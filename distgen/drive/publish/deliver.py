@@ -128,7 +128,7 @@ def _push(ground: Ground, store: Store, delivery: Delivery, attempt: int) -> Ref
     ground.options.observe("pushing", _told(delivery, attempt))
     if not delivery.stands.exists:
         if delivery.repository.place.folder is None:
-            creation(ground.options, delivery.repository)()
+            creation(ground, delivery.repository)()
         branches = [change.branch for change in delivery.changes]
         first = delivery.repository.head
         head = first if first in branches else branches[0]

@@ -16,6 +16,7 @@ from distgen.plan.objects import blob_id, tree_id
 from distgen.store import Store, fetch, has
 from distgen.store.branches import present, root_tree
 from distgen.store.git import Git, Reader, scrub
+from distgen.store.git_auth import is_shown
 from distgen.store.merging import merging
 from distgen.store.places import Place, creation_hint, locate
 from distgen.store.remotes import Survey, survey
@@ -115,7 +116,7 @@ def changes(
         _refuse_shared_branches(repository)
         stands = known() if known else survey(ground.git, repository.place, branches)
         if not stands.exists and repository.place.folder is None:
-            creation(ground.options, repository)
+            creation(ground, repository)
         with reading(ground.git, ground.store, repository.place, stands) as (reader, stands):
             return stands, tuple(
                 _signed(
@@ -131,12 +132,14 @@ def changes(
         )
 
 
-def creation(options: Options, repository: Repository) -> Callable[[], None]:
+def creation(ground: Ground, repository: Repository) -> Callable[[], None]:
     """Return what makes a repository that is missing on its server; raise when nothing does."""
-    maker = options.creation(repository)
+    maker = ground.options.creation(repository)
     if maker is None:
-        hint = f"create it with: {creation_hint(repository.place, repository.forge)}"
-        raise DistgenError("there is no repository", where=repository.place, hint=hint)
+        place = repository.place
+        hidden = ", or it is not shown to the token" if is_shown(ground.git, place.address) else ""
+        hint = f"create it with: {creation_hint(place, repository.forge)}"
+        raise DistgenError(f"there is no repository{hidden}", where=place, hint=hint)
     return maker
 
 
