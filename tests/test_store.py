@@ -244,6 +244,7 @@ def test_secrets_are_scrubbed(text, clean):
         ("dist-git/ns/app.git", "/root/of/dist-git/ns/app.git"),
         ("/abs/app.git", "/abs/app.git"),
         ("file:///abs/a%20b.git", "/abs/a b.git"),
+        ("file:///abs/c#/a?b.git", "/abs/c#/a?b.git"),
         ("./host:path", "/root/of/host:path"),
     ],
 )
@@ -282,6 +283,8 @@ def test_a_server_s_address_is_kept(url):
         ("-oProxyCommand=x:y", "is no address"),
         ("host:-x", "is no address"),
         ("https:///x", "is no address"),
+        ("https://host:99999/x", "is no address"),
+        ("ssh://host:port/x", "is no address"),
         ("https://user:s3cret@host/x", "holds a password"),
         ("file://host/x", "names a host"),
     ],

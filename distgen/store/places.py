@@ -63,7 +63,7 @@ def _of_scheme(url: str, scheme: re.Match[str]) -> Place:
         )
     try:
         parts = urlsplit(url)
-        host, password = parts.hostname or "", parts.password
+        host, password, _ = parts.hostname or "", parts.password, parts.port
     except ValueError:
         raise InputError(f"{scrub(url)!r} is no address of a git repository") from None
     if password is not None:
@@ -74,7 +74,8 @@ def _of_scheme(url: str, scheme: re.Match[str]) -> Place:
     if name == "file":
         if host not in ("", "localhost"):
             raise InputError(f"{url} names a host, and file:// is for this machine")
-        return _local(Path(unquote(parts.path)))
+        # Not the path of urlsplit(): # and ? are letters like others in the name of a folder.
+        return _local(Path("/" + unquote(url.partition("://")[2].partition("/")[2])))
     if not host or host.startswith("-"):
         raise InputError(f"{scrub(url)!r} is no address of a git repository")
     return Place(url, None)
