@@ -407,6 +407,18 @@ def test_patches_are_numbered_after_those_that_are_there(published, distgen, clo
     assert carried(distgen, published, clone) == [f"{PATCHES}/0003-Change-it-here.patch"]
 
 
+def test_a_commit_that_was_adopted_is_not_adopted_again(published, distgen, cloned):
+    """Between an adoption and its publication a packager went on; both became one patch."""
+    clone = cloned(published)
+    clone.replace("settings.ini", "level = 1", "level = 2")
+    clone.commit("Say more", name="Zoë")
+    clone.push()
+    adopted(distgen, published)
+    clone.replace("settings.ini", "last = yes", "last = no")
+    clone.commit("Last no more")
+    assert carried(distgen, published, clone) == [f"{PATCHES}/0002-Last-no-more.patch"]
+
+
 def test_a_patch_that_is_called_by_no_number_stays_the_last_but_the_stream_s(
     published, distgen, cloned
 ):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from distgen.adopt.mbox import NO_DATE, Letter, Step, diffs, file_name, patch
+from distgen.adopt.mbox import NO_DATE, Letter, Step, commits, diffs, file_name, patch
 from distgen.catalog.folder import is_leftover
 from distgen.diff import is_binary
 from distgen.errors import DistgenError
@@ -141,10 +141,10 @@ def _can_be_laid(path: str) -> bool:
     return not any(map(is_leftover, path.split("/")))
 
 
-def adoption(new: Files, targets: Targets, history: Sequence[Told], name: str) -> Adoption:
+def adoption(new: Files, targets: Targets, history: Sequence[Told], image: Image) -> Adoption:
     """Return patches that lead from the rendered files to the targets, one per commit if they fit.
 
-    `history` is what packagers did, oldest first; `name` is what a patch of several is about.
+    `history` is what packagers did, oldest first; what the image has as patches already may count.
     """
     whole = {
         path
@@ -158,12 +158,15 @@ def adoption(new: Files, targets: Targets, history: Sequence[Told], name: str) -
     )
     if not any(new.get(path) != file for path, file in rest.items()):
         return Adoption((), files)
-    if told and _leads(new, rest, told):
-        return Adoption(told, files)
+    done = {found for patch in image.patches for found in commits(patch.content)}
+    fresh = tuple(one for one in told if one.letter.commit not in done)
+    for some in (told, fresh):
+        if some and _leads(new, rest, some):
+            return Adoption(some, files)
     steps = tuple(
         Step(new.get(path), file) for path, file in sorted(rest.items()) if new.get(path) != file
     )
-    return Adoption((Told(_squashed(told, name), steps),), files)
+    return Adoption((Told(_squashed(fresh or told, image.key), steps),), files)
 
 
 def named(found: Iterable[Told], folder: str, taken: Iterable[str]) -> tuple[TemplateFile, ...]:

@@ -92,9 +92,9 @@ def diffs(one: Adopted) -> list[str]:
 
 def tell(session: Session, found: Sequence[Adopted], dry_run: bool) -> None:
     """Narrate who else is reached, and what came of it all."""
-    for one in found:
-        if one.touches:
-            session.say(f"{', '.join(one.touches)} extend {one.image.full_name} and change, too")
+    touched = {one.image.full_name: one.touches for one in found if one.touches}
+    for name, touches in touched.items():
+        session.say(f"{', '.join(touches)} extend {name} and change, too")
     counts = Counter(one.status for one in found)
     summary = ", ".join(f"{counts[fate]} {fate}" for fate in FATES if counts[fate])
     session.say(("it would be: " if dry_run else "") + (summary or "no images"))

@@ -173,7 +173,7 @@ def _seen(work: _Work, reader: Reader, image: Image, where: tuple[str, str]) -> 
     whole: dict[str, File | None] = {**theirs, **targets}
     if why := refusal(plain, whole):
         return _Seen(image, tip, Adoption(edits=edits, refusal=why), {})
-    found = replace(adoption(plain, whole, told, image.key), edits=edits)
+    found = replace(adoption(plain, whole, told, image), edits=edits)
     wanted = {path: file for path, file in {**plain, **whole}.items() if file is not None}
     return _Seen(image, tip, found, wanted)
 
