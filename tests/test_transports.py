@@ -101,4 +101,36 @@ def test_a_missing_repository_is_told_as_one_whatever_the_way(served, tmp_path):
     trees = {gone.key: tree(gone, {"Dockerfile": "FROM a\n"})}
     (result,) = run_publish(tmp_path, [gone], trees, git=person(served, tmp_path))
     assert result.status == "failed"
-    assert "there is no repository; create it with: " in result.detail
+    assert "there is no repository" in result.detail
+    assert "; create it with: " in result.detail
+    assert ("not shown to the token" in result.detail) == ("TOKEN" in served.environment)
+
+
+def test_a_key_of_a_host_that_changed_is_told(tmp_path):
+    """Of the wall of text that ssh puts up, its first bricks were shown."""
+    root = tmp_path / "srv/repositories"
+    root.mkdir(parents=True)
+    with transports.ssh(root) as served:
+        known = root.parent / "ssh/known"
+        other = (root.parent / "ssh/id.pub").read_text()
+        known.write_text(f"{known.read_text().split()[0]} {other}")
+        app = images(served)[1]
+        trees = {app.key: tree(app, {"Dockerfile": "FROM a\n"})}
+        (result,) = run_publish(tmp_path, [app], trees, git=person(served, tmp_path))
+    assert result.detail.endswith(
+        "has changed and you have requested strict checking.; Host key verification failed."
+    )
+    assert "@@@" not in result.detail
+
+
+@pytest.mark.parametrize("words", [0, 2500], ids=["at once", "amid its words"])
+def test_a_server_that_hangs_up_on_a_secret_conversation_is_asked_again(tmp_path, words):
+    """TLS has a word of its own for connections that were cut."""
+    root = tmp_path / "srv/repositories"
+    root.mkdir(parents=True)
+    git("init", "-q", "--bare", "--template=", "-b", "master", str(root / "ns/app.git"))
+    with transports.https(root) as served, transports.cut(served, 2, words) as cut:
+        app = images(cut)[1]
+        trees = {app.key: tree(app, {"Dockerfile": "FROM a\n"})}
+        (result,) = run_publish(tmp_path, [app], trees, git=person(cut, tmp_path))
+    assert (result.status, result.detail) == ("created", "")

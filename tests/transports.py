@@ -11,10 +11,12 @@ import os
 import shutil
 import signal
 import socket
+import socketserver
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -101,6 +103,39 @@ def https(root: Path) -> Iterator[Served]:
     assert made.returncode == 0, made.stderr.decode()
     with git_server(root, {USER: PASSWORD}, certificate=(chain, key)) as server:
         yield Served(server.url, root, {"TOKEN": PASSWORD, "GIT_SSL_CAINFO": str(chain)})
+
+
+@contextmanager
+def cut(served: Served, times: int, size: int) -> Iterator[Served]:
+    """Stand before a server and cut the first connections after `size` bytes of its answer."""
+    host, port = served.url.rpartition("/")[2].split(":")
+
+    class Relay(socketserver.BaseRequestHandler):
+        left = iter(range(times))
+
+        def handle(self) -> None:
+            patience = size if next(self.left, None) is not None else 1 << 40
+            with socket.create_connection((host, int(port))) as there:
+                threading.Thread(target=_pass, args=(self.request, there, 1 << 40)).start()
+                _pass(there, self.request, patience)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Relay) as relay:
+        relay.daemon_threads = True
+        threading.Thread(target=relay.serve_forever, args=(0.02,), daemon=True).start()
+        address = f"https://127.0.0.1:{relay.server_address[1]}"
+        yield Served(address, served.root, served.environment)
+        relay.shutdown()
+
+
+def _pass(source: socket.socket, sink: socket.socket, size: int) -> None:
+    """Pass on what is said until there were `size` bytes, and end both sides then."""
+    with suppress(OSError):
+        while size > 0 and (part := source.recv(min(size, 1 << 16))):
+            size -= len(part)
+            sink.sendall(part)
+    for side in (source, sink):
+        with suppress(OSError):
+            side.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager

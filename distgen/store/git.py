@@ -174,9 +174,9 @@ def explain(outcome: Outcome) -> str:
     lines = outcome.error.splitlines()
     told = [found[1].strip() for line in lines if (found := _TOLD.match(line.strip()))]
     own = [line for line in told if not _NOISE.search(line)]
-    # Without a word of git's own it is ssh that knows: no such host, no such key.
-    worth = own or [line for line in lines if not _NOISE.search(line)] or told or lines
-    unique = list(dict.fromkeys(worth))
+    # Without a word of git's own it is ssh that knows, in the end: no such host, no such key.
+    others = [line for line in lines if not _NOISE.search(line)][-2:]
+    unique = list(dict.fromkeys(own or others or told or lines))
     return "; ".join(unique[:4]) or f"git ended with code {outcome.code}"
 
 

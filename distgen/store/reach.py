@@ -18,7 +18,8 @@ _BROKEN = re.compile(
     r"returned error: (?:5\d\d|408|429)|HTTP (?:5\d\d|408|429)\b|Connection (?:reset|closed)"
     r"|Empty reply|early EOF|unexpected disconnect|hung up unexpectedly|hung up upon initial"
     r"|transfer closed|Recv failure|Send failure|SSL_ERROR_SYSCALL|Broken pipe"
-    r"|unexpected end of file",
+    r"|unexpected end of file|unexpected eof|TLS connection was non-properly terminated"
+    r"|GnuTLS recv error|TLS packet|HTTP/2 stream|HTTP2 framing",
     re.IGNORECASE,
 )
 _FINAL = re.compile(
