@@ -301,6 +301,19 @@ def test_a_changed_mode_that_was_kept_is_merged_with_the_text_it_missed(tmp_path
     assert publish(tmp_path, "FROM a", "merge", **new).status == "unchanged"
 
 
+def test_an_edit_that_is_rendered_with_a_new_mode_is_none(tmp_path, where, clone):
+    """What the edit stands on is in no commit, so nothing could be merged."""
+    (clone / "bin/start").write_text(START + "# mine\n")
+    git("commit", "-q", "-a", "--amend", "--no-edit", folder=clone)
+    push(clone, "--force")
+    found = tree(APP, contents(**{"bin/start": START + "# mine\n"}))
+    files = tuple(replace(f, mode=0o100644) if f.path == "bin/start" else f for f in found.files)
+    wanted = {APP.key: replace(found, files=files)}
+    (result,) = run_publish(tmp_path, [APP], wanted)
+    assert result.status == "updated"
+    assert git("ls-tree", "master", "bin/start", folder=where).startswith("100644")
+
+
 def test_a_text_that_is_not_utf8_is_merged_after_it_was_kept(tmp_path, where):
     rows = [b"caf\xe9\n", *(b"%d\n" % number for number in range(6))]
     publish(tmp_path, **{"latin": b"".join(rows)})

@@ -122,9 +122,11 @@ def _is_carried(path: _Versions, edit: Edit, merge: Merge) -> bool:
         return path.entry.mode == new.mode
     if edit.kind != "modified":
         return False
-    if was is None or now is None or path.entry.mode not in (last.mode, new.mode):
+    if now is None or path.entry.mode not in (last.mode, new.mode):
         return False
-    return _both(was, now, new.content, merge) == new.content
+    if now == new.content:
+        return True
+    return was is not None and _both(was, now, new.content, merge) == new.content
 
 
 def unrendered(edit: Edit, on_edit: str) -> Step:
