@@ -58,6 +58,8 @@ def summarize(
     image: str, old: Manifest | None, new: Manifest, before: Contents, after: Contents
 ) -> Summary:
     """Describe a change by the changed paths before and after, None where there is no file."""
+    if old is None and set(before.values()) == {None}:
+        return first(image, new.stream, new)  # on a branch that somebody began
     facts = tuple(_facts(old, new, before, after)) or (Fact("metadata updated", ()),)
     lines = tuple(line for fact in facts for line in fact.lines)
     return Summary(_subject(image, [fact.phrase for fact in facts]), lines)

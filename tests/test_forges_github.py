@@ -54,7 +54,7 @@ def test_a_change_is_a_branch_with_a_pull_request(lab, hub, app, folder):
     assert branches(folder) == {"refs/heads/master": base, REVIEW: result.commit}
     (pull,) = hub.pulls["ns/app"]
     assert (pull["head"], pull["base"], pull["labels"]) == ("distgen/master", "master", ["distgen"])
-    assert pull["title"].startswith("ns/app: ")
+    assert pull["title"] == "ns/app: first publication of stream master"
     assert "- `Dockerfile`: new +1 -0 (FROM)\n" in pull["body"]
 
 
