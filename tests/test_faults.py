@@ -304,6 +304,44 @@ def test_a_store_that_is_deleted_during_a_run_is_made_again(tmp_path, server):
     }
 
 
+def rot(store):
+    for pack in store.glob("objects/pack/*.pack"):
+        content = bytearray(pack.read_bytes())
+        content[20:-20:7] = bytes(len(content[20:-20:7]))
+        pack.chmod(0o644)
+        pack.write_bytes(content)
+
+
+def empty(store):
+    """As a machine does that lost its power."""
+    for path in store.glob("objects/[0-9a-f][0-9a-f]/*"):
+        path.chmod(0o644)
+        path.write_bytes(b"")
+
+
+def foreign(store):
+    (store / "config").write_text("[core]\n\trepositoryformatversion = 99\n")
+
+
+@pytest.mark.parametrize("damage", [rot, empty, foreign])
+def test_a_damaged_store_is_begun_again_within_the_run(tmp_path, server, damage):
+    """Every run failed until somebody deleted it."""
+    found = [app(server.url, name) for name in ("ns/app", "ns/app@2024.1", "ns/other", "ns/third")]
+    run_publish(tmp_path, found, trees(found))
+    shutil.rmtree(tmp_path / "store")
+    run_publish(tmp_path, found, trees(found, SECOND))  # fetches what it builds on
+    damage(tmp_path / "store")
+    third = {"Dockerfile": "FROM c\n"}
+    assert {one.status for one in plans(tmp_path, found, trees(found, third),
+                                        store=tmp_path / "store")} == {"updated"}  # fmt: skip
+    results = run_publish(tmp_path, found, trees(found, third))
+    assert {(result.status, result.detail) for result in results} == {("updated", "")}
+    for name in ("app", "other", "third"):
+        where = tmp_path / f"srv/ns/{name}.git"
+        assert git("fsck", "--strict", "--full", folder=where) == ""
+        assert len(commits(where)) == 3
+
+
 def noise(size):
     """Return text that does not become small when it is packed."""
     return "".join(random.Random(1).choices("0123456789abcdef", k=size))

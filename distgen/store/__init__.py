@@ -103,12 +103,12 @@ def scratch_store(git: Git, beside: Path | None) -> Iterator[Store]:
 
 def renew(store: Store) -> None:
     """Throw away what the store holds and begin it again."""
-    store.reader.close()
     with _used(store.folder):
         for path in store.folder.iterdir():
             if path.name not in (_MARK, _LOCK):
                 _remove(path)
     _initialise(store.git, store.folder)
+    store.reader.close()  # last: what another thread asks meanwhile may still read what was there
 
 
 def restore(store: Store) -> None:
@@ -119,6 +119,24 @@ def restore(store: Store) -> None:
                 store.folder.mkdir(parents=True, exist_ok=True)
                 (store.folder / _MARK).write_text(_NOTE, encoding="utf-8")
             renew(store)
+
+
+def mend(store: Store, seen: int) -> None:
+    """Begin a damaged store again, unless another thread did since it was closed `seen` times."""
+    with store.restoring:
+        if store.reader.closings == seen:
+            renew(store)
+
+
+def is_sound(store: Store, changes: Sequence[Change]) -> bool:
+    """Say whether the commits and all that is new in them can be read, by packing it."""
+    revisions = "".join(
+        f"{change.commit}\n^{change.parent}\n" if change.parent else f"{change.commit}\n"
+        for change in changes
+    )
+    words = ("pack-objects", "-q", "--revs", "--thin", "--stdout")
+    stdin = revisions.encode()
+    return run(store.git, *words, folder=store.folder, stdin=stdin, to_the_end=True).code == 0
 
 
 def has(store: Store, commit: str) -> bool:

@@ -192,7 +192,10 @@ def scrub(text: str) -> str:
 
 
 class Reader:
-    """A `git cat-file --batch` of one repository; threads may share it."""
+    """A `git cat-file --batch` of one repository; threads may share it.
+
+    `closings` counts how often it was closed.
+    """
 
     def __init__(self, git: Git, folder: Path) -> None:
         self.git = git
@@ -200,6 +203,7 @@ class Reader:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
         self._commits: dict[str, Object] = {}
+        self.closings = 0
 
     def __enter__(self) -> Reader:
         return self
@@ -231,6 +235,7 @@ class Reader:
         with self._lock:
             process, self._process = self._process, None
             self._commits.clear()
+            self.closings += 1
         if process is not None:
             process.kill()
             process.communicate()

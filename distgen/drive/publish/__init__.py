@@ -15,6 +15,7 @@ from distgen.drive.publish.order import Course, Kinship, in_order, sequence
 from distgen.drive.publish.repositories import (
     Ground,
     Options,
+    Planned,
     Repository,
     Wanted,
     changes,
@@ -31,7 +32,6 @@ from distgen.store.git import Git
 from distgen.store.remotes import Survey, survey
 
 Trees = Callable[[Image], Tree]
-Planned = tuple[Survey, tuple[Change, ...]]
 _BATCH = 256  # repositories
 
 

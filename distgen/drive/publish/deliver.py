@@ -9,7 +9,7 @@ from pathlib import Path
 from distgen.drive.publish.repositories import Ground, Repository, Wanted, bring, changes, creation
 from distgen.errors import DistgenError
 from distgen.model import Change, Status
-from distgen.store import Store, contains, has, restore, write
+from distgen.store import Store, contains, has, is_sound, mend, restore, write
 from distgen.store.git import scrub
 from distgen.store.localgit import Identity, locks, unlock
 from distgen.store.reach import wait
@@ -58,7 +58,7 @@ def deliver(ground: Ground, store: Store, delivery: Delivery) -> tuple[Change, .
             if now is None:
                 return (*settled, *delivery.changes)
             refused = refused or _UNSEEN
-            if _lost(store, delivery) or not _unmoved(delivery, now):
+            if _lost(store, delivery.changes) or not _unmoved(delivery, now):
                 delivery, done = _planned_again(ground, store, delivery)
                 settled += done
             elif "lock" in refused.why:
@@ -70,10 +70,19 @@ def deliver(ground: Ground, store: Store, delivery: Delivery) -> tuple[Change, .
     return (*settled, *_stopped(delivery.changes, "failed", str(refused)))
 
 
-def _lost(store: Store, delivery: Delivery) -> bool:
-    """Say whether the store has lost the commits; begin it again when all of it is gone."""
+def _lost(store: Store, changes: Sequence[Change]) -> bool:
+    """Say whether the store has lost the commits; begin it again when it is gone or damaged."""
     restore(store)
-    return not all(has(store, change.commit or "") for change in delivery.changes)
+    seen = store.reader.closings
+    try:
+        if not all(has(store, change.commit or "") for change in changes):
+            return True
+        sound = is_sound(store, changes)
+    except DistgenError:
+        sound = False
+    if not sound:
+        mend(store, seen)
+    return not sound
 
 
 def _paused(ground: Ground, delivery: Delivery, attempt: int, refused: Refusal | None) -> bool:

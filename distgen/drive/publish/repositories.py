@@ -13,7 +13,7 @@ from distgen.plan import OnEdit, Target, plan, retire, target
 from distgen.plan.commits import signed
 from distgen.plan.manifest import generated
 from distgen.plan.objects import blob_id, tree_id
-from distgen.store import Store, fetch, has
+from distgen.store import Store, fetch, has, mend
 from distgen.store.branches import present, root_tree
 from distgen.store.git import Git, Reader, scrub
 from distgen.store.git_auth import is_shown
@@ -89,6 +89,7 @@ class Ground:
     options: Options
 
 
+Planned = tuple[Survey, tuple[Change, ...]]
 Wanted = Tree | DistgenError | None
 """What a branch is to hold: a tree, nothing (it is retired), or why nobody knows."""
 
@@ -109,7 +110,7 @@ def changes(
     repository: Repository,
     wanted: Mapping[str, Wanted],
     known: Callable[[], Survey] | None = None,
-) -> tuple[Survey, tuple[Change, ...]]:
+) -> Planned:
     """Plan all branches of a repository; what cannot be planned is a change that `failed`."""
     branches = [found.branch for found in repository.targets]
     try:
@@ -117,18 +118,37 @@ def changes(
         stands = known() if known else survey(ground.git, repository.place, branches)
         if not stands.exists and repository.place.folder is None:
             creation(ground, repository)
-        with reading(ground.git, ground.store, repository.place, stands) as (reader, stands):
-            return stands, tuple(
-                _signed(
-                    ground.options,
-                    _change(ground.options, repository, found, wanted[found.key], (reader, stands)),
-                )
-                for found in repository.targets
-            )
+        return _mended(ground, lambda: _changes(ground, repository, wanted, stands))
     except DistgenError as error:
         status: Status = "skipped" if ground.git.stop.is_set() else "failed"
         return Survey(True), tuple(
             failed(found, str(error), status) for found in repository.targets
+        )
+
+
+def _mended(ground: Ground, plan_all: Callable[[], Planned]) -> Planned:
+    """Plan; begin the store again, and plan once more, when it turns out to be damaged."""
+    store = ground.store
+    seen = store.reader.closings if store else 0
+    try:
+        return plan_all()
+    except DistgenError as error:
+        if store is None or error.where != store.folder or ground.git.stop.is_set():
+            raise
+        mend(store, seen)
+        return plan_all()
+
+
+def _changes(
+    ground: Ground, repository: Repository, wanted: Mapping[str, Wanted], stands: Survey
+) -> Planned:
+    with reading(ground.git, ground.store, repository.place, stands) as seen:
+        return seen[1], tuple(
+            _signed(
+                ground.options,
+                _change(ground.options, repository, found, wanted[found.key], seen),
+            )
+            for found in repository.targets
         )
 
 
