@@ -88,7 +88,7 @@ def test_a_change_is_pushed_for_review_with_a_topic_and_a_change_id(lab, app, fo
     (push,) = arrived(folder)
     assert push["ref"] == "refs/for/master%topic=distgen/master"
     assert push["options"] == {}
-    subject, _, files, trailers = push["message"].split("\n\n")
+    subject, *_, files, trailers = push["message"].split("\n\n")
     assert subject.startswith("ns/app: ")
     assert "Dockerfile: new +1 -0 (FROM)" in files.split("\n")
     assert [line.partition(":")[0] for line in trailers.split("\n")] == [
@@ -251,7 +251,7 @@ def test_without_a_password_the_command_that_abandons_is_told(lab, app, folder):
     result = one(lab.propose({app.key: FIRST}, app))
     assert result.status == "unchanged"
     assert result.detail == (
-        "change 2 has nothing left to propose; "
+        f"change 2 {lab.server.url}/c/ns/app/+/2 has nothing left to propose; "
         "abandon it, if it is open: gerrit review --abandon 2,1"
     )
 

@@ -172,7 +172,8 @@ def test_a_branch_that_may_not_be_begun_is_told(lab, app):
 def test_a_missing_repository_is_told_with_the_command_that_makes_it(lab, app):
     result = one(lab.propose({app.key: FIRST}, app))
     assert result.status == "failed"
-    assert "there is no repository; create it with: glab repo create ns/app" in result.detail
+    assert "there is no repository, or it is not shown" in result.detail
+    assert result.detail.endswith("create it with: glab repo create ns/app")
 
 
 def test_one_repository_that_fails_leaves_the_others_alone(lab, app, folder):
@@ -297,6 +298,19 @@ def test_two_runs_from_two_commits_of_the_catalogue_end_with_the_later_push(lab,
     result = one(lab.propose({app.key: third}, app))
     assert result.status == "updated"
     assert refs(folder)[REVIEW] == result.commit
+
+
+def test_each_push_of_a_review_is_told_when_it_begins(lab, app, folder):
+    told = []
+    watched = replace(OPTIONS, observe=lambda step, about: told.append((step, about)))
+    first = one(lab.propose({app.key: FIRST}, app, options=watched))
+    assert [step for step, _ in told] == ["started", "planned", "pushing", "result"]
+    commit = {"image": "ns/app", "stream": "master", "branch": "master",
+              "commit": first.commit, "parent": first.parent}  # fmt: skip
+    assert told[2][1] == {"url": app.url, "attempt": 1, "commits": [commit]}
+    told.clear()
+    lab.propose({app.key: FIRST}, app, options=watched)
+    assert [step for step, _ in told] == ["started", "planned", "result"]
 
 
 def test_no_file_that_a_run_writes_holds_the_token(lab, app, folder):

@@ -76,7 +76,9 @@ def exit_code(results: Iterable[Result]) -> int:
     return max((one.exit_code for one in results if one.status in STOPPED), default=0)
 
 
-def shown(session: Session, results: Iterable[Result], total: int) -> Iterable[Result]:
+def shown(
+    session: Session, results: Iterable[Result], total: int, doing: str = "publishing"
+) -> Iterable[Result]:
     """Pass results on, with a progress bar where somebody looks at a terminal."""
     if not session.live:
         yield from results
@@ -85,7 +87,7 @@ def shown(session: Session, results: Iterable[Result], total: int) -> Iterable[R
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (
-        TextColumn("publishing"),
+        TextColumn(doing),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

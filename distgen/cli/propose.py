@@ -15,6 +15,7 @@ from distgen.cli.delivery import Manner, deliver, delivering
 from distgen.cli.session import Choice, Session, choosing, setting
 from distgen.drive import propose
 from distgen.errors import InputError
+from distgen.forges import LEFT
 from distgen.graph import select
 from distgen.model import Catalog, Image, Result
 from distgen.store import Store, open_store, scratch_store
@@ -50,13 +51,19 @@ def _proposed(session: Session, run: plans.Run, *, dry: bool) -> list[Result]:
     )
     with _store(run, dry) as store:
         done = propose.propose(request, store, run.options)
-        return outcome.ordered(images, outcome.shown(session, done, len(images)))
+        return outcome.ordered(images, outcome.shown(session, done, len(images), "proposing"))
 
 
 def _told(_: plans.Run, results: Sequence[Result]) -> str:
+    text = outcome.summary(results)
     if results and all(one.status == "unchanged" for one in results):
-        return f"nothing new to propose for {len(results)} branches"
-    return outcome.summary(results)
+        text = f"nothing new to propose for {_counted(len(results), 'branch', 'branches')}"
+    quiet = (one for one in results if one.status == "unchanged" and LEFT in one.detail)
+    return "\n".join((text, *(f"{one.key}: {one.detail}" for one in quiet)))
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
 
 
 def _with_forge(session: Session, catalog: Catalog, images: tuple[Image, ...]) -> tuple[Image, ...]:
@@ -69,7 +76,8 @@ def _with_forge(session: Session, catalog: Catalog, images: tuple[Image, ...]) -
             hint="set dist_git.forge to github, gerrit, gitlab or forgejo",
         )
     if left := len(images) - len(kept):
-        session.say(f"{left} images have no forge and are left out")
+        images_have = _counted(left, "image has", "images have")
+        session.say(f"{images_have} no forge and {'is' if left == 1 else 'are'} left out")
     return kept
 
 

@@ -27,6 +27,8 @@ from distgen.store.remotes import listing, refusal
 
 WITHDRAWN = "distgen has nothing left to propose here."
 """What distgen says when it closes a review, and knows its own doing by."""
+LEFT = "has nothing left to propose"
+"""What is said of a review that a person has to close, for distgen cannot."""
 NAMES = ("github", "gerrit", "gitlab", "forgejo")
 Refs = Mapping[str, str]
 """Commits by the full names of refs."""

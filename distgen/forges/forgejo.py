@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from distgen.errors import DistgenError
 from distgen.forges import (
+    LEFT,
     WITHDRAWN,
     About,
     Account,
@@ -131,7 +132,7 @@ def _flat(body: str) -> str:
 def withdraw(desk: Desk, review: Review) -> Told:
     """Close a pull request."""
     if _session(desk) is None:
-        return Told("unchanged", f"{review} has nothing left to propose; close it, if it is open")
+        return Told("unchanged", f"{review} {LEFT}; close it, if it is open")
     _patch(desk, review.number, {"state": "closed", "body": WITHDRAWN})
     return Told("retired", f"{review} closed, nothing is left to propose")
 

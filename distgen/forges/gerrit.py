@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from distgen.errors import DistgenError
 from distgen.forges import (
+    LEFT,
     WITHDRAWN,
     About,
     Account,
@@ -126,12 +127,9 @@ def submit(desk: Desk, change: Change, proposal: Proposal, review: Review | None
 def withdraw(desk: Desk, review: Review) -> Told:
     """Abandon a change."""
     if _session(desk) is None:
-        here = review.ref.rpartition("/")
-        hint = f"gerrit review --abandon {review.number},{here[2]}"
-        return Told(
-            "unchanged",
-            f"{review.name} has nothing left to propose; abandon it, if it is open: {hint}",
-        )
+        there = f"{review.number},{review.ref.rpartition('/')[2]}"
+        told = f"{review} {LEFT}; abandon it, if it is open: gerrit review --abandon {there}"
+        return Told("unchanged", told)
     _post(desk, f"changes/{review.number}/abandon", WITHDRAWN)
     return Told("retired", f"{review} abandoned, nothing is left to propose")
 

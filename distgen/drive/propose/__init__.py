@@ -167,7 +167,8 @@ def _plan(
     except DistgenError as error:
         stands = Survey(True)
         planned = tuple(failed(found, str(error)) for found in repository.targets)
-    return Plan(desk, family, Delivery(repository, stands, planned, wanted), refs, dry)
+    delivery = Delivery(repository, stands, planned, wanted)
+    return Plan(desk, family, delivery, refs, dry, ground.options.observe)
 
 
 def _looked(

@@ -7,12 +7,14 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from distgen.drive.publish.deliver import COMMITTED, Delivery
+from distgen.drive.publish.repositories import Observer, unobserved
 from distgen.errors import DistgenError
-from distgen.forges import Desk, Forge, Moved, Refs, Review, Subject, Told, is_merged, read
+from distgen.forges import LEFT, Desk, Forge, Moved, Refs, Review, Subject, Told, is_merged, read
 from distgen.model import Change
 from distgen.plan.commits import read as parsed
 from distgen.proposal import beginning, describe, is_own, is_same
 from distgen.store import has, write
+from distgen.store.git import scrub
 from distgen.store.remotes import listing
 
 _RACES = 3
@@ -20,13 +22,18 @@ _RACES = 3
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A repository with what stands there, what is planned, and where its reviews are."""
+    """A repository with what stands there, what is planned, and where its reviews are.
+
+    `observe` hears of each push; `attempt` counts from 0.
+    """
 
     desk: Desk
     forge: Forge
     delivery: Delivery
     refs: Refs
     dry: bool = False
+    observe: Observer = unobserved
+    attempt: int = 0
 
     def subject(self, change: Change) -> Subject:
         """Return what the review of a change is about; a missing branch is as if begun."""
@@ -58,7 +65,8 @@ def reviewed(plan: Plan, change: Change) -> Change:
 def _seen_again(plan: Plan, change: Change) -> Plan:
     """Return the plan with the reviews as they are now."""
     patterns = plan.forge.patterns(change.stream)
-    return replace(plan, refs=listing(plan.desk.store.git, plan.desk.place, patterns) or {})
+    refs = listing(plan.desk.store.git, plan.desk.place, patterns) or {}
+    return replace(plan, refs=refs, attempt=plan.attempt + 1)
 
 
 def _reviewed(plan: Plan, change: Change) -> Change:
@@ -112,7 +120,7 @@ def _settled(plan: Plan, change: Change, review: Review | None) -> Change:
 
 def _withdrawn(plan: Plan, change: Change, review: Review) -> Change:
     if plan.dry:
-        return replace(change, status="retired", detail=f"{review} has nothing left to propose")
+        return replace(change, status="retired", detail=f"{review} {LEFT}")
     told = plan.forge.withdraw(plan.desk, review)
     return replace(change, status=told.status, detail=told.detail)
 
@@ -125,9 +133,17 @@ def _proposed(plan: Plan, change: Change, review: Review | None) -> Change:
         return _foreseen(change, review)
     if not has(plan.desk.store, change.commit or ""):
         write(plan.desk.store, [change])
+    if review is None or review.gone or review.commit != change.commit:
+        plan.observe("pushing", _told(plan, change))
     proposal = describe(change, plan.forge.LIMIT)
     told = plan.forge.submit(plan.desk, change, proposal, review)
     return replace(change, status=told.status, detail=told.detail)
+
+
+def _told(plan: Plan, change: Change) -> dict[str, object]:
+    keys = ("image", "stream", "branch", "commit", "parent")
+    commit = {key: getattr(change, key) for key in keys}
+    return {"url": scrub(change.url), "attempt": plan.attempt + 1, "commits": [commit]}
 
 
 def _foreseen(change: Change, review: Review | None) -> Change:
