@@ -5,12 +5,17 @@ import json
 import os
 import re
 import subprocess
+import sys
 
 import jsonschema
 import pytest
 from downstream import FILES, SECRET, commit, git
 
 from distgen import schema
+from distgen.drive.verify.proof import Program, Proof
+from distgen.store.checkout import history
+from distgen.store.git import isolate
+from distgen.verify import Claim
 
 pytest_plugins = ["commandline", "downstream"]
 
@@ -679,12 +684,9 @@ def test_a_catalogue_that_was_a_link_to_elsewhere(tmp_path, small, distgen):
     (root / "images").mkdir()
     git(root, "init", "-q")
     subprocess.run(["tar", "-xf", str(tmp_path / "small.tar")], cwd=root / "images", check=True)
-    good = commit(root, "Begin")
+    commit(root, "Begin")
     distgen(root / "images", "publish")
-    url = root / "images/dist-git/small/tool.git"
-    message = git(url, "log", "-1", "--format=%B").replace(good, evil)
-    made = git(url, "commit-tree", "-m", message, "main^{tree}").strip()
-    git(url, "update-ref", "refs/heads/main", made)
+    naming(root / "images", evil)
     found = one(distgen, root / "images")
     assert found["status"] == "unknown source"
     assert found["detail"].endswith("images/ is a link that leads outside the repository")
@@ -826,6 +828,52 @@ def test_a_hostile_tree_ends_nothing(published, distgen, cloned, tree, said):
         "reproduced",
     )
     assert said in found["small/tool"]["detail"]
+
+
+def naming(root, commit, image="small/tool"):
+    """Have the newest commit of an image name another commit of the catalogue."""
+    url = root / f"dist-git/{image}.git"
+    message = git(url, "log", "-1", "--format=%B", "main")
+    lie = re.sub("@[0-9a-f]{40}", f"@{commit}", message)
+    made = git(url, "commit-tree", "-m", lie, "main^{tree}").strip()
+    git(url, "update-ref", "refs/heads/main", made)
+
+
+def test_a_hostile_template_does_not_fill_the_memory(published, distgen):
+    (published / "templates/app/evil.j2").write_text("{{ (['a' * 60000] * 60000) | join }}\n")
+    evil = commit(published)
+    (published / "templates/app/evil.j2").unlink()
+    commit(published)
+    naming(published, evil)
+    found = verified(distgen, published)
+    assert found["small/base"]["status"] == "reproduced"
+    assert found["small/tool"]["status"] == "unknown source"
+    assert "does not fit into memory" in found["small/tool"]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("does", "said"),
+    [
+        ("import time; time.sleep(600)", "it takes more than 0.5 seconds"),
+        ("import os; os.abort()", "whatever it does ends the process that reads it"),
+        ("print('no answer')", "whatever it does ends the process that reads it"),
+    ],
+)
+def test_what_renders_a_hostile_catalogue_is_ended(published, does, said):
+    head = git(published, "rev-parse", "HEAD").strip()
+    program = Program((sys.executable, "-c", does), {}, 0.5)
+    with Proof(history(isolate(os.environ), published), program) as proof:
+        told = proof.wanted(Claim("small/tool", "main", head, "", "", head))
+    assert told == f"the catalogue at {head[:12]} cannot be read: {said}"
+
+
+def test_nothing_of_the_present_folder_is_run(published, distgen, tmp_path, monkeypatch):
+    for name in ("distgen", "yaml", "pickle", "json"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert one(distgen, published)["exact"] is True
+    assert not (tmp_path / "ran").exists()
 
 
 # --- what cannot be judged -----------------------------------------------------------------------

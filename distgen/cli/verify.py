@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,17 +11,17 @@ from typing import Any
 
 import click
 
-from distgen import catalog, lockfile, sources
 from distgen.cli.list import texts
 from distgen.cli.session import Choice, Session, formats
 from distgen.cli.tokens import authorized
-from distgen.drive.verify import Address, Load, Proof, Request, Signatures, verify
+from distgen.drive.verify import Address, Request, Signatures, verify
+from distgen.drive.verify.proof import Program, Proof
 from distgen.errors import InputError, plain
-from distgen.locate import located
-from distgen.model import Catalog, Lock
+from distgen.model import Catalog
 from distgen.reports.verdicts import report
 from distgen.store.checkout import history
 from distgen.store.git import isolate
+from distgen.store.patience import Patience
 from distgen.store.places import locate
 from distgen.verify import STANDINGS, Standing, Verdict
 
@@ -54,8 +55,18 @@ COLORS: dict[Standing, str] = {"reproduced": "green", "edited downstream": "yell
     show_default=True,
     help="How many repositories to read at once.",
 )
+@click.option(
+    "--timeout",
+    metavar="SECONDS",
+    type=click.FloatRange(0.1),
+    default=300,
+    show_default=True,
+    help="How long a server may take, and a state of the catalogue to be read or rendered.",
+)
 @click.pass_context
-def command(ctx: click.Context, /, form: str, store: Path | None, **wishes: Any) -> None:
+def command(
+    ctx: click.Context, /, form: str, store: Path | None, timeout: float, **wishes: Any
+) -> None:
     """Prove that published commits are what the catalogue gives that they name.
 
     A URL may end in #BRANCH, #REF or @COMMIT. The catalogue must be in a git repository with its
@@ -64,10 +75,11 @@ def command(ctx: click.Context, /, form: str, store: Path | None, **wishes: Any)
     session: Session = ctx.obj
     whole = session.catalog()
     request = asked(whole, **wishes)
-    git = isolate(session.environ)
-    proof = Proof(history(git, Path(whole.root)), loading(session))
+    git = isolate(session.environ, Patience(timeout))
+    program = Program(apart(), session.environ, timeout)
     network = authorized(session, git, whole, request.images or whole.images)
-    found = tuple(verify(network, proof, request, store or session.cache / "store"))
+    with Proof(history(git, Path(whole.root)), program) as proof:
+        found = tuple(verify(network, proof, request, store or session.cache / "store"))
     click.echo(report(found) if form == "json" else as_text(found))
     counts = Counter(one.status for one in found)
     session.say(", ".join(f"{counts[status]} {status}" for status in STANDINGS if counts[status]))
@@ -95,15 +107,16 @@ def asked(
     )
 
 
-def loading(session: Session) -> Load:
-    """Return how an earlier state of the catalogue is read: as the present one is."""
-
-    def load(root: Path) -> tuple[Catalog, Lock]:
-        around = sources.Around(session.environ, session.cache)
-        found = catalog.load(root, ask=sources.asking(around))
-        return located(found, lockfile.read(root / lockfile.FILE))
-
-    return load
+def apart() -> tuple[str, ...]:
+    """Return the command that renders apart, which must find nothing in the present folder."""
+    start = "import sys; sys.path[:] = sys.argv[1:]; from distgen.cli.past import main; main()"
+    return (
+        sys.executable,
+        "-I",
+        "-c",
+        start,
+        *(path for path in sys.path if Path(path).is_absolute()),
+    )
 
 
 def address(text: str) -> Address:

@@ -10,7 +10,7 @@ from pathlib import Path
 from distgen.drive.pool import working
 from distgen.drive.publish.repositories import Repository, bring, group, reading
 from distgen.drive.verify.judge import Subject, judge, named
-from distgen.drive.verify.past import Load, Proof
+from distgen.drive.verify.proof import Proof
 from distgen.errors import DistgenError, InputError
 from distgen.model import Catalog, Image
 from distgen.plan import Target
@@ -21,7 +21,7 @@ from distgen.store.remotes import Survey, listing, survey
 from distgen.store.signing import check
 from distgen.verify import Verdict
 
-__all__ = ["Address", "Load", "Proof", "Request", "Signatures", "verify"]
+__all__ = ["Address", "Request", "Signatures", "verify"]
 _HEADS = "refs/heads/"
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from distgen import __version__
-from distgen.drive.verify.past import Proof, Wanted, planned_again
+from distgen.drive.verify.past import Wanted, planned_again
+from distgen.drive.verify.proof import Proof
 from distgen.errors import DistgenError
 from distgen.model import MANIFEST, Change, Entry
 from distgen.plan import RETIRED

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
+import pickle
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from distgen.errors import DistgenError
 from distgen.model import Catalog, Change, Lock, Provenance, Tree
@@ -24,13 +25,12 @@ from distgen.plan.commits import Commit
 from distgen.plan.manifest import generated
 from distgen.render import Renderer
 from distgen.store.branches import present
-from distgen.store.checkout import History, checked_out, date
 from distgen.store.git import Reader
 from distgen.store.merging import merging
 from distgen.verify import Claim, Expected
 
 Load = Callable[[Path], tuple[Catalog, Lock]]
-_KEPT = 4
+_FAILURES = (DistgenError, MemoryError, RecursionError)
 _WAYS: tuple[OnEdit, ...] = ("refuse", "keep", "merge", "overwrite")
 
 
@@ -55,54 +55,32 @@ class Wanted:
     expected: Expected
 
 
-class Proof:
-    """What commits are compared with: a catalogue at any commit of its history.
+def answer(load: Load, questions: IO[bytes], answers: IO[bytes]) -> None:
+    """Read a state of the catalogue, and answer what it leads to for as long as somebody asks.
 
-    The few that were read last are kept; threads may share them.
+    The first question is where it stands, its commit and that one's date; the answer is None, or
+    why it cannot be read. All others are a claim and a note; their answer is `Wanted`, or why not.
     """
 
-    def __init__(self, history: History | None, load: Load) -> None:
-        self.history = history
-        self._load = load
-        self._pasts: OrderedDict[str, Past | str] = OrderedDict()
-        self._lock = threading.Lock()
+    def reply(made: object) -> None:
+        pickle.dump(made, answers)
+        answers.flush()
 
-    def wanted(self, claimed: Claim, note: bytes = b"") -> Wanted | str:
-        """Return what a claim leads to, or say why that cannot be known.
-
-        `note` is the one of a retired branch, of which only its reason is believed.
-        """
-        if not claimed.commit:
-            named = f"it names {claimed.source}" if claimed.source else "it names no source"
-            return f"{named}, which is no commit of a catalogue"
-        with self._lock:
-            past = self._past(claimed.commit)
-            if isinstance(past, str):
-                return past
+    root, commit, made = pickle.load(questions)
+    try:
+        catalog, lock = load(root)
+        past = Past(commit, made, catalog, lock, Renderer(catalog, lock))
+    except _FAILURES as error:
+        reply(_why(error))
+        return
+    reply(None)
+    with suppress(EOFError):
+        while True:
+            claimed, note = pickle.load(questions)
             try:
-                return _wanted(past, claimed, reason(note))
-            except DistgenError as error:
-                return f"it cannot be rendered from {claimed.commit[:12]}: {error}"
-
-    def _past(self, commit: str) -> Past | str:
-        if commit not in self._pasts:
-            self._pasts[commit] = self._read(commit)
-        self._pasts.move_to_end(commit)
-        if len(self._pasts) > _KEPT:
-            self._pasts.popitem(last=False)
-        return self._pasts[commit]
-
-    def _read(self, commit: str) -> Past | str:
-        made = date(self.history, commit) if self.history else None
-        if self.history is None or made is None:
-            hint = "; fetch its whole history" if self.history and self.history.is_shallow else ""
-            return f"commit {commit[:12]} is in no branch of this catalogue{hint}"
-        try:
-            with checked_out(self.history, commit) as root:
-                catalog, lock = self._load(root)
-        except DistgenError as error:
-            return f"the catalogue at {commit[:12]} cannot be read: {error}"
-        return Past(commit, made, catalog, lock, Renderer(catalog, lock))
+                reply(_wanted(past, claimed, reason(note)))
+            except _FAILURES as error:
+                reply(f"it cannot be rendered from {commit[:12]}: {_why(error)}")
 
 
 def planned_again(reader: Reader, commit: Commit, wanted: Wanted) -> tuple[Change, OnEdit] | None:
@@ -153,3 +131,7 @@ def _wanted(past: Past, claimed: Claim, why: str) -> Wanted:
     by_path = {file.path: file for file in files}
     expected = Expected(origin.source, f"sha256:{digest}", origin.author, by_path)
     return Wanted(branch, tree, origin, expected)
+
+
+def _why(error: Exception) -> str:
+    return str(error) if isinstance(error, DistgenError) else "it does not fit into memory"

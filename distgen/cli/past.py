@@ -1,0 +1,34 @@
+"""What `distgen verify` starts to render an earlier state of the catalogue, within limits."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from distgen import catalog, lockfile, sources
+from distgen.cli.session import Session
+from distgen.drive.verify.past import answer
+from distgen.locate import located
+from distgen.model import Catalog, Lock
+
+_MEMORY = 2 * 1024**3
+_OUTPUT = 64 * 1024**2
+
+
+def main() -> None:
+    """Answer on standard output, where nothing else may be written."""
+    for limit, most in ((resource.RLIMIT_DATA, _MEMORY), (resource.RLIMIT_FSIZE, _OUTPUT)):
+        with suppress(ValueError, OSError):  # a stricter one is set already, or unknown here
+            resource.setrlimit(limit, (most, most))
+    session = Session(start=None, verbosity=-1, color=False, environ=dict(os.environ))
+
+    def load(root: Path) -> tuple[Catalog, Lock]:
+        around = sources.Around(session.environ, session.cache)
+        found = catalog.load(root, ask=sources.asking(around))
+        return located(found, lockfile.read(root / lockfile.FILE))
+
+    answers, sys.stdout = sys.stdout.buffer, sys.stderr
+    answer(load, sys.stdin.buffer, answers)
