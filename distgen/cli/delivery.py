@@ -40,6 +40,10 @@ def delivering(command: Command) -> Command:
     call.__name__, call.__doc__ = command.__name__, command.__doc__
     call.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
     for option in (
+        sealing,
+        watching,
+        formats("text", "json"),
+        plans.planning,
         click.option(
             "--allow-dirty", is_flag=True, help="Let uncommitted changes go to servers, too."
         ),
@@ -53,10 +57,6 @@ def delivering(command: Command) -> Command:
         click.option(
             "--dry-run", is_flag=True, help="Print what would change; write nothing anywhere."
         ),
-        sealing,
-        watching,
-        formats("text", "json"),
-        plans.planning,
     ):
         call = option(call)
     return call  # type: ignore[return-value]

@@ -56,6 +56,21 @@ class Wishes:
 
 _OPTIONS = (
     click.option(
+        "--retries",
+        type=click.IntRange(0, 20),
+        default=3,
+        show_default=True,
+        help="How often to ask a server again that fails, with pauses that grow.",
+    ),
+    click.option(
+        "--timeout",
+        metavar="SECONDS",
+        type=click.FloatRange(0.1),
+        default=300,
+        show_default=True,
+        help="How long one exchange with a server may take.",
+    ),
+    click.option(
         "--store",
         metavar="DIR",
         type=click.Path(path_type=Path, file_okay=False),
@@ -74,21 +89,6 @@ _OPTIONS = (
         default="refuse",
         show_default=True,
         help="What to do with generated files that were edited downstream.",
-    ),
-    click.option(
-        "--retries",
-        type=click.IntRange(0, 20),
-        default=3,
-        show_default=True,
-        help="How often to ask a server again that fails, with pauses that grow.",
-    ),
-    click.option(
-        "--timeout",
-        metavar="SECONDS",
-        type=click.FloatRange(0.1),
-        default=300,
-        show_default=True,
-        help="How long one exchange with a server may take.",
     ),
 )
 
