@@ -132,9 +132,12 @@ def is_own(commit: bytes, image: str, stream: str, author: str) -> bool:
 def is_same(commit: bytes, change: Change) -> bool:
     """Say whether a commit of distgen proposes what a change does, wherever each was made from.
 
-    That another commit of the catalogue leads to the same tree is no news to a reviewer.
+    That another commit of the catalogue leads to the same tree is no news to a reviewer, but that
+    any does is, after one that came from uncommitted files.
     """
     found = read(commit)
+    if not _is_provable(trailers(found.message).get("Distgen-Source", "")):
+        return False
     there = (found.tree, found.parents, found.unsigned != found.id, _footers(found.message))
     signed = bool(change.signature)
     return there == (change.tree, (change.parent,), signed, _footers(change.message))
@@ -177,10 +180,12 @@ def _item(line: str) -> str:
 
 
 def _source(origin: str) -> str:
-    if not origin:
-        return ""
-    is_provable = not origin.endswith(("-dirty", "uncommitted"))
-    return f" from {code(origin)}" + (", as `distgen verify` proves" if is_provable else "")
+    proof = ", as `distgen verify` proves" if _is_provable(origin) else ""
+    return f" from {code(origin)}{proof}" if origin else ""
+
+
+def _is_provable(origin: str) -> bool:
+    return not origin.endswith(("-dirty", "uncommitted"))
 
 
 # --- what changed ------------------------------------------------------------------------------

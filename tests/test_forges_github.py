@@ -153,6 +153,17 @@ def test_what_a_person_closed_is_not_proposed_again_until_there_is_news(
     assert [pull["state"] for pull in hub.pulls["ns/app"]] == ["closed", "open"]
 
 
+def test_a_review_of_uncommitted_changes_gets_the_commit_that_has_them(lab, hub, app, folder):
+    """It stayed as it was, and nobody could verify it."""
+    results = []
+    for commit in ("abc-dirty", "def", "012"):
+        origin = replace(ORIGIN, source=f"https://example.org/images.git@{commit}")
+        options = replace(OPTIONS, provenance=origin)
+        results.append(one(lab.propose({app.key: FIRST}, app, options=options)))
+    assert [result.status for result in results] == ["created", "updated", "unchanged"]
+    assert "from `https://example.org/images.git@def`, as `dist" in hub.pulls["ns/app"][0]["body"]
+
+
 def test_a_squashed_pull_request_gives_its_branch_back(lab, hub, app, folder):
     lab.propose({app.key: FIRST}, app)
     commit_on(folder, REVIEW, {"NOTES": "x\n"})
