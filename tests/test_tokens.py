@@ -98,7 +98,8 @@ def test_a_job_hears_of_each_step_of_a_proposal(lab, site, folder, tmp_path):
     words = ("--events", files[0], "--results", files[1], "--format", "json")
     done = propose(root, "propose", "--allow-dirty", *map(str, words), LAB_TOKEN=TOKEN)
     events = [json.loads(line) for line in files[0].read_text().splitlines()]
-    assert [event["event"] for event in events] == ["started", "planned", "result", "ended"]
+    steps = ["started", "planned", "pushing", "result", "ended"]
+    assert [event["event"] for event in events] == steps
     for event in events:
         jsonschema.validate(event, json.loads((SCHEMAS / "events.json").read_text()))
     assert files[1].read_text() == done.stdout
@@ -121,19 +122,23 @@ SAID = {
 }
 
 
-@pytest.mark.parametrize("status", SAID)
-@pytest.mark.parametrize("step", ["upload-pack", "receive-pack"])
-def test_what_a_server_has_against_a_token_is_told(lab, site, folder, status, step):
+@pytest.mark.parametrize(
+    ("command", "step", "status"),
+    [
+        *(("publish", "upload-pack", status) for status in SAID),
+        *((command, "receive-pack", s) for command in ("publish", "propose") for s in (401, 403)),
+    ],
+)
+def test_what_a_server_has_against_a_token_is_told(lab, site, folder, command, step, status):
     """Where everybody may read, a wrong token shows with the push only."""
     headers = {"WWW-Authenticate": "Basic", "Content-Type": "text/plain"}
     lab.users = {}
     lab.meddle = lambda asked: (
         Fault(status, headers, b"not you\n") if step in asked.path + asked.query else None
     )
-    done = propose(site("gitlab", "token_env: X"), "publish", "--allow-dirty", X="wrong")
-    words = "not you; repository" if (status, step) == (404, "receive-pack") else SAID[status]
+    done = propose(site("gitlab", "token_env: X"), command, "--allow-dirty", X="wrong")
     assert done.returncode == 1
-    assert words in done.stdout
+    assert SAID[status] in done.stdout
 
 
 @pytest.fixture

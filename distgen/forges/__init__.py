@@ -21,6 +21,7 @@ from distgen.model import Change
 from distgen.proposal import Proposal
 from distgen.store import Store
 from distgen.store.git import Outcome, explain, run
+from distgen.store.git_auth import unwelcome
 from distgen.store.places import Place
 from distgen.store.reach import is_passing, reach, wait
 from distgen.store.remotes import listing, refusal
@@ -202,7 +203,7 @@ def push(desk: Desk, what: Push) -> tuple[str, ...]:
         attempt += 1
         again = is_passing(done) and attempt < git.patience.tries
         if not again or not wait(git, attempt - 1, f"{desk.place}: {why}"):
-            raise DistgenError(why, where=desk.place)
+            raise unwelcome(git, desk.place, done) or DistgenError(why, where=desk.place)
 
 
 def _pushed(desk: Desk, what: Push) -> Outcome:
