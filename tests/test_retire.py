@@ -70,9 +70,13 @@ def test_a_branch_that_somebody_began_from_a_stray_stays(tmp_path):
         git("branch", name, "stable/2024.1", folder=where)
     found = strays(catalog(tmp_path, APP), GIT)
     assert [stray.branch for stray in found] == ["stable/2024.1"]
+    copy = repository(tmp_path, "ns/gone-copy")
+    git("clone", "-q", "--bare", str(where), str(copy))
+    assert strays(catalog(tmp_path, APP), GIT) == found
     run_publish(tmp_path, [], {}, retired=found)
     assert listing(where, "stable/2024.1") == ["dead.package"]
     assert "Dockerfile" in listing(where, "feature")
+    assert strays(catalog(tmp_path, APP), GIT) == ()  # they would have been the next
 
 
 def test_a_retired_image_keeps_its_history_and_others_files(tmp_path):
@@ -147,6 +151,9 @@ def test_publish_retires_what_left_and_says_why(catalogue):
     assert "\nreplaced by ns/app\n" in git("log", "-1", "--format=%B", "main", folder=where)
     assert len(commits(where, "main")) == 2
     assert distgen(root, "publish", "--retire").err.startswith("nothing changed")
+    again = distgen(root, "publish", "--retire", "ns/gone", "--format", "json")
+    assert again.code == 0
+    assert again.statuses == {"ns/gone@main": "unchanged", "ns/gone@old": "unchanged"}
 
 
 @pytest.mark.parametrize(

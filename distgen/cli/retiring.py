@@ -71,7 +71,8 @@ def left(catalog: Catalog, git: Git, choice: Choice, jobs: int) -> tuple[Target,
     images, gone = split(choice, catalog)
     known = dict.fromkeys(image.full_name for image in images)
     names = (*gone, *known) if choice.patterns else ()
-    found = strays(catalog, git, Search(names, servers=True, jobs=jobs))
+    search = Search(names, servers=True, jobs=jobs, retired=bool(gone))
+    found = strays(catalog, git, search)
     for name in gone:
         if not any(Search((name,)).means(target) for target in found):
             raise InputError(

@@ -25,15 +25,14 @@ from distgen.model import (
     Tree,
 )
 from distgen.plan.edits import Merge, Step, collisions, decide, unrendered
+from distgen.plan.fates import MEND, fate, fates, stopped
 from distgen.plan.manifest import describe, dump, generated, parse
 from distgen.plan.objects import blob_id, commit_id, signature, tree_id
 
 OnEdit = Literal["refuse", "keep", "merge", "overwrite"]
 RETIRED = "dead.package"
-_DONE = {"refuse": "refused", "keep": "kept", "merge": "merged", "overwrite": "overwritten"}
 _RETIRED_NOTE = "left the catalogue and is no longer published."
-_NOTE = re.compile(rf"[^\n]* {re.escape(_RETIRED_NOTE)}\n(\n[^\n]+\n)?".encode())
-_MEND = "mend that, or choose --on-edit overwrite"
+_NOTE = re.compile(rf"(\S+)@(\S+) {re.escape(_RETIRED_NOTE)}\n(\n[^\n]+\n)?".encode())
 
 
 def never(base: bytes, present: bytes, new: bytes) -> None:
@@ -88,7 +87,7 @@ def plan(
     manifest = describe(tree, new.values())
     before, after = _contents(change, present)
     summary = review.summarize(branch.image, present.manifest, manifest, before, after)
-    message = _message(branch, summary, tree, origin, _fates(change, on_edit))
+    message = _message(branch, summary, tree, origin, fates(change.edits, on_edit))
     return _commit(replace(change, before=before), present.entries, origin, message)
 
 
@@ -102,7 +101,7 @@ def retire(branch: Target, present: Present, origin: Provenance, on_edit: OnEdit
     why = (branch.reason,) if branch.reason else ()
     summary = review.Summary(f"{branch.image}: stream {branch.stream} retired", why)
     tree = Tree(branch.image, branch.stream, ())
-    message = _message(branch, summary, tree, origin, _fates(change, on_edit))
+    message = _message(branch, summary, tree, origin, fates(change.edits, on_edit))
     return _commit(replace(change, status="retired"), present.entries, origin, message)
 
 
@@ -115,6 +114,16 @@ def retirement(branch: Target) -> File:
 def reason(note: bytes) -> str:
     """Return why a branch was retired, as the note on it says."""
     return note.decode("utf-8", "replace").partition("\n\n")[2].rstrip("\n")
+
+
+def retired(note: bytes) -> tuple[str, str] | None:
+    """Return the image and the stream that a note of retirement is about, None for another text."""
+    found = _NOTE.match(note)
+    return (
+        (found[1].decode("utf-8", "replace"), found[2].decode("utf-8", "replace"))
+        if found
+        else None
+    )
 
 
 def lock_digest(tree: Tree, downloads: Iterable[str], lock: Lock) -> str:
@@ -142,21 +151,21 @@ def _planned(
 ) -> Change:
     trouble = _trouble(branch, present)
     if trouble and on_edit != "overwrite":
-        return _change(branch, "refused", present, detail=f"{trouble}; {_MEND}")
+        return _change(branch, "refused", present, detail=f"{trouble}; {MEND}")
     decided = tuple(decide(new, present, on_edit, merge))
     own = _own_steps(_remembering(new, decided, present), present, on_edit)
     steps = collisions((*decided, *own), present, on_edit)
     edits = tuple(step.edit for step in steps if step.edit)
     conflicts = [step.conflict for step in steps if step.conflict]
     if conflicts:
-        detail = f"{_sentence(conflicts)}; {_way_out(new, on_edit)}"
+        detail = stopped(conflicts, on_edit, retires=RETIRED in new)
         return _change(branch, "refused", present, edits=edits, detail=detail)
-    fate = _fate(edits, on_edit)
+    detail = fate(edits, on_edit)
     write = [step.write for step in steps if step.write]
     delete = tuple(step.path for step in steps if step.delete)
     if not write and not delete:
-        return _change(branch, "unchanged", present, edits=edits, detail=fate)
-    return replace(_change(branch, "updated", present, write, edits, fate), delete=delete)
+        return _change(branch, "unchanged", present, edits=edits, detail=detail)
+    return replace(_change(branch, "updated", present, write, edits, detail), delete=delete)
 
 
 def _remembering(
@@ -187,7 +196,7 @@ def _own_steps(new: Mapping[str, File], present: Present, on_edit: OnEdit) -> It
     elif entry and not file:
         yield Step(MANIFEST, delete=True)
     note = present.content.get(RETIRED, b"")
-    if RETIRED in new or not note.partition(b"\n")[0].endswith(_RETIRED_NOTE.encode()):
+    if RETIRED in new or retired(note) is None:
         return
     if _NOTE.fullmatch(note):
         yield Step(RETIRED, delete=True)
@@ -272,28 +281,3 @@ def _contents(
     before = {path: present.content.get(path) for path in paths}
     after: dict[str, bytes | None] = dict.fromkeys(change.delete)
     return before, after | {file.path: file.content for file in change.write}
-
-
-def _fates(change: Change, on_edit: OnEdit) -> Iterator[str]:
-    for edit in change.edits:
-        yield f"downstream edit of {edit.path} {_DONE[on_edit]}"
-
-
-def _fate(edits: tuple[Edit, ...], on_edit: OnEdit) -> str:
-    paths = ", ".join(edit.path for edit in edits)
-    return f"downstream edits {_DONE[on_edit]}: {paths}" if edits else ""
-
-
-def _sentence(conflicts: list[str]) -> str:
-    more = f" (and {len(conflicts) - 1} more)" if len(conflicts) > 1 else ""
-    return f"{conflicts[0]}{more}"
-
-
-def _way_out(new: Mapping[str, File], on_edit: OnEdit) -> str:
-    if on_edit == "overwrite":
-        return "rename one of them"
-    if RETIRED in new:
-        return "choose --on-edit keep or overwrite"
-    if on_edit == "merge":
-        return "bring it in line with the catalogue, or choose another --on-edit"
-    return "adopt the edit, or choose --on-edit"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from distgen.errors import DistgenError
 from distgen.model import MANIFEST, REGULAR, Entry, File, Manifest, Owned, Present
-from distgen.plan import RETIRED
+from distgen.plan import RETIRED, retired
 from distgen.plan.manifest import parse
 from distgen.plan.objects import FOLDER, SUBMODULE, blob_id, tree_entries
 from distgen.store.git import Reader, run
@@ -42,6 +42,12 @@ def read_file(reader: Reader, entry: Entry) -> bytes:
 def manifest(reader: Reader, commit: str) -> Manifest | None:
     """Return the manifest of a commit, None where distgen wrote none."""
     return _manifest(reader, listed(reader, commit))[0]
+
+
+def retirement(reader: Reader, commit: str) -> tuple[str, str] | None:
+    """Return the image and the stream that a commit retired, None where it did not."""
+    note = reader.read(f"{commit}:{RETIRED}")
+    return retired(note.content) if note else None
 
 
 def present(reader: Reader, commit: str, new: Mapping[str, File]) -> Present:

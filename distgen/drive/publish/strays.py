@@ -15,7 +15,7 @@ from distgen.model import Catalog
 from distgen.plan import Target
 from distgen.proposal import PREFIX
 from distgen.store import fetch, scratch_store
-from distgen.store.branches import manifest
+from distgen.store.branches import manifest, retirement
 from distgen.store.git import Git, Reader
 from distgen.store.localgit import heads
 from distgen.store.places import Place, locate
@@ -31,12 +31,13 @@ class Search:
     Without names it is about the namespaces of the catalogue, for the folder of a namespace that
     left may be another catalogue's. `servers` looks at the servers' repositories of the images of
     the catalogue as well. Those of images that left are listed nowhere: a server is asked for the
-    plain ones of `names` alone.
+    plain ones of `names` alone. `retired` finds also what was retired already.
     """
 
     names: tuple[str, ...] = ()
     servers: bool = False
     jobs: int = 8
+    retired: bool = False
 
     def means(self, target: Target) -> bool:
         """Say whether a branch is one of those that are named."""
@@ -46,6 +47,14 @@ class Search:
 
 
 EVERYWHERE = Search()
+
+
+@dataclass(frozen=True, slots=True)
+class _Stray:
+    """A branch that distgen wrote; `retired`: what stands there is the note of it."""
+
+    target: Target
+    retired: bool = False
 
 
 def strays(catalog: Catalog, git: Git, search: Search = EVERYWHERE) -> tuple[Target, ...]:
@@ -61,38 +70,48 @@ def strays(catalog: Catalog, git: Git, search: Search = EVERYWHERE) -> tuple[Tar
     with working(git.stop, search.jobs) as pool:
         look = partial(_on, git, ours)
         found = [stray for those in pool.map(look, places) for stray in those]
-    by_key: dict[str, list[Target]] = {}
+    by_key: dict[str, list[_Stray]] = {}
     for stray in found:
-        if stray.key not in known and search.means(stray):
-            by_key.setdefault(stray.key, []).append(stray)
-    return tuple(_published(catalog, by_key[key]) for key in sorted(by_key))
+        if stray.target.key not in known and search.means(stray.target):
+            by_key.setdefault(stray.target.key, []).append(stray)
+    left = (_published(catalog, by_key[key]) for key in sorted(by_key))
+    return tuple(one.target for one in left if search.retired or not one.retired)
 
 
-def _published(catalog: Catalog, found: Sequence[Target]) -> Target:
+def _published(catalog: Catalog, found: Sequence[_Stray]) -> _Stray:
     """Return the branch that was published to; others with its manifest began from it."""
-    namespace = catalog.namespaces.get(found[0].image.partition("/")[0])
+    image, stream = found[0].target.image, found[0].target.stream
+    namespace = catalog.namespaces.get(image.partition("/")[0])
     streams = namespace.streams if namespace else ()
-    likely = {stream.branch for stream in streams if stream.name == found[0].stream}
-    stream = found[0].stream
+    likely = {one.branch for one in streams if one.name == stream}
+    homes = {_home(pattern, image) for pattern in _patterns(catalog)}
 
-    def rank(target: Target) -> tuple[bool, bool, bool, int, str]:
-        branch = target.branch
-        last = branch.rpartition("/")[2]
-        return (branch not in likely, branch != stream, last != stream, len(branch), branch)
+    def rank(stray: _Stray) -> tuple[bool, bool, bool, bool, int, str]:
+        url, branch = stray.target.url, stray.target.branch
+        words = (branch not in likely, branch != stream, branch.rpartition("/")[2] != stream)
+        return (url not in homes, *words, len(branch), branch)
 
     return min(found, key=rank)
+
+
+def _patterns(catalog: Catalog) -> set[str]:
+    return {namespace.dist_git.url for namespace in catalog.namespaces.values()}
+
+
+def _home(pattern: str, full_name: str) -> str:
+    """Return the address of the repository of an image, or a glob of those of a glob."""
+    namespace, _, image = full_name.partition("/")
+    return pattern.replace("{namespace}", namespace).replace("{image}", image)
 
 
 def _places(catalog: Catalog, search: Search) -> dict[str, Place]:
     """Return where strays may be, by the address that the catalogue would give."""
     root = Path(catalog.root)
-    patterns = {namespace.dist_git.url for namespace in catalog.namespaces.values()}
     names = {name.partition("@")[0] for name in search.names}
     found: dict[str, Place] = {}
-    for pattern in patterns:
+    for pattern in _patterns(catalog):
         for name in names:
-            namespace, _, image = name.partition("/")
-            url = pattern.replace("{namespace}", namespace).replace("{image}", image)
+            url = _home(pattern, name)
             place = locate(url, root)
             if place.folder is not None:
                 found |= {_address(pattern, root, p): locate(str(p), root) for p in _globbed(place)}
@@ -121,8 +140,8 @@ def _address(pattern: str, root: Path, path: Path) -> str:
 
 def _on(
     git: Git, ours: Mapping[Place, Collection[str]], where: tuple[str, Place]
-) -> tuple[Target, ...]:
-    """Return the branches of a repository that have a manifest and are not ours now."""
+) -> tuple[_Stray, ...]:
+    """Return the branches of a repository that distgen wrote and that are not ours now."""
     url, place = where
     try:
         tips = {
@@ -155,8 +174,10 @@ def _tips(git: Git, place: Place) -> Mapping[str, str]:
     return {ref.removeprefix(_HEADS): commit for ref, commit in refs.items()}
 
 
-def _written(reader: Reader, url: str, tips: Mapping[str, str]) -> Iterator[Target]:
+def _written(reader: Reader, url: str, tips: Mapping[str, str]) -> Iterator[_Stray]:
     for branch, tip in sorted(tips.items()):
         found = manifest(reader, tip)
         if found is not None:
-            yield Target(found.image, found.stream, url, branch)
+            yield _Stray(Target(found.image, found.stream, url, branch))
+        elif about := retirement(reader, tip):
+            yield _Stray(Target(*about, url, branch), retired=True)
