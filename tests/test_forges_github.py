@@ -350,6 +350,13 @@ def test_an_enterprise_is_asked_below_api_v3(lab, app):
         assert hub.asked[0] == "GET /repos/ns/app"
 
 
+def test_an_address_that_github_gives_cannot_command_the_terminal(lab, hub, app, folder):
+    genuine = hub._pull
+    hub._pull = lambda *words: genuine(*words) | {"html_url": "http://x/\x1b[31m1"}
+    result = one(lab.propose({app.key: FIRST}, app))
+    assert result.detail == "pull request #1 opened http://x/ [31m1"
+
+
 def test_no_repr_shows_the_token(lab, hub):
     assert TOKEN not in repr(lab.account)
     assert TOKEN not in repr(lab.git)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from distgen.drive.publish.deliver import COMMITTED, Delivery
 from distgen.drive.publish.repositories import Observer, unobserved
-from distgen.errors import DistgenError
+from distgen.errors import DistgenError, plain
 from distgen.forges import LEFT, Desk, Forge, Moved, Refs, Review, Subject, Told, is_merged, read
 from distgen.model import Change
 from distgen.plan.commits import read as parsed
@@ -53,13 +53,19 @@ def reviewed(plan: Plan, change: Change) -> Change:
     if change.status not in (*COMMITTED, "unchanged"):
         return change
     try:
-        for _ in range(_RACES - 1):
-            with suppress(Moved):
-                return _reviewed(plan, change)
-            plan = _seen_again(plan, change)
-        return _reviewed(plan, change)
+        found = _raced(plan, change)
     except DistgenError as error:
         return replace(change, status="failed", commit=change.parent, detail=str(error))
+    return replace(found, detail=plain(found.detail))  # it holds addresses of the forge's making
+
+
+def _raced(plan: Plan, change: Change) -> Change:
+    """Look at the review again when somebody was faster."""
+    for _ in range(_RACES - 1):
+        with suppress(Moved):
+            return _reviewed(plan, change)
+        plan = _seen_again(plan, change)
+    return _reviewed(plan, change)
 
 
 def _seen_again(plan: Plan, change: Change) -> Plan:
