@@ -651,6 +651,19 @@ def test_a_commit_that_is_in_no_branch_of_the_catalogue_was_never_it(published, 
     assert one(distgen, published)["status"] == "reproduced"
 
 
+def test_no_graft_and_no_replacement_makes_a_commit_part_of_the_catalogue(published, distgen):
+    (published / "templates/app/start").write_text("#!/bin/sh\nexec evil\n")
+    evil = commit(published)
+    distgen(published, "publish", "small/tool")
+    git(published, "reset", "-q", "--hard", "HEAD~")
+    head = git(published, "rev-parse", "HEAD").strip()
+    (published / ".git/info/grafts").write_text(f"{head} {evil}\n")
+    assert one(distgen, published)["status"] == "unknown source"
+    (published / ".git/info/grafts").unlink()
+    git(published, "replace", head, evil)
+    assert one(distgen, published)["status"] == "unknown source"
+
+
 def test_files_that_git_ignores_are_uncommitted_changes(small, distgen):
     """They are rendered, and no clone has them."""
     with (small / ".gitignore").open("a") as ignored:
@@ -849,6 +862,18 @@ def test_a_hostile_template_does_not_fill_the_memory(published, distgen):
     assert found["small/base"]["status"] == "reproduced"
     assert found["small/tool"]["status"] == "unknown source"
     assert "does not fit into memory" in found["small/tool"]["detail"]
+
+
+def test_a_file_that_is_too_long_is_not_read(published, distgen, cloned, monkeypatch):
+    monkeypatch.setattr("distgen.store.git._LARGEST", 100_000)
+    clone = cloned(published)
+    clone.write(settings_ini="x" * 100_001)
+    clone.commit()
+    clone.push()
+    found = verified(distgen, published)
+    assert found["small/base"]["status"] == "reproduced"
+    assert found["small/tool"]["status"] == "failed"
+    assert "has 100001 bytes; no more than 100000 are read" in found["small/tool"]["detail"]
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ _ISOLATED = {
     "GIT_CONFIG_GLOBAL": str(NOWHERE),
     "GIT_ATTR_NOSYSTEM": "1",
     "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_GRAFT_FILE": str(NOWHERE),
     "GIT_LITERAL_PATHSPECS": "1",
 }
 _SILENT = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "LANGUAGE": "C"}
@@ -49,6 +50,7 @@ _NETWORK_OPTIONS = (
     *("-c", "http.lowSpeedLimit=1"),
 )
 _LOCAL_SECONDS = 900
+_LARGEST = 256 * 1024**2  # bytes of one object, which is held in memory
 INTERRUPTED = "the run was interrupted"
 _USERINFO = re.compile(
     r"(\b(?:https?|ftp)://)[^/@\s]*@|(\b[a-z][a-z+.-]{0,20}://[^/:@\s]*):[^/@\s]*(@)"
@@ -225,7 +227,11 @@ class Reader:
         with self._lock:
             try:
                 return self._ask(name)
+            except DistgenError:
+                self._end()
+                raise
             except (OSError, ValueError, IndexError):
+                self._end()  # what it says next may be the answer to this question
                 raise DistgenError(
                     f"git cannot read {name}", where=self.folder, hint="is the repository damaged?"
                 ) from None
@@ -233,9 +239,12 @@ class Reader:
     def close(self) -> None:
         """End the process; the next question starts a new one."""
         with self._lock:
-            process, self._process = self._process, None
-            self._commits.clear()
+            self._end()
             self.closings += 1
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        self._commits.clear()
         if process is not None:
             process.kill()
             process.communicate()
@@ -250,6 +259,9 @@ class Reader:
                 return None
             raise ValueError(words)
         size = int(words[2])
+        if size > _LARGEST:
+            what = f"{name} has {size} bytes; no more than {_LARGEST} are read"
+            raise DistgenError(what, where=self.folder)
         content = answer.read(size + 1)
         if len(content) != size + 1:
             raise ValueError(size)
