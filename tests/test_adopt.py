@@ -696,6 +696,22 @@ def test_a_patch_that_no_longer_applies_shows_its_hunk(published, distgen, clone
     assert "-exec tool\n" in ran.out
 
 
+def test_an_image_that_cannot_be_rendered_fails_and_the_rest_goes_on(published, distgen, cloned):
+    for image in ("small/base", "small/tool"):
+        clone = cloned(published, image)
+        change_line(clone)
+        clone.push()
+    patches = published / PATCHES
+    patches.mkdir(parents=True)
+    (patches / "old.patch").write_text("--- a/start\n+++ b/start\n@@ -1 +1 @@\n-x\n+y\n")
+    found = adopted(distgen, published)
+    assert {key: row["status"] for key, row in found.items()} == {
+        "small/base@main": "adopted",
+        "small/tool@main": "failed",
+    }
+    assert f"{PATCHES}/old.patch:3: the hunk does not fit" in found["small/tool@main"]["detail"]
+
+
 def test_a_file_that_stands_in_the_way_is_adopted(published, distgen, cloned):
     clone = cloned(published)
     clone.write(README="theirs\n")

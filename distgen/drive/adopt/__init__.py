@@ -105,8 +105,6 @@ def adopt(git: Git, request: Request, beside: Path | None) -> Iterator[Adopted]:
             try:
                 with reading(git, store, repository.place, job.result()) as (reader, stands):
                     yield from _adopted(work, repository, images, (reader, stands))
-            except InputError:
-                raise
             except DistgenError as error:
                 yield from (Adopted(image, "failed", detail=scrub(str(error))) for image in images)
 
@@ -136,7 +134,11 @@ def _adopted(
         if tip is None or reader is None:
             yield Adopted(image, "unchanged", detail="it is not published")
             continue
-        found = _seen(work, reader, image, (tip, repository.author))
+        try:
+            found = _seen(work, reader, image, (tip, repository.author))
+        except DistgenError as error:
+            yield Adopted(image, "failed", tip, scrub(str(error)))
+            continue
         if found.found.refusal:
             edits = found.found.edits
             yield Adopted(image, "refused", tip, found.found.refusal, edits=edits)
