@@ -300,6 +300,25 @@ def test_two_runs_from_two_commits_of_the_catalogue_end_with_the_later_push(lab,
     assert refs(folder)[REVIEW] == result.commit
 
 
+def test_a_review_that_another_run_moves_while_it_is_read_is_looked_at_again(lab, app, folder):
+    """It was taken for somebody else's, and refused."""
+    lab.propose({app.key: FIRST}, app)
+    asked = []
+
+    def meddle(request):
+        asked.append(request)
+        listings = [one for one in asked if one.method == "GET"]
+        if len(listings) == 3:  # after the refs and the branch comes the review
+            lab.server.meddle = None
+            lab.propose({app.key: {"Dockerfile": "FROM quay.io/a:3\n"}}, app)
+
+    lab.server.meddle = meddle
+    result = one(lab.propose({app.key: SECOND}, app, store="another"))
+    assert lab.server.meddle is None
+    assert result.status == "updated"
+    assert refs(folder)[REVIEW] == result.commit
+
+
 def test_each_push_of_a_review_is_told_when_it_begins(lab, app, folder):
     told = []
     watched = replace(OPTIONS, observe=lambda step, about: told.append((step, about)))

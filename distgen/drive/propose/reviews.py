@@ -108,10 +108,12 @@ def _is_free(plan: Plan, change: Change, review: Review) -> bool:
     if review.gone or review.state == "merged" or review.commit == change.commit:
         return True
     subject = plan.subject(change)
-    content = read(plan.desk, {review.ref: review.commit}).get(review.commit, b"")
+    content = read(plan.desk, {review.ref: review.commit}).get(review.commit)
+    if content is None:
+        raise Moved("moves while it is read", where=review, hint="try again")
     if is_own(content, subject.image, subject.stream, subject.author):
         return True
-    return bool(content) and is_merged(plan.desk, review.commit, subject.base)
+    return is_merged(plan.desk, review.commit, subject.base)
 
 
 def _settled(plan: Plan, change: Change, review: Review | None) -> Change:
