@@ -157,6 +157,16 @@ def test_a_server_that_is_down_is_a_sentence(tmp_path):
     assert "\n" not in result.detail
 
 
+def test_a_page_to_log_in_is_no_repository(tmp_path):
+    page = Fault(200, {"Content-Type": "text/html"}, b"<html>Who are you?</html>\n")
+    with git_server(served(tmp_path, "ns/app"), meddle=lambda asked: page) as server:
+        (result,) = run_publish(tmp_path, [app(server.url)], trees(app(server.url)))
+    assert result.detail == (
+        f"{server.url}/ns/app.git: answers, but not as a git server; "
+        "is the address right, and are you let in?"
+    )
+
+
 def test_what_only_ssh_can_tell_is_told(tmp_path):
     program = tmp_path / "ssh"
     program.write_text("#!/bin/sh\necho 'bot@host: Permission denied (publickey).' >&2\nexit 255\n")

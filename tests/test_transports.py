@@ -123,13 +123,20 @@ def test_a_key_of_a_host_that_changed_is_told(tmp_path):
     assert "@@@" not in result.detail
 
 
-@pytest.mark.parametrize("words", [0, 2500], ids=["at once", "amid its words"])
-def test_a_server_that_hangs_up_on_a_secret_conversation_is_asked_again(tmp_path, words):
-    """TLS has a word of its own for connections that were cut."""
+@pytest.mark.parametrize(
+    ("transport", "words"),
+    [
+        *((transports.https, 0), (transports.https, 2500)),
+        *((transports.daemon, 0), (transports.daemon, 10)),
+    ],
+    ids=["https at once", "https amid its words", "git at once", "git amid its words"],
+)
+def test_a_server_that_hangs_up_is_asked_again(tmp_path, transport, words):
+    """Each transport has words of its own for a connection that was cut."""
     root = tmp_path / "srv/repositories"
     root.mkdir(parents=True)
     git("init", "-q", "--bare", "--template=", "-b", "master", str(root / "ns/app.git"))
-    with transports.https(root) as served, transports.cut(served, 2, words) as cut:
+    with transport(root) as served, transports.cut(served, 2, words) as cut:
         app = images(cut)[1]
         trees = {app.key: tree(app, {"Dockerfile": "FROM a\n"})}
         (result,) = run_publish(tmp_path, [app], trees, git=person(cut, tmp_path))

@@ -122,7 +122,7 @@ def cut(served: Served, times: int, size: int) -> Iterator[Served]:
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Relay) as relay:
         relay.daemon_threads = True
         threading.Thread(target=relay.serve_forever, args=(0.02,), daemon=True).start()
-        address = f"https://127.0.0.1:{relay.server_address[1]}"
+        address = f"{served.url.partition(':')[0]}://127.0.0.1:{relay.server_address[1]}"
         yield Served(address, served.root, served.environment)
         relay.shutdown()
 

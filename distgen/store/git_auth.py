@@ -13,6 +13,8 @@ from distgen.store.git import NOWHERE, Git, Outcome, configured, explain, run
 from distgen.store.places import Place
 
 _WANTED = re.compile("could not read (?:Username|Password)|Authentication failed")
+# A page of text passes for a repository without branches, as it was served in git's early days.
+_NO_GIT = re.compile("git-http-push failed|not valid: is this a git repository")
 _FORBIDDEN = re.compile(r"returned error: 403|HTTP 403\b")
 _MOVED = re.compile(r"returned error: 30\d|HTTP 30\d\b")
 _HEADER = re.compile(r"http\.(https?://.+)\.extraHeader")
@@ -66,6 +68,9 @@ def is_shown(git: Git, address: str) -> bool:
 
 def unwelcome(git: Git, place: Place, done: Outcome) -> DistgenError | None:
     """Return the error of a server that does not let us in; None where something else is wrong."""
+    if _NO_GIT.search(done.error):
+        what, hint = "answers, but not as a git server", "is the address right, and are you let in?"
+        return DistgenError(what, where=place, hint=hint)
     wants = bool(_WANTED.search(done.error))
     if not is_shown(git, place.address):
         hint = "give git a user and password for it: token_env, a credential helper or GIT_ASKPASS"

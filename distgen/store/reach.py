@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from pathlib import Path
 
 from distgen.errors import DistgenError
@@ -19,7 +20,8 @@ _BROKEN = re.compile(
     r"|Empty reply|early EOF|unexpected disconnect|hung up unexpectedly|hung up upon initial"
     r"|transfer closed|Recv failure|Send failure|SSL_ERROR_SYSCALL|Broken pipe"
     r"|unexpected end of file|unexpected eof|TLS connection was non-properly terminated"
-    r"|GnuTLS recv error|TLS packet|HTTP/2 stream|HTTP2 framing",
+    r"|GnuTLS recv error|TLS packet|HTTP/2 stream|HTTP2 framing"
+    r"|\Afatal: Could not read from remote",  # and not a word of ssh before it
     re.IGNORECASE,
 )
 _FINAL = re.compile(
@@ -56,7 +58,8 @@ def is_passing(done: Outcome) -> bool:
     """Say whether a failure may pass; one that took all the time there is will not."""
     if done.code == 0 or done.overdue or _FINAL.search(done.error):
         return False
-    return bool(_NO_ANSWER.search(done.error) or _BROKEN.search(done.error))
+    is_cut = done.code == -signal.SIGPIPE
+    return is_cut or bool(_NO_ANSWER.search(done.error) or _BROKEN.search(done.error))
 
 
 def wait(git: Git, attempt: int, why: str) -> bool:
