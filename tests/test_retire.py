@@ -187,3 +187,6 @@ def test_strays_on_a_server_are_streams_of_known_images_and_what_is_named(catalo
         }
         done = distgen(root, "publish", "--retire", "--format", "json", "ns/gone")
         assert done.statuses == {"ns/gone@main": "retired", "ns/gone@old": "retired"}
+    done = distgen(root, "publish", "--retire", "--retries", 0, "ns/gone")
+    assert done.code == 1
+    assert done.err.startswith(f"distgen: {server.url}/ns/gone.git: cannot be reached: ")

@@ -58,7 +58,10 @@ class _Stray:
 
 
 def strays(catalog: Catalog, git: Git, search: Search = EVERYWHERE) -> tuple[Target, ...]:
-    """Return the branches to retire, sorted; what cannot be read was not written by distgen."""
+    """Return the branches to retire, sorted; a folder that cannot be read is not distgen's.
+
+    Raise DistgenError where a server cannot be asked for the repository of an image that left.
+    """
     known = {image.key for image in catalog.images}
     names = search.names or tuple(f"{namespace}/*" for namespace in catalog.namespaces)
     search = replace(search, names=names)
@@ -84,7 +87,7 @@ def _published(catalog: Catalog, found: Sequence[_Stray]) -> _Stray:
     namespace = catalog.namespaces.get(image.partition("/")[0])
     streams = namespace.streams if namespace else ()
     likely = {one.branch for one in streams if one.name == stream}
-    homes = {_home(pattern, image) for pattern in _patterns(catalog)}
+    homes = {_home(pattern, image) for pattern in _patterns(catalog, image)}
 
     def rank(stray: _Stray) -> tuple[bool, bool, bool, bool, int, str]:
         url, branch = stray.target.url, stray.target.branch
@@ -94,8 +97,10 @@ def _published(catalog: Catalog, found: Sequence[_Stray]) -> _Stray:
     return min(found, key=rank)
 
 
-def _patterns(catalog: Catalog) -> set[str]:
-    return {namespace.dist_git.url for namespace in catalog.namespaces.values()}
+def _patterns(catalog: Catalog, full_name: str) -> set[str]:
+    """Return where the namespace of an image is published; any may be that of one that left."""
+    own = catalog.namespaces.get(full_name.partition("/")[0])
+    return {found.dist_git.url for found in ([own] if own else catalog.namespaces.values())}
 
 
 def _home(pattern: str, full_name: str) -> str:
@@ -109,8 +114,8 @@ def _places(catalog: Catalog, search: Search) -> dict[str, Place]:
     root = Path(catalog.root)
     names = {name.partition("@")[0] for name in search.names}
     found: dict[str, Place] = {}
-    for pattern in _patterns(catalog):
-        for name in names:
+    for name in names:
+        for pattern in _patterns(catalog, name):
             url = _home(pattern, name)
             place = locate(url, root)
             if place.folder is not None:
@@ -162,6 +167,8 @@ def _on(
     except InputError:
         raise
     except DistgenError:
+        if place.folder is None and place not in ours:
+            raise
         return ()
 
 
