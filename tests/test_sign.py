@@ -1,6 +1,7 @@
 """Signed commits: as git's own configuration says, the same twice, and checked by git."""
 
 import os
+import re
 import shutil
 import subprocess
 
@@ -193,14 +194,23 @@ def test_no_signature_is_not_enough(small, distgen, key, tmp_path):
     assert row["detail"] == "it is not signed"
 
 
-@pytest.mark.parametrize("whose", ["stranger", "expired", "other namespace"])
-def test_the_signature_of_nobody_allowed_is_not_enough(small, distgen, key, tmp_path, whose):
+@pytest.mark.parametrize(
+    ("whose", "why"),
+    [
+        ("stranger", "whoever signed it is none of the allowed signers"),
+        ("expired", "key has expired"),
+        ("other namespace", 'key is not permitted for use in signature namespace "git"'),
+    ],
+)
+def test_the_signature_of_nobody_allowed_is_not_enough(small, distgen, key, tmp_path, whose, why):
+    """Of another namespace it was said that the signature is good."""
     options = {"expired": 'valid-before="20200101"', "other namespace": 'namespaces="file"'}
     signer = keygen(tmp_path, "stranger") if whose == "stranger" else key
     distgen(small, "publish", "--sign", "ssh", "--signing-key", signer)
     allowed = allow(tmp_path, key, options=options.get(whose, 'namespaces="git"'))
     row = judged(distgen, small, "--allowed-signers", allowed)
     assert (row["status"], row["signature"]) == ("unsigned", "bad")
+    assert why in row["detail"]
 
 
 def test_a_signature_that_was_moved_to_another_commit_is_bad(small, distgen, key, tmp_path, cloned):
@@ -238,6 +248,59 @@ def test_without_a_file_git_s_configuration_says_who_may_sign(
     assert judged(distgen, small)["signature"] == "bad"
     configured(**{"gpg_ssh_allowedSignersFile": allow(tmp_path, key)})
     assert judged(distgen, small)["signature"] == "good"
+
+
+def test_the_configuration_of_the_catalogue_says_it_too(small, distgen, key, tmp_path):
+    """It named the key to sign with, and not who may."""
+    distgen(small, "publish", "--sign", "ssh", "--signing-key", key)
+    git(small, "config", "gpg.ssh.allowedSignersFile", str(allow(tmp_path, key)))
+    assert judged(distgen, small)["signature"] == "good"
+
+
+def test_a_revoked_key_counts_for_nothing(small, distgen, key, configured, tmp_path):
+    distgen(small, "publish", "--sign", "ssh", "--signing-key", key)
+    configured(**{"gpg_ssh_revocationFile": key.with_suffix(".pub")})
+    row = judged(distgen, small, "--allowed-signers", allow(tmp_path, key))
+    assert (row["status"], row["signature"]) == ("unsigned", "bad")
+    assert row["detail"] == "its key was revoked, or its signature is of something else"
+
+
+def test_a_key_that_expired_later_still_counts(small, distgen, key, tmp_path):
+    """The date of a commit is that of the catalogue's, and is when the key must be valid."""
+    distgen(small, "publish", "--sign", "ssh", "--signing-key", key)
+    allowed = allow(tmp_path, key, options='valid-after="20240101",valid-before="20240601"')
+    assert judged(distgen, small, "--allowed-signers", allowed)["signature"] == "good"
+    allowed = allow(tmp_path, key, options='valid-after="20240601"')
+    assert judged(distgen, small, "--allowed-signers", allowed)["signature"] == "bad"
+
+
+@pytest.mark.parametrize("on_edit", ["keep", "merge", "overwrite"])
+def test_what_stands_on_an_edit_is_signed(small, distgen, key, tmp_path, cloned, on_edit):
+    words = ("--sign", "ssh", "--signing-key", key)
+    distgen(small, "publish", *words)
+    clone = cloned(small)
+    clone.replace("start", "exec tool", "exec my-tool")
+    clone.commit()
+    clone.push()
+    (small / "templates/app/settings.ini").write_text("[tool]\n")
+    commit(small)
+    assert distgen(small, "publish", "--on-edit", on_edit, *words).code == 0
+    row = judged(distgen, small, "--allowed-signers", allow(tmp_path, key))
+    assert (row["signature"], row["exact"]) == ("good", True)
+    edited = on_edit != "overwrite"
+    assert row["status"] == ("edited downstream" if edited else "reproduced")
+
+
+def test_a_retirement_is_signed(small, distgen, key, tmp_path):
+    words = ("--sign", "ssh", "--signing-key", key)
+    distgen(small, "publish", *words)
+    (small / "overlays/small/tool.yaml").unlink()
+    commit(small)
+    assert distgen(small, "publish", "--retire", *words).code == 0
+    options = ("--require-signature", "--allowed-signers", allow(tmp_path, key))
+    ran = distgen(small, "verify", f"{small}/dist-git/small/tool.git", *options)
+    assert re.search(f"it retires the stream; signed by {WHO}$", ran.out.rstrip())
+    assert ran.code == 0
 
 
 def test_the_repository_has_no_say_in_who_signed_it(small, distgen, key, tmp_path):

@@ -6,6 +6,7 @@ the commit without its signature; planned commits exist nowhere yet, so git cann
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +21,12 @@ Kind = Literal["ssh", "gpg"]
 Sign = Callable[[bytes], str]
 _SECONDS = 120  # a person may have to type a passphrase
 _LITERAL = ("key::", "ssh-", "ecdsa-", "sk-")
-_GOOD = ("G", "U", "X", "Y")
+_GOOD = ("G", "U")
+_OF_A_LINE = re.compile(r".+:\d+: ")
+_WORDS = {
+    "No principal matched.": "whoever signed it is none of the allowed signers",
+    "Could not verify signature.": "its key was revoked, or its signature is of something else",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +60,25 @@ def signing(git: Git, root: Path, kind: Kind, key: str = "") -> Sign:
     return lambda content: _signed(git, command, content, path)
 
 
-def check(git: Git, content: bytes, allowed: Path | None) -> Signature:
-    """Check the signature of a commit object.
+def trust(git: Git, root: Path, allowed: Path | None) -> tuple[str, ...]:
+    """Return the options of git that say whose signatures count, and which keys were revoked.
 
-    With `allowed` (ssh-keygen(1), ALLOWED SIGNERS) only those ssh keys count; without it, git's
-    configuration says whose signatures do. The commit is looked at in a repository of its own, for
-    the configuration of the one that it comes from is not to be trusted.
+    They are those of the person and of the catalogue's repository in `root`; `allowed`
+    (ssh-keygen(1), ALLOWED SIGNERS) replaces the signers.
+    """
+    words = ("config", "--null", "--get-regexp", r"^gpg\.")
+    said = run(git, "-C", str(root), *words, network=True).output.decode("utf-8", "surrogateescape")
+    found = [one.replace("\n", "=", 1) for one in said.split("\0") if one]
+    if allowed:
+        found.append(f"gpg.ssh.allowedSignersFile={allowed.absolute()}")
+    return tuple(word for one in found for word in ("-c", one))
+
+
+def check(git: Git, content: bytes, trusted: tuple[str, ...], allowed: Path | None) -> Signature:
+    """Check the signature of a commit object, as `trust` says; with `allowed` those of ssh only.
+
+    The commit is looked at in a repository of its own, for the configuration of the one that it
+    comes from is not to be trusted.
     """
     head = content.partition(b"\n\n")[0]
     at = head.find(b"\ngpgsig ")
@@ -68,22 +87,27 @@ def check(git: Git, content: bytes, allowed: Path | None) -> Signature:
     is_ssh = head[at + 8 :].startswith(b"-----BEGIN SSH SIGNATURE")
     if allowed is not None and not is_ssh:
         return Signature("bad", why=f"it is not signed with a key of {allowed}")
-    signers = ("-c", f"gpg.ssh.allowedSignersFile={allowed.absolute()}") if allowed else ()
     with scratch_folder() as folder:
         words = ("hash-object", "-t", "commit", "-w", "--stdin")
         run(git, "init", "-q", "--bare", "--template=", str(folder))
         written = run(git, *words, folder=folder, stdin=content)
         commit = written.output.decode("ascii").strip()
         shown = ("log", "--no-walk", "--no-show-signature", "--format=%G?%n%GS%n%GF", commit)
-        done = run(git, *signers, *shown, folder=folder, network=True)
+        done = run(git, *trusted, *shown, folder=folder, network=True)
         if written.code or done.code:
             return Signature("bad", why=explain(written if written.code else done))
-        verified = run(git, *signers, "verify-commit", commit, folder=folder, network=True)
+        verified = run(git, *trusted, "verify-commit", commit, folder=folder, network=True)
     letter, signer, key = [*done.output.decode("utf-8", "replace").split("\n"), "", ""][:3]
     if verified.code == 0 and letter in _GOOD:
         return Signature("good", signer or key)
-    said = [line for line in verified.error.splitlines() if line.strip()]
-    return Signature("bad", signer or key, said[-1] if said else "nobody known signed it")
+    return Signature("bad", signer or key, _reason(verified.error))
+
+
+def _reason(said: str) -> str:
+    """Return why git accepts no signature: what the file of signers says, else its last word."""
+    lines = [line for line in said.splitlines() if line.strip() and not line.startswith("Good ")]
+    why = next((line for line in lines if _OF_A_LINE.match(line)), lines[-1] if lines else "")
+    return _WORDS.get(why, why) or _WORDS["No principal matched."]
 
 
 def _configured(git: Git, root: Path, *names: str) -> str:

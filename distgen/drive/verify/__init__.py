@@ -18,7 +18,7 @@ from distgen.store import Store, contains, scratch_store
 from distgen.store.git import Git, Reader, scrub
 from distgen.store.places import Place
 from distgen.store.remotes import Survey, listing, survey
-from distgen.store.signing import check
+from distgen.store.signing import check, trust
 from distgen.verify import Verdict
 
 __all__ = ["Address", "Request", "Signatures", "verify"]
@@ -58,12 +58,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class _Ground:
-    """`known` is what should stand at a place on a branch, or on "" for any branch."""
+    """`known` is what should stand at a place on a branch, or on "" for any branch.
+
+    `trusted` are the options of git that say whose signatures count.
+    """
 
     git: Git
     proof: Proof
     store: Store
     signatures: Signatures | None
+    trusted: tuple[str, ...]
     known: Mapping[tuple[Place, str], tuple[str, str]]
 
 
@@ -84,7 +88,10 @@ def verify(git: Git, proof: Proof, request: Request, beside: Path | None) -> Ite
     repositories = group(request.catalog, request.images)
     with scratch_store(git, beside) as store, working(git.stop, request.jobs) as pool:
         known = dict(_known(request.catalog)) if request.addresses else {}
-        ground = _Ground(git, proof, store, request.signatures, known)
+        trusted: tuple[str, ...] = ()
+        if request.signatures:
+            trusted = trust(git, Path(request.catalog.root), request.signatures.allowed)
+        ground = _Ground(git, proof, store, request.signatures, trusted, known)
         found = tuple(pool.map(partial(_branches, ground), repositories))
         # Those of one commit of the catalogue together, so that it is read once and forgotten.
         ordered = sorted(found, key=lambda one: one.source)
@@ -203,7 +210,7 @@ def _judged(ground: _Ground, reader: Reader, commit: str, asked: Subject) -> Ver
         return found
     held = reader.read(commit)
     assert held is not None
-    signature = check(ground.git, held.content, ground.signatures.allowed)
+    signature = check(ground.git, held.content, ground.trusted, ground.signatures.allowed)
     found = replace(found, signature=signature.state, signer=signature.signer)
     if not ground.signatures.required or signature.state == "good":
         return found
