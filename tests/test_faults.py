@@ -5,6 +5,7 @@ import random
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -430,6 +431,36 @@ def test_no_room_for_temporary_files_fails_what_needs_them_alone(tmp_path, monke
     (tmp_path / "full").mkdir()
     app, other = run_publish(tmp_path, found, wanted, merged)
     assert (app.status, other.status) == ("updated", "unchanged")
+
+
+CAPABLE = "caps=+dac_override,+dac_read_search"
+FEW = {
+    "files": ["sh", "-c", 'ulimit -n 64; exec "$@"', "sh"],
+    # No limit of processes holds for root.
+    "processes": ["prlimit", "--nproc=30", "setpriv", "--reuid=54321", f"--inh-{CAPABLE}",
+                  f"--ambient-{CAPABLE}", "--bounding-set=-sys_admin,-sys_resource"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("few", FEW)
+def test_few_files_and_processes_are_made_do_with(catalogue, few):
+    """Images failed, for git could not be started; without threads the run broke off."""
+    if few == "processes" and (os.geteuid() or not shutil.which("setpriv")):
+        pytest.skip("needs root and setpriv")
+    root = site(catalogue, "base", *(f"app{number}" for number in range(30)))
+    with tempfile.TemporaryDirectory() as name:  # tmp_path lets nobody else in
+        shutil.copytree(root, f"{name}/site")
+        if few == "processes":
+            subprocess.run(["chown", "-R", "54321", name], check=True)
+        words = [*COMMAND, "-C", f"{name}/site", "publish", "--jobs", "100"]
+        done = subprocess.run(
+            [*FEW[few], *words],
+            capture_output=True,
+            text=True,
+            env={"PATH": os.environ["PATH"], "HOME": name},
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (0, "31 created\n")
 
 
 # --- many at once, and killed ------------------------------------------------------------------

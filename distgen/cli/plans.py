@@ -16,6 +16,7 @@ from distgen.cli.retiring import Retiring, left, split
 from distgen.cli.session import Choice, Session
 from distgen.cli.signing import Seal
 from distgen.cli.tokens import authorized
+from distgen.drive.pool import affordable
 from distgen.drive.publish import Request
 from distgen.drive.publish.repositories import Observer, Options, Repository, unobserved
 from distgen.model import Catalog
@@ -123,7 +124,7 @@ def prepare(session: Session, wishes: Wishes, observe: Observer = unobserved) ->
         options=Options(
             provenance=provenance,
             on_edit=wishes.on_edit,  # type: ignore[arg-type]
-            jobs=wishes.jobs,
+            jobs=affordable(wishes.jobs),
             independent=wishes.independent,
             fail_fast=wishes.fail_fast,
             observe=observe,

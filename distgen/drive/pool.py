@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import resource
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -11,8 +12,45 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Generic, TypeVar
 
+from distgen.errors import DistgenError
+
+_OWN_FILES = 32
+_FILES = 8
+_PROCESSES = 10
+_PLENTY = 4096
 Result = TypeVar("Result")
 Task = Callable[[], Iterable[Result]]
+
+
+def affordable(jobs: int) -> int:
+    """Return how many of the jobs this process may do at once, for files and processes are limited.
+
+    Of open files a job needs the pipes of two programs, one of them starting; of processes, which
+    threads are counted among, itself and the eight or so that a push consists of.
+    """
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if files != resource.RLIM_INFINITY:
+        jobs = max(1, min(jobs, (files - _OWN_FILES) // _FILES))
+    processes = resource.getrlimit(resource.RLIMIT_NPROC)[0]
+    if processes == resource.RLIM_INFINITY or processes > _PLENTY:
+        return jobs
+    wanted = _PROCESSES * jobs  # trying tells what others of this user take
+    with ThreadPoolExecutor(wanted) as probe:
+        return max(1, _crowd(probe, wanted) // _PROCESSES)
+
+
+def _crowd(pool: Executor, count: int) -> int:
+    """Start the threads of a pool; return how many the machine gives."""
+    together = threading.Event()
+    try:
+        for number in range(count):
+            try:
+                pool.submit(together.wait)
+            except RuntimeError:
+                return number
+    finally:
+        together.set()
+    return count
 
 
 @contextmanager
@@ -21,6 +59,10 @@ def working(stop: threading.Event, jobs: int) -> Iterator[Executor]:
     pool = ThreadPoolExecutor(max(1, jobs), thread_name_prefix="distgen")
     through = False
     try:
+        if _crowd(pool, jobs) < jobs:  # not later, when programs have taken the room
+            raise DistgenError(
+                "too few threads can be started", hint="use fewer --jobs, or raise `ulimit -u`"
+            )
         yield pool
         through = True
     finally:

@@ -40,9 +40,9 @@ def start(
             start_new_session=True,
         )
     except OSError as error:
-        raise DistgenError(
-            f"{command[0]} cannot be started: {error.strerror}", hint=f"install {command[0]}"
-        ) from None
+        is_missing = isinstance(error, FileNotFoundError)
+        hint = f"install {command[0]}" if is_missing else "use fewer --jobs, or raise `ulimit`"
+        raise DistgenError(f"{command[0]} cannot be started: {error.strerror}", hint=hint) from None
 
 
 @contextmanager
@@ -130,4 +130,9 @@ def _feed(process: subprocess.Popen[bytes], stdin: bytes) -> None:
     if len(stdin) <= _GULP:
         write()
     else:
-        threading.Thread(target=write, daemon=True).start()
+        try:
+            threading.Thread(target=write, daemon=True).start()
+        except RuntimeError:  # the limit of processes, which Python does not tell apart
+            raise DistgenError(
+                "no thread can be started", hint="use fewer --jobs, or raise `ulimit -u`"
+            ) from None
