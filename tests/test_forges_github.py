@@ -133,6 +133,10 @@ def test_a_review_that_a_person_pushed_to_is_theirs(lab, hub, app, folder):
     assert (branches(folder), after) == before
     assert all(request.startswith("GET ") for request in hub.asked)
 
+    git("update-ref", "-d", REVIEW, folder=folder)
+    assert one(lab.propose({app.key: SECOND}, app)).status == "created"
+    assert [pull["state"] for pull in hub.pulls["ns/app"]] == ["closed", "open"]
+
 
 @pytest.mark.parametrize("deleted", [True, False])
 def test_what_a_person_closed_is_not_proposed_again_until_there_is_news(
