@@ -286,7 +286,7 @@ def github_server(root: Path, token: str, prefix: str = "") -> Iterator[GitHub]:
     with serve(hub.answer) as front:
         hub.url = f"{front.url}{prefix}"
         yield hub
-    assert hub.violations == []
+    assert not hub.violations, "\n".join(hub.violations)
 
 
 def _body(asked: Asked) -> Any:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 from dist_git import OPTIONS, ORIGIN, git
 from git_server import git_server
 from github_server import NOW, github_server
@@ -359,6 +360,26 @@ def test_an_address_that_github_gives_cannot_command_the_terminal(lab, hub, app,
     hub._pull = lambda *words: genuine(*words) | {"html_url": "http://x/\x1b[31m1"}
     result = one(lab.propose({app.key: FIRST}, app))
     assert result.detail == "pull request #1 opened http://x/ [31m1"
+
+
+@pytest.mark.parametrize(
+    ("query", "spoilt", "words"),
+    [
+        ("state=nonsense", {}, "'nonsense' is not one of"),
+        ("state=all", {"number": "1"}, "'1' is not of type 'integer'"),
+    ],
+)
+def test_what_github_does_not_describe_fails_a_test(lab, query, spoilt, words):
+    headers = {"Authorization": f"token {TOKEN}"}
+    with pytest.raises(AssertionError) as error, github_server(lab.server.root, TOKEN) as hub:
+        genuine = hub._pull
+        hub._pull = lambda *words: genuine(*words) | spoilt
+        hub.add("ns/app")
+        commit_on(lab.server.repository("ns/app.git"), "master", {"README": "x\n"})
+        hub._open("ns/app", {"title": "x", "head": "master", "base": "master"})
+        url = f"{hub.url}/repos/ns/app/pulls?per_page=5&{query}"
+        assert requests.get(url, headers=headers, timeout=10).status_code == 500
+    assert words in str(error.value)
 
 
 def test_no_repr_shows_the_token(lab, hub):
