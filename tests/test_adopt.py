@@ -327,8 +327,9 @@ def rewrite(clone, pattern, by):
         (b"old.bin~", b"\0"),
         ("a\u00a0b.bin".encode(), b"\0"),
         (b"caf\xe9", b"text\n"),
+        (b".gitmodules", b'[submodule "x"]\n'),
     ],
-    ids=["mac", "backup", "blank", "latin"],
+    ids=["mac", "backup", "blank", "latin", "modules"],
 )
 def test_own_files_that_no_overlay_can_hold_stay_their_own(
     published, distgen, cloned, name, content

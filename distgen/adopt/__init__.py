@@ -26,6 +26,7 @@ from distgen.render.patch import apply
 from distgen.render.paths import is_allowed
 
 PATCHES = "patches"
+_MODULES = ".gitmodules"  # it is about repositories that stay where they are
 Files = Mapping[str, File]
 Targets = Mapping[str, File | None]
 """What is to be rendered at some paths; None: nothing."""
@@ -96,7 +97,7 @@ def can_come_along(file: File, rendered: Iterable[str]) -> bool:
         file.path.encode("utf-8")
     except UnicodeEncodeError:
         return False
-    taken = {path.casefold() for path in rendered}
+    taken = {path.casefold() for path in rendered} | {_MODULES}
     if not is_allowed(file.path) or file.path.casefold() in taken:
         return False
     return _can_be_laid(file.path) or not is_binary(file.content)
