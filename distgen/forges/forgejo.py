@@ -133,7 +133,8 @@ def withdraw(desk: Desk, review: Review) -> Told:
     """Close a pull request."""
     if _session(desk) is None:
         return Told("unchanged", f"{review} {LEFT}; close it, if it is open")
-    _patch(desk, review.number, {"state": "closed", "body": WITHDRAWN})
+    text = _ask(desk, review.number).get("body") or ""
+    _patch(desk, review.number, {"state": "closed", "body": f"{WITHDRAWN}\n\n{text}".strip()})
     return Told("retired", f"{review} closed, nothing is left to propose")
 
 

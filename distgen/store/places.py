@@ -13,11 +13,8 @@ from distgen.store.git import scrub
 SCHEMES = ("https", "http", "ssh", "git", "file")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(:|//)")
 _SCP = re.compile(r"(?:[^/:@\s]+@)?([^/:@\s]+):(?!:)(.+)")
-_CREATE = {
-    "github": "gh repo create --public",
-    "gitlab": "glab repo create",
-    "forgejo": "tea repos create",
-}
+_CREATE = {"github": "gh repo create --public", "gitlab": "glab repo create"}
+_GERRIT = 29418
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +96,13 @@ def creation_hint(place: Place, forge: str) -> str:
     ssh = f"ssh -p {port} {host}" if port else f"ssh {host}"
     if forge in _CREATE:
         return f"{_CREATE[forge]} {name}"
+    if forge == "forgejo":
+        owner, _, name = name.rpartition("/")
+        return f"tea repos create --owner {owner.rpartition('/')[2]} --name {name}"
     if forge == "gerrit":
+        # Its commands are on a port of their own, and what asks for a password is below /a/.
+        if place.address.startswith("http"):
+            ssh, name = f"ssh -p {_GERRIT} {host}", f"/{name}".rpartition("/a/")[2].strip("/")
         return f"{ssh} gerrit create-project {name}"
     if place.address.startswith(("http", "git:")):
         return f"git init --bare {path.strip('/')} (on the server)"
