@@ -250,8 +250,9 @@ def _touched(file: Dockerfile, start: int, end: int) -> Iterator[str]:
 
 def _told(stat: _Stat, quote: str) -> str:
     path = code(stat.path) if quote else stat.path
+    names = [escaped(name) if quote else name for name in stat.concerned]
     counts = f"+{stat.added} -{stat.removed}" if stat.added or stat.removed else ""
-    concerned = f"({', '.join(stat.concerned)})" if stat.concerned else ""
+    concerned = f"({', '.join(names)})" if names else ""
     return " ".join(filter(None, (f"{path}:", stat.fate, counts, concerned)))
 
 

@@ -107,6 +107,7 @@ def test_the_escape_directive_is_honoured():
         ("", 1, "file with no instructions"),
         ("# only a comment\n", 1, "file with no instructions"),
         ("FROM a:1\nFOO bar\n", 2, "unknown instruction FOO"),
+        ("FROM a:1\n\\\n", 2, "unknown instruction \\"),
         ("FROM a:1\nRUN b\n  c d\n  e f\n", 3, "unknown instruction C"),
         ("RUN a\nFROM b:1\n", 1, "RUN stands before the first FROM"),
         ("ARG a\n", 1, "there is no FROM"),

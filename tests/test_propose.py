@@ -169,6 +169,17 @@ def test_a_branch_that_may_not_be_begun_is_told(lab, app):
     assert refs(folder) == {}
 
 
+def test_a_branch_that_may_not_be_begun_is_no_matter_of_the_other_streams(lab, app):
+    folder = lab.repository(app, "master")
+    old = lab.image("ns/app@2024.1")
+    reserved = "#!/bin/sh\ncase $1 in refs/heads/stable/*) echo reserved >&2; exit 1;; esac\n"
+    lab.server.hook("ns/app.git", "update", reserved)
+    results = lab.propose({app.key: FIRST, old.key: FIRST}, app, old)
+    assert [(r.stream, r.status) for r in results] == [("2024.1", "failed"), ("master", "created")]
+    assert "branch stable/2024.1 cannot be begun: reserved" in results[0].detail
+    assert refs(folder)[REVIEW] == results[1].commit
+
+
 def test_a_missing_repository_is_told_with_the_command_that_makes_it(lab, app):
     result = one(lab.propose({app.key: FIRST}, app))
     assert result.status == "failed"
@@ -475,7 +486,7 @@ def test_a_body_that_is_too_long_is_cut_between_lines_and_says_so():
 
 def test_what_files_hold_cannot_break_out_of_a_body():
     """Escapes do not keep GitHub from names and numbers: it looks for them in the HTML."""
-    dockerfile = "FROM a\r\nRUN echo '```' @all \x1b[31m </details>\n"
+    dockerfile = "FROM a\r\nRUN echo '```' @all \x1b[31m </details>\n<b>@all x\n"
     found = describe(
         change(
             [("Dockerfile", dockerfile), ("a`b", "x\n"), ("c\n# d", "x\n")],
@@ -487,9 +498,15 @@ def test_what_files_hold_cannot_break_out_of_a_body():
         "- now: `LABEL x=@all #1 <b>`\n"
         "- downstream edit of @&#8203;x/#&#8203;1 \\&lt; \\<b\\> kept\n"
     )
+    assert "- `Dockerfile`: new +3 -0 (FROM, RUN, \\<B\\>@&#8203;ALL)\n" in found.body
     assert "- ``a`b``: new +1 -0\n- `c # d`: new +1 -0\n" in found.body
     assert (
-        "````diff\n@@ FROM, RUN, line 1 @@\n+FROM a\n+RUN echo '```' @all  [31m </details>\n````\n"
+        "````diff\n"
+        "@@ FROM, RUN, <B>@ALL, line 1 @@\n"
+        "+FROM a\n"
+        "+RUN echo '```' @all  [31m </details>\n"
+        "+<b>@all x\n"
+        "````\n"
     ) in found.body
 
 

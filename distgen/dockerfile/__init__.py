@@ -169,14 +169,14 @@ def packages(instructions: Iterable[Instruction]) -> Mapping[str, tuple[str, ...
 
 
 def _instruction(command: dockerfile.Command, offset: int = 0) -> Instruction:
-    cmd = command.cmd.upper()
+    cmd = (command.cmd or "\\").upper()  # the parser finds no word in a lone line continuation
     return Instruction(
         cmd=cmd,
         value=command.value if command.value != ("",) else (),
         flags=tuple(_pair(flag.removeprefix("--")) for flag in command.flags),
         line=command.start_line + offset,
         end_line=command.end_line + offset,
-        original=command.original,
+        original=command.original or cmd,
         heredocs=tuple(Heredoc(here.name, here.content) for here in command.heredocs),
         json=command.json,
         trigger=_trigger(command) if cmd == "ONBUILD" and command.sub_cmd else None,
