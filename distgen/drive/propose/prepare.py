@@ -71,17 +71,23 @@ def _begun(ground: Ground, plan: Plan) -> tuple[Change, ...]:
     if not missing:
         return delivery.changes
     exists = delivery.stands.exists
+    failed: dict[str, Change] = {}
     for change in missing:
         seed = beginning(change)
         head = None if exists else delivery.repository.head
         refused = push(plan.desk.store, plan.desk.place, [seed], head)
         if refused and not survey(ground.git, plan.desk.place, [change.branch]).tips:
-            raise DistgenError(
+            why = DistgenError(
                 f"branch {change.branch} cannot be begun: {refused}",
                 where=plan.desk.place,
                 hint="begin it by hand, for a review needs something to stand on",
             )
-        exists = True
-    keys = {change.key for change in delivery.changes}
+            failed[change.key] = replace(change, status="failed", commit=None, detail=str(why))
+        else:
+            exists = True
+    keys = {change.key for change in delivery.changes} - failed.keys()
     targets = tuple(found for found in delivery.repository.targets if found.key in keys)
-    return changes(ground, replace(delivery.repository, targets=targets), delivery.wanted)[1]
+    repository = replace(delivery.repository, targets=targets)
+    again = changes(ground, repository, delivery.wanted)[1] if targets else ()
+    now = failed | {change.key: change for change in again}
+    return tuple(now[change.key] for change in delivery.changes)
