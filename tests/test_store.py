@@ -298,7 +298,7 @@ def test_an_unsafe_address_is_refused(url, why):
 @pytest.mark.parametrize(
     ("url", "forge", "command"),
     [
-        ("https://github.com/acme/app.git", "github", "gh repo create --public acme/app"),
+        ("https://github.com/acme/app.git", "github", "gh repo create acme/app"),
         ("git@gitlab.com:acme/app.git", "gitlab", "glab repo create acme/app"),
         ("ssh://review.example.org:29418/acme/app", "gerrit",
          "ssh -p 29418 review.example.org gerrit create-project acme/app"),

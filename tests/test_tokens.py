@@ -232,6 +232,11 @@ def test_gits_own_credential_helper_is_asked_for_the_interface_as_well(lab, site
 def test_publishing_makes_a_missing_repository_on_github(lab, site):
     with github_server(lab.root, TOKEN) as hub:
         root = site("github", f"api: {hub.url}", "token_env: LAB_TOKEN", "private: true")
+        lab.users = {}
+        told = propose(root, "publish", "--allow-dirty").stdout
+        words = "there is no repository; create it with: gh repo create ns/app, or name a token"
+        assert words in told
+        lab.users = {USER: TOKEN}
         dry = propose(root, "publish", "--allow-dirty", "--dry-run", LAB_TOKEN=TOKEN)
         assert (dry.returncode, hub.repositories) == (0, {})
         done = propose(root, "publish", "--allow-dirty", LAB_TOKEN=TOKEN)

@@ -159,7 +159,7 @@ def forge(name: str) -> Forge:
 
 def maker(name: str, place: Place, account: Account, about: About) -> Callable[[], None] | None:
     """Return what makes a missing repository; None where the forge cannot be asked to."""
-    family = forge(name) if name in NAMES and place.folder is None else None
+    family = forge(name) if name in NAMES and place.folder is None and account.token else None
     return partial(family.create, place, account, about) if family and family.CREATES else None
 
 

@@ -13,7 +13,7 @@ from distgen.store.git import scrub
 SCHEMES = ("https", "http", "ssh", "git", "file")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(:|//)")
 _SCP = re.compile(r"(?:[^/:@\s]+@)?([^/:@\s]+):(?!:)(.+)")
-_CREATE = {"github": "gh repo create --public", "gitlab": "glab repo create"}
+_CREATE = {"github": "gh repo create", "gitlab": "glab repo create"}
 _GERRIT = 29418
 
 

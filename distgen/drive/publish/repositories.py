@@ -159,6 +159,8 @@ def creation(ground: Ground, repository: Repository) -> Callable[[], None]:
         place = repository.place
         hidden = ", or it is not shown to the token" if is_shown(ground.git, place.address) else ""
         hint = f"create it with: {creation_hint(place, repository.forge)}"
+        if repository.forge == "github":
+            hint += ", or name a token that may: dist_git.token_env"
         raise DistgenError(f"there is no repository{hidden}", where=place, hint=hint)
     return maker
 
