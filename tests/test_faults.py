@@ -264,25 +264,20 @@ def test_an_unrelated_history_gets_our_files_beside_its_own(tmp_path, place):
     assert len(commits(where)) == 2
 
 
-class Meanwhile(dict):
-    """Trees whose rendering gives somebody else the time to do something."""
-
-    def __init__(self, found, action):
-        super().__init__(found)
-        self.action = action
-
-    def __getitem__(self, key):
-        time.sleep(0.3)
-        self.action()
-        return super().__getitem__(key)
-
-
 def test_a_history_that_is_rewritten_meanwhile_is_planned_on_anew(tmp_path, place):
     found, where = place
     (first,) = run_publish(tmp_path, [found], trees([found]))
     edit(where, {"NOTES": "mine"}, tmp_path)
-    wanted = Meanwhile(trees([found], SECOND), lambda: reset(where, first.commit))
-    (result,) = run_publish(tmp_path, [found], wanted)
+    seen = []
+
+    def observe(step, about):
+        if step == "pushing":
+            seen.append(about["attempt"])
+            reset(where, first.commit)
+
+    options = replace(OPTIONS, observe=observe)
+    (result,) = run_publish(tmp_path, [found], trees([found], SECOND), options)
+    assert seen == [1, 2]
     assert (result.status, result.parent) == ("updated", first.commit)
     assert len(commits(where)) == 2
 

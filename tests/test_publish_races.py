@@ -18,23 +18,18 @@ FIRST = {"Dockerfile": "FROM a\n"}
 SECOND = {"Dockerfile": "FROM b\n"}
 
 
-class Meanwhile(dict):
-    """Trees whose rendering gives somebody else the time to do something."""
-
-    def __init__(self, trees, action):
-        super().__init__(trees)
-        self.action = action
-
-    def __getitem__(self, key):
-        time.sleep(0.2)
-        self.action()
-        return super().__getitem__(key)
-
-
 def race(tmp_path, contents, action, options=OPTIONS):
-    """Publish while `action` happens between asking the repository and pushing to it."""
-    trees = Meanwhile({APP.key: tree(APP, contents)}, action)
-    (result,) = run_publish(tmp_path, [APP], trees, options)
+    """Publish while `action` happens between plan and push."""
+    done = []
+
+    def observe(step, about):
+        if step == "pushing" and not done:
+            done.append(step)
+            action()
+
+    wanted = {APP.key: tree(APP, contents)}
+    (result,) = run_publish(tmp_path, [APP], wanted, replace(options, observe=observe))
+    assert done
     return result
 
 
@@ -68,6 +63,30 @@ def test_a_push_that_lost_to_the_same_publication_has_nothing_left_to_do(tmp_pat
         assert result.commit == other[0].commit
     assert len(commits(tmp_path / "dist-git/ns/app.git")) == 2
     assert [path.name for path in (tmp_path / "dist-git/ns").iterdir()] == ["app.git"]
+
+
+def test_an_older_catalogue_that_lost_to_a_newer_one_does_not_undo_it(tmp_path):
+    """Jobs of two commits of the catalogue overlap; the older one took back the newer's work."""
+    where = tmp_path / "dist-git/ns/app.git"
+    run_publish(tmp_path, [APP], {APP.key: tree(APP, FIRST)})
+    origin = OPTIONS.provenance
+    source = origin.source.replace("@", "@f")
+    later = replace(OPTIONS, provenance=replace(origin, source=source, date=origin.date + 1))
+    third = {APP.key: tree(APP, {"Dockerfile": "FROM c\n"})}
+    result = race(tmp_path, SECOND, lambda: run_publish(
+        tmp_path, [APP], third, later, store=tmp_path / "other"))  # fmt: skip
+    assert result.status == "skipped"
+    assert result.detail == (
+        f"another run published {source} meanwhile, which is newer; publish from there"
+    )
+    assert content(where, "Dockerfile") == "FROM c\n"
+    last = replace(later, provenance=replace(later.provenance, date=origin.date + 2, source="last"))
+    first = {APP.key: tree(APP, FIRST)}
+    result = race(tmp_path, SECOND, lambda: run_publish(
+        tmp_path, [APP], first, later, store=tmp_path / "other"), last)  # fmt: skip
+    assert result.status == "updated"
+    assert content(where, "Dockerfile") == "FROM b\n"
+    assert len(commits(where)) == 4
 
 
 def test_a_branch_deleted_meanwhile_is_begun_again(tmp_path):

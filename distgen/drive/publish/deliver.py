@@ -9,6 +9,8 @@ from pathlib import Path
 from distgen.drive.publish.repositories import Ground, Repository, Wanted, bring, changes, creation
 from distgen.errors import DistgenError
 from distgen.model import Change, Status
+from distgen.plan.commits import person, read
+from distgen.proposal import trailers
 from distgen.store import Store, contains, has, is_sound, mend, restore, write
 from distgen.store.git import scrub
 from distgen.store.localgit import Identity, locks, unlock
@@ -164,12 +166,35 @@ def _planned_again(
     targets = tuple(found for found in delivery.repository.targets if found.key in keys)
     repository = replace(delivery.repository, targets=targets)
     stands, planned = changes(ground, repository, delivery.wanted)
-    again = replace(
-        delivery, stands=stands, changes=tuple(c for c in planned if c.status in COMMITTED)
-    )
-    supply(ground, store, again)
-    write(store, again.changes)
+    supply(ground, store, replace(delivery, changes=_committed(planned)))
+    before = {change.key: change.parent for change in delivery.changes}
+    planned = tuple(_held_if_overtaken(ground, store, c, before[c.key]) for c in planned)
+    write(store, _committed(planned))
+    again = replace(delivery, stands=stands, changes=_committed(planned))
     return again, tuple(c for c in planned if c.status not in COMMITTED)
+
+
+def _committed(planned: Sequence[Change]) -> tuple[Change, ...]:
+    return tuple(change for change in planned if change.status in COMMITTED)
+
+
+def _held_if_overtaken(ground: Ground, store: Store, change: Change, before: str | None) -> Change:
+    """Return the change, skipped when another run brought its branch to a newer catalogue.
+
+    Dates tell, for a clone of the older state need not have the newer one.
+    """
+    tip = store.reader.read(change.parent) if change.parent else None
+    if change.status not in COMMITTED or change.parent == before or tip is None:
+        return change
+    theirs, ours = read(tip.content), ground.options.provenance
+    said = trailers(theirs.message)
+    about = (said.get("Distgen-Image"), said.get("Distgen-Stream"))
+    source = said.get("Distgen-Source", ours.source)
+    is_older = person(theirs.committer)[1] <= ours.date
+    if about != (change.image, change.stream) or source == ours.source or is_older:
+        return change
+    why = f"another run published {scrub(source)} meanwhile, which is newer; publish from there"
+    return replace(change, status="skipped", commit=change.parent, detail=why)
 
 
 def _stopped(found: Sequence[Change], status: Status, why: str) -> tuple[Change, ...]:
