@@ -729,12 +729,23 @@ def test_a_repository_that_distgen_did_not_write(published, distgen, tmp_path):
 
 
 def test_trailers_and_source_both_lost(published, distgen, cloned):
-    clone = cloned(published)
-    clone.git("commit", "-q", "--amend", "-m", "Import", "--reset-author")
-    clone.push("--force")
-    found = one(distgen, published)
-    assert found["status"] == "reproduced"
-    assert "trailers are lost; the manifest is that of" in found["detail"]
+    for image in ("small/base", "small/tool"):
+        clone = cloned(published, image)
+        clone.git("commit", "-q", "--amend", "-m", "Import", "--reset-author")
+        clone.push("--force")
+    head = git(published, "rev-parse", "HEAD").strip()
+    for number in range(6):  # more than are kept, one of which cannot be read
+        template = "image: {\n" if number == 3 else f"#!/bin/sh\nexec other{number}\n"
+        (published / "templates/app/start").write_text(template)
+        name = "base.yaml" if number == 3 else "README"
+        text = (published / "overlays/small/base.yaml").read_text()
+        (published / "overlays/small" / name).write_text(template)
+        commit(published)
+        (published / "overlays/small/base.yaml").write_text(text)
+    for found in verified(distgen, published).values():
+        assert found["status"] == "reproduced"
+        why = f"trailers are lost; the manifest is that of {head[:12]}"
+        assert (found["detail"], found["source"][-40:]) == (why, head)
     text = json.loads(clone.read(".distgen.json"))
     text["files"]["start"]["sha256"] = 64 * "0"
     (clone.path / ".distgen.json").write_text(json.dumps(text, indent=2, sort_keys=True) + "\n")

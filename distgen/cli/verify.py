@@ -78,7 +78,8 @@ def command(
     git = isolate(session.environ, Patience(timeout))
     program = Program(apart(), session.environ, timeout)
     network = authorized(session, git, whole, request.images or whole.images)
-    with Proof(history(git, Path(whole.root)), program) as proof:
+    keys = tuple(image.key for image in request.images)
+    with Proof(history(git, Path(whole.root)), program, keys) as proof:
         found = tuple(verify(network, proof, request, store or session.cache / "store"))
     click.echo(report(found) if form == "json" else as_text(found))
     counts = Counter(one.status for one in found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ from distgen.model import MANIFEST, Change, Entry
 from distgen.plan import RETIRED
 from distgen.plan.commits import Commit, person
 from distgen.plan.commits import read as read_commit
+from distgen.plan.manifest import dump
 from distgen.plan.objects import signature
 from distgen.store.branches import listed, manifest, read_file
 from distgen.store.checkout import newest
@@ -204,13 +206,13 @@ def _searched(
     found = manifest(reader, commit.id)
     if found is None or proof.history is None or not _is_of(asked, found.image, found.stream):
         return None
-    text = _manifest(reader, commit.id)
+    wanted_sum = hashlib.sha256(dump(replace(found, edited={}))).hexdigest()
     for source in newest(proof.history, _SOURCES):
         claimed = Claim(found.image, found.stream, source, "", "", source)
-        wanted = proof.wanted(claimed)
-        if isinstance(wanted, str) or wanted.tree is None:
+        if proof.sum(source, claimed.key) != wanted_sum:
             continue
-        if same_manifest(wanted.expected.files[MANIFEST].content, text):
+        wanted = proof.wanted(claimed)
+        if not isinstance(wanted, str):
             return replace(claimed, source=wanted.expected.source), wanted
     return None
 

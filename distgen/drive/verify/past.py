@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 from distgen.errors import DistgenError
-from distgen.model import Catalog, Change, Lock, Provenance, Tree
+from distgen.model import MANIFEST, Catalog, Change, Lock, Provenance, Tree
 from distgen.plan import (
     OnEdit,
     Target,
@@ -59,7 +59,8 @@ def answer(load: Load, questions: IO[bytes], answers: IO[bytes]) -> None:
     """Read a state of the catalogue, and answer what it leads to for as long as somebody asks.
 
     The first question is where it stands, its commit and that one's date; the answer is None, or
-    why it cannot be read. All others are a claim and a note; their answer is `Wanted`, or why not.
+    why it cannot be read. All others are a claim and a note, whose answer is `Wanted` or why not,
+    or the keys of images, whose answer are the sums of their manifests.
     """
 
     def reply(made: object) -> None:
@@ -76,7 +77,11 @@ def answer(load: Load, questions: IO[bytes], answers: IO[bytes]) -> None:
     reply(None)
     with suppress(EOFError):
         while True:
-            claimed, note = pickle.load(questions)
+            question = pickle.load(questions)
+            if isinstance(question, frozenset):
+                reply(dict(_sums(past, question)))
+                continue
+            claimed, note = question
             try:
                 reply(_wanted(past, claimed, reason(note)))
             except _FAILURES as error:
@@ -109,6 +114,15 @@ def _planned(reader: Reader, commit: Commit, wanted: Wanted, on_edit: OnEdit) ->
         return retire(wanted.target, there, wanted.origin, on_edit)
     merge = merging(reader.git)
     return plan(wanted.target, wanted.tree, there, wanted.origin, on_edit, merge)
+
+
+def _sums(past: Past, keys: Collection[str]) -> Iterator[tuple[str, str]]:
+    for image in past.catalog.images:
+        if image.key in keys:
+            with suppress(*_FAILURES):
+                tree = past.renderer.tree(image)
+                manifest = next(file for file in generated(tree) if file.path == MANIFEST)
+                yield image.key, manifest.sha256
 
 
 def _wanted(past: Past, claimed: Claim, why: str) -> Wanted:

@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -39,13 +39,17 @@ class Proof:
 
     Whoever may push to a branch of the catalogue has templates rendered here that nobody has
     reviewed, so each state is read by a process of its own. The few that were used last are kept;
-    threads may share them.
+    threads may share them. `keys` are the images that will be asked for, as far as is known.
     """
 
-    def __init__(self, history: History | None, program: Program) -> None:
+    def __init__(
+        self, history: History | None, program: Program, keys: Collection[str] = ()
+    ) -> None:
         self.history = history
         self._program = program
         self._pasts: OrderedDict[str, _Apart | str] = OrderedDict()
+        self._keys = keys
+        self._sums: dict[str, dict[str, str]] = {}
         self._lock = threading.Lock()
 
     def __enter__(self) -> Proof:
@@ -69,16 +73,34 @@ class Proof:
             named = f"it names {claimed.source}" if claimed.source else "it names no source"
             return f"{named}, which is no commit of a catalogue"
         with self._lock:
-            past = self._past(claimed.commit)
-            if isinstance(past, str):
-                return past
-            try:
-                found = cast(Wanted | str, past.ask((claimed, note)))
-            except _Ended as error:
-                _end(past)
-                found = f"it cannot be rendered from {claimed.commit[:12]}: {error}"
-                self._pasts[claimed.commit] = found
-            return found
+            answer = self._asked(claimed.commit, (claimed, note))
+            failed = f"it cannot be rendered from {claimed.commit[:12]}: {answer}"
+            return failed if isinstance(answer, _Ended) else cast(Wanted | str, answer)
+
+    def sum(self, commit: str, key: str) -> str:
+        """Return the sha256 of the manifest that a commit gives an image, "" for none.
+
+        It is found for all images at once, since whoever looks for one goes through many commits.
+        """
+        with self._lock:
+            known = self._sums.setdefault(commit, {})
+            if key not in known:
+                keys = frozenset((*self._keys, key))
+                answer = self._asked(commit, keys)
+                known |= dict.fromkeys(keys, "")
+                known |= answer if isinstance(answer, dict) else {}
+            return known[key]
+
+    def _asked(self, commit: str, question: object) -> object:
+        past = self._past(commit)
+        if isinstance(past, str):
+            return past
+        try:
+            return past.ask(question)
+        except _Ended as error:
+            _end(past)
+            self._pasts[commit] = f"the catalogue at {commit[:12]} cannot be rendered: {error}"
+            return error
 
     def _past(self, commit: str) -> _Apart | str:
         if commit not in self._pasts:
