@@ -6,6 +6,7 @@ arrived are kept in `reviews.json` of the repository.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -265,7 +266,9 @@ def _send(*packets: bytes | None) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "gitlab":
-        post_receive()
-    else:
-        proc_receive(sys.argv[1])
+    with Path("turn").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # one push after another, as in a forge's database
+        if sys.argv[1] == "gitlab":
+            post_receive()
+        else:
+            proc_receive(sys.argv[1])

@@ -1,6 +1,7 @@
 """What becomes of reviews on every forge: opened, kept current, closed, left to people."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -294,6 +295,25 @@ def test_a_run_that_another_was_faster_than_has_nothing_to_do(tmp_path, forge_na
         assert "1" in result.detail and "proposes it already" in result.detail
         assert len(reviews(folder)) == 1
         assert reviews(folder)[0]["commits"] == [result.commit]
+
+
+@pytest.mark.parametrize("forge_name", ["gitlab", "gerrit", "forgejo"])
+def test_runs_at_once_from_several_machines_share_their_reviews(tmp_path, forge_name):
+    with git_server(tmp_path / "srv", {USER: TOKEN}) as server:
+        lab = Situation(tmp_path, server, forge_name)
+        app, child = lab.image("ns/app"), lab.image("ns/child", "ns/app")
+        folders = [lab.repository(app, "master"), lab.repository(child)]
+
+        def run(store, tree):
+            return lab.propose({app.key: tree, child.key: tree}, app, child, store=store)
+
+        for tree in (FIRST, SECOND):
+            with ThreadPoolExecutor(4) as pool:
+                found = list(pool.map(run, ("a", "b", "c", "d"), [tree] * 4))
+            told = {result.status for results in found for result in results}
+            assert told <= {"created", "updated", "unchanged"}, found
+            assert all([r.commit for r in one] == [r.commit for r in found[0]] for one in found)
+        assert [len(review["commits"]) for f in folders for review in reviews(f)] == [2, 2]
 
 
 def test_two_runs_from_two_commits_of_the_catalogue_end_with_the_later_push(lab, app, folder):
