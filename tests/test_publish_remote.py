@@ -86,6 +86,20 @@ def test_streams_are_pushed_together_or_not_at_all_over_http(tmp_path):
     assert git("for-each-ref", folder=root / "ns/app.git") == ""
 
 
+def test_a_server_without_atomic_pushes_gets_one_stream_after_the_other(tmp_path):
+    """It was asked for the same again and again."""
+    with git_server(tmp_path / "srv") as server:
+        where = server.repository("ns/app.git", receive__advertiseAtomic="false")
+        images = [app(server.url), app(server.url, "ns/app@2024.1")]
+        results = run_publish(tmp_path, images, trees(*images))
+        assert [result.status for result in results] == ["failed", "failed"]
+        assert "set receive.advertiseAtomic there, or publish each stream" in results[0].detail
+        assert len([asked for asked in server.requests if "receive-pack" in asked.query]) == 1
+        for found in images:
+            (result,) = run_publish(tmp_path, [found], trees(found))
+            assert commits(where, result.branch) == [result.commit]
+
+
 def test_a_push_whose_answer_was_lost_is_found_to_have_arrived(tmp_path):
     root = served(tmp_path, "ns/app")
     with git_server(root) as server:

@@ -16,6 +16,10 @@ from distgen.store.localgit import created, tips
 from distgen.store.places import Place
 from distgen.store.reach import is_passing, reach
 
+_ONE_BY_ONE = (
+    "the server moves no two branches at once; set receive.advertiseAtomic there, "
+    "or publish each stream by itself, as with '*@main'"
+)
 _UNPACKING = re.compile(r"(?:remote unpack failed|unpack failed): (.+)")
 _MISSING = re.compile(
     r"^(?:fatal|error|remote): .*(?:(?<!command )not (?:be )?found|does not exist"
@@ -122,6 +126,8 @@ def _pushed(store: Store, place: Place, address: str, changes: Sequence[Change])
         return None
     if error := unwelcome(store.git, place, done):
         return Refusal(str(error))
+    if "does not support --atomic push" in done.error:
+        return Refusal(f"{place}: {_ONE_BY_ONE}")
     why = refusal(done)
     where = f"{place}: " if _UNPACKING.search(done.error) else ""
     return Refusal(f"{where}{why}", is_passing(done))
