@@ -118,7 +118,7 @@ def _is_free(plan: Plan, change: Change, review: Review) -> bool:
 
 def _settled(plan: Plan, change: Change, review: Review | None) -> Change:
     """Return the change as its review has it, when that proposes the same."""
-    if review is None:
+    if review is None or review.state == "merged":
         return change
     content = read(plan.desk, {review.ref: review.commit}).get(review.commit, b"")
     if not content or not is_same(content, change):
