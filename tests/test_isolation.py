@@ -221,6 +221,28 @@ def test_the_way_to_ssh_that_is_configured_is_taken(tmp_path, configured):
     assert (tmp_path / "ran").read_text().startswith(words)
 
 
+def test_a_repository_cannot_make_its_reader_run_a_program(tmp_path, evil):
+    """git fetched what was missing in it, by the program that its own configuration named."""
+    found = image("ns/app")
+    published(tmp_path, found)
+    where = tmp_path / "dist-git/ns/app.git"
+    edit(where, {"Dockerfile": "FROM mine\n"}, tmp_path)
+    blob = git("rev-parse", "master:Dockerfile", folder=where).strip()
+    (where / "objects" / blob[:2] / blob[2:]).unlink()
+    for key, value in {
+        "core.repositoryFormatVersion": "1",
+        "extensions.partialClone": "elsewhere",
+        "remote.elsewhere.promisor": "true",
+        "remote.elsewhere.url": str(where),
+        "remote.elsewhere.uploadPack": str(evil),
+    }.items():
+        git("config", key, value, folder=where)
+    trees = {found.key: tree(found, {"Dockerfile": "FROM b\n"})}
+    (change,) = plans(tmp_path, [found], trees)
+    assert change.detail == f"{where}: file {blob} is not there"
+    assert not (tmp_path / "ran").exists()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 def test_a_catalogue_of_somebody_else_is_read_by_those_who_say_so(catalogue, tmp_path):
     """What git told them to configure was not looked at."""

@@ -24,6 +24,8 @@ _ISOLATED = {
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_GRAFT_FILE": str(NOWHERE),
     "GIT_LITERAL_PATHSPECS": "1",
+    # What a repository lacks, git would fetch in whatever way that repository's own settings name.
+    "GIT_NO_LAZY_FETCH": "1",
 }
 _SILENT = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "LANGUAGE": "C"}
 # Whatever a redirect or an insteadOf of the configuration leads to: these, and never ext::.
