@@ -215,7 +215,8 @@ def test_the_way_to_ssh_that_is_configured_is_taken(tmp_path, configured):
         (tmp_path / name).chmod(0o755)
     if configured:
         (tmp_path / ".gitconfig").write_text(f"[core]\n\tsshCommand = {tmp_path}/mine -i key\n")
-    known = isolate({"PATH": f"{tmp_path}:{os.environ['PATH']}", "HOME": str(tmp_path)})
+    given = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    known = isolate(given, Patience(tries=1))
     assert published(tmp_path, here("ssh://git.example.org"), git=known).status == "failed"
     words = f"{tmp_path}/mine -i key" if configured else f"{tmp_path}/ssh -o BatchMode=yes"
     assert (tmp_path / "ran").read_text().startswith(words)
