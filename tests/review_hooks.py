@@ -155,6 +155,11 @@ def forgejo(state: dict, old: str, new: str, ref: str, options: dict) -> tuple[s
 def gitlab(state: dict, old: str, new: str, ref: str, options: dict) -> None:
     """Open, change or close a merge request; MergeRequests::PushOptionsHandlerService."""
     source = ref.removeprefix("refs/heads/")
+    for review in state["reviews"]:
+        if review["state"] == "open" and not git(
+            *("rev-list", "--max-count=1", review["commits"][-1], f"^{review['target']}")
+        ):
+            review["state"] = "merged"
     known = [r for r in state["reviews"] if (r["source"], r["state"]) == (source, "open")]
     if new == NONE:
         for review in known:

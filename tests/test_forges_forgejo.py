@@ -204,6 +204,18 @@ def test_a_forge_that_refuses_is_told_in_its_words(lab, app, folder, web):
     assert result.detail == f"{web.url}/api/v1: Forgejo says token is required"
 
 
+def test_an_interface_that_is_not_there_is_told_with_what_to_set(lab, app, folder, web):
+    lab.propose({app.key: FIRST}, app)
+    with serve(lambda request: Reply(404, b"<html>Not found</html>")) as page:
+        lab.account = Account(USER, TOKEN, page.url, Patience(tries=1))
+        result = one(lab.propose({app.key: SECOND}, app))
+    assert result.status == "failed"
+    assert result.detail == (
+        f"{page.url}: Forgejo says HTTP 404; "
+        "is this Forgejo's interface, as /api/v1 is? dist_git.api says another"
+    )
+
+
 def numbers(folder):
     return {review["branch"]: review["number"] for review in reviews(folder)}
 

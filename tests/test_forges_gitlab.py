@@ -155,8 +155,10 @@ def test_a_merge_request_is_merged_and_the_branch_is_used_again(lab, app, folder
     merged = one(lab.propose({app.key: {"Dockerfile": "FROM quay.io/a:1\n"}}, app))
     assert (merged.status, merged.commit) == ("unchanged", first.commit)
     next_one = one(lab.propose({app.key: {"Dockerfile": "FROM quay.io/a:2\n"}}, app))
-    assert next_one.parent == first.commit
+    assert (next_one.status, next_one.parent) == ("created", first.commit)
+    assert next_one.detail.endswith("opened http://lab.test/ns/app/-/merge_requests/2")
     assert refs(folder)[REVIEW] == next_one.commit
+    assert [review["state"] for review in reviews(folder)] == ["merged", "open"]
 
 
 def publish(lab, app, text):

@@ -114,7 +114,7 @@ def test_a_person_whose_commits_were_merged_has_no_claim_left(lab, app, folder):
     theirs = commit_on(folder, REVIEW, {"NOTES": "x\n"})
     git("update-ref", "refs/heads/master", theirs, folder=folder)
     result = one(lab.propose({app.key: SECOND}, app))
-    assert (result.status, result.parent) == ("updated", theirs)
+    assert (result.status, result.parent) == ("created", theirs)
     assert content(folder, "NOTES", "distgen/master") == "x\n"
 
 
@@ -126,7 +126,7 @@ def test_edits_of_the_dist_git_branch_are_refused_as_by_publish(lab, app, folder
     assert result.status == "refused"
     assert [edit.path for edit in result.edits] == ["Dockerfile"]
     merged = one(lab.propose({app.key: SECOND}, app, options=replace(OPTIONS, on_edit="overwrite")))
-    assert merged.status == "updated"
+    assert merged.status == "created"
 
 
 # --- beginnings --------------------------------------------------------------------------------

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from requests import Response
+
 from distgen.errors import DistgenError
 from distgen.forges import (
     LEFT,
@@ -185,8 +187,7 @@ def _ask(desk: Desk, number: int) -> dict[str, Any]:
         return {}
     answer = session.get(_address(desk, number))
     if not answer.ok:
-        said = desk.account.hide(message(answer))
-        raise DistgenError(f"Forgejo says {said}", where=session.base)
+        raise _refused(desk, session, answer)
     found: dict[str, Any] = content(answer)
     return found
 
@@ -197,8 +198,14 @@ def _patch(desk: Desk, number: int, words: dict[str, str]) -> None:
         raise DistgenError("Forgejo cannot be asked without a token", where=desk.place)
     answer = session.patch(_address(desk, number), json=words)
     if not answer.ok:
-        said = desk.account.hide(message(answer))
-        raise DistgenError(f"Forgejo says {said}", where=session.base)
+        raise _refused(desk, session, answer)
+
+
+def _refused(desk: Desk, session: Guarded, answer: Response) -> DistgenError:
+    words = desk.account.hide(message(answer))
+    hint = "is this Forgejo's interface, as /api/v1 is? dist_git.api says another"
+    hint = hint if answer.status_code == 404 else ""
+    return DistgenError(f"Forgejo says {words}", where=session.base, hint=hint)
 
 
 def _address(desk: Desk, number: int) -> str:

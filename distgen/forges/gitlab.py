@@ -9,7 +9,21 @@ import re
 from collections.abc import Sequence
 
 from distgen.errors import DistgenError
-from distgen.forges import About, Account, Desk, Push, Refs, Review, Subject, Told, linked, push
+from distgen.forges import (
+    About,
+    Account,
+    Desk,
+    Push,
+    Refs,
+    Review,
+    State,
+    Subject,
+    Told,
+    is_merged,
+    linked,
+    push,
+    read,
+)
 from distgen.model import Change
 from distgen.proposal import Proposal, review_branch
 from distgen.store.places import Place
@@ -38,8 +52,11 @@ def worded(desk: Desk, change: Change, footers: Sequence[str]) -> Change:
 def find(desk: Desk, subject: Subject, refs: Refs) -> Sequence[Review]:
     """Return what the branch holds; whether its merge request is open, only GitLab knows."""
     ref = _ref(subject.stream)
-    name = f"branch {review_branch(subject.stream)}"
-    return [Review(refs[ref], ref, name, state="unknown")] if ref in refs else []
+    if ref not in refs:
+        return []
+    read(desk, {ref: refs[ref]})
+    state: State = "merged" if is_merged(desk, refs[ref], subject.base) else "unknown"
+    return [Review(refs[ref], ref, f"branch {review_branch(subject.stream)}", state=state)]
 
 
 def submit(desk: Desk, change: Change, proposal: Proposal, review: Review | None) -> Told:
@@ -65,11 +82,12 @@ def submit(desk: Desk, change: Change, proposal: Proposal, review: Review | None
         push(desk, Push(expected, ref, change.commit))  # or the next run would see nothing to do
         what = f"GitLab takes the branch, but no merge request: {refused[1]}"
         raise DistgenError(what, where=desk.place)
-    verb = "updated" if review else "opened"
+    open_still = review is not None and review.state != "merged"
+    verb = "updated" if open_still else "opened"
     name = f"merge request of {review_branch(change.stream)} {verb}"
     url = linked(said, r"/merge_requests/\d+$")
     return Told(
-        "updated" if review else "created",
+        "updated" if open_still else "created",
         f"{name} {url}" if url else f"{name}, though GitLab does not say where",
     )
 
