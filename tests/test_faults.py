@@ -75,10 +75,10 @@ def test_a_server_that_fails_for_a_moment_is_asked_again(tmp_path, server, fault
 
 
 def test_a_server_that_goes_on_failing_is_given_up_and_the_rest_goes_on(tmp_path, server):
-    found = [app(server.url), app(server.url, "ns/other")]
+    found = [app(server.url), app(server.url, "ns/other"), app(server.url, "ns/third", "ns/app")]
     server.meddle = lambda asked: Fault(502) if "/app.git" in asked.path else None
-    broken, other = run_publish(tmp_path, found, trees(found))
-    assert (broken.status, other.status) == ("failed", "created")
+    broken, other, child = run_publish(tmp_path, found, trees(found))
+    assert (broken.status, other.status, child.status) == ("failed", "created", "skipped")
     assert broken.detail.endswith("The requested URL returned error: 502")
     assert len([asked for asked in server.requests if "/app.git" in asked.path]) == QUICK.tries
 
