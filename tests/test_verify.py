@@ -640,6 +640,25 @@ def test_a_catalogue_without_history_proves_nothing(catalogue, distgen):
     )
 
 
+@pytest.mark.parametrize("how", ["--skip-worktree", "--assume-unchanged", "line ends"])
+def test_changes_that_git_was_told_to_pass_over_are_uncommitted(published, distgen, how):
+    """What was published named a clean commit, which leads to other files: it was called forged."""
+    start = published / "templates/app/start"
+    if how == "line ends":
+        git(published, "config", "core.autocrlf", "true")
+        start.unlink()
+        git(published, "checkout", "-q", "--", "templates")
+        assert b"\r\n" in start.read_bytes()
+    else:
+        git(published, "update-index", how, "templates/app/start")
+        start.write_text("#!/bin/sh\nexec other\n")
+    assert git(published, "status", "--porcelain") == ""
+    distgen(published, "publish", "small/tool")
+    found = one(distgen, published)
+    assert found["status"] == "unknown source"
+    assert found["detail"].endswith("-dirty, which is no commit of a catalogue")
+
+
 def test_a_commit_that_is_in_no_branch_of_the_catalogue_was_never_it(published, distgen):
     """Anybody may push objects somewhere; only what is in a branch or tag counts."""
     lost = git(published, "rev-parse", "HEAD").strip()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from distgen.errors import DistgenError
 from distgen.plan.commits import person, read
 from distgen.store.git import Git, explain, run
 from distgen.store.history import PARTS
+from distgen.store.scratch import scratch_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +79,8 @@ def newest(past: History, count: int) -> tuple[str, ...]:
 @contextmanager
 def checked_out(past: History, commit: str) -> Iterator[Path]:
     """Write the files of a commit; yield the catalogue's folder, which is gone at the end."""
-    with tempfile.TemporaryDirectory(prefix="distgen-") as name:
-        place = Path(name).resolve() / "tree"
+    with scratch_folder() as scratch:
+        place = scratch.resolve() / "tree"
         _write(past, commit, place, tuple(past.prefix + part for part in PARTS))
         root = place / past.prefix
         if not root.resolve().is_relative_to(place):
@@ -95,8 +95,8 @@ def _write(past: History, commit: str, place: Path, parts: tuple[str, ...]) -> N
     ends that are configured in the clone at hand are not the catalogue's.
     """
     place.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="distgen-") as name:
-        folder = Path(name) / "git"
+    with scratch_folder() as scratch:
+        folder = scratch / "git"
         options = ("-q", "--bare", "--template=", f"--object-format={past.format}")
         done = run(past.git, "init", *options, str(folder))
         if not done.code:
@@ -105,7 +105,7 @@ def _write(past: History, commit: str, place: Path, parts: tuple[str, ...]) -> N
             (folder / "objects/info/alternates").write_bytes(borrowed)
             words = ("--work-tree", str(place), "read-tree", "--reset", "-u", commit)
             done = run(past.git, *words, folder=folder)
-            if done.code and _completed(past, commit, Path(name)):
+            if done.code and _completed(past, commit, scratch):
                 done = run(past.git, *words, folder=folder)
         if done.code:
             raise DistgenError(f"{commit} cannot be read: {explain(done)}", where=past.folder)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from distgen.catalog.folder import is_leftover
 from distgen.errors import DistgenError
 from distgen.store.git import Git, explain, run
+from distgen.store.scratch import scratch_folder
 
 PARTS = ("distgen.yaml", "distgen.lock", "templates", "overlays")
-_QUIET = ("-c", "core.fsmonitor=false", "-c", "core.quotePath=false")
+_QUIET = (
+    *("-c", "core.fsmonitor=false"),
+    *("-c", "core.quotePath=false"),
+    *("-c", "core.sparseCheckout=false"),
+    *("-c", "core.autocrlf=false"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,14 @@ def stand(git: Git, root: Path) -> Stand:
         return Stand(None, None)
     commit, _, date = head.output.decode("ascii").strip().partition(" ")
     options = ("--porcelain=v1", "-z", "--untracked-files=all", "--ignored", "--no-renames", "--")
-    status = run(git, *_QUIET, "-C", str(root), "status", *options, *PARTS)
+    with scratch_folder() as scratch:
+        # An index of its own looks at the files themselves: that of the clone may be told to pass
+        # over some, and takes line ends for the same that nobody else will get.
+        index = {"GIT_INDEX_FILE": str(scratch / "index")}
+        fresh = replace(git, local={**git.local, **index})
+        status = run(fresh, *_QUIET, "-C", str(root), "read-tree", "HEAD")
+        if not status.code:
+            status = run(fresh, *_QUIET, "-C", str(root), "status", *options, *PARTS)
     if status.code:
         raise DistgenError(explain(status), where=root)
     lines = status.output.decode("utf-8", "replace").split("\0")
