@@ -363,6 +363,12 @@ def test_addresses_references_and_tags_are_filled_with_values(catalogue):
     assert image.reference == "quay.io/ns/x-a:3.10-master"
 
 
+def test_gitea_is_another_name_of_forgejo(catalogue):
+    files = {**SMALL, "distgen.yaml": "version: 1\ndist_git: {forge: gitea}\n"}
+    loaded = catalog.load(catalogue(files))
+    assert loaded.namespaces["ns"].dist_git.forge == "forgejo"
+
+
 def test_a_namespace_may_have_its_own_place_and_policy(catalogue):
     files = {
         **SMALL,

@@ -107,7 +107,7 @@ b: {type: array, items: {type: string}, default: [1, 2.0], examples: [[1]]}
         ("config", "version: 1\nsuorce: x", "f.yaml:2:1: unknown key `suorce`; "
          "did you mean `source`?"),
         ("config", "version: 1\ndist_git: {forge: gihub}", "f.yaml:2:12: `dist_git.forge: gihub` "
-         "is not one of none, github, gitlab, gerrit, forgejo; did you mean `github`?"),
+         "is not one of none, github, gitlab, gerrit, forgejo, gitea; did you mean `github`?"),
         ("config", "version: 1\ndist_git: [a]", "f.yaml:2:1: `dist_git` must be a mapping, "
          "not a list"),
         ("config", "version: 1\nsource: https://me:secret@example.org/x", "f.yaml:2:1: `source` "

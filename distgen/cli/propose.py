@@ -73,7 +73,7 @@ def _with_forge(session: Session, catalog: Catalog, images: tuple[Image, ...]) -
         raise InputError(
             "none of these images has a forge where it could be proposed",
             where=catalog.namespaces[images[0].namespace].dist_git.origin,
-            hint="set dist_git.forge to github, gerrit, gitlab or forgejo",
+            hint="set dist_git.forge to github, gerrit, gitlab, forgejo or gitea",
         )
     if left := len(images) - len(kept):
         images_have = _counted(left, "image has", "images have")
