@@ -143,7 +143,7 @@ def test_a_review_that_a_person_pushed_to_is_theirs(lab, hub, app, folder):
 def test_what_a_person_closed_is_not_proposed_again_until_there_is_news(
     lab, hub, app, folder, deleted
 ):
-    """Once the branch was deleted, too, any commit of the catalogue opened it again."""
+    """It was opened again when somebody mended the README, and without its branch at any time."""
     lab.propose({app.key: FIRST}, app)
     hub.pulls["ns/app"][0]["state"] = "closed"
     if deleted:
@@ -154,6 +154,8 @@ def test_what_a_person_closed_is_not_proposed_again_until_there_is_news(
     assert result.status == "unchanged"
     assert "was turned down" in result.detail
     assert (REVIEW in refs(folder)) is not deleted
+    commit_on(folder, "master", {"README": "Mended by hand.\n"})
+    assert one(lab.propose({app.key: FIRST}, app, options=options)).status == "unchanged"
     assert one(lab.propose({app.key: SECOND}, app)).status == "created"
     assert [pull["state"] for pull in hub.pulls["ns/app"]] == ["closed", "open"]
 

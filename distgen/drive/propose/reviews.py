@@ -10,7 +10,7 @@ from distgen.drive.publish.deliver import COMMITTED, Delivery
 from distgen.drive.publish.repositories import Observer, unobserved
 from distgen.errors import DistgenError, plain
 from distgen.forges import LEFT, Desk, Forge, Moved, Refs, Review, Subject, Told, is_merged, read
-from distgen.model import Change
+from distgen.model import MANIFEST, Change
 from distgen.plan.commits import read as parsed
 from distgen.proposal import beginning, describe, is_own, is_same
 from distgen.store import has, write
@@ -134,9 +134,9 @@ def _withdrawn(plan: Plan, change: Change, review: Review) -> Change:
 
 
 def _proposed(plan: Plan, change: Change, review: Review | None) -> Change:
-    if review and review.state == "closed" and review.commit == change.commit:
+    if review and _is_turned_down(plan, change, review):
         what = f"{review} was turned down, and there is nothing new to propose"
-        return replace(change, status="unchanged", detail=what)
+        return replace(change, status="unchanged", commit=review.commit, detail=what)
     if plan.dry:
         return _foreseen(change, review)
     if not has(plan.desk.store, change.commit or ""):
@@ -146,6 +146,15 @@ def _proposed(plan: Plan, change: Change, review: Review | None) -> Change:
     proposal = describe(change, plan.forge.LIMIT)
     told = plan.forge.submit(plan.desk, change, proposal, review)
     return replace(change, status=told.status, detail=told.detail)
+
+
+def _is_turned_down(plan: Plan, change: Change, review: Review) -> bool:
+    """Say whether a person closed a review of the same generated files, whatever it stood on."""
+    if review.state != "closed":
+        return False
+    there = plan.desk.store.reader.read(f"{review.commit}:{MANIFEST}")
+    new = next((file.content for file in change.write if file.path == MANIFEST), None)
+    return review.commit == change.commit or (there is not None and there.content == new)
 
 
 def _told(plan: Plan, change: Change) -> dict[str, object]:
