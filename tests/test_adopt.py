@@ -297,6 +297,21 @@ def test_authors_and_dates_that_no_mail_has(published, distgen, cloned, author, 
     assert f"\nDate: {date}" in text
 
 
+@pytest.mark.parametrize("way", ["amended", "begun anew"])
+def test_an_edit_that_no_commit_tells_of_is_by_who_committed_it(published, distgen, cloned, way):
+    """It was called distgen's own, of 1970."""
+    clone = cloned(published)
+    clone.replace("start", "exec tool", "exec my-tool")
+    clone.git("commit", "-q", "-a", "--amend", "--no-edit", name="Zoe")
+    if way == "begun anew":
+        made = clone.git("commit-tree", "-m", "All in one", "HEAD^{tree}", name="Zoe").strip()
+        clone.git("reset", "-q", "--hard", made)
+    (name,) = carried(distgen, published, clone)
+    assert name == f"{PATCHES}/0001-Downstream-edits-of-small-tool-main.patch"
+    text = (published / name).read_text()
+    assert "\nFrom: Zoe <pat@example.org>\nDate: Wed, 01 May 2024 12:00:00 +0200\n" in text
+
+
 def test_a_message_in_another_encoding_or_with_other_line_ends(published, distgen, cloned):
     clone = cloned(published)
     change_line(clone)
@@ -408,16 +423,16 @@ def test_patches_are_numbered_after_those_that_are_there(published, distgen, clo
     assert carried(distgen, published, clone) == [f"{PATCHES}/0003-Change-it-here.patch"]
 
 
-def test_a_commit_that_was_adopted_is_not_adopted_again(published, distgen, cloned):
-    """Between an adoption and its publication a packager went on; both became one patch."""
+@pytest.mark.parametrize("do", [change_line, evil_merge])
+def test_a_commit_that_was_adopted_is_not_adopted_again(published, distgen, cloned, do):
+    """Between an adoption and its publication a packager went on; all became one patch."""
     clone = cloned(published)
-    clone.replace("settings.ini", "level = 1", "level = 2")
-    clone.commit("Say more", name="Zoë")
+    do(clone)
     clone.push()
     adopted(distgen, published)
-    clone.replace("settings.ini", "last = yes", "last = no")
-    clone.commit("Last no more")
-    assert carried(distgen, published, clone) == [f"{PATCHES}/0002-Last-no-more.patch"]
+    clone.replace("settings.ini", "color = no", "color = yes")
+    clone.commit("Color it", name="Zoë")
+    assert carried(distgen, published, clone) == [f"{PATCHES}/0002-Color-it.patch"]
 
 
 def test_a_patch_that_is_called_by_no_number_stays_the_last_but_the_stream_s(

@@ -161,6 +161,26 @@ def test_a_merge_that_collides_commits_no_marker(tmp_path, where, clone):
     assert "<<<<" not in git("log", "-p", "--all", folder=where)
 
 
+def test_an_edit_beside_one_that_the_catalogue_took_is_merged(tmp_path, where, clone):
+    """Git sees a conflict in changes of neighbouring lines, even where one side has them all."""
+    lines = {"line": "a = 1\nb = 1\n"}
+    publish(tmp_path, **lines)
+    git("pull", "-q", folder=clone)
+    (clone / "line").write_text("a = 2\nb = 1\n")
+    commit(clone)
+    (clone / "line").write_text("a = 2\nb = 2\n")
+    commit(clone)
+    theirs = push(clone)
+    taken = {"line": "a = 2\nb = 1\n"}
+    refused = publish(tmp_path, **taken)
+    assert refused.edits[0].diff.endswith("@@ -1,2 +1,2 @@\n a = 2\n-b = 1\n+b = 2\n")
+    result = publish(tmp_path, on_edit="merge", **taken)
+    assert (result.status, result.parent) == ("updated", theirs)
+    assert content(where, "line") == "a = 2\nb = 2\n"
+    assert publish(tmp_path, on_edit="merge", **taken).status == "unchanged"
+    assert publish(tmp_path, on_edit="merge", **lines).status == "refused"
+
+
 def test_an_edit_that_was_taken_back_is_none(tmp_path, where, clone):
     write(clone)
     commit(clone)

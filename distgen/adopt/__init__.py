@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from distgen.adopt.mbox import NO_DATE, Letter, Step, commits, diffs, file_name, patch
+from distgen.adopt.mbox import Letter, Step, commits, diffs, file_name, patch
 from distgen.catalog.folder import is_leftover
 from distgen.diff import is_binary
 from distgen.errors import DistgenError
@@ -142,10 +142,13 @@ def _can_be_laid(path: str) -> bool:
     return not any(map(is_leftover, path.split("/")))
 
 
-def adoption(new: Files, targets: Targets, history: Sequence[Told], image: Image) -> Adoption:
+def adoption(
+    new: Files, targets: Targets, history: Sequence[Told], image: Image, editor: Letter
+) -> Adoption:
     """Return patches that lead from the rendered files to the targets, one per commit if they fit.
 
     `history` is what packagers did, oldest first; what the image has as patches already may count.
+    `editor` is who did what no commit tells of.
     """
     whole = {
         path
@@ -160,14 +163,16 @@ def adoption(new: Files, targets: Targets, history: Sequence[Told], image: Image
     if not any(new.get(path) != file for path, file in rest.items()):
         return Adoption((), files)
     done = {found for patch in image.patches for found in commits(patch.content)}
-    fresh = tuple(one for one in told if one.letter.commit not in done)
+    fresh = tuple(one for one in told if one.letter.commit[:12] not in done)
     for some in (told, fresh):
         if some and _leads(new, rest, some):
             return Adoption(some, files)
     steps = tuple(
         Step(new.get(path), file) for path, file in sorted(rest.items()) if new.get(path) != file
     )
-    return Adoption((Told(_squashed(fresh or told, image.key), steps),), files)
+    subject = f"Downstream edits of {image.key}"
+    letter = _squashed(fresh or told, subject) if told else replace(editor, message=subject)
+    return Adoption((Told(letter, steps),), files)
 
 
 def named(found: Iterable[Told], folder: str, taken: Iterable[str]) -> tuple[TemplateFile, ...]:
@@ -242,13 +247,10 @@ def _leads(new: Files, targets: Targets, told: Sequence[Told]) -> bool:
     return files == wanted
 
 
-def _squashed(told: Sequence[Told], name: str) -> Letter:
+def _squashed(told: Sequence[Told], subject: str) -> Letter:
     """Return one letter for all; whoever helped is named."""
     if len(told) == 1:
         return told[0].letter
-    subject = f"Downstream edits of {name}"
-    if not told:
-        return Letter("distgen", "distgen@localhost", NO_DATE, subject)
     newest = told[-1].letter
     commits = "\n".join(f"* {one.letter.commit[:12]} {one.letter.subject}" for one in told)
     people = {f"{one.letter.author} <{one.letter.address}>": None for one in told}

@@ -13,7 +13,7 @@ from distgen.model import File
 from distgen.plan.objects import blob_id
 
 _MAIL = "Mon Sep 17 00:00:00 2001"  # what git writes here, so that the line is known for a mail's
-_COMMIT = re.compile(rb"^From ([0-9a-f]{40}) ", re.MULTILINE)
+_COMMIT = re.compile(rb"^(?:From|\*) ([0-9a-f]{12})", re.MULTILINE)
 NO_DATE = "Thu, 01 Jan 1970 00:00:00 +0000"
 _NO_NEWLINE = "\\ No newline at end of file\n"
 _MISTAKEN = re.compile(r"diff -|Index: |---|From |(From|Date|Subject): ")
@@ -58,7 +58,7 @@ def patch(letter: Letter, steps: Iterable[Step]) -> bytes:
 
 
 def commits(content: bytes) -> tuple[str, ...]:
-    """Return the commits that a patch was made of, as far as it says so."""
+    """Return the commits that a patch was made of, abbreviated, as far as it says so."""
     return tuple(name.decode("ascii") for name in _COMMIT.findall(content))
 
 

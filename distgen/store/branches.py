@@ -63,7 +63,7 @@ def present(reader: Reader, commit: str, new: Mapping[str, File]) -> Present:
     }
     edited = last.edited if last else {}
     generated = {
-        path: _base(reader, commit, edited.get(path), (path, new.get(path), was))
+        path: _base(_versions(reader, commit, path), edited.get(path), new.get(path), was)
         for path, was in owned.items()
         if _is_edited(entries.get(path), content.get(path), new.get(path), was)
     }
@@ -114,21 +114,27 @@ def _is_edited(entry: Entry | None, content: bytes | None, new: File | None, las
 
 
 def _base(
-    reader: Reader, commit: str, remembered: bytes | None, edited: tuple[str, File | None, Owned]
+    versions: Iterator[bytes], remembered: bytes | None, new: File | None, last: Owned
 ) -> bytes | None:
-    """Return the generated text that an edit stands on: remembered, the same still, or history."""
-    path, new, last = edited
-    if remembered is not None:
-        return remembered
-    if new is not None and new.sha256 == last.sha256:
+    """Return the generated text that an edit stands on; `versions` are those of the branch.
+
+    It is the new one where the branch had that since, as it has between an adoption and the next
+    publication; else the last one, or the one that is remembered for it.
+    """
+    if remembered is None and new is not None and new.sha256 == last.sha256:
         return new.content
-    found = run(
-        reader.git,
-        *("rev-list", "--full-history", f"--max-count={_SEARCHED}", commit, "--", path),
-        folder=reader.folder,
-    )
+    for version in versions:
+        if version == remembered or (new is not None and version == new.content):
+            return version
+        if hashlib.sha256(version).hexdigest() == last.sha256:
+            return version
+    return remembered
+
+
+def _versions(reader: Reader, commit: str, path: str) -> Iterator[bytes]:
+    """Yield what a file was, newest first."""
+    words = ("--topo-order", "--full-history", f"--max-count={_SEARCHED}")
+    found = run(reader.git, "rev-list", *words, commit, "--", path, folder=reader.folder)
     for revision in found.output.decode("ascii").split():
-        blob = reader.read(f"{revision}:{path}")
-        if blob and hashlib.sha256(blob.content).hexdigest() == last.sha256:
-            return blob.content
-    return None
+        if blob := reader.read(f"{revision}:{path}"):
+            yield blob.content

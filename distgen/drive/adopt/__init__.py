@@ -22,7 +22,7 @@ from distgen.adopt import (
     with_files,
     with_patches,
 )
-from distgen.drive.adopt.packagers import companions, history
+from distgen.drive.adopt.packagers import companions, editor, history
 from distgen.drive.pool import working
 from distgen.drive.publish.repositories import Repository, bring, group, reading
 from distgen.errors import DistgenError, InputError
@@ -175,7 +175,8 @@ def _seen(work: _Work, reader: Reader, image: Image, where: tuple[str, str]) -> 
     whole: dict[str, File | None] = {**theirs, **targets}
     if why := refusal(plain, whole):
         return _Seen(image, tip, Adoption(edits=edits, refusal=why), {})
-    found = replace(adoption(plain, whole, told, image), edits=edits)
+    found = adoption(plain, whole, told, image, editor(reader, tip, paths))
+    found = replace(found, edits=edits)
     wanted = {path: file for path, file in {**plain, **whole}.items() if file is not None}
     return _Seen(image, tip, found, wanted)
 

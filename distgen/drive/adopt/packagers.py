@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 
@@ -37,6 +38,17 @@ def history(reader: Reader, tip: str, author: str, edited: Collection[str]) -> t
     return (*_told(reader, dict.fromkeys(earlier), author), *told)
 
 
+def editor(reader: Reader, tip: str, edited: Collection[str]) -> Letter:
+    """Return an empty letter by whoever committed the newest change of these paths.
+
+    It is for edits that no commit of a packager tells of: they changed one of distgen's, or began
+    the history anew.
+    """
+    newest = next(_commits(reader, tip, "--no-merges", "-1", "--", *sorted(edited)), tip)
+    commit = _read(reader, newest)
+    return replace(_letter(commit, commit.committer), message="")
+
+
 def companions(
     reader: Reader, tip: str, told: Collection[Told], edited: Collection[str]
 ) -> Iterator[File]:
@@ -58,7 +70,7 @@ def _told(reader: Reader, names: Iterable[str], author: str) -> Iterator[Told]:
         commit = _read(reader, name)
         is_own = claim(commit.message) and commit.author.startswith(f"{author} ")
         if commit.parents and not is_own:
-            yield Told(_letter(commit), tuple(_steps(reader, commit)))
+            yield Told(_letter(commit, commit.author), tuple(_steps(reader, commit)))
 
 
 def _paths(told: Told) -> set[str]:
@@ -106,8 +118,8 @@ def _file(reader: Reader, path: str, entry: Entry | None) -> File | None:
     return File(path, read_file(reader, entry), entry.mode)
 
 
-def _letter(commit: Commit) -> Letter:
-    who, seconds, zone = person(commit.author)
+def _letter(commit: Commit, by: str) -> Letter:
+    who, seconds, zone = person(by)
     name, _, address = who.rpartition("<")
     address = address.strip("> ")
     return Letter(
