@@ -152,6 +152,15 @@ def test_a_push_whose_hook_hangs_is_ended_and_found_by_the_next_run(tmp_path, se
     assert commits(where) == [again.commit]
 
 
+def test_a_hook_that_speaks_of_a_lock_is_asked_once(tmp_path, server):
+    """It was taken for a lock that another git holds for a moment, and asked six times."""
+    found = app(server.url)
+    hook(tmp_path / "srv/ns/app.git", "pre-receive", "echo this branch is locked; exit 1")
+    (result,) = run_publish(tmp_path, [found], trees([found]))
+    assert result.detail == "this branch is locked; [remote rejected] (pre-receive hook declined)"
+    assert len([asked for asked in server.requests if asked.pushes]) == 1
+
+
 # --- answers that cannot be believed -----------------------------------------------------------
 
 
@@ -524,7 +533,6 @@ def test_killed_at_any_moment_a_rerun_makes_the_commits_of_an_undisturbed_run(
     root = site(catalogue, *names, streams=("main", "old"), url=url)
     calm = tmp_path / "calm"
     git("clone", "-q", str(root), str(calm))
-    settings = (calm / "distgen.yaml").read_text()
     rand = random.Random(4)
     moments = [0.3 + rand.random() * 0.9 for _ in range(5)]
     for moment in moments:
@@ -537,12 +545,13 @@ def test_killed_at_any_moment_a_rerun_makes_the_commits_of_an_undisturbed_run(
         process.communicate()
     last = distgen(root, "publish", "--format=json")
     assert last.code == 0
-    (calm / "distgen.yaml").write_text(settings.replace(url, f"{tmp_path}/calm-{{image}}.git"))
-    git("update-index", "--assume-unchanged", "distgen.yaml", folder=calm)
+    for name in names:
+        (tmp_path / f"srv/ns/{name}.git").rename(tmp_path / f"{name}.git")
+        server.repository(f"ns/{name}.git")
     undisturbed = distgen(calm, "publish", "--format=json", "--store", tmp_path / "calm-store")
     assert [row["commit"] for row in last.results] == [row["commit"] for row in undisturbed.results]
     for name in names:
-        where = tmp_path / f"srv/ns/{name}.git"
+        where = tmp_path / f"{name}.git"
         assert git("fsck", "--strict", "--full", folder=where) == ""
         assert len(commits(where, "main")) == len(commits(where, "stable/old")) == 1
 
