@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from distgen.store.remotes import Refusal, Survey, push, survey
 COMMITTED = ("created", "updated", "retired")
 _ATTEMPTS = 6
 _RACE = 0.05  # seconds
+_LOCKED = re.compile(r"cannot lock ref|\.lock'")
 _UNSEEN = Refusal("the push was taken, but the branch does not show it", passing=True)
 
 
@@ -63,7 +65,7 @@ def deliver(ground: Ground, store: Store, delivery: Delivery) -> tuple[Change, .
             if _lost(store, delivery.changes) or not _unmoved(delivery, now):
                 delivery, done = _planned_again(ground, store, delivery)
                 settled += done
-            elif "lock" in refused.why:
+            elif _LOCKED.search(refused.why):
                 locked = locked or _locks(delivery)
             elif not refused.passing or attempt + 1 >= ground.git.patience.tries:
                 break
