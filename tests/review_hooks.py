@@ -58,7 +58,7 @@ def gerrit(state: dict, old: str, new: str, ref: str, options: dict) -> tuple[st
     """Return the ref that was written, or why not; ReceiveCommits and CommitValidators."""
     branch, _, rest = ref.removeprefix("refs/for/").partition("%")
     named = dict(part.split("=", 1) for part in rest.split(",") if "=" in part)
-    tell("Processing changes: refs: 1, done")
+    tell("\r".join([*["Processing changes: refs: 1"] * 4, "Processing changes: refs: 1, done"]))
     if not git("for-each-ref", f"refs/heads/{branch}"):
         return "", f"branch {branch} not found"
     if new in git("for-each-ref", "--format=%(objectname)", "refs/changes/").split():

@@ -47,7 +47,9 @@ _NEWEST = 200
 _STATES: dict[str, State] = {"NEW": "open", "MERGED": "merged"}
 _HAD = ("no new changes", "already exists")
 _ADVICE = {
-    " closed": "restore it, or let its branch move on: Gerrit has one change for each commit of it",
+    r"change \S+ closed": (
+        "restore it, or let its branch move on: Gerrit has one change for each commit of it"
+    ),
     "'forge ": "set dist_git.author to an address of the account, or give it that permission",
     "invalid committer": "set dist_git.author to an address of the account",
     "Signed-off-by": "distgen signs nothing off: a project of generated files has to do without",
@@ -117,7 +119,7 @@ def submit(desk: Desk, change: Change, proposal: Proposal, review: Review | None
         hint = "the next commit of the catalogue gives it another name"
         raise Moved(here, where=desk.place, hint=hint) from None
     except DistgenError as refused:
-        hint = next((told for sign, told in _ADVICE.items() if sign in refused.what), "")
+        hint = next((told for sign, told in _ADVICE.items() if re.search(sign, refused.what)), "")
         raise DistgenError(refused.what, where=refused.where, hint=hint) from None
     if review:
         return Told("updated", f"{review} updated")

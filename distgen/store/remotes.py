@@ -20,6 +20,10 @@ _ONE_BY_ONE = (
     "the server moves no two branches at once; set receive.advertiseAtomic there, "
     "or publish each stream by itself, as with '*@main'"
 )
+_NOISE = re.compile(
+    r"error: hook declined|(?:Processing changes|Resolving deltas|(?:Counting|Compressing"
+    r"|Analyzing|Unpacking) objects|Checking (?:connectivity|references))\b"
+)
 _UNPACKING = re.compile(r"(?:remote unpack failed|unpack failed): (.+)")
 _MISSING = re.compile(
     r"^(?:fatal|error|remote): .*(?:(?<!command )not (?:be )?found|does not exist"
@@ -99,7 +103,7 @@ def refusal(done: Outcome) -> str:
             reasons.append(rest.partition("\t")[2])
     said = [line for line in done.error.splitlines() if line.startswith("remote:")]
     told = [line.removeprefix("remote:").strip() for line in said]
-    told = [line for line in told if line and not line.startswith("error: hook declined")]
+    told = [line for line in told if line and not _NOISE.match(line)]
     # git's long advice about a lock file is for a person with an editor.
     told = list(takewhile(lambda line: not line.startswith("Another git process"), told))
     if unpacking := _UNPACKING.search(done.error):
