@@ -400,6 +400,23 @@ def test_a_deleted_file_that_changed_since_is_deleted_as_it_is_now(published, di
     ]
 
 
+def test_a_file_that_was_renamed_and_changed_since_is_refused(published, distgen, cloned):
+    """What the catalogue changed would be in neither of the two."""
+    clone = cloned(published)
+    renamed(clone)
+    clone.push()
+    (published / "templates/app/settings.ini").write_bytes(
+        FILES["templates/app/settings.ini"] + b"more = yes\n"
+    )
+    commit(published)
+    (row,) = adopted(distgen, published, "small/tool").values()
+    assert (row["status"], row["detail"]) == (
+        "refused",
+        "settings.ini was renamed to tool.ini downstream and has changed in the catalogue since; "
+        "rename it there, too",
+    )
+
+
 def test_an_edit_that_was_kept_can_still_be_adopted(published, distgen, cloned):
     clone = cloned(published)
     change_line(clone)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from distgen.adopt.mbox import Letter, Step, commits, diffs, file_name, patch
+from distgen.adopt.mbox import Letter, Step, commits, diffs, file_name, is_alike, patch
 from distgen.catalog.folder import is_leftover
 from distgen.diff import is_binary
 from distgen.errors import DistgenError
@@ -101,6 +101,21 @@ def can_come_along(file: File, rendered: Iterable[str]) -> bool:
     if not is_allowed(file.path) or file.path.casefold() in taken:
         return False
     return _can_be_laid(file.path) or not is_binary(file.content)
+
+
+def divided(edits: Iterable[Edit], new: Files, theirs: Mapping[str, File]) -> str:
+    """Say which file was renamed while the catalogue changed it, "" when none was.
+
+    A patch would drop the catalogue's change, for the packager's file stands there without it.
+    """
+    for edit in edits:
+        if edit.kind == "deleted" and edit.was != new[edit.path].content:
+            was = replace(new[edit.path], content=edit.was or new[edit.path].content)
+            for found in theirs.values():
+                if is_alike(was, found):
+                    what = f"{edit.path} was renamed to {found.path} downstream"
+                    return f"{what} and has changed in the catalogue since; rename it there, too"
+    return ""
 
 
 def refusal(new: Files, targets: Targets) -> str:

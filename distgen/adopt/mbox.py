@@ -111,7 +111,7 @@ def _renamed(steps: tuple[Step, ...]) -> Iterator[Step]:
         if step.old is None and step.new is not None:
             free = [file for file in gone if file.path not in taken]
             best = max(free, key=lambda file: _likeness(file, step.new), default=None)
-            if best is not None and _likeness(best, step.new) >= _ALIKE:
+            if best is not None and is_alike(best, step.new):
                 taken.add(best.path)
                 yield Step(best, step.new)
                 continue
@@ -120,6 +120,11 @@ def _renamed(steps: tuple[Step, ...]) -> Iterator[Step]:
     for file in gone:
         if file.path not in taken:
             yield Step(file, None)
+
+
+def is_alike(one: File, other: File) -> bool:
+    """Say whether one file may be the other by another name, as git guesses."""
+    return _likeness(one, other) >= _ALIKE
 
 
 def _likeness(one: File, other: File | None) -> float:

@@ -13,6 +13,7 @@ from distgen.adopt import (
     Files,
     adoption,
     can_come_along,
+    divided,
     edited,
     has_own,
     laid,
@@ -173,7 +174,7 @@ def _seen(work: _Work, reader: Reader, image: Image, where: tuple[str, str]) -> 
     }
     plain = {path: file for path, file in new.items() if path not in (MANIFEST, ATTRIBUTES)}
     whole: dict[str, File | None] = {**theirs, **targets}
-    if why := refusal(plain, whole):
+    if why := refusal(plain, whole) or divided(edits, new, theirs):
         return _Seen(image, tip, Adoption(edits=edits, refusal=why), {})
     found = adoption(plain, whole, told, image, editor(reader, tip, paths))
     found = replace(found, edits=edits)
