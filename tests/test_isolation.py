@@ -222,6 +222,22 @@ def test_the_way_to_ssh_that_is_configured_is_taken(tmp_path, configured):
     assert (tmp_path / "ran").read_text().startswith(words)
 
 
+@pytest.mark.parametrize("configured", [True, False])
+def test_a_dialog_of_the_desktop_is_not_shown(tmp_path, configured):
+    """git opened the one that is meant for ssh, and waited for somebody to answer."""
+    dialog = tmp_path / "dialog"
+    dialog.write_text(f"#!/bin/sh\necho >>{tmp_path}/ran\nexit 1\n")
+    dialog.chmod(0o755)
+    if configured:
+        (tmp_path / ".gitconfig").write_text(f"[core]\n\taskPass = {dialog}\n")
+    given = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    known = isolate(given if configured else {**given, "SSH_ASKPASS": str(dialog)})
+    with git_server(tmp_path / "srv", {"bot": "secret"}) as server:
+        result = published(tmp_path, here(server.url), git=known)
+    assert "could not read Username" in result.detail
+    assert (tmp_path / "ran").exists() == configured
+
+
 def test_a_repository_cannot_make_its_reader_run_a_program(tmp_path, evil):
     """git fetched what was missing in it, by the program that its own configuration named."""
     found = image("ns/app")

@@ -116,8 +116,12 @@ def isolate(environment: Mapping[str, str], patience: Patience = PATIENCE) -> Gi
     git = Git(plain | _SILENT | _ISOLATED | _REACHABLE, plain | transport | _SILENT | _REACHABLE)
     settings = _settings(git)
     local = configured(git.local, (pair for pair in settings if pair[0] == "safe.directory"))
-    is_chosen = "core.sshcommand" in dict(settings) or {"GIT_SSH", "GIT_SSH_COMMAND"} & {*transport}
-    unattended = {} if is_chosen else {"GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
+    chosen = {key for key, _ in settings} | {*transport}
+    unattended = {}
+    if not {"core.sshcommand", "GIT_SSH", "GIT_SSH_COMMAND"} & chosen:
+        unattended["GIT_SSH_COMMAND"] = "ssh -o BatchMode=yes"
+    if not {"core.askpass", "GIT_ASKPASS"} & chosen:
+        unattended["GIT_ASKPASS"] = ""  # nor the dialog of a desktop that SSH_ASKPASS names
     return Git(local, {**git.network, **unattended}, patience)
 
 
@@ -137,7 +141,7 @@ def configured(
 
 def _settings(git: Git) -> list[tuple[str, str]]:
     """Return what the person has configured that distgen has to know: keys and values."""
-    words = ("config", "--null", "--get-regexp", r"^(core\.sshcommand|safe\.directory)$")
+    words = ("config", "--null", "--get-regexp", r"^(core\.(sshcommand|askpass)|safe\.directory)$")
     said = run(git, *words, folder=NOWHERE, network=True).output.decode("utf-8", "surrogateescape")
     pairs = (one.partition("\n") for one in said.split("\0") if one)
     return [(key, value) for key, _, value in pairs]
