@@ -231,6 +231,23 @@ def test_an_interrupted_run_ends_well_though_nobody_listens(catalogue, tmp_path,
     assert found["summary"] == {"created": 1, "skipped": 1}
 
 
+def test_a_terminal_that_is_closed_takes_no_results_with_it(catalogue, tmp_path):
+    """The progress bar that could not be drawn broke the run off."""
+    root = site(catalogue, "base", "app")
+    where = root / "dist-git/ns/base.git"
+    git("init", "-q", "--bare", str(where))
+    slow_hook(where, 1, tmp_path / "begun")
+    words = ["publish", "--store", tmp_path / "store", "--results", tmp_path / "results"]
+    ours, theirs = os.openpty()
+    running = subprocess.Popen([*COMMAND, "-C", str(root), *map(str, words)],
+                               stdout=theirs, stderr=theirs, start_new_session=True)  # fmt: skip
+    os.close(theirs)
+    wait_for((tmp_path / "begun").exists)
+    os.close(ours)
+    assert running.wait(timeout=60) == 0
+    assert json.loads((tmp_path / "results").read_text())["summary"] == {"created": 2}
+
+
 def test_what_is_ignored_does_not_interrupt(catalogue, tmp_path):
     """nohup keeps a hangup away, and a shell a ^C from what it runs in the background."""
     root = site(catalogue, "base")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import IO, cast
 
 import click
 
 from distgen.cli.list import texts
 from distgen.cli.session import Session
-from distgen.cli.speech import heard
+from distgen.cli.speech import Forgiving, heard
 from distgen.errors import plain
 from distgen.model import Image, Result, Status
 
@@ -93,7 +95,8 @@ def shown(
         TimeElapsedColumn(),
         TextColumn("{task.description}"),
     )
-    console = Console(stderr=True, no_color=session.color is False)
+    stream = cast("IO[str]", Forgiving(sys.stderr))
+    console = Console(file=stream, no_color=session.color is False)
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=total)
         for one in results:

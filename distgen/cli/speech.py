@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import IO
+from contextlib import contextmanager, suppress
+from typing import IO, Any
 
 import click
 
@@ -30,12 +31,35 @@ def narrate(text: str, color: bool | None = None) -> None:
         sys.stderr = _nowhere()
 
 
+class Forgiving:
+    """A stream that passes over what cannot be written, as to a terminal that was closed."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write the text if that is possible."""
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Write what is held back if that is possible."""
+        with suppress(OSError):
+            self._stream.flush()
+
+
 @contextmanager
 def heard() -> Iterator[None]:
-    """Let what reads stdout leave when it has seen enough, as `head` does."""
+    """Let what reads stdout leave when it has seen enough, as `head` does, or a terminal close."""
     try:
         yield
-    except BrokenPipeError:
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.EIO) or error.filename:
+            raise
         sys.stdout = _nowhere()
 
 
