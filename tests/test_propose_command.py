@@ -128,11 +128,3 @@ def test_a_person_who_pushed_keeps_the_review(distgen, root, folders, catalogue)
          "for somebody else pushed ID to it"],
         ["1 refused, 1 unchanged"],
     )  # fmt: skip
-
-
-def test_without_any_forge_it_is_told_where_to_name_one(distgen, root, folders):
-    done = distgen(root, "propose", "own/app")
-    assert (done.code, done.out) == (2, "")
-    assert "none of these images has a forge where it could be proposed; set dist_git.forge" in (
-        done.err
-    )
