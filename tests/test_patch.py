@@ -106,6 +106,14 @@ def test_blanks_at_the_end_of_a_context_line_count():
     assert "line 3 is 'one' and not 'one '" in refusal(files(s=SCRIPT), text)
 
 
+def test_a_deletion_that_leaves_lines_names_one_and_is_shown():
+    text = "--- a/s\n+++ /dev/null\n@@ -1,2 +0,0 @@\n-x\n-y\n"
+    assert refusal(files(s="x\ny\nz\n"), text) == (
+        "overlays/n/i/patches/fix.patch:1: the patch deletes 's' but leaves lines of it, such as "
+        "'z' (n/i@master); it says\n@@ -1,2 +0,0 @@\n-x\n-y"
+    )
+
+
 def test_a_newline_that_is_missing_at_the_end_is_told():
     """The sentence said that a line is 'x' and not 'x'."""
     text = "--- a/s\n+++ b/s\n@@ -1 +1 @@\n-x\n+y\n"

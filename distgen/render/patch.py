@@ -54,7 +54,10 @@ def _step(diff: FileDiff, now: Patched, source: Patched, image: str) -> Patched:
         moved.pop(diff.old, None)
     if diff.new is None:
         if rows:
-            raise _error(diff, f"deletes {diff.old!r} but leaves lines of it", image)
+            left = f"leaves lines of it, such as {_shown(rows[0][0])}"
+            says = "".join(f"\n{hunk}" for hunk in diff.hunks)
+            hint = f"it says{says}" if says else ""
+            raise _error(diff, f"deletes {diff.old!r} but {left}", image, hint)
         return Patched(files, moved)
     mode = diff.mode or (old.mode if old else REGULAR)
     files[diff.new] = File(diff.new, b"".join(text for text, _ in rows), mode)
@@ -78,8 +81,8 @@ def _check(diff: FileDiff, files: Mapping[str, File], image: str) -> None:
         raise _error(diff, f"makes {diff.new!r}, which is there already", image)
 
 
-def _error(diff: FileDiff, what: str, image: str) -> InputError:
-    return InputError(f"the patch {what} ({image})", where=diff.origin)
+def _error(diff: FileDiff, what: str, image: str, hint: str = "") -> InputError:
+    return InputError(f"the patch {what} ({image})", where=diff.origin, hint=hint)
 
 
 def _changed(lines: Sequence[bytes], diff: FileDiff, image: str) -> list[tuple[bytes, Row]]:
