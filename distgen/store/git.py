@@ -228,8 +228,8 @@ class Reader:
         """Return the object that an id, a ref or `commit:path` means; None if there is none."""
         if "\n" in name:
             return None
-        if name in self._commits:
-            return self._commits[name]
+        if known := self._commits.get(name):
+            return known
         with self._lock:
             try:
                 return self._ask(name)
@@ -237,7 +237,11 @@ class Reader:
                 self._end()
                 raise
             except (OSError, ValueError, IndexError):
-                self._end()  # what it says next may be the answer to this question
+                # What it says next may be the answer to this question. It stays dead until somebody
+                # closes it: a new one would read a store that another thread begins again.
+                if self._process is not None:
+                    self._process.kill()
+                    self._process.wait()
                 raise DistgenError(
                     f"git cannot read {name}", where=self.folder, hint="is the repository damaged?"
                 ) from None
