@@ -73,6 +73,23 @@ def test_a_server_is_published_to_as_a_folder_is(tmp_path):
         assert git("fsck", "--strict", "--full", folder=where) == ""
 
 
+def test_a_repository_that_is_made_on_a_forge_shows_the_first_stream(tmp_path):
+    """Forges show the branch that they got first; of several at once they took any."""
+    root = served(tmp_path)
+    note = '#!/bin/sh\ncut -d " " -f 3 | sort | paste -s -d " " >>"$GIT_DIR/../../got"\n'
+    with git_server(root) as server:
+        images = [app(server.url), app(server.url, "ns/app@2024.1")]
+
+        def make():
+            server.repository("ns/app.git")
+            server.hook("ns/app.git", "pre-receive", note)
+
+        options = replace(OPTIONS, creation=lambda repository: make)
+        results = run_publish(tmp_path, images, trees(*images), options)
+    assert {result.status for result in results} == {"created"}
+    assert (root / "got").read_text() == "refs/heads/master\nrefs/heads/stable/2024.1\n"
+
+
 def test_streams_are_pushed_together_or_not_at_all_over_http(tmp_path):
     root = served(tmp_path, "ns/app")
     script = '#!/bin/sh\ntest "$1" != refs/heads/stable/2024.1 || { echo "not this"; exit 1; }\n'

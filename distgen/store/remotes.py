@@ -80,10 +80,19 @@ def listing(git: Git, place: Place, patterns: Sequence[str]) -> Mapping[str, str
 def push(store: Store, place: Place, changes: Sequence[Change], head: str | None) -> Refusal | None:
     """Push the commits of all changes at once, or none; None: they were taken.
 
-    `head` is the branch that a repository to be made here shows first; None: it is there already.
+    `head` is the branch that a repository just made, or to be made here, shows to those who clone;
+    None: it was there already.
     """
-    if head is None or place.folder is None:
+    if head is None:
         return _pushed(store, place, place.address, changes)
+    if place.folder is None:
+        # A forge shows the branch that came first, and nobody has the others yet.
+        first = [change for change in changes if change.branch == head]
+        others = [change for change in changes if change.branch != head]
+        refused = _pushed(store, place, place.address, first) if first else None
+        if refused or not others:
+            return refused
+        return _pushed(store, place, place.address, others)
     try:
         with created(store.git, place.folder, head) as folder:
             refused = _pushed(store, place, str(folder), changes)
