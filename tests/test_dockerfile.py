@@ -122,6 +122,7 @@ def test_the_escape_directive_is_honoured():
         ("FROM a:1\nRUN b\nENV c\nRUN d\n", 3, "ENV must have two arguments"),
         ("FROM a:1\nRUN <<A\nb\nA\nENV c\nRUN <<B\nd\nB\n", 5, "ENV must have two arguments"),
         ("FROM a:1\nRUN <<A\nb\nA\nRUN <<B\nc\n", 5, "unterminated heredoc"),
+        ("FROM a:1\n" + "RUN <<A\n" * 200, 2, "unterminated heredoc"),
         (
             "FROM a:1\nENV a=b \\\n  c\n",
             3,

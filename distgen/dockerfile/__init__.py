@@ -20,6 +20,7 @@ from distgen.dockerfile.instruction import (
 )
 from distgen.dockerfile.packages import Operation, commands, operations
 
+_LOOKS = 50
 _WORD = re.compile(r"\S+\s+")
 
 
@@ -241,6 +242,10 @@ def _failing_line(text: str, message: str) -> int:
         return 1
     if "heredoc" not in message:
         return bisect_left(range(1, len(lines) + 1), True, key=fails) + 1
-    # every heredoc is unterminated up to its last line, so only where they begin can be told apart
-    starts = [number for number, line in enumerate(lines, 1) if "<<" in line]
-    return next((n for n in reversed(starts) if not fails(n - 1)), 1)
+    # every heredoc is unterminated up to its last line, so only where they begin can be told apart;
+    # each is a look at the whole text, which a file made for that would have without end
+    starts = [number for number, line in enumerate(lines, 1) if "<<" in line] or [1]
+    for number in reversed(starts[-_LOOKS:]):
+        if not fails(number - 1):
+            return number
+    return starts[max(0, bisect_left(starts, True, key=lambda number: fails(number - 1)) - 1)]
