@@ -252,10 +252,7 @@ FORMS = {
         ["a", "python3.11", "a-b_c", "a--b"],
         ["", "../x", "-x", "x-", "A", "a..b", "a/b", "a\n"],
     ),
-    "stream": (
-        ["master", "2024.1", "Zed", "a_b"],
-        ["", "a/b", ".a", "a..b", "a.", "-a", "a b", "a.lock"],
-    ),
+    "stream": (["master", "2024.1", "Zed", "a_b"], ["", "a/b", ".a", "a..b", "a.", "-a", "a b"]),
     "role": (["builder", "build-2", "a.b"], ["base", "A", "a b", "a-", "-a", ""]),
     "value-name": (["a", "A_1"], ["a-b", "1a", "image", "for", "", "a.b", "a+"]),
     "value-key": (["a", "a+", "a-"], ["image+", "a--", "+"]),

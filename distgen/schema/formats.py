@@ -34,7 +34,7 @@ _JINJA_WORDS = frozenset(
 _PATTERNS: Mapping[str, tuple[str, str]] = {
     "name": (_NAME, "is not a name: lower-case letters and digits, with `.`, `_` or `-` between"),
     "stream": (
-        r"[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.))*(?<!\.)(?<!\.lock)",  # branches are called so
+        r"[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.))*(?<!\.)",
         "is not a stream's name: letters, digits, `.`, `_` and `-`",
     ),
     "role": (r"(?!base$)[a-z](?:[a-z0-9_.-]*[a-z0-9_])?", "is not a name of a builder"),
