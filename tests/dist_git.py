@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from distgen.drive.publish import Request, plan_only, publish
-from distgen.drive.publish.repositories import Options
+from distgen.drive.publish.records import Options
 from distgen.model import (
     EXECUTABLE,
     REGULAR,

@@ -12,7 +12,7 @@ from git_server import GitServer
 from review_hooks import install, load
 
 from distgen.drive.propose import Request, propose
-from distgen.drive.publish.repositories import Options
+from distgen.drive.publish.records import Options
 from distgen.forges import About, Account, maker
 from distgen.model import Image, Result
 from distgen.store import open_store, scratch_store

@@ -15,9 +15,10 @@ from distgen.errors import DistgenError, InputError
 from distgen.model import Change, File
 from distgen.plan.objects import Entry, blob_id, commit_id, signature, tree_id
 from distgen.store import has, open_store, renew, scratch_store, write
-from distgen.store.git import Reader, explain, isolate, run, scrub
+from distgen.store.git import explain, isolate, run, scrub
 from distgen.store.patience import Patience
 from distgen.store.places import creation_hint, locate
+from distgen.store.reader import Reader
 
 
 def commit(number=1, path="file", parent=None, entries=None, message="Subject\n\nBody ü\n"):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from distgen.cli.session import Session
 from distgen.cli.tokens import places, secret, token, user
-from distgen.drive.publish.repositories import Repository
+from distgen.drive.publish.records import Repository
 from distgen.forges import About, Account, host, maker
 from distgen.forges.web import Patience
 from distgen.model import Catalog, Image

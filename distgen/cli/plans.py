@@ -18,7 +18,7 @@ from distgen.cli.signing import Seal
 from distgen.cli.tokens import authorized
 from distgen.drive.pool import affordable
 from distgen.drive.publish import Request
-from distgen.drive.publish.repositories import Observer, Options, Repository, unobserved
+from distgen.drive.publish.records import Observer, Options, Repository, unobserved
 from distgen.model import Catalog
 from distgen.store.git import Git, isolate
 from distgen.store.patience import Patience

@@ -17,10 +17,11 @@ from distgen.model import Change
 from distgen.plan.commits import unsigned, written
 from distgen.plan.objects import object_id
 from distgen.store.fastimport import stream
-from distgen.store.git import INTERRUPTED, Git, Reader, explain, run
+from distgen.store.git import INTERRUPTED, Git, explain, run
 from distgen.store.git_auth import unwelcome
 from distgen.store.places import Place
 from distgen.store.reach import reach
+from distgen.store.reader import Reader
 from distgen.store.scratch import scratch_folder
 
 _MARK = "distgen-store"

@@ -10,7 +10,8 @@ from distgen.model import MANIFEST, REGULAR, Entry, File, Manifest, Owned, Prese
 from distgen.plan import RETIRED, retired
 from distgen.plan.manifest import parse
 from distgen.plan.objects import FOLDER, SUBMODULE, blob_id, tree_entries
-from distgen.store.git import Reader, run
+from distgen.store.git import run
+from distgen.store.reader import Reader
 
 _SEARCHED = 1000
 _MOST = 100_000

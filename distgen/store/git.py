@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import IO
 
-from distgen.errors import DistgenError, InputError, plain
+from distgen.errors import InputError, plain
 from distgen.store.patience import PATIENCE, Outages, Patience
-from distgen.store.processes import Interrupted, Overdue, finish, start, started
+from distgen.store.processes import Interrupted, Overdue, finish, started
 
 NOWHERE = Path("/dev/null")
 """No repository: else git is configured by the one that the caller happens to stand in."""
@@ -52,7 +49,6 @@ _NETWORK_OPTIONS = (
     *("-c", "http.lowSpeedLimit=1"),
 )
 _LOCAL_SECONDS = 900
-_LARGEST = 256 * 1024**2  # bytes of one object, which is held in memory
 INTERRUPTED = "the run was interrupted"
 _USERINFO = re.compile(
     r"(\b(?:https?|ftp)://)[^/@\s]*@|(\b[a-z][a-z+.-]{0,20}://[^/:@\s]*):[^/@\s]*(@)"
@@ -93,15 +89,6 @@ class Outcome:
     output: bytes
     error: str
     overdue: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Object:
-    """An object of a repository."""
-
-    id: str
-    kind: str
-    content: bytes = field(repr=False)
 
 
 def isolate(environment: Mapping[str, str], patience: Patience = PATIENCE) -> Git:
@@ -162,8 +149,8 @@ def run(
     seconds = git.patience.seconds if network else _LOCAL_SECONDS
     # Also for a git that outlives a distgen which was killed.
     limit = ("-c", f"http.lowSpeedTime={max(1, round(seconds))}") if network else ()
-    command = _command(folder, network, (*limit, *arguments))
-    with started(command, git.network if network else git.local) as process:
+    words = command(folder, network, (*limit, *arguments))
+    with started(words, git.network if network else git.local) as process:
         try:
             stop = git.abandon if to_the_end else git.stop
             output, error = finish(process, stdin, seconds, stop)
@@ -199,97 +186,7 @@ def scrub(text: str) -> str:
     return _USERINFO.sub(lambda found: found[1] or f"{found[2]}{found[3]}", text)
 
 
-class Reader:
-    """A `git cat-file --batch` of one repository; threads may share it.
-
-    `closings` counts how often it was closed.
-    """
-
-    def __init__(self, git: Git, folder: Path) -> None:
-        self.git = git
-        self.folder = folder
-        self._process: subprocess.Popen[bytes] | None = None
-        self._lock = threading.Lock()
-        self._commits: dict[str, Object] = {}
-        self.closings = 0
-
-    def __enter__(self) -> Reader:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def read(self, name: str) -> Object | None:
-        """Return the object that an id, a ref or `commit:path` means; None if there is none."""
-        if "\n" in name:
-            return None
-        if known := self._commits.get(name):
-            return known
-        with self._lock:
-            try:
-                return self._ask(name)
-            except DistgenError:
-                self._end()
-                raise
-            except (OSError, ValueError, IndexError):
-                # What it says next may be the answer to this question. It stays dead until somebody
-                # closes it: a new one would read a store that another thread begins again.
-                if self._process is not None:
-                    self._process.kill()
-                    self._process.wait()
-                raise DistgenError(
-                    f"git cannot read {name}", where=self.folder, hint="is the repository damaged?"
-                ) from None
-
-    def close(self) -> None:
-        """End the process; the next question starts a new one."""
-        with self._lock:
-            self._end()
-            self.closings += 1
-
-    def _end(self) -> None:
-        process, self._process = self._process, None
-        self._commits.clear()
-        if process is not None:
-            process.kill()
-            process.communicate()
-
-    def _ask(self, name: str) -> Object | None:
-        question, answer = self._pipes()
-        question.write(name.encode("utf-8", "surrogateescape") + b"\n")
-        question.flush()
-        words = answer.readline().split()
-        if len(words) != 3 or not words[2].isdigit():
-            if words and words[-1] in (b"missing", b"ambiguous"):
-                return None
-            raise ValueError(words)
-        size = int(words[2])
-        if size > _LARGEST:
-            what = f"{name} has {size} bytes; no more than {_LARGEST} are read"
-            raise DistgenError(what, where=self.folder)
-        content = answer.read(size + 1)
-        if len(content) != size + 1:
-            raise ValueError(size)
-        found = Object(words[0].decode("ascii"), words[1].decode("ascii"), content[:-1])
-        if found.kind == "commit":  # every tip is asked for twice: is it there, what is its tree
-            self._commits[found.id] = found
-        return found
-
-    def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
-        if self._process is None:
-            command = _command(self.folder, False, ("cat-file", "--batch"))
-            self._process = start(command, self.git.local, subprocess.DEVNULL)
-        process = self._process
-        assert process.stdin is not None
-        assert process.stdout is not None
-        return process.stdin, process.stdout
-
-
-def _command(folder: Path | None, network: bool, arguments: tuple[str, ...]) -> list[str]:
+def command(folder: Path | None, network: bool, arguments: tuple[str, ...]) -> list[str]:
+    """Return the words that run git in a repository."""
     where = ("--git-dir", str(folder)) if folder else ()
     return ["git", *where, *_OPTIONS, *(_NETWORK_OPTIONS if network else ()), *arguments]

@@ -25,7 +25,8 @@ from distgen.adopt import (
 )
 from distgen.drive.adopt.packagers import companions, editor, history
 from distgen.drive.pool import working
-from distgen.drive.publish.repositories import Repository, bring, group, reading
+from distgen.drive.publish.records import Repository
+from distgen.drive.publish.repositories import bring, group, reading
 from distgen.errors import DistgenError, InputError
 from distgen.model import ATTRIBUTES, MANIFEST, Catalog, File, Image, Lock, TemplateFile, Tree
 from distgen.pipeline import Work, fault
@@ -33,8 +34,9 @@ from distgen.plan.manifest import generated
 from distgen.render import Renderer
 from distgen.store import Store, scratch_store
 from distgen.store.branches import present
-from distgen.store.git import Git, Reader, scrub
+from distgen.store.git import Git, scrub
 from distgen.store.merging import merging
+from distgen.store.reader import Reader
 from distgen.store.remotes import Survey, survey
 
 

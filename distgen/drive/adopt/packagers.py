@@ -14,7 +14,8 @@ from distgen.model import EXECUTABLE, REGULAR, Entry, File, Manifest
 from distgen.plan.commits import Commit, person
 from distgen.plan.commits import read as read_commit
 from distgen.store.branches import listed, manifest, read_file
-from distgen.store.git import Reader, run
+from distgen.store.git import run
+from distgen.store.reader import Reader
 from distgen.verify import claim
 
 _SEARCHED = 1000

@@ -14,17 +14,8 @@ from distgen.drive.propose.reviews import Plan, reviewed
 from distgen.drive.publish import Trees
 from distgen.drive.publish.deliver import COMMITTED, Delivery
 from distgen.drive.publish.order import Course, Kinship, in_order, sequence
-from distgen.drive.publish.repositories import (
-    Ground,
-    Options,
-    Repository,
-    Wanted,
-    changes,
-    creation,
-    failed,
-    group,
-    result,
-)
+from distgen.drive.publish.records import Ground, Options, Repository
+from distgen.drive.publish.repositories import Wanted, changes, creation, failed, group, result
 from distgen.errors import DistgenError, InputError
 from distgen.forges import Account, Desk, Forge, Refs, forge
 from distgen.model import Catalog, Change, Image, Result

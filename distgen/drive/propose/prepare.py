@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from distgen.drive.propose.reviews import Plan
 from distgen.drive.publish.deliver import COMMITTED, supply
-from distgen.drive.publish.repositories import Ground, changes
+from distgen.drive.publish.records import Ground
+from distgen.drive.publish.repositories import changes
 from distgen.errors import DistgenError
 from distgen.model import Change
 from distgen.plan.commits import signed

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from distgen.drive.publish.deliver import COMMITTED, Delivery
-from distgen.drive.publish.repositories import Observer, unobserved
+from distgen.drive.publish.records import Observer, unobserved
 from distgen.errors import DistgenError, plain
 from distgen.forges import LEFT, Desk, Forge, Moved, Refs, Review, Subject, Told, is_merged, read
 from distgen.model import MANIFEST, Change

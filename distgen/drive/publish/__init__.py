@@ -12,17 +12,8 @@ from distgen.diff import unified
 from distgen.drive.pool import working
 from distgen.drive.publish.deliver import COMMITTED, Delivery, deliver, supply
 from distgen.drive.publish.order import Course, Kinship, in_order, sequence
-from distgen.drive.publish.repositories import (
-    Ground,
-    Options,
-    Planned,
-    Repository,
-    Wanted,
-    changes,
-    failed,
-    group,
-    result,
-)
+from distgen.drive.publish.records import Ground, Options, Repository
+from distgen.drive.publish.repositories import Planned, Wanted, changes, failed, group, result
 from distgen.errors import DistgenError, InputError
 from distgen.model import MANIFEST, Catalog, Change, Image, Result, Tree
 from distgen.plan import Target

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from distgen.drive.publish.repositories import Ground, Repository, Wanted, bring, changes, creation
+from distgen.drive.publish.records import Ground, Repository
+from distgen.drive.publish.repositories import Wanted, bring, changes, creation
 from distgen.errors import DistgenError
 from distgen.model import Change, Status
 from distgen.plan.commits import person, read

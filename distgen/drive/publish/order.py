@@ -9,7 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field, replace
 
 from distgen.drive.publish.deliver import Delivery
-from distgen.drive.publish.repositories import Repository
+from distgen.drive.publish.records import Repository
 from distgen.model import Change, Status
 
 _BLOCKING = ("failed", "refused", "skipped")

@@ -4,89 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+from distgen.drive.publish.records import Ground, Options, Repository
 from distgen.errors import DistgenError
-from distgen.model import Catalog, Change, Entry, Image, Provenance, Result, Status, Tree
-from distgen.plan import OnEdit, Target, plan, retire, target
+from distgen.model import Catalog, Change, Entry, Image, Result, Status, Tree
+from distgen.plan import Target, plan, retire, target
 from distgen.plan.commits import signed
 from distgen.plan.manifest import generated
 from distgen.plan.objects import blob_id, tree_id
 from distgen.store import Store, fetch, has, mend
 from distgen.store.branches import present, root_tree
-from distgen.store.git import Git, Reader, scrub
+from distgen.store.git import Git, scrub
 from distgen.store.git_auth import is_shown
 from distgen.store.merging import merging
 from distgen.store.places import Place, creation_hint, locate
+from distgen.store.reader import Reader
 from distgen.store.remotes import Survey, survey
-from distgen.store.signing import Sign
 
 _MOVING = 3
-
-
-def _no_objection(tree: Tree) -> str:
-    return ""
-
-
-Observer = Callable[[str, Mapping[str, object]], None]
-"""Hears of each step of a run, from any thread: its name, and what it is about."""
-
-
-def unobserved(step: str, about: Mapping[str, object]) -> None:
-    """Tell nobody."""
-
-
-def _no_creation(repository: Repository) -> Callable[[], None] | None:
-    return None
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to publish; `provenance` gets the author of each image's namespace.
-
-    `objection` says why a tree that would be committed is wrong, "" when it is not; `refusal` says
-    why a tree that may be right must not go there. `creation` returns what makes a repository that
-    is missing on its server, None where that cannot be asked to. `observe` hears of each step, from
-    any thread. `sign` signs commits.
-    """
-
-    provenance: Provenance
-    on_edit: OnEdit = "refuse"
-    jobs: int = 8
-    independent: bool = False
-    dirty: bool = False
-    allow_dirty: bool = False
-    objection: Callable[[Tree], str] = _no_objection
-    refusal: Callable[[Tree], str] = _no_objection
-    creation: Callable[[Repository], Callable[[], None] | None] = _no_creation
-    fail_fast: bool = False
-    observe: Observer = unobserved
-    sign: Sign | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Repository:
-    """A dist-git repository and the branches of it that a run is about.
-
-    `head` is the branch that it shows first when it is made, `author` who commits.
-    """
-
-    url: str
-    place: Place
-    targets: tuple[Target, ...]
-    head: str
-    forge: str
-    author: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """What planning stands on: git, the store (None: only read where it lies), and options."""
-
-    git: Git
-    store: Store | None
-    options: Options
 
 
 Planned = tuple[Survey, tuple[Change, ...]]

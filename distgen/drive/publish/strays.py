@@ -16,9 +16,10 @@ from distgen.plan import Target
 from distgen.proposal import PREFIX
 from distgen.store import fetch, scratch_store
 from distgen.store.branches import manifest, retirement
-from distgen.store.git import Git, Reader
+from distgen.store.git import Git
 from distgen.store.localgit import heads
 from distgen.store.places import Place, locate
+from distgen.store.reader import Reader
 from distgen.store.remotes import listing
 
 _HEADS = "refs/heads/"

@@ -8,15 +8,17 @@ from functools import partial
 from pathlib import Path
 
 from distgen.drive.pool import working
-from distgen.drive.publish.repositories import Repository, bring, group, reading
+from distgen.drive.publish.records import Repository
+from distgen.drive.publish.repositories import bring, group, reading
 from distgen.drive.verify.judge import Subject, judge, named
 from distgen.drive.verify.proof import Proof
 from distgen.errors import DistgenError, InputError
 from distgen.model import Catalog, Image
 from distgen.plan import Target
 from distgen.store import Store, contains, scratch_store
-from distgen.store.git import Git, Reader, scrub
+from distgen.store.git import Git, scrub
 from distgen.store.places import Place
+from distgen.store.reader import Reader
 from distgen.store.remotes import Survey, listing, survey
 from distgen.store.signing import check, trust
 from distgen.verify import Verdict

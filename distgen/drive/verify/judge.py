@@ -18,7 +18,8 @@ from distgen.plan.manifest import dump
 from distgen.plan.objects import signature
 from distgen.store.branches import listed, manifest, read_file
 from distgen.store.checkout import newest
-from distgen.store.git import Reader, run
+from distgen.store.git import run
+from distgen.store.reader import Reader
 from distgen.verify import (
     Claim,
     Expected,

@@ -25,8 +25,8 @@ from distgen.plan.commits import Commit
 from distgen.plan.manifest import generated
 from distgen.render import Renderer
 from distgen.store.branches import present
-from distgen.store.git import Reader
 from distgen.store.merging import merging
+from distgen.store.reader import Reader
 from distgen.verify import Claim, Expected
 
 Load = Callable[[Path], tuple[Catalog, Lock]]

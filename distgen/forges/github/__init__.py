@@ -6,25 +6,14 @@ https://docs.github.com/rest/pulls; a GitHub Enterprise has the same below https
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
-import github3  # type: ignore[import-untyped]
 from github3.exceptions import (  # type: ignore[import-untyped]
-    AuthenticationFailed,
-    ForbiddenError,
-    GitHubError,
-    GitHubException,
-    IncompleteResponse,
     NotFoundError,
-    UnexpectedResponse,
     UnprocessableEntity,
-    UnprocessableResponseBody,
     error_for,
 )
-from github3.session import GitHubSession  # type: ignore[import-untyped]
 
 from distgen.errors import DistgenError
 from distgen.forges import (
@@ -38,27 +27,27 @@ from distgen.forges import (
     State,
     Subject,
     Told,
-    host,
-    project,
     push,
 )
-from distgen.forges.web import Guarded, Header, message
+from distgen.forges.github.hub import (
+    asking,
+    interface,
+    owner_and_name,
+    reason,
+    repository_of,
+    unknown,
+)
 from distgen.model import Change
 from distgen.proposal import Proposal, review_branch
 from distgen.store.places import Place
 
+__all__ = ["CREATES", "LIMIT", "create", "dependence", "find", "interface", "patterns", "submit",
+           "withdraw", "worded"]  # fmt: skip
 LIMIT = 65_000  # GitHub takes 65,536 characters
 CREATES = True
 _NEWEST = 5
 _DESCRIPTION = 350
 _TOPIC = re.compile(r"[^a-z0-9]+")
-# github3 takes answers apart without asking what they are.
-_UNREADABLE = (IncompleteResponse, UnexpectedResponse, UnprocessableResponseBody,
-               AttributeError, LookupError, TypeError, ValueError)  # fmt: skip
-
-
-class _Session(Guarded, GitHubSession):  # type: ignore[misc]
-    """github3's session, which by itself would show the token to any host that an answer names."""
 
 
 def patterns(stream: str) -> Sequence[str]:
@@ -80,8 +69,10 @@ def find(desk: Desk, subject: Subject, refs: Refs) -> Sequence[Review]:
     """Return the newest pull request from the review's branch, or the branch when it has none."""
     ref = _ref(subject.stream)
     tip = refs.get(ref)
-    with _asking(desk.place, desk.account) as hub:
-        pull = _newest(_repository(desk.place, hub), review_branch(subject.stream), subject.branch)
+    with asking(desk.place, desk.account) as hub:
+        pull = _newest(
+            repository_of(desk.place, hub), review_branch(subject.stream), subject.branch
+        )
     if pull is None:
         name = f"branch {review_branch(subject.stream)}"
         return [Review(tip, ref, name, state="unknown")] if tip else []
@@ -96,15 +87,15 @@ def submit(desk: Desk, change: Change, proposal: Proposal, review: Review | None
     """Push the branch, and say in its pull request what it says now."""
     assert change.commit
     if not desk.account.token:
-        raise _unknown(desk.place, desk.account)  # before a branch is pushed for nothing
+        raise unknown(desk.place, desk.account)  # before a branch is pushed for nothing
     there = review.commit if review and not review.gone else ""
     if there != change.commit:
         push(desk, Push(change.commit, _ref(change.stream), there))
-    with _asking(desk.place, desk.account) as hub:
+    with asking(desk.place, desk.account) as hub:
         if review is None or review.state != "open":
-            pull, opened = _opened(_repository(desk.place, hub), change, proposal)
+            pull, opened = _opened(repository_of(desk.place, hub), change, proposal)
         else:
-            pull, opened = hub.pull_request(*_owner_and_name(desk.place), review.number), False
+            pull, opened = hub.pull_request(*owner_and_name(desk.place), review.number), False
         told = _brought(pull, proposal) if not opened else True
         told = _labelled(pull, desk.labels) or told
         name = f"pull request #{pull.number}"
@@ -118,8 +109,8 @@ def submit(desk: Desk, change: Change, proposal: Proposal, review: Review | None
 def withdraw(desk: Desk, review: Review) -> Told:
     """Close the pull request, and delete its branch."""
     if review.number:
-        with _asking(desk.place, desk.account) as hub:
-            pull = hub.pull_request(*_owner_and_name(desk.place), review.number)
+        with asking(desk.place, desk.account) as hub:
+            pull = hub.pull_request(*owner_and_name(desk.place), review.number)
             pull.update(state="closed", body=f"{WITHDRAWN}\n\n{pull.body or ''}"[:LIMIT])
     if not review.gone:
         push(desk, Push("", review.ref, review.commit))
@@ -128,16 +119,16 @@ def withdraw(desk: Desk, review: Review) -> Told:
 
 def create(place: Place, account: Account, about: About) -> None:
     """Make the repository, of an organisation or of the token's own user."""
-    owner, name = _owner_and_name(place)
+    owner, name = owner_and_name(place)
     # GitHub refuses line breaks.
     words = " ".join(about.description.split())[:_DESCRIPTION]
     facts = {"description": words, "private": about.private, "has_wiki": False}
-    with _asking(place, account) as hub:
+    with asking(place, account) as hub:
         owning = _owner(place, hub, owner)
         try:
             made = owning.create_repository(name, **facts)
         except UnprocessableEntity as error:
-            if "already exists" in _words(error):
+            if "already exists" in reason(error):
                 return  # somebody else made it just now
             raise
         made.replace_topics(_topics(about.topics))
@@ -166,7 +157,7 @@ def _opened(repository: Any, change: Change, proposal: Proposal) -> tuple[Any, b
         return repository.create_pull(proposal.title, change.branch, head, proposal.body), True
     except UnprocessableEntity as error:
         pull = _newest(repository, head, change.branch)
-        if "already exists" not in _words(error) or pull is None:
+        if "already exists" not in reason(error) or pull is None:
             raise
         return pull, False
 
@@ -210,90 +201,3 @@ def _state(pull: Any) -> State:
 
 def _ref(stream: str) -> str:
     return f"refs/heads/{review_branch(stream)}"
-
-
-# --- the interface -------------------------------------------------------------------------------
-
-
-def _repository(place: Place, hub: Any) -> Any:
-    """Return the repository; raise when GitHub leads to one of another name."""
-    owner, name = _owner_and_name(place)
-    found = hub.repository(owner, name)
-    if found.full_name.lower() != f"{owner}/{name}".lower():
-        raise DistgenError(
-            f"is called {found.full_name} now", where=place, hint="change dist_git.url"
-        )
-    return found
-
-
-def _owner_and_name(place: Place) -> tuple[str, str]:
-    owner, _, name = project(place).partition("/")
-    if not owner or not name or "/" in name:
-        raise DistgenError("is no address of GitHub: OWNER/REPOSITORY.git", where=place)
-    return owner, name
-
-
-def interface(place: Place, account: Account) -> str:
-    """Return the address of the interface: GitHub's own, or that of an Enterprise."""
-    if account.api:
-        return account.api.rstrip("/")
-    server = host(place)
-    if server in ("github.com", "ssh.github.com"):
-        return "https://api.github.com"
-    if server.endswith(".ghe.com"):
-        return f"https://api.{server}"
-    parts = urlsplit(place.address)
-    if parts.scheme in ("http", "https"):
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/api/v3"
-    return f"https://{server}/api/v3"
-
-
-@contextmanager
-def _asking(place: Place, account: Account) -> Iterator[Any]:
-    """Yield the interface; what GitHub refuses is told as a sentence."""
-    session = _Session()
-    session.base = session.base_url = interface(place, account)
-    session.patience = account.patience
-    if account.token:
-        session.auth = Header(f"token {account.token}")
-    try:
-        yield github3.GitHub(session=session)
-    except AuthenticationFailed:
-        raise _unknown(place, account) from None
-    except NotFoundError:
-        what = "GitHub has no such repository, or does not show it to this token"
-        raise DistgenError(what, where=place) from None
-    except _UNREADABLE:
-        what = "what GitHub answers is not as GitHub describes it"
-        raise DistgenError(what, where=session.base) from None
-    except GitHubError as error:
-        hint = "may the token write contents and pull requests?"
-        raise DistgenError(
-            f"GitHub says {account.hide(_words(error))}",
-            where=place,
-            hint=hint if isinstance(error, ForbiddenError) else "",
-        ) from None
-    except GitHubException as error:
-        raise DistgenError(f"GitHub: {type(error).__name__}", where=place) from None
-    finally:
-        session.close()
-
-
-def _unknown(place: Place, account: Account) -> DistgenError:
-    what = "does not know the token" if account.token else "wants a token"
-    hint = "name the variable that holds it: dist_git.token_env"
-    return DistgenError(f"GitHub {what}", where=place, hint=hint)
-
-
-def _words(error: GitHubError) -> str:
-    """Return what GitHub says is wrong, with the parts of it, on one line."""
-    parts = error.errors if isinstance(error.errors, list) else [error.errors]
-    said = "; ".join((message(error.response), *map(_part, parts)))
-    return " ".join(said.split())[:300]
-
-
-def _part(part: Any) -> str:
-    if not isinstance(part, dict):
-        return str(part)
-    named = (str(part[key]) for key in ("resource", "field", "code") if part.get(key))
-    return str(part.get("message") or " ".join(named).replace("_", " "))

@@ -1,0 +1,116 @@
+"""Read objects of one repository, one after the other, through one process of git."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from distgen.errors import DistgenError
+from distgen.store.git import Git, command
+from distgen.store.processes import start
+
+_LARGEST = 256 * 1024**2  # bytes of one object, which is held in memory
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """An object of a repository."""
+
+    id: str
+    kind: str
+    content: bytes = field(repr=False)
+
+
+class Reader:
+    """A `git cat-file --batch` of one repository; threads may share it.
+
+    `closings` counts how often it was closed.
+    """
+
+    def __init__(self, git: Git, folder: Path) -> None:
+        self.git = git
+        self.folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+        self._commits: dict[str, Object] = {}
+        self.closings = 0
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def read(self, name: str) -> Object | None:
+        """Return the object that an id, a ref or `commit:path` means; None if there is none."""
+        if "\n" in name:
+            return None
+        if known := self._commits.get(name):
+            return known
+        with self._lock:
+            try:
+                return self._ask(name)
+            except DistgenError:
+                self._end()
+                raise
+            except (OSError, ValueError, IndexError):
+                # What it says next may be the answer to this question. It stays dead until somebody
+                # closes it: a new one would read a store that another thread begins again.
+                if self._process is not None:
+                    self._process.kill()
+                    self._process.wait()
+                raise DistgenError(
+                    f"git cannot read {name}", where=self.folder, hint="is the repository damaged?"
+                ) from None
+
+    def close(self) -> None:
+        """End the process; the next question starts a new one."""
+        with self._lock:
+            self._end()
+            self.closings += 1
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        self._commits.clear()
+        if process is not None:
+            process.kill()
+            process.communicate()
+
+    def _ask(self, name: str) -> Object | None:
+        question, answer = self._pipes()
+        question.write(name.encode("utf-8", "surrogateescape") + b"\n")
+        question.flush()
+        words = answer.readline().split()
+        if len(words) != 3 or not words[2].isdigit():
+            if words and words[-1] in (b"missing", b"ambiguous"):
+                return None
+            raise ValueError(words)
+        size = int(words[2])
+        if size > _LARGEST:
+            what = f"{name} has {size} bytes; no more than {_LARGEST} are read"
+            raise DistgenError(what, where=self.folder)
+        content = answer.read(size + 1)
+        if len(content) != size + 1:
+            raise ValueError(size)
+        found = Object(words[0].decode("ascii"), words[1].decode("ascii"), content[:-1])
+        if found.kind == "commit":  # every tip is asked for twice: is it there, what is its tree
+            self._commits[found.id] = found
+        return found
+
+    def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
+        if self._process is None:
+            words = command(self.folder, False, ("cat-file", "--batch"))
+            self._process = start(words, self.git.local, subprocess.DEVNULL)
+        process = self._process
+        assert process.stdin is not None
+        assert process.stdout is not None
+        return process.stdin, process.stdout
