@@ -10,13 +10,14 @@ import click
 
 from distgen.adopt import FATES, Adopted, Fate
 from distgen.cli.list import texts
+from distgen.cli.reaching import Reach, reaching
 from distgen.cli.replacing import Replaced, ground
 from distgen.cli.session import Choice, Session, choosing, formats
 from distgen.cli.tokens import authorized
 from distgen.disk.files import add_file
 from distgen.drive.adopt import Request, adopt
+from distgen.errors import plain
 from distgen.reports.adoptions import report
-from distgen.store.git import isolate
 
 COLORS: dict[Fate, str] = {"adopted": "green", "refused": "red", "failed": "red"}
 
@@ -25,23 +26,9 @@ COLORS: dict[Fate, str] = {"adopted": "green", "refused": "red", "failed": "red"
 @choosing
 @formats("text", "json")
 @click.option("--dry-run", is_flag=True, help="Print what would be written; write nothing.")
-@click.option(
-    "--store",
-    metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="A local store to read from.",
-)
-@click.option(
-    "--jobs",
-    type=click.IntRange(1, 256),
-    default=8,
-    show_default=True,
-    help="How many repositories to fetch at once.",
-)
+@reaching
 @click.pass_context
-def command(
-    ctx: click.Context, /, choice: Choice, form: str, dry_run: bool, store: Path | None, jobs: int
-) -> None:
+def command(ctx: click.Context, /, choice: Choice, form: str, dry_run: bool, reach: Reach) -> None:
     """Turn downstream edits into patches in the overlays, so that publishing carries them.
 
     A patch keeps the author and the message of its commit. Nothing in an overlay is replaced.
@@ -50,9 +37,9 @@ def command(
     speculation, lock = ground(session, (), Replaced())
     catalog = speculation.catalog
     images = choice.of(catalog)
-    git = authorized(session, isolate(session.environ), catalog, images)
-    request = Request(catalog, lock, images, jobs)
-    found = tuple(adopt(git, request, store or session.cache / "store"))
+    git = authorized(session, reach.git(session), catalog, images)
+    request = Request(catalog, lock, images, reach.jobs)
+    found = tuple(adopt(git, request, reach.folder(session)))
     if not dry_run:
         write(session.root, found)
     if form == "json":
@@ -76,7 +63,7 @@ def as_text(found: Sequence[Adopted]) -> str:
     for one in found:
         details = [file.source for file in one.files] or [one.detail]
         for detail in details:
-            rows.append((one.status, one.image.key, detail))
+            rows.append((one.status, one.image.key, plain(detail)))
             below.append([] if one.status != "refused" or detail != details[-1] else diffs(one))
     text = []
     for row, line, more in zip(rows, texts(rows), below, strict=True):
@@ -87,7 +74,7 @@ def as_text(found: Sequence[Adopted]) -> str:
 
 def diffs(one: Adopted) -> list[str]:
     """Return the edits as lines that stand below the others."""
-    return [f"    {part}" for edit in one.edits for part in edit.diff.splitlines()]
+    return [f"    {plain(part)}" for edit in one.edits for part in edit.diff.splitlines()]
 
 
 def tell(session: Session, found: Sequence[Adopted], dry_run: bool) -> None:

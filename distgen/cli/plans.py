@@ -11,6 +11,7 @@ import click
 
 from distgen import pipeline, speculate
 from distgen.cli.origin import origin
+from distgen.cli.reaching import Reach, reaching
 from distgen.cli.replacing import Replaced, ground
 from distgen.cli.retiring import Retiring, left, split
 from distgen.cli.session import Choice, Session
@@ -20,8 +21,7 @@ from distgen.drive.pool import affordable
 from distgen.drive.publish import Request
 from distgen.drive.publish.records import Observer, Options, Repository, unobserved
 from distgen.model import Catalog
-from distgen.store.git import Git, isolate
-from distgen.store.patience import Patience
+from distgen.store.git import Git
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -43,10 +43,7 @@ class Wishes:
     choice: Choice
     sets: tuple[str, ...]
     on_edit: str
-    jobs: int
-    store: Path | None
-    timeout: float
-    retries: int
+    reach: Reach
     allow_dirty: bool = False
     independent: bool = False
     fail_fast: bool = False
@@ -55,50 +52,16 @@ class Wishes:
     retired: Retiring = field(default_factory=Retiring)
 
 
-_OPTIONS = (
-    click.option(
-        "--retries",
-        type=click.IntRange(0, 20),
-        default=3,
-        show_default=True,
-        help="How often to ask a server again that fails, with pauses that grow.",
-    ),
-    click.option(
-        "--timeout",
-        metavar="SECONDS",
-        type=click.FloatRange(0.1),
-        default=300,
-        show_default=True,
-        help="How long one exchange with a server may take.",
-    ),
-    click.option(
-        "--store",
-        metavar="DIR",
-        type=click.Path(path_type=Path, file_okay=False),
-        help="The local store; it is a cache and may be deleted.",
-    ),
-    click.option(
-        "--jobs",
-        type=click.IntRange(1, 256),
-        default=8,
-        show_default=True,
-        help="How many repositories to work on at once.",
-    ),
-    click.option(
+def planning(command: Command) -> Command:
+    """Add the options of everything that plans a publication."""
+    on_edit = click.option(
         "--on-edit",
         type=click.Choice(["refuse", "keep", "merge", "overwrite"]),
         default="refuse",
         show_default=True,
         help="What to do with generated files that were edited downstream.",
-    ),
-)
-
-
-def planning(command: Command) -> Command:
-    """Add the options of everything that plans a publication."""
-    for option in _OPTIONS:
-        command = option(command)
-    return command
+    )
+    return on_edit(reaching(command))
 
 
 def prepare(session: Session, wishes: Wishes, observe: Observer = unobserved) -> Run:
@@ -108,7 +71,7 @@ def prepare(session: Session, wishes: Wishes, observe: Observer = unobserved) ->
         session.say(text, level=1)
         observe("waiting", {"detail": text})
 
-    git = isolate(session.environ, Patience(wishes.timeout, wishes.retries + 1, tell=tell))
+    git = wishes.reach.git(session, tell)
     speculation, lock = ground(session, wishes.sets, wishes.replaced)
     catalog = speculation.catalog
     retires = wishes.retired.wanted
@@ -117,14 +80,14 @@ def prepare(session: Session, wishes: Wishes, observe: Observer = unobserved) ->
     altered = bool(wishes.sets or speculation.images)
     provenance, dirty = origin(session, git, catalog, lock, altered)
     shown = authorized(session, git, catalog, catalog.images if retires else task.images)
-    gone = left(catalog, shown, wishes.choice, wishes.jobs) if retires else ()
+    gone = left(catalog, shown, wishes.choice, wishes.reach.jobs) if retires else ()
     retired = tuple(replace(target, reason=wishes.retired.reason) for target in gone)
     return Run(
         request=Request(catalog, task.images, task.renderer.tree, retired),
         options=Options(
             provenance=provenance,
             on_edit=wishes.on_edit,  # type: ignore[arg-type]
-            jobs=affordable(wishes.jobs),
+            jobs=affordable(wishes.reach.jobs),
             independent=wishes.independent,
             fail_fast=wishes.fail_fast,
             observe=observe,
@@ -136,7 +99,7 @@ def prepare(session: Session, wishes: Wishes, observe: Observer = unobserved) ->
             creation=_creation(session, shown, catalog),
         ),
         git=shown,
-        store=wishes.store or session.cache / "store",
+        store=wishes.reach.folder(session),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from distgen.cli.list import texts
+from distgen.cli.reaching import Reach, reaching
 from distgen.cli.session import Choice, Session, formats
 from distgen.cli.tokens import authorized
 from distgen.drive.verify import Address, Request, Signatures, verify
@@ -20,8 +21,6 @@ from distgen.errors import InputError, plain
 from distgen.model import Catalog
 from distgen.reports.verdicts import report
 from distgen.store.checkout import history
-from distgen.store.git import isolate
-from distgen.store.patience import Patience
 from distgen.store.places import locate
 from distgen.verify import STANDINGS, Standing, Verdict
 
@@ -42,45 +41,23 @@ COLORS: dict[Standing, str] = {"reproduced": "green", "edited downstream": "yell
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="Whose signatures count, as ssh-keygen reads it; else git's configuration says.",
 )
-@click.option(
-    "--store",
-    metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="A local store to read from.",
-)
-@click.option(
-    "--jobs",
-    type=click.IntRange(1, 256),
-    default=8,
-    show_default=True,
-    help="How many repositories to read at once.",
-)
-@click.option(
-    "--timeout",
-    metavar="SECONDS",
-    type=click.FloatRange(0.1),
-    default=300,
-    show_default=True,
-    help="How long a server may take, and a state of the catalogue to be read or rendered.",
-)
+@reaching
 @click.pass_context
-def command(
-    ctx: click.Context, /, form: str, store: Path | None, timeout: float, **wishes: Any
-) -> None:
+def command(ctx: click.Context, /, form: str, reach: Reach, **wishes: Any) -> None:
     """Prove that published commits are what the catalogue gives that they name.
 
     A URL may end in #BRANCH, #REF or @COMMIT. The catalogue must be in a git repository with its
-    history.
+    history; --timeout holds for reading and rendering a state of it, too.
     """
     session: Session = ctx.obj
     whole = session.catalog()
-    request = asked(whole, **wishes)
-    git = isolate(session.environ, Patience(timeout))
-    program = Program(apart(), session.environ, timeout)
+    request = asked(whole, reach.jobs, **wishes)
+    git = reach.git(session)
+    program = Program(apart(), session.environ, reach.timeout)
     network = authorized(session, git, whole, request.images or whole.images)
     keys = tuple(image.key for image in request.images)
     with Proof(history(git, Path(whole.root)), program, keys) as proof:
-        found = tuple(verify(network, proof, request, store or session.cache / "store"))
+        found = tuple(verify(network, proof, request, reach.folder(session)))
     click.echo(report(found) if form == "json" else as_text(found))
     counts = Counter(one.status for one in found)
     session.say(", ".join(f"{counts[status]} {status}" for status in STANDINGS if counts[status]))
@@ -89,10 +66,10 @@ def command(
 
 def asked(
     whole: Catalog,
+    jobs: int,
     subjects: tuple[str, ...],
     require_signature: bool,
     allowed_signers: Path | None,
-    jobs: int,
     **more: bool,
 ) -> Request:
     """Return what the command line asks for: no image and no URL means all images."""

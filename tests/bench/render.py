@@ -200,7 +200,7 @@ def measured(kind, count):
 def main():
     few = min(measured("ours", FEW)[0] for _ in range(5))
     jinja = min(measured("bare", FEW)[0] for _ in range(5))
-    many, memory = min(measured("ours", MANY) for _ in range(2))
+    many, memory = min(measured("ours", MANY) for _ in range(5))
     print(
         f"render: {FEW} images {few:.2f} s, Jinja2 alone {jinja:.2f} s:"
         f" {few / jinja:.2f}x (at most {LIMIT}x)"

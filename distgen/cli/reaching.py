@@ -1,0 +1,81 @@
+"""How dist-git repositories are reached: how many at once, how patiently, by which store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from distgen.cli.session import Session
+from distgen.store.git import Git, isolate
+from distgen.store.patience import Patience
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+_OPTIONS = (
+    click.option(
+        "--retries",
+        type=click.IntRange(0, 20),
+        default=3,
+        show_default=True,
+        help="How often to ask a server again that fails, with pauses that grow.",
+    ),
+    click.option(
+        "--timeout",
+        metavar="SECONDS",
+        type=click.FloatRange(0.1),
+        default=300,
+        show_default=True,
+        help="How long one exchange with a server may take.",
+    ),
+    click.option(
+        "--store",
+        metavar="DIR",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="The local store; it is a cache and may be deleted.",
+    ),
+    click.option(
+        "--jobs",
+        type=click.IntRange(1, 256),
+        default=8,
+        show_default=True,
+        help="How many repositories to work on at once.",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What the command line says of servers; `timeout` is in seconds."""
+
+    store: Path | None
+    jobs: int
+    timeout: float
+    retries: int
+
+    def git(self, session: Session, tell: Callable[[str], None] | None = None) -> Git:
+        """Return git as this user has it; `tell` hears of the waiting, else -v does."""
+        heard = tell or partial(session.say, level=1)
+        return isolate(session.environ, Patience(self.timeout, self.retries + 1, tell=heard))
+
+    def folder(self, session: Session) -> Path:
+        """Return where the store is, or would be."""
+        return self.store or session.cache / "store"
+
+
+def reaching(command: Command) -> Command:
+    """Add --jobs, --store, --timeout and --retries; the command gets them as one `reach`."""
+
+    def call(
+        *args: Any, store: Path | None, jobs: int, timeout: float, retries: int, **more: Any
+    ) -> Any:
+        return command(*args, reach=Reach(store, jobs, timeout, retries), **more)
+
+    call.__name__, call.__doc__ = command.__name__, command.__doc__
+    call.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
+    for option in _OPTIONS:
+        call = option(call)
+    return call  # type: ignore[return-value]
