@@ -132,6 +132,8 @@ b: {type: array, items: {type: string}, default: [1, 2.0], examples: [[1]]}
         ("image", "sources: {a: {gti: x}}", "f.yaml:1:15: unknown key `gti` in `sources.a`; "
          "did you mean `git`?"),
         ("image", "builders: {base: x}", "f.yaml:1:12: the key `base` is not a name of a builder"),
+        ("namespace", "registry: quay.io\nstreams: {a: }\nkolla: {base: debian}",
+         "f.yaml:3:1: the key `kolla` needs `source` beside it"),
         ("namespace", "registry: quay.io\nstreams: {}", "f.yaml:2:1: `streams: {}` needs at least "
          "1 key(s)"),
         ("namespace", "registry: https://quay.io\nstreams: {a: }", "f.yaml:1:1: `registry: "

@@ -85,7 +85,22 @@ def explain(error: _Error, at: KeyPath = ()) -> Complaint:
         missing = next(name for name in wanted if name not in _keys(error))
         place = f" in `{dotted(key)}`" if key else ""
         return Complaint(key, f"the key `{missing}` is missing{place}")
+    if keyword == "dependentRequired":
+        given, missing = _lonely(error)
+        return Complaint((*key, given), f"the key `{given}` needs `{missing}` beside it")
     return _bad_value(error, key, keyword)
+
+
+def _lonely(error: _Error) -> tuple[str, str]:
+    """Return the key that needs another one, and that other."""
+    needs: Any = error.validator_value
+    return next(
+        (given, missing)
+        for given, others in needs.items()
+        if given in _keys(error)
+        for missing in others
+        if missing not in _keys(error)
+    )
 
 
 def _keys(error: _Error) -> Mapping[str, Any]:
