@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,6 +12,12 @@ import pytest
 
 pytest.register_assert_rewrite("servers", "commandline", "downstream")
 Catalogue = Callable[[Mapping[str, str | bytes]], Path]
+
+# A job in the background, or below nohup, ignores them, and so would all that the tests start; a
+# handler is not handed on.
+for number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, lambda *_: None)
 
 
 @pytest.fixture(autouse=True)
