@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
 import click
 
@@ -12,11 +11,10 @@ from distgen.cli import outcome, plans
 from distgen.cli.session import Session, formats
 from distgen.cli.signing import sealing
 from distgen.cli.speech import narrate
+from distgen.cli.together import together
 from distgen.cli.watching import Watched, ending_well, keep, recorded, watching
 from distgen.model import Result
 from distgen.reports.results import report, summary
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
@@ -28,38 +26,25 @@ class Manner:
     watched: Watched
 
 
-def delivering(command: Command) -> Command:
-    """Add the options of a run that writes; the command gets them as one `manner`."""
-
-    def call(
-        *args: Any, form: str, dry_run: bool, keep_going: bool, watched: Watched, **more: Any
-    ) -> Any:
-        manner = Manner(form, dry_run, watched)
-        return command(*args, manner=manner, fail_fast=not keep_going, **more)
-
-    call.__name__, call.__doc__ = command.__name__, command.__doc__
-    call.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
-    for option in (
-        sealing,
-        watching,
-        formats("text", "json"),
-        plans.planning,
-        click.option(
-            "--allow-dirty", is_flag=True, help="Let uncommitted changes go to servers, too."
-        ),
-        click.option(
-            "--keep-going/--fail-fast",
-            "keep_going",
-            default=True,
-            help="Whether to begin others after an image failed or was refused."
-            "  [default: keep going]",
-        ),
-        click.option(
-            "--dry-run", is_flag=True, help="Print what would change; write nothing anywhere."
-        ),
-    ):
-        call = option(call)
-    return call  # type: ignore[return-value]
+delivering = together(
+    Manner,
+    "manner",
+    click.option(
+        "--dry-run", is_flag=True, help="Print what would change; write nothing anywhere."
+    ),
+    click.option(
+        "--keep-going/--fail-fast",
+        "keep_going",
+        default=True,
+        help="Whether to begin others after an image failed or was refused.  [default: keep going]",
+    ),
+    click.option("--allow-dirty", is_flag=True, help="Let uncommitted changes go to servers, too."),
+    plans.planning,
+    formats("text", "json"),
+    watching,
+    sealing,
+)
+"""Add the options of a run that writes; the command gets those of its manner as one `manner`."""
 
 
 def deliver(

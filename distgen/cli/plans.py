@@ -46,7 +46,7 @@ class Wishes:
     reach: Reach
     allow_dirty: bool = False
     independent: bool = False
-    fail_fast: bool = False
+    keep_going: bool = True
     replaced: Replaced = field(default_factory=Replaced)
     seal: Seal = field(default_factory=Seal)
     retired: Retiring = field(default_factory=Retiring)
@@ -81,7 +81,7 @@ def prepare(session: Session, wishes: Wishes, observe: Observer = unobserved) ->
     provenance, dirty = origin(session, git, catalog, lock, altered)
     shown = authorized(session, git, catalog, catalog.images if retires else task.images)
     gone = left(catalog, shown, wishes.choice, wishes.reach.jobs) if retires else ()
-    retired = tuple(replace(target, reason=wishes.retired.reason) for target in gone)
+    retired = tuple(replace(target, reason=wishes.retired.reason.strip()) for target in gone)
     return Run(
         request=Request(catalog, task.images, task.renderer.tree, retired),
         options=Options(
@@ -89,7 +89,7 @@ def prepare(session: Session, wishes: Wishes, observe: Observer = unobserved) ->
             on_edit=wishes.on_edit,  # type: ignore[arg-type]
             jobs=affordable(wishes.reach.jobs),
             independent=wishes.independent,
-            fail_fast=wishes.fail_fast,
+            fail_fast=not wishes.keep_going,
             observe=observe,
             dirty=dirty,
             allow_dirty=wishes.allow_dirty,

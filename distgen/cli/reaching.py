@@ -6,45 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
 from distgen.cli.session import Session
+from distgen.cli.together import together
 from distgen.store.git import Git, isolate
 from distgen.store.patience import Patience
-
-Command = TypeVar("Command", bound=Callable[..., Any])
-_OPTIONS = (
-    click.option(
-        "--retries",
-        type=click.IntRange(0, 20),
-        default=3,
-        show_default=True,
-        help="How often to ask a server again that fails, with pauses that grow.",
-    ),
-    click.option(
-        "--timeout",
-        metavar="SECONDS",
-        type=click.FloatRange(0.1),
-        default=300,
-        show_default=True,
-        help="How long one exchange with a server may take.",
-    ),
-    click.option(
-        "--store",
-        metavar="DIR",
-        type=click.Path(path_type=Path, file_okay=False),
-        help="The local store; it is a cache and may be deleted.",
-    ),
-    click.option(
-        "--jobs",
-        type=click.IntRange(1, 256),
-        default=8,
-        show_default=True,
-        help="How many repositories to work on at once.",
-    ),
-)
 
 
 @dataclass(frozen=True)
@@ -66,16 +34,36 @@ class Reach:
         return self.store or session.cache / "store"
 
 
-def reaching(command: Command) -> Command:
-    """Add --jobs, --store, --timeout and --retries; the command gets them as one `reach`."""
-
-    def call(
-        *args: Any, store: Path | None, jobs: int, timeout: float, retries: int, **more: Any
-    ) -> Any:
-        return command(*args, reach=Reach(store, jobs, timeout, retries), **more)
-
-    call.__name__, call.__doc__ = command.__name__, command.__doc__
-    call.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
-    for option in _OPTIONS:
-        call = option(call)
-    return call  # type: ignore[return-value]
+reaching = together(
+    Reach,
+    "reach",
+    click.option(
+        "--jobs",
+        type=click.IntRange(1, 256),
+        default=8,
+        show_default=True,
+        help="How many repositories to work on at once.",
+    ),
+    click.option(
+        "--store",
+        metavar="DIR",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="The local store; it is a cache and may be deleted.",
+    ),
+    click.option(
+        "--timeout",
+        metavar="SECONDS",
+        type=click.FloatRange(0.1),
+        default=300,
+        show_default=True,
+        help="How long one exchange with a server may take.",
+    ),
+    click.option(
+        "--retries",
+        type=click.IntRange(0, 20),
+        default=3,
+        show_default=True,
+        help="How often to ask a server again that fails, with pauses that grow.",
+    ),
+)
+"""Add --jobs, --store, --timeout and --retries; the command gets them as one `reach`."""

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
 from distgen.cli.session import Session
+from distgen.cli.together import together
 from distgen.errors import InputError
 from distgen.locate import located
 from distgen.model import Catalog, Lock
 from distgen.speculate import Speculation, override, speculate
 from distgen.zuulitems import Item, parse
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
@@ -50,28 +47,21 @@ def ground(session: Session, sets: tuple[str, ...], replaced: Replaced) -> tuple
     return replace(speculation, catalog=catalog), lock
 
 
-def replacing(command: Command) -> Command:
-    """Add --source and --zuul-items; the command gets them as one `replaced`."""
-
-    def call(*args: Any, sources: tuple[str, ...], zuul_items: Path | None, **more: Any) -> Any:
-        return command(*args, replaced=Replaced(sources, zuul_items), **more)
-
-    call.__name__, call.__doc__ = command.__name__, command.__doc__
-    call.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
-    for option in (
-        click.option(
-            "--zuul-items",
-            metavar="FILE",
-            type=click.Path(path_type=Path, dir_okay=False, exists=True),
-            help="Take sources from the changes that a Zuul inventory lists.",
-        ),
-        click.option(
-            "--source",
-            "sources",
-            metavar="[IMAGE:]NAME=REF",
-            multiple=True,
-            help="Take a source from a change, branch or fork: REF, URL#REF or CHANGE,PATCHSET.",
-        ),
-    ):
-        call = option(call)
-    return call  # type: ignore[return-value]
+replacing = together(
+    Replaced,
+    "replaced",
+    click.option(
+        "--source",
+        "sources",
+        metavar="[IMAGE:]NAME=REF",
+        multiple=True,
+        help="Take a source from a change, branch or fork: REF, URL#REF or CHANGE,PATCHSET.",
+    ),
+    click.option(
+        "--zuul-items",
+        metavar="FILE",
+        type=click.Path(path_type=Path, dir_okay=False, exists=True),
+        help="Take sources from the changes that a Zuul inventory lists.",
+    ),
+)
+"""Add --source and --zuul-items; the command gets them as one `replaced`."""

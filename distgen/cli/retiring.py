@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
 
 import click
 
 from distgen import graph
 from distgen.cli.session import Choice
+from distgen.cli.together import together
 from distgen.drive.publish.strays import Search, strays
 from distgen.errors import InputError
 from distgen.model import Catalog, Image
 from distgen.plan import Target
 from distgen.store.git import Git
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
@@ -26,30 +23,31 @@ class Retiring:
     wanted: bool = False
     reason: str = ""
 
-
-def retiring(command: Command) -> Command:
-    """Add --retire and --reason; the command gets them as one `retired`."""
-
-    def call(*args: Any, retire: bool, reason: str, **more: Any) -> Any:
-        if reason and not retire:
+    def __post_init__(self) -> None:
+        if self.reason and not self.wanted:
             raise click.UsageError("--reason goes with --retire")
-        if not reason.isprintable():
+        if not self.reason.isprintable():
             raise click.UsageError("--reason is one line")
-        return command(*args, retired=Retiring(retire, reason.strip()), **more)
 
-    call.__name__, call.__doc__ = command.__name__, command.__doc__
-    call.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
-    retire = click.option(
+
+retiring = together(
+    Retiring,
+    "retired",
+    click.option(
         "--retire",
+        "wanted",
         is_flag=True,
         help="Take what left the catalogue off its branches; IMAGE may name it. Nothing is deleted"
         " but generated files.",
-    )
-    reason = click.option(
-        "--reason", metavar="TEXT", default="", help="Why it is retired, for `dead.package`."
-    )
-    decorated: Any = retire(reason(call))
-    return decorated  # type: ignore[no-any-return]
+    ),
+    click.option(
+        "--reason",
+        metavar="TEXT",
+        default="",
+        help="Why it is retired, for `dead.package`.",
+    ),
+)
+"""Add --retire and --reason; the command gets them as one `retired`."""
 
 
 def split(choice: Choice, catalog: Catalog) -> tuple[tuple[Image, ...], tuple[str, ...]]:

@@ -6,12 +6,13 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import click
 
 from distgen import catalog, graph, lockfile, sources
 from distgen.cli.speech import narrate
+from distgen.cli.together import together
 from distgen.errors import InputError
 from distgen.model import Catalog, Image, Lock
 
@@ -90,24 +91,14 @@ class Choice:
         )
 
 
-def choosing(command: Command) -> Command:
-    """Add IMAGE..., --with-parents, --with-dependents; the command gets them as one `choice`."""
-
-    def call(
-        *args: Any, images: tuple[str, ...], with_parents: bool, with_dependents: bool, **more: Any
-    ) -> Any:
-        return command(*args, choice=Choice(images, with_parents, with_dependents), **more)
-
-    call.__name__, call.__doc__ = command.__name__, command.__doc__
-    call.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
-    wrapped: Any = click.argument("images", metavar="[IMAGE]...", nargs=-1)(call)
-    wrapped = click.option(
-        "--with-dependents", is_flag=True, help="And every image built on these."
-    )(wrapped)
-    parents = click.option(
-        "--with-parents", is_flag=True, help="And every image these are built on."
-    )
-    return cast(Command, parents(wrapped))
+choosing = together(
+    Choice,
+    "choice",
+    click.option("--with-parents", is_flag=True, help="And every image these are built on."),
+    click.option("--with-dependents", is_flag=True, help="And every image built on these."),
+    click.argument("patterns", metavar="[IMAGE]...", nargs=-1),
+)
+"""Add IMAGE..., --with-parents, --with-dependents; the command gets them as one `choice`."""
 
 
 def setting(command: Command) -> Command:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
+from distgen.cli.together import together
 from distgen.errors import InputError
 from distgen.store.git import Git
 from distgen.store.signing import Kind, Sign, signing
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
@@ -32,22 +29,16 @@ class Seal:
         return signing(git, root, self.kind, self.key)
 
 
-def sealing(command: Command) -> Command:
-    """Add --sign and --signing-key; the command gets them as one `seal`."""
-
-    def call(*args: Any, sign: Kind | None, signing_key: str, **more: Any) -> Any:
-        return command(*args, seal=Seal(sign, signing_key), **more)
-
-    call.__name__, call.__doc__ = command.__name__, command.__doc__
-    call.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
-    for option in (
-        click.option(
-            "--signing-key",
-            metavar="KEY",
-            default="",
-            help="The key to sign with, in place of user.signingkey of git.",
-        ),
-        click.option("--sign", type=click.Choice(["ssh", "gpg"]), help="Sign the commits."),
-    ):
-        call = option(call)
-    return call  # type: ignore[return-value]
+sealing = together(
+    Seal,
+    "seal",
+    click.option("--sign", "kind", type=click.Choice(["ssh", "gpg"]), help="Sign the commits."),
+    click.option(
+        "--signing-key",
+        "key",
+        metavar="KEY",
+        default="",
+        help="The key to sign with, in place of user.signingkey of git.",
+    ),
+)
+"""Add --sign and --signing-key; the command gets them as one `seal`."""

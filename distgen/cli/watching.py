@@ -6,22 +6,22 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from types import FrameType
-from typing import IO, Any, TypeVar
+from typing import IO
 
 import click
 
 from distgen.cli.speech import heard
+from distgen.cli.together import together
 from distgen.disk.files import is_stream, replace_file
 from distgen.errors import DistgenError
 from distgen.store.git import Git
 
-Command = TypeVar("Command", bound=Callable[..., Any])
 _STDOUT = Path("-")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _ENDING = b"distgen: finishing what is being pushed; once more to leave it unfinished\n"
@@ -35,29 +35,24 @@ class Watched:
     results: Path | None = None
 
 
-def watching(command: Command) -> Command:
-    """Add --events and --results; the command gets them as one `watched`."""
-
-    def call(*args: Any, events: Path | None, results: Path | None, **more: Any) -> Any:
-        return command(*args, watched=Watched(events, results), **more)
-
-    call.__name__, call.__doc__ = command.__name__, command.__doc__
-    call.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
-    where = click.Path(path_type=Path, dir_okay=False)
-    events = click.option(
+_FILE = click.Path(path_type=Path, dir_okay=False)
+watching = together(
+    Watched,
+    "watched",
+    click.option(
         "--events",
         metavar="FILE",
-        type=where,
+        type=_FILE,
         help="Write a line of JSON for each step (`distgen schema events`), at once; - is stdout.",
-    )
-    results = click.option(
+    ),
+    click.option(
         "--results",
         metavar="FILE",
-        type=where,
+        type=_FILE,
         help="Write the results as JSON in the end, whole or not at all; - is stdout.",
-    )
-    decorated: Any = events(results(call))
-    return decorated  # type: ignore[no-any-return]
+    ),
+)
+"""Add --events and --results; the command gets them as one `watched`."""
 
 
 @dataclass

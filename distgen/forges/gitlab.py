@@ -24,34 +24,32 @@ from distgen.forges import (
     push,
     read,
 )
+from distgen.forges.branch import dependence, patterns, worded
+from distgen.forges.branch import ref as review_ref
 from distgen.model import Change
 from distgen.proposal import Proposal, review_branch
 from distgen.store.places import Place
 
+__all__ = [
+    "CREATES",
+    "LIMIT",
+    "create",
+    "dependence",
+    "find",
+    "patterns",
+    "submit",
+    "withdraw",
+    "worded",
+]
 # An option travels in one packet of git's protocol, 65,516 bytes, and \\n grows from two to five.
 LIMIT = 26_000
 CREATES = False
 _REFUSED = re.compile(r"Error encountered with push options .*': (.*?)(?: =+ |$)")
 
 
-def patterns(stream: str) -> Sequence[str]:
-    """Look for the review's branch."""
-    return (_ref(stream),)
-
-
-def dependence(desk: Desk, subject: Subject) -> str:
-    """Name nothing: GitLab has no such footer."""
-    return ""
-
-
-def worded(desk: Desk, change: Change, footers: Sequence[str]) -> Change:
-    """Leave the commit as it is: what is merged is what would have been published."""
-    return change
-
-
 def find(desk: Desk, subject: Subject, refs: Refs) -> Sequence[Review]:
     """Return what the branch holds; whether its merge request is open, only GitLab knows."""
-    ref = _ref(subject.stream)
+    ref = review_ref(subject.stream)
     if ref not in refs:
         return []
     read(desk, {ref: refs[ref]})
@@ -75,7 +73,7 @@ def submit(desk: Desk, change: Change, proposal: Proposal, review: Review | None
         *(f"merge_request.label={label}" for label in desk.labels),
     )
     expected = review.commit if review else ""
-    ref = _ref(change.stream)
+    ref = review_ref(change.stream)
     said = push(desk, Push(change.commit, ref, expected, options))
     # GitLab breaks and centres these lines, and repeats all the options.
     if refused := _REFUSED.search(" ".join(" ".join(said).split())):
@@ -100,7 +98,3 @@ def withdraw(desk: Desk, review: Review) -> Told:
 
 def create(place: Place, account: Account, about: About) -> None:
     """Leave it to the person: a push creates projects only where GitLab is told to."""
-
-
-def _ref(stream: str) -> str:
-    return f"refs/heads/{review_branch(stream)}"

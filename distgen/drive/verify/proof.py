@@ -11,7 +11,6 @@ from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import cast
 
 from distgen.drive.verify.past import Wanted
@@ -55,12 +54,7 @@ class Proof:
     def __enter__(self) -> Proof:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for past in self._pasts.values():
             _end(past)
 

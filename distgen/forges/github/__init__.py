@@ -29,6 +29,8 @@ from distgen.forges import (
     Told,
     push,
 )
+from distgen.forges.branch import dependence, patterns, worded
+from distgen.forges.branch import ref as review_ref
 from distgen.forges.github.hub import (
     asking,
     interface,
@@ -50,24 +52,9 @@ _DESCRIPTION = 350
 _TOPIC = re.compile(r"[^a-z0-9]+")
 
 
-def patterns(stream: str) -> Sequence[str]:
-    """Look for the review's branch."""
-    return (_ref(stream),)
-
-
-def dependence(desk: Desk, subject: Subject) -> str:
-    """Name nothing: a pull request has no such footer."""
-    return ""
-
-
-def worded(desk: Desk, change: Change, footers: Sequence[str]) -> Change:
-    """Leave the commit as it is: what is merged is what would have been published."""
-    return change
-
-
 def find(desk: Desk, subject: Subject, refs: Refs) -> Sequence[Review]:
     """Return the newest pull request from the review's branch, or the branch when it has none."""
-    ref = _ref(subject.stream)
+    ref = review_ref(subject.stream)
     tip = refs.get(ref)
     with asking(desk.place, desk.account) as hub:
         pull = _newest(
@@ -90,7 +77,7 @@ def submit(desk: Desk, change: Change, proposal: Proposal, review: Review | None
         raise unknown(desk.place, desk.account)  # before a branch is pushed for nothing
     there = review.commit if review and not review.gone else ""
     if there != change.commit:
-        push(desk, Push(change.commit, _ref(change.stream), there))
+        push(desk, Push(change.commit, review_ref(change.stream), there))
     with asking(desk.place, desk.account) as hub:
         if review is None or review.state != "open":
             pull, opened = _opened(repository_of(desk.place, hub), change, proposal)
@@ -197,7 +184,3 @@ def _state(pull: Any) -> State:
     if pull.merged_at:
         return "merged"
     return "withdrawn" if (pull.body or "").startswith(WITHDRAWN) else "closed"
-
-
-def _ref(stream: str) -> str:
-    return f"refs/heads/{review_branch(stream)}"

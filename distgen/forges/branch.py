@@ -1,0 +1,29 @@
+"""What reviews share that are asked for from a branch of their own, on GitHub and GitLab."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from distgen.forges import Desk, Subject
+from distgen.model import Change
+from distgen.proposal import review_branch
+
+
+def ref(stream: str) -> str:
+    """Return the ref of a review's branch."""
+    return f"refs/heads/{review_branch(stream)}"
+
+
+def patterns(stream: str) -> Sequence[str]:
+    """Look for the review's branch."""
+    return (ref(stream),)
+
+
+def dependence(desk: Desk, subject: Subject) -> str:
+    """Name nothing: such a review has no footer for it."""
+    return ""
+
+
+def worded(desk: Desk, change: Change, footers: Sequence[str]) -> Change:
+    """Leave the commit as it is: what is merged is what would have been published."""
+    return change
