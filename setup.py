@@ -4,7 +4,7 @@ import re
 import shutil
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import find_namespace_packages, setup
 from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).parent
@@ -39,7 +39,7 @@ setup(
     long_description_content_type="text/x-rst",
     license="Apache-2.0",
     python_requires=">=3.10",
-    packages=find_packages(include=["distgen", "distgen.*"]),
+    packages=find_namespace_packages(include=["distgen", "distgen.*"]),
     py_modules=["distgen_git"],
     package_data={
         "distgen": ["py.typed", "schemas/*.json", "minimal/**/*", "minimal/.git*"],

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from distgen import reference
 from distgen.catalog import cycles
 from distgen.errors import InputError
-from distgen.model import Catalog, Image
+from distgen.model.catalogue import Catalog, Image
 from distgen.suggest import did_you_mean
 
 

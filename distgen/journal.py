@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from distgen.lockplan import Fact, Key
-from distgen.model import LockedBase, LockedSource
+from distgen.model.lock import LockedBase, LockedSource
 
 _RECORDS: Mapping[str, Any] = {"base": LockedBase, "source": LockedSource, "download": str}
 

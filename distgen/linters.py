@@ -16,7 +16,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from distgen.errors import DistgenError
-from distgen.model import LEVELS, SYMLINK, File, Finding, Level, Tree
+from distgen.model.rendered import File, Finding, Tree
+from distgen.model.words import LEVELS, SYMLINK, Level
 from distgen.policy.findings import in_order
 
 # names are a few digits long, so this many stay far below what any system takes as arguments

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from distgen.model import Catalog, Image, Lock, Parent
+from distgen.model.catalogue import Catalog, Image, Parent
+from distgen.model.lock import Lock
 from distgen.reference import mirrored, parse
 
 SCRATCH = "scratch"

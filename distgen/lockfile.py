@@ -9,7 +9,8 @@ import yaml
 
 from distgen import schema
 from distgen.errors import InputError
-from distgen.model import Lock, LockedBase, LockedSource, Origin
+from distgen.model.lock import Lock, LockedBase, LockedSource
+from distgen.model.words import Origin
 from distgen.overlay import read_yaml
 
 FILE = "distgen.lock"

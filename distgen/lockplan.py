@@ -8,7 +8,9 @@ from fnmatch import fnmatchcase
 from typing import Literal
 
 from distgen.errors import InputError
-from distgen.model import Image, Lock, LockedBase, LockedSource, Origin
+from distgen.model.catalogue import Image
+from distgen.model.lock import Lock, LockedBase, LockedSource
+from distgen.model.words import Origin
 from distgen.suggest import nearest
 
 Kind = Literal["base", "source", "download"]

@@ -8,7 +8,9 @@ from functools import cache
 
 from distgen import graph, policy
 from distgen.dockerfile import Dockerfile, parse
-from distgen.model import Catalog, Finding, Image, Lock, Tree
+from distgen.model.catalogue import Catalog, Image
+from distgen.model.lock import Lock
+from distgen.model.rendered import Finding, Tree
 from distgen.policy.complete import completeness, read
 from distgen.policy.contents import contents
 from distgen.policy.findings import in_order, with_origins

@@ -11,7 +11,8 @@ from difflib import SequenceMatcher
 from distgen.diff import is_binary
 from distgen.dockerfile import Dockerfile, parse
 from distgen.markdown import Block, code, escaped, fence, fitted, shortened, shown, size
-from distgen.model import ATTRIBUTES, MANIFEST, Change
+from distgen.model.published import Change
+from distgen.model.words import ATTRIBUTES, MANIFEST
 from distgen.plan.commits import read
 from distgen.plan.objects import commit_id, signature, tree_id
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Literal
 
-from distgen.model import Lock, Retention
+from distgen.model.catalogue import Retention
+from distgen.model.lock import Lock
 from distgen.tags import PlannedTag
 
 DAY = 86400

@@ -8,7 +8,8 @@ from difflib import SequenceMatcher
 
 from distgen.diff import is_binary
 from distgen.dockerfile import Dockerfile, packages, parse, script
-from distgen.model import ATTRIBUTES, MANIFEST, Manifest
+from distgen.model.published import Manifest
+from distgen.model.words import ATTRIBUTES, MANIFEST
 
 WIDTH = 72
 Contents = Mapping[str, bytes | None]

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from distgen.errors import InputError
-from distgen.model import Catalog, Image, Lock, Origin, Source, Tree
+from distgen.model.catalogue import Catalog, Image, Source
+from distgen.model.lock import Lock
+from distgen.model.rendered import Tree
+from distgen.model.words import Origin
 from distgen.refs import ENDED, HEADS, is_commit, release
 from distgen.schema import formats
 from distgen.suggest import did_you_mean

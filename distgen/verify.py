@@ -9,7 +9,9 @@ from typing import Literal
 
 from distgen.diff import unified
 from distgen.errors import DistgenError
-from distgen.model import MANIFEST, Edit, Entry, File
+from distgen.model.published import Edit, Entry
+from distgen.model.rendered import File
+from distgen.model.words import MANIFEST
 from distgen.plan.commits import Commit
 from distgen.plan.manifest import parse
 from distgen.plan.objects import SUBMODULE, blob_id

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from distgen.errors import InputError
-from distgen.model import KeyPath, Origin
+from distgen.model.words import KeyPath, Origin
 
 if TYPE_CHECKING:
     from yaml import SafeLoader as _FastestLoader

@@ -9,22 +9,11 @@ from pathlib import Path
 
 from distgen.drive.publish import Request, plan_only, publish
 from distgen.drive.publish.records import Options
-from distgen.model import (
-    EXECUTABLE,
-    REGULAR,
-    Catalog,
-    DistGit,
-    File,
-    Image,
-    Lock,
-    Namespace,
-    Parent,
-    Policy,
-    Provenance,
-    Result,
-    Stream,
-    Tree,
-)
+from distgen.model.catalogue import Catalog, DistGit, Image, Namespace, Parent, Policy, Stream
+from distgen.model.lock import Lock
+from distgen.model.published import Provenance, Result
+from distgen.model.rendered import File, Tree
+from distgen.model.words import EXECUTABLE, REGULAR
 from distgen.store import open_store
 from distgen.store.git import Git, isolate
 from distgen.store.patience import Patience

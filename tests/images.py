@@ -5,18 +5,9 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping
 
-from distgen.model import (
-    EXECUTABLE,
-    REGULAR,
-    Download,
-    File,
-    Image,
-    Origin,
-    Parent,
-    Source,
-    Stream,
-    Tree,
-)
+from distgen.model.catalogue import Download, Image, Parent, Source, Stream
+from distgen.model.rendered import File, Tree
+from distgen.model.words import EXECUTABLE, REGULAR, Origin
 
 ROOT = "quay.io/opendevorg/python-base:3.11"
 EXTERNAL = "docker.io/library/debian:12"

@@ -16,7 +16,9 @@ from pathlib import Path
 
 from distgen.catalog import load
 from distgen.dockerfile import Dockerfile, pairs, parse
-from distgen.model import Catalog, Lock, Tree
+from distgen.model.catalogue import Catalog
+from distgen.model.lock import Lock
+from distgen.model.rendered import Tree
 from distgen.render import Renderer
 
 ROOT = Path(__file__).parents[1]

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from distgen import catalog
-from distgen.model import Image, Lock, Origin
+from distgen.model.catalogue import Image
+from distgen.model.lock import Lock
+from distgen.model.words import Origin
 from distgen.render import Renderer
 
 Catalogue = Callable[[Mapping[str, str | bytes]], Path]

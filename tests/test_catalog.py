@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from distgen import catalog, schema
-from distgen.model import Download, Image, Origin, Parent, Policy, Rule, Source, Stream
+from distgen.model.catalogue import Download, Image, Parent, Policy, Rule, Source, Stream
+from distgen.model.words import Origin
 from distgen.overlay import trace
 
 APP = """

@@ -6,7 +6,7 @@ import pytest
 from images import EXTERNAL, ROOT, dedent, image, tree
 
 from distgen.dockerfile import parse
-from distgen.model import Lock, LockedBase, LockedSource
+from distgen.model.lock import Lock, LockedBase, LockedSource
 from distgen.policy.complete import completeness
 from distgen.policy.context import context, ignoring_line, missing, read_ignore
 

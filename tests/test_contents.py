@@ -8,7 +8,8 @@ import pytest
 from images import image, tree
 
 from distgen.dockerfile import parse
-from distgen.model import REGULAR, SYMLINK, File, Tree
+from distgen.model.rendered import File, Tree
+from distgen.model.words import REGULAR, SYMLINK
 from distgen.policy.contents import contents
 
 KEY = "QUJDREVG" * 8

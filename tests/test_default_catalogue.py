@@ -15,7 +15,9 @@ from distgen import linters, lockfile
 from distgen.catalog import load
 from distgen.dockerfile import Dockerfile, argv, pairs, parse
 from distgen.graph import select
-from distgen.model import Catalog, Image, Lock, LockedSource, Tree
+from distgen.model.catalogue import Catalog, Image
+from distgen.model.lock import Lock, LockedSource
+from distgen.model.rendered import Tree
 from distgen.pipeline import lint, work
 from distgen.render import Renderer
 

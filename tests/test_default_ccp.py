@@ -14,7 +14,9 @@ from distgen.catalog import load
 from distgen.dockerfile import pairs, parse
 from distgen.errors import InputError
 from distgen.graph import select
-from distgen.model import Catalog, Finding, Lock, Tree
+from distgen.model.catalogue import Catalog
+from distgen.model.lock import Lock
+from distgen.model.rendered import Finding, Tree
 from distgen.pipeline import lint, work
 from distgen.render import Renderer
 

@@ -12,7 +12,7 @@ import pytest
 
 from distgen.catalog import load
 from distgen.graph import order, select
-from distgen.model import Catalog, Image
+from distgen.model.catalogue import Catalog, Image
 
 ROOT = Path(__file__).parents[1]
 

@@ -13,7 +13,9 @@ from distgen import linters
 from distgen.catalog import load
 from distgen.dockerfile import argv, packages, parse, script
 from distgen.graph import select
-from distgen.model import Catalog, Lock, LockedSource, Tree
+from distgen.model.catalogue import Catalog
+from distgen.model.lock import Lock, LockedSource
+from distgen.model.rendered import Tree
 from distgen.pipeline import lint, work
 from distgen.render import Renderer
 

@@ -12,7 +12,7 @@ from monasca import COMPONENTS, NAMES, ROOT, SHELL, STREAMS, catalog, text_of, t
 
 from distgen import linters
 from distgen.catalog import load
-from distgen.model import Lock, LockedSource
+from distgen.model.lock import Lock, LockedSource
 from distgen.pipeline import lint, work
 from distgen.render import Renderer
 

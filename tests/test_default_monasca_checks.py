@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from monasca import SHELL, text_of, trees, written
 
-from distgen.model import Tree
+from distgen.model.rendered import Tree
 
 NC = """#!{python}
 import socket, sys

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from monasca import COMPONENTS, text_of, trees, words_of
 
-from distgen.model import Tree
+from distgen.model.rendered import Tree
 
 STORM = {
     **{f"{name}_CHILDOPTS": '-Da="b"' for name in ("NIMBUS", "SUPERVISOR", "UI", "WORKER")},

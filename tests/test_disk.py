@@ -13,7 +13,8 @@ import pytest
 from distgen.disk import Delta, compare, folder, leftovers, remove, write
 from distgen.disk.files import copy_new
 from distgen.errors import DistgenError
-from distgen.model import EXECUTABLE, File, Tree
+from distgen.model.rendered import File, Tree
+from distgen.model.words import EXECUTABLE
 
 OWN = (".distgen.json", ".gitattributes")
 

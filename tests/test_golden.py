@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from distgen import catalog, lockfile
-from distgen.model import EXECUTABLE
+from distgen.model.words import EXECUTABLE
 from distgen.plan.manifest import generated
 from distgen.render import Renderer
 

@@ -8,7 +8,8 @@ import pytest
 
 from distgen import catalog, graph
 from distgen.errors import InputError
-from distgen.model import Catalog, Origin, Parent
+from distgen.model.catalogue import Catalog, Parent
+from distgen.model.words import Origin
 
 FILES = {
     "templates/t/template.yaml": "description: x",

@@ -18,7 +18,8 @@ pytest.importorskip("kolla")
 
 from distgen.catalog.foreign import Generated, Request
 from distgen.errors import InputError
-from distgen.model import DistGit, Image, Layer, Namespace, Origin, Policy, Stream
+from distgen.model.catalogue import DistGit, Image, Layer, Namespace, Policy, Stream
+from distgen.model.words import Origin
 from distgen.sources import Around, kolla, memo
 
 STREAM = Stream("master", "master", ())

@@ -9,7 +9,8 @@ from images import image, tree
 
 from distgen import linters
 from distgen.errors import DistgenError
-from distgen.model import REGULAR, SYMLINK, File, Tree
+from distgen.model.rendered import File, Tree
+from distgen.model.words import REGULAR, SYMLINK
 
 NODEPOOL, ZUUL = image("opendev/nodepool"), image("opendev/zuul")
 DOCKERFILE = "FROM debian:12\nRUN cd /opt && true\n"

@@ -6,7 +6,7 @@ import pytest
 
 from distgen import lockfile
 from distgen.errors import InputError
-from distgen.model import Lock, LockedBase, LockedSource
+from distgen.model.lock import Lock, LockedBase, LockedSource
 
 LOCK = Lock(
     bases={

@@ -6,7 +6,7 @@ import pytest
 from dist_git import files, git, image, tree
 
 from distgen.errors import DistgenError, InputError
-from distgen.model import Tree
+from distgen.model.rendered import Tree
 from distgen.plan.manifest import describe, dump, generated, parse
 
 APP = image("ns/app")

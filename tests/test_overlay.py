@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from distgen.errors import InputError
-from distgen.model import Layer, Origin
+from distgen.model.catalogue import Layer
+from distgen.model.words import Origin
 from distgen.overlay import Scalar, Setting, merge, origin, read_value, read_yaml, trace
 
 

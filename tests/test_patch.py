@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from distgen.errors import InputError
-from distgen.model import EXECUTABLE, REGULAR, File, Origin, TemplateFile
+from distgen.model.catalogue import TemplateFile
+from distgen.model.rendered import File
+from distgen.model.words import EXECUTABLE, REGULAR, Origin
 from distgen.render.patch import apply
 
 SCRIPT = "#!/bin/sh\nset -e\none\ntwo\nthree\nfour\nfive\n"

@@ -7,15 +7,9 @@ from dataclasses import replace
 import pytest
 from dist_git import GIT, ORIGIN, image, tree
 
-from distgen.model import (
-    EXECUTABLE,
-    MANIFEST,
-    Entry,
-    Lock,
-    LockedBase,
-    LockedSource,
-    Present,
-)
+from distgen.model.lock import Lock, LockedBase, LockedSource
+from distgen.model.published import Entry, Present
+from distgen.model.words import EXECUTABLE, MANIFEST
 from distgen.plan import lock_digest, plan, retire, target
 from distgen.plan.manifest import generated, parse
 from distgen.plan.objects import blob_id, tree_id

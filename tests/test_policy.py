@@ -8,7 +8,9 @@ import pytest
 from images import EXTERNAL, ROOT, dedent, image, tree
 
 from distgen.dockerfile import parse
-from distgen.model import REGULAR, File, Finding, Origin, Policy, Rule, Tree
+from distgen.model.catalogue import Policy, Rule
+from distgen.model.rendered import File, Finding, Tree
+from distgen.model.words import REGULAR, Origin
 from distgen.policy import apply, check
 from distgen.policy.findings import grouped, in_order, with_origins
 from distgen.policy.rules import RULES, manual

@@ -11,7 +11,8 @@ from git_server import Fault, git_server
 from reviews import TOKEN, USER, Situation, arrived, commit_on, one, refs, reviews
 
 from distgen.forges import forge
-from distgen.model import Change, File
+from distgen.model.published import Change
+from distgen.model.rendered import File
 from distgen.proposal import change_id, describe, is_own, worded
 
 REVIEW = "refs/heads/distgen/master"

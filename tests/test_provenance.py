@@ -10,7 +10,7 @@ import pytest
 from distgen import lockfile
 from distgen.catalog import load
 from distgen.lockplan import needs, with_facts
-from distgen.model import LockedBase, LockedSource
+from distgen.model.lock import LockedBase, LockedSource
 
 pytest_plugins = ["commandline"]
 ROOT = Path(__file__).parent.parent

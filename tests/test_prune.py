@@ -6,7 +6,7 @@ from commandline import keeps_to_its_schema
 from servers import push, push_index, tagged
 
 from distgen.drive.prune import moment
-from distgen.model import Retention
+from distgen.model.catalogue import Retention
 from distgen.prune import Protected, Tagged, decide
 
 pytest_plugins = ["servers", "commandline"]

@@ -23,7 +23,9 @@ from distgen import linters
 from distgen.catalog import load
 from distgen.dockerfile import parse, script
 from distgen.errors import InputError
-from distgen.model import Catalog, Lock, Tree
+from distgen.model.catalogue import Catalog
+from distgen.model.lock import Lock
+from distgen.model.rendered import Tree
 from distgen.pipeline import lint, work
 from distgen.render import Renderer
 

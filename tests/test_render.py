@@ -6,7 +6,8 @@ import pytest
 from rendering import project, texts
 
 from distgen.errors import InputError
-from distgen.model import EXECUTABLE, REGULAR, Lock, LockedBase, LockedSource
+from distgen.model.lock import Lock, LockedBase, LockedSource
+from distgen.model.words import EXECUTABLE, REGULAR
 
 DEBIAN, GIT = "docker.io/library/debian:12", "https://opendev.org/zuul/nodepool"
 COMMIT, DIGEST = "2" * 40, "sha256:" + "1" * 64

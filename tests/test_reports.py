@@ -7,7 +7,8 @@ import json
 import pytest
 
 from distgen import __version__
-from distgen.model import Finding, Origin
+from distgen.model.rendered import Finding
+from distgen.model.words import Origin
 from distgen.reports import json as json_report
 from distgen.reports import sarif, text
 

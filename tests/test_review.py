@@ -2,7 +2,7 @@
 
 import pytest
 
-from distgen.model import Manifest
+from distgen.model.published import Manifest
 from distgen.review import first, summarize
 
 OLD, NEW = "sha256:" + "a" * 64, "sha256:" + "b" * 64

@@ -2,7 +2,8 @@ import pytest
 
 from distgen.errors import InputError
 from distgen.locate import git_here
-from distgen.model import Catalog, Image, Lock, LockedSource, Source, Stream
+from distgen.model.catalogue import Catalog, Image, Source, Stream
+from distgen.model.lock import Lock, LockedSource
 from distgen.speculate import override, speculate
 from distgen.zuulitems import Item, parse, project_of
 

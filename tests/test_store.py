@@ -12,7 +12,8 @@ import pytest
 from dist_git import AUTHOR, GIT, git
 
 from distgen.errors import DistgenError, InputError
-from distgen.model import Change, File
+from distgen.model.published import Change
+from distgen.model.rendered import File
 from distgen.plan.objects import Entry, blob_id, commit_id, signature, tree_id
 from distgen.store import has, open_store, renew, scratch_store, write
 from distgen.store.git import explain, isolate, run, scrub

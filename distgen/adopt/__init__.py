@@ -11,16 +11,10 @@ from distgen.adopt.mbox import Letter, Step, commits, diffs, file_name, is_alike
 from distgen.catalog.folder import is_leftover
 from distgen.diff import is_binary
 from distgen.errors import DistgenError
-from distgen.model import (
-    ATTRIBUTES,
-    EXECUTABLE,
-    SYMLINK,
-    Edit,
-    File,
-    Image,
-    Present,
-    TemplateFile,
-)
+from distgen.model.catalogue import Image, TemplateFile
+from distgen.model.published import Edit, Present
+from distgen.model.rendered import File
+from distgen.model.words import ATTRIBUTES, EXECUTABLE, SYMLINK
 from distgen.plan.edits import Merge, decide
 from distgen.render.patch import apply
 from distgen.render.paths import is_allowed

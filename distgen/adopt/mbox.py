@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 from email.header import Header
 from email.utils import formataddr
 
-from distgen.model import File
+from distgen.model.rendered import File
 from distgen.plan.objects import blob_id
 
 _MAIL = "Mon Sep 17 00:00:00 2001"  # what git writes here, so that the line is known for a mail's

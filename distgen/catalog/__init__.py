@@ -25,7 +25,8 @@ from distgen.catalog.namespaces import FOLDER, Group
 from distgen.catalog.settings import Assignment, Settings
 from distgen.catalog.values import Stacks
 from distgen.errors import InputError
-from distgen.model import Catalog, Image, KeyPath, Origin
+from distgen.model.catalogue import Catalog, Image
+from distgen.model.words import KeyPath, Origin
 from distgen.suggest import did_you_mean
 
 

@@ -15,7 +15,8 @@ from distgen.catalog.substitute import fill, names
 from distgen.catalog.templates import Kind
 from distgen.catalog.values import Stacked, Stacks
 from distgen.errors import InputError
-from distgen.model import Download, Image, Layer, Origin, Parent, Source, Stream, TemplateFile
+from distgen.model.catalogue import Download, Image, Layer, Parent, Source, Stream, TemplateFile
+from distgen.model.words import Origin
 from distgen.schema import formats
 from distgen.suggest import did_you_mean
 

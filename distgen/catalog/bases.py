@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from distgen import reference
 from distgen.errors import InputError
-from distgen.model import Origin, Parent
+from distgen.model.catalogue import Parent
+from distgen.model.words import Origin
 from distgen.suggest import nearest
 
 SCRATCH = "scratch"

@@ -6,7 +6,7 @@ import graphlib
 from collections.abc import Iterable, Mapping
 
 from distgen.errors import InputError
-from distgen.model import Image
+from distgen.model.catalogue import Image
 
 
 def find(edges: Mapping[str, Iterable[str]]) -> tuple[str, ...]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from distgen.errors import InputError
-from distgen.model import ATTRIBUTES, MANIFEST, Origin, TemplateFile
+from distgen.model.catalogue import TemplateFile
+from distgen.model.words import ATTRIBUTES, MANIFEST, Origin
 from distgen.yamltext import Document, read_yaml
 
 _LEFTOVER = re.compile(r".*~|\..*\.sw[op]|\.DS_Store|__pycache__|.*\.py[co]", re.DOTALL)

@@ -17,7 +17,9 @@ from distgen.catalog.namespaces import Group
 from distgen.catalog.settings import Assignment
 from distgen.catalog.substitute import fill
 from distgen.errors import InputError
-from distgen.model import Finding, Image, Layer, Namespace, Origin, Stream, Template, TemplateFile
+from distgen.model.catalogue import Image, Layer, Namespace, Stream, Template, TemplateFile
+from distgen.model.rendered import Finding
+from distgen.model.words import Origin
 from distgen.suggest import did_you_mean
 
 SHARED = "DG112"

@@ -13,7 +13,8 @@ from distgen.catalog.folder import read_document, read_folder
 from distgen.catalog.namespaces import FOLDER
 from distgen.catalog.settings import values_layer
 from distgen.errors import InputError
-from distgen.model import Layer, Origin, TemplateFile
+from distgen.model.catalogue import Layer, TemplateFile
+from distgen.model.words import Origin
 from distgen.schema import formats
 from distgen.suggest import did_you_mean
 

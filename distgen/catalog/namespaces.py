@@ -11,17 +11,17 @@ from distgen import schema
 from distgen.catalog.folder import read_document
 from distgen.catalog.settings import dist_git, values_layer
 from distgen.errors import InputError
-from distgen.model import (
+from distgen.model.catalogue import (
     DistGit,
     Layer,
     Namespace,
-    Origin,
     Policy,
     Retention,
     Rule,
     Stream,
     TagPolicy,
 )
+from distgen.model.words import Origin
 from distgen.schema import formats
 from distgen.yamltext import Document
 

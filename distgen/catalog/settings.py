@@ -11,7 +11,8 @@ from typing import Any
 from distgen import schema
 from distgen.catalog.folder import read_document
 from distgen.errors import InputError
-from distgen.model import DistGit, Layer, Origin
+from distgen.model.catalogue import DistGit, Layer
+from distgen.model.words import Origin
 from distgen.overlay import read_value, split
 from distgen.schema import formats
 from distgen.yamltext import Document

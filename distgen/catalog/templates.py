@@ -17,7 +17,8 @@ from distgen import schema
 from distgen.catalog import cycles
 from distgen.catalog.folder import entries, read_document, read_folder
 from distgen.errors import InputError
-from distgen.model import KeyPath, Layer, Origin, Template, TemplateFile
+from distgen.model.catalogue import Layer, Template, TemplateFile
+from distgen.model.words import KeyPath, Origin
 from distgen.schema import formats
 from distgen.suggest import did_you_mean
 from distgen.yamltext import Document

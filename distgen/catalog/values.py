@@ -12,7 +12,8 @@ from distgen.catalog.namespaces import Group
 from distgen.catalog.settings import Assignment
 from distgen.catalog.templates import Kind
 from distgen.errors import InputError
-from distgen.model import Layer, Origin
+from distgen.model.catalogue import Layer
+from distgen.model.words import Origin
 from distgen.suggest import did_you_mean
 from distgen.yamltext import Scalar
 

@@ -13,7 +13,7 @@ from distgen.cli.signing import sealing
 from distgen.cli.speech import narrate
 from distgen.cli.together import together
 from distgen.cli.watching import Watched, ending_well, keep, recorded, watching
-from distgen.model import Result
+from distgen.model.published import Result
 from distgen.reports.results import report, summary
 
 

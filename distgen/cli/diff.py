@@ -13,7 +13,7 @@ from distgen.cli.session import Choice, Session, choosing, formats, setting
 from distgen.drive import publish
 from distgen.drive.publish.deliver import COMMITTED
 from distgen.drive.publish.repositories import result
-from distgen.model import Change
+from distgen.model.published import Change
 
 COLORS = {"+": "green", "-": "red", "@": "cyan"}
 

@@ -13,7 +13,8 @@ from distgen import overlay, pipeline
 from distgen.cli.session import Choice, Session, formats, setting
 from distgen.cli.show import plain
 from distgen.errors import InputError
-from distgen.model import Image, KeyPath
+from distgen.model.catalogue import Image
+from distgen.model.words import KeyPath
 from distgen.overlay import Setting
 from distgen.suggest import did_you_mean
 

@@ -9,7 +9,7 @@ import click
 
 from distgen import graph
 from distgen.cli.session import Choice, Session, choosing, formats
-from distgen.model import Image
+from distgen.model.catalogue import Image
 
 Edge = tuple[str, str, str]
 

@@ -9,7 +9,7 @@ import click
 from distgen import linters, pipeline
 from distgen.cli.replacing import Replaced, ground, replacing
 from distgen.cli.session import Choice, Session, choosing, formats, setting
-from distgen.model import LEVELS
+from distgen.model.words import LEVELS
 from distgen.reports import json, sarif, text
 
 WRITERS = {"text": text.report, "json": json.report, "sarif": sarif.report}

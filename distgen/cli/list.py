@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from distgen.cli.session import Choice, Session, choosing, formats, setting
-from distgen.model import Image
+from distgen.model.catalogue import Image
 from distgen.tripleo import heat
 
 

@@ -21,7 +21,7 @@ from distgen.drive.resolve import check as lockcheck
 from distgen.errors import InputError
 from distgen.journal import Journal
 from distgen.lockplan import Need, Plan, locked, needs, to_resolve, unused, with_facts
-from distgen.model import Lock
+from distgen.model.lock import Lock
 
 REMEMBERED = 3600  # seconds
 PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9_.]+)?")

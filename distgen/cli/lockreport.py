@@ -14,7 +14,7 @@ from distgen.cli.list import table
 from distgen.drive.resolve import Answer
 from distgen.drive.resolve.check import Problem
 from distgen.lockplan import Fact, Key, Plan, locked, title
-from distgen.model import Lock, LockedBase, LockedSource
+from distgen.model.lock import Lock, LockedBase, LockedSource
 
 COLORS = {"added": "green", "updated": "green", "dropped": "yellow"}
 

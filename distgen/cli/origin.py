@@ -7,7 +7,9 @@ from pathlib import Path
 from distgen import __version__
 from distgen.cli.session import Session
 from distgen.errors import InputError
-from distgen.model import Catalog, Lock, Provenance
+from distgen.model.catalogue import Catalog
+from distgen.model.lock import Lock
+from distgen.model.published import Provenance
 from distgen.store import history
 from distgen.store.git import Git
 

@@ -13,7 +13,9 @@ from distgen.cli.list import texts
 from distgen.cli.session import Session
 from distgen.cli.speech import Forgiving, heard
 from distgen.errors import plain
-from distgen.model import Image, Result, Status
+from distgen.model.catalogue import Image
+from distgen.model.published import Result
+from distgen.model.words import Status
 
 STOPPED = ("refused", "skipped", "failed")
 COLORS: dict[Status, str] = {

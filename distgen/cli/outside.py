@@ -9,7 +9,7 @@ import click
 
 from distgen.cli.session import Session
 from distgen.drive.resolve import World
-from distgen.model import Catalog
+from distgen.model.catalogue import Catalog
 from distgen.registry import Registry, credentials
 from distgen.registry.http import Transport
 from distgen.store.git import isolate

@@ -12,7 +12,8 @@ from distgen import catalog, lockfile, sources
 from distgen.cli.session import Session
 from distgen.drive.verify.past import answer
 from distgen.locate import located
-from distgen.model import Catalog, Lock
+from distgen.model.catalogue import Catalog
+from distgen.model.lock import Lock
 
 _MEMORY = 2 * 1024**3
 _OUTPUT = 64 * 1024**2

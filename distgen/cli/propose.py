@@ -17,7 +17,8 @@ from distgen.drive import propose
 from distgen.errors import InputError
 from distgen.forges import LEFT
 from distgen.graph import select
-from distgen.model import Catalog, Image, Result
+from distgen.model.catalogue import Catalog, Image
+from distgen.model.published import Result
 from distgen.store import Store, open_store, scratch_store
 
 

@@ -18,7 +18,7 @@ from distgen.drive import prune
 from distgen.drive.prune import Outcome, Place, Plan
 from distgen.drive.resolve import World, refs_of
 from distgen.errors import InputError
-from distgen.model import Catalog, Image
+from distgen.model.catalogue import Catalog, Image
 from distgen.prune import Decision, protect, split
 from distgen.reference import moved, parse
 

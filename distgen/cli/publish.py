@@ -15,7 +15,7 @@ from distgen.cli.retiring import retiring
 from distgen.cli.session import Choice, Session, choosing, setting
 from distgen.drive import publish
 from distgen.drive.publish.repositories import result
-from distgen.model import Result
+from distgen.model.published import Result
 from distgen.store import open_store
 
 

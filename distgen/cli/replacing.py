@@ -11,7 +11,8 @@ from distgen.cli.session import Session
 from distgen.cli.together import together
 from distgen.errors import InputError
 from distgen.locate import located
-from distgen.model import Catalog, Lock
+from distgen.model.catalogue import Catalog
+from distgen.model.lock import Lock
 from distgen.speculate import Speculation, override, speculate
 from distgen.zuulitems import Item, parse
 

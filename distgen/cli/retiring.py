@@ -11,7 +11,7 @@ from distgen.cli.session import Choice
 from distgen.cli.together import together
 from distgen.drive.publish.strays import Search, strays
 from distgen.errors import InputError
-from distgen.model import Catalog, Image
+from distgen.model.catalogue import Catalog, Image
 from distgen.plan import Target
 from distgen.store.git import Git
 

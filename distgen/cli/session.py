@@ -14,7 +14,8 @@ from distgen import catalog, graph, lockfile, sources
 from distgen.cli.speech import narrate
 from distgen.cli.together import together
 from distgen.errors import InputError
-from distgen.model import Catalog, Image, Lock
+from distgen.model.catalogue import Catalog, Image
+from distgen.model.lock import Lock
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 SETTINGS = "distgen.yaml"

@@ -11,7 +11,7 @@ import yaml
 
 from distgen.cli.list import described
 from distgen.cli.session import Choice, Session, choosing, formats, setting
-from distgen.model import Image
+from distgen.model.catalogue import Image
 
 
 def whole(image: Image) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from distgen.cli import outcome, plans
 from distgen.cli.session import Choice, Session, choosing, formats, setting
 from distgen.drive import publish
 from distgen.drive.publish.strays import strays
-from distgen.model import Result
+from distgen.model.published import Result
 from distgen.plan import Target
 from distgen.reports.results import report
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from distgen.cli.session import Session
 from distgen.errors import InputError
-from distgen.model import Catalog, DistGit, Image
+from distgen.model.catalogue import Catalog, DistGit, Image
 from distgen.store.git import Git
 from distgen.store.git_auth import Token, authorize, token_for
 from distgen.store.places import Place, locate

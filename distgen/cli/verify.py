@@ -18,7 +18,7 @@ from distgen.cli.tokens import authorized
 from distgen.drive.verify import Address, Request, Signatures, verify
 from distgen.drive.verify.proof import Program, Proof
 from distgen.errors import InputError, plain
-from distgen.model import Catalog
+from distgen.model.catalogue import Catalog
 from distgen.reports.verdicts import report
 from distgen.store.checkout import history
 from distgen.store.places import locate

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from distgen.disk.files import clear, sentence
 from distgen.errors import DistgenError
-from distgen.model import EXECUTABLE, MANIFEST, REGULAR, SYMLINK, File, Tree
+from distgen.model.rendered import File, Tree
+from distgen.model.words import EXECUTABLE, MANIFEST, REGULAR, SYMLINK
 from distgen.plan.manifest import generated, parse
 
 

@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 
 from distgen.drive.pool import in_parallel
 from distgen.errors import DistgenError
-from distgen.model import Retention
+from distgen.model.catalogue import Retention
 from distgen.prune import Decision, Protected, Tagged, candidates, decide
 from distgen.reference import Reference
 from distgen.registry import Registry

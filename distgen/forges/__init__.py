@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from distgen.errors import DistgenError
 from distgen.forges.web import Patience
-from distgen.model import Change
+from distgen.model.published import Change
 from distgen.proposal import Proposal
 from distgen.store import Store
 from distgen.store.git import Outcome, explain, run

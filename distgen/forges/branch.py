@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from distgen.forges import Desk, Subject
-from distgen.model import Change
+from distgen.model.published import Change
 from distgen.proposal import review_branch
 
 

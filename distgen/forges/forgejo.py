@@ -36,7 +36,7 @@ from distgen.forges import (
     read,
 )
 from distgen.forges.web import Guarded, Header, content, message
-from distgen.model import Change
+from distgen.model.published import Change
 from distgen.proposal import Proposal, is_own, review_branch
 from distgen.store.places import Place
 from distgen.store.remotes import listing

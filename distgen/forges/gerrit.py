@@ -33,7 +33,7 @@ from distgen.forges import (
     read,
 )
 from distgen.forges.web import Guarded, content, message
-from distgen.model import Change
+from distgen.model.published import Change
 from distgen.proposal import Proposal, change_id, review_branch, trailers
 from distgen.proposal import worded as reworded
 from distgen.store.places import Place

@@ -26,7 +26,7 @@ from distgen.forges import (
 )
 from distgen.forges.branch import dependence, patterns, worded
 from distgen.forges.branch import ref as review_ref
-from distgen.model import Change
+from distgen.model.published import Change
 from distgen.proposal import Proposal, review_branch
 from distgen.store.places import Place
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from distgen.errors import InputError
-from distgen.model import KeyPath, Layer, Origin
+from distgen.model.catalogue import Layer
+from distgen.model.words import KeyPath, Origin
 from distgen.schema.complaint import shown
 from distgen.suggest import did_you_mean
 from distgen.yamltext import Document, Scalar, read_value, read_yaml

@@ -11,19 +11,11 @@ from typing import Literal
 
 from distgen import review
 from distgen.diff import is_binary, unified
-from distgen.model import (
-    MANIFEST,
-    Change,
-    Edit,
-    Entry,
-    File,
-    Image,
-    Lock,
-    Present,
-    Provenance,
-    Status,
-    Tree,
-)
+from distgen.model.catalogue import Image
+from distgen.model.lock import Lock
+from distgen.model.published import Change, Edit, Entry, Present, Provenance
+from distgen.model.rendered import File, Tree
+from distgen.model.words import MANIFEST, Status
 from distgen.plan.edits import Merge, Step, collisions, decide, unrendered
 from distgen.plan.fates import MEND, fate, fates, stopped
 from distgen.plan.manifest import describe, dump, generated, parse

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from distgen.model import Change
+from distgen.model.published import Change
 from distgen.plan.objects import commit_content, object_id, signature
 
 _PERSON = re.compile(r"(.*) (\d+) ([+-]\d{4})")

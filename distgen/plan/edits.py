@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from distgen.diff import is_binary, unified
-from distgen.model import MANIFEST, SYMLINK, Edit, Entry, File, Owned, Present
+from distgen.model.published import Edit, Entry, Owned, Present
+from distgen.model.rendered import File
+from distgen.model.words import MANIFEST, SYMLINK
 from distgen.plan.objects import blob_id
 
 Merge = Callable[[bytes, bytes, bytes], bytes | None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from distgen.model import Edit
+from distgen.model.published import Edit
 
 MEND = "mend that, or choose --on-edit overwrite"
 _DONE = {"refuse": "refused", "keep": "kept", "merge": "merged", "overwrite": "overwritten"}

@@ -10,17 +10,9 @@ from reprlib import repr as shown
 from typing import Any
 
 from distgen.errors import DistgenError, InputError
-from distgen.model import (
-    ATTRIBUTES,
-    EXECUTABLE,
-    MANIFEST,
-    REGULAR,
-    SYMLINK,
-    File,
-    Manifest,
-    Owned,
-    Tree,
-)
+from distgen.model.published import Manifest, Owned
+from distgen.model.rendered import File, Tree
+from distgen.model.words import ATTRIBUTES, EXECUTABLE, MANIFEST, REGULAR, SYMLINK
 
 VERSION = 1
 _MODES = {format(mode, "o"): mode for mode in (REGULAR, EXECUTABLE, SYMLINK)}

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Union
 
 from distgen.errors import DistgenError
-from distgen.model import Entry
+from distgen.model.published import Entry
 
 FOLDER = 0o040000
 SUBMODULE = 0o160000

@@ -8,7 +8,8 @@ from fnmatch import fnmatchcase
 
 from distgen.dockerfile import argv, installed, pairs
 from distgen.dockerfile.packages import Operation, left_behind
-from distgen.model import Finding, Image, Policy, Rule, Tree
+from distgen.model.catalogue import Image, Policy, Rule
+from distgen.model.rendered import Finding, Tree
 from distgen.policy import restraint
 from distgen.policy.contents import becomes_executable, is_script, steps
 from distgen.policy.findings import Remark, findings

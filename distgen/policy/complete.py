@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from distgen.dockerfile import Dockerfile, mounts, sources
 from distgen.dockerfile.instruction import Instruction
 from distgen.errors import InputError
-from distgen.model import Finding, Image, Lock, Parent, Tree
+from distgen.model.catalogue import Image, Parent
+from distgen.model.lock import Lock
+from distgen.model.rendered import Finding, Tree
 from distgen.policy.context import Context, context, missing
 from distgen.policy.findings import DOCKERFILE, Remark, findings
 from distgen.reference import HUB, Reference, names_a_registry

@@ -16,7 +16,8 @@ import yaml
 from distgen.dockerfile import Dockerfile, script, sources
 from distgen.dockerfile.instruction import Instruction
 from distgen.dockerfile.packages import commands
-from distgen.model import EXECUTABLE, REGULAR, SYMLINK, File, Finding, Tree
+from distgen.model.rendered import File, Finding, Tree
+from distgen.model.words import EXECUTABLE, REGULAR, SYMLINK
 from distgen.policy.findings import Remark, findings
 
 _PYTHON = re.compile(rb"#!.*\bpython3[\d.]*\s*(?:-\S+\s*)*$")

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from distgen.dockerfile import mounts, parse, sources
-from distgen.model import ATTRIBUTES, File, Tree
+from distgen.model.rendered import File, Tree
+from distgen.model.words import ATTRIBUTES
 from distgen.policy.findings import DOCKERFILE
 
 IGNORE_FILES = ("Dockerfile.dockerignore", ".dockerignore")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from distgen.model import Level
+from distgen.model.words import Level
 
 
 @dataclass(frozen=True, slots=True)

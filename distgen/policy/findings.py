@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from distgen.model import Finding, Origin, Tree
+from distgen.model.rendered import Finding, Tree
+from distgen.model.words import Origin
 from distgen.policy.rules import RULES
 
 DOCKERFILE = "Dockerfile"

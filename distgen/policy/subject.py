@@ -8,7 +8,8 @@ from fnmatch import fnmatchcase
 
 from distgen.dockerfile import Dockerfile
 from distgen.dockerfile.instruction import Instruction
-from distgen.model import Image, Rule, Tree
+from distgen.model.catalogue import Image, Rule
+from distgen.model.rendered import Tree
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,11 @@ from typing import Any, NamedTuple
 from jinja2 import Template
 
 from distgen.errors import InputError
-from distgen.model import EXECUTABLE, REGULAR, Catalog, File, Image, Lock, Origin, Tree
-from distgen.model import TemplateFile as Source
+from distgen.model.catalogue import Catalog, Image
+from distgen.model.catalogue import TemplateFile as Source
+from distgen.model.lock import Lock
+from distgen.model.rendered import File, Tree
+from distgen.model.words import EXECUTABLE, REGULAR, Origin
 from distgen.render.environment import Sandbox, compiled, compiled_name, printed, run, sandbox
 from distgen.render.facts import bases, facts
 from distgen.render.finish import finish, finished_lines

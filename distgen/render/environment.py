@@ -14,7 +14,8 @@ from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from distgen.errors import InputError
-from distgen.model import Origin, TemplateFile
+from distgen.model.catalogue import TemplateFile
+from distgen.model.words import Origin
 from distgen.render.facts import RECORDS
 from distgen.render.filters import FILTERS, LARGE, WIDE_BRACES, WIDE_PERCENT, printable
 from distgen.render.mistakes import FAILURES, explain

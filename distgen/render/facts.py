@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from distgen.model import Image, Lock, Parent
+from distgen.model.catalogue import Image, Parent
+from distgen.model.lock import Lock
 
 
 @dataclass(frozen=True, slots=True)

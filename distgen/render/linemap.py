@@ -10,7 +10,7 @@ from jinja2 import Environment
 from jinja2.ext import Extension
 from jinja2.lexer import Token, TokenStream
 
-from distgen.model import Origin
+from distgen.model.words import Origin
 
 # A mark is two characters for private use, one for the template and one for the line. Rendering
 # refuses both in templates and in what they print, so no text can look like a mark.

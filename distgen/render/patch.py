@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from distgen.errors import InputError
-from distgen.model import REGULAR, File, Origin, TemplateFile
+from distgen.model.catalogue import TemplateFile
+from distgen.model.rendered import File
+from distgen.model.words import REGULAR, Origin
 from distgen.render.unidiff import FileDiff, Hunk, read, split
 
 Row = int | Origin

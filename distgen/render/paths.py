@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from distgen.errors import InputError
-from distgen.model import MANIFEST
+from distgen.model.words import MANIFEST
 
 # Windows reads ".git " and "git~1" as .git, so git refuses to check such paths out.
 _BAD = re.compile(r"[\\\x00-\x1f\x7f]|(?:^|/)(?:\.{0,2}|\.git[. ]*|git~1)(?:/|$)", re.I)

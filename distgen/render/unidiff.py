@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from distgen.errors import InputError
-from distgen.model import EXECUTABLE, REGULAR, Origin, TemplateFile
+from distgen.model.catalogue import TemplateFile
+from distgen.model.words import EXECUTABLE, REGULAR, Origin
 from distgen.render.paths import is_allowed
 
 _HUNK = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from distgen.model import Finding
+from distgen.model.rendered import Finding
 from distgen.policy.findings import in_order
 
 

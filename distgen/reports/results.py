@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 
-from distgen.model import Result
+from distgen.model.published import Result
 
 
 def report(results: Iterable[Result]) -> str:

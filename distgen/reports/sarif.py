@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from distgen import __version__
-from distgen.model import Finding
+from distgen.model.rendered import Finding
 from distgen.policy.findings import grouped
 from distgen.policy.rules import RULES
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from distgen.model import LEVELS, Finding
+from distgen.model.rendered import Finding
+from distgen.model.words import LEVELS
 from distgen.policy.findings import grouped
 
 _NAMED = 3

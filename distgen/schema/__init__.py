@@ -14,7 +14,7 @@ from jsonschema.exceptions import SchemaError
 from referencing import Registry
 
 from distgen.errors import InputError
-from distgen.model import KeyPath, Origin
+from distgen.model.words import KeyPath, Origin
 from distgen.schema import complaint, formats
 from distgen.yamltext import Document, Scalar
 

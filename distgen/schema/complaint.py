@@ -10,7 +10,7 @@ from typing import Any
 
 from jsonschema.exceptions import SchemaError, ValidationError
 
-from distgen.model import KeyPath
+from distgen.model.words import KeyPath
 from distgen.schema.formats import SECRET_FORMATS
 from distgen.suggest import did_you_mean, nearest
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from distgen.errors import DistgenError, InputError
-from distgen.model import Change
+from distgen.model.published import Change
 from distgen.plan.commits import unsigned, written
 from distgen.plan.objects import object_id
 from distgen.store.fastimport import stream

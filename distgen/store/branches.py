@@ -6,7 +6,9 @@ import hashlib
 from collections.abc import Iterator, Mapping
 
 from distgen.errors import DistgenError
-from distgen.model import MANIFEST, REGULAR, Entry, File, Manifest, Owned, Present
+from distgen.model.published import Entry, Manifest, Owned, Present
+from distgen.model.rendered import File
+from distgen.model.words import MANIFEST, REGULAR
 from distgen.plan import RETIRED, retired
 from distgen.plan.manifest import parse
 from distgen.plan.objects import FOLDER, SUBMODULE, blob_id, tree_entries

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from distgen.model import Change
+from distgen.model.published import Change
 from distgen.plan.objects import signature
 
 _NULL = "0" * 40

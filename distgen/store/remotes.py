@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 
 from distgen.errors import DistgenError
-from distgen.model import Change
+from distgen.model.published import Change
 from distgen.store import Store
 from distgen.store.git import Git, Outcome, explain, readable, run
 from distgen.store.git_auth import unwelcome

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from distgen.errors import DistgenError
 from distgen.locate import git_here
-from distgen.model import LockedSource
+from distgen.model.lock import LockedSource
 from distgen.refs import HEADS, TAGS, Refs, full_ref, is_commit, peeled, release
 from distgen.store.git import NOWHERE, Git, Outcome, explain, run
 from distgen.suggest import nearest

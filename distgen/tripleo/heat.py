@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from distgen.errors import InputError
-from distgen.model import Image, Origin
+from distgen.model.catalogue import Image
+from distgen.model.words import Origin
 
 if TYPE_CHECKING:
     from yaml import SafeLoader as _FastestLoader

@@ -14,7 +14,7 @@ import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from distgen.errors import InputError
-from distgen.model import Origin
+from distgen.model.words import Origin
 from distgen.render.mistakes import FAILURES, calls
 
 

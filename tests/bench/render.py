@@ -7,20 +7,18 @@ import time
 
 from jinja2 import DictLoader, Environment
 
-from distgen.model import (
+from distgen.model.catalogue import (
     Catalog,
     Image,
     Layer,
-    Lock,
-    LockedBase,
-    LockedSource,
-    Origin,
     Parent,
     Source,
     Stream,
     Template,
     TemplateFile,
 )
+from distgen.model.lock import Lock, LockedBase, LockedSource
+from distgen.model.words import Origin
 from distgen.render import Renderer
 from distgen.render.facts import facts
 from distgen.render.filters import FILTERS

@@ -28,7 +28,10 @@ from distgen.drive.pool import working
 from distgen.drive.publish.records import Repository
 from distgen.drive.publish.repositories import bring, group, reading
 from distgen.errors import DistgenError, InputError
-from distgen.model import ATTRIBUTES, MANIFEST, Catalog, File, Image, Lock, TemplateFile, Tree
+from distgen.model.catalogue import Catalog, Image, TemplateFile
+from distgen.model.lock import Lock
+from distgen.model.rendered import File, Tree
+from distgen.model.words import ATTRIBUTES, MANIFEST
 from distgen.pipeline import Work, fault
 from distgen.plan.manifest import generated
 from distgen.render import Renderer

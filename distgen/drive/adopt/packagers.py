@@ -10,7 +10,9 @@ from email.utils import format_datetime
 
 from distgen.adopt import Told
 from distgen.adopt.mbox import NO_DATE, Letter, Step
-from distgen.model import EXECUTABLE, REGULAR, Entry, File, Manifest
+from distgen.model.published import Entry, Manifest
+from distgen.model.rendered import File
+from distgen.model.words import EXECUTABLE, REGULAR
 from distgen.plan.commits import Commit, person
 from distgen.plan.commits import read as read_commit
 from distgen.store.branches import listed, manifest, read_file

@@ -11,7 +11,7 @@ from distgen.drive.publish.deliver import COMMITTED, supply
 from distgen.drive.publish.records import Ground
 from distgen.drive.publish.repositories import changes
 from distgen.errors import DistgenError
-from distgen.model import Change
+from distgen.model.published import Change
 from distgen.plan.commits import signed
 from distgen.proposal import beginning
 from distgen.store import Store, write

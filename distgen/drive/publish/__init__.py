@@ -15,7 +15,10 @@ from distgen.drive.publish.order import Course, Kinship, in_order, sequence
 from distgen.drive.publish.records import Ground, Options, Repository
 from distgen.drive.publish.repositories import Planned, Wanted, changes, failed, group, result
 from distgen.errors import DistgenError, InputError
-from distgen.model import MANIFEST, Catalog, Change, Image, Result, Tree
+from distgen.model.catalogue import Catalog, Image
+from distgen.model.published import Change, Result
+from distgen.model.rendered import Tree
+from distgen.model.words import MANIFEST
 from distgen.plan import Target
 from distgen.reports.results import row
 from distgen.store import Store, renew, scratch_store, write

@@ -10,7 +10,8 @@ from pathlib import Path
 from distgen.drive.publish.records import Ground, Repository
 from distgen.drive.publish.repositories import Wanted, bring, changes, creation
 from distgen.errors import DistgenError
-from distgen.model import Change, Status
+from distgen.model.published import Change
+from distgen.model.words import Status
 from distgen.plan.commits import person, read
 from distgen.proposal import trailers
 from distgen.store import Store, contains, has, is_sound, mend, restore, write

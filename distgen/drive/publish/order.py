@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 
 from distgen.drive.publish.deliver import Delivery
 from distgen.drive.publish.records import Repository
-from distgen.model import Change, Status
+from distgen.model.published import Change
+from distgen.model.words import Status
 
 _BLOCKING = ("failed", "refused", "skipped")
 _STOPPING = ("failed", "refused")

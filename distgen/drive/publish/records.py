@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from distgen.model import Provenance, Tree
+from distgen.model.published import Provenance
+from distgen.model.rendered import Tree
 from distgen.plan import OnEdit, Target
 from distgen.store import Store
 from distgen.store.git import Git

@@ -9,7 +9,10 @@ from pathlib import Path
 
 from distgen.drive.publish.records import Ground, Options, Repository
 from distgen.errors import DistgenError
-from distgen.model import Catalog, Change, Entry, Image, Result, Status, Tree
+from distgen.model.catalogue import Catalog, Image
+from distgen.model.published import Change, Entry, Result
+from distgen.model.rendered import Tree
+from distgen.model.words import Status
 from distgen.plan import Target, plan, retire, target
 from distgen.plan.commits import signed
 from distgen.plan.manifest import generated

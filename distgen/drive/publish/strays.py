@@ -11,7 +11,7 @@ from pathlib import Path
 
 from distgen.drive.pool import working
 from distgen.errors import DistgenError, InputError
-from distgen.model import Catalog
+from distgen.model.catalogue import Catalog
 from distgen.plan import Target
 from distgen.proposal import PREFIX
 from distgen.store import fetch, scratch_store

@@ -10,7 +10,7 @@ from distgen import downloads
 from distgen.drive.pool import in_parallel
 from distgen.errors import DistgenError
 from distgen.lockplan import Fact, Need, platform_of
-from distgen.model import Lock, LockedBase
+from distgen.model.lock import Lock, LockedBase
 from distgen.reference import parse
 from distgen.refs import Refs
 from distgen.registry import Registry

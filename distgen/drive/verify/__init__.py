@@ -13,7 +13,7 @@ from distgen.drive.publish.repositories import bring, group, reading
 from distgen.drive.verify.judge import Subject, judge, named
 from distgen.drive.verify.proof import Proof
 from distgen.errors import DistgenError, InputError
-from distgen.model import Catalog, Image
+from distgen.model.catalogue import Catalog, Image
 from distgen.plan import Target
 from distgen.store import Store, contains, scratch_store
 from distgen.store.git import Git, scrub

@@ -10,7 +10,8 @@ from distgen import __version__
 from distgen.drive.verify.past import Wanted, planned_again
 from distgen.drive.verify.proof import Proof
 from distgen.errors import DistgenError
-from distgen.model import MANIFEST, Change, Entry
+from distgen.model.published import Change, Entry
+from distgen.model.words import MANIFEST
 from distgen.plan import RETIRED
 from distgen.plan.commits import Commit, person
 from distgen.plan.commits import read as read_commit

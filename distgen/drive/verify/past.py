@@ -10,7 +10,11 @@ from pathlib import Path
 from typing import IO
 
 from distgen.errors import DistgenError
-from distgen.model import MANIFEST, Catalog, Change, Lock, Provenance, Tree
+from distgen.model.catalogue import Catalog
+from distgen.model.lock import Lock
+from distgen.model.published import Change, Provenance
+from distgen.model.rendered import Tree
+from distgen.model.words import MANIFEST
 from distgen.plan import (
     OnEdit,
     Target,

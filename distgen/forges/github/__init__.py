@@ -39,7 +39,7 @@ from distgen.forges.github.hub import (
     repository_of,
     unknown,
 )
-from distgen.model import Change
+from distgen.model.published import Change
 from distgen.proposal import Proposal, review_branch
 from distgen.store.places import Place
 

@@ -15,7 +15,9 @@ from pathlib import Path
 
 from distgen.catalog.foreign import Generated, Request
 from distgen.errors import InputError
-from distgen.model import Finding, Image, Origin, Parent, TemplateFile
+from distgen.model.catalogue import Image, Parent, TemplateFile
+from distgen.model.rendered import Finding
+from distgen.model.words import Origin
 from distgen.sources import Around, memo
 from distgen.sources.kolla.archives import CODE, absent
 from distgen.sources.kolla.options import Settled, settle

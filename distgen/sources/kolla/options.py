@@ -18,7 +18,7 @@ from typing import Any
 
 from distgen.catalog.foreign import Request
 from distgen.errors import DistgenError, InputError
-from distgen.model import Origin
+from distgen.model.words import Origin
 from distgen.sources import memo
 from distgen.sources.kolla.package import find, images_folder, imported, why
 from distgen.sources.kolla.values import (

@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from distgen.errors import DistgenError, InputError
-from distgen.model import Origin
+from distgen.model.words import Origin
 
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 

@@ -23,7 +23,7 @@ import yaml
 from jinja2.sandbox import SandboxedEnvironment
 
 from distgen.errors import DistgenError, InputError
-from distgen.model import Origin
+from distgen.model.words import Origin
 from distgen.render.mistakes import FAILURES, calls
 from distgen.sources.kolla.environ import Variables, variables
 from distgen.sources.kolla.options import Settled

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from distgen.errors import InputError
-from distgen.model import Origin
+from distgen.model.words import Origin
 from distgen.suggest import did_you_mean
 
 _PACKAGING = {"debian": ("apt", "deb"), "ubuntu": ("apt", "deb")}
