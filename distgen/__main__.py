@@ -4,7 +4,7 @@ import os
 import sys
 from contextlib import suppress
 
-from distgen.cli import main
+from distgen.cli.main import main
 
 INTERRUPTED = 130
 

@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from distgen import schema
-from distgen.cli import GROUPS, cli
+from distgen.cli.main import GROUPS, cli
 from distgen.policy import rules
 from distgen.render import filters
 

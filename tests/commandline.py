@@ -14,7 +14,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from distgen import schema
-from distgen.cli import main
+from distgen.cli.main import main
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from commandline import keeps_to_its_schema
 from servers import Reply, in_front_of, push, push_index, serve
 
 from distgen import lockfile
-from distgen.cli import outside
+from distgen.cli import registry_options
 from distgen.registry.http import Transport
 
 pytest_plugins = ["servers", "commandline"]
@@ -260,7 +260,9 @@ def discover(distgen, tmp_path, host, template, *options):
 
 
 def test_a_registry_that_is_down(distgen, tmp_path, template, monkeypatch):
-    monkeypatch.setattr(outside, "Transport", partial(Transport, sleep=lambda seconds: None))
+    monkeypatch.setattr(
+        registry_options, "Transport", partial(Transport, sleep=lambda seconds: None)
+    )
     with serve(lambda asked: Reply(200)) as front:
         host = front.host
     ran = discover(distgen, tmp_path, host, template)

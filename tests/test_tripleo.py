@@ -10,7 +10,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from distgen.cli.export import command
+from distgen.cli.commands.export import command
 from distgen.cli.session import Session
 from distgen.errors import InputError
 from distgen.exports import tripleo

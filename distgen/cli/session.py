@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import click
 
 from distgen import catalog, graph, lockfile, sources
-from distgen.cli.speech import narrate
-from distgen.cli.together import together
+from distgen.cli.option_groups import together
+from distgen.cli.streams import narrate
 from distgen.errors import InputError
 from distgen.model.catalogue import Catalog, Image
 from distgen.model.lock import Lock

@@ -118,7 +118,7 @@ def measure(root: Path, kind: str, server: servers.Server) -> None:
 
 def run(root: Path, *arguments: str) -> tuple[float, int]:
     """Run a command in this process; return its time and how often it asked a registry."""
-    from distgen.cli import cli
+    from distgen.cli.main import cli
 
     said: list[str] = []
     say = Session.say

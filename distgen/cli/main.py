@@ -10,7 +10,7 @@ import click
 
 from distgen import __version__
 from distgen.cli.session import Session
-from distgen.cli.speech import complete, heard, narrate
+from distgen.cli.streams import complete, heard, narrate
 from distgen.errors import DistgenError
 from distgen.suggest import did_you_mean
 
@@ -33,7 +33,7 @@ class Commands(click.Group):
         if cmd_name not in self.list_commands(ctx):
             return None
         try:
-            module = importlib.import_module(f"distgen.cli.{cmd_name}")
+            module = importlib.import_module(f"distgen.cli.commands.{cmd_name}")
         except ImportError as broken:
             if "git executable" not in str(broken):
                 raise

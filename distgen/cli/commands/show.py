@@ -9,7 +9,7 @@ from typing import Any
 import click
 import yaml
 
-from distgen.cli.list import described
+from distgen.cli.commands.list import described
 from distgen.cli.session import Choice, Session, choosing, formats, setting
 from distgen.model.catalogue import Image
 

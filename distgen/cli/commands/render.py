@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from distgen import disk, pipeline
-from distgen.cli.replacing import Replaced, ground, replacing
 from distgen.cli.session import Choice, Session, choosing, setting
+from distgen.cli.source_options import Replaced, ground, replacing
 from distgen.disk import Delta
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
+from distgen.cli.option_groups import together
 from distgen.cli.session import Session
-from distgen.cli.together import together
 from distgen.errors import InputError
 from distgen.locate import located
 from distgen.model.catalogue import Catalog

@@ -13,9 +13,9 @@ import click
 
 from distgen import lockfile
 from distgen.catalog import settings
-from distgen.cli.outside import elsewhere, jobs, registries
+from distgen.cli.option_groups import together
+from distgen.cli.registry_options import elsewhere, jobs, registries
 from distgen.cli.session import Choice, Session, choosing, formats
-from distgen.cli.together import together
 from distgen.disk.files import replace_file
 from distgen.drive.discover import Seen, Wish, discover
 from distgen.errors import DistgenError, InputError

@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from distgen import overlay, pipeline
+from distgen.cli.commands.show import plain
 from distgen.cli.session import Choice, Session, formats, setting
-from distgen.cli.show import plain
 from distgen.errors import InputError
 from distgen.model.catalogue import Image
 from distgen.model.words import KeyPath

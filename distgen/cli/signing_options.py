@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from distgen.cli.together import together
+from distgen.cli.option_groups import together
 from distgen.errors import InputError
 from distgen.store.git import Git
 from distgen.store.signing import Kind, Sign, signing

@@ -9,9 +9,9 @@ from typing import IO, cast
 
 import click
 
-from distgen.cli.list import texts
+from distgen.cli.commands.list import texts
 from distgen.cli.session import Session
-from distgen.cli.speech import Forgiving, heard
+from distgen.cli.streams import Forgiving, heard
 from distgen.errors import plain
 from distgen.model.catalogue import Image
 from distgen.model.published import Result

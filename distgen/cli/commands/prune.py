@@ -11,8 +11,8 @@ from dataclasses import asdict
 import click
 
 from distgen import tags
-from distgen.cli.list import table
-from distgen.cli.outside import elsewhere, jobs, world
+from distgen.cli.commands.list import table
+from distgen.cli.registry_options import elsewhere, jobs, world
 from distgen.cli.session import Choice, Session, choosing, formats
 from distgen.drive import prune
 from distgen.drive.prune import Outcome, Place, Plan

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 import click
 
 from distgen import lockfile
-from distgen.cli.lockreport import problems, report
-from distgen.cli.outside import jobs, world
-from distgen.cli.replacing import Replaced, replacing
+from distgen.cli.lock_report import problems, report
+from distgen.cli.option_groups import together
+from distgen.cli.registry_options import jobs, world
 from distgen.cli.session import Choice, Session, choosing, formats
-from distgen.cli.together import together
+from distgen.cli.source_options import Replaced, replacing
 from distgen.disk.files import replace_file
 from distgen.drive.resolve import Answer, World, resolve
 from distgen.drive.resolve import check as lockcheck

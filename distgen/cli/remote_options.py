@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
+from distgen.cli.option_groups import together
 from distgen.cli.session import Session
-from distgen.cli.together import together
 from distgen.store.git import Git, isolate
 from distgen.store.patience import Patience
 

@@ -16,8 +16,8 @@ from typing import IO
 
 import click
 
-from distgen.cli.speech import heard
-from distgen.cli.together import together
+from distgen.cli.option_groups import together
+from distgen.cli.streams import heard
 from distgen.disk.files import is_stream, replace_file
 from distgen.errors import DistgenError
 from distgen.store.git import Git

@@ -11,8 +11,8 @@ from typing import Any
 
 import click
 
-from distgen.cli.list import texts
-from distgen.cli.reaching import Reach, reaching
+from distgen.cli.commands.list import texts
+from distgen.cli.remote_options import Reach, reaching
 from distgen.cli.session import Choice, Session, formats
 from distgen.cli.tokens import authorized
 from distgen.drive.verify import Address, Request, Signatures, verify

@@ -9,10 +9,10 @@ from pathlib import Path
 import click
 
 from distgen.adopt import FATES, Adopted, Fate
-from distgen.cli.list import texts
-from distgen.cli.reaching import Reach, reaching
-from distgen.cli.replacing import Replaced, ground
+from distgen.cli.commands.list import texts
+from distgen.cli.remote_options import Reach, reaching
 from distgen.cli.session import Choice, Session, choosing, formats
+from distgen.cli.source_options import Replaced, ground
 from distgen.cli.tokens import authorized
 from distgen.disk.files import add_file
 from distgen.drive.adopt import Request, adopt

@@ -7,8 +7,8 @@ import re
 import click
 
 from distgen import linters, pipeline
-from distgen.cli.replacing import Replaced, ground, replacing
 from distgen.cli.session import Choice, Session, choosing, formats, setting
+from distgen.cli.source_options import Replaced, ground, replacing
 from distgen.model.words import LEVELS
 from distgen.reports import json, sarif, text
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import click
 
-from distgen.cli import outcome, plans
+from distgen.cli import prepare
+from distgen.cli import results as outcome
+from distgen.cli.events import Watched, ending_well, keep, recorded, watching
+from distgen.cli.option_groups import together
 from distgen.cli.session import Session, formats
-from distgen.cli.signing import sealing
-from distgen.cli.speech import narrate
-from distgen.cli.together import together
-from distgen.cli.watching import Watched, ending_well, keep, recorded, watching
+from distgen.cli.signing_options import sealing
+from distgen.cli.streams import narrate
 from distgen.model.published import Result
 from distgen.reports.results import report, summary
 
@@ -39,7 +40,7 @@ delivering = together(
         help="Whether to begin others after an image failed or was refused.  [default: keep going]",
     ),
     click.option("--allow-dirty", is_flag=True, help="Let uncommitted changes go to servers, too."),
-    plans.planning,
+    prepare.planning,
     formats("text", "json"),
     watching,
     sealing,
@@ -49,15 +50,15 @@ delivering = together(
 
 def deliver(
     ctx: click.Context,
-    wishes: plans.Wishes,
+    wishes: prepare.Wishes,
     manner: Manner,
-    work: Callable[[plans.Run], list[Result]],
-    tell: Callable[[plans.Run, list[Result]], str],
+    work: Callable[[prepare.Run], list[Result]],
+    tell: Callable[[prepare.Run, list[Result]], str],
 ) -> None:
     """Plan, let `work` do it, report, end with `tell`'s summary, and exit as it went."""
     session: Session = ctx.obj
     with recorded(manner.watched.events) as events:
-        run = plans.prepare(session, wishes, events)
+        run = prepare.prepare(session, wishes, events)
         with ending_well(run.git):
             results = work(run)
         code = 130 if run.git.stop.is_set() else outcome.exit_code(results)

@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from distgen.cli import outcome, plans
-from distgen.cli.replacing import replacing
+from distgen.cli import prepare, results
 from distgen.cli.session import Choice, Session, choosing, formats, setting
+from distgen.cli.source_options import replacing
 from distgen.drive import publish
 from distgen.drive.publish.deliver import COMMITTED
 from distgen.drive.publish.repositories import result
@@ -22,7 +22,7 @@ COLORS = {"+": "green", "-": "red", "@": "cyan"}
 @choosing
 @setting
 @replacing
-@plans.planning
+@prepare.planning
 @formats("text", "json")
 @click.option("--exit-code", is_flag=True, help="Exit 1 when there is a difference.")
 @click.pass_context
@@ -37,16 +37,16 @@ def command(
 ) -> None:
     """Show what publishing would change in the repositories."""
     session: Session = ctx.obj
-    wanted = plans.Wishes(choice=choice, sets=sets, allow_dirty=True, **wishes)
-    run = plans.prepare(session, wanted)
-    changes = publish.plan_only(run.request, run.git, run.options, plans.stored(run.store))
+    wanted = prepare.Wishes(choice=choice, sets=sets, allow_dirty=True, **wishes)
+    run = prepare.prepare(session, wanted)
+    changes = publish.plan_only(run.request, run.git, run.options, prepare.stored(run.store))
     if form == "json":
         click.echo(json.dumps([described(change) for change in changes], indent=2))
     else:
         for change in changes:
             show(change)
     differs = any(change.status != "unchanged" for change in changes)
-    failed = outcome.exit_code(result(one) for one in changes if one.status == "failed")
+    failed = results.exit_code(result(one) for one in changes if one.status == "failed")
     ctx.exit(failed or int(exit_code and differs))
 
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import click
 
-from distgen.cli import outcome, plans
-from distgen.cli.accounts import accounts
-from distgen.cli.delivery import Manner, deliver, delivering
+from distgen.cli import prepare
+from distgen.cli import results as outcome
+from distgen.cli.forge_accounts import accounts
 from distgen.cli.session import Choice, Session, choosing, setting
+from distgen.cli.write_options import Manner, deliver, delivering
 from distgen.drive import propose
 from distgen.errors import InputError
 from distgen.forges import LEFT
@@ -33,12 +34,12 @@ def command(ctx: click.Context, /, choice: Choice, manner: Manner, **wishes: Any
     A review that has nothing left to propose is closed. One that somebody else pushed to is theirs:
     it is left alone. The first ^C lets what is under way end and begins nothing more.
     """
-    wanted = plans.Wishes(choice=choice, **wishes)
+    wanted = prepare.Wishes(choice=choice, **wishes)
     work = partial(_proposed, ctx.obj, dry=manner.dry_run)
     deliver(ctx, wanted, manner, work, _told)
 
 
-def _proposed(session: Session, run: plans.Run, *, dry: bool) -> list[Result]:
+def _proposed(session: Session, run: prepare.Run, *, dry: bool) -> list[Result]:
     catalog = run.request.catalog
     images = _with_forge(session, catalog, run.request.images)
     parents = _parents(catalog, images)
@@ -55,7 +56,7 @@ def _proposed(session: Session, run: plans.Run, *, dry: bool) -> list[Result]:
         return outcome.ordered(images, outcome.shown(session, done, len(images), "proposing"))
 
 
-def _told(_: plans.Run, results: Sequence[Result]) -> str:
+def _told(_: prepare.Run, results: Sequence[Result]) -> str:
     text = outcome.summary(results)
     if results and all(one.status == "unchanged" for one in results):
         text = f"nothing new to propose for {_counted(len(results), 'branch', 'branches')}"
@@ -96,9 +97,9 @@ def _parents(catalog: Catalog, images: tuple[Image, ...]) -> tuple[Image, ...]:
 
 
 @contextmanager
-def _store(run: plans.Run, dry: bool) -> Iterator[Store]:
+def _store(run: prepare.Run, dry: bool) -> Iterator[Store]:
     if dry:
-        with scratch_store(run.git, plans.stored(run.store)) as store:
+        with scratch_store(run.git, prepare.stored(run.store)) as store:
             yield store
     else:
         with open_store(run.store, run.git) as store:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import click
 
-from distgen.cli.discover import mirrors
-from distgen.cli.list import table
-from distgen.cli.outside import elsewhere, jobs, registries
+from distgen.cli.commands.discover import mirrors
+from distgen.cli.commands.list import table
+from distgen.cli.option_groups import together
+from distgen.cli.registry_options import elsewhere, jobs, registries
 from distgen.cli.session import Choice, Session, choosing, formats
-from distgen.cli.together import together
 from distgen.disk.files import replace_file
 from distgen.drive.promote import Move, Target, check_undo, dump, plan, promote, undo
 from distgen.errors import DistgenError, InputError

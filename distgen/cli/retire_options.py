@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import click
 
 from distgen import graph
+from distgen.cli.option_groups import together
 from distgen.cli.session import Choice
-from distgen.cli.together import together
 from distgen.drive.publish.strays import Search, strays
 from distgen.errors import InputError
 from distgen.model.catalogue import Catalog, Image

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from distgen.cli.list import table
+from distgen.cli.commands.list import table
 from distgen.drive.resolve import Answer
 from distgen.drive.resolve.check import Problem
 from distgen.lockplan import Fact, Key, Plan, locked, title

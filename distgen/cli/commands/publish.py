@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from distgen.cli import plans
-from distgen.cli.delivery import Manner, deliver, delivering
-from distgen.cli.outcome import ordered, shown, summary
-from distgen.cli.replacing import replacing
-from distgen.cli.retiring import retiring
+from distgen.cli import prepare
+from distgen.cli.results import ordered, shown, summary
+from distgen.cli.retire_options import retiring
 from distgen.cli.session import Choice, Session, choosing, setting
+from distgen.cli.source_options import replacing
+from distgen.cli.write_options import Manner, deliver, delivering
 from distgen.drive import publish
 from distgen.drive.publish.repositories import result
 from distgen.model.published import Result
@@ -33,24 +33,24 @@ def command(ctx: click.Context, /, choice: Choice, manner: Manner, **wishes: Any
     The first ^C lets the pushes under way end and begins no other.
     """
     session: Session = ctx.obj
-    wanted = plans.Wishes(choice=choice, **wishes)
+    wanted = prepare.Wishes(choice=choice, **wishes)
     work = planned if manner.dry_run else partial(published, session)
     deliver(ctx, wanted, manner, work, partial(told, session))
 
 
-def told(session: Session, run: plans.Run, results: list[Result]) -> str:
+def told(session: Session, run: prepare.Run, results: list[Result]) -> str:
     """Return the last line; say before it what a source says of the images."""
     tell_remarks(session, run)
     return summary(results)
 
 
-def planned(run: plans.Run) -> list[Result]:
+def planned(run: prepare.Run) -> list[Result]:
     """Return what publishing would come to."""
-    changes = publish.plan_each(run.request, run.git, run.options, plans.stored(run.store))
+    changes = publish.plan_each(run.request, run.git, run.options, prepare.stored(run.store))
     return ordered(run.request.images, map(result, changes))
 
 
-def published(session: Session, run: plans.Run) -> list[Result]:
+def published(session: Session, run: prepare.Run) -> list[Result]:
     """Publish, and return what came of it."""
 
     def say(text: str) -> None:
@@ -63,7 +63,7 @@ def published(session: Session, run: plans.Run) -> list[Result]:
         return ordered(run.request.images, shown(session, done, total))
 
 
-def tell_remarks(session: Session, run: plans.Run) -> None:
+def tell_remarks(session: Session, run: prepare.Run) -> None:
     """Say what a source says of the images, such as files that only its own tool makes."""
     keys = {image.key for image in run.request.images}
     found = [one for one in run.request.catalog.findings if f"{one.image}@{one.stream}" in keys]

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from distgen.cli import outcome, plans
+from distgen.cli import prepare
+from distgen.cli import results as outcome
 from distgen.cli.session import Choice, Session, choosing, formats, setting
 from distgen.drive import publish
 from distgen.drive.publish.strays import strays
@@ -18,7 +19,7 @@ from distgen.reports.results import report
 @click.command()
 @choosing
 @setting
-@plans.planning
+@prepare.planning
 @formats("text", "json")
 @click.pass_context
 def command(
@@ -27,9 +28,9 @@ def command(
     """Say which repositories are behind the catalogue, and which were edited downstream."""
     session: Session = ctx.obj
     # Every image is told of for itself: that its parent was edited says nothing about it.
-    wanted = plans.Wishes(choice=choice, sets=sets, allow_dirty=True, independent=True, **wishes)
-    run = plans.prepare(session, wanted)
-    changes = publish.plan_each(run.request, run.git, run.options, plans.stored(run.store))
+    wanted = prepare.Wishes(choice=choice, sets=sets, allow_dirty=True, independent=True, **wishes)
+    run = prepare.prepare(session, wanted)
+    changes = publish.plan_each(run.request, run.git, run.options, prepare.stored(run.store))
     results = outcome.ordered(run.request.images, map(publish.standing, changes))
     if not choice.patterns:
         results += [stray(found) for found in strays(run.request.catalog, run.git)]

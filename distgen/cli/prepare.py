@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 import click
 
 from distgen import pipeline, speculate
-from distgen.cli.origin import origin
-from distgen.cli.reaching import Reach, reaching
-from distgen.cli.replacing import Replaced, ground
-from distgen.cli.retiring import Retiring, left, split
+from distgen.cli.provenance import origin
+from distgen.cli.remote_options import Reach, reaching
+from distgen.cli.retire_options import Retiring, left, split
 from distgen.cli.session import Choice, Session
-from distgen.cli.signing import Seal
+from distgen.cli.signing_options import Seal
+from distgen.cli.source_options import Replaced, ground
 from distgen.cli.tokens import authorized
 from distgen.drive.pool import affordable
 from distgen.drive.publish import Request
@@ -112,9 +112,9 @@ def _creation(
         if repository.forge == "none":
             return None
         # loaded for those who have a forge: its libraries take longer to start than most runs
-        from distgen.cli import accounts
+        from distgen.cli import forge_accounts
 
-        return accounts.creation(session, git, catalog, repository)
+        return forge_accounts.creation(session, git, catalog, repository)
 
     return ask
 
