@@ -6,11 +6,11 @@ import graphlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
-from distgen import reference
 from distgen.catalog import cycles
 from distgen.errors import InputError
+from distgen.model import reference
 from distgen.model.catalogue import Catalog, Image
-from distgen.suggest import did_you_mean
+from distgen.text.suggest import did_you_mean
 
 
 def waves(images: Iterable[Image]) -> tuple[tuple[Image, ...], ...]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from distgen.model.catalogue import Catalog, Image, Parent
 from distgen.model.lock import Lock
-from distgen.reference import mirrored, parse
+from distgen.model.reference import mirrored, parse
 
 SCRATCH = "scratch"
 

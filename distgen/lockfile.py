@@ -7,11 +7,11 @@ from typing import Any
 
 import yaml
 
-from distgen import schema
 from distgen.errors import InputError
 from distgen.model.lock import Lock, LockedBase, LockedSource
 from distgen.model.words import Origin
 from distgen.overlay import read_yaml
+from distgen.schema import check
 
 FILE = "distgen.lock"
 _DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -36,7 +36,7 @@ def read(path: str | Path) -> Lock:
 
 def parse(text: str | bytes, path: str = FILE) -> Lock:
     """Read the text of a lock file; `path` is for messages."""
-    data = schema.check("lock", read_yaml(text, path))
+    data = check.check("lock", read_yaml(text, path))
     return Lock(
         bases={
             reference: LockedBase(says["digest"], says.get("platform"))

@@ -11,7 +11,7 @@ from distgen.errors import InputError
 from distgen.model.catalogue import Image
 from distgen.model.lock import Lock, LockedBase, LockedSource
 from distgen.model.words import Origin
-from distgen.suggest import nearest
+from distgen.text.suggest import nearest
 
 Kind = Literal["base", "source", "download"]
 Fact = LockedBase | LockedSource | str

@@ -8,13 +8,13 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 
-from distgen.diff import is_binary
 from distgen.dockerfile import Dockerfile, parse
 from distgen.markdown import Block, code, escaped, fence, fitted, shortened, shown, size
 from distgen.model.published import Change
 from distgen.model.words import ATTRIBUTES, MANIFEST
 from distgen.plan.commits import read
 from distgen.plan.objects import commit_id, signature, tree_id
+from distgen.text.diff import is_binary
 
 PREFIX = "distgen/"
 _TITLE = 240

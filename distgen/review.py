@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from distgen.diff import is_binary
 from distgen.dockerfile import Dockerfile, packages, parse, script
 from distgen.model.published import Manifest
 from distgen.model.words import ATTRIBUTES, MANIFEST
+from distgen.text.diff import is_binary
 
 WIDTH = 72
 Contents = Mapping[str, bytes | None]

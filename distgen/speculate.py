@@ -14,7 +14,7 @@ from distgen.model.rendered import Tree
 from distgen.model.words import Origin
 from distgen.refs import ENDED, HEADS, is_commit, release
 from distgen.schema import formats
-from distgen.suggest import did_you_mean
+from distgen.text.suggest import did_you_mean
 from distgen.zuulitems import Item, project_of
 
 _GERRIT = re.compile(r"(\d+)[,/](\d+)")

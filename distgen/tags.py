@@ -13,8 +13,8 @@ from packaging.version import Version
 from distgen.errors import InputError
 from distgen.model.catalogue import Image, Namespace, Source, TagPolicy
 from distgen.model.lock import Lock
+from distgen.model.reference import is_tag
 from distgen.model.words import Origin
-from distgen.reference import is_tag
 from distgen.refs import ENDED, HEADS, TAGS, Refs, full_ref, is_commit, release
 
 Kind = Literal["stream", "release", "latest", "branch", "alias", "promoted"]

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from distgen.diff import unified
 from distgen.errors import DistgenError
 from distgen.model.published import Edit, Entry
 from distgen.model.rendered import File
@@ -17,6 +16,7 @@ from distgen.plan.manifest import parse
 from distgen.plan.objects import SUBMODULE, blob_id
 from distgen.policy.context import taken
 from distgen.proposal import trailers
+from distgen.text.diff import unified
 
 Standing = Literal[
     "reproduced", "edited downstream", "unknown source", "forged", "unsigned", "failed"

@@ -14,10 +14,10 @@ from typing import Any
 
 import click
 
-from distgen import schema
 from distgen.cli.main import GROUPS, cli
 from distgen.policy import rules
 from distgen.render import filters
+from distgen.schema import check
 
 DOC = Path(__file__).parent
 PACKAGE = DOC.parent / "distgen"
@@ -124,7 +124,7 @@ def catalogue() -> str:
         if example:
             text.append(f".. literalinclude:: ../../{example}\n   :language: yaml\n")
             text.append(f"   :caption: {example}\n\n")
-        text.extend(_keys(schema.load(kind)))
+        text.extend(_keys(check.load(kind)))
     return "".join(text)
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from distgen import catalog, schema
+from distgen import catalog
 from distgen.model.catalogue import Download, Image, Parent, Policy, Rule, Source, Stream
 from distgen.model.words import Origin
 from distgen.overlay import trace
+from distgen.schema import check
 
 APP = """
 description: An app
@@ -477,6 +478,6 @@ def test_images_share_what_they_have_in_common(catalogue):
 
 def test_the_schema_of_a_template_is_a_json_schema_of_its_values(catalogue):
     template = catalog.load(catalogue(SMALL)).templates["app"]
-    compiled = schema.validator(template.schema)
+    compiled = check.validator(template.schema)
     assert compiled.is_valid({"packages": ["x"], "python": "3", "env": {}, "user": None})
     assert not compiled.is_valid({"pakages": []})

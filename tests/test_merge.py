@@ -5,9 +5,9 @@ import random
 import pytest
 from dist_git import GIT, git
 
-from distgen.diff import unified
 from distgen.errors import DistgenError
 from distgen.store.merging import merging
+from distgen.text.diff import unified
 
 
 def text(*lines):

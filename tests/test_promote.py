@@ -8,7 +8,7 @@ from commandline import keeps_to_its_schema
 from servers import PASSWORD, USER, Reply, forward, in_front_of, push, push_index, tagged
 from test_discover import CATALOGUE
 
-from distgen.reference import parse
+from distgen.model.reference import parse
 from distgen.registry import Registry
 from distgen.registry.http import Transport
 

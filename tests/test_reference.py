@@ -1,7 +1,7 @@
 import pytest
 
 from distgen.errors import InputError
-from distgen.reference import Reference, is_loopback, mirrored, parse
+from distgen.model.reference import Reference, is_loopback, mirrored, parse
 
 DIGEST = "sha256:" + "a" * 64
 

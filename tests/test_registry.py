@@ -21,7 +21,7 @@ from servers import (
 )
 
 from distgen.errors import InputError
-from distgen.reference import parse
+from distgen.model.reference import parse
 from distgen.registry import Registry
 from distgen.registry.auth import challenges
 from distgen.registry.credentials import AuthFile, Credentials

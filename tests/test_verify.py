@@ -11,8 +11,8 @@ import jsonschema
 import pytest
 from downstream import FILES, SECRET, commit, git
 
-from distgen import schema
 from distgen.drive.verify.proof import Program, Proof
+from distgen.schema import check
 from distgen.store.checkout import history
 from distgen.store.git import isolate
 from distgen.verify import Claim
@@ -23,7 +23,7 @@ pytest_plugins = ["commandline", "downstream"]
 def verified(distgen, root, *words):
     """Return the verdicts as (status, detail) by image, or by URL where there is none."""
     ran = distgen(root, "verify", "--format", "json", *words)
-    jsonschema.validate(ran.json, schema.load("verify"))
+    jsonschema.validate(ran.json, check.load("verify"))
     found = {row["image"] or row["url"]: row for row in ran.json["results"]}
     assert ran.code == int(any(row["status"] != "reproduced" for row in found.values()))
     return found

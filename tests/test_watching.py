@@ -12,16 +12,16 @@ from dist_git import OPTIONS, catalog, commits, edit, git, image, run_publish, s
 from git_server import Fault, git_server
 from sites import COMMAND, distgen, ended, save, site, start
 
-from distgen import schema
 from distgen.drive.publish.order import Course, Kinship, sequence
 from distgen.drive.publish.repositories import group
+from distgen.schema import check
 
 
 def lines(path):
     """Return the events that were written, each held to the schema."""
     found = [json.loads(line) for line in path.read_text().splitlines()]
     for event in found:
-        jsonschema.validate(event, schema.load("events"))
+        jsonschema.validate(event, check.load("events"))
     return found
 
 

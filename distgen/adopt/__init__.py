@@ -9,7 +9,6 @@ from typing import Literal
 
 from distgen.adopt.mbox import Letter, Step, commits, diffs, file_name, is_alike, patch
 from distgen.catalog.folder import is_leftover
-from distgen.diff import is_binary
 from distgen.errors import DistgenError
 from distgen.model.catalogue import Image, TemplateFile
 from distgen.model.published import Edit, Present
@@ -18,6 +17,7 @@ from distgen.model.words import ATTRIBUTES, EXECUTABLE, SYMLINK
 from distgen.plan.edits import Merge, decide
 from distgen.render.patch import apply
 from distgen.render.paths import is_allowed
+from distgen.text.diff import is_binary
 
 PATCHES = "patches"
 _MODULES = ".gitmodules"  # it is about repositories that stay where they are

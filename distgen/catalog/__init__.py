@@ -27,7 +27,7 @@ from distgen.catalog.values import Stacks
 from distgen.errors import InputError
 from distgen.model.catalogue import Catalog, Image
 from distgen.model.words import KeyPath, Origin
-from distgen.suggest import did_you_mean
+from distgen.text.suggest import did_you_mean
 
 
 def load(root: str | Path, sets: Sequence[str] = (), ask: Ask | None = None) -> Catalog:

@@ -18,7 +18,7 @@ from distgen.errors import InputError
 from distgen.model.catalogue import Download, Image, Layer, Parent, Source, Stream, TemplateFile
 from distgen.model.words import Origin
 from distgen.schema import formats
-from distgen.suggest import did_you_mean
+from distgen.text.suggest import did_you_mean
 
 References = Mapping[str, Mapping[str, str]]
 """The references of all images of a catalogue, by full name and stream."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from distgen import reference
 from distgen.errors import InputError
+from distgen.model import reference
 from distgen.model.catalogue import Parent
 from distgen.model.words import Origin
-from distgen.suggest import nearest
+from distgen.text.suggest import nearest
 
 SCRATCH = "scratch"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from distgen.errors import InputError
 from distgen.model.catalogue import TemplateFile
 from distgen.model.words import ATTRIBUTES, MANIFEST, Origin
-from distgen.yamltext import Document, read_yaml
+from distgen.schema.yaml import Document, read_yaml
 
 _LEFTOVER = re.compile(r".*~|\..*\.sw[op]|\.DS_Store|__pycache__|.*\.py[co]", re.DOTALL)
 _OWN = {MANIFEST, ATTRIBUTES}

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from distgen import overlay, schema
+from distgen import overlay
 from distgen.catalog.images import for_stream, refuse_strangers
 from distgen.catalog.namespaces import Group
 from distgen.catalog.settings import Assignment
@@ -20,7 +20,8 @@ from distgen.errors import InputError
 from distgen.model.catalogue import Image, Layer, Namespace, Stream, Template, TemplateFile
 from distgen.model.rendered import Finding
 from distgen.model.words import Origin
-from distgen.suggest import did_you_mean
+from distgen.schema import check
+from distgen.text.suggest import did_you_mean
 
 SHARED = "DG112"
 Owned = tuple[tuple[TemplateFile, ...], tuple[TemplateFile, ...]]
@@ -160,8 +161,8 @@ def _below(layer: Layer, source: str) -> Layer:
 
 def _plain(layer: Layer) -> Layer:
     """Return a layer with the texts that were typed instead of numbers, which 3.10 is not."""
-    meant = {"$ref": "#/$defs/settings", "$defs": schema.load("namespace")["$defs"]}
-    return replace(layer, values=schema.plain(layer.values, meant))
+    meant = {"$ref": "#/$defs/settings", "$defs": check.load("namespace")["$defs"]}
+    return replace(layer, values=check.plain(layer.values, meant))
 
 
 def _shared(found: Iterable[Image]) -> Iterator[Finding]:

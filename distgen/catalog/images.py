@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from distgen import schema
 from distgen.catalog import cycles
 from distgen.catalog.folder import read_document, read_folder
 from distgen.catalog.namespaces import FOLDER
@@ -15,8 +14,8 @@ from distgen.catalog.settings import values_layer
 from distgen.errors import InputError
 from distgen.model.catalogue import Layer, TemplateFile
 from distgen.model.words import Origin
-from distgen.schema import formats
-from distgen.suggest import did_you_mean
+from distgen.schema import check, formats
+from distgen.text.suggest import did_you_mean
 
 _PATCHES = "patches/"
 _SPEC = ("template", "description", "from", "builders", "sources", "downloads")
@@ -55,7 +54,7 @@ def read(root: Path, namespace: str, name: str, has_folder: bool) -> Overlay:
     if problem := formats.problem("name", name):
         raise InputError(f"`{name}` {problem}", where=Origin(path), hint="rename the file")
     document = read_document(root, path)
-    data = schema.check("image", document)
+    data = check.check("image", document)
     streams = data.get("streams")
     by_stream = streams if isinstance(streams, dict) else {}
     files, patches = read_own(root, f"{FOLDER}/{namespace}/{name}") if has_folder else ((), ())

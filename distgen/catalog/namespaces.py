@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from distgen import schema
 from distgen.catalog.folder import read_document
 from distgen.catalog.settings import dist_git, values_layer
 from distgen.errors import InputError
@@ -22,8 +21,8 @@ from distgen.model.catalogue import (
     TagPolicy,
 )
 from distgen.model.words import Origin
-from distgen.schema import formats
-from distgen.yamltext import Document
+from distgen.schema import check, formats
+from distgen.schema.yaml import Document
 
 FOLDER = "overlays"
 FILE = "namespace.yaml"
@@ -61,7 +60,7 @@ def read(root: Path, name: str, site: DistGit) -> Group:
             hint="write one with `registry` and `streams`",
         )
     document = read_document(root, path)
-    data = schema.check("namespace", document)
+    data = check.check("namespace", document)
     namespace = Namespace(
         name=name,
         description=data.get("description", ""),

@@ -8,14 +8,13 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from distgen import schema
 from distgen.catalog.folder import read_document
 from distgen.errors import InputError
 from distgen.model.catalogue import DistGit, Layer
 from distgen.model.words import Origin
 from distgen.overlay import read_value, split
-from distgen.schema import formats
-from distgen.yamltext import Document
+from distgen.schema import check, formats
+from distgen.schema.yaml import Document
 
 FILE = "distgen.yaml"
 _URL = "dist-git/{namespace}/{image}.git"
@@ -53,7 +52,7 @@ def read(root: Path) -> Settings:
             f"there is no {FILE} in {root}", hint="run `distgen init` there, or choose one with -C"
         )
     document = read_document(root, FILE)
-    data = schema.check("config", document)
+    data = check.check("config", document)
     site = DistGit(_URL, _AUTHOR, "none", Origin(FILE))
     return Settings(
         dist_git=dist_git(data, document, site),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from distgen.errors import InputError
-from distgen.suggest import did_you_mean
+from distgen.text.suggest import did_you_mean
 
 _PART = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}|[{}]")
 

@@ -13,15 +13,15 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from distgen import schema
 from distgen.catalog import cycles
 from distgen.catalog.folder import entries, read_document, read_folder
 from distgen.errors import InputError
 from distgen.model.catalogue import Layer, Template, TemplateFile
 from distgen.model.words import KeyPath, Origin
+from distgen.schema import check as schema
 from distgen.schema import formats
-from distgen.suggest import did_you_mean
-from distgen.yamltext import Document
+from distgen.schema.yaml import Document
+from distgen.text.suggest import did_you_mean
 
 FOLDER = "templates"
 _FILE = "template.yaml"

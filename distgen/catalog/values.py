@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from distgen import overlay, schema
+from distgen import overlay
 from distgen.catalog.images import Overlay
 from distgen.catalog.namespaces import Group
 from distgen.catalog.settings import Assignment
@@ -14,8 +14,9 @@ from distgen.catalog.templates import Kind
 from distgen.errors import InputError
 from distgen.model.catalogue import Layer
 from distgen.model.words import Origin
-from distgen.suggest import did_you_mean
-from distgen.yamltext import Scalar
+from distgen.schema import check as schema
+from distgen.schema.yaml import Scalar
+from distgen.text.suggest import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from distgen import __version__
 from distgen.cli.session import Session
 from distgen.cli.streams import complete, heard, narrate
 from distgen.errors import DistgenError
-from distgen.suggest import did_you_mean
+from distgen.text.suggest import did_you_mean
 
 GROUPS = {
     "Look": ("list", "show", "graph", "explain", "schema"),

@@ -9,7 +9,7 @@ from functools import partial
 
 from distgen.drive.pool import in_parallel
 from distgen.errors import DistgenError
-from distgen.reference import Reference, is_tag
+from distgen.model.reference import Reference, is_tag
 from distgen.registry import Registry
 from distgen.registry.errors import NotFound
 

@@ -12,8 +12,8 @@ from typing import Literal, TypeVar
 from distgen.drive.pool import in_parallel
 from distgen.errors import DistgenError
 from distgen.model.catalogue import Retention
+from distgen.model.reference import Reference
 from distgen.prune import Decision, Protected, Tagged, candidates, decide
-from distgen.reference import Reference
 from distgen.registry import Registry
 from distgen.registry.errors import NotFound, Unreadable
 

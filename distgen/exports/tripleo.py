@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from distgen.errors import InputError
-from distgen.suggest import did_you_mean
+from distgen.text.suggest import did_you_mean
 from distgen.tripleo import heat
 from distgen.tripleo.template import rendered
 

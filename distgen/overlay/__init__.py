@@ -9,9 +9,9 @@ from typing import Any
 from distgen.errors import InputError
 from distgen.model.catalogue import Layer
 from distgen.model.words import KeyPath, Origin
-from distgen.schema.complaint import shown
-from distgen.suggest import did_you_mean
-from distgen.yamltext import Document, Scalar, read_value, read_yaml
+from distgen.schema.messages import shown
+from distgen.schema.yaml import Document, Scalar, read_value, read_yaml
+from distgen.text.suggest import did_you_mean
 
 __all__ = ["Document", "Scalar", "Setting", "apply", "merge", "origin", "read_value", "read_yaml"]
 __all__ += ["split", "trace"]

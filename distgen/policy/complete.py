@@ -14,12 +14,12 @@ from distgen.dockerfile.instruction import Instruction
 from distgen.errors import InputError
 from distgen.model.catalogue import Image, Parent
 from distgen.model.lock import Lock
+from distgen.model.reference import HUB, Reference, names_a_registry
+from distgen.model.reference import parse as parse_reference
 from distgen.model.rendered import Finding, Tree
 from distgen.policy.context import Context, context, missing
 from distgen.policy.findings import DOCKERFILE, Remark, findings
-from distgen.reference import HUB, Reference, names_a_registry
-from distgen.reference import parse as parse_reference
-from distgen.suggest import nearest
+from distgen.text.suggest import nearest
 
 SCRATCH = "scratch"
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")

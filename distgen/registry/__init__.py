@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 from requests.utils import parse_header_links
 
 from distgen.errors import InputError
-from distgen.reference import HUB, Reference, is_digest, is_tag, mirrored
+from distgen.model.reference import HUB, Reference, is_digest, is_tag, mirrored
 from distgen.registry.auth import Scope
 from distgen.registry.errors import NotFound, Refused, RegistryError, Unsupported, status_text
 from distgen.registry.http import Answer, Request, Transport

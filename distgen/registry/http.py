@@ -21,7 +21,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from distgen import __version__
-from distgen.reference import is_loopback
+from distgen.model.reference import is_loopback
 from distgen.registry.auth import Authority, Scope, TokenRequest
 from distgen.registry.credentials import Credentials
 from distgen.registry.errors import (

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from distgen.reference import Reference, is_digest
+from distgen.model.reference import Reference, is_digest
 from distgen.registry.errors import NotFound, RegistryError, Unreadable
 
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"

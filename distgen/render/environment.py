@@ -19,7 +19,7 @@ from distgen.model.words import Origin
 from distgen.render.facts import RECORDS
 from distgen.render.filters import FILTERS, LARGE, WIDE_BRACES, WIDE_PERCENT, printable
 from distgen.render.mistakes import FAILURES, explain
-from distgen.suggest import did_you_mean
+from distgen.text.suggest import did_you_mean
 
 MAX_CHUNKS = 1_000_000
 MAX_TEXT = 16 * 1024 * 1024

@@ -12,7 +12,7 @@ from jinja2.exceptions import TemplateError
 
 from distgen.errors import InputError
 from distgen.model.words import Origin
-from distgen.suggest import did_you_mean, nearest
+from distgen.text.suggest import did_you_mean, nearest
 
 # What an expression of a template can raise: Jinja's own, and Python's for wrong operands.
 FAILURES = (

@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable, Mapping
 from urllib.parse import SplitResult, urlsplit
 
-from distgen import reference
 from distgen.errors import InputError
+from distgen.model import reference
 
 _SAFE = r"[A-Za-z0-9_@%+=:,./-]"
 _NAME = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"

@@ -14,7 +14,7 @@ from distgen.locate import git_here
 from distgen.model.lock import LockedSource
 from distgen.refs import HEADS, TAGS, Refs, full_ref, is_commit, peeled, release
 from distgen.store.git import NOWHERE, Git, Outcome, explain, run
-from distgen.suggest import nearest
+from distgen.text.suggest import nearest
 
 RELEASES = ("{version}", "v{version}")
 _COMMITTER = re.compile(rb"^committer .* (\d+) [+-]\d{4}$", re.MULTILINE)

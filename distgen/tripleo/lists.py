@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from distgen.errors import InputError
-from distgen.reference import is_digest
+from distgen.model.reference import is_digest
 from distgen.tripleo import heat
 from distgen.tripleo.template import rendered
 

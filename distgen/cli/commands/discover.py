@@ -21,7 +21,7 @@ from distgen.drive.discover import Seen, Wish, discover
 from distgen.errors import DistgenError, InputError
 from distgen.lockplan import locked, with_facts
 from distgen.model.lock import LockedBase
-from distgen.reference import is_digest, moved, parse
+from distgen.model.reference import is_digest, moved, parse
 from distgen.registry import Registry
 from distgen.tripleo import lists
 from distgen.tripleo.lists import Entry

@@ -16,7 +16,7 @@ from distgen.errors import InputError
 from distgen.model.catalogue import Image
 from distgen.model.words import KeyPath
 from distgen.overlay import Setting
-from distgen.suggest import did_you_mean
+from distgen.text.suggest import did_you_mean
 
 Traced = Mapping[KeyPath, tuple[Setting, ...]]
 

@@ -19,7 +19,7 @@ from distgen.cli.session import Choice, Session, choosing, formats
 from distgen.disk.files import replace_file
 from distgen.drive.promote import Move, Target, check_undo, dump, plan, promote, undo
 from distgen.errors import DistgenError, InputError
-from distgen.reference import moved, parse
+from distgen.model.reference import moved, parse
 from distgen.registry import Registry
 
 FILE = click.Path(path_type=Path, dir_okay=False)

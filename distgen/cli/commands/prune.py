@@ -19,8 +19,8 @@ from distgen.drive.prune import Outcome, Place, Plan
 from distgen.drive.resolve import World, refs_of
 from distgen.errors import InputError
 from distgen.model.catalogue import Catalog, Image
+from distgen.model.reference import moved, parse
 from distgen.prune import Decision, protect, split
-from distgen.reference import moved, parse
 
 
 @click.command()

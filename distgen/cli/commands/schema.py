@@ -6,11 +6,11 @@ import json
 
 import click
 
-from distgen import schema
+from distgen.schema import check
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(schema.kinds()))
+@click.argument("kind", type=click.Choice(check.kinds()))
 def command(kind: str) -> None:
     """Print the JSON Schema of a file of the catalogue, or of what a command prints."""
-    click.echo(json.dumps(schema.load(kind), indent=2))
+    click.echo(json.dumps(check.load(kind), indent=2))

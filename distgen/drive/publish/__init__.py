@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from distgen.diff import unified
 from distgen.drive.pool import working
 from distgen.drive.publish.deliver import COMMITTED, Delivery, deliver, supply
 from distgen.drive.publish.order import Course, Kinship, in_order, sequence
@@ -24,6 +23,7 @@ from distgen.reports.results import row
 from distgen.store import Store, renew, scratch_store, write
 from distgen.store.git import Git
 from distgen.store.remotes import Survey, survey
+from distgen.text.diff import unified
 
 Trees = Callable[[Image], Tree]
 _BATCH = 256  # repositories

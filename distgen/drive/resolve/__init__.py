@@ -11,7 +11,7 @@ from distgen.drive.pool import in_parallel
 from distgen.errors import DistgenError
 from distgen.lockplan import Fact, Need, platform_of
 from distgen.model.lock import Lock, LockedBase
-from distgen.reference import parse
+from distgen.model.reference import parse
 from distgen.refs import Refs
 from distgen.registry import Registry
 from distgen.registry.errors import NotFound

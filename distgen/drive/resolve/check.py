@@ -13,7 +13,7 @@ from distgen.drive.resolve import World, base_digest, by_repository
 from distgen.errors import DistgenError
 from distgen.lockplan import Key, Kind, Need, locked
 from distgen.model.lock import Lock, LockedBase, LockedSource
-from distgen.reference import parse
+from distgen.model.reference import parse
 from distgen.registry.errors import NotFound
 from distgen.store import upstream
 

@@ -30,7 +30,7 @@ from distgen.sources.kolla.values import (
     values,
     worker_names,
 )
-from distgen.suggest import did_you_mean
+from distgen.text.suggest import did_you_mean
 
 # What kolla-build has options for but nothing that is rendered depends on.
 _IDLE = frozenset(

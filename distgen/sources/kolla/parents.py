@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from distgen.dockerfile import Dockerfile, mounts, parse, sources
-from distgen.reference import HUB, names_a_registry
+from distgen.model.reference import HUB, names_a_registry
 
 BASE = "base"
 _VARIABLE = re.compile(r"\$(?:\{(\w+)(?::?-([^}]*))?\}|(\w+))")

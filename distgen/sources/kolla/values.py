@@ -14,7 +14,7 @@ from typing import Any
 
 from distgen.errors import InputError
 from distgen.model.words import Origin
-from distgen.suggest import did_you_mean
+from distgen.text.suggest import did_you_mean
 
 _PACKAGING = {"debian": ("apt", "deb"), "ubuntu": ("apt", "deb")}
 _DEBIAN_ARCH = {"aarch64": "arm64", "x86_64": "amd64"}

@@ -12,7 +12,7 @@ from jsonschema.exceptions import SchemaError, ValidationError
 
 from distgen.model.words import KeyPath
 from distgen.schema.formats import SECRET_FORMATS
-from distgen.suggest import did_you_mean, nearest
+from distgen.text.suggest import did_you_mean, nearest
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NOUNS = {

@@ -15,8 +15,8 @@ from referencing import Registry
 
 from distgen.errors import InputError
 from distgen.model.words import KeyPath, Origin
-from distgen.schema import complaint, formats
-from distgen.yamltext import Document, Scalar
+from distgen.schema import formats, messages
+from distgen.schema.yaml import Document, Scalar
 
 Schema = Mapping[str, Any]
 Where = Callable[[KeyPath], Origin | None]
@@ -62,13 +62,13 @@ def refuse(compiled: Draft202012Validator, data: Any, where: Where, at: KeyPath 
     """Raise InputError for the first mistake or line break in `data`, which stands at `at`."""
     errors = list(compiled.iter_errors(data))
     if errors:
-        found = [complaint.explain(error, at) for error in errors]
+        found = [messages.explain(error, at) for error in errors]
         first = min(found, key=lambda one: where(one.key) or Origin(""))
         raise InputError(first.what, where=where(first.key), hint=first.hint)
     schema = cast("Schema", compiled.schema)
     for key in _breaks(data, (schema,), schema, at):
         raise InputError(
-            f"`{complaint.dotted(key)}` holds a line break or a control character",
+            f"`{messages.dotted(key)}` holds a line break or a control character",
             where=where(key),
             hint="write it on one line (`>-` folds lines into one)",
         )
@@ -79,7 +79,7 @@ def refuse_schema(schema: Schema, where: Where, at: KeyPath) -> None:
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
-        found = complaint.explain(error, at)
+        found = messages.explain(error, at)
         raise InputError(found.what, where=where(found.key), hint=found.hint) from None
 
 
@@ -219,11 +219,11 @@ def _breaks(
     places = list(_flat(schemas, root))
     free = free or any(place.get("multiline") is True for place in places)
     if isinstance(data, str):
-        if complaint.CONTROL.search(_BREAKS.sub("", data) if free else data):
+        if messages.CONTROL.search(_BREAKS.sub("", data) if free else data):
             yield at
     elif isinstance(data, dict):
         for key, value in data.items():
-            if complaint.CONTROL.search(key):
+            if messages.CONTROL.search(key):
                 yield (*at, key)
             yield from _breaks(value, _under(key, places), root, (*at, key), free)
     else:
