@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from distgen import graph, policy
-from distgen.dockerfile import Dockerfile, parse
+from distgen.dockerfile.parse import Dockerfile, parse
 from distgen.model.catalogue import Catalog, Image
 from distgen.model.lock import Lock
 from distgen.model.rendered import Finding, Tree

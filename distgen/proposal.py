@@ -8,7 +8,7 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 
-from distgen.dockerfile import Dockerfile, parse
+from distgen.dockerfile.parse import Dockerfile, parse
 from distgen.markdown import Block, code, escaped, fence, fitted, shortened, shown, size
 from distgen.model.published import Change
 from distgen.model.words import ATTRIBUTES, MANIFEST

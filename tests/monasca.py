@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from distgen.catalog import load
-from distgen.dockerfile import Dockerfile, pairs, parse
+from distgen.dockerfile.parse import Dockerfile, pairs, parse
 from distgen.model.catalogue import Catalog
 from distgen.model.lock import Lock
 from distgen.model.rendered import Tree

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from images import EXTERNAL, ROOT, dedent, image, tree
 
-from distgen.dockerfile import parse
+from distgen.dockerfile.parse import parse
 from distgen.model.lock import Lock, LockedBase, LockedSource
 from distgen.policy.complete import completeness
 from distgen.policy.context import context, ignoring_line, missing, read_ignore

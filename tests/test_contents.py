@@ -7,7 +7,7 @@ from base64 import b64encode
 import pytest
 from images import image, tree
 
-from distgen.dockerfile import parse
+from distgen.dockerfile.parse import parse
 from distgen.model.rendered import File, Tree
 from distgen.model.words import REGULAR, SYMLINK
 from distgen.policy.contents import contents

@@ -13,7 +13,7 @@ import pytest
 
 from distgen import linters, lockfile
 from distgen.catalog import load
-from distgen.dockerfile import Dockerfile, argv, pairs, parse
+from distgen.dockerfile.parse import Dockerfile, argv, pairs, parse
 from distgen.graph import select
 from distgen.model.catalogue import Catalog, Image
 from distgen.model.lock import Lock, LockedSource

@@ -11,7 +11,7 @@ import pytest
 
 from distgen import linters
 from distgen.catalog import load
-from distgen.dockerfile import pairs, parse
+from distgen.dockerfile.parse import pairs, parse
 from distgen.errors import InputError
 from distgen.graph import select
 from distgen.model.catalogue import Catalog

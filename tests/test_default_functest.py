@@ -11,7 +11,8 @@ import yaml
 
 from distgen import linters
 from distgen.catalog import load
-from distgen.dockerfile import argv, packages, parse, script
+from distgen.dockerfile import packages
+from distgen.dockerfile.parse import argv, parse, script
 from distgen.graph import select
 from distgen.model.catalogue import Catalog
 from distgen.model.lock import Lock, LockedSource

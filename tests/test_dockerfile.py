@@ -5,19 +5,19 @@ from __future__ import annotations
 import pytest
 from images import dedent
 
-from distgen.dockerfile import (
+from distgen.dockerfile import packages
+from distgen.dockerfile.packages import Operation, commands, left_behind, operations
+from distgen.dockerfile.parse import (
     Mount,
     Problem,
     argv,
     installed,
     mounts,
-    packages,
     pairs,
     parse,
     script,
     sources,
 )
-from distgen.dockerfile.packages import Operation, commands, left_behind, operations
 
 MULTI_STAGE = """\
 # syntax=docker/dockerfile:1

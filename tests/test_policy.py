@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from images import EXTERNAL, ROOT, dedent, image, tree
 
-from distgen.dockerfile import parse
+from distgen.dockerfile.parse import parse
 from distgen.model.catalogue import Policy, Rule
 from distgen.model.rendered import File, Finding, Tree
 from distgen.model.words import REGULAR, Origin

@@ -21,7 +21,7 @@ from conftest import Catalogue
 
 from distgen import linters
 from distgen.catalog import load
-from distgen.dockerfile import parse, script
+from distgen.dockerfile.parse import parse, script
 from distgen.errors import InputError
 from distgen.model.catalogue import Catalog
 from distgen.model.lock import Lock

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from distgen.dockerfile import argv, installed, pairs
 from distgen.dockerfile.packages import Operation, left_behind
+from distgen.dockerfile.parse import argv, installed, pairs
 from distgen.model.catalogue import Image, Policy, Rule
 from distgen.model.rendered import Finding, Tree
 from distgen.policy import restraint

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from distgen.dockerfile import Dockerfile, mounts, sources
 from distgen.dockerfile.instruction import Instruction
+from distgen.dockerfile.parse import Dockerfile, mounts, sources
 from distgen.errors import InputError
 from distgen.model.catalogue import Image, Parent
 from distgen.model.lock import Lock

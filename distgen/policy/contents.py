@@ -13,9 +13,9 @@ from functools import lru_cache
 
 import yaml
 
-from distgen.dockerfile import Dockerfile, script, sources
 from distgen.dockerfile.instruction import Instruction
 from distgen.dockerfile.packages import commands
+from distgen.dockerfile.parse import Dockerfile, script, sources
 from distgen.model.rendered import File, Finding, Tree
 from distgen.model.words import EXECUTABLE, REGULAR, SYMLINK
 from distgen.policy.findings import Remark, findings

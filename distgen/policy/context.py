@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from distgen.dockerfile import mounts, parse, sources
+from distgen.dockerfile.parse import mounts, parse, sources
 from distgen.model.rendered import File, Tree
 from distgen.model.words import ATTRIBUTES
 from distgen.policy.findings import DOCKERFILE

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from distgen.dockerfile import installed
 from distgen.dockerfile.instruction import Instruction
 from distgen.dockerfile.packages import left_behind
+from distgen.dockerfile.parse import installed
 from distgen.policy.findings import Remark
 from distgen.policy.subject import Subject, matches
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from distgen.dockerfile import Dockerfile
 from distgen.dockerfile.instruction import Instruction
+from distgen.dockerfile.parse import Dockerfile
 from distgen.model.catalogue import Image, Rule
 from distgen.model.rendered import Tree
 

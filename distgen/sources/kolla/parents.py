@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from distgen.dockerfile import Dockerfile, mounts, parse, sources
+from distgen.dockerfile.parse import Dockerfile, mounts, parse, sources
 from distgen.model.reference import HUB, names_a_registry
 
 BASE = "base"
