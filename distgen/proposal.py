@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 
 from distgen.dockerfile.parse import Dockerfile, parse
+from distgen.git.commits import read
+from distgen.git.objects import commit_id, signature, tree_id
 from distgen.markdown import Block, code, escaped, fence, fitted, shortened, shown, size
 from distgen.model.published import Change
 from distgen.model.words import ATTRIBUTES, MANIFEST
-from distgen.plan.commits import read
-from distgen.plan.objects import commit_id, signature, tree_id
 from distgen.text.diff import is_binary
 
 PREFIX = "distgen/"

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from distgen.errors import InputError
+from distgen.git.refs import ENDED, HEADS, is_commit, release
 from distgen.model.catalogue import Catalog, Image, Source
 from distgen.model.lock import Lock
 from distgen.model.rendered import Tree
 from distgen.model.words import Origin
-from distgen.refs import ENDED, HEADS, is_commit, release
 from distgen.schema import formats
 from distgen.text.suggest import did_you_mean
 from distgen.zuulitems import Item, project_of

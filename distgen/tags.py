@@ -11,11 +11,11 @@ from typing import Literal
 from packaging.version import Version
 
 from distgen.errors import InputError
+from distgen.git.refs import ENDED, HEADS, TAGS, Refs, full_ref, is_commit, release
 from distgen.model.catalogue import Image, Namespace, Source, TagPolicy
 from distgen.model.lock import Lock
 from distgen.model.reference import is_tag
 from distgen.model.words import Origin
-from distgen.refs import ENDED, HEADS, TAGS, Refs, full_ref, is_commit, release
 
 Kind = Literal["stream", "release", "latest", "branch", "alias", "promoted"]
 _RANK: tuple[Kind, ...] = ("stream", "release", "branch", "latest", "alias", "promoted")

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from distgen.errors import DistgenError
+from distgen.git.commits import Commit
+from distgen.git.objects import SUBMODULE, blob_id
 from distgen.model.published import Edit, Entry
 from distgen.model.rendered import File
 from distgen.model.words import MANIFEST
-from distgen.plan.commits import Commit
 from distgen.plan.manifest import parse
-from distgen.plan.objects import SUBMODULE, blob_id
 from distgen.policy.context import taken
 from distgen.proposal import trailers
 from distgen.text.diff import unified

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from distgen.errors import InputError
-from distgen.refs import HEADS, is_commit
+from distgen.git.refs import HEADS, is_commit
 from distgen.schema.formats import problem
 
 

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from distgen.drive.publish import Request, plan_only, publish
 from distgen.drive.publish.records import Options
+from distgen.git.backoff import Patience
+from distgen.git.run import Git, isolate
+from distgen.git.store import open_store
 from distgen.model.catalogue import Catalog, DistGit, Image, Namespace, Parent, Policy, Stream
 from distgen.model.lock import Lock
 from distgen.model.published import Provenance, Result
 from distgen.model.rendered import File, Tree
 from distgen.model.words import EXECUTABLE, REGULAR
-from distgen.store import open_store
-from distgen.store.git import Git, isolate
-from distgen.store.patience import Patience
 
 AUTHOR = "distgen <distgen@localhost>"
 STREAMS = (Stream("master", "master", ("master",)), Stream("2024.1", "stable/2024.1", ("2024.1",)))

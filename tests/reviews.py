@@ -14,11 +14,11 @@ from review_hooks import install, load
 from distgen.drive.propose import Request, propose
 from distgen.drive.publish.records import Options
 from distgen.forges import About, Account, maker
+from distgen.git.auth import authorize, token_for
+from distgen.git.run import Git, isolate
+from distgen.git.store import open_store, scratch_store
 from distgen.model.catalogue import Image
 from distgen.model.published import Result
-from distgen.store import open_store, scratch_store
-from distgen.store.git import Git, isolate
-from distgen.store.git_auth import authorize, token_for
 
 USER, TOKEN = "bot", "t0ken-that-nobody-may-see"
 

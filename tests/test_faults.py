@@ -29,7 +29,7 @@ from dist_git import (
 from git_server import Fault, git_server
 from sites import COMMAND, distgen, ended, save, site, start
 
-from distgen.store.git import isolate
+from distgen.git.run import isolate
 
 FIRST, SECOND = {"Dockerfile": "FROM a\n"}, {"Dockerfile": "FROM b\n"}
 

@@ -11,7 +11,7 @@ from servers import Reply, serve
 from distgen.errors import DistgenError
 from distgen.forges import Account, forge, host, linked, project
 from distgen.forges.web import Guarded, Header, Patience, pause
-from distgen.store.places import Place
+from distgen.git.location import Place
 
 HTTPS = "https://host.example.org"
 

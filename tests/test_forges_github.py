@@ -14,7 +14,7 @@ from servers import Reply, serve
 from distgen.errors import InputError
 from distgen.forges import WITHDRAWN, About, Account, github
 from distgen.forges.web import Patience
-from distgen.store.places import Place
+from distgen.git.location import Place
 
 FIRST, SECOND = {"Dockerfile": "FROM quay.io/a:1\n"}, {"Dockerfile": "FROM quay.io/a:2\n"}
 REVIEW = "refs/heads/distgen/master"

@@ -8,9 +8,9 @@ from git_server import Fault, git_server
 from sites import distgen, site
 
 from distgen.errors import InputError
-from distgen.store.git import isolate
-from distgen.store.git_auth import authorize, token_for
-from distgen.store.patience import Patience
+from distgen.git.auth import authorize, token_for
+from distgen.git.backoff import Patience
+from distgen.git.run import isolate
 
 
 def published(root, found, **options):

@@ -6,7 +6,7 @@ import pytest
 from dist_git import GIT, git
 
 from distgen.errors import DistgenError
-from distgen.store.merging import merging
+from distgen.publish.merge_file import merging
 from distgen.text.diff import unified
 
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 from dist_git import GIT, ORIGIN, image, tree
 
+from distgen.git.objects import blob_id, tree_id
 from distgen.model.lock import Lock, LockedBase, LockedSource
 from distgen.model.published import Entry, Present
 from distgen.model.words import EXECUTABLE, MANIFEST
 from distgen.plan import lock_digest, plan, retire, target
 from distgen.plan.manifest import generated, parse
-from distgen.plan.objects import blob_id, tree_id
-from distgen.store.merging import merging
+from distgen.publish.merge_file import merging
 
 APP = image("ns/app")
 OLD = {"Dockerfile": "FROM a\nRUN 1\nRUN 2\nRUN 3\n", "run": "#!/bin/sh\n"}

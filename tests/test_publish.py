@@ -23,7 +23,7 @@ from dist_git import (
 
 from distgen.drive.publish import diff, standing
 from distgen.errors import InputError
-from distgen.store.git import isolate
+from distgen.git.run import isolate
 
 APP = image("ns/app")
 

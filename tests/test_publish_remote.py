@@ -22,7 +22,7 @@ from dist_git import (
 from git_server import Fault, git_server
 
 from distgen.errors import InputError
-from distgen.store.git import isolate
+from distgen.git.run import isolate
 
 SECRET = "s3cr3t-TOKEN"
 

@@ -12,8 +12,8 @@ from dist_git import GIT, git, image, run_publish, tree
 from git_server import Fault, git_server
 from sites import distgen, site
 
-from distgen.store.git import isolate
-from distgen.store.git_auth import authorize, token_for
+from distgen.git.auth import authorize, token_for
+from distgen.git.run import isolate
 
 USER, TOKEN = "bot", "s3cr3t/T0ken+of=the%41bot"
 BASIC = base64.b64encode(f"{USER}:{TOKEN}".encode()).decode()

@@ -12,14 +12,14 @@ import pytest
 from dist_git import AUTHOR, GIT, git
 
 from distgen.errors import DistgenError, InputError
+from distgen.git.backoff import Patience
+from distgen.git.cat_file import Reader
+from distgen.git.location import creation_hint, locate
+from distgen.git.objects import Entry, blob_id, commit_id, signature, tree_id
+from distgen.git.run import explain, isolate, run, scrub
+from distgen.git.store import has, open_store, renew, scratch_store, write
 from distgen.model.published import Change
 from distgen.model.rendered import File
-from distgen.plan.objects import Entry, blob_id, commit_id, signature, tree_id
-from distgen.store import has, open_store, renew, scratch_store, write
-from distgen.store.git import explain, isolate, run, scrub
-from distgen.store.patience import Patience
-from distgen.store.places import creation_hint, locate
-from distgen.store.reader import Reader
 
 
 def commit(number=1, path="file", parent=None, entries=None, message="Subject\n\nBody ü\n"):

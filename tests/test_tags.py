@@ -2,10 +2,10 @@ import pytest
 from commandline import keeps_to_its_schema
 
 from distgen.errors import InputError
+from distgen.git.refs import peeled, release
 from distgen.model.catalogue import DistGit, Image, Namespace, Policy, Source, Stream, TagPolicy
 from distgen.model.lock import Lock, LockedSource
 from distgen.model.words import Origin
-from distgen.refs import peeled, release
 from distgen.tags import LeftOut, plan
 
 pytest_plugins = ["commandline"]

@@ -13,8 +13,8 @@ from github_server import github_server
 from review_hooks import install
 from reviews import TOKEN, USER, arrived, commit_on, refs
 
-from distgen.store.git import isolate, run
-from distgen.store.git_auth import ask, authorize, token_for
+from distgen.git.auth import ask, authorize, token_for
+from distgen.git.run import isolate, run
 
 SCHEMAS = Path(__file__).parent.parent / "distgen" / "schemas"
 TREE = {

@@ -20,8 +20,8 @@ from dist_git import (
 )
 from transports import Served
 
-from distgen.store.git import isolate
-from distgen.store.git_auth import authorize, token_for
+from distgen.git.auth import authorize, token_for
+from distgen.git.run import isolate
 
 NAMES = ("ns/base", "ns/app")
 STREAM = "ns/app@2024.1"

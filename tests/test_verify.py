@@ -11,10 +11,10 @@ import jsonschema
 import pytest
 from downstream import FILES, SECRET, commit, git
 
+from distgen.catalogue.checkout import history
 from distgen.drive.verify.proof import Program, Proof
+from distgen.git.run import isolate
 from distgen.schema import check
-from distgen.store.checkout import history
-from distgen.store.git import isolate
 from distgen.verify import Claim
 
 pytest_plugins = ["commandline", "downstream"]

@@ -9,8 +9,8 @@ from difflib import SequenceMatcher
 from email.header import Header
 from email.utils import formataddr
 
+from distgen.git.objects import blob_id
 from distgen.model.rendered import File
-from distgen.plan.objects import blob_id
 
 _MAIL = "Mon Sep 17 00:00:00 2001"  # what git writes here, so that the line is known for a mail's
 _COMMIT = re.compile(rb"^(?:From|\*) ([0-9a-f]{12})", re.MULTILINE)

@@ -20,7 +20,7 @@ from distgen.cli.option_groups import together
 from distgen.cli.streams import heard
 from distgen.disk.files import is_stream, replace_file
 from distgen.errors import DistgenError
-from distgen.store.git import Git
+from distgen.git.run import Git
 
 _STDOUT = Path("-")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -9,10 +9,10 @@ from distgen.cli.tokens import places, secret, token, user
 from distgen.drive.publish.records import Repository
 from distgen.forges import About, Account, host, maker
 from distgen.forges.web import Patience
+from distgen.git.auth import ask, token_for
+from distgen.git.location import Place
+from distgen.git.run import Git
 from distgen.model.catalogue import Catalog, Image
-from distgen.store.git import Git
-from distgen.store.git_auth import ask, token_for
-from distgen.store.places import Place
 
 _ASKED = ("github", "gerrit", "forgejo")
 

@@ -20,8 +20,8 @@ from distgen.cli.tokens import authorized
 from distgen.drive.pool import affordable
 from distgen.drive.publish import Request
 from distgen.drive.publish.records import Observer, Options, Repository, unobserved
+from distgen.git.run import Git
 from distgen.model.catalogue import Catalog
-from distgen.store.git import Git
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from distgen import __version__
+from distgen.catalogue import commit as history
 from distgen.cli.session import Session
 from distgen.errors import InputError
+from distgen.git.run import Git
 from distgen.model.catalogue import Catalog
 from distgen.model.lock import Lock
 from distgen.model.published import Provenance
-from distgen.store import history
-from distgen.store.git import Git
 
 EPOCH = 315532800  # 1980-01-01, the earliest date that every archive format knows
 

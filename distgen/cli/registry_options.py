@@ -9,10 +9,10 @@ import click
 
 from distgen.cli.session import Session
 from distgen.drive.resolve import World
+from distgen.git.run import isolate
 from distgen.model.catalogue import Catalog
 from distgen.registry import Registry, credentials
 from distgen.registry.http import Transport
-from distgen.store.git import isolate
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

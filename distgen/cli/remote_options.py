@@ -11,8 +11,8 @@ import click
 
 from distgen.cli.option_groups import together
 from distgen.cli.session import Session
-from distgen.store.git import Git, isolate
-from distgen.store.patience import Patience
+from distgen.git.backoff import Patience
+from distgen.git.run import Git, isolate
 
 
 @dataclass(frozen=True)

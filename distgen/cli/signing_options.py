@@ -9,8 +9,8 @@ import click
 
 from distgen.cli.option_groups import together
 from distgen.errors import InputError
-from distgen.store.git import Git
-from distgen.store.signing import Kind, Sign, signing
+from distgen.git.run import Git
+from distgen.git.signing import Kind, Sign, signing
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 from distgen.cli.session import Session
 from distgen.errors import InputError
+from distgen.git.auth import Token, authorize, token_for
+from distgen.git.location import Place, locate
+from distgen.git.run import Git
 from distgen.model.catalogue import Catalog, DistGit, Image
-from distgen.store.git import Git
-from distgen.store.git_auth import Token, authorize, token_for
-from distgen.store.places import Place, locate
 
 USERS = {"github": "x-access-token", "gitlab": "oauth2"}
 """Who a token speaks for, where the configuration does not say."""

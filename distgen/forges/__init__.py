@@ -17,14 +17,14 @@ from urllib.parse import urlsplit
 
 from distgen.errors import DistgenError
 from distgen.forges.web import Patience
+from distgen.git.auth import unwelcome
+from distgen.git.location import Place
+from distgen.git.remote import listing, refusal
+from distgen.git.retry import is_passing, reach, wait
+from distgen.git.run import Outcome, explain, run
+from distgen.git.store import Store
 from distgen.model.published import Change
 from distgen.proposal import Proposal
-from distgen.store import Store
-from distgen.store.git import Outcome, explain, run
-from distgen.store.git_auth import unwelcome
-from distgen.store.places import Place
-from distgen.store.reach import is_passing, reach, wait
-from distgen.store.remotes import listing, refusal
 
 WITHDRAWN = "distgen has nothing left to propose here."
 """What distgen says when it closes a review, and knows its own doing by."""

@@ -36,10 +36,10 @@ from distgen.forges import (
     read,
 )
 from distgen.forges.web import Guarded, Header, content, message
+from distgen.git.location import Place
+from distgen.git.remote import listing
 from distgen.model.published import Change
 from distgen.proposal import Proposal, is_own, review_branch
-from distgen.store.places import Place
-from distgen.store.remotes import listing
 
 # An option travels in one packet of git's protocol, 65,516 bytes, and a line break takes five.
 LIMIT = 13_000

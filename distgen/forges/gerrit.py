@@ -33,11 +33,11 @@ from distgen.forges import (
     read,
 )
 from distgen.forges.web import Guarded, content, message
+from distgen.git.location import Place
+from distgen.git.remote import listing
 from distgen.model.published import Change
 from distgen.proposal import Proposal, change_id, review_branch, trailers
 from distgen.proposal import worded as reworded
-from distgen.store.places import Place
-from distgen.store.remotes import listing
 
 LIMIT = 16_000
 CREATES = False

@@ -26,9 +26,9 @@ from distgen.forges import (
 )
 from distgen.forges.branch import dependence, patterns, worded
 from distgen.forges.branch import ref as review_ref
+from distgen.git.location import Place
 from distgen.model.published import Change
 from distgen.proposal import Proposal, review_branch
-from distgen.store.places import Place
 
 __all__ = [
     "CREATES",

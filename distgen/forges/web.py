@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import requests
 
 from distgen.errors import DistgenError
-from distgen.store.patience import PATIENCE
+from distgen.git.backoff import PATIENCE
 
 _MOVED = (301, 302, 303, 307, 308)
 _UNWELL = (502, 503, 504)

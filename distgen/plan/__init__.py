@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from distgen import review
+from distgen.git.objects import blob_id, commit_id, signature, tree_id
 from distgen.model.catalogue import Image
 from distgen.model.lock import Lock
 from distgen.model.published import Change, Edit, Entry, Present, Provenance
@@ -18,7 +19,6 @@ from distgen.model.words import MANIFEST, Status
 from distgen.plan.edits import Merge, Step, collisions, decide, unrendered
 from distgen.plan.fates import MEND, fate, fates, stopped
 from distgen.plan.manifest import describe, dump, generated, parse
-from distgen.plan.objects import blob_id, commit_id, signature, tree_id
 from distgen.text.diff import is_binary, unified
 
 OnEdit = Literal["refuse", "keep", "merge", "overwrite"]

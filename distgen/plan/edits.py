@@ -6,10 +6,10 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from distgen.git.objects import blob_id
 from distgen.model.published import Edit, Entry, Owned, Present
 from distgen.model.rendered import File
 from distgen.model.words import MANIFEST, SYMLINK
-from distgen.plan.objects import blob_id
 from distgen.text.diff import is_binary, unified
 
 Merge = Callable[[bytes, bytes, bytes], bytes | None]

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from distgen.adopt import Adopted
-from distgen.store.git import scrub
+from distgen.git.run import scrub
 
 
 def report(adopted: Iterable[Adopted]) -> str:

@@ -17,10 +17,10 @@ from distgen.cli.write_options import Manner, deliver, delivering
 from distgen.drive import propose
 from distgen.errors import InputError
 from distgen.forges import LEFT
+from distgen.git.store import Store, open_store, scratch_store
 from distgen.graph import select
 from distgen.model.catalogue import Catalog, Image
 from distgen.model.published import Result
-from distgen.store import Store, open_store, scratch_store
 
 
 @click.command()

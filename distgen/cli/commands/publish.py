@@ -15,8 +15,8 @@ from distgen.cli.source_options import replacing
 from distgen.cli.write_options import Manner, deliver, delivering
 from distgen.drive import publish
 from distgen.drive.publish.repositories import result
+from distgen.git.store import open_store
 from distgen.model.published import Result
-from distgen.store import open_store
 
 
 @click.command()

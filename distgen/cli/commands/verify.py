@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from distgen.catalogue.checkout import history
 from distgen.cli.commands.list import texts
 from distgen.cli.remote_options import Reach, reaching
 from distgen.cli.session import Choice, Session, formats
@@ -18,10 +19,9 @@ from distgen.cli.tokens import authorized
 from distgen.drive.verify import Address, Request, Signatures, verify
 from distgen.drive.verify.proof import Program, Proof
 from distgen.errors import InputError, plain
+from distgen.git.location import locate
 from distgen.model.catalogue import Catalog
 from distgen.reports.verdicts import report
-from distgen.store.checkout import history
-from distgen.store.places import locate
 from distgen.verify import STANDINGS, Standing, Verdict
 
 _COMMIT = re.compile(r"(.+)@([0-9a-f]{7,40})")

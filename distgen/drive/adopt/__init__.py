@@ -28,19 +28,19 @@ from distgen.drive.pool import working
 from distgen.drive.publish.records import Repository
 from distgen.drive.publish.repositories import bring, group, reading
 from distgen.errors import DistgenError, InputError
+from distgen.git.cat_file import Reader
+from distgen.git.remote import Survey, survey
+from distgen.git.run import Git, scrub
+from distgen.git.store import Store, scratch_store
 from distgen.model.catalogue import Catalog, Image, TemplateFile
 from distgen.model.lock import Lock
 from distgen.model.rendered import File, Tree
 from distgen.model.words import ATTRIBUTES, MANIFEST
 from distgen.pipeline import Work, fault
 from distgen.plan.manifest import generated
+from distgen.publish.branch import present
+from distgen.publish.merge_file import merging
 from distgen.render import Renderer
-from distgen.store import Store, scratch_store
-from distgen.store.branches import present
-from distgen.store.git import Git, scrub
-from distgen.store.merging import merging
-from distgen.store.reader import Reader
-from distgen.store.remotes import Survey, survey
 
 
 @dataclass(frozen=True, slots=True)

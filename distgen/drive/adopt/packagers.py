@@ -10,14 +10,14 @@ from email.utils import format_datetime
 
 from distgen.adopt import Told
 from distgen.adopt.mbox import NO_DATE, Letter, Step
+from distgen.git.cat_file import Reader
+from distgen.git.commits import Commit, person
+from distgen.git.commits import read as read_commit
+from distgen.git.run import run
 from distgen.model.published import Entry, Manifest
 from distgen.model.rendered import File
 from distgen.model.words import EXECUTABLE, REGULAR
-from distgen.plan.commits import Commit, person
-from distgen.plan.commits import read as read_commit
-from distgen.store.branches import listed, manifest, read_file
-from distgen.store.git import run
-from distgen.store.reader import Reader
+from distgen.publish.branch import listed, manifest, read_file
 from distgen.verify import claim
 
 _SEARCHED = 1000

@@ -18,11 +18,11 @@ from distgen.drive.publish.records import Ground, Options, Repository
 from distgen.drive.publish.repositories import Wanted, changes, creation, failed, group, result
 from distgen.errors import DistgenError, InputError
 from distgen.forges import Account, Desk, Forge, Refs, forge
+from distgen.git.remote import Survey, listing, survey
+from distgen.git.store import Store, write
 from distgen.model.catalogue import Catalog, Image
 from distgen.model.published import Change, Result
 from distgen.reports.results import row
-from distgen.store import Store, write
-from distgen.store.remotes import Survey, listing, survey
 
 _BATCH = 100
 _HEADS = "refs/heads/"

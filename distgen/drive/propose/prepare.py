@@ -11,11 +11,11 @@ from distgen.drive.publish.deliver import COMMITTED, supply
 from distgen.drive.publish.records import Ground
 from distgen.drive.publish.repositories import changes
 from distgen.errors import DistgenError
+from distgen.git.commits import signed
+from distgen.git.remote import push, survey
+from distgen.git.store import Store, write
 from distgen.model.published import Change
-from distgen.plan.commits import signed
 from distgen.proposal import beginning
-from distgen.store import Store, write
-from distgen.store.remotes import push, survey
 
 Footers = Mapping[str, tuple[str, ...]]
 """The lines at the end of an image's message, by its key."""

@@ -10,13 +10,13 @@ from distgen.drive.publish.deliver import COMMITTED, Delivery
 from distgen.drive.publish.records import Observer, unobserved
 from distgen.errors import DistgenError, plain
 from distgen.forges import LEFT, Desk, Forge, Moved, Refs, Review, Subject, Told, is_merged, read
+from distgen.git.commits import read as parsed
+from distgen.git.remote import listing
+from distgen.git.run import scrub
+from distgen.git.store import has, write
 from distgen.model.published import Change
 from distgen.model.words import MANIFEST
-from distgen.plan.commits import read as parsed
 from distgen.proposal import beginning, describe, is_own, is_same
-from distgen.store import has, write
-from distgen.store.git import scrub
-from distgen.store.remotes import listing
 
 _RACES = 3
 

@@ -14,15 +14,15 @@ from distgen.drive.publish.order import Course, Kinship, in_order, sequence
 from distgen.drive.publish.records import Ground, Options, Repository
 from distgen.drive.publish.repositories import Planned, Wanted, changes, failed, group, result
 from distgen.errors import DistgenError, InputError
+from distgen.git.remote import Survey, survey
+from distgen.git.run import Git
+from distgen.git.store import Store, renew, scratch_store, write
 from distgen.model.catalogue import Catalog, Image
 from distgen.model.published import Change, Result
 from distgen.model.rendered import Tree
 from distgen.model.words import MANIFEST
 from distgen.plan import Target
 from distgen.reports.results import row
-from distgen.store import Store, renew, scratch_store, write
-from distgen.store.git import Git
-from distgen.store.remotes import Survey, survey
 from distgen.text.diff import unified
 
 Trees = Callable[[Image], Tree]

@@ -10,15 +10,15 @@ from pathlib import Path
 from distgen.drive.publish.records import Ground, Repository
 from distgen.drive.publish.repositories import Wanted, bring, changes, creation
 from distgen.errors import DistgenError
+from distgen.git.commits import person, read
+from distgen.git.local import Identity, locks, unlock
+from distgen.git.remote import Refusal, Survey, push, survey
+from distgen.git.retry import wait
+from distgen.git.run import scrub
+from distgen.git.store import Store, contains, has, is_sound, mend, restore, write
 from distgen.model.published import Change
 from distgen.model.words import Status
-from distgen.plan.commits import person, read
 from distgen.proposal import trailers
-from distgen.store import Store, contains, has, is_sound, mend, restore, write
-from distgen.store.git import scrub
-from distgen.store.localgit import Identity, locks, unlock
-from distgen.store.reach import wait
-from distgen.store.remotes import Refusal, Survey, push, survey
 
 COMMITTED = ("created", "updated", "retired")
 _ATTEMPTS = 6

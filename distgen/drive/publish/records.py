@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from distgen.git.location import Place
+from distgen.git.run import Git
+from distgen.git.signing import Sign
+from distgen.git.store import Store
 from distgen.model.published import Provenance
 from distgen.model.rendered import Tree
 from distgen.plan import OnEdit, Target
-from distgen.store import Store
-from distgen.store.git import Git
-from distgen.store.places import Place
-from distgen.store.signing import Sign
 
 
 def _no_objection(tree: Tree) -> str:

@@ -9,22 +9,22 @@ from pathlib import Path
 
 from distgen.drive.publish.records import Ground, Options, Repository
 from distgen.errors import DistgenError
+from distgen.git.auth import is_shown
+from distgen.git.cat_file import Reader
+from distgen.git.commits import signed
+from distgen.git.location import Place, creation_hint, locate
+from distgen.git.objects import blob_id, tree_id
+from distgen.git.remote import Survey, survey
+from distgen.git.run import Git, scrub
+from distgen.git.store import Store, fetch, has, mend
 from distgen.model.catalogue import Catalog, Image
 from distgen.model.published import Change, Entry, Result
 from distgen.model.rendered import Tree
 from distgen.model.words import Status
 from distgen.plan import Target, plan, retire, target
-from distgen.plan.commits import signed
 from distgen.plan.manifest import generated
-from distgen.plan.objects import blob_id, tree_id
-from distgen.store import Store, fetch, has, mend
-from distgen.store.branches import present, root_tree
-from distgen.store.git import Git, scrub
-from distgen.store.git_auth import is_shown
-from distgen.store.merging import merging
-from distgen.store.places import Place, creation_hint, locate
-from distgen.store.reader import Reader
-from distgen.store.remotes import Survey, survey
+from distgen.publish.branch import present, root_tree
+from distgen.publish.merge_file import merging
 
 _MOVING = 3
 

@@ -11,16 +11,16 @@ from pathlib import Path
 
 from distgen.drive.pool import working
 from distgen.errors import DistgenError, InputError
+from distgen.git.cat_file import Reader
+from distgen.git.local import heads
+from distgen.git.location import Place, locate
+from distgen.git.remote import listing
+from distgen.git.run import Git
+from distgen.git.store import fetch, scratch_store
 from distgen.model.catalogue import Catalog
 from distgen.plan import Target
 from distgen.proposal import PREFIX
-from distgen.store import fetch, scratch_store
-from distgen.store.branches import manifest, retirement
-from distgen.store.git import Git
-from distgen.store.localgit import heads
-from distgen.store.places import Place, locate
-from distgen.store.reader import Reader
-from distgen.store.remotes import listing
+from distgen.publish.branch import manifest, retirement
 
 _HEADS = "refs/heads/"
 

@@ -9,15 +9,15 @@ from functools import partial
 from distgen import downloads
 from distgen.drive.pool import in_parallel
 from distgen.errors import DistgenError
+from distgen.git.refs import Refs
+from distgen.git.run import Git
+from distgen.lock import git_sources
 from distgen.lockplan import Fact, Need, platform_of
 from distgen.model.lock import Lock, LockedBase
 from distgen.model.reference import parse
-from distgen.refs import Refs
 from distgen.registry import Registry
 from distgen.registry.errors import NotFound
 from distgen.registry.oci import choose_platform
-from distgen.store import upstream
-from distgen.store.git import Git
 
 PARALLEL = 16
 
@@ -61,7 +61,7 @@ def refs_of(world: World, urls: Iterable[str]) -> Mapping[str, Refs]:
 
     def ask(url: str) -> Iterable[tuple[str, Refs | DistgenError]]:
         try:
-            return [(url, upstream.ask(world.git, url, world.mirrors).refs)]
+            return [(url, git_sources.ask(world.git, url, world.mirrors).refs)]
         except DistgenError as error:
             return [(url, error)]
 
@@ -115,15 +115,15 @@ def _download(need: Need) -> Iterable[Answer]:
 
 def _sources(world: World, git: str, some: Sequence[Need], held: Lock) -> Iterable[Answer]:
     try:
-        repository = upstream.ask(world.git, git, world.mirrors)
+        repository = git_sources.ask(world.git, git, world.mirrors)
     except DistgenError as error:
         return [Answer(need, None, error) for need in some]
     return [_source(repository, need, held) for need in some]
 
 
-def _source(repository: upstream.Repository, need: Need, held: Lock) -> Answer:
+def _source(repository: git_sources.Repository, need: Need, held: Lock) -> Answer:
     try:
         known = held.sources.get((need.name, need.ref))
-        return Answer(need, upstream.resolve(repository, need.ref, known))
+        return Answer(need, git_sources.resolve(repository, need.ref, known))
     except DistgenError as error:
         return Answer(need, None, error)

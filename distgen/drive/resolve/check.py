@@ -11,11 +11,11 @@ from distgen import downloads
 from distgen.drive.pool import in_parallel
 from distgen.drive.resolve import World, base_digest, by_repository
 from distgen.errors import DistgenError
+from distgen.lock import git_sources
 from distgen.lockplan import Key, Kind, Need, locked
 from distgen.model.lock import Lock, LockedBase, LockedSource
 from distgen.model.reference import parse
 from distgen.registry.errors import NotFound
-from distgen.store import upstream
 
 Status = Literal["missing", "stale", "gone", "unused", "unknown"]
 
@@ -70,7 +70,7 @@ def check(
 def _asked(need: Need, ask: Callable[[], Iterable[Problem]]) -> Iterable[Problem]:
     try:
         return list(ask())
-    except (NotFound, upstream.Gone, downloads.Gone) as gone:
+    except (NotFound, git_sources.Gone, downloads.Gone) as gone:
         return [_problem(need, "gone", gone.what)]
     except DistgenError as error:
         return [_problem(need, "unknown", error.what)]
@@ -95,7 +95,7 @@ def _base(world: World, need: Need, fact: LockedBase) -> Iterable[Problem]:
 
 def _sources(world: World, git: str, some: Sequence[Need], lock: Lock) -> Iterable[Problem]:
     try:
-        repository = upstream.ask(world.git, git, world.mirrors)
+        repository = git_sources.ask(world.git, git, world.mirrors)
     except DistgenError as error:
         return [_problem(need, "unknown", error.what) for need in some]
     return [
@@ -107,15 +107,17 @@ def _sources(world: World, git: str, some: Sequence[Need], lock: Lock) -> Iterab
     ]
 
 
-def _source(repository: upstream.Repository, need: Need, fact: LockedSource) -> Iterable[Problem]:
-    now = upstream.commit_of(repository, need.ref)
+def _source(
+    repository: git_sources.Repository, need: Need, fact: LockedSource
+) -> Iterable[Problem]:
+    now = git_sources.commit_of(repository, need.ref)
     if now is None or now == need.ref:
-        now, _ = upstream.fetch(repository, need.ref, now)
+        now, _ = git_sources.fetch(repository, need.ref, now)
     if now == fact.commit:
         return []
     try:
-        upstream.fetch(repository, fact.commit, None)
-    except upstream.Gone:
+        git_sources.fetch(repository, fact.commit, None)
+    except git_sources.Gone:
         detail = f"{fact.commit} is no longer given out; {need.ref} is {now} now"
         return [_problem(need, "gone", detail)]
     return [_problem(need, "stale", f"locked {fact.commit}, {need.ref} is {now} now")]

@@ -13,14 +13,14 @@ from distgen.drive.publish.repositories import bring, group, reading
 from distgen.drive.verify.judge import Subject, judge, named
 from distgen.drive.verify.proof import Proof
 from distgen.errors import DistgenError, InputError
+from distgen.git.cat_file import Reader
+from distgen.git.location import Place
+from distgen.git.remote import Survey, listing, survey
+from distgen.git.run import Git, scrub
+from distgen.git.signing import check, trust
+from distgen.git.store import Store, contains, scratch_store
 from distgen.model.catalogue import Catalog, Image
 from distgen.plan import Target
-from distgen.store import Store, contains, scratch_store
-from distgen.store.git import Git, scrub
-from distgen.store.places import Place
-from distgen.store.reader import Reader
-from distgen.store.remotes import Survey, listing, survey
-from distgen.store.signing import check, trust
 from distgen.verify import Verdict
 
 __all__ = ["Address", "Request", "Signatures", "verify"]

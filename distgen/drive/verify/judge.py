@@ -7,20 +7,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from distgen import __version__
+from distgen.catalogue.checkout import newest
 from distgen.drive.verify.past import Wanted, planned_again
 from distgen.drive.verify.proof import Proof
 from distgen.errors import DistgenError
+from distgen.git.cat_file import Reader
+from distgen.git.commits import Commit, person
+from distgen.git.commits import read as read_commit
+from distgen.git.objects import signature
+from distgen.git.run import run
 from distgen.model.published import Change, Entry
 from distgen.model.words import MANIFEST
 from distgen.plan import RETIRED
-from distgen.plan.commits import Commit, person
-from distgen.plan.commits import read as read_commit
 from distgen.plan.manifest import dump
-from distgen.plan.objects import signature
-from distgen.store.branches import listed, manifest, read_file
-from distgen.store.checkout import newest
-from distgen.store.git import run
-from distgen.store.reader import Reader
+from distgen.publish.branch import listed, manifest, read_file
 from distgen.verify import (
     Claim,
     Expected,

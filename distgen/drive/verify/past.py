@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import IO
 
 from distgen.errors import DistgenError
+from distgen.git.cat_file import Reader
+from distgen.git.commits import Commit
 from distgen.model.catalogue import Catalog
 from distgen.model.lock import Lock
 from distgen.model.published import Change, Provenance
@@ -25,12 +27,10 @@ from distgen.plan import (
     retirement,
     target,
 )
-from distgen.plan.commits import Commit
 from distgen.plan.manifest import generated
+from distgen.publish.branch import present
+from distgen.publish.merge_file import merging
 from distgen.render import Renderer
-from distgen.store.branches import present
-from distgen.store.merging import merging
-from distgen.store.reader import Reader
 from distgen.verify import Claim, Expected
 
 Load = Callable[[Path], tuple[Catalog, Lock]]

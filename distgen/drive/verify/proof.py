@@ -13,11 +13,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import cast
 
+from distgen.catalogue.checkout import History, checked_out, date
 from distgen.drive.verify.past import Wanted
 from distgen.errors import DistgenError
-from distgen.store.checkout import History, checked_out, date
-from distgen.store.git import INTERRUPTED
-from distgen.store.processes import start
+from distgen.git.processes import start
+from distgen.git.run import INTERRUPTED
 from distgen.verify import Claim
 
 _KEPT = 4

@@ -39,9 +39,9 @@ from distgen.forges.github.hub import (
     repository_of,
     unknown,
 )
+from distgen.git.location import Place
 from distgen.model.published import Change
 from distgen.proposal import Proposal, review_branch
-from distgen.store.places import Place
 
 __all__ = ["CREATES", "LIMIT", "create", "dependence", "find", "interface", "patterns", "submit",
            "withdraw", "worded"]  # fmt: skip

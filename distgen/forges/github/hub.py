@@ -23,7 +23,7 @@ from github3.session import GitHubSession  # type: ignore[import-untyped]
 from distgen.errors import DistgenError
 from distgen.forges import Account, host, project
 from distgen.forges.web import Guarded, Header, message
-from distgen.store.places import Place
+from distgen.git.location import Place
 
 # github3 takes answers apart without asking what they are.
 _UNREADABLE = (IncompleteResponse, UnexpectedResponse, UnprocessableResponseBody,

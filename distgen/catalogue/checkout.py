@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from distgen.catalogue.commit import PARTS
 from distgen.errors import DistgenError
-from distgen.plan.commits import person, read
-from distgen.store.git import Git, explain, run
-from distgen.store.history import PARTS
-from distgen.store.scratch import scratch_folder
+from distgen.git.commits import person, read
+from distgen.git.run import Git, explain, run
+from distgen.git.temporary import scratch_folder
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from distgen.errors import InputError, plain
-from distgen.store.patience import PATIENCE, Outages, Patience
-from distgen.store.processes import Interrupted, Overdue, finish, started
+from distgen.git.backoff import PATIENCE, Outages, Patience
+from distgen.git.processes import Interrupted, Overdue, finish, started
 
 NOWHERE = Path("/dev/null")
 """No repository: else git is configured by the one that the caller happens to stand in."""

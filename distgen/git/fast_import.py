@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from distgen.git.objects import signature
 from distgen.model.published import Change
-from distgen.plan.objects import signature
 
 _NULL = "0" * 40
 

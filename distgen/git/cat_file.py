@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import IO
 
 from distgen.errors import DistgenError
-from distgen.store.git import Git, command
-from distgen.store.processes import start
+from distgen.git.processes import start
+from distgen.git.run import Git, command
 
 _LARGEST = 256 * 1024**2  # bytes of one object, which is held in memory
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+from distgen.git.objects import commit_content, object_id, signature
 from distgen.model.published import Change
-from distgen.plan.objects import commit_content, object_id, signature
 
 _PERSON = re.compile(r"(.*) (\d+) ([+-]\d{4})")
 _ENCODING = re.compile(rb"^encoding (\S+)$", re.MULTILINE)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from distgen.errors import DistgenError
+from distgen.git.run import Git, explain, run
+from distgen.git.temporary import scratch_folder
 from distgen.plan.edits import Merge
-from distgen.store.git import Git, explain, run
-from distgen.store.scratch import scratch_folder
 
 _CONFLICTS = range(1, 128)  # git merge-file ends with their number; more is an error
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from distgen.catalog.folder import is_leftover
 from distgen.errors import DistgenError
-from distgen.store.git import Git, explain, run
-from distgen.store.scratch import scratch_folder
+from distgen.git.run import Git, explain, run
+from distgen.git.temporary import scratch_folder
 
 PARTS = ("distgen.yaml", "distgen.lock", "templates", "overlays")
 _QUIET = (

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Literal
 
 from distgen.errors import DistgenError, InputError
-from distgen.store.git import Git, explain, run, scrub
-from distgen.store.scratch import scratch_folder
+from distgen.git.run import Git, explain, run, scrub
+from distgen.git.temporary import scratch_folder
 
 Kind = Literal["ssh", "gpg"]
 Sign = Callable[[bytes], str]

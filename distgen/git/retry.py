@@ -7,8 +7,8 @@ import signal
 from pathlib import Path
 
 from distgen.errors import DistgenError
-from distgen.store.git import NOWHERE, Git, Outcome, explain, run
-from distgen.store.places import Place
+from distgen.git.location import Place
+from distgen.git.run import NOWHERE, Git, Outcome, explain, run
 
 _NO_ANSWER = re.compile(
     r"Failed to connect|Couldn't connect|Connection (?:refused|timed out)|No route to host"

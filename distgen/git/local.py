@@ -14,7 +14,7 @@ from git.exc import InvalidGitRepositoryError, NoSuchPathError
 from git.refs.symbolic import SymbolicReference
 
 from distgen.errors import DistgenError
-from distgen.store.git import Git, explain, run
+from distgen.git.run import Git, explain, run
 
 _STALE = 3600  # seconds
 _PUSHABLE = ("ignore", "warn", "updateinstead", "false")

@@ -10,10 +10,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from distgen.errors import DistgenError
+from distgen.git.refs import HEADS, TAGS, Refs, full_ref, is_commit, peeled, release
+from distgen.git.run import NOWHERE, Git, Outcome, explain, run
 from distgen.locate import git_here
 from distgen.model.lock import LockedSource
-from distgen.refs import HEADS, TAGS, Refs, full_ref, is_commit, peeled, release
-from distgen.store.git import NOWHERE, Git, Outcome, explain, run
 from distgen.text.suggest import nearest
 
 RELEASES = ("{version}", "v{version}")

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from distgen.errors import DistgenError, InputError
-from distgen.store.git import NOWHERE, Git, Outcome, configured, explain, run
-from distgen.store.places import Place
+from distgen.git.location import Place
+from distgen.git.run import NOWHERE, Git, Outcome, configured, explain, run
 
 _WANTED = re.compile("could not read (?:Username|Password)|Authentication failed")
 # A page of text passes for a repository without branches, as it was served in git's early days.

@@ -13,16 +13,16 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from distgen.errors import DistgenError, InputError
+from distgen.git.auth import unwelcome
+from distgen.git.cat_file import Reader
+from distgen.git.commits import unsigned, written
+from distgen.git.fast_import import stream
+from distgen.git.location import Place
+from distgen.git.objects import object_id
+from distgen.git.retry import reach
+from distgen.git.run import INTERRUPTED, Git, explain, run
+from distgen.git.temporary import scratch_folder
 from distgen.model.published import Change
-from distgen.plan.commits import unsigned, written
-from distgen.plan.objects import object_id
-from distgen.store.fastimport import stream
-from distgen.store.git import INTERRUPTED, Git, explain, run
-from distgen.store.git_auth import unwelcome
-from distgen.store.places import Place
-from distgen.store.reach import reach
-from distgen.store.reader import Reader
-from distgen.store.scratch import scratch_folder
 
 _MARK = "distgen-store"
 _LOCK = "distgen.lock"

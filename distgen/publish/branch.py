@@ -6,14 +6,14 @@ import hashlib
 from collections.abc import Iterator, Mapping
 
 from distgen.errors import DistgenError
+from distgen.git.cat_file import Reader
+from distgen.git.objects import FOLDER, SUBMODULE, blob_id, tree_entries
+from distgen.git.run import run
 from distgen.model.published import Entry, Manifest, Owned, Present
 from distgen.model.rendered import File
 from distgen.model.words import MANIFEST, REGULAR
 from distgen.plan import RETIRED, retired
 from distgen.plan.manifest import parse
-from distgen.plan.objects import FOLDER, SUBMODULE, blob_id, tree_entries
-from distgen.store.git import run
-from distgen.store.reader import Reader
 
 _SEARCHED = 1000
 _MOST = 100_000

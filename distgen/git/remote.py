@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 
 from distgen.errors import DistgenError
+from distgen.git.auth import unwelcome
+from distgen.git.local import created, tips
+from distgen.git.location import Place
+from distgen.git.retry import is_passing, reach
+from distgen.git.run import Git, Outcome, explain, readable, run
+from distgen.git.store import Store
 from distgen.model.published import Change
-from distgen.store import Store
-from distgen.store.git import Git, Outcome, explain, readable, run
-from distgen.store.git_auth import unwelcome
-from distgen.store.localgit import created, tips
-from distgen.store.places import Place
-from distgen.store.reach import is_passing, reach
 
 _ONE_BY_ONE = (
     "the server moves no two branches at once; set receive.advertiseAtomic there, "
