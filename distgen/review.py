@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from distgen.dockerfile import packages
-from distgen.dockerfile.parse import Dockerfile, parse, script
+from distgen.dockerfile.parse import Dockerfile, packages, parse, script
 from distgen.model.published import Manifest
 from distgen.model.words import ATTRIBUTES, MANIFEST
 from distgen.text.diff import is_binary
