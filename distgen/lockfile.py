@@ -7,10 +7,10 @@ from typing import Any
 
 import yaml
 
+from distgen.catalogue.overlay import read_yaml
 from distgen.errors import InputError
 from distgen.model.lock import Lock, LockedBase, LockedSource
 from distgen.model.words import Origin
-from distgen.overlay import read_yaml
 from distgen.schema import check
 
 FILE = "distgen.lock"

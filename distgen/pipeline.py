@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
-from distgen import graph, policy
+from distgen import policy
+from distgen.catalogue import graph
 from distgen.dockerfile.parse import Dockerfile, parse
 from distgen.model.catalogue import Catalog, Image
 from distgen.model.lock import Lock

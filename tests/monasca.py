@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from distgen.catalog import load
+from distgen.catalogue.load import load
 from distgen.dockerfile.parse import Dockerfile, pairs, parse
 from distgen.model.catalogue import Catalog
 from distgen.model.lock import Lock

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from distgen import catalog
+from distgen.catalogue import load
 from distgen.model.catalogue import Image
 from distgen.model.lock import Lock
 from distgen.model.words import Origin
@@ -54,7 +54,7 @@ def project(
             },
         }
     )
-    loaded = catalog.load(root)
+    loaded = load.load(root)
     (made,) = (found for found in loaded.images if found.key == KEY)
     return Renderer(loaded, lock or Lock()), made
 

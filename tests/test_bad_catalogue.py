@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from distgen import catalog
+from distgen.catalogue import load
 from distgen.errors import InputError
 
 A, B = "overlays/ns/a.yaml", "overlays/ns/b.yaml"
@@ -41,14 +41,14 @@ NO_NAME = "is not a name: lower-case letters and digits, with `.`, `_` or `-` be
 
 def mistake(root: Path, sets: tuple[str, ...] = ()) -> str:
     with pytest.raises(InputError) as caught:
-        catalog.load(root, sets)
+        load.load(root, sets)
     assert caught.value.exit_code == 2
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
 
 def test_the_catalogue_that_is_then_broken_is_sound(catalogue):
-    assert len(catalog.load(catalogue(SOUND)).images) == 4
+    assert len(load.load(catalogue(SOUND)).images) == 4
 
 
 CASES = [
@@ -408,12 +408,12 @@ def replaced(data: object, at: tuple[str | int, ...], odd: object) -> object:
 @pytest.mark.parametrize("path", RICH)
 def test_something_odd_in_any_place_is_one_sentence_or_fine(catalogue, path: str):
     root = catalogue({name: json.dumps(data) for name, data in RICH.items()})
-    assert len(catalog.load(root).images) == 3
+    assert len(load.load(root).images) == 3
     for at in places(RICH[path]):
         for odd in ODD:
             (root / path).write_text(json.dumps(replaced(RICH[path], at, odd)))
             try:
-                catalog.load(root)
+                load.load(root)
             except InputError as error:
                 assert error.where, error
                 assert "\n" not in str(error)

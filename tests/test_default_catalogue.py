@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from distgen import linters, lockfile
-from distgen.catalog import load
+from distgen.catalogue.graph import select
+from distgen.catalogue.load import load
 from distgen.dockerfile.parse import Dockerfile, argv, pairs, parse
-from distgen.graph import select
 from distgen.model.catalogue import Catalog, Image
 from distgen.model.lock import Lock, LockedSource
 from distgen.model.rendered import Tree

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from distgen import linters
-from distgen.catalog import load
+from distgen.catalogue.graph import select
+from distgen.catalogue.load import load
 from distgen.dockerfile.parse import pairs, parse
 from distgen.errors import InputError
-from distgen.graph import select
 from distgen.model.catalogue import Catalog
 from distgen.model.lock import Lock
 from distgen.model.rendered import Finding, Tree

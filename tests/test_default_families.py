@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from distgen.catalog import load
-from distgen.graph import order, select
+from distgen.catalogue.graph import order, select
+from distgen.catalogue.load import load
 from distgen.model.catalogue import Catalog, Image
 
 ROOT = Path(__file__).parents[1]

@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from distgen import linters
-from distgen.catalog import load
+from distgen.catalogue.graph import select
+from distgen.catalogue.load import load
 from distgen.dockerfile import packages
 from distgen.dockerfile.parse import argv, parse, script
-from distgen.graph import select
 from distgen.model.catalogue import Catalog
 from distgen.model.lock import Lock, LockedSource
 from distgen.model.rendered import Tree

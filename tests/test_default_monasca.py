@@ -11,7 +11,7 @@ import pytest
 from monasca import COMPONENTS, NAMES, ROOT, SHELL, STREAMS, catalog, text_of, trees, words_of
 
 from distgen import linters
-from distgen.catalog import load
+from distgen.catalogue.load import load
 from distgen.model.lock import Lock, LockedSource
 from distgen.pipeline import lint, work
 from distgen.render import Renderer

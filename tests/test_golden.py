@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from distgen import catalog, lockfile
+from distgen import lockfile
+from distgen.catalogue import load
 from distgen.model.words import EXECUTABLE
 from distgen.plan.manifest import generated
 from distgen.render import Renderer
@@ -18,7 +19,7 @@ BEHAVIOURS = sorted(path.name for path in GOLDEN.iterdir())
 
 
 def rendered(source: Path) -> dict[str, tuple[bytes, bool]]:
-    loaded = catalog.load(source)
+    loaded = load.load(source)
     renderer = Renderer(loaded, lockfile.read(source / "distgen.lock"))
     return {
         f"{image.full_name}/{image.stream.name}/{file.path}": (

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from distgen import catalog, graph
+from distgen.catalogue import graph, load
 from distgen.errors import InputError
 from distgen.model.catalogue import Catalog, Parent
 from distgen.model.words import Origin
@@ -25,7 +25,7 @@ FILES = {
 
 @pytest.fixture
 def loaded(catalogue) -> Catalog:
-    return catalog.load(catalogue(FILES))
+    return load.load(catalogue(FILES))
 
 
 def keys(images) -> list[str]:
@@ -108,7 +108,7 @@ def test_a_choice_is_widened_in_both_directions_from_what_was_chosen(loaded):
 def test_a_choice_with_a_gap_is_in_order_too(catalogue):
     lowest = {"overlays/b/zero.yaml": "template: t\nfrom: docker.io/library/debian:12"}
     files = {name: text.replace("a/base\n", "b/zero@master\n") for name, text in FILES.items()}
-    loaded = catalog.load(catalogue({**files, **lowest}))
+    loaded = load.load(catalogue({**files, **lowest}))
     assert keys(graph.select(loaded, ["b/above", "b/zero"])) == ["b/zero@master", "b/above@master"]
 
 

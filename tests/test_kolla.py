@@ -16,11 +16,13 @@ import pytest
 
 pytest.importorskip("kolla")
 
-from distgen.catalog.foreign import Generated, Request
+from distgen.catalogue.imported import Generated, Request
+from distgen.catalogue.sources import cache as memo
+from distgen.catalogue.sources.kolla import images
+from distgen.catalogue.sources.source import Around
 from distgen.errors import InputError
 from distgen.model.catalogue import DistGit, Image, Layer, Namespace, Policy, Stream
 from distgen.model.words import Origin
-from distgen.sources import Around, kolla, memo
 
 STREAM = Stream("master", "master", ())
 NAMESPACE = Namespace(
@@ -48,7 +50,7 @@ def generate(
     origin = Origin("overlays/kolla/namespace.yaml", 2)
     layers = (Layer("namespace", origin.path, options),)
     request = Request("kolla", NAMESPACE, STREAM, options, layers, root, origin)
-    return kolla.images(request, Around(environ, cache))
+    return images.images(request, Around(environ, cache))
 
 
 def kolla_build(work: Path, *arguments: str, environ: Mapping[str, str] = {}) -> None:

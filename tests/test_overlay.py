@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from distgen.catalogue.overlay import Scalar, Setting, merge, origin, read_value, read_yaml, trace
 from distgen.errors import InputError
 from distgen.model.catalogue import Layer
 from distgen.model.words import Origin
-from distgen.overlay import Scalar, Setting, merge, origin, read_value, read_yaml, trace
 
 
 def layer(name: str, text: str) -> Layer:

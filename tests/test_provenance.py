@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from distgen import lockfile
-from distgen.catalog import load
+from distgen.catalogue.load import load
 from distgen.lockplan import needs, with_facts
 from distgen.model.lock import LockedBase, LockedSource
 

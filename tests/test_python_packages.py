@@ -20,7 +20,7 @@ import pytest
 from conftest import Catalogue
 
 from distgen import linters
-from distgen.catalog import load
+from distgen.catalogue.load import load
 from distgen.dockerfile.parse import parse, script
 from distgen.errors import InputError
 from distgen.model.catalogue import Catalog

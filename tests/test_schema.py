@@ -8,8 +8,8 @@ import subprocess
 import pytest
 from jsonschema import Draft202012Validator
 
+from distgen.catalogue.overlay import read_yaml
 from distgen.errors import InputError
-from distgen.overlay import read_yaml
 from distgen.schema import check as schema
 from distgen.schema import formats
 

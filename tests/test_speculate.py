@@ -1,11 +1,11 @@
 import pytest
 
+from distgen.catalogue.mirrors import git_here
+from distgen.catalogue.source_overrides import override, speculate
+from distgen.catalogue.zuul_items import Item, parse, project_of
 from distgen.errors import InputError
-from distgen.locate import git_here
 from distgen.model.catalogue import Catalog, Image, Source, Stream
 from distgen.model.lock import Lock, LockedSource
-from distgen.speculate import override, speculate
-from distgen.zuulitems import Item, parse, project_of
 
 pytest_plugins = ["commandline"]
 NODEPOOL = "https://opendev.org/zuul/nodepool"

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
-from distgen import pipeline, speculate
+from distgen import pipeline
+from distgen.catalogue import source_overrides
 from distgen.cli.provenance import origin
 from distgen.cli.remote_options import Reach, reaching
 from distgen.cli.retire_options import Retiring, left, split
@@ -94,7 +95,7 @@ def prepare(session: Session, wishes: Wishes, observe: Observer = unobserved) ->
             dirty=dirty,
             allow_dirty=wishes.allow_dirty,
             objection=pipeline.objection(task),
-            refusal=speculate.refusal(speculation),
+            refusal=source_overrides.refusal(speculation),
             sign=wishes.seal.by(git, Path(catalog.root)),
             creation=_creation(session, shown, catalog),
         ),

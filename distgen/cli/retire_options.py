@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import click
 
-from distgen import graph
+from distgen.catalogue import graph
 from distgen.cli.option_groups import together
 from distgen.cli.session import Choice
 from distgen.drive.publish.strays import Search, strays

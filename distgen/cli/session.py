@@ -10,7 +10,10 @@ from typing import Any, TypeVar
 
 import click
 
-from distgen import catalog, graph, lockfile, sources
+from distgen import lockfile
+from distgen.catalogue import graph
+from distgen.catalogue import load as catalog
+from distgen.catalogue.sources import source
 from distgen.cli.option_groups import together
 from distgen.cli.streams import narrate
 from distgen.errors import InputError
@@ -50,8 +53,8 @@ class Session:
         return "name the catalogue with -C DIR, or make one with `distgen init DIR`"
 
     def catalog(self, sets: Sequence[str] = ()) -> Catalog:
-        around = sources.Around(self.environ, self.cache)
-        return catalog.load(self.root, sets=sets, ask=sources.asking(around))
+        around = source.Around(self.environ, self.cache)
+        return catalog.load(self.root, sets=sets, ask=source.asking(around))
 
     @property
     def cache(self) -> Path:

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import click
 
+from distgen.catalogue.mirrors import located
+from distgen.catalogue.source_overrides import Speculation, override, speculate
+from distgen.catalogue.zuul_items import Item, parse
 from distgen.cli.option_groups import together
 from distgen.cli.session import Session
 from distgen.errors import InputError
-from distgen.locate import located
 from distgen.model.catalogue import Catalog
 from distgen.model.lock import Lock
-from distgen.speculate import Speculation, override, speculate
-from distgen.zuulitems import Item, parse
 
 
 @dataclass(frozen=True)

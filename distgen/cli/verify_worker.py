@@ -8,10 +8,12 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from distgen import catalog, lockfile, sources
+from distgen import lockfile
+from distgen.catalogue import load as catalog
+from distgen.catalogue.mirrors import located
+from distgen.catalogue.sources import source
 from distgen.cli.session import Session
 from distgen.drive.verify.past import answer
-from distgen.locate import located
 from distgen.model.catalogue import Catalog
 from distgen.model.lock import Lock
 
@@ -27,8 +29,8 @@ def main() -> None:
     session = Session(start=None, verbosity=-1, color=False, environ=dict(os.environ))
 
     def load(root: Path) -> tuple[Catalog, Lock]:
-        around = sources.Around(session.environ, session.cache)
-        found = catalog.load(root, ask=sources.asking(around))
+        around = source.Around(session.environ, session.cache)
+        found = catalog.load(root, ask=source.asking(around))
         return located(found, lockfile.read(root / lockfile.FILE))
 
     answers, sys.stdout = sys.stdout.buffer, sys.stderr

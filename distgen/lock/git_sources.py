@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+from distgen.catalogue.mirrors import git_here
 from distgen.errors import DistgenError
 from distgen.git.refs import HEADS, TAGS, Refs, full_ref, is_commit, peeled, release
 from distgen.git.run import NOWHERE, Git, Outcome, explain, run
-from distgen.locate import git_here
 from distgen.model.lock import LockedSource
 from distgen.text.suggest import nearest
 

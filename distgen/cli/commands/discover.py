@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from distgen import lockfile
-from distgen.catalog import settings
+from distgen.catalogue import settings
 from distgen.cli.option_groups import together
 from distgen.cli.registry_options import elsewhere, jobs, registries
 from distgen.cli.session import Choice, Session, choosing, formats

@@ -9,13 +9,14 @@ from typing import Any
 
 import click
 
-from distgen import overlay, pipeline
+from distgen import pipeline
+from distgen.catalogue import overlay
+from distgen.catalogue.overlay import Setting
 from distgen.cli.commands.show import plain
 from distgen.cli.session import Choice, Session, formats, setting
 from distgen.errors import InputError
 from distgen.model.catalogue import Image
 from distgen.model.words import KeyPath
-from distgen.overlay import Setting
 from distgen.text.suggest import did_you_mean
 
 Traced = Mapping[KeyPath, tuple[Setting, ...]]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import click
 
-from distgen import graph
+from distgen.catalogue import graph
 from distgen.cli.session import Choice, Session, choosing, formats
 from distgen.model.catalogue import Image
 

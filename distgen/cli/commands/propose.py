@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from distgen.catalogue.graph import select
 from distgen.cli import prepare
 from distgen.cli import results as outcome
 from distgen.cli.forge_accounts import accounts
@@ -18,7 +19,6 @@ from distgen.drive import propose
 from distgen.errors import InputError
 from distgen.forges import LEFT
 from distgen.git.store import Store, open_store, scratch_store
-from distgen.graph import select
 from distgen.model.catalogue import Catalog, Image
 from distgen.model.published import Result
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from distgen.sources.kolla.parents import Read
+from distgen.catalogue.sources.kolla.parents import Read
 
 CODE = "DG109"
 Archives = Mapping[str, Mapping[str, Any]]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from distgen.catalog.folder import read_document
-from distgen.catalog.settings import dist_git, values_layer
+from distgen.catalogue.folder import read_document
+from distgen.catalogue.settings import dist_git, values_layer
 from distgen.errors import InputError
 from distgen.model.catalogue import (
     DistGit,

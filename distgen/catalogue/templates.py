@@ -13,8 +13,8 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from distgen.catalog import cycles
-from distgen.catalog.folder import entries, read_document, read_folder
+from distgen.catalogue import cycles
+from distgen.catalogue.folder import entries, read_document, read_folder
 from distgen.errors import InputError
 from distgen.model.catalogue import Layer, Template, TemplateFile
 from distgen.model.words import KeyPath, Origin

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from distgen.catalog import cycles
-from distgen.catalog.folder import read_document, read_folder
-from distgen.catalog.namespaces import FOLDER
-from distgen.catalog.settings import values_layer
+from distgen.catalogue import cycles
+from distgen.catalogue.folder import read_document, read_folder
+from distgen.catalogue.namespaces import FOLDER
+from distgen.catalogue.settings import values_layer
 from distgen.errors import InputError
 from distgen.model.catalogue import Layer, TemplateFile
 from distgen.model.words import Origin

@@ -6,7 +6,7 @@ import graphlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
-from distgen.catalog import cycles
+from distgen.catalogue import cycles
 from distgen.errors import InputError
 from distgen.model import reference
 from distgen.model.catalogue import Catalog, Image

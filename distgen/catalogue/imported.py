@@ -11,11 +11,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from distgen import overlay
-from distgen.catalog.images import for_stream, refuse_strangers
-from distgen.catalog.namespaces import Group
-from distgen.catalog.settings import Assignment
-from distgen.catalog.substitute import fill
+from distgen.catalogue import overlay
+from distgen.catalogue.images import for_stream, refuse_strangers
+from distgen.catalogue.namespaces import Group
+from distgen.catalogue.placeholders import fill
+from distgen.catalogue.settings import Assignment
 from distgen.errors import InputError
 from distgen.model.catalogue import Image, Layer, Namespace, Stream, Template, TemplateFile
 from distgen.model.rendered import Finding

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from distgen import overlay
-from distgen.catalog.images import Overlay
-from distgen.catalog.namespaces import Group
-from distgen.catalog.settings import Assignment
-from distgen.catalog.templates import Kind
+from distgen.catalogue import overlay
+from distgen.catalogue.images import Overlay
+from distgen.catalogue.namespaces import Group
+from distgen.catalogue.settings import Assignment
+from distgen.catalogue.templates import Kind
 from distgen.errors import InputError
 from distgen.model.catalogue import Layer
 from distgen.model.words import Origin

@@ -16,12 +16,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from distgen.catalog.foreign import Request
-from distgen.errors import DistgenError, InputError
-from distgen.model.words import Origin
-from distgen.sources import memo
-from distgen.sources.kolla.package import find, images_folder, imported, why
-from distgen.sources.kolla.values import (
+from distgen.catalogue.imported import Request
+from distgen.catalogue.sources import cache as memo
+from distgen.catalogue.sources.kolla.package import find, images_folder, imported, why
+from distgen.catalogue.sources.kolla.values import (
     archives,
     arguments,
     declare,
@@ -30,6 +28,8 @@ from distgen.sources.kolla.values import (
     values,
     worker_names,
 )
+from distgen.errors import DistgenError, InputError
+from distgen.model.words import Origin
 from distgen.text.suggest import did_you_mean
 
 # What kolla-build has options for but nothing that is rendered depends on.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
+from distgen.catalogue.zuul_items import Item, project_of
 from distgen.errors import InputError
 from distgen.git.refs import ENDED, HEADS, is_commit, release
 from distgen.model.catalogue import Catalog, Image, Source
@@ -15,7 +16,6 @@ from distgen.model.rendered import Tree
 from distgen.model.words import Origin
 from distgen.schema import formats
 from distgen.text.suggest import did_you_mean
-from distgen.zuulitems import Item, project_of
 
 _GERRIT = re.compile(r"(\d+)[,/](\d+)")
 _VERSIONS = ("{version}", "v{version}")

@@ -8,11 +8,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from distgen.catalog.folder import read_document
+from distgen.catalogue.folder import read_document
+from distgen.catalogue.overlay import read_value, split
 from distgen.errors import InputError
 from distgen.model.catalogue import DistGit, Layer
 from distgen.model.words import Origin
-from distgen.overlay import read_value, split
 from distgen.schema import check, formats
 from distgen.schema.yaml import Document
 

@@ -22,12 +22,12 @@ import jinja2
 import yaml
 from jinja2.sandbox import SandboxedEnvironment
 
+from distgen.catalogue.sources.kolla.environ import Variables, variables
+from distgen.catalogue.sources.kolla.options import Settled
+from distgen.catalogue.sources.kolla.package import YAML_LOADER, why
 from distgen.errors import DistgenError, InputError
 from distgen.model.words import Origin
 from distgen.render.mistakes import FAILURES, calls
-from distgen.sources.kolla.environ import Variables, variables
-from distgen.sources.kolla.options import Settled
-from distgen.sources.kolla.package import YAML_LOADER, why
 
 Files = Mapping[str, Path]
 TEMPLATE = "Dockerfile.j2"

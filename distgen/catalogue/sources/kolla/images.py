@@ -13,17 +13,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from distgen.catalog.foreign import Generated, Request
+from distgen.catalogue.imported import Generated, Request
+from distgen.catalogue.sources import cache as memo
+from distgen.catalogue.sources.kolla.archives import CODE, absent
+from distgen.catalogue.sources.kolla.options import Settled, settle
+from distgen.catalogue.sources.kolla.package import why
+from distgen.catalogue.sources.kolla.parents import BASE, Read, public, read
+from distgen.catalogue.sources.kolla.render import TEMPLATE, Codes, Rendered, render
+from distgen.catalogue.sources.source import Around
 from distgen.errors import InputError
 from distgen.model.catalogue import Image, Parent, TemplateFile
 from distgen.model.rendered import Finding
 from distgen.model.words import Origin
-from distgen.sources import Around, memo
-from distgen.sources.kolla.archives import CODE, absent
-from distgen.sources.kolla.options import Settled, settle
-from distgen.sources.kolla.package import why
-from distgen.sources.kolla.parents import BASE, Read, public, read
-from distgen.sources.kolla.render import TEMPLATE, Codes, Rendered, render
 from distgen.tripleo import heat
 
 NAME = "kolla"

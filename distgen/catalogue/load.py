@@ -6,24 +6,24 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from distgen.catalog import (
-    assemble,
-    bases,
+from distgen.catalogue import (
+    build,
     cycles,
     folder,
-    foreign,
     images,
+    imported,
     namespaces,
+    parents,
     settings,
     templates,
 )
-from distgen.catalog.assemble import Draft
-from distgen.catalog.folder import Entry
-from distgen.catalog.foreign import Ask, Owned
-from distgen.catalog.images import Overlay
-from distgen.catalog.namespaces import FOLDER, Group
-from distgen.catalog.settings import Assignment, Settings
-from distgen.catalog.values import Stacks
+from distgen.catalogue.build import Draft
+from distgen.catalogue.folder import Entry
+from distgen.catalogue.images import Overlay
+from distgen.catalogue.imported import Ask, Owned
+from distgen.catalogue.namespaces import FOLDER, Group
+from distgen.catalogue.settings import Assignment, Settings
+from distgen.catalogue.values import Stacks
 from distgen.errors import InputError
 from distgen.model.catalogue import Catalog, Image
 from distgen.model.words import KeyPath, Origin
@@ -45,13 +45,13 @@ def load(root: str | Path, sets: Sequence[str] = (), ask: Ask | None = None) -> 
     drafts = [
         draft
         for chain in images.chains(overlays).values()
-        for draft in assemble.drafts(chain, groups[chain[-1].namespace], kinds, stacks)
+        for draft in build.drafts(chain, groups[chain[-1].namespace], kinds, stacks)
     ]
-    brought = foreign.images(groups.values(), assignments, base, owned, ask)
+    brought = imported.images(groups.values(), assignments, base, owned, ask)
     known = _references(drafts, brought.images)
     _refuse_unmatched(assignments, known)
     finished = sorted(
-        (*(assemble.finish(draft, known, stacks) for draft in drafts), *brought.images),
+        (*(build.finish(draft, known, stacks) for draft in drafts), *brought.images),
         key=lambda image: image.key,
     )
     stacks.refuse_unused()
@@ -62,7 +62,7 @@ def load(root: str | Path, sets: Sequence[str] = (), ask: Ask | None = None) -> 
         root=str(base),
         images=tuple(finished),
         templates={name: kind.template for name, kind in kinds.items()}
-        | foreign.templates(brought.images),
+        | imported.templates(brought.images),
         namespaces={name: group.namespace for name, group in groups.items()},
         source=site.source,
         mirrors=site.mirrors,
@@ -168,7 +168,9 @@ def _refuse_shared_places(found: Iterable[Image]) -> None:
         repository = image.reference.rpartition(":")[0]
         for tag in image.stream.tags:
             other = tags.setdefault(f"{repository}:{tag}", image)
-            if other is not image and not (foreign.is_brought(image) and foreign.is_brought(other)):
+            if other is not image and not (
+                imported.is_brought(image) and imported.is_brought(other)
+            ):
                 raise InputError(
                     f"{image.key} is published as {repository}:{tag}, as is {other.key} "
                     f"({other.origin.path})",
@@ -190,7 +192,7 @@ def _refuse_strangers(groups: Iterable[Group], known: Mapping[str, object]) -> N
             asked += [(glob, (*at, "exempt", glob)) for glob, _ in rule.exempt]
         for glob, key in asked:
             name = glob.partition("@")[0]
-            if any(fnmatchcase(image, name) for image in known) or bases.is_external(glob):
+            if any(fnmatchcase(image, name) for image in known) or parents.is_external(glob):
                 continue
             raise InputError(
                 f"`{glob}` matches no image of the catalogue",

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from distgen.catalog.foreign import Ask, Generated, Request
+from distgen.catalogue.imported import Ask, Generated, Request
 
 
 @dataclass(frozen=True, slots=True)

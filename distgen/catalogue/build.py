@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from distgen import overlay
-from distgen.catalog import bases
-from distgen.catalog.images import Overlay, for_stream, refuse_strangers
-from distgen.catalog.namespaces import Group
-from distgen.catalog.substitute import fill, names
-from distgen.catalog.templates import Kind
-from distgen.catalog.values import Stacked, Stacks
+from distgen.catalogue import overlay
+from distgen.catalogue import parents as bases
+from distgen.catalogue.images import Overlay, for_stream, refuse_strangers
+from distgen.catalogue.namespaces import Group
+from distgen.catalogue.placeholders import fill, names
+from distgen.catalogue.templates import Kind
+from distgen.catalogue.values import Stacked, Stacks
 from distgen.errors import InputError
 from distgen.model.catalogue import Download, Image, Layer, Parent, Source, Stream, TemplateFile
 from distgen.model.words import Origin
