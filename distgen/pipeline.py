@@ -16,7 +16,7 @@ from distgen.policy.complete import completeness, read
 from distgen.policy.contents import contents
 from distgen.policy.findings import in_order, with_origins
 from distgen.policy.subject import Family
-from distgen.render import Renderer
+from distgen.render.renderer import Renderer
 
 Linters = Callable[[Iterable[Tree]], Iterable[Finding]]
 

@@ -13,9 +13,9 @@ from distgen.git.objects import SUBMODULE, blob_id
 from distgen.model.published import Edit, Entry
 from distgen.model.rendered import File
 from distgen.model.words import MANIFEST
-from distgen.plan.manifest import parse
 from distgen.policy.context import taken
 from distgen.proposal import trailers
+from distgen.render.manifest import parse
 from distgen.text.diff import unified
 
 Standing = Literal[

@@ -19,7 +19,7 @@ from distgen.dockerfile.parse import Dockerfile, pairs, parse
 from distgen.model.catalogue import Catalog
 from distgen.model.lock import Lock
 from distgen.model.rendered import Tree
-from distgen.render import Renderer
+from distgen.render.renderer import Renderer
 
 ROOT = Path(__file__).parents[1]
 COMPONENTS = [

@@ -11,7 +11,7 @@ from distgen.catalogue import load
 from distgen.model.catalogue import Image
 from distgen.model.lock import Lock
 from distgen.model.words import Origin
-from distgen.render import Renderer
+from distgen.render.renderer import Renderer
 
 Catalogue = Callable[[Mapping[str, str | bytes]], Path]
 KEY = "opendev/app@master"

@@ -19,7 +19,7 @@ from distgen.model.catalogue import Catalog, Image
 from distgen.model.lock import Lock, LockedSource
 from distgen.model.rendered import Tree
 from distgen.pipeline import lint, work
-from distgen.render import Renderer
+from distgen.render.renderer import Renderer
 
 ROOT = Path(__file__).parents[1]
 PYTHON = "docker.io/library/python:3.11-slim-bookworm"

@@ -14,7 +14,7 @@ from distgen import linters
 from distgen.catalogue.load import load
 from distgen.model.lock import Lock, LockedSource
 from distgen.pipeline import lint, work
-from distgen.render import Renderer
+from distgen.render.renderer import Renderer
 
 
 def test_base_and_ten_components_exist_for_three_streams() -> None:

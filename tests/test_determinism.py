@@ -12,8 +12,8 @@ from pathlib import Path
 import distgen
 from distgen import lockfile
 from distgen.catalogue import load
-from distgen.plan.manifest import generated
-from distgen.render import Renderer
+from distgen.render.manifest import generated
+from distgen.render.renderer import Renderer
 
 GOLDEN = Path(__file__).parent / "golden"
 PACKAGE = Path(distgen.__file__).parent.parent

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from distgen.disk import Delta, compare, folder, leftovers, remove, write
-from distgen.disk.files import copy_new
 from distgen.errors import DistgenError
 from distgen.model.rendered import File, Tree
 from distgen.model.words import EXECUTABLE
+from distgen.output.files import copy_new
+from distgen.output.tree import Delta, compare, folder, leftovers, remove, write
 
 OWN = (".distgen.json", ".gitattributes")
 

@@ -11,7 +11,7 @@ import yaml
 from jinja2.exceptions import FilterArgumentError
 
 from distgen.render import filters
-from distgen.render.facts import SourceFacts
+from distgen.render.context import SourceFacts
 
 NASTY = [
     'a"b',

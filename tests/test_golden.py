@@ -11,8 +11,8 @@ import pytest
 from distgen import lockfile
 from distgen.catalogue import load
 from distgen.model.words import EXECUTABLE
-from distgen.plan.manifest import generated
-from distgen.render import Renderer
+from distgen.render.manifest import generated
+from distgen.render.renderer import Renderer
 
 GOLDEN = Path(__file__).parent / "golden"
 BEHAVIOURS = sorted(path.name for path in GOLDEN.iterdir())

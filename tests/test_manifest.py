@@ -7,7 +7,7 @@ from dist_git import files, git, image, tree
 
 from distgen.errors import DistgenError, InputError
 from distgen.model.rendered import Tree
-from distgen.plan.manifest import describe, dump, generated, parse
+from distgen.render.manifest import describe, dump, generated, parse
 
 APP = image("ns/app")
 PINS = {

@@ -12,8 +12,8 @@ from distgen.model.lock import Lock, LockedBase, LockedSource
 from distgen.model.published import Entry, Present
 from distgen.model.words import EXECUTABLE, MANIFEST
 from distgen.plan import lock_digest, plan, retire, target
-from distgen.plan.manifest import generated, parse
 from distgen.publish.merge_file import merging
+from distgen.render.manifest import generated, parse
 
 APP = image("ns/app")
 OLD = {"Dockerfile": "FROM a\nRUN 1\nRUN 2\nRUN 3\n", "run": "#!/bin/sh\n"}

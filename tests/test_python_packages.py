@@ -27,7 +27,7 @@ from distgen.model.catalogue import Catalog
 from distgen.model.lock import Lock
 from distgen.model.rendered import Tree
 from distgen.pipeline import lint, work
-from distgen.render import Renderer
+from distgen.render.renderer import Renderer
 
 ROOT = Path(__file__).parents[1]
 TEMPLATES = ("_shared", "image", "python-packages")

@@ -18,9 +18,9 @@ import click
 
 from distgen.cli.option_groups import together
 from distgen.cli.streams import heard
-from distgen.disk.files import is_stream, replace_file
 from distgen.errors import DistgenError
 from distgen.git.run import Git
+from distgen.output.files import is_stream, replace_file
 
 _STDOUT = Path("-")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -18,7 +18,7 @@ from distgen.model.rendered import File, Tree
 from distgen.model.words import MANIFEST, Status
 from distgen.plan.edits import Merge, Step, collisions, decide, unrendered
 from distgen.plan.fates import MEND, fate, fates, stopped
-from distgen.plan.manifest import describe, dump, generated, parse
+from distgen.render.manifest import describe, dump, generated, parse
 from distgen.text.diff import is_binary, unified
 
 OnEdit = Literal["refuse", "keep", "merge", "overwrite"]

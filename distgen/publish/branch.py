@@ -13,7 +13,7 @@ from distgen.model.published import Entry, Manifest, Owned, Present
 from distgen.model.rendered import File
 from distgen.model.words import MANIFEST, REGULAR
 from distgen.plan import RETIRED, retired
-from distgen.plan.manifest import parse
+from distgen.render.manifest import parse
 
 _SEARCHED = 1000
 _MOST = 100_000

@@ -16,9 +16,9 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from distgen.errors import InputError
 from distgen.model.catalogue import TemplateFile
 from distgen.model.words import Origin
-from distgen.render.facts import RECORDS
+from distgen.render.context import RECORDS
+from distgen.render.errors import FAILURES, explain
 from distgen.render.filters import FILTERS, LARGE, WIDE_BRACES, WIDE_PERCENT, printable
-from distgen.render.mistakes import FAILURES, explain
 from distgen.text.suggest import did_you_mean
 
 MAX_CHUNKS = 1_000_000

@@ -15,7 +15,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from distgen.errors import InputError
 from distgen.model.words import Origin
-from distgen.render.mistakes import FAILURES, calls
+from distgen.render.errors import FAILURES, calls
 
 
 class Absent(jinja2.Undefined):

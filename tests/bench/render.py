@@ -19,9 +19,9 @@ from distgen.model.catalogue import (
 )
 from distgen.model.lock import Lock, LockedBase, LockedSource
 from distgen.model.words import Origin
-from distgen.render import Renderer
-from distgen.render.facts import facts
+from distgen.render.context import facts
 from distgen.render.filters import FILTERS
+from distgen.render.renderer import Renderer
 
 LIMIT, GROWTH, MEMORY = 2.0, 11.0, 500
 FEW, MANY = 1000, 10_000

@@ -14,9 +14,9 @@ from distgen.cli.remote_options import Reach, reaching
 from distgen.cli.session import Choice, Session, choosing, formats
 from distgen.cli.source_options import Replaced, ground
 from distgen.cli.tokens import authorized
-from distgen.disk.files import add_file
 from distgen.drive.adopt import Request, adopt
 from distgen.errors import plain
+from distgen.output.files import add_file
 from distgen.reports.adoptions import report
 
 COLORS: dict[Fate, str] = {"adopted": "green", "refused": "red", "failed": "red"}

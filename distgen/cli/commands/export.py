@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from distgen.cli.session import Session
-from distgen.disk.files import replace_file
 from distgen.errors import InputError
 from distgen.exports import tripleo
+from distgen.output.files import replace_file
 from distgen.tripleo import heat
 
 FILE = click.Path(path_type=Path, dir_okay=False)

@@ -8,8 +8,8 @@ import click
 
 import distgen
 from distgen.cli.session import SETTINGS, Session
-from distgen.disk.files import copy_new
 from distgen.errors import DistgenError, InputError
+from distgen.output.files import copy_new
 
 PACKAGE = Path(distgen.__file__).parent
 PARTS = ("distgen.yaml", "distgen.lock", "templates", "overlays")

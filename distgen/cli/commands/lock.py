@@ -15,13 +15,13 @@ from distgen.cli.option_groups import together
 from distgen.cli.registry_options import jobs, world
 from distgen.cli.session import Choice, Session, choosing, formats
 from distgen.cli.source_options import Replaced, replacing
-from distgen.disk.files import replace_file
 from distgen.drive.resolve import Answer, World, resolve
 from distgen.drive.resolve import check as lockcheck
 from distgen.errors import InputError
 from distgen.journal import Journal
 from distgen.lockplan import Need, Plan, locked, needs, to_resolve, unused, with_facts
 from distgen.model.lock import Lock
+from distgen.output.files import replace_file
 
 REMEMBERED = 3600  # seconds
 PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9_.]+)?")

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
-from distgen import disk, pipeline
+from distgen import pipeline
 from distgen.cli.session import Choice, Session, choosing, setting
 from distgen.cli.source_options import Replaced, ground, replacing
-from distgen.disk import Delta
+from distgen.output import tree as disk
+from distgen.output.tree import Delta
 
 
 @click.command()

@@ -37,10 +37,10 @@ from distgen.model.lock import Lock
 from distgen.model.rendered import File, Tree
 from distgen.model.words import ATTRIBUTES, MANIFEST
 from distgen.pipeline import Work, fault
-from distgen.plan.manifest import generated
 from distgen.publish.branch import present
 from distgen.publish.merge_file import merging
-from distgen.render import Renderer
+from distgen.render.manifest import generated
+from distgen.render.renderer import Renderer
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,9 @@ from distgen.model.published import Change, Entry, Result
 from distgen.model.rendered import Tree
 from distgen.model.words import Status
 from distgen.plan import Target, plan, retire, target
-from distgen.plan.manifest import generated
 from distgen.publish.branch import present, root_tree
 from distgen.publish.merge_file import merging
+from distgen.render.manifest import generated
 
 _MOVING = 3
 

@@ -27,10 +27,10 @@ from distgen.plan import (
     retirement,
     target,
 )
-from distgen.plan.manifest import generated
 from distgen.publish.branch import present
 from distgen.publish.merge_file import merging
-from distgen.render import Renderer
+from distgen.render.manifest import generated
+from distgen.render.renderer import Renderer
 from distgen.verify import Claim, Expected
 
 Load = Callable[[Path], tuple[Catalog, Lock]]

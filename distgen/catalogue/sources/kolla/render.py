@@ -27,7 +27,7 @@ from distgen.catalogue.sources.kolla.options import Settled
 from distgen.catalogue.sources.kolla.package import YAML_LOADER, why
 from distgen.errors import DistgenError, InputError
 from distgen.model.words import Origin
-from distgen.render.mistakes import FAILURES, calls
+from distgen.render.errors import FAILURES, calls
 
 Files = Mapping[str, Path]
 TEMPLATE = "Dockerfile.j2"

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from distgen.disk.files import clear, sentence
 from distgen.errors import DistgenError
 from distgen.model.rendered import File, Tree
 from distgen.model.words import EXECUTABLE, MANIFEST, REGULAR, SYMLINK
-from distgen.plan.manifest import generated, parse
+from distgen.output.files import clear, sentence
+from distgen.render.manifest import generated, parse
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from distgen.model.catalogue import TemplateFile as Source
 from distgen.model.lock import Lock
 from distgen.model.rendered import File, Tree
 from distgen.model.words import EXECUTABLE, REGULAR, Origin
+from distgen.render.context import bases, facts
 from distgen.render.environment import Sandbox, compiled, compiled_name, printed, run, sandbox
-from distgen.render.facts import bases, facts
-from distgen.render.finish import finish, finished_lines
 from distgen.render.linemap import Marks, Origins, trusted
+from distgen.render.normalize import finish, finished_lines
 from distgen.render.patch import Patched, Row, apply
 from distgen.render.paths import check_paths
 from distgen.render.unidiff import split
