@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from distgen import linters, lockfile
+from distgen import linters
 from distgen.catalogue.graph import select
 from distgen.catalogue.load import load
 from distgen.dockerfile.parse import Dockerfile, argv, pairs, parse
+from distgen.lock import file as lockfile
 from distgen.model.catalogue import Catalog, Image
 from distgen.model.lock import Lock, LockedSource
 from distgen.model.rendered import Tree

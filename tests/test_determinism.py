@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import distgen
-from distgen import lockfile
 from distgen.catalogue import load
+from distgen.lock import file as lockfile
 from distgen.render.manifest import generated
 from distgen.render.renderer import Renderer
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from distgen import lockfile
 from distgen.catalogue import load
+from distgen.lock import file as lockfile
 from distgen.model.words import EXECUTABLE
 from distgen.render.manifest import generated
 from distgen.render.renderer import Renderer

@@ -11,7 +11,7 @@ import pytest
 from commandline import keeps_to_its_schema
 from servers import PASSWORD, USER, Reply, in_front_of, push, push_index, serve
 
-from distgen import lockfile
+from distgen.lock import file as lockfile
 
 pytest_plugins = ["servers", "commandline"]
 

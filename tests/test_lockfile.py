@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from distgen import lockfile
 from distgen.errors import InputError
+from distgen.lock import file
 from distgen.model.lock import Lock, LockedBase, LockedSource
 
 LOCK = Lock(
@@ -48,23 +48,23 @@ sources:
 
 
 def test_a_lock_is_written_sorted_and_read_back(tmp_path):
-    text = lockfile.dump(LOCK)
+    text = file.dump(LOCK)
     assert text.startswith(TEXT)
     path = tmp_path / "distgen.lock"
     path.write_text(text)
-    assert lockfile.read(path) == LOCK
-    assert lockfile.dump(lockfile.read(path)) == text
+    assert file.read(path) == LOCK
+    assert file.dump(file.read(path)) == text
 
 
 def test_a_lock_that_is_not_there_is_empty(tmp_path):
-    assert lockfile.read(tmp_path / "distgen.lock") == Lock()
-    assert lockfile.parse(lockfile.dump(Lock())) == Lock()
+    assert file.read(tmp_path / "distgen.lock") == Lock()
+    assert file.parse(file.dump(Lock())) == Lock()
 
 
 def test_facts_typed_without_quotes_are_text():
     commit = "1" * 40
     text = f"version: 1\nsources: {{a: {{3.10: {{commit: {commit}, date: 2024-05-01T12:00:00Z}}}}}}"
-    lock = lockfile.parse(text)
+    lock = file.parse(text)
     assert lock.sources == {("a", "3.10"): LockedSource(commit, "2024-05-01T12:00:00Z")}
 
 
@@ -81,11 +81,11 @@ def test_facts_typed_without_quotes_are_text():
 )  # fmt: skip
 def test_a_broken_lock_is_one_sentence(text: str, message: str):
     with pytest.raises(InputError) as caught:
-        lockfile.parse(text)
+        file.parse(text)
     assert str(caught.value) == message
 
 
 def test_a_lock_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "distgen.lock").mkdir()
     with pytest.raises(InputError, match=r"distgen\.lock: cannot be read: Is a directory"):
-        lockfile.read(tmp_path / "distgen.lock")
+        file.read(tmp_path / "distgen.lock")

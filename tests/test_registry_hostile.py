@@ -8,8 +8,8 @@ import pytest
 from servers import Reply, serve
 from test_registry import at, client
 
-from distgen import downloads
 from distgen.errors import DistgenError
+from distgen.lock import downloads
 from distgen.registry.errors import RegistryError
 
 pytest_plugins = ["servers"]

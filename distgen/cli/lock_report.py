@@ -11,9 +11,9 @@ from typing import Any
 import click
 
 from distgen.cli.commands.list import table
-from distgen.drive.resolve import Answer
-from distgen.drive.resolve.check import Problem
-from distgen.lockplan import Fact, Key, Plan, locked, title
+from distgen.lock.check import Problem
+from distgen.lock.plan import Fact, Key, Plan, locked, title
+from distgen.lock.resolve import Answer
 from distgen.model.lock import Lock, LockedBase, LockedSource
 
 COLORS = {"added": "green", "updated": "green", "dropped": "yellow"}

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 import click
 
 from distgen.cli.session import Session
-from distgen.drive.resolve import World
 from distgen.git.run import isolate
+from distgen.lock.resolve import World
 from distgen.model.catalogue import Catalog
 from distgen.registry import Registry, credentials
 from distgen.registry.http import Transport

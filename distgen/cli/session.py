@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 
 import click
 
-from distgen import lockfile
 from distgen.catalogue import graph
 from distgen.catalogue import load as catalog
 from distgen.catalogue.sources import source
 from distgen.cli.option_groups import together
 from distgen.cli.streams import narrate
 from distgen.errors import InputError
+from distgen.lock import file
 from distgen.model.catalogue import Catalog, Image
 from distgen.model.lock import Lock
 
@@ -64,7 +64,7 @@ class Session:
         return home / "distgen"
 
     def lock(self) -> Lock:
-        return lockfile.read(self.root / "distgen.lock")
+        return file.read(self.root / "distgen.lock")
 
     def say(self, text: str, *, level: int = 0) -> None:
         """Narrate on stderr; level 1 is for -v only."""

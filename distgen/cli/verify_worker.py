@@ -8,12 +8,12 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from distgen import lockfile
 from distgen.catalogue import load as catalog
 from distgen.catalogue.mirrors import located
 from distgen.catalogue.sources import source
 from distgen.cli.session import Session
 from distgen.drive.verify.past import answer
+from distgen.lock import file
 from distgen.model.catalogue import Catalog
 from distgen.model.lock import Lock
 
@@ -31,7 +31,7 @@ def main() -> None:
     def load(root: Path) -> tuple[Catalog, Lock]:
         around = source.Around(session.environ, session.cache)
         found = catalog.load(root, ask=source.asking(around))
-        return located(found, lockfile.read(root / lockfile.FILE))
+        return located(found, file.read(root / file.FILE))
 
     answers, sys.stdout = sys.stdout.buffer, sys.stderr
     answer(load, sys.stdin.buffer, answers)

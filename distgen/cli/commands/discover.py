@@ -11,14 +11,14 @@ from typing import Any
 
 import click
 
-from distgen import lockfile
 from distgen.catalogue import settings
 from distgen.cli.option_groups import together
 from distgen.cli.registry_options import elsewhere, jobs, registries
 from distgen.cli.session import Choice, Session, choosing, formats
 from distgen.drive.discover import Seen, Wish, discover
 from distgen.errors import DistgenError, InputError
-from distgen.lockplan import locked, with_facts
+from distgen.lock import file
+from distgen.lock.plan import locked, with_facts
 from distgen.model.lock import LockedBase
 from distgen.model.reference import is_digest, moved, parse
 from distgen.output.files import replace_file
@@ -150,7 +150,7 @@ def of_catalog(session: Session, choice: Choice, wanted: Wanted) -> None:
             facts[("base", one.wish.key, "")] = LockedBase(one.digest)
     new = with_facts(facts)
     if new != held:
-        replace_file(session.root / lockfile.FILE, lockfile.dump(new))
+        replace_file(session.root / file.FILE, file.dump(new))
     for one in seen if wanted.form == "text" else ():
         if one.reference is not None:
             click.echo(f"{one.wish.key}  {one.digest}")

@@ -9,17 +9,17 @@ from dataclasses import dataclass, replace
 
 import click
 
-from distgen import lockfile
 from distgen.cli.lock_report import problems, report
 from distgen.cli.option_groups import together
 from distgen.cli.registry_options import jobs, world
 from distgen.cli.session import Choice, Session, choosing, formats
 from distgen.cli.source_options import Replaced, replacing
-from distgen.drive.resolve import Answer, World, resolve
-from distgen.drive.resolve import check as lockcheck
 from distgen.errors import InputError
-from distgen.journal import Journal
-from distgen.lockplan import Need, Plan, locked, needs, to_resolve, unused, with_facts
+from distgen.lock import check as lockcheck
+from distgen.lock import file
+from distgen.lock.journal import Journal
+from distgen.lock.plan import Need, Plan, locked, needs, to_resolve, unused, with_facts
+from distgen.lock.resolve import Answer, World, resolve
 from distgen.model.lock import Lock
 from distgen.output.files import replace_file
 
@@ -141,7 +141,7 @@ def write(
         there = session.lock()
         new = locked_now(there, plan, answers)
         if new != there:
-            replace_file(session.root / lockfile.FILE, lockfile.dump(new))
+            replace_file(session.root / file.FILE, file.dump(new))
     click.echo(report(plan, answers, new, asking.form), nl=False)
     if not done:
         session.say("distgen.lock is left as it was; found entries are kept for the next run")
@@ -152,7 +152,7 @@ def look_up(
     session: Session, asked: World, plan: Plan, elsewhere: Mapping[tuple[str, str], str]
 ) -> Sequence[Answer]:
     """Return an answer for everything wanted, going on where an interrupted run stopped."""
-    purpose = [lockfile.dump(plan.held), str(plan.platform), *map(str, plan.wanted)]
+    purpose = [file.dump(plan.held), str(plan.platform), *map(str, plan.wanted)]
     with Journal(session.cache, purpose, time.time() - REMEMBERED) as journal:
         known = journal.read()
         if known:

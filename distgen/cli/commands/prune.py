@@ -16,8 +16,8 @@ from distgen.cli.registry_options import elsewhere, jobs, world
 from distgen.cli.session import Choice, Session, choosing, formats
 from distgen.drive import prune
 from distgen.drive.prune import Outcome, Place, Plan
-from distgen.drive.resolve import World, refs_of
 from distgen.errors import InputError
+from distgen.lock.resolve import World, refs_of
 from distgen.model.catalogue import Catalog, Image
 from distgen.model.reference import moved, parse
 from distgen.prune import Decision, protect, split

@@ -11,7 +11,7 @@ from distgen import tags
 from distgen.cli.commands.list import table
 from distgen.cli.registry_options import jobs, world
 from distgen.cli.session import Choice, Session, choosing, formats
-from distgen.drive.resolve import refs_of
+from distgen.lock.resolve import refs_of
 from distgen.tags import PlannedTag, TagPlan
 
 

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
-from distgen.lockplan import Fact, Key
+from distgen.lock.plan import Fact, Key
 from distgen.model.lock import LockedBase, LockedSource
 
 _RECORDS: Mapping[str, Any] = {"base": LockedBase, "source": LockedSource, "download": str}

@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from distgen import downloads
 from distgen.drive.pool import in_parallel
 from distgen.errors import DistgenError
 from distgen.git.refs import Refs
 from distgen.git.run import Git
-from distgen.lock import git_sources
-from distgen.lockplan import Fact, Need, platform_of
+from distgen.lock import downloads, git_sources
+from distgen.lock.plan import Fact, Need, platform_of
 from distgen.model.lock import Lock, LockedBase
 from distgen.model.reference import parse
 from distgen.registry import Registry
