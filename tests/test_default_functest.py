@@ -12,8 +12,7 @@ import yaml
 from distgen import linters
 from distgen.catalogue.graph import select
 from distgen.catalogue.load import load
-from distgen.dockerfile import packages
-from distgen.dockerfile.parse import argv, parse, script
+from distgen.dockerfile.parse import argv, packages, parse, script
 from distgen.model.catalogue import Catalog
 from distgen.model.lock import Lock, LockedSource
 from distgen.model.rendered import Tree

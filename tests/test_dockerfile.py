@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from images import dedent
 
-from distgen.dockerfile import packages
 from distgen.dockerfile.packages import Operation, commands, left_behind, operations
 from distgen.dockerfile.parse import (
     Mount,
@@ -13,6 +12,7 @@ from distgen.dockerfile.parse import (
     argv,
     installed,
     mounts,
+    packages,
     pairs,
     parse,
     script,
