@@ -9,7 +9,7 @@ from servers import PASSWORD, USER, Reply, forward, in_front_of, push, push_inde
 from test_discover import CATALOGUE
 
 from distgen.model.reference import parse
-from distgen.registry import Registry
+from distgen.registry.client import Registry
 from distgen.registry.http import Transport
 
 pytest_plugins = ["servers", "commandline"]

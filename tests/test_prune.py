@@ -5,9 +5,9 @@ from datetime import datetime, timezone
 from commandline import keeps_to_its_schema
 from servers import push, push_index, tagged
 
-from distgen.drive.prune import moment
 from distgen.model.catalogue import Retention
-from distgen.prune import Protected, Tagged, decide
+from distgen.registry.prune import moment
+from distgen.registry.retention import Protected, Tagged, decide
 
 pytest_plugins = ["servers", "commandline"]
 NOW = int(datetime(2024, 6, 1, tzinfo=timezone.utc).timestamp())

@@ -22,8 +22,8 @@ from servers import (
 
 from distgen.errors import InputError
 from distgen.model.reference import parse
-from distgen.registry import Registry
 from distgen.registry.auth import challenges
+from distgen.registry.client import Registry
 from distgen.registry.credentials import AuthFile, Credentials
 from distgen.registry.errors import NotFound, Refused, RegistryError
 from distgen.registry.http import Patience, Transport

@@ -6,7 +6,7 @@ from distgen.git.refs import peeled, release
 from distgen.model.catalogue import DistGit, Image, Namespace, Policy, Source, Stream, TagPolicy
 from distgen.model.lock import Lock, LockedSource
 from distgen.model.words import Origin
-from distgen.tags import LeftOut, plan
+from distgen.registry.tags import LeftOut, plan
 
 pytest_plugins = ["commandline"]
 GIT = "https://opendev.example/zuul/nodepool"

@@ -11,7 +11,8 @@ from distgen.cli.session import Session
 from distgen.git.run import isolate
 from distgen.lock.resolve import World
 from distgen.model.catalogue import Catalog
-from distgen.registry import Registry, credentials
+from distgen.registry import credentials
+from distgen.registry.client import Registry
 from distgen.registry.http import Transport
 
 Command = TypeVar("Command", bound=Callable[..., Any])

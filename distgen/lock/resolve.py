@@ -14,7 +14,7 @@ from distgen.lock import downloads, git_sources
 from distgen.lock.plan import Fact, Need, platform_of
 from distgen.model.lock import Lock, LockedBase
 from distgen.model.reference import parse
-from distgen.registry import Registry
+from distgen.registry.client import Registry
 from distgen.registry.errors import NotFound
 from distgen.registry.oci import choose_platform
 

@@ -15,14 +15,14 @@ from distgen.catalogue import settings
 from distgen.cli.option_groups import together
 from distgen.cli.registry_options import elsewhere, jobs, registries
 from distgen.cli.session import Choice, Session, choosing, formats
-from distgen.drive.discover import Seen, Wish, discover
 from distgen.errors import DistgenError, InputError
 from distgen.lock import file
 from distgen.lock.plan import locked, with_facts
 from distgen.model.lock import LockedBase
 from distgen.model.reference import is_digest, moved, parse
 from distgen.output.files import replace_file
-from distgen.registry import Registry
+from distgen.registry.client import Registry
+from distgen.registry.discover import Seen, Wish, discover
 from distgen.tripleo import lists
 from distgen.tripleo.lists import Entry
 

@@ -16,11 +16,11 @@ from distgen.cli.commands.list import table
 from distgen.cli.option_groups import together
 from distgen.cli.registry_options import elsewhere, jobs, registries
 from distgen.cli.session import Choice, Session, choosing, formats
-from distgen.drive.promote import Move, Target, check_undo, dump, plan, promote, undo
 from distgen.errors import DistgenError, InputError
 from distgen.model.reference import moved, parse
 from distgen.output.files import replace_file
-from distgen.registry import Registry
+from distgen.registry.client import Registry
+from distgen.registry.promote import Move, Target, check_undo, dump, plan, promote, undo
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 

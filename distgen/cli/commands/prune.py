@@ -10,17 +10,16 @@ from dataclasses import asdict
 
 import click
 
-from distgen import tags
 from distgen.cli.commands.list import table
 from distgen.cli.registry_options import elsewhere, jobs, world
 from distgen.cli.session import Choice, Session, choosing, formats
-from distgen.drive import prune
-from distgen.drive.prune import Outcome, Place, Plan
 from distgen.errors import InputError
 from distgen.lock.resolve import World, refs_of
 from distgen.model.catalogue import Catalog, Image
 from distgen.model.reference import moved, parse
-from distgen.prune import Decision, protect, split
+from distgen.registry import prune, tags
+from distgen.registry.prune import Outcome, Place, Plan
+from distgen.registry.retention import Decision, protect, split
 
 
 @click.command()

@@ -7,12 +7,12 @@ from dataclasses import asdict
 
 import click
 
-from distgen import tags
 from distgen.cli.commands.list import table
 from distgen.cli.registry_options import jobs, world
 from distgen.cli.session import Choice, Session, choosing, formats
 from distgen.lock.resolve import refs_of
-from distgen.tags import PlannedTag, TagPlan
+from distgen.registry import tags
+from distgen.registry.tags import PlannedTag, TagPlan
 
 
 @click.command()

@@ -10,7 +10,7 @@ from functools import partial
 from distgen.drive.pool import in_parallel
 from distgen.errors import DistgenError
 from distgen.model.reference import Reference, is_tag
-from distgen.registry import Registry
+from distgen.registry.client import Registry
 from distgen.registry.errors import NotFound
 
 _FIELD = re.compile(r"\{([^{}]+)\}")

@@ -13,9 +13,9 @@ from distgen.drive.pool import in_parallel
 from distgen.errors import DistgenError
 from distgen.model.catalogue import Retention
 from distgen.model.reference import Reference
-from distgen.prune import Decision, Protected, Tagged, candidates, decide
-from distgen.registry import Registry
+from distgen.registry.client import Registry
 from distgen.registry.errors import NotFound, Unreadable
+from distgen.registry.retention import Decision, Protected, Tagged, candidates, decide
 
 Result = TypeVar("Result")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)")

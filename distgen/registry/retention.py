@@ -9,7 +9,7 @@ from typing import Literal
 
 from distgen.model.catalogue import Retention
 from distgen.model.lock import Lock
-from distgen.tags import PlannedTag
+from distgen.registry.tags import PlannedTag
 
 DAY = 86400
 OLDEST = 11 * 365 * DAY
