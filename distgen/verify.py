@@ -10,10 +10,10 @@ from typing import Literal
 from distgen.errors import DistgenError
 from distgen.git.commits import Commit
 from distgen.git.objects import SUBMODULE, blob_id
+from distgen.lint.build_context import taken
 from distgen.model.published import Edit, Entry
 from distgen.model.rendered import File
 from distgen.model.words import MANIFEST
-from distgen.policy.context import taken
 from distgen.proposal import trailers
 from distgen.render.manifest import parse
 from distgen.text.diff import unified

@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from distgen.cli.main import GROUPS, cli
-from distgen.policy import rules
+from distgen.lint.rules import catalogue as rules
 from distgen.render import filters
 from distgen.schema import check
 

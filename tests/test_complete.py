@@ -6,9 +6,9 @@ import pytest
 from images import EXTERNAL, ROOT, dedent, image, tree
 
 from distgen.dockerfile.parse import parse
+from distgen.lint.build_context import context, ignoring_line, missing, read_ignore
+from distgen.lint.rules.resolved import completeness
 from distgen.model.lock import Lock, LockedBase, LockedSource
-from distgen.policy.complete import completeness
-from distgen.policy.context import context, ignoring_line, missing, read_ignore
 
 DIGEST = "sha256:" + "a" * 64
 OTHER = "sha256:" + "b" * 64

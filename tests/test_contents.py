@@ -8,9 +8,9 @@ import pytest
 from images import image, tree
 
 from distgen.dockerfile.parse import parse
+from distgen.lint.rules.files import contents
 from distgen.model.rendered import File, Tree
 from distgen.model.words import REGULAR, SYMLINK
-from distgen.policy.contents import contents
 
 KEY = "QUJDREVG" * 8
 DASHES = "-" * 5

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from distgen import linters
 from distgen.catalogue.graph import select
 from distgen.catalogue.load import load
 from distgen.dockerfile.parse import Dockerfile, argv, pairs, parse
+from distgen.lint import external
+from distgen.lint.check import lint, work
 from distgen.lock import file as lockfile
 from distgen.model.catalogue import Catalog, Image
 from distgen.model.lock import Lock, LockedSource
 from distgen.model.rendered import Tree
-from distgen.pipeline import lint, work
 from distgen.render.renderer import Renderer
 
 ROOT = Path(__file__).parents[1]
@@ -159,7 +159,7 @@ def test_no_image_has_a_finding_worse_than_something_unpinned(
     catalog: Catalog, images: dict[str, Image]
 ) -> None:
     lock = lockfile.read(ROOT / "distgen.lock")
-    found = lint(work(catalog, lock, tuple(images.values())), linters.lint)
+    found = lint(work(catalog, lock, tuple(images.values())), external.lint)
     assert {(finding.code, finding.level) for finding in found} <= {("DG101", "warning")}
 
 

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from distgen import linters
 from distgen.catalogue.graph import select
 from distgen.catalogue.load import load
 from distgen.dockerfile.parse import pairs, parse
 from distgen.errors import InputError
+from distgen.lint import external
+from distgen.lint.check import lint, work
 from distgen.model.catalogue import Catalog
 from distgen.model.lock import Lock
 from distgen.model.rendered import Finding, Tree
-from distgen.pipeline import lint, work
 from distgen.render.renderer import Renderer
 
 ROOT = Path(__file__).parents[1]
@@ -65,7 +65,7 @@ def content(tree: Tree, path: str = "Dockerfile") -> str:
 def found(image: str, *sets: str) -> tuple[Finding, ...]:
     """Return what lint finds of one image besides what is not pinned."""
     chosen = select(catalog(*sets), [f"ccp/{image}@{STREAM}"])
-    said = lint(work(catalog(*sets), Lock(), chosen), linters.lint)
+    said = lint(work(catalog(*sets), Lock(), chosen), external.lint)
     return tuple(one for one in said if one.code != "DG101")
 
 
@@ -83,7 +83,7 @@ def test_every_stream_has_the_same_layers() -> None:
 
 
 def test_nothing_is_found_but_what_only_a_lock_can_know() -> None:
-    said = lint(work(catalog(), Lock(), select(catalog(), ["ccp/*"])), linters.lint)
+    said = lint(work(catalog(), Lock(), select(catalog(), ["ccp/*"])), external.lint)
     assert {(one.code, one.level) for one in said} == {("DG101", "warning")}
 
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from distgen import linters
 from distgen.catalogue.graph import select
 from distgen.catalogue.load import load
 from distgen.dockerfile.parse import argv, packages, parse, script
+from distgen.lint import external
+from distgen.lint.check import lint, work
 from distgen.model.catalogue import Catalog
 from distgen.model.lock import Lock, LockedSource
 from distgen.model.rendered import Tree
-from distgen.pipeline import lint, work
 from distgen.render.renderer import Renderer
 
 ROOT = Path(__file__).parents[1]
@@ -97,7 +97,7 @@ def test_eight_images_stand_on_their_layers() -> None:
 
 
 def test_nothing_is_found_but_what_only_a_lock_can_know() -> None:
-    found = lint(work(catalog(), Lock(), select(catalog(), ["functest/*"])), linters.lint)
+    found = lint(work(catalog(), Lock(), select(catalog(), ["functest/*"])), external.lint)
     assert {(one.code, one.level) for one in found} == {("DG101", "warning")}
 
 

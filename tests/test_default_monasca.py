@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from monasca import COMPONENTS, NAMES, ROOT, SHELL, STREAMS, catalog, text_of, trees, words_of
 
-from distgen import linters
 from distgen.catalogue.load import load
+from distgen.lint import external
+from distgen.lint.check import lint, work
 from distgen.model.lock import Lock, LockedSource
-from distgen.pipeline import lint, work
 from distgen.render.renderer import Renderer
 
 
@@ -30,7 +30,7 @@ def test_base_and_ten_components_exist_for_three_streams() -> None:
 
 def test_nothing_is_found_but_what_only_a_lock_can_know() -> None:
     images = tuple(image for image in catalog().images if image.namespace == "monasca")
-    assert {finding.code for finding in lint(work(catalog(), Lock(), images), linters.lint)} <= {
+    assert {finding.code for finding in lint(work(catalog(), Lock(), images), external.lint)} <= {
         "DG101"
     }
 

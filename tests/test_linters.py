@@ -7,8 +7,8 @@ import sys
 import pytest
 from images import image, tree
 
-from distgen import linters
 from distgen.errors import DistgenError
+from distgen.lint import external
 from distgen.model.rendered import File, Tree
 from distgen.model.words import REGULAR, SYMLINK
 
@@ -24,7 +24,7 @@ def brief(found):
 def test_findings_of_a_dockerfile():
     assert [
         (f.image, f.stream, f.path, f.line, f.column, f.code, f.level, f.message, f.origin)
-        for f in linters.hadolint([tree(NODEPOOL, {"Dockerfile": DOCKERFILE})])
+        for f in external.hadolint([tree(NODEPOOL, {"Dockerfile": DOCKERFILE})])
     ] == [
         (
             "opendev/nodepool",
@@ -45,7 +45,7 @@ def test_one_content_in_many_images_is_found_in_each():
         tree(ZUUL, {"Dockerfile": DOCKERFILE, "sub/Dockerfile.old": DOCKERFILE}),
         tree(NODEPOOL, {"Containerfile": "FROM debian:12\n", "Dockerfile": DOCKERFILE}),
     ]
-    assert [(f.image, f.path, f.code) for f in linters.hadolint(trees)] == [
+    assert [(f.image, f.path, f.code) for f in external.hadolint(trees)] == [
         ("opendev/nodepool", "Dockerfile", "DL3003"),
         ("opendev/zuul", "Dockerfile", "DL3003"),
         ("opendev/zuul", "sub/Dockerfile.old", "DL3003"),
@@ -58,17 +58,17 @@ def test_a_dockerfile_that_cannot_be_read_does_not_hide_the_others():
         tree(ZUUL, {"Dockerfile": DOCKERFILE}),
         tree(image("opendev/empty"), {"Dockerfile": ""}),
     ]
-    assert [(f.image, f.code, f.level) for f in linters.hadolint(trees)] == [
+    assert [(f.image, f.code, f.level) for f in external.hadolint(trees)] == [
         ("opendev/nodepool", "DL1000", "error"),
         ("opendev/zuul", "DL3003", "warning"),
     ]
-    assert "\n" not in linters.hadolint(trees)[0].message
+    assert "\n" not in external.hadolint(trees)[0].message
 
 
 def test_text_that_is_not_ascii_or_not_utf8_is_linted():
     files = {"Dockerfile": "FROM debian:12\n# “é”\nRUN cd /é\n".encode(), "a.sh": "# é\necho $é\n"}
     latin = {"Dockerfile": "FROM debian:12\nRUN cd /é\n".encode("latin-1")}
-    found = linters.lint([tree(NODEPOOL, files), tree(ZUUL, latin)])
+    found = external.lint([tree(NODEPOOL, files), tree(ZUUL, latin)])
     assert {(f.image, f.path) for f in found} >= {
         ("opendev/nodepool", "Dockerfile"),
         ("opendev/zuul", "Dockerfile"),
@@ -88,7 +88,7 @@ def test_findings_of_scripts_in_the_dialect_of_their_first_line():
         "python": "#!/usr/bin/env python3\nx = 1\n",
         "notes.txt": "echo $HOME\n",
     }
-    assert brief(linters.shellcheck([tree(NODEPOOL, files)])) == [
+    assert brief(external.shellcheck([tree(NODEPOOL, files)])) == [
         ("opendev/nodepool", "lib.sh", 1, 6, "SC2086", "info"),
         ("opendev/nodepool", "posix", 2, 3, "SC3030", "warning"),
         ("opendev/nodepool", "posix", 3, 7, "SC3054", "warning"),
@@ -97,12 +97,12 @@ def test_findings_of_scripts_in_the_dialect_of_their_first_line():
 
 def test_a_script_may_source_what_is_only_in_the_image():
     text = "#!/bin/sh\n. /usr/local/lib/common.sh\n"
-    assert linters.shellcheck([tree(NODEPOOL, {"start.sh": text})]) == ()
+    assert external.shellcheck([tree(NODEPOOL, {"start.sh": text})]) == ()
 
 
 def test_findings_of_all_linters_are_sorted():
     files = {"start.sh": UNQUOTED, "Dockerfile": DOCKERFILE}
-    found = linters.lint([tree(ZUUL, files), tree(NODEPOOL, files)])
+    found = external.lint([tree(ZUUL, files), tree(NODEPOOL, files)])
     assert [(f.image, f.path, f.code) for f in found] == [
         ("opendev/nodepool", "Dockerfile", "DL3003"),
         ("opendev/nodepool", "start.sh", "SC2086"),
@@ -112,8 +112,8 @@ def test_findings_of_all_linters_are_sorted():
 
 
 def test_nothing_to_lint():
-    assert linters.lint([]) == ()
-    assert linters.lint([tree(NODEPOOL, {"README": "words"})]) == ()
+    assert external.lint([]) == ()
+    assert external.lint([tree(NODEPOOL, {"README": "words"})]) == ()
 
 
 def test_links_and_run_time_templates_are_left_alone():
@@ -124,7 +124,7 @@ def test_links_and_run_time_templates_are_left_alone():
         File("start.sh.j2", b"{{ x }}", REGULAR),
         File("data.sh", b"\0\1", REGULAR),
     )
-    assert linters.lint([Tree("opendev/a", "master", files)]) == ()
+    assert external.lint([Tree("opendev/a", "master", files)]) == ()
 
 
 def test_the_environment_and_the_working_directory_change_nothing(tmp_path, monkeypatch):
@@ -137,13 +137,13 @@ def test_the_environment_and_the_working_directory_change_nothing(tmp_path, monk
     monkeypatch.setenv("HADOLINT_FORMAT", "tty")
     monkeypatch.setenv("SHELLCHECK_OPTS", "-e SC2086")
     monkeypatch.setenv("PATH", str(tmp_path))
-    found = linters.lint([tree(NODEPOOL, {"start.sh": UNQUOTED, "Dockerfile": DOCKERFILE})])
+    found = external.lint([tree(NODEPOOL, {"start.sh": UNQUOTED, "Dockerfile": DOCKERFILE})])
     assert [f.code for f in found] == ["DL3003", "SC2086"]
 
 
 def test_comments_in_a_file_may_still_silence_a_rule():
     text = "FROM debian:12\n# hadolint ignore=DL3003\nRUN cd /opt && true\n"
-    assert linters.hadolint([tree(NODEPOOL, {"Dockerfile": text})]) == ()
+    assert external.hadolint([tree(NODEPOOL, {"Dockerfile": text})]) == ()
 
 
 def test_a_linter_that_says_nothing_sensible_is_an_error(tmp_path, monkeypatch):
@@ -153,7 +153,7 @@ def test_a_linter_that_says_nothing_sensible_is_an_error(tmp_path, monkeypatch):
     broken.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(broken))
     with pytest.raises(DistgenError, match="hadolint failed: no such module; install"):
-        linters.hadolint([tree(NODEPOOL, {"Dockerfile": DOCKERFILE})])
+        external.hadolint([tree(NODEPOOL, {"Dockerfile": DOCKERFILE})])
     monkeypatch.setattr(sys, "executable", str(tmp_path / "gone"))
     with pytest.raises(DistgenError, match="hadolint cannot be started: No such file"):
-        linters.hadolint([tree(NODEPOOL, {"Dockerfile": DOCKERFILE})])
+        external.hadolint([tree(NODEPOOL, {"Dockerfile": DOCKERFILE})])

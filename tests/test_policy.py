@@ -8,13 +8,13 @@ import pytest
 from images import EXTERNAL, ROOT, dedent, image, tree
 
 from distgen.dockerfile.parse import parse
+from distgen.lint.findings import grouped, in_order, with_origins
+from distgen.lint.rules.catalogue import RULES, manual
+from distgen.lint.rules.image import Family
+from distgen.lint.rules.namespace import apply, check
 from distgen.model.catalogue import Policy, Rule
 from distgen.model.rendered import File, Finding, Tree
 from distgen.model.words import REGULAR, Origin
-from distgen.policy import apply, check
-from distgen.policy.findings import grouped, in_order, with_origins
-from distgen.policy.rules import RULES, manual
-from distgen.policy.subject import Family
 
 MIDDLE = "quay.io/opendevorg/openstacksdk:master"
 KEYS = {ROOT: "opendev/python-base@master", MIDDLE: "opendev/openstacksdk@master"}

@@ -19,14 +19,14 @@ from pathlib import Path
 import pytest
 from conftest import Catalogue
 
-from distgen import linters
 from distgen.catalogue.load import load
 from distgen.dockerfile.parse import parse, script
 from distgen.errors import InputError
+from distgen.lint import external
+from distgen.lint.check import lint, work
 from distgen.model.catalogue import Catalog
 from distgen.model.lock import Lock
 from distgen.model.rendered import Tree
-from distgen.pipeline import lint, work
 from distgen.render.renderer import Renderer
 
 ROOT = Path(__file__).parents[1]
@@ -216,7 +216,7 @@ values:
   python3: [{{source: one}}]
 """
     catalog = written(catalogue, overlay, f"system={system}")
-    found = {one.code for one in lint(work(catalog, Lock(), catalog.images), linters.lint)}
+    found = {one.code for one in lint(work(catalog, Lock(), catalog.images), external.lint)}
     assert found == {"DG101", "DL3018" if system == "alpine" else "DL3008"}
 
 

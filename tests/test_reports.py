@@ -7,10 +7,10 @@ import json
 import pytest
 
 from distgen import __version__
+from distgen.lint.reports import json as json_report
+from distgen.lint.reports import sarif, text
 from distgen.model.rendered import Finding
 from distgen.model.words import Origin
-from distgen.reports import json as json_report
-from distgen.reports import sarif, text
 
 PLACE = Origin("templates/app/Docker file.j2", 7, 2)
 

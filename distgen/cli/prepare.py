@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 import click
 
-from distgen import pipeline
 from distgen.catalogue import source_overrides
 from distgen.cli.provenance import origin
 from distgen.cli.remote_options import Reach, reaching
@@ -22,6 +21,7 @@ from distgen.drive.pool import affordable
 from distgen.drive.publish import Request
 from distgen.drive.publish.records import Observer, Options, Repository, unobserved
 from distgen.git.run import Git
+from distgen.lint import check
 from distgen.model.catalogue import Catalog
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -77,7 +77,7 @@ def prepare(session: Session, wishes: Wishes, observe: Observer = unobserved) ->
     catalog = speculation.catalog
     retires = wishes.retired.wanted
     chosen = split(wishes.choice, catalog)[0] if retires else wishes.choice.of(catalog)
-    task = pipeline.work(catalog, lock, chosen)
+    task = check.work(catalog, lock, chosen)
     altered = bool(wishes.sets or speculation.images)
     provenance, dirty = origin(session, git, catalog, lock, altered)
     shown = authorized(session, git, catalog, catalog.images if retires else task.images)
@@ -94,7 +94,7 @@ def prepare(session: Session, wishes: Wishes, observe: Observer = unobserved) ->
             observe=observe,
             dirty=dirty,
             allow_dirty=wishes.allow_dirty,
-            objection=pipeline.objection(task),
+            objection=check.objection(task),
             refusal=source_overrides.refusal(speculation),
             sign=wishes.seal.by(git, Path(catalog.root)),
             creation=_creation(session, shown, catalog),

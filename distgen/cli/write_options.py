@@ -15,7 +15,7 @@ from distgen.cli.session import Session, formats
 from distgen.cli.signing_options import sealing
 from distgen.cli.streams import narrate
 from distgen.model.published import Result
-from distgen.reports.results import report, summary
+from distgen.publish.report import report, summary
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from distgen.adopt import FATES, Adopted, Fate
+from distgen.adopt.report import report
 from distgen.cli.commands.list import texts
 from distgen.cli.remote_options import Reach, reaching
 from distgen.cli.session import Choice, Session, choosing, formats
@@ -17,7 +18,6 @@ from distgen.cli.tokens import authorized
 from distgen.drive.adopt import Request, adopt
 from distgen.errors import plain
 from distgen.output.files import add_file
-from distgen.reports.adoptions import report
 
 COLORS: dict[Fate, str] = {"adopted": "green", "refused": "red", "failed": "red"}
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import click
 
-from distgen import pipeline
 from distgen.catalogue import overlay
 from distgen.catalogue.overlay import Setting
 from distgen.cli.commands.show import plain
 from distgen.cli.session import Choice, Session, formats, setting
 from distgen.errors import InputError
+from distgen.lint import check
 from distgen.model.catalogue import Image
 from distgen.model.words import KeyPath
 from distgen.text.suggest import did_you_mean
@@ -36,7 +36,7 @@ def command(
     images = Choice((image,), False, False).of(catalog)
     place = re.fullmatch(r"(.+):(\d+)", key or "")
     if place:
-        task = pipeline.work(catalog, session.lock(), images)
+        task = check.work(catalog, session.lock(), images)
         rows = [explained_line(task, one, place[1], int(place[2])) for one in images]
         texts = [f"{row['image']}@{row['stream']} {key}: {row['origin'] or 'no template line'}\n"
                  f"  {row['text']}" for row in rows]  # fmt: skip
@@ -124,7 +124,7 @@ def short(value: Any) -> str:
     return text if len(text) <= 100 else f"{text[:97]}..."
 
 
-def explained_line(task: pipeline.Work, image: Image, path: str, line: int) -> dict[str, Any]:
+def explained_line(task: check.Work, image: Image, path: str, line: int) -> dict[str, Any]:
     """Return where one line of a rendered file was written."""
     tree = task.renderer.tree(image)
     file = next((file for file in tree.files if file.path == path), None)

@@ -6,11 +6,11 @@ import re
 
 import click
 
-from distgen import linters, pipeline
 from distgen.cli.session import Choice, Session, choosing, formats, setting
 from distgen.cli.source_options import Replaced, ground, replacing
+from distgen.lint import check, external
+from distgen.lint.reports import json, sarif, text
 from distgen.model.words import LEVELS
-from distgen.reports import json, sarif, text
 
 WRITERS = {"text": text.report, "json": json.report, "sarif": sarif.report}
 COLORS = {"error": "red", "warning": "yellow", "info": "cyan", "style": "cyan"}
@@ -43,7 +43,7 @@ def command(
     session: Session = ctx.obj
     speculation, lock = ground(session, sets, replaced)
     catalog = speculation.catalog
-    found = pipeline.lint(pipeline.work(catalog, lock, choice.of(catalog)), linters.lint)
+    found = check.lint(check.work(catalog, lock, choice.of(catalog)), external.lint)
     said = WRITERS[form](found)
     click.echo(colored(said) if form == "text" else said, nl=False)
     grave = () if fail_on == "never" else LEVELS[: LEVELS.index(fail_on) + 1]

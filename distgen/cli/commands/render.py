@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from distgen import pipeline
 from distgen.cli.session import Choice, Session, choosing, setting
 from distgen.cli.source_options import Replaced, ground, replacing
+from distgen.lint import check as pipeline
 from distgen.output import tree as disk
 from distgen.output.tree import Delta
 

@@ -13,7 +13,7 @@ from distgen.drive import publish
 from distgen.drive.publish.strays import strays
 from distgen.model.published import Result
 from distgen.plan import Target
-from distgen.reports.results import report
+from distgen.publish.report import report
 
 
 @click.command()

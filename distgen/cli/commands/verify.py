@@ -21,8 +21,8 @@ from distgen.drive.verify.proof import Program, Proof
 from distgen.errors import InputError, plain
 from distgen.git.location import locate
 from distgen.model.catalogue import Catalog
-from distgen.reports.verdicts import report
 from distgen.verify import STANDINGS, Standing, Verdict
+from distgen.verify.report import report
 
 _COMMIT = re.compile(r"(.+)@([0-9a-f]{7,40})")
 _URL = re.compile(r"[/.]|[^/@\s]+@[^/:\s]+:|[^/@:\s]+:|.*\.git(?:[#@]|$)")

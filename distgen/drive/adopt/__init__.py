@@ -32,11 +32,11 @@ from distgen.git.cat_file import Reader
 from distgen.git.remote import Survey, survey
 from distgen.git.run import Git, scrub
 from distgen.git.store import Store, scratch_store
+from distgen.lint.check import Work, fault
 from distgen.model.catalogue import Catalog, Image, TemplateFile
 from distgen.model.lock import Lock
 from distgen.model.rendered import File, Tree
 from distgen.model.words import ATTRIBUTES, MANIFEST
-from distgen.pipeline import Work, fault
 from distgen.publish.branch import present
 from distgen.publish.merge_file import merging
 from distgen.render.manifest import generated

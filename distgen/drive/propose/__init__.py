@@ -22,7 +22,7 @@ from distgen.git.remote import Survey, listing, survey
 from distgen.git.store import Store, write
 from distgen.model.catalogue import Catalog, Image
 from distgen.model.published import Change, Result
-from distgen.reports.results import row
+from distgen.publish.report import row
 
 _BATCH = 100
 _HEADS = "refs/heads/"

@@ -22,7 +22,7 @@ from distgen.model.published import Change, Result
 from distgen.model.rendered import Tree
 from distgen.model.words import MANIFEST
 from distgen.plan import Target
-from distgen.reports.results import row
+from distgen.publish.report import row
 from distgen.text.diff import unified
 
 Trees = Callable[[Image], Tree]

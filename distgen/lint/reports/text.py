@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from distgen.lint.findings import grouped
 from distgen.model.rendered import Finding
 from distgen.model.words import LEVELS
-from distgen.policy.findings import grouped
 
 _NAMED = 3
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from distgen.dockerfile.instruction import Instruction
 from distgen.dockerfile.parse import Dockerfile, mounts, sources
 from distgen.errors import InputError
+from distgen.lint.build_context import Context, context, missing
+from distgen.lint.findings import DOCKERFILE, Remark, findings
 from distgen.model.catalogue import Image, Parent
 from distgen.model.lock import Lock
 from distgen.model.reference import HUB, Reference, names_a_registry
 from distgen.model.reference import parse as parse_reference
 from distgen.model.rendered import Finding, Tree
-from distgen.policy.context import Context, context, missing
-from distgen.policy.findings import DOCKERFILE, Remark, findings
 from distgen.text.suggest import nearest
 
 SCRATCH = "scratch"

@@ -16,9 +16,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from distgen.errors import DistgenError
+from distgen.lint.findings import in_order
 from distgen.model.rendered import File, Finding, Tree
 from distgen.model.words import LEVELS, SYMLINK, Level
-from distgen.policy.findings import in_order
 
 # names are a few digits long, so this many stay far below what any system takes as arguments
 _AT_ONCE = 10_000

@@ -16,9 +16,9 @@ import yaml
 from distgen.dockerfile.instruction import Instruction
 from distgen.dockerfile.packages import commands
 from distgen.dockerfile.parse import Dockerfile, script, sources
+from distgen.lint.findings import Remark, findings
 from distgen.model.rendered import File, Finding, Tree
 from distgen.model.words import EXECUTABLE, REGULAR, SYMLINK
-from distgen.policy.findings import Remark, findings
 
 _PYTHON = re.compile(rb"#!.*\bpython3[\d.]*\s*(?:-\S+\s*)*$")
 _YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

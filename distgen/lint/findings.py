@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from distgen.lint.rules.catalogue import RULES
 from distgen.model.rendered import Finding, Tree
 from distgen.model.words import Origin
-from distgen.policy.rules import RULES
 
 DOCKERFILE = "Dockerfile"
 LineMap = Callable[[str, str], Sequence[Origin | None]]

@@ -8,12 +8,12 @@ from fnmatch import fnmatchcase
 
 from distgen.dockerfile.packages import Operation, left_behind
 from distgen.dockerfile.parse import argv, installed, pairs
+from distgen.lint.findings import Remark, findings
+from distgen.lint.rules import limits
+from distgen.lint.rules.files import becomes_executable, is_script, steps
+from distgen.lint.rules.image import Family, Subject, matches
 from distgen.model.catalogue import Image, Policy, Rule
 from distgen.model.rendered import Finding, Tree
-from distgen.policy import restraint
-from distgen.policy.contents import becomes_executable, is_script, steps
-from distgen.policy.findings import Remark, findings
-from distgen.policy.subject import Family, Subject, matches
 
 _BUILD_PACKAGES = (
     *("*-dev", "*-devel", "*-headers", "build-essential", "build-base", "gcc", "gcc-[0-9]*"),
@@ -169,10 +169,10 @@ _RULES: Mapping[str, Callable[[Subject], Iterator[Remark]]] = {
     "DG205": _healthcheck,
     "DG206": _labels,
     "DG207": _user,
-    "DG208": restraint.layers,
-    "DG209": restraint.unwanted,
-    "DG210": restraint.exact_versions,
-    "DG211": restraint.supervisors,
+    "DG208": limits.layers,
+    "DG209": limits.unwanted,
+    "DG210": limits.exact_versions,
+    "DG211": limits.supervisors,
 }
 
 

@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
-from distgen import policy
 from distgen.catalogue import graph
 from distgen.dockerfile.parse import Dockerfile, parse
+from distgen.lint.findings import in_order, with_origins
+from distgen.lint.rules import namespace
+from distgen.lint.rules.files import contents
+from distgen.lint.rules.image import Family
+from distgen.lint.rules.resolved import completeness, read
 from distgen.model.catalogue import Catalog, Image
 from distgen.model.lock import Lock
 from distgen.model.rendered import Finding, Tree
-from distgen.policy.complete import completeness, read
-from distgen.policy.contents import contents
-from distgen.policy.findings import in_order, with_origins
-from distgen.policy.subject import Family
 from distgen.render.renderer import Renderer
 
 Linters = Callable[[Iterable[Tree]], Iterable[Finding]]
@@ -107,7 +107,7 @@ def check(
         tree = rendered[image.key]
         demands = task.catalog.namespaces[image.namespace].policy
         found.extend(completeness(image, tree, task.lock, dockerfiles))
-        found.extend(policy.check(demands, image, tree, family))
+        found.extend(namespace.check(demands, image, tree, family))
         found.extend(contents(tree, dockerfiles.get(image.key), family.base(image)))
     return explained(task, found)
 
@@ -134,7 +134,7 @@ def judged(task: Work, found: Iterable[Finding]) -> tuple[Finding, ...]:
     kept = (
         finding
         for name, some in by_namespace.items()
-        for finding in policy.apply(task.catalog.namespaces[name].policy, some)
+        for finding in namespace.apply(task.catalog.namespaces[name].policy, some)
     )
     return in_order(with_origins(kept, lambda key, path: task.renderer.line_map(images[key], path)))
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from distgen.dockerfile.instruction import Instruction
 from distgen.dockerfile.packages import left_behind
 from distgen.dockerfile.parse import installed
-from distgen.policy.findings import Remark
-from distgen.policy.subject import Subject, matches
+from distgen.lint.findings import Remark
+from distgen.lint.rules.image import Subject, matches
 
 _LAYERS = frozenset({"RUN", "COPY", "ADD"})
 _STARTS = ("CMD", "ENTRYPOINT")

@@ -12,9 +12,9 @@ from typing import Any
 from urllib.parse import quote
 
 from distgen import __version__
+from distgen.lint.findings import grouped
+from distgen.lint.rules.catalogue import RULES
 from distgen.model.rendered import Finding
-from distgen.policy.findings import grouped
-from distgen.policy.rules import RULES
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

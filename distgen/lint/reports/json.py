@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from distgen.lint.findings import in_order
 from distgen.model.rendered import Finding
-from distgen.policy.findings import in_order
 
 
 def report(found: Iterable[Finding]) -> str:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from distgen.dockerfile.parse import mounts, parse, sources
+from distgen.lint.findings import DOCKERFILE
 from distgen.model.rendered import File, Tree
 from distgen.model.words import ATTRIBUTES
-from distgen.policy.findings import DOCKERFILE
 
 IGNORE_FILES = ("Dockerfile.dockerignore", ".dockerignore")
 # podman and buildah look for a Containerfile before they look for a Dockerfile.

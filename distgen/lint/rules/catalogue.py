@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from textwrap import fill
 
-from distgen.policy.demands import DEMANDS, Check
+from distgen.lint.rules.catalogue_optional import DEMANDS, Check
 
 _CHECKS = (
     Check(
