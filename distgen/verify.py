@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from distgen.errors import DistgenError
+from distgen.forges.message import trailers
 from distgen.git.commits import Commit
 from distgen.git.objects import SUBMODULE, blob_id
 from distgen.lint.build_context import taken
 from distgen.model.published import Edit, Entry
 from distgen.model.rendered import File
 from distgen.model.words import MANIFEST
-from distgen.proposal import trailers
 from distgen.render.manifest import parse
 from distgen.text.diff import unified
 

@@ -7,8 +7,6 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from distgen.drive.publish import Request, plan_only, publish
-from distgen.drive.publish.records import Options
 from distgen.git.backoff import Patience
 from distgen.git.run import Git, isolate
 from distgen.git.store import open_store
@@ -17,6 +15,8 @@ from distgen.model.lock import Lock
 from distgen.model.published import Provenance, Result
 from distgen.model.rendered import File, Tree
 from distgen.model.words import EXECUTABLE, REGULAR
+from distgen.publish.options import Options
+from distgen.publish.run import Request, plan_only, publish
 
 AUTHOR = "distgen <distgen@localhost>"
 STREAMS = (Stream("master", "master", ("master",)), Stream("2024.1", "stable/2024.1", ("2024.1",)))

@@ -11,14 +11,14 @@ from dist_git import OPTIONS, catalog, git, image, tree
 from git_server import GitServer
 from review_hooks import install, load
 
-from distgen.drive.propose import Request, propose
-from distgen.drive.publish.records import Options
-from distgen.forges import About, Account, maker
+from distgen.forges.forge import About, Account, maker
 from distgen.git.auth import authorize, token_for
 from distgen.git.run import Git, isolate
 from distgen.git.store import open_store, scratch_store
 from distgen.model.catalogue import Image
 from distgen.model.published import Result
+from distgen.propose.run import Request, propose
+from distgen.publish.options import Options
 
 USER, TOKEN = "bot", "t0ken-that-nobody-may-see"
 

@@ -9,8 +9,8 @@ import requests
 from servers import Reply, serve
 
 from distgen.errors import DistgenError
-from distgen.forges import Account, forge, host, linked, project
-from distgen.forges.web import Guarded, Header, Patience, pause
+from distgen.forges.forge import Account, forge, host, linked, project
+from distgen.forges.http import Guarded, Header, Patience, pause
 from distgen.git.location import Place
 
 HTTPS = "https://host.example.org"

@@ -12,8 +12,8 @@ from review_hooks import load, save
 from reviews import TOKEN, USER, Situation, arrived, commit_on, one, refs, reviews
 from servers import Reply, basic, serve
 
-from distgen.forges import WITHDRAWN, Account
-from distgen.forges.web import Patience
+from distgen.forges.forge import WITHDRAWN, Account
+from distgen.forges.http import Patience
 
 FIRST, SECOND = {"Dockerfile": "FROM quay.io/a:1\n"}, {"Dockerfile": "FROM quay.io/a:2\n"}
 

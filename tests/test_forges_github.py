@@ -12,8 +12,9 @@ from reviews import TOKEN, USER, Situation, commit_on, one, refs
 from servers import Reply, serve
 
 from distgen.errors import InputError
-from distgen.forges import WITHDRAWN, About, Account, github
-from distgen.forges.web import Patience
+from distgen.forges import github
+from distgen.forges.forge import WITHDRAWN, About, Account
+from distgen.forges.http import Patience
 from distgen.git.location import Place
 
 FIRST, SECOND = {"Dockerfile": "FROM quay.io/a:1\n"}, {"Dockerfile": "FROM quay.io/a:2\n"}

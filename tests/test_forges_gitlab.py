@@ -6,7 +6,7 @@ from git_server import git_server
 from review_hooks import load, save
 from reviews import TOKEN, USER, Situation, arrived, commit_on, one, refs, reviews
 
-from distgen.drive.publish.records import Options
+from distgen.publish.options import Options
 
 REVIEW = "refs/heads/distgen/master"
 

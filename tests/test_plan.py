@@ -11,8 +11,8 @@ from distgen.git.objects import blob_id, tree_id
 from distgen.model.lock import Lock, LockedBase, LockedSource
 from distgen.model.published import Entry, Present
 from distgen.model.words import EXECUTABLE, MANIFEST
-from distgen.plan import lock_digest, plan, retire, target
 from distgen.publish.merge_file import merging
+from distgen.publish.plan import lock_digest, plan, retire, target
 from distgen.render.manifest import generated, parse
 
 APP = image("ns/app")

@@ -10,10 +10,10 @@ from dist_git import OPTIONS, ORIGIN, commits, content, git, listing
 from git_server import Fault, git_server
 from reviews import TOKEN, USER, Situation, arrived, commit_on, one, refs, reviews
 
-from distgen.forges import forge
+from distgen.forges.forge import forge
+from distgen.forges.message import change_id, describe, is_own, worded
 from distgen.model.published import Change
 from distgen.model.rendered import File
-from distgen.proposal import change_id, describe, is_own, worded
 
 REVIEW = "refs/heads/distgen/master"
 FIRST, SECOND = {"Dockerfile": "FROM quay.io/a:1\n"}, {"Dockerfile": "FROM quay.io/a:2\n"}

@@ -21,9 +21,9 @@ from dist_git import (
     tree,
 )
 
-from distgen.drive.publish import diff, standing
 from distgen.errors import InputError
 from distgen.git.run import isolate
+from distgen.publish.run import diff, standing
 
 APP = image("ns/app")
 

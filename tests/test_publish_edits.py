@@ -16,7 +16,7 @@ from dist_git import (
     tree,
 )
 
-from distgen.plan import target
+from distgen.publish.plan import target
 
 APP = image("ns/app")
 STEPS = [f"RUN step {number}" for number in range(6)]

@@ -20,8 +20,8 @@ from dist_git import (
 from git_server import git_server
 from sites import distgen, save, site
 
-from distgen.drive.publish.strays import Search, strays
-from distgen.plan import target
+from distgen.publish.orphans import Search, strays
+from distgen.publish.plan import target
 
 APP = image("ns/app")
 

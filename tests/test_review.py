@@ -3,7 +3,7 @@
 import pytest
 
 from distgen.model.published import Manifest
-from distgen.review import first, summarize
+from distgen.publish.summary import first, summarize
 
 OLD, NEW = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 BASE = "docker.io/library/python:3.11-slim"

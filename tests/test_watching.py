@@ -12,8 +12,8 @@ from dist_git import OPTIONS, catalog, commits, edit, git, image, run_publish, s
 from git_server import Fault, git_server
 from sites import COMMAND, distgen, ended, save, site, start
 
-from distgen.drive.publish.order import Course, Kinship, sequence
-from distgen.drive.publish.repositories import group
+from distgen.publish.repositories import group
+from distgen.publish.scheduler import Course, Kinship, sequence
 from distgen.schema import check
 
 

@@ -14,7 +14,7 @@ from distgen.model.catalogue import Image, TemplateFile
 from distgen.model.published import Edit, Present
 from distgen.model.rendered import File
 from distgen.model.words import ATTRIBUTES, EXECUTABLE, SYMLINK
-from distgen.plan.edits import Merge, decide
+from distgen.publish.edits import Merge, decide
 from distgen.render.patch import apply
 from distgen.render.paths import is_allowed
 from distgen.text.diff import is_binary

@@ -6,13 +6,13 @@ from collections.abc import Callable, Collection, Mapping
 
 from distgen.cli.session import Session
 from distgen.cli.tokens import places, secret, token, user
-from distgen.drive.publish.records import Repository
-from distgen.forges import About, Account, host, maker
-from distgen.forges.web import Patience
+from distgen.forges.forge import About, Account, host, maker
+from distgen.forges.http import Patience
 from distgen.git.auth import ask, token_for
 from distgen.git.location import Place
 from distgen.git.run import Git
 from distgen.model.catalogue import Catalog, Image
+from distgen.publish.options import Repository
 
 _ASKED = ("github", "gerrit", "forgejo")
 

@@ -17,12 +17,12 @@ from distgen.cli.session import Choice, Session
 from distgen.cli.signing_options import Seal
 from distgen.cli.source_options import Replaced, ground
 from distgen.cli.tokens import authorized
-from distgen.drive.pool import affordable
-from distgen.drive.publish import Request
-from distgen.drive.publish.records import Observer, Options, Repository, unobserved
 from distgen.git.run import Git
 from distgen.lint import check
 from distgen.model.catalogue import Catalog
+from distgen.pool import affordable
+from distgen.publish.options import Observer, Options, Repository, unobserved
+from distgen.publish.run import Request
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -9,11 +9,11 @@ import click
 from distgen.catalogue import graph
 from distgen.cli.option_groups import together
 from distgen.cli.session import Choice
-from distgen.drive.publish.strays import Search, strays
 from distgen.errors import InputError
 from distgen.git.run import Git
 from distgen.model.catalogue import Catalog, Image
-from distgen.plan import Target
+from distgen.publish.orphans import Search, strays
+from distgen.publish.plan import Target
 
 
 @dataclass(frozen=True)

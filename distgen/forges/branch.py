@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from distgen.forges import Desk, Subject
+from distgen.forges.forge import Desk, Subject
+from distgen.forges.message import review_branch
 from distgen.model.published import Change
-from distgen.proposal import review_branch
 
 
 def ref(stream: str) -> str:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from requests import Response
 
 from distgen.errors import DistgenError
-from distgen.forges import (
+from distgen.forges.forge import (
     LEFT,
     WITHDRAWN,
     About,
@@ -35,11 +35,11 @@ from distgen.forges import (
     push,
     read,
 )
-from distgen.forges.web import Guarded, Header, content, message
+from distgen.forges.http import Guarded, Header, content, message
+from distgen.forges.message import Proposal, is_own, review_branch
 from distgen.git.location import Place
 from distgen.git.remote import listing
 from distgen.model.published import Change
-from distgen.proposal import Proposal, is_own, review_branch
 
 # An option travels in one packet of git's protocol, 65,516 bytes, and a line break takes five.
 LIMIT = 13_000

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from distgen.errors import DistgenError
-from distgen.forges import (
+from distgen.forges.forge import (
     LEFT,
     WITHDRAWN,
     About,
@@ -32,12 +32,12 @@ from distgen.forges import (
     push,
     read,
 )
-from distgen.forges.web import Guarded, content, message
+from distgen.forges.http import Guarded, content, message
+from distgen.forges.message import Proposal, change_id, review_branch, trailers
+from distgen.forges.message import worded as reworded
 from distgen.git.location import Place
 from distgen.git.remote import listing
 from distgen.model.published import Change
-from distgen.proposal import Proposal, change_id, review_branch, trailers
-from distgen.proposal import worded as reworded
 
 LIMIT = 16_000
 CREATES = False

@@ -9,7 +9,9 @@ import re
 from collections.abc import Sequence
 
 from distgen.errors import DistgenError
-from distgen.forges import (
+from distgen.forges.branch import dependence, patterns, worded
+from distgen.forges.branch import ref as review_ref
+from distgen.forges.forge import (
     About,
     Account,
     Desk,
@@ -24,11 +26,9 @@ from distgen.forges import (
     push,
     read,
 )
-from distgen.forges.branch import dependence, patterns, worded
-from distgen.forges.branch import ref as review_ref
+from distgen.forges.message import Proposal, review_branch
 from distgen.git.location import Place
 from distgen.model.published import Change
-from distgen.proposal import Proposal, review_branch
 
 __all__ = [
     "CREATES",

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from distgen.drive.pool import in_parallel
 from distgen.errors import DistgenError
 from distgen.lock import downloads, git_sources
 from distgen.lock.plan import Key, Kind, Need, locked
 from distgen.lock.resolve import World, base_digest, by_repository
 from distgen.model.lock import Lock, LockedBase, LockedSource
 from distgen.model.reference import parse
+from distgen.pool import in_parallel
 from distgen.registry.errors import NotFound
 
 Status = Literal["missing", "stale", "gone", "unused", "unknown"]

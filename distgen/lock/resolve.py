@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from distgen.drive.pool import in_parallel
 from distgen.errors import DistgenError
 from distgen.git.refs import Refs
 from distgen.git.run import Git
@@ -14,6 +13,7 @@ from distgen.lock import downloads, git_sources
 from distgen.lock.plan import Fact, Need, platform_of
 from distgen.model.lock import Lock, LockedBase
 from distgen.model.reference import parse
+from distgen.pool import in_parallel
 from distgen.registry.client import Registry
 from distgen.registry.errors import NotFound
 from distgen.registry.oci import choose_platform

@@ -12,7 +12,7 @@ from distgen.git.run import run
 from distgen.model.published import Entry, Manifest, Owned, Present
 from distgen.model.rendered import File
 from distgen.model.words import MANIFEST, REGULAR
-from distgen.plan import RETIRED, retired
+from distgen.publish.plan import RETIRED, retired
 from distgen.render.manifest import parse
 
 _SEARCHED = 1000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from distgen.errors import DistgenError
 from distgen.git.run import Git, explain, run
 from distgen.git.temporary import scratch_folder
-from distgen.plan.edits import Merge
+from distgen.publish.edits import Merge
 
 _CONFLICTS = range(1, 128)  # git merge-file ends with their number; more is an error
 

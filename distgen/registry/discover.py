@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from distgen.drive.pool import in_parallel
 from distgen.errors import DistgenError
 from distgen.model.reference import Reference, is_tag
+from distgen.pool import in_parallel
 from distgen.registry.client import Registry
 from distgen.registry.errors import NotFound
 

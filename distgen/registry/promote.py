@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
-from distgen.drive.pool import in_parallel
 from distgen.errors import DistgenError, InputError
 from distgen.model.reference import Reference, is_digest, is_tag, parse
+from distgen.pool import in_parallel
 from distgen.registry.client import Registry
 from distgen.registry.errors import NotFound
 from distgen.registry.oci import ImageManifest

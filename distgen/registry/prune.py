@@ -9,10 +9,10 @@ from datetime import datetime
 from functools import partial
 from typing import Literal, TypeVar
 
-from distgen.drive.pool import in_parallel
 from distgen.errors import DistgenError
 from distgen.model.catalogue import Retention
 from distgen.model.reference import Reference
+from distgen.pool import in_parallel
 from distgen.registry.client import Registry
 from distgen.registry.errors import NotFound, Unreadable
 from distgen.registry.retention import Decision, Protected, Tagged, candidates, decide

@@ -10,10 +10,10 @@ import click
 from distgen.cli import prepare, results
 from distgen.cli.session import Choice, Session, choosing, formats, setting
 from distgen.cli.source_options import replacing
-from distgen.drive import publish
-from distgen.drive.publish.deliver import COMMITTED
-from distgen.drive.publish.repositories import result
 from distgen.model.published import Change
+from distgen.publish import run as publish
+from distgen.publish.deliver import COMMITTED
+from distgen.publish.repositories import result
 
 COLORS = {"+": "green", "-": "red", "@": "cyan"}
 

@@ -15,12 +15,12 @@ from distgen.cli import results as outcome
 from distgen.cli.forge_accounts import accounts
 from distgen.cli.session import Choice, Session, choosing, setting
 from distgen.cli.write_options import Manner, deliver, delivering
-from distgen.drive import propose
 from distgen.errors import InputError
-from distgen.forges import LEFT
+from distgen.forges.forge import LEFT
 from distgen.git.store import Store, open_store, scratch_store
 from distgen.model.catalogue import Catalog, Image
 from distgen.model.published import Result
+from distgen.propose import run as propose
 
 
 @click.command()

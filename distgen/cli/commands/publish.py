@@ -13,10 +13,10 @@ from distgen.cli.retire_options import retiring
 from distgen.cli.session import Choice, Session, choosing, setting
 from distgen.cli.source_options import replacing
 from distgen.cli.write_options import Manner, deliver, delivering
-from distgen.drive import publish
-from distgen.drive.publish.repositories import result
 from distgen.git.store import open_store
 from distgen.model.published import Result
+from distgen.publish import run as publish
+from distgen.publish.repositories import result
 
 
 @click.command()

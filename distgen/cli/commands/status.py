@@ -9,10 +9,10 @@ import click
 from distgen.cli import prepare
 from distgen.cli import results as outcome
 from distgen.cli.session import Choice, Session, choosing, formats, setting
-from distgen.drive import publish
-from distgen.drive.publish.strays import strays
 from distgen.model.published import Result
-from distgen.plan import Target
+from distgen.publish import run as publish
+from distgen.publish.orphans import strays
+from distgen.publish.plan import Target
 from distgen.publish.report import report
 
 

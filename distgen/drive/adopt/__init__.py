@@ -24,9 +24,6 @@ from distgen.adopt import (
     with_patches,
 )
 from distgen.drive.adopt.packagers import companions, editor, history
-from distgen.drive.pool import working
-from distgen.drive.publish.records import Repository
-from distgen.drive.publish.repositories import bring, group, reading
 from distgen.errors import DistgenError, InputError
 from distgen.git.cat_file import Reader
 from distgen.git.remote import Survey, survey
@@ -37,8 +34,11 @@ from distgen.model.catalogue import Catalog, Image, TemplateFile
 from distgen.model.lock import Lock
 from distgen.model.rendered import File, Tree
 from distgen.model.words import ATTRIBUTES, MANIFEST
+from distgen.pool import working
 from distgen.publish.branch import present
 from distgen.publish.merge_file import merging
+from distgen.publish.options import Repository
+from distgen.publish.repositories import bring, group, reading
 from distgen.render.manifest import generated
 from distgen.render.renderer import Renderer
 

@@ -7,9 +7,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from distgen.drive.pool import working
-from distgen.drive.publish.records import Repository
-from distgen.drive.publish.repositories import bring, group, reading
 from distgen.drive.verify.judge import Subject, judge, named
 from distgen.drive.verify.proof import Proof
 from distgen.errors import DistgenError, InputError
@@ -20,7 +17,10 @@ from distgen.git.run import Git, scrub
 from distgen.git.signing import check, trust
 from distgen.git.store import Store, contains, scratch_store
 from distgen.model.catalogue import Catalog, Image
-from distgen.plan import Target
+from distgen.pool import working
+from distgen.publish.options import Repository
+from distgen.publish.plan import Target
+from distgen.publish.repositories import bring, group, reading
 from distgen.verify import Verdict
 
 __all__ = ["Address", "Request", "Signatures", "verify"]

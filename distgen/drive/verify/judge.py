@@ -18,8 +18,8 @@ from distgen.git.objects import signature
 from distgen.git.run import run
 from distgen.model.published import Change, Entry
 from distgen.model.words import MANIFEST
-from distgen.plan import RETIRED
 from distgen.publish.branch import listed, manifest, read_file
+from distgen.publish.plan import RETIRED
 from distgen.render.manifest import dump
 from distgen.verify import (
     Claim,

@@ -17,7 +17,9 @@ from distgen.model.lock import Lock
 from distgen.model.published import Change, Provenance
 from distgen.model.rendered import Tree
 from distgen.model.words import MANIFEST
-from distgen.plan import (
+from distgen.publish.branch import present
+from distgen.publish.merge_file import merging
+from distgen.publish.plan import (
     OnEdit,
     Target,
     lock_digest,
@@ -27,8 +29,6 @@ from distgen.plan import (
     retirement,
     target,
 )
-from distgen.publish.branch import present
-from distgen.publish.merge_file import merging
 from distgen.render.manifest import generated
 from distgen.render.renderer import Renderer
 from distgen.verify import Claim, Expected

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from distgen.drive.publish.records import Ground, Options, Repository
 from distgen.errors import DistgenError
 from distgen.git.auth import is_shown
 from distgen.git.cat_file import Reader
@@ -21,9 +20,10 @@ from distgen.model.catalogue import Catalog, Image
 from distgen.model.published import Change, Entry, Result
 from distgen.model.rendered import Tree
 from distgen.model.words import Status
-from distgen.plan import Target, plan, retire, target
 from distgen.publish.branch import present, root_tree
 from distgen.publish.merge_file import merging
+from distgen.publish.options import Ground, Options, Repository
+from distgen.publish.plan import Target, plan, retire, target
 from distgen.render.manifest import generated
 
 _MOVING = 3

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field, replace
 
-from distgen.drive.publish.deliver import Delivery
-from distgen.drive.publish.records import Repository
 from distgen.model.published import Change
 from distgen.model.words import Status
+from distgen.publish.deliver import Delivery
+from distgen.publish.options import Repository
 
 _BLOCKING = ("failed", "refused", "skipped")
 _STOPPING = ("failed", "refused")

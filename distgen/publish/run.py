@@ -8,11 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from distgen.drive.pool import working
-from distgen.drive.publish.deliver import COMMITTED, Delivery, deliver, supply
-from distgen.drive.publish.order import Course, Kinship, in_order, sequence
-from distgen.drive.publish.records import Ground, Options, Repository
-from distgen.drive.publish.repositories import Planned, Wanted, changes, failed, group, result
 from distgen.errors import DistgenError, InputError
 from distgen.git.remote import Survey, survey
 from distgen.git.run import Git
@@ -21,8 +16,13 @@ from distgen.model.catalogue import Catalog, Image
 from distgen.model.published import Change, Result
 from distgen.model.rendered import Tree
 from distgen.model.words import MANIFEST
-from distgen.plan import Target
+from distgen.pool import working
+from distgen.publish.deliver import COMMITTED, Delivery, deliver, supply
+from distgen.publish.options import Ground, Options, Repository
+from distgen.publish.plan import Target
 from distgen.publish.report import row
+from distgen.publish.repositories import Planned, Wanted, changes, failed, group, result
+from distgen.publish.scheduler import Course, Kinship, in_order, sequence
 from distgen.text.diff import unified
 
 Trees = Callable[[Image], Tree]

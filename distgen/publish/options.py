@@ -11,7 +11,7 @@ from distgen.git.signing import Sign
 from distgen.git.store import Store
 from distgen.model.published import Provenance
 from distgen.model.rendered import Tree
-from distgen.plan import OnEdit, Target
+from distgen.publish.plan import OnEdit, Target
 
 
 def _no_objection(tree: Tree) -> str:

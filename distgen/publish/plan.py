@@ -9,15 +9,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from distgen import review
 from distgen.git.objects import blob_id, commit_id, signature, tree_id
 from distgen.model.catalogue import Image
 from distgen.model.lock import Lock
 from distgen.model.published import Change, Edit, Entry, Present, Provenance
 from distgen.model.rendered import File, Tree
 from distgen.model.words import MANIFEST, Status
-from distgen.plan.edits import Merge, Step, collisions, decide, unrendered
-from distgen.plan.fates import MEND, fate, fates, stopped
+from distgen.publish import summary as review
+from distgen.publish.edit_messages import MEND, fate, fates, stopped
+from distgen.publish.edits import Merge, Step, collisions, decide, unrendered
 from distgen.render.manifest import describe, dump, generated, parse
 from distgen.text.diff import is_binary, unified
 

@@ -8,21 +8,21 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from threading import Event
 
-from distgen.drive.pool import working
-from distgen.drive.propose.prepare import prepared, sow
-from distgen.drive.propose.reviews import Plan, reviewed
-from distgen.drive.publish import Trees
-from distgen.drive.publish.deliver import COMMITTED, Delivery
-from distgen.drive.publish.order import Course, Kinship, in_order, sequence
-from distgen.drive.publish.records import Ground, Options, Repository
-from distgen.drive.publish.repositories import Wanted, changes, creation, failed, group, result
 from distgen.errors import DistgenError, InputError
-from distgen.forges import Account, Desk, Forge, Refs, forge
+from distgen.forges.forge import Account, Desk, Forge, Refs, forge
 from distgen.git.remote import Survey, listing, survey
 from distgen.git.store import Store, write
 from distgen.model.catalogue import Catalog, Image
 from distgen.model.published import Change, Result
+from distgen.pool import working
+from distgen.propose.prepare import prepared, sow
+from distgen.propose.reviews import Plan, reviewed
+from distgen.publish.deliver import COMMITTED, Delivery
+from distgen.publish.options import Ground, Options, Repository
 from distgen.publish.report import row
+from distgen.publish.repositories import Wanted, changes, creation, failed, group, result
+from distgen.publish.run import Trees
+from distgen.publish.scheduler import Course, Kinship, in_order, sequence
 
 _BATCH = 100
 _HEADS = "refs/heads/"

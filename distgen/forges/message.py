@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 
 from distgen.dockerfile.parse import Dockerfile, parse
+from distgen.forges.markdown import Block, code, escaped, fence, fitted, shortened, shown, size
 from distgen.git.commits import read
 from distgen.git.objects import commit_id, signature, tree_id
-from distgen.markdown import Block, code, escaped, fence, fitted, shortened, shown, size
 from distgen.model.published import Change
 from distgen.model.words import ATTRIBUTES, MANIFEST
 from distgen.text.diff import is_binary

@@ -6,17 +6,28 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from distgen.drive.publish.deliver import COMMITTED, Delivery
-from distgen.drive.publish.records import Observer, unobserved
 from distgen.errors import DistgenError, plain
-from distgen.forges import LEFT, Desk, Forge, Moved, Refs, Review, Subject, Told, is_merged, read
+from distgen.forges.forge import (
+    LEFT,
+    Desk,
+    Forge,
+    Moved,
+    Refs,
+    Review,
+    Subject,
+    Told,
+    is_merged,
+    read,
+)
+from distgen.forges.message import beginning, describe, is_own, is_same
 from distgen.git.commits import read as parsed
 from distgen.git.remote import listing
 from distgen.git.run import scrub
 from distgen.git.store import has, write
 from distgen.model.published import Change
 from distgen.model.words import MANIFEST
-from distgen.proposal import beginning, describe, is_own, is_same
+from distgen.publish.deliver import COMMITTED, Delivery
+from distgen.publish.options import Observer, unobserved
 
 _RACES = 3
 

@@ -16,7 +16,8 @@ from typing import Literal, Protocol, cast
 from urllib.parse import urlsplit
 
 from distgen.errors import DistgenError
-from distgen.forges.web import Patience
+from distgen.forges.http import Patience
+from distgen.forges.message import Proposal
 from distgen.git.auth import unwelcome
 from distgen.git.location import Place
 from distgen.git.remote import listing, refusal
@@ -24,7 +25,6 @@ from distgen.git.retry import is_passing, reach, wait
 from distgen.git.run import Outcome, explain, run
 from distgen.git.store import Store
 from distgen.model.published import Change
-from distgen.proposal import Proposal
 
 WITHDRAWN = "distgen has nothing left to propose here."
 """What distgen says when it closes a review, and knows its own doing by."""

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from distgen.drive.publish.records import Ground, Repository
-from distgen.drive.publish.repositories import Wanted, bring, changes, creation
 from distgen.errors import DistgenError
+from distgen.forges.message import trailers
 from distgen.git.commits import person, read
 from distgen.git.local import Identity, locks, unlock
 from distgen.git.remote import Refusal, Survey, push, survey
@@ -18,7 +17,8 @@ from distgen.git.run import scrub
 from distgen.git.store import Store, contains, has, is_sound, mend, restore, write
 from distgen.model.published import Change
 from distgen.model.words import Status
-from distgen.proposal import trailers
+from distgen.publish.options import Ground, Repository
+from distgen.publish.repositories import Wanted, bring, changes, creation
 
 COMMITTED = ("created", "updated", "retired")
 _ATTEMPTS = 6

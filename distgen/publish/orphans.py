@@ -9,8 +9,8 @@ from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 
-from distgen.drive.pool import working
 from distgen.errors import DistgenError, InputError
+from distgen.forges.message import PREFIX
 from distgen.git.cat_file import Reader
 from distgen.git.local import heads
 from distgen.git.location import Place, locate
@@ -18,9 +18,9 @@ from distgen.git.remote import listing
 from distgen.git.run import Git
 from distgen.git.store import fetch, scratch_store
 from distgen.model.catalogue import Catalog
-from distgen.plan import Target
-from distgen.proposal import PREFIX
+from distgen.pool import working
 from distgen.publish.branch import manifest, retirement
+from distgen.publish.plan import Target
 
 _HEADS = "refs/heads/"
 

@@ -6,16 +6,16 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
-from distgen.drive.propose.reviews import Plan
-from distgen.drive.publish.deliver import COMMITTED, supply
-from distgen.drive.publish.records import Ground
-from distgen.drive.publish.repositories import changes
 from distgen.errors import DistgenError
+from distgen.forges.message import beginning
 from distgen.git.commits import signed
 from distgen.git.remote import push, survey
 from distgen.git.store import Store, write
 from distgen.model.published import Change
-from distgen.proposal import beginning
+from distgen.propose.reviews import Plan
+from distgen.publish.deliver import COMMITTED, supply
+from distgen.publish.options import Ground
+from distgen.publish.repositories import changes
 
 Footers = Mapping[str, tuple[str, ...]]
 """The lines at the end of an image's message, by its key."""

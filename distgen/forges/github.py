@@ -16,7 +16,9 @@ from github3.exceptions import (  # type: ignore[import-untyped]
 )
 
 from distgen.errors import DistgenError
-from distgen.forges import (
+from distgen.forges.branch import dependence, patterns, worded
+from distgen.forges.branch import ref as review_ref
+from distgen.forges.forge import (
     WITHDRAWN,
     About,
     Account,
@@ -29,9 +31,7 @@ from distgen.forges import (
     Told,
     push,
 )
-from distgen.forges.branch import dependence, patterns, worded
-from distgen.forges.branch import ref as review_ref
-from distgen.forges.github.hub import (
+from distgen.forges.github_api import (
     asking,
     interface,
     owner_and_name,
@@ -39,9 +39,9 @@ from distgen.forges.github.hub import (
     repository_of,
     unknown,
 )
+from distgen.forges.message import Proposal, review_branch
 from distgen.git.location import Place
 from distgen.model.published import Change
-from distgen.proposal import Proposal, review_branch
 
 __all__ = ["CREATES", "LIMIT", "create", "dependence", "find", "interface", "patterns", "submit",
            "withdraw", "worded"]  # fmt: skip
