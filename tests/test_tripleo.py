@@ -13,9 +13,9 @@ from click.testing import CliRunner
 from distgen.cli.commands.export import command
 from distgen.cli.session import Session
 from distgen.errors import InputError
-from distgen.exports import tripleo
-from distgen.exports.tripleo import Wanted
+from distgen.tripleo import export as tripleo
 from distgen.tripleo import heat
+from distgen.tripleo.export import Wanted
 
 OLDEST = """\
 {% set namespace=namespace or "tripleoupstream" %}

@@ -12,10 +12,10 @@ import pytest
 from downstream import FILES, SECRET, commit, git
 
 from distgen.catalogue.checkout import history
-from distgen.drive.verify.proof import Program, Proof
 from distgen.git.run import isolate
 from distgen.schema import check
-from distgen.verify import Claim
+from distgen.verify.claims import Claim
+from distgen.verify.worker_pool import Program, Proof
 
 pytest_plugins = ["commandline", "downstream"]
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from distgen.adopt import Adopted
+from distgen.adopt.patches import Adopted
 from distgen.git.run import scrub
 
 

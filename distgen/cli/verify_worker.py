@@ -12,10 +12,10 @@ from distgen.catalogue import load as catalog
 from distgen.catalogue.mirrors import located
 from distgen.catalogue.sources import source
 from distgen.cli.session import Session
-from distgen.drive.verify.past import answer
 from distgen.lock import file
 from distgen.model.catalogue import Catalog
 from distgen.model.lock import Lock
+from distgen.verify.replay import answer
 
 _MEMORY = 2 * 1024**3
 _OUTPUT = 64 * 1024**2

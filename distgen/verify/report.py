@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from distgen.verify import Verdict
+from distgen.verify.claims import Verdict
 
 
 def report(verdicts: Iterable[Verdict]) -> str:

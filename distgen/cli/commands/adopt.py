@@ -8,14 +8,14 @@ from pathlib import Path
 
 import click
 
-from distgen.adopt import FATES, Adopted, Fate
+from distgen.adopt.patches import FATES, Adopted, Fate
 from distgen.adopt.report import report
+from distgen.adopt.run import Request, adopt
 from distgen.cli.commands.list import texts
 from distgen.cli.remote_options import Reach, reaching
 from distgen.cli.session import Choice, Session, choosing, formats
 from distgen.cli.source_options import Replaced, ground
 from distgen.cli.tokens import authorized
-from distgen.drive.adopt import Request, adopt
 from distgen.errors import plain
 from distgen.output.files import add_file
 

@@ -9,9 +9,8 @@ import click
 
 from distgen.cli.session import Session
 from distgen.errors import InputError
-from distgen.exports import tripleo
 from distgen.output.files import replace_file
-from distgen.tripleo import heat
+from distgen.tripleo import export, heat
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -70,8 +69,8 @@ def export_tripleo(session: Session, /, template: Path, **options: Any) -> None:
     if options["roles"]:
         services |= heat.services(_read(options["roles"]), str(options["roles"]), deployment)
     chosen = services if named or options["roles"] else None
-    wanted = tripleo.Wanted(options["include"], options["exclude"], chosen, named)
-    entries = tripleo.render(template, values, wanted)
+    wanted = export.Wanted(options["include"], options["exclude"], chosen, named)
+    entries = export.render(template, values, wanted)
     if options["environment"] and options["environment"] == options["output"]:
         raise InputError("--environment and --output name the same file")
     if options["environment"]:

@@ -16,13 +16,13 @@ from distgen.cli.commands.list import texts
 from distgen.cli.remote_options import Reach, reaching
 from distgen.cli.session import Choice, Session, formats
 from distgen.cli.tokens import authorized
-from distgen.drive.verify import Address, Request, Signatures, verify
-from distgen.drive.verify.proof import Program, Proof
 from distgen.errors import InputError, plain
 from distgen.git.location import locate
 from distgen.model.catalogue import Catalog
-from distgen.verify import STANDINGS, Standing, Verdict
+from distgen.verify.claims import STANDINGS, Standing, Verdict
 from distgen.verify.report import report
+from distgen.verify.run import Address, Request, Signatures, verify
+from distgen.verify.worker_pool import Program, Proof
 
 _COMMIT = re.compile(r"(.+)@([0-9a-f]{7,40})")
 _URL = re.compile(r"[/.]|[^/@\s]+@[^/:\s]+:|[^/@:\s]+:|.*\.git(?:[#@]|$)")

@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from distgen.drive.verify.judge import Subject, judge, named
-from distgen.drive.verify.proof import Proof
 from distgen.errors import DistgenError, InputError
 from distgen.git.cat_file import Reader
 from distgen.git.location import Place
@@ -21,7 +19,9 @@ from distgen.pool import working
 from distgen.publish.options import Repository
 from distgen.publish.plan import Target
 from distgen.publish.repositories import bring, group, reading
-from distgen.verify import Verdict
+from distgen.verify.claims import Verdict
+from distgen.verify.judge import Subject, judge, named
+from distgen.verify.worker_pool import Proof
 
 __all__ = ["Address", "Request", "Signatures", "verify"]
 _HEADS = "refs/heads/"

@@ -8,8 +8,6 @@ from dataclasses import replace
 
 from distgen import __version__
 from distgen.catalogue.checkout import newest
-from distgen.drive.verify.past import Wanted, planned_again
-from distgen.drive.verify.proof import Proof
 from distgen.errors import DistgenError
 from distgen.git.cat_file import Reader
 from distgen.git.commits import Commit, person
@@ -21,7 +19,7 @@ from distgen.model.words import MANIFEST
 from distgen.publish.branch import listed, manifest, read_file
 from distgen.publish.plan import RETIRED
 from distgen.render.manifest import dump
-from distgen.verify import (
+from distgen.verify.claims import (
     Claim,
     Expected,
     Standing,
@@ -36,6 +34,8 @@ from distgen.verify import (
     own,
     same_manifest,
 )
+from distgen.verify.replay import Wanted, planned_again
+from distgen.verify.worker_pool import Proof
 
 Subject = tuple[str, str] | None
 """The image and stream, "" for any, that a commit should be of; None: it says so itself."""

@@ -31,7 +31,7 @@ from distgen.publish.plan import (
 )
 from distgen.render.manifest import generated
 from distgen.render.renderer import Renderer
-from distgen.verify import Claim, Expected
+from distgen.verify.claims import Claim, Expected
 
 Load = Callable[[Path], tuple[Catalog, Lock]]
 _FAILURES = (DistgenError, MemoryError, RecursionError)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from distgen.adopt import (
+from distgen.adopt.history import companions, editor, history
+from distgen.adopt.patches import (
     PATCHES,
     Adopted,
     Adoption,
@@ -23,7 +24,6 @@ from distgen.adopt import (
     with_files,
     with_patches,
 )
-from distgen.drive.adopt.packagers import companions, editor, history
 from distgen.errors import DistgenError, InputError
 from distgen.git.cat_file import Reader
 from distgen.git.remote import Survey, survey

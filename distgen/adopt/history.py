@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 
-from distgen.adopt import Told
 from distgen.adopt.mbox import NO_DATE, Letter, Step
+from distgen.adopt.patches import Told
 from distgen.git.cat_file import Reader
 from distgen.git.commits import Commit, person
 from distgen.git.commits import read as read_commit
@@ -18,7 +18,7 @@ from distgen.model.published import Entry, Manifest
 from distgen.model.rendered import File
 from distgen.model.words import EXECUTABLE, REGULAR
 from distgen.publish.branch import listed, manifest, read_file
-from distgen.verify import claim
+from distgen.verify.claims import claim
 
 _SEARCHED = 1000
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from distgen.catalogue.checkout import History, checked_out, date
-from distgen.drive.verify.past import Wanted
 from distgen.errors import DistgenError
 from distgen.git.processes import start
 from distgen.git.run import INTERRUPTED
-from distgen.verify import Claim
+from distgen.verify.claims import Claim
+from distgen.verify.replay import Wanted
 
 _KEPT = 4
 _LOOK = 0.2  # seconds between two looks at whether the run was interrupted

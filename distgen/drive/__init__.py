@@ -1,1 +1,0 @@
-"""What commands do to repositories, registries and forges: one sibling each."""
