@@ -1,10 +1,10 @@
-"""Package distgen; the default catalogue travels inside it, as `distgen/catalogue`."""
+"""Package distgen; the default catalogue travels inside it, as `distgen/default`."""
 
 import re
 import shutil
 from pathlib import Path
 
-from setuptools import find_namespace_packages, setup
+from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).parent
@@ -19,7 +19,7 @@ class BuildWithCatalogue(build_py):
         # what an earlier build left there may be of modules that are gone
         shutil.rmtree(Path(self.build_lib) / "distgen", ignore_errors=True)
         super().run()
-        target = Path(self.build_lib) / "distgen" / "catalogue"
+        target = Path(self.build_lib) / "distgen" / "default"
         target.mkdir(parents=True)
         for name in CATALOGUE:
             if (HERE / name).is_dir():
@@ -39,10 +39,10 @@ setup(
     long_description_content_type="text/x-rst",
     license="Apache-2.0",
     python_requires=">=3.10",
-    packages=find_namespace_packages(include=["distgen", "distgen.*"]),
+    packages=find_packages(include=["distgen", "distgen.*"]),
     py_modules=["distgen_git"],
     package_data={
-        "distgen": ["py.typed", "schemas/*.json", "minimal/**/*", "minimal/.git*"],
+        "distgen": ["py.typed", "schema/json/*.json", "minimal/**/*", "minimal/.git*"],
     },
     cmdclass={"build_py": BuildWithCatalogue},
     entry_points={"console_scripts": ["distgen = distgen_git:main"]},

@@ -16,7 +16,7 @@ from reviews import TOKEN, USER, arrived, commit_on, refs
 from distgen.git.auth import ask, authorize, token_for
 from distgen.git.run import isolate, run
 
-SCHEMAS = Path(__file__).parent.parent / "distgen" / "schemas"
+SCHEMAS = Path(__file__).parent.parent / "distgen" / "schema" / "json"
 TREE = {
     "templates/app/template.yaml": "description: A program\nvalues: {}\n",
     "templates/app/Dockerfile.j2": "FROM {{ base.reference }}\n",

@@ -154,7 +154,7 @@ class Forge(Protocol):
 
 def forge(name: str) -> Forge:
     """Return the sibling of that name, loaded now: their libraries must cost nobody else."""
-    return cast(Forge, importlib.import_module(f"{__name__}.{name}"))
+    return cast(Forge, importlib.import_module(f"distgen.forges.{name}"))
 
 
 def maker(name: str, place: Place, account: Account, about: About) -> Callable[[], None] | None:

@@ -40,7 +40,7 @@ def load(kind: str) -> Schema:
     """Return the JSON Schema (2020-12) of a kind of file."""
     if kind not in _KINDS:
         raise InputError(f"there is no schema `{kind}`", hint="one of " + ", ".join(_KINDS))
-    folder = resources.files("distgen") / "schemas"
+    folder = resources.files("distgen.schema") / "json"
     text = (folder / f"{kind}.json").read_text("utf-8")
     schema: Schema = json.loads(text)
     return schema

@@ -12,6 +12,9 @@ from pathlib import Path
 
 from distgen.catalogue.imported import Ask, Generated, Request
 
+SOURCES = {"kolla": "distgen.catalogue.sources.kolla.images"}
+"""The module of each source, by the word that a namespace's `source` names it with."""
+
 
 @dataclass(frozen=True, slots=True)
 class Around:
@@ -30,7 +33,7 @@ def asking(around: Around) -> Ask:
 
     def ask(request: Request) -> Generated:
         # a source is imported when it is asked: Kolla's must not cost those who have none
-        source = importlib.import_module(f"{__name__}.{request.source}")
+        source = importlib.import_module(SOURCES[request.source])
         found: Generated = source.images(request, around)
         return found
 

@@ -34,7 +34,7 @@ def command(session: Session, directory: Path, minimal: bool) -> None:
 
 def _default() -> Path:
     """Return the catalogue of the installed package, or that of the checkout it runs from."""
-    for folder in (PACKAGE / "catalogue", PACKAGE.parent):
+    for folder in (PACKAGE / "default", PACKAGE.parent):
         if (folder / SETTINGS).is_file() and (folder / "overlays").is_dir():
             return folder
     raise DistgenError(

@@ -87,7 +87,9 @@ def asked(
 
 def apart() -> tuple[str, ...]:
     """Return the command that renders apart, which must find nothing in the present folder."""
-    start = "import sys; sys.path[:] = sys.argv[1:]; from distgen.cli.past import main; main()"
+    start = (
+        "import sys; sys.path[:] = sys.argv[1:]; from distgen.cli.verify_worker import main; main()"
+    )
     return (
         sys.executable,
         "-I",

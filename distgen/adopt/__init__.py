@@ -1,0 +1,1 @@
+"""`distgen adopt`: downstream edits become files of overlays."""

@@ -1,0 +1,1 @@
+"""The `distgen` command: the only room that prints, exits, and reads environment and clock."""

@@ -1,0 +1,1 @@
+"""Dockerfiles: read by BuildKit's own parser into records."""

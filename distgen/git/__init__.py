@@ -1,0 +1,1 @@
+"""Git itself: processes, objects, the store, remotes. It knows nothing of images."""

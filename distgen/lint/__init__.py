@@ -1,0 +1,1 @@
+"""`distgen lint`: rules, external linters, findings and their reports."""

@@ -1,0 +1,1 @@
+"""What distgen itself checks of a tree."""

@@ -1,0 +1,1 @@
+"""`distgen lock`: the file, what is missing from it, and who is asked."""

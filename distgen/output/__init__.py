@@ -1,0 +1,1 @@
+"""`distgen render -o`: trees on a disk."""

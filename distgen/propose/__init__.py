@@ -1,0 +1,1 @@
+"""`distgen propose`: reviews in place of pushes."""

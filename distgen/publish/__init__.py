@@ -1,0 +1,1 @@
+"""`distgen publish`, `status` and `diff`: plans, downstream edits, commits, pushes, orphans."""

@@ -1,0 +1,1 @@
+"""Registries of images: their client, and the commands about tags."""

@@ -1,0 +1,1 @@
+"""An image and the lock become a tree and its manifest. Pure."""

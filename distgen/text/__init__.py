@@ -1,0 +1,1 @@
+"""Differences of texts, and words that were meant."""

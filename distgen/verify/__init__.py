@@ -1,0 +1,1 @@
+"""`distgen verify`: prove that published commits are what the catalogue gives."""
