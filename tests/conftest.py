@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 pytest.register_assert_rewrite("servers", "commandline", "downstream")
-Catalogue = Callable[[Mapping[str, str | bytes]], Path]
+CatalogueFolder = Callable[[Mapping[str, str | bytes]], Path]
 
 # A job in the background, or below nohup, ignores them, and so would all that the tests start; a
 # handler is not handed on.
@@ -34,7 +34,7 @@ def clean_environment(
 
 
 @pytest.fixture
-def catalogue(tmp_path: Path) -> Catalogue:
+def catalogue(tmp_path: Path) -> CatalogueFolder:
     """Return a function that writes a file tree and returns its root.
 
     Text is dedented and loses a first empty line; bytes are written as they are. A file that

@@ -10,7 +10,7 @@ from pathlib import Path
 from distgen.git.backoff import Patience
 from distgen.git.run import Git, isolate
 from distgen.git.store import open_store
-from distgen.model.catalogue import Catalog, DistGit, Image, Namespace, Parent, Policy, Stream
+from distgen.model.catalogue import Catalogue, DistGit, Image, Namespace, Parent, Policy, Stream
 from distgen.model.lock import Lock
 from distgen.model.published import Provenance, Result
 from distgen.model.rendered import File, Tree
@@ -51,14 +51,16 @@ def image(key, *parents, url="dist-git/{namespace}/{image}.git"):
     )
 
 
-def catalog(root, *images, forge="none", author=AUTHOR, url="dist-git/{namespace}/{image}.git"):
+def make_catalogue(
+    root, *images, forge="none", author=AUTHOR, url="dist-git/{namespace}/{image}.git"
+):
     names = sorted({found.namespace for found in images})
     dist_git = DistGit(url, author, forge)
     namespaces = {
         name: Namespace(name, "", "quay.io/x", "{image}", STREAMS, Policy(), (), dist_git)
         for name in names
     }
-    return Catalog(str(root), tuple(sorted(images, key=lambda i: i.key)), {}, namespaces, None)
+    return Catalogue(str(root), tuple(sorted(images, key=lambda i: i.key)), {}, namespaces, None)
 
 
 def files(contents: Files):
@@ -90,7 +92,7 @@ def plans(root, images, trees, options=OPTIONS, **found):
 def _request(root, images, trees, found):
     retired = tuple(found.get("retired", ()))
     known = [*images, *found.get("known", ())] or [image("ns/known")]
-    return Request(catalog(root, *known), tuple(images), lambda i: trees[i.key], retired)
+    return Request(make_catalogue(root, *known), tuple(images), lambda i: trees[i.key], retired)
 
 
 def snapshot(path):

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from distgen.catalogue.load import load
 from distgen.dockerfile.parse import Dockerfile, pairs, parse
-from distgen.model.catalogue import Catalog
+from distgen.model.catalogue import Catalogue
 from distgen.model.lock import Lock
 from distgen.model.rendered import Tree
 from distgen.render.renderer import Renderer
@@ -45,7 +45,7 @@ MOVED = re.compile(
 
 
 @cache
-def catalog() -> Catalog:
+def make_catalogue() -> Catalogue:
     """Return the catalogue of this repository."""
     return load(ROOT)
 
@@ -53,10 +53,10 @@ def catalog() -> Catalog:
 @cache
 def trees() -> dict[str, Tree]:
     """Return every image of the namespace in every stream, by name@stream."""
-    renderer = Renderer(catalog(), Lock())
+    renderer = Renderer(make_catalogue(), Lock())
     return {
         image.key.removeprefix("monasca/"): renderer.tree(image)
-        for image in catalog().images
+        for image in make_catalogue().images
         if image.namespace == "monasca"
     }
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from dist_git import OPTIONS, catalog, git, image, tree
+from dist_git import OPTIONS, git, image, make_catalogue, tree
 from git_server import GitServer
 from review_hooks import install, load
 
@@ -49,9 +49,9 @@ class Situation:
     ) -> list[Result]:
         """Propose the trees of images, given as files by key; return the results by key."""
         options = found.get("options", OPTIONS)
-        known = catalog(self.root, *images, forge=self.forge)
+        known = make_catalogue(self.root, *images, forge=self.forge)
         request = Request(
-            catalog=known,
+            catalogue=known,
             images=tuple(i for i in images if i.key in trees),
             trees=lambda i: tree(i, trees.get(i.key, {"Dockerfile": "FROM quay.io/a:1\n"})),
             accounts=dict.fromkeys(known.namespaces, self.account),

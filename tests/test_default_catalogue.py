@@ -17,7 +17,7 @@ from distgen.dockerfile.parse import Dockerfile, argv, pairs, parse
 from distgen.lint import external
 from distgen.lint.check import lint, work
 from distgen.lock import file as lockfile
-from distgen.model.catalogue import Catalog, Image
+from distgen.model.catalogue import Catalogue, Image
 from distgen.model.lock import Lock, LockedSource
 from distgen.model.rendered import Tree
 from distgen.render.renderer import Renderer
@@ -104,18 +104,18 @@ USERS = {
 
 
 @pytest.fixture(scope="module")
-def catalog() -> Catalog:
+def make_catalogue() -> Catalogue:
     return load(ROOT)
 
 
 @pytest.fixture(scope="module")
-def images(catalog: Catalog) -> dict[str, Image]:
-    return {image.full_name: image for image in select(catalog, ["opendev/*", "zuul/*"])}
+def images(catalogue: Catalogue) -> dict[str, Image]:
+    return {image.full_name: image for image in select(catalogue, ["opendev/*", "zuul/*"])}
 
 
 @pytest.fixture(scope="module")
-def trees(catalog: Catalog, images: dict[str, Image]) -> dict[str, Tree]:
-    renderer = Renderer(catalog, lockfile.read(ROOT / "distgen.lock"))
+def trees(catalogue: Catalogue, images: dict[str, Image]) -> dict[str, Tree]:
+    renderer = Renderer(catalogue, lockfile.read(ROOT / "distgen.lock"))
     return {name: renderer.tree(image) for name, image in images.items()}
 
 
@@ -156,10 +156,10 @@ def test_every_image_has_the_parents_that_its_namespace_chose(images: dict[str, 
 
 
 def test_no_image_has_a_finding_worse_than_something_unpinned(
-    catalog: Catalog, images: dict[str, Image]
+    catalogue: Catalogue, images: dict[str, Image]
 ) -> None:
     lock = lockfile.read(ROOT / "distgen.lock")
-    found = lint(work(catalog, lock, tuple(images.values())), external.lint)
+    found = lint(work(catalogue, lock, tuple(images.values())), external.lint)
     assert {(finding.code, finding.level) for finding in found} <= {("DG101", "warning")}
 
 
@@ -229,12 +229,14 @@ def test_every_source_can_be_replaced_by_build_arguments(
         assert declared == wanted, name
 
 
-def test_a_locked_commit_is_what_is_checked_out_and_what_the_label_says(catalog: Catalog) -> None:
-    (image,) = select(catalog, ["zuul/nodepool@master"])
+def test_a_locked_commit_is_what_is_checked_out_and_what_the_label_says(
+    catalogue: Catalogue,
+) -> None:
+    (image,) = select(catalogue, ["zuul/nodepool@master"])
     (source,) = image.sources
     commit = "0123456789" * 4
     lock = Lock(sources={(source.git, source.ref): LockedSource(commit, "2026-01-02T03:04:05Z")})
-    parsed = parse(content(Renderer(catalog, lock).tree(image), "Dockerfile"))
+    parsed = parse(content(Renderer(catalogue, lock).tree(image), "Dockerfile"))
     arguments = [one.value for one in parsed.instructions if one.cmd == "ARG"]
     assert (f'NODEPOOL_REF="{commit}"',) in arguments
     labels = [pair for one in parsed.instructions if one.cmd == "LABEL" for pair in pairs(one)]

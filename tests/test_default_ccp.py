@@ -15,7 +15,7 @@ from distgen.dockerfile.parse import pairs, parse
 from distgen.errors import InputError
 from distgen.lint import external
 from distgen.lint.check import lint, work
-from distgen.model.catalogue import Catalog
+from distgen.model.catalogue import Catalogue
 from distgen.model.lock import Lock
 from distgen.model.rendered import Finding, Tree
 from distgen.render.renderer import Renderer
@@ -47,14 +47,14 @@ USERS = {
 
 
 @cache
-def catalog(*sets: str) -> Catalog:
+def make_catalogue(*sets: str) -> Catalogue:
     return load(ROOT, sets)
 
 
 @cache
 def trees(*sets: str) -> dict[str, Tree]:
-    renderer = Renderer(catalog(*sets), Lock())
-    chosen = select(catalog(*sets), [f"ccp/*@{STREAM}"])
+    renderer = Renderer(make_catalogue(*sets), Lock())
+    chosen = select(make_catalogue(*sets), [f"ccp/*@{STREAM}"])
     return {image.name: renderer.tree(image) for image in chosen}
 
 
@@ -64,8 +64,8 @@ def content(tree: Tree, path: str = "Dockerfile") -> str:
 
 def found(image: str, *sets: str) -> tuple[Finding, ...]:
     """Return what lint finds of one image besides what is not pinned."""
-    chosen = select(catalog(*sets), [f"ccp/{image}@{STREAM}"])
-    said = lint(work(catalog(*sets), Lock(), chosen), external.lint)
+    chosen = select(make_catalogue(*sets), [f"ccp/{image}@{STREAM}"])
+    said = lint(work(make_catalogue(*sets), Lock(), chosen), external.lint)
     return tuple(one for one in said if one.code != "DG101")
 
 
@@ -77,13 +77,13 @@ def test_every_stream_has_the_same_layers() -> None:
     }
     assert {
         image.key: image.parents[0].image or image.parents[0].reference
-        for image in catalog().images
+        for image in make_catalogue().images
         if image.namespace == "ccp"
     } == expected
 
 
 def test_nothing_is_found_but_what_only_a_lock_can_know() -> None:
-    said = lint(work(catalog(), Lock(), select(catalog(), ["ccp/*"])), external.lint)
+    said = lint(work(make_catalogue(), Lock(), select(make_catalogue(), ["ccp/*"])), external.lint)
     assert {(one.code, one.level) for one in said} == {("DG101", "warning")}
 
 
@@ -105,7 +105,9 @@ def test_services_do_not_run_as_root() -> None:
 
 
 def test_names_come_from_namespace_prefix_and_tag() -> None:
-    names = {image.key: image.reference for image in catalog().images if image.namespace == "ccp"}
+    names = {
+        image.key: image.reference for image in make_catalogue().images if image.namespace == "ccp"
+    }
     assert names[f"ccp/nova-api@{STREAM}"] == "docker.io/ccp/nova-api:2026.1"
     assert names["ccp/nova-api@master"] == "docker.io/ccp/nova-api:master"
     changed = trees("ccp/*:image_prefix=ms-", f"ccp/*@{STREAM}:tag=try-7")
@@ -212,7 +214,7 @@ def test_a_commit_to_any_layer_tells_what_to_build_again_in_order() -> None:
     again = {
         name: [
             image.name
-            for image in select(catalog(), [f"ccp/{name}@{STREAM}"], with_dependents=True)
+            for image in select(make_catalogue(), [f"ccp/{name}@{STREAM}"], with_dependents=True)
         ]
         for name in ("base-tools", "openstack-base", "nova-base", "memcached")
     }

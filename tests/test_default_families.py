@@ -12,13 +12,13 @@ import pytest
 
 from distgen.catalogue.graph import order, select
 from distgen.catalogue.load import load
-from distgen.model.catalogue import Catalog, Image
+from distgen.model.catalogue import Catalogue, Image
 
 ROOT = Path(__file__).parents[1]
 
 
 @cache
-def catalog() -> Catalog:
+def make_catalogue() -> Catalogue:
     return load(ROOT)
 
 
@@ -28,7 +28,7 @@ def parents(image: Image) -> set[str]:
 
 def needed(image: Image) -> set[str]:
     """Return the keys of all images that must be built before one."""
-    known = {one.key: one for one in catalog().images}
+    known = {one.key: one for one in make_catalogue().images}
     found = parents(image)
     for key in parents(image):
         found |= needed(known[key])
@@ -37,16 +37,16 @@ def needed(image: Image) -> set[str]:
 
 def test_all_images_are_built_after_what_they_are_built_from() -> None:
     built: set[str] = set()
-    for image in order(catalog().images):
+    for image in order(make_catalogue().images):
         assert parents(image) <= built, image.key
         built.add(image.key)
-    assert built == {image.key for image in catalog().images}
+    assert built == {image.key for image in make_catalogue().images}
 
 
 def test_what_depends_on_any_image_is_all_that_needs_it_in_build_order() -> None:
-    needs = {image.key: needed(image) for image in catalog().images}
-    for image in catalog().images:
-        chosen = [one.key for one in select(catalog(), [image.key], with_dependents=True)]
+    needs = {image.key: needed(image) for image in make_catalogue().images}
+    for image in make_catalogue().images:
+        chosen = [one.key for one in select(make_catalogue(), [image.key], with_dependents=True)]
         assert chosen[0] == image.key
         assert set(chosen) == {image.key, *(key for key in needs if image.key in needs[key])}
         for position, key in enumerate(chosen):
@@ -62,8 +62,8 @@ def test_what_depends_on_any_image_is_all_that_needs_it_in_build_order() -> None
     ],
 )
 def test_a_new_base_tells_what_to_build_again(reference: str, images: list[str]) -> None:
-    chosen = select(catalog(), [reference], with_dependents=True)
-    assert chosen == select(catalog(), images)
+    chosen = select(make_catalogue(), [reference], with_dependents=True)
+    assert chosen == select(make_catalogue(), images)
 
 
 def test_the_graph_says_in_which_steps_to_build() -> None:

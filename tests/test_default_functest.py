@@ -14,7 +14,7 @@ from distgen.catalogue.load import load
 from distgen.dockerfile.parse import argv, packages, parse, script
 from distgen.lint import external
 from distgen.lint.check import lint, work
-from distgen.model.catalogue import Catalog
+from distgen.model.catalogue import Catalogue
 from distgen.model.lock import Lock, LockedSource
 from distgen.model.rendered import Tree
 from distgen.render.renderer import Renderer
@@ -56,14 +56,16 @@ CHANGE = "refs/changes/57/45357/2"
 
 
 @cache
-def catalog(*sets: str) -> Catalog:
+def make_catalogue(*sets: str) -> Catalogue:
     return load(ROOT, sets)
 
 
 @cache
 def trees(*sets: str) -> dict[str, Tree]:
-    renderer = Renderer(catalog(*sets), Lock())
-    return {image.name: renderer.tree(image) for image in select(catalog(*sets), ["functest/*"])}
+    renderer = Renderer(make_catalogue(*sets), Lock())
+    return {
+        image.name: renderer.tree(image) for image in select(make_catalogue(*sets), ["functest/*"])
+    }
 
 
 def content(tree: Tree, path: str = "Dockerfile") -> str:
@@ -88,16 +90,18 @@ def pip(name: str) -> list[str]:
 def test_eight_images_stand_on_their_layers() -> None:
     found = {
         image.name: image.parents[0].reference
-        for image in catalog().images
+        for image in make_catalogue().images
         if image.namespace == "functest"
     }
     assert found == BASES
-    (stream,) = catalog().namespaces["functest"].streams
+    (stream,) = make_catalogue().namespaces["functest"].streams
     assert (stream.branch, stream.tags) == ("stable/euphrates", ("euphrates", "stable"))
 
 
 def test_nothing_is_found_but_what_only_a_lock_can_know() -> None:
-    found = lint(work(catalog(), Lock(), select(catalog(), ["functest/*"])), external.lint)
+    found = lint(
+        work(make_catalogue(), Lock(), select(make_catalogue(), ["functest/*"])), external.lint
+    )
     assert {(one.code, one.level) for one in found} == {("DG101", "warning")}
 
 
@@ -162,7 +166,7 @@ def test_core_edits_two_constraints_files_and_keeps_them_for_its_children() -> N
 def test_parser_is_core_on_another_release_with_three_packages_of_one_source() -> None:
     refs = {
         image.name: {source.name: source.ref for source in image.sources}
-        for image in select(catalog(), ["functest/core", "functest/parser"])
+        for image in select(make_catalogue(), ["functest/core", "functest/parser"])
     }
     euphrates = {"functest": "stable/euphrates", "rally": "0.9.1"}
     assert refs == {
@@ -221,7 +225,7 @@ def test_core_from_a_change_under_review_is_one_value(value: str, names: list[st
 
 def test_a_locked_change_is_built_from_its_commit() -> None:
     commit = "0123456789" * 4
-    changed = catalog(f"functest/core:functest_ref={CHANGE}")
+    changed = make_catalogue(f"functest/core:functest_ref={CHANGE}")
     (image,) = select(changed, ["functest/core"])
     git = next(source.git for source in image.sources if source.name == "functest")
     lock = Lock(sources={(git, CHANGE): LockedSource(commit, "2017-10-20T00:00:00Z")})
@@ -229,5 +233,7 @@ def test_a_locked_change_is_built_from_its_commit() -> None:
 
 
 def test_what_core_feeds_is_rebuilt_after_it() -> None:
-    found = [image.name for image in select(catalog(), ["functest/core"], with_dependents=True)]
+    found = [
+        image.name for image in select(make_catalogue(), ["functest/core"], with_dependents=True)
+    ]
     assert found == ["core", "components", "features", "healthcheck", "restapi", "smoke", "vnf"]

@@ -8,7 +8,17 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from monasca import COMPONENTS, NAMES, ROOT, SHELL, STREAMS, catalog, text_of, trees, words_of
+from monasca import (
+    COMPONENTS,
+    NAMES,
+    ROOT,
+    SHELL,
+    STREAMS,
+    make_catalogue,
+    text_of,
+    trees,
+    words_of,
+)
 
 from distgen.catalogue.load import load
 from distgen.lint import external
@@ -18,10 +28,10 @@ from distgen.render.renderer import Renderer
 
 
 def test_base_and_ten_components_exist_for_three_streams() -> None:
-    keys = {image.key for image in catalog().images if image.namespace == "monasca"}
+    keys = {image.key for image in make_catalogue().images if image.namespace == "monasca"}
     retired = {"monasca/log-api@2023.2", "monasca/log-api@2023.1"}
     assert keys == {f"monasca/{name}@{stream}" for name in NAMES for stream in STREAMS} - retired
-    assert [stream.branch for stream in catalog().namespaces["monasca"].streams] == [
+    assert [stream.branch for stream in make_catalogue().namespaces["monasca"].streams] == [
         "master",
         "stable/2023.2",
         "stable/2023.1",
@@ -29,16 +39,16 @@ def test_base_and_ten_components_exist_for_three_streams() -> None:
 
 
 def test_nothing_is_found_but_what_only_a_lock_can_know() -> None:
-    images = tuple(image for image in catalog().images if image.namespace == "monasca")
-    assert {finding.code for finding in lint(work(catalog(), Lock(), images), external.lint)} <= {
-        "DG101"
-    }
+    images = tuple(image for image in make_catalogue().images if image.namespace == "monasca")
+    assert {
+        finding.code for finding in lint(work(make_catalogue(), Lock(), images), external.lint)
+    } <= {"DG101"}
 
 
 def test_components_are_built_from_the_base_of_their_stream() -> None:
     bases = {
         image.key: image.parents[0].image
-        for image in catalog().images
+        for image in make_catalogue().images
         if image.namespace == "monasca" and image.name in COMPONENTS
     }
     assert bases == {key: f"monasca/base@{key.partition('@')[2]}" for key in bases}
@@ -78,8 +88,10 @@ def test_labels_tell_revisions_and_constraints() -> None:
             (f"{git}common", "2023.2-eol"): LockedSource(common, date),
         }
     )
-    image = next(image for image in catalog().images if image.key == "monasca/persister@2023.2")
-    tree = Renderer(catalog(), lock).tree(image)
+    image = next(
+        image for image in make_catalogue().images if image.key == "monasca/persister@2023.2"
+    )
+    tree = Renderer(make_catalogue(), lock).tree(image)
     labels = words_of(tree, "LABEL")
     constraints = "https://releases.openstack.org/constraints/upper/2023.2"
     assert {
@@ -109,8 +121,8 @@ def test_another_python_for_all_images_is_one_line(tmp_path: Path) -> None:
     overlay = tmp_path / "overlays/monasca/namespace.yaml"
     overlay.write_text(overlay.read_text() + 'values: {python: "3.11"}\n')
     changed = load(tmp_path)
-    fresh, old = Renderer(changed, Lock()), Renderer(catalog(), Lock())
-    before = {image.key: image for image in catalog().images}
+    fresh, old = Renderer(changed, Lock()), Renderer(make_catalogue(), Lock())
+    before = {image.key: image for image in make_catalogue().images}
     differing = {
         image.key: next(iter(fresh.tree(image).bases))
         for image in changed.images

@@ -8,7 +8,7 @@ import pytest
 
 from distgen.catalogue import graph, load
 from distgen.errors import InputError
-from distgen.model.catalogue import Catalog, Parent
+from distgen.model.catalogue import Catalogue, Parent
 from distgen.model.words import Origin
 
 FILES = {
@@ -24,7 +24,7 @@ FILES = {
 
 
 @pytest.fixture
-def loaded(catalogue) -> Catalog:
+def loaded(catalogue) -> Catalogue:
     return load.load(catalogue(FILES))
 
 

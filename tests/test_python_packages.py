@@ -17,14 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from conftest import Catalogue
+from conftest import CatalogueFolder
 
 from distgen.catalogue.load import load
 from distgen.dockerfile.parse import parse, script
 from distgen.errors import InputError
 from distgen.lint import external
 from distgen.lint.check import lint, work
-from distgen.model.catalogue import Catalog
+from distgen.model.catalogue import Catalogue
 from distgen.model.lock import Lock
 from distgen.model.rendered import Tree
 from distgen.render.renderer import Renderer
@@ -52,7 +52,7 @@ build_editable = build_wheel
 PYPROJECT = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
 
 
-def written(catalogue: Catalogue, overlay: str, *sets: str, **files: str) -> Catalog:
+def written(catalogue: CatalogueFolder, overlay: str, *sets: str, **files: str) -> Catalogue:
     """Return a catalogue with an image `try/one` of this template."""
     root = catalogue(
         {
@@ -66,11 +66,11 @@ def written(catalogue: Catalogue, overlay: str, *sets: str, **files: str) -> Cat
     return load(root, sets)
 
 
-def rendered(catalogue: Catalogue, overlay: str, *sets: str, **files: str) -> Tree:
+def rendered(catalogue: CatalogueFolder, overlay: str, *sets: str, **files: str) -> Tree:
     """Return the tree of that image."""
-    catalog = written(catalogue, overlay, *sets, **files)
-    (image,) = catalog.images
-    return Renderer(catalog, Lock()).tree(image)
+    loaded = written(catalogue, overlay, *sets, **files)
+    (image,) = loaded.images
+    return Renderer(loaded, Lock()).tree(image)
 
 
 def dockerfile(tree: Tree) -> str:
@@ -93,7 +93,7 @@ DEBIAN = "from: docker.io/library/python:3.11-slim-bookworm\n"
 ALPINE = "from: docker.io/library/alpine:3.20\n"
 
 
-def test_build_packages_leave_with_the_layer_that_needed_them(catalogue: Catalogue) -> None:
+def test_build_packages_leave_with_the_layer_that_needed_them(catalogue: CatalogueFolder) -> None:
     values = "values: {packages: [b, a], build_packages: [a, gcc], python3: [x]}\n"
     assert steps(rendered(catalogue, DEBIAN + values)) == [
         "set -eu",
@@ -116,7 +116,7 @@ def test_build_packages_leave_with_the_layer_that_needed_them(catalogue: Catalog
     ]
 
 
-def test_each_python_gets_its_list_with_its_conditions(catalogue: Catalogue) -> None:
+def test_each_python_gets_its_list_with_its_conditions(catalogue: CatalogueFolder) -> None:
     found = steps(
         rendered(
             catalogue,
@@ -138,7 +138,7 @@ sources: {tools: {git: "https://example.org/tools", ref: main}}
     ]
 
 
-def test_commands_run_around_the_installation_in_the_same_layer(catalogue: Catalogue) -> None:
+def test_commands_run_around_the_installation_in_the_same_layer(catalogue: CatalogueFolder) -> None:
     overlay = f"""{DEBIAN}
 sources: {{tool: {{git: "https://example.org/tool", ref: main}}}}
 values:
@@ -168,7 +168,7 @@ values:
 
 
 def test_constraints_come_from_anywhere_and_are_copied_only_to_be_edited(
-    catalogue: Catalogue,
+    catalogue: CatalogueFolder,
 ) -> None:
     overlay = f"""{DEBIAN}
 downloads: {{upper: {{url: "https://example.org/upper?h=a"}}}}
@@ -200,7 +200,7 @@ values:
 
 @pytest.mark.parametrize("system", ["alpine", "debian"])
 def test_linters_find_nothing_but_versions_that_are_not_pinned(
-    catalogue: Catalogue, system: str
+    catalogue: CatalogueFolder, system: str
 ) -> None:
     overlay = f"""{ALPINE if system == "alpine" else DEBIAN}
 sources: {{one: {{git: "https://example.org/one", ref: main}}}}
@@ -215,12 +215,12 @@ values:
   python2: [two]
   python3: [{{source: one}}]
 """
-    catalog = written(catalogue, overlay, f"system={system}")
-    found = {one.code for one in lint(work(catalog, Lock(), catalog.images), external.lint)}
+    loaded = written(catalogue, overlay, f"system={system}")
+    found = {one.code for one in lint(work(loaded, Lock(), loaded.images), external.lint)}
     assert found == {"DG101", "DL3018" if system == "alpine" else "DL3008"}
 
 
-def test_an_image_with_nothing_to_install_has_no_layer_for_it(catalogue: Catalogue) -> None:
+def test_an_image_with_nothing_to_install_has_no_layer_for_it(catalogue: CatalogueFolder) -> None:
     instructions = parse(dockerfile(rendered(catalogue, f"{DEBIAN}values: {{cmd: [x]}}\n")))
     assert [one.cmd for one in instructions.instructions] == ["FROM", "LABEL", "CMD"]
 
@@ -236,7 +236,9 @@ def test_an_image_with_nothing_to_install_has_no_layer_for_it(catalogue: Catalog
         ("pip: [a]", "takes at most 0 item(s)"),
     ],
 )
-def test_what_cannot_be_meant_is_refused(catalogue: Catalogue, values: str, said: str) -> None:
+def test_what_cannot_be_meant_is_refused(
+    catalogue: CatalogueFolder, values: str, said: str
+) -> None:
     sources = 'sources: {x: {git: "https://example.org/x", ref: m}}\n'
     overlay = f"{DEBIAN}{sources}values: {{{values}}}\n"
     with pytest.raises(InputError, match=re.escape(said)):
@@ -396,7 +398,7 @@ def sources(tree: Tree) -> dict[str, str]:
 
 
 def test_all_requirements_are_solved_together_under_the_edited_constraints(
-    catalogue: Catalogue, machine: Machine, overlay: str
+    catalogue: CatalogueFolder, machine: Machine, overlay: str
 ) -> None:
     tree = rendered(catalogue, overlay)
     done = machine.run(tree, **sources(tree))
@@ -419,7 +421,7 @@ def test_all_requirements_are_solved_together_under_the_edited_constraints(
 
 
 def test_the_constraints_can_stay_for_images_built_on_this_one(
-    catalogue: Catalogue, machine: Machine, overlay: str
+    catalogue: CatalogueFolder, machine: Machine, overlay: str
 ) -> None:
     tree = rendered(catalogue, f"{overlay}  keep_constraints: /opt/limits\n")
     assert machine.run(tree, **sources(tree)).returncode == 0
@@ -428,7 +430,7 @@ def test_the_constraints_can_stay_for_images_built_on_this_one(
 
 
 def test_a_change_under_review_and_an_old_commit_are_found(
-    catalogue: Catalogue, machine: Machine, overlay: str, tmp_path: Path
+    catalogue: CatalogueFolder, machine: Machine, overlay: str, tmp_path: Path
 ) -> None:
     alpha = tmp_path / "alpha"
     first = git(alpha, "rev-parse", "HEAD")
@@ -446,7 +448,7 @@ def test_a_change_under_review_and_an_old_commit_are_found(
 
 
 def test_a_replacement_that_needs_the_old_version_fails_without_one(
-    catalogue: Catalogue, machine: Machine, overlay: str
+    catalogue: CatalogueFolder, machine: Machine, overlay: str
 ) -> None:
     versionless = overlay.replace("shared: shared<1.5", 'plugin: "plugin=={version}"')
     tree = rendered(catalogue, versionless)
@@ -458,7 +460,7 @@ SED = [["sed"], *([["busybox", "sed"]] if shutil.which("busybox") else [])]
 
 
 @pytest.mark.parametrize("sed", SED, ids=" ".join)
-def test_a_name_is_edited_however_it_is_spelled(sed: list[str], catalogue: Catalogue) -> None:
+def test_a_name_is_edited_however_it_is_spelled(sed: list[str], catalogue: CatalogueFolder) -> None:
     overlay = f"""{DEBIAN}
 values:
   python3: [one]

@@ -6,13 +6,13 @@ import pytest
 from dist_git import (
     GIT,
     OPTIONS,
-    catalog,
     commits,
     content,
     edit,
     git,
     image,
     listing,
+    make_catalogue,
     run_publish,
     statuses,
     tree,
@@ -39,7 +39,7 @@ def test_strays_are_the_branches_that_left_the_catalogue(tmp_path):
     run_publish(tmp_path, everything, trees(everything))
     git("init", "-q", "--bare", str(repository(tmp_path, "ns/foreign")))
     (tmp_path / "dist-git/ns/notes").mkdir()
-    known = catalog(tmp_path, APP)
+    known = make_catalogue(tmp_path, APP)
     found = strays(known, GIT)
     assert [(stray.key, stray.branch, stray.url) for stray in found] == [
         ("ns/app@2024.1", "stable/2024.1", "dist-git/ns/app.git"),
@@ -68,15 +68,15 @@ def test_a_branch_that_somebody_began_from_a_stray_stays(tmp_path):
     where = repository(tmp_path, "ns/gone")
     for name in ("feature", "distgen/2024.1"):
         git("branch", name, "stable/2024.1", folder=where)
-    found = strays(catalog(tmp_path, APP), GIT)
+    found = strays(make_catalogue(tmp_path, APP), GIT)
     assert [stray.branch for stray in found] == ["stable/2024.1"]
     copy = repository(tmp_path, "ns/gone-copy")
     git("clone", "-q", "--bare", str(where), str(copy))
-    assert strays(catalog(tmp_path, APP), GIT) == found
+    assert strays(make_catalogue(tmp_path, APP), GIT) == found
     run_publish(tmp_path, [], {}, retired=found)
     assert listing(where, "stable/2024.1") == ["dead.package"]
     assert "Dockerfile" in listing(where, "feature")
-    assert strays(catalog(tmp_path, APP), GIT) == ()  # they would have been the next
+    assert strays(make_catalogue(tmp_path, APP), GIT) == ()  # they would have been the next
 
 
 def test_a_retired_image_keeps_its_history_and_others_files(tmp_path):

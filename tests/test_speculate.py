@@ -4,7 +4,7 @@ from distgen.catalogue.mirrors import git_here
 from distgen.catalogue.source_overrides import override, speculate
 from distgen.catalogue.zuul_items import Item, parse, project_of
 from distgen.errors import InputError
-from distgen.model.catalogue import Catalog, Image, Source, Stream
+from distgen.model.catalogue import Catalogue, Image, Source, Stream
 from distgen.model.lock import Lock, LockedSource
 
 pytest_plugins = ["commandline"]
@@ -13,7 +13,7 @@ SDK = "https://opendev.org/openstack/openstacksdk"
 COMMIT = "a" * 40
 
 
-def catalog(*images):
+def make_catalogue(*images):
     """Make a catalogue of (name, stream, branch, {source: (git, ref)})."""
     made = tuple(
         Image(
@@ -23,18 +23,18 @@ def catalog(*images):
         )
         for name, stream, branch, sources in images
     )  # fmt: skip
-    return Catalog("/", made, {}, {}, None)
+    return Catalogue("/", made, {}, {}, None)
 
 
 def sources(speculation):
     return {
         image.key: {source.name: (source.git, source.ref) for source in image.sources}
-        for image in speculation.catalog.images
+        for image in speculation.catalogue.images
     }
 
 
 def test_a_source_is_replaced_in_all_images_or_in_those_named():
-    before = catalog(
+    before = make_catalogue(
         ("one", "master", "master", {"nodepool": (NODEPOOL, "master"), "sdk": (SDK, "master")}),
         ("two", "master", "master", {"nodepool": (NODEPOOL, "master")}),
         ("three", "master", "master", {"sdk": (SDK, "master")}),
@@ -77,7 +77,7 @@ def test_what_is_no_source_is_refused(text):
 
 
 def test_changes_replace_the_sources_of_their_project_and_branch():
-    before = catalog(
+    before = make_catalogue(
         ("one", "master", "master", {"nodepool": (f"{NODEPOOL}.git", "master")}),
         ("one", "old", "stable/x", {"nodepool": (NODEPOOL, "stable/x")}),
         ("two", "master", "master", {"sdk": (SDK, COMMIT)}),
@@ -98,7 +98,7 @@ def test_changes_replace_the_sources_of_their_project_and_branch():
 
 
 def test_a_change_is_fetched_from_its_review_unless_the_lock_found_it_elsewhere():
-    before = catalog(("one", "master", "master", {"nodepool": (NODEPOOL, "master")}))
+    before = make_catalogue(("one", "master", "master", {"nodepool": (NODEPOOL, "master")}))
     review = "https://review.opendev.org/zuul/nodepool"
     item = Item("opendev.org/zuul/nodepool", "master", "refs/changes/01/1/1", review)
     made = speculate(before, [], [item], Lock())

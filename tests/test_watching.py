@@ -8,7 +8,7 @@ import time
 
 import jsonschema
 import pytest
-from dist_git import OPTIONS, catalog, commits, edit, git, image, run_publish, statuses, tree
+from dist_git import OPTIONS, commits, edit, git, image, make_catalogue, run_publish, statuses, tree
 from git_server import Fault, git_server
 from sites import COMMAND, distgen, ended, save, site, start
 
@@ -165,7 +165,7 @@ def test_repositories_stand_in_the_order_of_their_images_parents(tmp_path):
     """The first stream of an image may have no parent, and the second one that comes later."""
     images = [image("ns/a"), image("ns/b@2024.1"), image("ns/a@2024.1", "ns/b"), image("ns/c")]
     known = [image("ns/x"), *images]
-    found = group(catalog(tmp_path, *known), images)
+    found = group(make_catalogue(tmp_path, *known), images)
     kinship = Kinship({i.key: tuple(p.image for p in i.parents) for i in images})
     assert [one.targets[0].image for one in sequence(found, kinship)] == ["ns/b", "ns/a", "ns/c"]
     circle = Kinship({"ns/a@2024.1": ("ns/b@2024.1",), "ns/b@2024.1": ("ns/a@master",)})

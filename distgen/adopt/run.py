@@ -30,7 +30,7 @@ from distgen.git.remote import Survey, survey
 from distgen.git.run import Git, scrub
 from distgen.git.store import Store, scratch_store
 from distgen.lint.check import Work, fault
-from distgen.model.catalogue import Catalog, Image, TemplateFile
+from distgen.model.catalogue import Catalogue, Image, TemplateFile
 from distgen.model.lock import Lock
 from distgen.model.rendered import File, Tree
 from distgen.model.words import ATTRIBUTES, MANIFEST
@@ -47,7 +47,7 @@ from distgen.render.renderer import Renderer
 class Request:
     """Whose edits to adopt, and where from; `jobs` repositories are fetched at once."""
 
-    catalog: Catalog
+    catalogue: Catalogue
     lock: Lock
     images: tuple[Image, ...]
     jobs: int = 8
@@ -67,9 +67,9 @@ class _Work:
     """The images of the catalogue as they become while edits are adopted one after the other."""
 
     def __init__(self, request: Request) -> None:
-        self.catalog, self.lock = request.catalog, request.lock
-        self.renderer = Renderer(request.catalog, request.lock)
-        self.images = {image.key: image for image in request.catalog.images}
+        self.catalogue, self.lock = request.catalogue, request.lock
+        self.renderer = Renderer(request.catalogue, request.lock)
+        self.images = {image.key: image for image in request.catalogue.images}
 
     def tree(self, image: Image) -> Tree:
         return self.renderer.tree(image)
@@ -84,8 +84,8 @@ class _Work:
         return ""
 
     def _faults(self, images: Mapping[str, Image]) -> Callable[[Tree], str]:
-        catalog = replace(self.catalog, images=tuple(images.values()))
-        return fault(Work(catalog, self.lock, (), self.renderer))
+        catalogue = replace(self.catalogue, images=tuple(images.values()))
+        return fault(Work(catalogue, self.lock, (), self.renderer))
 
     def streams(self, image: Image) -> tuple[Image, ...]:
         """Return the image in all its streams."""
@@ -102,7 +102,7 @@ def adopt(git: Git, request: Request, beside: Path | None) -> Iterator[Adopted]:
     Images that others extend come first, for their patches reach those.
     """
     work = _Work(request)
-    repositories = group(request.catalog, request.images)
+    repositories = group(request.catalogue, request.images)
     with scratch_store(git, beside) as store, working(git.stop, request.jobs) as pool:
         ordered = sorted(repositories, key=lambda found: _heritage(work, found))
         jobs = [(found, pool.submit(_surveyed, git, store, found)) for found in ordered]

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from distgen.catalogue import cycles
 from distgen.errors import InputError
 from distgen.model import reference
-from distgen.model.catalogue import Catalog, Image
+from distgen.model.catalogue import Catalogue, Image
 from distgen.text.suggest import did_you_mean
 
 
@@ -35,22 +35,22 @@ def order(images: Iterable[Image]) -> tuple[Image, ...]:
     return tuple(image for step in waves(images) for image in step)
 
 
-def parents(catalog: Catalog, keys: Iterable[str]) -> tuple[Image, ...]:
+def parents(catalogue: Catalogue, keys: Iterable[str]) -> tuple[Image, ...]:
     """Return the images of these keys and all they build on, parents first."""
-    return _closed(catalog, keys, {image.key: _above(image) for image in catalog.images})
+    return _closed(catalogue, keys, {image.key: _above(image) for image in catalogue.images})
 
 
-def dependents(catalog: Catalog, keys: Iterable[str]) -> tuple[Image, ...]:
+def dependents(catalogue: Catalogue, keys: Iterable[str]) -> tuple[Image, ...]:
     """Return the images of these keys and all that builds on them, parents first."""
-    below: dict[str, list[str]] = {image.key: [] for image in catalog.images}
-    for image in catalog.images:
+    below: dict[str, list[str]] = {image.key: [] for image in catalogue.images}
+    for image in catalogue.images:
         for key in _above(image):
             below[key].append(image.key)
-    return _closed(catalog, keys, below)
+    return _closed(catalogue, keys, below)
 
 
 def select(
-    catalog: Catalog,
+    catalogue: Catalogue,
     patterns: Sequence[str],
     *,
     with_parents: bool = False,
@@ -63,16 +63,16 @@ def select(
     images that are built on it. Raise InputError for one that matches nothing.
     """
     if not patterns:
-        return order(catalog.images)
+        return order(catalogue.images)
     chosen: set[str] = set()
     for pattern in patterns:
-        chosen.update(_matching(catalog.images, pattern))
+        chosen.update(_matching(catalogue.images, pattern))
     keys = set(chosen)
     if with_parents:
-        keys |= {image.key for image in parents(catalog, chosen)}
+        keys |= {image.key for image in parents(catalogue, chosen)}
     if with_dependents:
-        keys |= {image.key for image in dependents(catalog, chosen)}
-    return tuple(image for image in order(catalog.images) if image.key in keys)
+        keys |= {image.key for image in dependents(catalogue, chosen)}
+    return tuple(image for image in order(catalogue.images) if image.key in keys)
 
 
 def _matching(images: Collection[Image], pattern: str) -> list[str]:
@@ -115,7 +115,7 @@ def _above(image: Image) -> list[str]:
 
 
 def _closed(
-    catalog: Catalog, keys: Iterable[str], edges: Mapping[str, Iterable[str]]
+    catalogue: Catalogue, keys: Iterable[str], edges: Mapping[str, Iterable[str]]
 ) -> tuple[Image, ...]:
     found: set[str] = set()
     waiting = list(keys)
@@ -124,4 +124,4 @@ def _closed(
         if key not in found:
             found.add(key)
             waiting.extend(edges.get(key, ()))
-    return order(image for image in catalog.images if image.key in found)
+    return order(image for image in catalogue.images if image.key in found)

@@ -1,6 +1,6 @@
 """Asks for the images that no template of the catalogue describes, and lays overlays over them.
 
-What can answer lies on a higher floor, so `catalog.load` is given it as a function.
+What can answer lies on a higher floor, so `catalogue.load` is given it as a function.
 """
 
 from __future__ import annotations

@@ -25,12 +25,12 @@ from distgen.catalogue.namespaces import FOLDER, Group
 from distgen.catalogue.settings import Assignment, Settings
 from distgen.catalogue.values import Stacks
 from distgen.errors import InputError
-from distgen.model.catalogue import Catalog, Image
+from distgen.model.catalogue import Catalogue, Image
 from distgen.model.words import KeyPath, Origin
 from distgen.text.suggest import did_you_mean
 
 
-def load(root: str | Path, sets: Sequence[str] = (), ask: Ask | None = None) -> Catalog:
+def load(root: str | Path, sets: Sequence[str] = (), ask: Ask | None = None) -> Catalogue:
     """Read the catalogue in `root` with the assignments of `--set` on top.
 
     `ask` is asked for the images of namespaces that have a `source`. Raise InputError for the first
@@ -58,7 +58,7 @@ def load(root: str | Path, sets: Sequence[str] = (), ask: Ask | None = None) -> 
     cycles.refuse(finished)
     _refuse_shared_places(finished)
     _refuse_strangers(groups.values(), known)
-    return Catalog(
+    return Catalogue(
         root=str(base),
         images=tuple(finished),
         templates={name: kind.template for name, kind in kinds.items()}

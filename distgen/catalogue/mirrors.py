@@ -5,29 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from distgen.model.catalogue import Catalog, Image, Parent
+from distgen.model.catalogue import Catalogue, Image, Parent
 from distgen.model.lock import Lock
 from distgen.model.reference import mirrored, parse
 
 SCRATCH = "scratch"
 
 
-def located(catalog: Catalog, lock: Lock) -> tuple[Catalog, Lock]:
+def located(catalogue: Catalogue, lock: Lock) -> tuple[Catalogue, Lock]:
     """Return catalogue and lock with every parent and source named as it is found from here.
 
     The lock on the disk keeps the public names, and so do the images themselves.
     """
-    registries = catalog.mirrors.get("registries", {})
-    gits = catalog.mirrors.get("git", {})
+    registries = catalogue.mirrors.get("registries", {})
+    gits = catalogue.mirrors.get("git", {})
     if not registries and not gits:
-        return catalog, lock
-    images = tuple(_image(image, registries, gits) for image in catalog.images)
+        return catalogue, lock
+    images = tuple(_image(image, registries, gits) for image in catalogue.images)
     found = Lock(
         {reference_here(name, registries): base for name, base in lock.bases.items()},
         {(git_here(git, gits), ref): source for (git, ref), source in lock.sources.items()},
         lock.downloads,
     )
-    return replace(catalog, images=images), found
+    return replace(catalogue, images=images), found
 
 
 def reference_here(reference: str, mirrors: Mapping[str, str]) -> str:

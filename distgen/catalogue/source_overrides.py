@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from distgen.catalogue.zuul_items import Item, project_of
 from distgen.errors import InputError
 from distgen.git.refs import ENDED, HEADS, is_commit, release
-from distgen.model.catalogue import Catalog, Image, Source
+from distgen.model.catalogue import Catalogue, Image, Source
 from distgen.model.lock import Lock
 from distgen.model.rendered import Tree
 from distgen.model.words import Origin
@@ -36,7 +36,7 @@ class Override:
 class Speculation:
     """A catalogue with sources replaced, and the keys of the images that have one."""
 
-    catalog: Catalog
+    catalogue: Catalogue
     images: tuple[str, ...] = ()
     elsewhere: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """Where else a change may be found: other repositories by (git, ref)."""
@@ -67,27 +67,27 @@ def override(text: str) -> Override:
 
 
 def speculate(
-    catalog: Catalog, overrides: Sequence[Override], items: Sequence[Item], lock: Lock
+    catalogue: Catalogue, overrides: Sequence[Override], items: Sequence[Item], lock: Lock
 ) -> Speculation:
     """Replace the sources that overrides and Zuul's items name; overrides count more."""
-    _refuse_unmatched(catalog, overrides)
-    images = tuple(_replaced(image, overrides, items, lock) for image in catalog.images)
+    _refuse_unmatched(catalogue, overrides)
+    images = tuple(_replaced(image, overrides, items, lock) for image in catalogue.images)
     changed = tuple(
-        new.key for new, old in zip(images, catalog.images, strict=True) if new is not old
+        new.key for new, old in zip(images, catalogue.images, strict=True) if new is not old
     )
     elsewhere = {
         (item.git, item.ref): source.git
         for item in items
-        for image in catalog.images
+        for image in catalogue.images
         for source in image.sources
         if item.git is not None and item.git != source.git and _is_about(item, source, image)
     }
-    return Speculation(replace(catalog, images=images), changed, elsewhere)
+    return Speculation(replace(catalogue, images=images), changed, elsewhere)
 
 
 def refusal(speculation: Speculation) -> Callable[[Tree], str]:
     """Return a function that says why a tree with replaced sources must not be published."""
-    images = {image.key: image for image in speculation.catalog.images}
+    images = {image.key: image for image in speculation.catalogue.images}
 
     def refuse(tree: Tree) -> str:
         if tree.key not in speculation.images or images[tree.key].stream.speculative:
@@ -141,9 +141,9 @@ def _git(source: Source, item: Item, lock: Lock) -> str:
     return item.git or source.git
 
 
-def _refuse_unmatched(catalog: Catalog, overrides: Iterable[Override]) -> None:
+def _refuse_unmatched(catalogue: Catalogue, overrides: Iterable[Override]) -> None:
     for one in overrides:
-        reached = [image for image in catalog.images if _reaches(one, image)]
+        reached = [image for image in catalogue.images if _reaches(one, image)]
         names = {source.name for image in reached for source in image.sources}
         if one.name not in names:
             raise InputError(

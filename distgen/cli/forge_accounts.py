@@ -11,14 +11,14 @@ from distgen.forges.http import Patience
 from distgen.git.auth import ask, token_for
 from distgen.git.location import Place
 from distgen.git.run import Git
-from distgen.model.catalogue import Catalog, Image
+from distgen.model.catalogue import Catalogue, Image
 from distgen.publish.options import Repository
 
 _ASKED = ("github", "gerrit", "forgejo")
 
 
 def accounts(
-    session: Session, git: Git, catalog: Catalog, images: Collection[Image]
+    session: Session, git: Git, catalogue: Catalogue, images: Collection[Image]
 ) -> Mapping[str, Account]:
     """Return the account for each namespace; git may know the token that nobody named."""
     servers = git.patience
@@ -26,9 +26,9 @@ def accounts(
         tries=servers.tries, seconds=servers.seconds, pause=servers.pause, tell=session.say
     )
     found = {}
-    for name, place in places(catalog, images).items():
-        where = catalog.namespaces[name].dist_git
-        word, who = secret(session, name, catalog), user(where)
+    for name, place in places(catalogue, images).items():
+        where = catalogue.namespaces[name].dist_git
+        word, who = secret(session, name, catalogue), user(where)
         # What git is given for the repository is refused here too when it would go unencrypted.
         given = token(place, where, word)
         if not word and where.forge in _ASKED and host(place):
@@ -42,15 +42,15 @@ def accounts(
 
 
 def creation(
-    session: Session, git: Git, catalog: Catalog, repository: Repository
+    session: Session, git: Git, catalogue: Catalogue, repository: Repository
 ) -> Callable[[], None] | None:
     """Return what makes a repository that is missing on its forge, None where nothing does."""
-    image = next(i for i in catalog.images if i.full_name == repository.targets[0].image)
-    account = accounts(session, git, catalog, [image])[image.namespace]
+    image = next(i for i in catalogue.images if i.full_name == repository.targets[0].image)
+    account = accounts(session, git, catalogue, [image])[image.namespace]
     about = About(
         description=image.description,
         topics=("distgen", "dist-git", image.namespace),
-        private=catalog.namespaces[image.namespace].dist_git.private,
+        private=catalogue.namespaces[image.namespace].dist_git.private,
     )
     return maker(repository.forge, repository.place, account, about)
 

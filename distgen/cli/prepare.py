@@ -19,7 +19,7 @@ from distgen.cli.source_options import Replaced, ground
 from distgen.cli.tokens import authorized
 from distgen.git.run import Git
 from distgen.lint import check
-from distgen.model.catalogue import Catalog
+from distgen.model.catalogue import Catalogue
 from distgen.pool import affordable
 from distgen.publish.options import Observer, Options, Repository, unobserved
 from distgen.publish.run import Request
@@ -74,17 +74,17 @@ def prepare(session: Session, wishes: Wishes, observe: Observer = unobserved) ->
 
     git = wishes.reach.git(session, tell)
     speculation, lock = ground(session, wishes.sets, wishes.replaced)
-    catalog = speculation.catalog
+    catalogue = speculation.catalogue
     retires = wishes.retired.wanted
-    chosen = split(wishes.choice, catalog)[0] if retires else wishes.choice.of(catalog)
-    task = check.work(catalog, lock, chosen)
+    chosen = split(wishes.choice, catalogue)[0] if retires else wishes.choice.of(catalogue)
+    task = check.work(catalogue, lock, chosen)
     altered = bool(wishes.sets or speculation.images)
-    provenance, dirty = origin(session, git, catalog, lock, altered)
-    shown = authorized(session, git, catalog, catalog.images if retires else task.images)
-    gone = left(catalog, shown, wishes.choice, wishes.reach.jobs) if retires else ()
+    provenance, dirty = origin(session, git, catalogue, lock, altered)
+    shown = authorized(session, git, catalogue, catalogue.images if retires else task.images)
+    gone = left(catalogue, shown, wishes.choice, wishes.reach.jobs) if retires else ()
     retired = tuple(replace(target, reason=wishes.retired.reason.strip()) for target in gone)
     return Run(
-        request=Request(catalog, task.images, task.renderer.tree, retired),
+        request=Request(catalogue, task.images, task.renderer.tree, retired),
         options=Options(
             provenance=provenance,
             on_edit=wishes.on_edit,  # type: ignore[arg-type]
@@ -96,8 +96,8 @@ def prepare(session: Session, wishes: Wishes, observe: Observer = unobserved) ->
             allow_dirty=wishes.allow_dirty,
             objection=check.objection(task),
             refusal=source_overrides.refusal(speculation),
-            sign=wishes.seal.by(git, Path(catalog.root)),
-            creation=_creation(session, shown, catalog),
+            sign=wishes.seal.by(git, Path(catalogue.root)),
+            creation=_creation(session, shown, catalogue),
         ),
         git=shown,
         store=wishes.reach.folder(session),
@@ -105,7 +105,7 @@ def prepare(session: Session, wishes: Wishes, observe: Observer = unobserved) ->
 
 
 def _creation(
-    session: Session, git: Git, catalog: Catalog
+    session: Session, git: Git, catalogue: Catalogue
 ) -> Callable[[Repository], Callable[[], None] | None]:
     """Return how repositories are made that are missing on their forge."""
 
@@ -115,7 +115,7 @@ def _creation(
         # loaded for those who have a forge: its libraries take longer to start than most runs
         from distgen.cli import forge_accounts
 
-        return forge_accounts.creation(session, git, catalog, repository)
+        return forge_accounts.creation(session, git, catalogue, repository)
 
     return ask
 

@@ -9,7 +9,7 @@ from distgen.catalogue import commit as history
 from distgen.cli.session import Session
 from distgen.errors import InputError
 from distgen.git.run import Git
-from distgen.model.catalogue import Catalog
+from distgen.model.catalogue import Catalogue
 from distgen.model.lock import Lock
 from distgen.model.published import Provenance
 
@@ -17,13 +17,13 @@ EPOCH = 315532800  # 1980-01-01, the earliest date that every archive format kno
 
 
 def origin(
-    session: Session, git: Git, catalog: Catalog, lock: Lock, altered: bool
+    session: Session, git: Git, catalogue: Catalogue, lock: Lock, altered: bool
 ) -> tuple[Provenance, bool]:
     """Return where commits come from, and whether that is more than the commit that they name."""
-    stand = history.stand(git, Path(catalog.root))
+    stand = history.stand(git, Path(catalogue.root))
     dirty = bool(stand.dirty or altered)
     found = Provenance(
-        source=source(catalog.source, stand.commit, dirty),
+        source=source(catalogue.source, stand.commit, dirty),
         author="",
         date=stand.date if stand.date is not None else epoch(session),
         version=__version__,

@@ -11,7 +11,7 @@ from distgen.cli.option_groups import together
 from distgen.cli.session import Choice
 from distgen.errors import InputError
 from distgen.git.run import Git
-from distgen.model.catalogue import Catalog, Image
+from distgen.model.catalogue import Catalogue, Image
 from distgen.publish.orphans import Search, strays
 from distgen.publish.plan import Target
 
@@ -50,27 +50,27 @@ retiring = together(
 """Add --retire and --reason; the command gets them as one `retired`."""
 
 
-def split(choice: Choice, catalog: Catalog) -> tuple[tuple[Image, ...], tuple[str, ...]]:
+def split(choice: Choice, catalogue: Catalogue) -> tuple[tuple[Image, ...], tuple[str, ...]]:
     """Return the images that are chosen, and the names of what is in the catalogue no more."""
     here, gone = [], []
     for pattern in choice.patterns:
         try:
-            graph.select(catalog, [pattern])
+            graph.select(catalogue, [pattern])
             here.append(pattern)
         except InputError:
             gone.append(pattern)
     if gone and not here:
         return (), tuple(gone)
-    return replace(choice, patterns=tuple(here)).of(catalog), tuple(gone)
+    return replace(choice, patterns=tuple(here)).of(catalogue), tuple(gone)
 
 
-def left(catalog: Catalog, git: Git, choice: Choice, jobs: int) -> tuple[Target, ...]:
+def left(catalogue: Catalogue, git: Git, choice: Choice, jobs: int) -> tuple[Target, ...]:
     """Return what is left on branches of what was named and is in the catalogue no more."""
-    images, gone = split(choice, catalog)
+    images, gone = split(choice, catalogue)
     known = dict.fromkeys(image.full_name for image in images)
     names = (*gone, *known) if choice.patterns else ()
     search = Search(names, servers=True, jobs=jobs, retired=bool(gone))
-    found = strays(catalog, git, search)
+    found = strays(catalogue, git, search)
     for name in gone:
         if not any(Search((name,)).means(target) for target in found):
             raise InputError(

@@ -11,13 +11,13 @@ from typing import Any, TypeVar
 import click
 
 from distgen.catalogue import graph
-from distgen.catalogue import load as catalog
+from distgen.catalogue.load import load
 from distgen.catalogue.sources import source
 from distgen.cli.option_groups import together
 from distgen.cli.streams import narrate
 from distgen.errors import InputError
 from distgen.lock import file
-from distgen.model.catalogue import Catalog, Image
+from distgen.model.catalogue import Catalogue, Image
 from distgen.model.lock import Lock
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -52,9 +52,9 @@ class Session:
     def _make_one() -> str:
         return "name the catalogue with -C DIR, or make one with `distgen init DIR`"
 
-    def catalog(self, sets: Sequence[str] = ()) -> Catalog:
+    def catalogue(self, sets: Sequence[str] = ()) -> Catalogue:
         around = source.Around(self.environ, self.cache)
-        return catalog.load(self.root, sets=sets, ask=source.asking(around))
+        return load(self.root, sets=sets, ask=source.asking(around))
 
     @property
     def cache(self) -> Path:
@@ -85,7 +85,7 @@ class Choice:
     with_parents: bool
     with_dependents: bool
 
-    def of(self, whole: Catalog) -> tuple[Image, ...]:
+    def of(self, whole: Catalogue) -> tuple[Image, ...]:
         """Return the chosen images, parents first."""
         return graph.select(
             whole,

@@ -13,7 +13,7 @@ from distgen.catalogue.zuul_items import Item, parse
 from distgen.cli.option_groups import together
 from distgen.cli.session import Session
 from distgen.errors import InputError
-from distgen.model.catalogue import Catalog
+from distgen.model.catalogue import Catalogue
 from distgen.model.lock import Lock
 
 
@@ -24,12 +24,12 @@ class Replaced:
     sources: tuple[str, ...] = ()
     zuul_items: Path | None = None
 
-    def of(self, catalog: Catalog, lock: Lock) -> Speculation:
+    def of(self, catalogue: Catalogue, lock: Lock) -> Speculation:
         """Return the catalogue with its sources replaced; refuse what matches nothing."""
         if not self.sources and self.zuul_items is None:
-            return Speculation(catalog)
+            return Speculation(catalogue)
         overrides = [override(text) for text in self.sources]
-        return speculate(catalog, overrides, self._items(), lock)
+        return speculate(catalogue, overrides, self._items(), lock)
 
     def _items(self) -> tuple[Item, ...]:
         if self.zuul_items is None:
@@ -43,9 +43,9 @@ class Replaced:
 def ground(session: Session, sets: tuple[str, ...], replaced: Replaced) -> tuple[Speculation, Lock]:
     """Return what this run renders from: sources replaced, mirrors in the place of names."""
     lock = session.lock()
-    speculation = replaced.of(session.catalog(sets), lock)
-    catalog, lock = located(speculation.catalog, lock)
-    return replace(speculation, catalog=catalog), lock
+    speculation = replaced.of(session.catalogue(sets), lock)
+    catalogue, lock = located(speculation.catalogue, lock)
+    return replace(speculation, catalogue=catalogue), lock
 
 
 replacing = together(

@@ -14,27 +14,27 @@ from distgen.errors import InputError
 from distgen.git.auth import Token, authorize, token_for
 from distgen.git.location import Place, locate
 from distgen.git.run import Git
-from distgen.model.catalogue import Catalog, DistGit, Image
+from distgen.model.catalogue import Catalogue, DistGit, Image
 
 USERS = {"github": "x-access-token", "gitlab": "oauth2"}
 """Who a token speaks for, where the configuration does not say."""
 
 
-def authorized(session: Session, git: Git, catalog: Catalog, images: Collection[Image]) -> Git:
+def authorized(session: Session, git: Git, catalogue: Catalogue, images: Collection[Image]) -> Git:
     """Return git that shows the servers of the images the tokens that are meant for them."""
     found = {
-        name: token(place, catalog.namespaces[name].dist_git, secret(session, name, catalog))
-        for name, place in places(catalog, images).items()
+        name: token(place, catalogue.namespaces[name].dist_git, secret(session, name, catalogue))
+        for name, place in places(catalogue, images).items()
     }
-    return authorize(git, apart({name: one for name, one in found.items() if one}, catalog))
+    return authorize(git, apart({name: one for name, one in found.items() if one}, catalogue))
 
 
-def apart(tokens: Mapping[str, Token], catalog: Catalog) -> Iterator[Token]:
+def apart(tokens: Mapping[str, Token], catalogue: Catalogue) -> Iterator[Token]:
     """Yield the tokens; where several are for one server, each is for its namespace's folder."""
     taken: dict[str, str] = {}
     for name, one in tokens.items():
         rivals = {other for other in tokens.values() if other.url == one.url}
-        own = replace(one, url=one.url + _folder(name, catalog)) if len(rivals) > 1 else one
+        own = replace(one, url=one.url + _folder(name, catalogue)) if len(rivals) > 1 else one
         other = taken.setdefault(own.url, name)
         if tokens[other] != one:
             raise InputError(
@@ -45,18 +45,18 @@ def apart(tokens: Mapping[str, Token], catalog: Catalog) -> Iterator[Token]:
         yield own
 
 
-def _folder(namespace: str, catalog: Catalog) -> str:
+def _folder(namespace: str, catalogue: Catalogue) -> str:
     """Return the folder of a server that holds all repositories of a namespace."""
-    root = Path(catalog.root)
-    images = (image for image in catalog.images if image.namespace == namespace)
+    root = Path(catalogue.root)
+    images = (image for image in catalogue.images if image.namespace == namespace)
     paths = (urlsplit(locate(image.url, root).address).path for image in images)
     folder = posixpath.commonpath([posixpath.dirname(path) for path in paths]).strip("/")
     return f"{folder}/" if folder else ""
 
 
-def secret(session: Session, namespace: str, catalog: Catalog) -> str:
+def secret(session: Session, namespace: str, catalogue: Catalogue) -> str:
     """Return the token that a namespace names, "" when it names none or there is none."""
-    where = catalog.namespaces[namespace].dist_git
+    where = catalogue.namespaces[namespace].dist_git
     found = session.environ.get(where.token_env, "") if where.token_env else ""
     place = f"the environment variable {where.token_env}"
     if not found and where.token_file:
@@ -78,10 +78,10 @@ def user(where: DistGit) -> str:
     return where.user or USERS.get(where.forge, "distgen")
 
 
-def places(catalog: Catalog, images: Collection[Image]) -> dict[str, Place]:
+def places(catalogue: Catalogue, images: Collection[Image]) -> dict[str, Place]:
     """Return one repository of each namespace; all are on the same server."""
     by_name = {image.namespace: image for image in images}
-    return {name: locate(image.url, Path(catalog.root)) for name, image in by_name.items()}
+    return {name: locate(image.url, Path(catalogue.root)) for name, image in by_name.items()}
 
 
 def _read(path: Path) -> str:

@@ -8,12 +8,12 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from distgen.catalogue import load as catalog
+from distgen.catalogue.load import load
 from distgen.catalogue.mirrors import located
 from distgen.catalogue.sources import source
 from distgen.cli.session import Session
-from distgen.lock import file
-from distgen.model.catalogue import Catalog
+from distgen.lock import file as lock_file
+from distgen.model.catalogue import Catalogue
 from distgen.model.lock import Lock
 from distgen.verify.replay import answer
 
@@ -28,10 +28,10 @@ def main() -> None:
             resource.setrlimit(limit, (most, most))
     session = Session(start=None, verbosity=-1, color=False, environ=dict(os.environ))
 
-    def load(root: Path) -> tuple[Catalog, Lock]:
+    def read(root: Path) -> tuple[Catalogue, Lock]:
         around = source.Around(session.environ, session.cache)
-        found = catalog.load(root, ask=source.asking(around))
-        return located(found, file.read(root / file.FILE))
+        found = load(root, ask=source.asking(around))
+        return located(found, lock_file.read(root / lock_file.FILE))
 
     answers, sys.stdout = sys.stdout.buffer, sys.stderr
-    answer(load, sys.stdin.buffer, answers)
+    answer(read, sys.stdin.buffer, answers)

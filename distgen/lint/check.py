@@ -13,7 +13,7 @@ from distgen.lint.rules import namespace
 from distgen.lint.rules.files import contents
 from distgen.lint.rules.image import Family
 from distgen.lint.rules.resolved import completeness, read
-from distgen.model.catalogue import Catalog, Image
+from distgen.model.catalogue import Catalogue, Image
 from distgen.model.lock import Lock
 from distgen.model.rendered import Finding, Tree
 from distgen.render.renderer import Renderer
@@ -25,15 +25,15 @@ Linters = Callable[[Iterable[Tree]], Iterable[Finding]]
 class Work:
     """A catalogue with its lock, and the images to work on, parents first."""
 
-    catalog: Catalog
+    catalogue: Catalogue
     lock: Lock
     images: tuple[Image, ...]
     renderer: Renderer
 
 
-def work(catalog: Catalog, lock: Lock, images: tuple[Image, ...]) -> Work:
+def work(catalogue: Catalogue, lock: Lock, images: tuple[Image, ...]) -> Work:
     """Return the work to do on `images`; nothing is rendered yet."""
-    return Work(catalog, lock, images, Renderer(catalog, lock))
+    return Work(catalogue, lock, images, Renderer(catalogue, lock))
 
 
 def trees(task: Work) -> Iterator[Tree]:
@@ -62,7 +62,7 @@ def objection(task: Work) -> Callable[[Tree], str]:
 
 def fault(task: Work) -> Callable[[Tree], str]:
     """Return a function that says what is wrong with a tree: its first error."""
-    images = {image.key: image for image in task.catalog.images}
+    images = {image.key: image for image in task.catalogue.images}
 
     @cache
     def dockerfile(key: str) -> Dockerfile | None:
@@ -101,11 +101,11 @@ def check(
     task: Work, rendered: Mapping[str, Tree], dockerfiles: Mapping[str, Dockerfile]
 ) -> tuple[Finding, ...]:
     """Return what our own rules say of the work's images; dockerfiles are their ancestors' too."""
-    family = Family({image.key: image for image in task.catalog.images}, dockerfiles)
+    family = Family({image.key: image for image in task.catalogue.images}, dockerfiles)
     found: list[Finding] = []
     for image in task.images:
         tree = rendered[image.key]
-        demands = task.catalog.namespaces[image.namespace].policy
+        demands = task.catalogue.namespaces[image.namespace].policy
         found.extend(completeness(image, tree, task.lock, dockerfiles))
         found.extend(namespace.check(demands, image, tree, family))
         found.extend(contents(tree, dockerfiles.get(image.key), family.base(image)))
@@ -115,7 +115,7 @@ def check(
 def explained(task: Work, found: Iterable[Finding]) -> tuple[Finding, ...]:
     """Put what a source says of a file that is not there in place of our finding of the same."""
     keys = {image.key for image in task.images}
-    said = [one for one in task.catalog.findings if f"{one.image}@{one.stream}" in keys]
+    said = [one for one in task.catalogue.findings if f"{one.image}@{one.stream}" in keys]
     places = {(one.image, one.stream, one.path, one.line) for one in said}
     kept = (
         one
@@ -134,7 +134,7 @@ def judged(task: Work, found: Iterable[Finding]) -> tuple[Finding, ...]:
     kept = (
         finding
         for name, some in by_namespace.items()
-        for finding in namespace.apply(task.catalog.namespaces[name].policy, some)
+        for finding in namespace.apply(task.catalogue.namespaces[name].policy, some)
     )
     return in_order(with_origins(kept, lambda key, path: task.renderer.line_map(images[key], path)))
 
@@ -148,4 +148,4 @@ def parsed(rendered: Iterable[Tree]) -> dict[str, Dockerfile]:
 def with_ancestors(task: Work) -> tuple[Image, ...]:
     """Return the work's images and all they build on: rules look at what is inherited."""
     keys = {image.key for image in task.images}
-    return tuple(graph.parents(task.catalog, keys))
+    return tuple(graph.parents(task.catalogue, keys))

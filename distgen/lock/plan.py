@@ -104,10 +104,10 @@ def with_facts(facts: Mapping[Key, Fact]) -> Lock:
     return Lock(bases, sources, downloads)
 
 
-def unused(catalog: Iterable[Image], needed: Iterable[Need], lock: Lock) -> tuple[Key, ...]:
+def unused(catalogue: Iterable[Image], needed: Iterable[Need], lock: Lock) -> tuple[Key, ...]:
     """Return the entries that no image needs; images of the catalogue itself may be pinned too."""
     kept = {need.key for need in needed}
-    for image in catalog:
+    for image in catalogue:
         kept |= {("base", reference, "") for reference in (image.reference, *_parents(image))}
     return tuple(sorted(key for key in locked(lock) if key not in kept))
 

@@ -236,7 +236,7 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True)
-class Catalog:
+class Catalogue:
     """A catalogue read and merged; images sorted by key."""
 
     root: str

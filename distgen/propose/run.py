@@ -12,7 +12,7 @@ from distgen.errors import DistgenError, InputError
 from distgen.forges.forge import Account, Desk, Forge, Refs, forge
 from distgen.git.remote import Survey, listing, survey
 from distgen.git.store import Store, write
-from distgen.model.catalogue import Catalog, Image
+from distgen.model.catalogue import Catalogue, Image
 from distgen.model.published import Change, Result
 from distgen.pool import working
 from distgen.propose.prepare import prepared, sow
@@ -36,7 +36,7 @@ class Request:
     run finds out what would happen, and changes nothing.
     """
 
-    catalog: Catalog
+    catalogue: Catalogue
     images: tuple[Image, ...]
     trees: Trees
     accounts: Mapping[str, Account] = field(default_factory=dict)
@@ -80,7 +80,7 @@ def propose(request: Request, store: Store, options: Options) -> Iterator[Result
 def _repositories(
     request: Request, options: Options, images: Mapping[str, Image]
 ) -> tuple[Repository, ...]:
-    found = group(request.catalog, tuple(images.values()))
+    found = group(request.catalogue, tuple(images.values()))
     for repository in found:
         _refuse(repository, options)
     return found
@@ -127,7 +127,7 @@ def _refuse(repository: Repository, options: Options) -> None:
 
 def _desk(ground: Ground, request: Request, repository: Repository, image: Image) -> Desk:
     assert ground.store is not None
-    where = request.catalog.namespaces[image.namespace].dist_git
+    where = request.catalogue.namespaces[image.namespace].dist_git
     return Desk(
         store=ground.store,
         place=repository.place,

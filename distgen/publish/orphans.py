@@ -17,7 +17,7 @@ from distgen.git.location import Place, locate
 from distgen.git.remote import listing
 from distgen.git.run import Git
 from distgen.git.store import fetch, scratch_store
-from distgen.model.catalogue import Catalog
+from distgen.model.catalogue import Catalogue
 from distgen.pool import working
 from distgen.publish.branch import manifest, retirement
 from distgen.publish.plan import Target
@@ -58,19 +58,19 @@ class _Stray:
     retired: bool = False
 
 
-def strays(catalog: Catalog, git: Git, search: Search = EVERYWHERE) -> tuple[Target, ...]:
+def strays(catalogue: Catalogue, git: Git, search: Search = EVERYWHERE) -> tuple[Target, ...]:
     """Return the branches to retire, sorted; a folder that cannot be read is not distgen's.
 
     Raise DistgenError where a server cannot be asked for the repository of an image that left.
     """
-    known = {image.key for image in catalog.images}
-    names = search.names or tuple(f"{namespace}/*" for namespace in catalog.namespaces)
+    known = {image.key for image in catalogue.images}
+    names = search.names or tuple(f"{namespace}/*" for namespace in catalogue.namespaces)
     search = replace(search, names=names)
     ours: dict[Place, set[str]] = {}
-    for image in catalog.images:
-        place = locate(image.url, Path(catalog.root))
+    for image in catalogue.images:
+        place = locate(image.url, Path(catalogue.root))
         ours.setdefault(place, set()).add(image.stream.branch)
-    places = sorted(_places(catalog, search).items())
+    places = sorted(_places(catalogue, search).items())
     with working(git.stop, search.jobs) as pool:
         look = partial(_on, git, ours)
         found = [stray for those in pool.map(look, places) for stray in those]
@@ -78,17 +78,17 @@ def strays(catalog: Catalog, git: Git, search: Search = EVERYWHERE) -> tuple[Tar
     for stray in found:
         if stray.target.key not in known and search.means(stray.target):
             by_key.setdefault(stray.target.key, []).append(stray)
-    left = (_published(catalog, by_key[key]) for key in sorted(by_key))
+    left = (_published(catalogue, by_key[key]) for key in sorted(by_key))
     return tuple(one.target for one in left if search.retired or not one.retired)
 
 
-def _published(catalog: Catalog, found: Sequence[_Stray]) -> _Stray:
+def _published(catalogue: Catalogue, found: Sequence[_Stray]) -> _Stray:
     """Return the branch that was published to; others with its manifest began from it."""
     image, stream = found[0].target.image, found[0].target.stream
-    namespace = catalog.namespaces.get(image.partition("/")[0])
+    namespace = catalogue.namespaces.get(image.partition("/")[0])
     streams = namespace.streams if namespace else ()
     likely = {one.branch for one in streams if one.name == stream}
-    homes = {_home(pattern, image) for pattern in _patterns(catalog, image)}
+    homes = {_home(pattern, image) for pattern in _patterns(catalogue, image)}
 
     def rank(stray: _Stray) -> tuple[bool, bool, bool, bool, int, str]:
         url, branch = stray.target.url, stray.target.branch
@@ -98,10 +98,10 @@ def _published(catalog: Catalog, found: Sequence[_Stray]) -> _Stray:
     return min(found, key=rank)
 
 
-def _patterns(catalog: Catalog, full_name: str) -> set[str]:
+def _patterns(catalogue: Catalogue, full_name: str) -> set[str]:
     """Return where the namespace of an image is published; any may be that of one that left."""
-    own = catalog.namespaces.get(full_name.partition("/")[0])
-    return {found.dist_git.url for found in ([own] if own else catalog.namespaces.values())}
+    own = catalogue.namespaces.get(full_name.partition("/")[0])
+    return {found.dist_git.url for found in ([own] if own else catalogue.namespaces.values())}
 
 
 def _home(pattern: str, full_name: str) -> str:
@@ -110,13 +110,13 @@ def _home(pattern: str, full_name: str) -> str:
     return pattern.replace("{namespace}", namespace).replace("{image}", image)
 
 
-def _places(catalog: Catalog, search: Search) -> dict[str, Place]:
+def _places(catalogue: Catalogue, search: Search) -> dict[str, Place]:
     """Return where strays may be, by the address that the catalogue would give."""
-    root = Path(catalog.root)
+    root = Path(catalogue.root)
     names = {name.partition("@")[0] for name in search.names}
     found: dict[str, Place] = {}
     for name in names:
-        for pattern in _patterns(catalog, name):
+        for pattern in _patterns(catalogue, name):
             url = _home(pattern, name)
             place = locate(url, root)
             if place.folder is not None:
@@ -124,7 +124,7 @@ def _places(catalog: Catalog, search: Search) -> dict[str, Place]:
             elif not {*"*?["} & {*name}:
                 found[url] = place
     if search.servers:
-        named = (i for i in catalog.images if any(fnmatchcase(i.full_name, n) for n in names))
+        named = (i for i in catalogue.images if any(fnmatchcase(i.full_name, n) for n in names))
         found |= {image.url: locate(image.url, root) for image in named}
     return found
 

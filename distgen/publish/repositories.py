@@ -16,7 +16,7 @@ from distgen.git.objects import blob_id, tree_id
 from distgen.git.remote import Survey, survey
 from distgen.git.run import Git, scrub
 from distgen.git.store import Store, fetch, has, mend
-from distgen.model.catalogue import Catalog, Image
+from distgen.model.catalogue import Catalogue, Image
 from distgen.model.published import Change, Entry, Result
 from distgen.model.rendered import Tree
 from distgen.model.words import Status
@@ -35,14 +35,16 @@ Wanted = Tree | DistgenError | None
 
 
 def group(
-    catalog: Catalog, images: Sequence[Image], retired: Sequence[Target] = ()
+    catalogue: Catalogue, images: Sequence[Image], retired: Sequence[Target] = ()
 ) -> tuple[Repository, ...]:
     """Return the repositories of the images, in the order of the images."""
-    root = Path(catalog.root)
+    root = Path(catalogue.root)
     by_place: dict[Place, list[Target]] = {}
     for found in (*map(target, images), *retired):
         by_place.setdefault(locate(found.url, root), []).append(found)
-    return tuple(_repository(catalog, place, tuple(targets)) for place, targets in by_place.items())
+    return tuple(
+        _repository(catalogue, place, tuple(targets)) for place, targets in by_place.items()
+    )
 
 
 def changes(
@@ -127,9 +129,9 @@ def result(change: Change) -> Result:
     )
 
 
-def _repository(catalog: Catalog, place: Place, targets: tuple[Target, ...]) -> Repository:
+def _repository(catalogue: Catalogue, place: Place, targets: tuple[Target, ...]) -> Repository:
     # A namespace that left the catalogue is retired by whoever commits for the others.
-    spaces = catalog.namespaces
+    spaces = catalogue.namespaces
     namespace = spaces.get(targets[0].image.partition("/")[0]) or spaces[min(spaces)]
     rank = {stream.branch: number for number, stream in enumerate(namespace.streams)}
     first = min(targets, key=lambda found: rank.get(found.branch, len(rank)))

@@ -12,7 +12,7 @@ from distgen.errors import DistgenError, InputError
 from distgen.git.remote import Survey, survey
 from distgen.git.run import Git
 from distgen.git.store import Store, renew, scratch_store, write
-from distgen.model.catalogue import Catalog, Image
+from distgen.model.catalogue import Catalogue, Image
 from distgen.model.published import Change, Result
 from distgen.model.rendered import Tree
 from distgen.model.words import MANIFEST
@@ -33,7 +33,7 @@ _BATCH = 256  # repositories
 class Request:
     """What to publish: images and how to render each, and branches that left the catalogue."""
 
-    catalog: Catalog
+    catalogue: Catalogue
     images: tuple[Image, ...]
     trees: Trees
     retired: tuple[Target, ...] = ()
@@ -122,7 +122,7 @@ def _announce(options: Options, planned: Iterable[Change]) -> None:
 
 
 def _repositories(request: Request, options: Options) -> tuple[Repository, ...]:
-    repositories = group(request.catalog, request.images, request.retired)
+    repositories = group(request.catalogue, request.images, request.retired)
     if options.dirty and not options.allow_dirty:
         for repository in repositories:
             if repository.place.folder is None:

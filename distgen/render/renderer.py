@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from jinja2 import Template
 
 from distgen.errors import InputError
-from distgen.model.catalogue import Catalog, Image
+from distgen.model.catalogue import Catalogue, Image
 from distgen.model.catalogue import TemplateFile as Source
 from distgen.model.lock import Lock
 from distgen.model.rendered import File, Tree
@@ -36,10 +36,10 @@ class Recipe(NamedTuple):
 class Renderer:
     """Renders the images of one catalogue; each template is compiled once, at its first use."""
 
-    def __init__(self, catalog: Catalog, lock: Lock) -> None:
-        self._catalog = catalog
+    def __init__(self, catalogue: Catalogue, lock: Lock) -> None:
+        self._catalog = catalogue
         self._lock = lock
-        self._sandbox = sandbox(catalog.shared)
+        self._sandbox = sandbox(catalogue.shared)
         self._recipes: dict[str, Recipe] = {}
 
     def tree(self, image: Image) -> Tree:

@@ -12,7 +12,7 @@ from typing import IO
 from distgen.errors import DistgenError
 from distgen.git.cat_file import Reader
 from distgen.git.commits import Commit
-from distgen.model.catalogue import Catalog
+from distgen.model.catalogue import Catalogue
 from distgen.model.lock import Lock
 from distgen.model.published import Change, Provenance
 from distgen.model.rendered import Tree
@@ -33,7 +33,7 @@ from distgen.render.manifest import generated
 from distgen.render.renderer import Renderer
 from distgen.verify.claims import Claim, Expected
 
-Load = Callable[[Path], tuple[Catalog, Lock]]
+Load = Callable[[Path], tuple[Catalogue, Lock]]
 _FAILURES = (DistgenError, MemoryError, RecursionError)
 _WAYS: tuple[OnEdit, ...] = ("refuse", "keep", "merge", "overwrite")
 
@@ -44,7 +44,7 @@ class Past:
 
     commit: str
     date: int
-    catalog: Catalog
+    catalogue: Catalogue
     lock: Lock
     renderer: Renderer = field(repr=False)
 
@@ -73,8 +73,8 @@ def answer(load: Load, questions: IO[bytes], answers: IO[bytes]) -> None:
 
     root, commit, made = pickle.load(questions)
     try:
-        catalog, lock = load(root)
-        past = Past(commit, made, catalog, lock, Renderer(catalog, lock))
+        catalogue, lock = load(root)
+        past = Past(commit, made, catalogue, lock, Renderer(catalogue, lock))
     except _FAILURES as error:
         reply(_why(error))
         return
@@ -121,7 +121,7 @@ def _planned(reader: Reader, commit: Commit, wanted: Wanted, on_edit: OnEdit) ->
 
 
 def _sums(past: Past, keys: Collection[str]) -> Iterator[tuple[str, str]]:
-    for image in past.catalog.images:
+    for image in past.catalogue.images:
         if image.key in keys:
             with suppress(*_FAILURES):
                 tree = past.renderer.tree(image)
@@ -130,12 +130,12 @@ def _sums(past: Past, keys: Collection[str]) -> Iterator[tuple[str, str]]:
 
 
 def _wanted(past: Past, claimed: Claim, why: str) -> Wanted:
-    image = next((image for image in past.catalog.images if image.key == claimed.key), None)
+    image = next((image for image in past.catalogue.images if image.key == claimed.key), None)
     tree = past.renderer.tree(image) if image else None
     branch = target(image) if image else Target(claimed.image, claimed.stream, "", "", (), why)
-    spaces = past.catalog.namespaces
+    spaces = past.catalogue.namespaces
     namespace = spaces.get(claimed.image.partition("/")[0]) or spaces[min(spaces)]
-    address = past.catalog.source
+    address = past.catalogue.source
     origin = Provenance(
         source=f"{address}@{past.commit}" if address else past.commit,
         author=namespace.dist_git.author,

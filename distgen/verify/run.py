@@ -14,7 +14,7 @@ from distgen.git.remote import Survey, listing, survey
 from distgen.git.run import Git, scrub
 from distgen.git.signing import check, trust
 from distgen.git.store import Store, contains, scratch_store
-from distgen.model.catalogue import Catalog, Image
+from distgen.model.catalogue import Catalogue, Image
 from distgen.pool import working
 from distgen.publish.options import Repository
 from distgen.publish.plan import Target
@@ -51,7 +51,7 @@ class Signatures:
 class Request:
     """What to verify: the branches of images, and addresses; `signatures` None: ask for none."""
 
-    catalog: Catalog
+    catalogue: Catalogue
     images: tuple[Image, ...]
     addresses: tuple[Address, ...] = ()
     signatures: Signatures | None = None
@@ -87,12 +87,12 @@ def verify(git: Git, proof: Proof, request: Request, beside: Path | None) -> Ite
 
     What lies on a server is read through a temporary store, which borrows from the one `beside`.
     """
-    repositories = group(request.catalog, request.images)
+    repositories = group(request.catalogue, request.images)
     with scratch_store(git, beside) as store, working(git.stop, request.jobs) as pool:
-        known = dict(_known(request.catalog)) if request.addresses else {}
+        known = dict(_known(request.catalogue)) if request.addresses else {}
         trusted: tuple[str, ...] = ()
         if request.signatures:
-            trusted = trust(git, Path(request.catalog.root), request.signatures.allowed)
+            trusted = trust(git, Path(request.catalogue.root), request.signatures.allowed)
         ground = _Ground(git, proof, store, request.signatures, trusted, known)
         found = tuple(pool.map(partial(_branches, ground), repositories))
         # Those of one commit of the catalogue together, so that it is read once and forgotten.
@@ -103,8 +103,8 @@ def verify(git: Git, proof: Proof, request: Request, beside: Path | None) -> Ite
             yield from job.result()
 
 
-def _known(catalog: Catalog) -> Iterator[tuple[tuple[Place, str], tuple[str, str]]]:
-    for repository in group(catalog, catalog.images):
+def _known(catalogue: Catalogue) -> Iterator[tuple[tuple[Place, str], tuple[str, str]]]:
+    for repository in group(catalogue, catalogue.images):
         for target in repository.targets:
             yield (repository.place, target.branch), (target.image, target.stream)
             yield (repository.place, ""), (target.image, "")

@@ -8,7 +8,7 @@ import time
 from jinja2 import DictLoader, Environment
 
 from distgen.model.catalogue import (
-    Catalog,
+    Catalogue,
     Image,
     Layer,
     Parent,
@@ -150,7 +150,7 @@ def image(number):
     )
 
 
-def catalogue(count):
+def make_catalogue(count):
     files = {path: file(f"app/{path}", text) for path, text in FILES.items()}
     shared = {path: file(path, text) for path, text in SHARED.items()}
     shared |= {f"app/{path}": made for path, made in files.items() if made.rendered}
@@ -161,23 +161,23 @@ def catalogue(count):
         bases={BASE: LockedBase("sha256:" + "1" * 64)},
         sources={(GIT, "master"): LockedSource("2" * 40, "2024-05-01T12:00:00Z")},
     )
-    return Catalog(".", images, {"app": template}, {}, None, {}, shared), lock
+    return Catalogue(".", images, {"app": template}, {}, None, {}, shared), lock
 
 
 def ours(count):
     """Return the processor seconds that all trees take; they stay in memory together."""
-    catalog, lock = catalogue(count)
+    catalogue, lock = make_catalogue(count)
     begin = time.process_time()
-    renderer = Renderer(catalog, lock)
-    trees = [renderer.tree(image) for image in catalog.images]
+    renderer = Renderer(catalogue, lock)
+    trees = [renderer.tree(image) for image in catalogue.images]
     assert len(trees) == count
     return time.process_time() - begin
 
 
 def bare(count):
     """Return the processor seconds that a loop over compiled templates takes for the same text."""
-    catalog, lock = catalogue(count)
-    seen = [{**image.values, **facts(image, lock)} for image in catalog.images]
+    catalogue, lock = make_catalogue(count)
+    seen = [{**image.values, **facts(image, lock)} for image in catalogue.images]
     begin = time.process_time()
     loader = DictLoader({**SHARED, **FILES})
     environment = Environment(loader=loader, trim_blocks=True, lstrip_blocks=True)

@@ -1,6 +1,6 @@
 """Where images come from that no template of the catalogue describes: siblings of one shape.
 
-Each has `images(request, around) -> Generated`; `catalog` itself reads templates and overlays.
+Each has `images(request, around) -> Generated`; `catalogue` itself reads templates and overlays.
 """
 
 from __future__ import annotations

@@ -35,10 +35,10 @@ def command(ctx: click.Context, /, choice: Choice, form: str, dry_run: bool, rea
     """
     session: Session = ctx.obj
     speculation, lock = ground(session, (), Replaced())
-    catalog = speculation.catalog
-    images = choice.of(catalog)
-    git = authorized(session, reach.git(session), catalog, images)
-    request = Request(catalog, lock, images, reach.jobs)
+    catalogue = speculation.catalogue
+    images = choice.of(catalogue)
+    git = authorized(session, reach.git(session), catalogue, images)
+    request = Request(catalogue, lock, images, reach.jobs)
     found = tuple(adopt(git, request, reach.folder(session)))
     if not dry_run:
         write(session.root, found)

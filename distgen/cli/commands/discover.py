@@ -136,12 +136,12 @@ def of_list(session: Session, template: Path, files: Files, wanted: Wanted) -> N
 
 def of_catalog(session: Session, choice: Choice, wanted: Wanted) -> None:
     """Write the digests of the catalogue's own images into the lock."""
-    catalog = session.catalog()
+    catalogue = session.catalogue()
     wishes = []
-    for image in choice.of(catalog):
+    for image in choice.of(catalogue):
         entry = Entry(image.reference.rpartition(":")[0], wanted.tag or image.stream.tags[0])
         wishes.append(wish(image.reference, entry, wanted))
-    asked = registries(session, catalog.mirrors, wanted.jobs)
+    asked = registries(session, catalogue.mirrors, wanted.jobs)
     seen = found(session, asked, wishes, wanted)
     held = session.lock()
     facts: dict[Any, Any] = dict(locked(held))

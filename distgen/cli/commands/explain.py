@@ -32,11 +32,11 @@ def command(
     session: Session, image: str, key: str | None, sets: tuple[str, ...], form: str
 ) -> None:
     """Say where the values of an image, or a line of its files, were written."""
-    catalog = session.catalog(sets)
-    images = Choice((image,), False, False).of(catalog)
+    catalogue = session.catalogue(sets)
+    images = Choice((image,), False, False).of(catalogue)
     place = re.fullmatch(r"(.+):(\d+)", key or "")
     if place:
-        task = check.work(catalog, session.lock(), images)
+        task = check.work(catalogue, session.lock(), images)
         rows = [explained_line(task, one, place[1], int(place[2])) for one in images]
         texts = [f"{row['image']}@{row['stream']} {key}: {row['origin'] or 'no template line'}\n"
                  f"  {row['text']}" for row in rows]  # fmt: skip

@@ -86,5 +86,5 @@ WRITERS = {"text": as_text, "json": as_json, "dot": as_dot, "mermaid": as_mermai
 @click.pass_obj
 def command(session: Session, /, choice: Choice, form: str) -> None:
     """Show which image is built from which."""
-    images = choice.of(session.catalog())
+    images = choice.of(session.catalogue())
     click.echo(WRITERS[form](images, edges(images)))

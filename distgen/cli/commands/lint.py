@@ -42,8 +42,8 @@ def command(
     """Check the rendered images; each finding names its template line."""
     session: Session = ctx.obj
     speculation, lock = ground(session, sets, replaced)
-    catalog = speculation.catalog
-    found = check.lint(check.work(catalog, lock, choice.of(catalog)), external.lint)
+    catalogue = speculation.catalogue
+    found = check.lint(check.work(catalogue, lock, choice.of(catalogue)), external.lint)
     said = WRITERS[form](found)
     click.echo(colored(said) if form == "text" else said, nl=False)
     grave = () if fail_on == "never" else LEVELS[: LEVELS.index(fail_on) + 1]

@@ -58,7 +58,7 @@ def texts(rows: Sequence[Sequence[str]]) -> list[str]:
 @click.pass_obj
 def command(session: Session, /, choice: Choice, sets: tuple[str, ...], form: str) -> None:
     """List the images, parents first."""
-    images = choice.of(session.catalog(sets))
+    images = choice.of(session.catalogue(sets))
     rows = [described(image) for image in images]
     if form == "json":
         click.echo(json.dumps(rows, indent=2))

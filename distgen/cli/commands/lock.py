@@ -84,17 +84,17 @@ def command(ctx: click.Context, choice: Choice, replaced: Replaced, asking: Aske
     """
     session: Session = ctx.obj
     held = session.lock()
-    catalog = session.catalog()
-    speculation = replaced.of(catalog, held)
+    catalogue = session.catalogue()
+    speculation = replaced.of(catalogue, held)
     # Both are needed: the sources as the catalogue has them, and those of this run.
-    both = (*choice.of(catalog), *choice.of(speculation.catalog))
-    everything = (*catalog.images, *speculation.catalog.images)
+    both = (*choice.of(catalogue), *choice.of(speculation.catalogue))
+    everything = (*catalogue.images, *speculation.catalogue.images)
     needed = needs(both)
     dropped = () if choice.patterns else unused(everything, needed, held)
     plan = Plan(
         held, to_resolve(needed, held, asking.upgrade, asking.platform), dropped, asking.platform
     )
-    asked = world(session, catalog, asking.jobs)
+    asked = world(session, catalogue, asking.jobs)
     right = (
         compare(session, asked, plan, needed, asking)
         if asking.check

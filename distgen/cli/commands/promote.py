@@ -101,7 +101,7 @@ def targets(
 ) -> Sequence[Target]:
     """Return the repositories of the chosen images, each once."""
     found = {}
-    for image in choice.of(session.catalog()):
+    for image in choice.of(session.catalogue()):
         name = moved(image.reference.rpartition(":")[0], registry)
         found[name] = Target(image.full_name, parse(name), source)
     return list(found.values())

@@ -18,7 +18,7 @@ from distgen.cli.write_options import Manner, deliver, delivering
 from distgen.errors import InputError
 from distgen.forges.forge import LEFT
 from distgen.git.store import Store, open_store, scratch_store
-from distgen.model.catalogue import Catalog, Image
+from distgen.model.catalogue import Catalogue, Image
 from distgen.model.published import Result
 from distgen.propose import run as propose
 
@@ -40,14 +40,14 @@ def command(ctx: click.Context, /, choice: Choice, manner: Manner, **wishes: Any
 
 
 def _proposed(session: Session, run: prepare.Run, *, dry: bool) -> list[Result]:
-    catalog = run.request.catalog
-    images = _with_forge(session, catalog, run.request.images)
-    parents = _parents(catalog, images)
+    catalogue = run.request.catalogue
+    images = _with_forge(session, catalogue, run.request.images)
+    parents = _parents(catalogue, images)
     request = propose.Request(
-        catalog=catalog,
+        catalogue=catalogue,
         images=images,
         trees=run.request.trees,
-        accounts=accounts(session, run.git, catalog, (*images, *parents)),
+        accounts=accounts(session, run.git, catalogue, (*images, *parents)),
         parents=parents,
         dry=dry,
     )
@@ -68,13 +68,15 @@ def _counted(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
 
 
-def _with_forge(session: Session, catalog: Catalog, images: tuple[Image, ...]) -> tuple[Image, ...]:
+def _with_forge(
+    session: Session, catalogue: Catalogue, images: tuple[Image, ...]
+) -> tuple[Image, ...]:
     """Leave out the images that have no forge; refuse when none has one."""
-    kept = tuple(i for i in images if catalog.namespaces[i.namespace].dist_git.forge != "none")
+    kept = tuple(i for i in images if catalogue.namespaces[i.namespace].dist_git.forge != "none")
     if images and not kept:
         raise InputError(
             "none of these images has a forge where it could be proposed",
-            where=catalog.namespaces[images[0].namespace].dist_git.origin,
+            where=catalogue.namespaces[images[0].namespace].dist_git.origin,
             hint="set dist_git.forge to github, gerrit, gitlab, forgejo or gitea",
         )
     if left := len(images) - len(kept):
@@ -83,17 +85,17 @@ def _with_forge(session: Session, catalog: Catalog, images: tuple[Image, ...]) -
     return kept
 
 
-def _parents(catalog: Catalog, images: tuple[Image, ...]) -> tuple[Image, ...]:
+def _parents(catalogue: Catalogue, images: tuple[Image, ...]) -> tuple[Image, ...]:
     """Return the parents that are not proposed themselves, where a review names its parents'."""
     names = {
         parent.image
         for image in images
         for parent in image.parents
-        if parent.image and catalog.namespaces[image.namespace].dist_git.forge == "gerrit"
+        if parent.image and catalogue.namespaces[image.namespace].dist_git.forge == "gerrit"
     }
     missing = sorted(names - {image.key for image in images})
-    found = select(catalog, missing) if missing else ()
-    return tuple(i for i in found if catalog.namespaces[i.namespace].dist_git.forge == "gerrit")
+    found = select(catalogue, missing) if missing else ()
+    return tuple(i for i in found if catalogue.namespaces[i.namespace].dist_git.forge == "gerrit")
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from distgen.cli.registry_options import elsewhere, jobs, world
 from distgen.cli.session import Choice, Session, choosing, formats
 from distgen.errors import InputError
 from distgen.lock.resolve import World, refs_of
-from distgen.model.catalogue import Catalog, Image
+from distgen.model.catalogue import Catalogue, Image
 from distgen.model.reference import moved, parse
 from distgen.registry import prune, tags
 from distgen.registry.prune import Outcome, Place, Plan
@@ -44,10 +44,10 @@ def command(
     that stays points at are kept.
     """
     session: Session = ctx.obj
-    catalog = session.catalog()
-    chosen = {image.full_name: image for image in choice.of(catalog)}
-    asked = world(session, catalog, jobs)
-    places = places_of(session, catalog, list(chosen.values()), asked, registry)
+    catalogue = session.catalogue()
+    chosen = {image.full_name: image for image in choice.of(catalogue)}
+    asked = world(session, catalogue, jobs)
+    places = places_of(session, catalogue, list(chosen.values()), asked, registry)
     plans = prune.plan(asked.registry, places, int(time.time()), jobs)
     done = prune.apply(asked.registry, plans, jobs) if really else ()
     decisions = [decision for plan in plans for decision in plan.decisions]
@@ -62,29 +62,31 @@ def command(
 
 def places_of(
     session: Session,
-    catalog: Catalog,
+    catalogue: Catalogue,
     images: Sequence[Image],
     asked: World,
     registry: str | None,
 ) -> Sequence[Place]:
     """Return the repositories whose namespace has a retention, with what stays in them."""
-    ours = [image for image in images if catalog.namespaces[image.namespace].retention.days]
+    ours = [image for image in images if catalogue.namespaces[image.namespace].retention.days]
     if not ours:
         raise InputError(
             "no namespace of these images has a retention",
             hint="write `retention: {days: {...}}` into its namespace.yaml",
         )
     names = {image.full_name for image in ours}
-    streams = [image for image in catalog.images if image.full_name in names]
-    sources = [tags.component(image, catalog.namespaces[image.namespace].tags) for image in streams]
+    streams = [image for image in catalogue.images if image.full_name in names]
+    sources = [
+        tags.component(image, catalogue.namespaces[image.namespace].tags) for image in streams
+    ]
     refs = refs_of(asked, {source.git for source in sources if source is not None})
     held = session.lock()
-    planned = tags.plan(streams, catalog.namespaces, refs, held).tags
+    planned = tags.plan(streams, catalogue.namespaces, refs, held).tags
     places = []
     for image in ours:
         name = split(image.reference)
         mine = [tag for tag in planned if tag.image == image.full_name]
-        policy = catalog.namespaces[image.namespace].retention
+        policy = catalogue.namespaces[image.namespace].retention
         repository = parse(moved(name, registry))
         places.append(Place(image.full_name, repository, policy, protect(mine, held, name)))
     return places

@@ -66,7 +66,7 @@ def published(session: Session, run: prepare.Run) -> list[Result]:
 def tell_remarks(session: Session, run: prepare.Run) -> None:
     """Say what a source says of the images, such as files that only its own tool makes."""
     keys = {image.key for image in run.request.images}
-    found = [one for one in run.request.catalog.findings if f"{one.image}@{one.stream}" in keys]
+    found = [one for one in run.request.catalogue.findings if f"{one.image}@{one.stream}" in keys]
     for one in found:
         session.say(f"{one.image}@{one.stream}: {one.code} {one.message}", level=1)
     if count := len({(one.image, one.stream) for one in found if one.code == "DG109"}):

@@ -39,8 +39,8 @@ def command(
     """Render images into a folder, replacing only what was rendered there before."""
     session: Session = ctx.obj
     speculation, lock = ground(session, sets, replaced)
-    catalog = speculation.catalog
-    task = pipeline.work(catalog, lock, choice.of(catalog))
+    catalogue = speculation.catalogue
+    task = pipeline.work(catalogue, lock, choice.of(catalogue))
     trees = tuple(pipeline.trees(task))
     act = disk.compare if check else disk.write
     deltas = [act(output, tree) for tree in trees]

@@ -47,7 +47,7 @@ def plain(value: Any) -> Any:
 @click.pass_obj
 def command(session: Session, /, choice: Choice, sets: tuple[str, ...], form: str) -> None:
     """Show images with all overlays merged."""
-    rows = [whole(image) for image in choice.of(session.catalog(sets))]
+    rows = [whole(image) for image in choice.of(session.catalogue(sets))]
     if form == "json":
         click.echo(json.dumps(rows, indent=2))
     else:

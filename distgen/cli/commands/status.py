@@ -33,7 +33,7 @@ def command(
     changes = publish.plan_each(run.request, run.git, run.options, prepare.stored(run.store))
     results = outcome.ordered(run.request.images, map(publish.standing, changes))
     if not choice.patterns:
-        results += [stray(found) for found in strays(run.request.catalog, run.git)]
+        results += [stray(found) for found in strays(run.request.catalogue, run.git)]
     if results or form == "json":
         click.echo(report(results) if form == "json" else outcome.as_text(results))
     session.say(outcome.summary(results))

@@ -27,15 +27,17 @@ def command(session: Session, choice: Choice, offline: bool, jobs: int, form: st
     What is published under which tag follows from the component's git repository and from
     `tags:` of the namespace. Two streams that want the same tag are an error.
     """
-    catalog = session.catalog()
-    chosen = {image.full_name for image in choice.of(catalog)}
+    catalogue = session.catalogue()
+    chosen = {image.full_name for image in choice.of(catalogue)}
     # All streams of an image are planned, so that a clash with one that was not asked for shows.
-    images = [image for image in catalog.images if image.full_name in chosen]
-    sources = [tags.component(image, catalog.namespaces[image.namespace].tags) for image in images]
+    images = [image for image in catalogue.images if image.full_name in chosen]
+    sources = [
+        tags.component(image, catalogue.namespaces[image.namespace].tags) for image in images
+    ]
     urls = {source.git for source in sources if source is not None}
-    refs = {} if offline else refs_of(world(session, catalog, jobs), urls)
-    made = tags.plan(images, catalog.namespaces, refs, session.lock())
-    keys = {image.key for image in choice.of(catalog)}
+    refs = {} if offline else refs_of(world(session, catalogue, jobs), urls)
+    made = tags.plan(images, catalogue.namespaces, refs, session.lock())
+    keys = {image.key for image in choice.of(catalogue)}
     shown = [tag for tag in made.tags if f"{tag.image}@{tag.stream}" in keys]
     click.echo(as_json(shown, made) if form == "json" else as_text(shown), nl=False)
     for left in made.left_out:

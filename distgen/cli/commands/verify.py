@@ -18,7 +18,7 @@ from distgen.cli.session import Choice, Session, formats
 from distgen.cli.tokens import authorized
 from distgen.errors import InputError, plain
 from distgen.git.location import locate
-from distgen.model.catalogue import Catalog
+from distgen.model.catalogue import Catalogue
 from distgen.verify.claims import STANDINGS, Standing, Verdict
 from distgen.verify.report import report
 from distgen.verify.run import Address, Request, Signatures, verify
@@ -50,7 +50,7 @@ def command(ctx: click.Context, /, form: str, reach: Reach, **wishes: Any) -> No
     history; --timeout holds for reading and rendering a state of it, too.
     """
     session: Session = ctx.obj
-    whole = session.catalog()
+    whole = session.catalogue()
     request = asked(whole, reach.jobs, **wishes)
     git = reach.git(session)
     program = Program(apart(), session.environ, reach.timeout)
@@ -65,7 +65,7 @@ def command(ctx: click.Context, /, form: str, reach: Reach, **wishes: Any) -> No
 
 
 def asked(
-    whole: Catalog,
+    whole: Catalogue,
     jobs: int,
     subjects: tuple[str, ...],
     require_signature: bool,
@@ -77,7 +77,7 @@ def asked(
     choice = Choice(tuple(text for text in subjects if text not in urls), **more)
     signed = require_signature or allowed_signers is not None
     return Request(
-        catalog=whole,
+        catalogue=whole,
         images=choice.of(whole) if choice.patterns or not urls else (),
         addresses=tuple(map(address, urls)),
         signatures=Signatures(allowed_signers, require_signature) if signed else None,
