@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from transports import daemon
+from testing.transports import daemon
 
 NUMBERS = (500, 1000, 2000)
 CHECKOUT = Path(__file__).parents[2]

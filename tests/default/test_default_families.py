@@ -1,0 +1,80 @@
+"""All families of images together: who is built again after whom."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from distgen.catalogue.graph import order, select
+from distgen.catalogue.load import load
+from distgen.model.catalogue import Catalogue, Image
+
+ROOT = Path(__file__).parents[2]
+
+
+@cache
+def make_catalogue() -> Catalogue:
+    return load(ROOT)
+
+
+def parents(image: Image) -> set[str]:
+    return {parent.image for parent in image.parents if parent.image}
+
+
+def needed(image: Image) -> set[str]:
+    """Return the keys of all images that must be built before one."""
+    known = {one.key: one for one in make_catalogue().images}
+    found = parents(image)
+    for key in parents(image):
+        found |= needed(known[key])
+    return found
+
+
+def test_all_images_are_built_after_what_they_are_built_from() -> None:
+    built: set[str] = set()
+    for image in order(make_catalogue().images):
+        assert parents(image) <= built, image.key
+        built.add(image.key)
+    assert built == {image.key for image in make_catalogue().images}
+
+
+def test_what_depends_on_any_image_is_all_that_needs_it_in_build_order() -> None:
+    needs = {image.key: needed(image) for image in make_catalogue().images}
+    for image in make_catalogue().images:
+        chosen = [one.key for one in select(make_catalogue(), [image.key], with_dependents=True)]
+        assert chosen[0] == image.key
+        assert set(chosen) == {image.key, *(key for key in needs if image.key in needs[key])}
+        for position, key in enumerate(chosen):
+            assert not needs[key] & set(chosen[position:]), key
+
+
+@pytest.mark.parametrize(
+    ("reference", "images"),
+    [
+        ("docker.io/library/alpine:3.6", ["functest/*"]),
+        ("docker.io/library/debian:trixie-slim", ["ccp/*"]),
+        ("docker.io/ccp/nova-base:2026.1", ["ccp/nova-*@2026.1"]),
+    ],
+)
+def test_a_new_base_tells_what_to_build_again(reference: str, images: list[str]) -> None:
+    chosen = select(make_catalogue(), [reference], with_dependents=True)
+    assert chosen == select(make_catalogue(), images)
+
+
+def test_the_graph_says_in_which_steps_to_build() -> None:
+    command = [sys.executable, ROOT / "distgen_git.py", "-C", ROOT, "graph", "--format", "json"]
+    done = subprocess.run(
+        [*command, "--with-dependents", "ccp/base-tools@2026.1"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert json.loads(done.stdout)["steps"] == [
+        ["ccp/base-tools@2026.1"],
+        [f"ccp/{name}@2026.1" for name in ("mariadb", "memcached", "openstack-base", "rabbitmq")],
+        [f"ccp/{name}@2026.1" for name in ("keystone", "neutron-base", "nova-base")],
+        [f"ccp/{name}@2026.1" for name in ("neutron-server", "nova-api", "nova-conductor")],
+    ]

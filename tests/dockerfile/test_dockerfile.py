@@ -1,0 +1,280 @@
+"""Dockerfiles are read as BuildKit reads them, and their packages are found."""
+
+from __future__ import annotations
+
+import pytest
+from testing.images import dedent
+
+from distgen.dockerfile.packages import Operation, commands, left_behind, operations
+from distgen.dockerfile.parse import (
+    Mount,
+    Problem,
+    argv,
+    installed,
+    mounts,
+    packages,
+    pairs,
+    parse,
+    script,
+    sources,
+)
+
+MULTI_STAGE = """\
+# syntax=docker/dockerfile:1
+ARG IGNORED=1
+FROM quay.io/opendevorg/python-builder:3.11 AS builder
+COPY . /tmp/src
+RUN assemble
+
+FROM quay.io/opendevorg/python-base:3.11 AS nodepool
+COPY --from=builder --chown=1:1 ["/output dir/", "/output"]
+RUN --mount=type=bind,from=builder,src=/a,dst=/b --mount=type=cache,target=/c \\
+    # a comment between
+    /output/install-from-bindep && \\
+    rm -rf /output
+copy <<one <<-"two" /etc/
+first
+one
+\tsecond
+\ttwo
+
+FROM nodepool
+ONBUILD COPY --chown=2 conf /etc/
+CMD ["nodepool", "-d"]
+"""
+
+
+def test_instructions_carry_words_flags_and_lines():
+    read = parse(MULTI_STAGE)
+    assert [(i.cmd, i.line, i.end_line) for i in read.instructions] == [
+        ("ARG", 2, 2),
+        ("FROM", 3, 3),
+        ("COPY", 4, 4),
+        ("RUN", 5, 5),
+        ("FROM", 7, 7),
+        ("COPY", 8, 8),
+        ("RUN", 9, 12),
+        ("COPY", 13, 17),
+        ("FROM", 19, 19),
+        ("ONBUILD", 20, 20),
+        ("CMD", 21, 21),
+    ]
+    copy, run, heredoc = read.instructions[5:8]
+    assert (copy.flag("from"), copy.flag("chown"), copy.flag("link")) == ("builder", "1:1", None)
+    assert (copy.json, sources(copy)) == (True, ("/output dir/",))
+    assert mounts(run) == (
+        Mount("bind", "builder", "/a", "/b"),
+        Mount("cache", "", "", "/c"),
+    )
+    assert read.find("rm -rf", run) == 12
+    assert sources(heredoc) == ()
+    assert [(h.name, h.content) for h in heredoc.heredocs] == [
+        ("one", "first\n"),
+        ("two", "\tsecond\n"),
+    ]
+    trigger = read.instructions[9].trigger
+    assert trigger is not None
+    assert (trigger.cmd, trigger.line, trigger.flag("chown"), sources(trigger)) == (
+        "COPY", 20, "2", ("conf",),
+    )  # fmt: skip
+    assert read.problems == ()
+
+
+def test_stages_know_what_they_build_on():
+    read = parse(MULTI_STAGE)
+    assert [(s.index, s.name, s.base, s.line, s.parent) for s in read.stages] == [
+        (0, "builder", "quay.io/opendevorg/python-builder:3.11", 3, None),
+        (1, "nodepool", "quay.io/opendevorg/python-base:3.11", 7, None),
+        (2, "", "nodepool", 19, 1),
+    ]
+    assert [stage.index for stage in read.lineage] == [2, 1]
+    assert read.triggers == (read.instructions[9].trigger,)
+    assert read.stage("Builder", 1) is read.stages[0]
+    assert read.stage("0", 1) is read.stages[0]
+    assert read.stage("nodepool", 1) is None
+    assert read.stage("7", 3) is None
+    assert read.stage("", 3) is None
+
+
+def test_the_escape_directive_is_honoured():
+    read = parse("# escape=`\nFROM a:1\nRUN one `\n  two\n")
+    assert (read.instructions[1].value, read.instructions[1].end_line) == (("one   two",), 4)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("", 1, "file with no instructions"),
+        ("# only a comment\n", 1, "file with no instructions"),
+        ("FROM a:1\nFOO bar\n", 2, "unknown instruction FOO"),
+        ("FROM a:1\n\\\n", 2, "unknown instruction \\"),
+        ("FROM a:1\nRUN b\n  c d\n  e f\n", 3, "unknown instruction C"),
+        ("RUN a\nFROM b:1\n", 1, "RUN stands before the first FROM"),
+        ("ARG a\n", 1, "there is no FROM"),
+        ("FROM a:1\nRUN\n", 2, "RUN needs an argument"),
+        ("FROM\n", 1, "FROM needs an argument"),
+        ("FROM a b c\n", 1, "FROM takes IMAGE or IMAGE AS NAME, not a b c"),
+        ("FROM a AS\n", 1, "FROM takes IMAGE or IMAGE AS NAME, not a AS"),
+        ("FROM a:1\nCOPY --from=b c\n", 2, "COPY needs a source and a destination"),
+        ("FROM a:1\nONBUILD FROM b\n", 2, "ONBUILD cannot hold FROM"),
+        ("FROM a:1\nONBUILD COPY b\n", 2, "COPY needs a source and a destination"),
+        ("FROM a:1\nONBUILD\n", 2, "ONBUILD needs an argument"),
+        ("FROM a:1\nRUN b\nENV c\nRUN d\n", 3, "ENV must have two arguments"),
+        ("FROM a:1\nRUN <<A\nb\nA\nENV c\nRUN <<B\nd\nB\n", 5, "ENV must have two arguments"),
+        ("FROM a:1\nRUN <<A\nb\nA\nRUN <<B\nc\n", 5, "unterminated heredoc"),
+        ("FROM a:1\n" + "RUN <<A\n" * 200, 2, "unterminated heredoc"),
+        (
+            "FROM a:1\nENV a=b \\\n  c\n",
+            3,
+            'Syntax error - can\'t find = in "c". Must be of the form: name=value',
+        ),
+    ],
+)
+def test_what_no_builder_would_read_is_a_problem_with_its_line(text, line, message):
+    assert parse(text).problems == (Problem(line, message),)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("LABEL a=b \"c d\"='e f' g=h\\ i", (("a", "b"), ("c d", "e f"), ("g", "h i"))),
+        ("ENV name some words", (("name", "some words"),)),
+        ("ENV quote=it\\'s empty=", (("quote", "it's"), ("empty", ""))),
+    ],
+)
+def test_labels_and_environment_are_pairs_without_quotes(text, expected):
+    assert pairs(parse(f"FROM a:1\n{text}\n").instructions[1]) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('ENTRYPOINT ["/usr/bin/dumb-init", "--"]', ("/usr/bin/dumb-init", "--")),
+        ("ENTRYPOINT exec /sbin/tini -- /start.sh", ("/sbin/tini", "--", "/start.sh")),
+        ("CMD a b && c", ("a", "b")),
+        ("CMD []", ()),
+    ],
+)
+def test_the_words_of_a_process(text, expected):
+    assert argv(parse(f"FROM a:1\n{text}\n").instructions[1]) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("RUN <<EOF\na\nb\nEOF", "a\nb\n"),
+        ("RUN bash -e <<'EOF'\na\nEOF", "a\n"),
+        ("RUN python3 - <<EOF\nimport os\nEOF", "python3 -"),
+        ('RUN ["sh", "-c", "a && b"]', "sh -c 'a && b'"),
+    ],
+)
+def test_the_script_of_a_run(text, expected):
+    assert script(parse(f"FROM a:1\n{text}\n").instructions[1]) == expected
+
+
+def install(manager: str, *names: str, virtual: str = "") -> Operation:
+    return Operation(manager, "install", names, virtual)
+
+
+def remove(manager: str, *names: str) -> Operation:
+    return Operation(manager, "remove", names)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y"
+            " --no-install-recommends -t bookworm-backports gnupg2=2.2 g++ 'curl' libx/stable"
+            " >/dev/null 2>&1 && rm -rf /var/lib/apt/lists/*",
+            (install("apt", "gnupg2", "g++", "curl", "libx"),),
+        ),
+        (
+            "apk add --no-cache --virtual .build-deps gcc musl-dev\n"
+            "pip install --no-cache-dir -c https://x/y -r req.txt 'a[b]>=1,<2' c==1 . ./d e.whl\n"
+            "apk del .build-deps",
+            (
+                install("apk", "gcc", "musl-dev", virtual=".build-deps"),
+                install("pip", "a", "c"),
+                remove("apk", ".build-deps"),
+            ),
+        ),
+        ("apk add -t .b make~=4 pkg@edge", (install("apk", "make", "pkg", virtual=".b"),)),
+        ("apk add --virtual=.b make", (install("apk", "make", virtual=".b"),)),
+        (
+            "deps='gcc make' ; apt-get install $deps ${deps} && apt-get purge --auto-remove $deps",
+            (
+                install("apt", "gcc", "make", "gcc", "make"),
+                remove("apt", "gcc", "make"),
+            ),
+        ),
+        (
+            "apt-mark auto '.*' > /dev/null; apt-get purge -y --auto-remove -o APT::A=false",
+            (remove("apt", "*"),),
+        ),
+        (
+            "if [ -e /x ]; then yum -y install a b-devel; fi; (dnf remove -y b-devel)",
+            (install("rpm", "a", "b-devel"), remove("rpm", "b-devel")),
+        ),
+        ("microdnf install --nodocs a https://x/y-1.rpm", (install("rpm", "a", "y-1.rpm"),)),
+        (
+            "bash -ec 'apt-get install z' && python3 -m pip install -U wheel && uv pip install u",
+            (install("apt", "z"), install("pip", "wheel"), install("pip", "u")),
+        ),
+        (
+            "pip3 install git+https://opendev.org/a/nova@master#egg=nova git+https://x/y.git@1.0",
+            (install("pip", "nova", "y"),),
+        ),
+        ("sudo -E apt-get -y install $(cat list) y `z` # and why", (install("apt", "y"),)),
+        ("apt-get install -y \\\n# of old\n a \\\n b", (install("apt", "a", "b"),)),
+        ("pip uninstall -y a", (remove("pip", "a"),)),
+        ("echo 'apt-get install no' \"&& apk add no\"", ()),
+        ("apt-get update", ()),
+        ("apt-get", ()),
+        ("grep install apt-get pip", ()),
+        ("echo \"don't ; apt-get install a", (install("apt", "a"),)),
+    ],
+)
+def test_packages_installed_and_removed_by_a_script(text, expected):
+    assert operations(text) == expected
+
+
+def test_a_script_is_split_into_commands():
+    assert commands("a 'b c' >x 2>&1 | d; e && (f) || g\nh") == (
+        ("a", "b c"), ("d",), ("e",), ("f",), ("g",), ("h",),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("apt-get install gcc curl && apt-get purge gcc", (install("apt", "curl"),)),
+        ("apt-get purge gcc && apt-get install gcc", (install("apt", "gcc"),)),
+        ("apk add --virtual .b gcc && apk del .b", ()),
+        ("apt-get install gcc && apk del gcc", (install("apt", "gcc"),)),
+        ("apt-get install 'libx-dev' && apt-get purge 'lib*-dev'", ()),
+    ],
+)
+def test_what_a_script_leaves_behind(text, expected):
+    assert left_behind(operations(text)) == expected
+
+
+def test_packages_of_a_dockerfile_are_sorted_by_manager():
+    read = parse(
+        dedent(
+            """
+            FROM a:1 AS one
+            RUN apk add b
+            ONBUILD RUN pip install p
+            FROM a:1
+            RUN <<EOF
+            set -e
+            apk add -U c a  # both
+            EOF
+            RUN ["apk", "add", "d"]
+            CMD apk add no
+            """
+        )
+    )
+    assert packages(read.instructions) == {"apk": ("a", "b", "c", "d"), "pip": ("p",)}
+    assert installed(read.instructions[-1]) == ()

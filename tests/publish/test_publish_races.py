@@ -1,0 +1,181 @@
+"""Publishing while others push, and after being killed: nothing is lost, nothing is half done."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from testing.dist_git import OPTIONS, commits, content, edit, git, image, listing, run_publish, tree
+
+APP = image("ns/app")
+FIRST = {"Dockerfile": "FROM a\n"}
+SECOND = {"Dockerfile": "FROM b\n"}
+
+
+def race(tmp_path, contents, action, options=OPTIONS):
+    """Publish while `action` happens between plan and push."""
+    done = []
+
+    def observe(step, about):
+        if step == "pushing" and not done:
+            done.append(step)
+            action()
+
+    wanted = {APP.key: tree(APP, contents)}
+    (result,) = run_publish(tmp_path, [APP], wanted, replace(options, observe=observe))
+    assert done
+    return result
+
+
+def test_a_push_that_lost_to_a_harmless_commit_is_planned_again(tmp_path):
+    where = tmp_path / "dist-git/ns/app.git"
+    run_publish(tmp_path, [APP], {APP.key: tree(APP, FIRST)})
+    theirs = []
+    result = race(tmp_path, SECOND, lambda: theirs.append(edit(where, {"N": "x"}, tmp_path)))
+    assert (result.status, result.parent) == ("updated", theirs[0])
+    assert content(where, "Dockerfile") == "FROM b\n"
+    assert content(where, "N") == "x"
+    assert git("fsck", "--strict", "--full", "--no-dangling", folder=where) == ""
+
+
+def test_a_push_that_lost_to_an_edit_is_refused(tmp_path):
+    where = tmp_path / "dist-git/ns/app.git"
+    run_publish(tmp_path, [APP], {APP.key: tree(APP, FIRST)})
+    mine = {"Dockerfile": "FROM mine\n"}
+    result = race(tmp_path, SECOND, lambda: edit(where, mine, tmp_path))
+    assert result.status == "refused"
+    assert content(where, "Dockerfile") == "FROM mine\n"
+
+
+def test_a_push_that_lost_to_the_same_publication_has_nothing_left_to_do(tmp_path):
+    trees = {APP.key: tree(APP, FIRST)}
+    for contents in (FIRST, SECOND):
+        trees = {APP.key: tree(APP, contents)}
+        other = []
+        result = race(tmp_path, contents, lambda t=trees, o=other: o.extend(
+            run_publish(tmp_path, [APP], t, store=tmp_path / "other")))  # fmt: skip
+        assert result.commit == other[0].commit
+    assert len(commits(tmp_path / "dist-git/ns/app.git")) == 2
+    assert [path.name for path in (tmp_path / "dist-git/ns").iterdir()] == ["app.git"]
+
+
+def test_an_older_catalogue_that_lost_to_a_newer_one_does_not_undo_it(tmp_path):
+    """Jobs of two commits of the catalogue overlap; the older one took back the newer's work."""
+    where = tmp_path / "dist-git/ns/app.git"
+    run_publish(tmp_path, [APP], {APP.key: tree(APP, FIRST)})
+    origin = OPTIONS.provenance
+    source = origin.source.replace("@", "@f")
+    later = replace(OPTIONS, provenance=replace(origin, source=source, date=origin.date + 1))
+    third = {APP.key: tree(APP, {"Dockerfile": "FROM c\n"})}
+    result = race(tmp_path, SECOND, lambda: run_publish(
+        tmp_path, [APP], third, later, store=tmp_path / "other"))  # fmt: skip
+    assert result.status == "skipped"
+    assert result.detail == (
+        f"another run published {source} meanwhile, which is newer; publish from there"
+    )
+    assert content(where, "Dockerfile") == "FROM c\n"
+    last = replace(later, provenance=replace(later.provenance, date=origin.date + 2, source="last"))
+    first = {APP.key: tree(APP, FIRST)}
+    result = race(tmp_path, SECOND, lambda: run_publish(
+        tmp_path, [APP], first, later, store=tmp_path / "other"), last)  # fmt: skip
+    assert result.status == "updated"
+    assert content(where, "Dockerfile") == "FROM b\n"
+    assert len(commits(where)) == 4
+
+
+def test_a_branch_deleted_meanwhile_is_begun_again(tmp_path):
+    where = tmp_path / "dist-git/ns/app.git"
+    run_publish(tmp_path, [APP], {APP.key: tree(APP, FIRST)})
+    delete = ("update-ref", "-d", "refs/heads/master")
+    result = race(tmp_path, SECOND, lambda: git(*delete, folder=where))
+    assert (result.status, result.parent) == ("created", None)
+    assert content(where, "Dockerfile") == "FROM b\n"
+
+
+def test_a_repository_that_never_stands_still_is_given_up(tmp_path):
+    """A hook moves the branch before each push, so that every push is late."""
+    where = tmp_path / "dist-git/ns/app.git"
+    run_publish(tmp_path, [APP], {APP.key: tree(APP, FIRST)})
+    script = """\
+        #!/bin/sh
+        unset GIT_QUARANTINE_PATH GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES
+        export GIT_AUTHOR_NAME=x GIT_AUTHOR_EMAIL=x GIT_COMMITTER_NAME=x GIT_COMMITTER_EMAIL=x
+        new=$(git commit-tree -p master -m "$$" master^{tree})
+        git update-ref refs/heads/master "$new"
+    """
+    (where / "hooks").mkdir()
+    (where / "hooks/pre-receive").write_text(textwrap.dedent(script))
+    (where / "hooks/pre-receive").chmod(0o755)
+    (result,) = run_publish(tmp_path, [APP], {APP.key: tree(APP, SECOND)})
+    assert result.status == "failed"
+    assert content(where, "Dockerfile") == "FROM a\n"
+    assert "\n" not in result.detail
+
+
+PROGRAM = """
+    import sys
+    sys.path[:0] = {path!r}
+    from pathlib import Path
+    from testing.dist_git import image, run_publish, tree
+    images = [image("ns/base"), *(image(f"ns/app{{n}}", "ns/base") for n in range(12))]
+    trees = {{i.key: tree(i, {{"Dockerfile": "FROM {line}\\n", "a/b": "x"}}) for i in images}}
+    results = run_publish(Path({root!r}), images, trees, store=Path({store!r}))
+    print(*sorted(f"{{r.key}}={{r.status}}={{r.commit}}={{r.detail}}" for r in results), sep="\\n")
+"""
+
+
+def publisher(root, store, line):
+    """Start publishing 13 images in a process of its own."""
+    path = [str(Path(__file__).parents[1]), *sys.path]
+    program = PROGRAM.format(path=path, root=str(root), store=str(store), line=line)
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+
+
+def test_a_publisher_killed_at_any_moment_hurts_nobody(tmp_path):
+    rand = random.Random(3)
+    for number in range(5):
+        line = "ab"[number % 2]
+        process = publisher(tmp_path, tmp_path / "store", line)
+        time.sleep(0.25 + rand.random() * 0.5)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    process = publisher(tmp_path, tmp_path / "store", "last")
+    out, error = process.communicate()
+    assert (process.returncode, error) == (0, b"")
+    rows = [row.split("=") for row in out.decode().splitlines()]
+    assert [row for row in rows if row[1] not in ("created", "updated")] == []
+    for where in (tmp_path / "dist-git/ns").glob("*.git"):
+        assert content(where, "Dockerfile") == "FROM last\n"
+        assert git("fsck", "--strict", "--full", "--no-dangling", folder=where) == ""
+    assert len([*(tmp_path / "dist-git/ns").glob("*.git")]) == 13
+
+
+def test_what_a_killed_publisher_left_is_swept_once_it_is_old(tmp_path):
+    old, fresh = (tmp_path / f"dist-git/ns/.app.git.distgen-{name}" for name in ("old", "fresh"))
+    for path in (old, fresh):
+        path.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    run_publish(tmp_path, [APP], {APP.key: tree(APP, FIRST)})
+    assert (old.exists(), fresh.exists()) == (False, True)
+
+
+def test_an_edit_made_while_a_killed_run_slept_is_seen(tmp_path):
+    run_publish(tmp_path, [APP], {APP.key: tree(APP, FIRST)})
+    where = tmp_path / "dist-git/ns/app.git"
+    edit(where, {"Dockerfile": "FROM mine\n"}, tmp_path)
+    shutil.rmtree(tmp_path / "store/objects")
+    (result,) = run_publish(tmp_path, [APP], {APP.key: tree(APP, SECOND)})
+    assert result.status == "refused"
+    kept = replace(OPTIONS, on_edit="keep")
+    (result,) = run_publish(tmp_path, [APP], {APP.key: tree(APP, SECOND)}, kept)
+    assert result.status == "updated"
+    assert listing(where) == [".distgen.json", ".gitattributes", "Dockerfile"]

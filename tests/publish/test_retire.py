@@ -1,0 +1,192 @@
+"""Images and streams that left the catalogue: what is found, and what retiring them leaves."""
+
+from dataclasses import replace
+
+import pytest
+from testing.dist_git import (
+    GIT,
+    OPTIONS,
+    commits,
+    content,
+    edit,
+    git,
+    image,
+    listing,
+    make_catalogue,
+    run_publish,
+    statuses,
+    tree,
+)
+from testing.git_server import git_server
+from testing.sites import distgen, save, site
+
+from distgen.publish.orphans import Search, strays
+from distgen.publish.plan import target
+
+APP = image("ns/app")
+
+
+def trees(images):
+    return {i.key: tree(i, {"Dockerfile": "FROM a\n"}) for i in images}
+
+
+def repository(tmp_path, name):
+    return tmp_path / f"dist-git/{name}.git"
+
+
+def test_strays_are_the_branches_that_left_the_catalogue(tmp_path):
+    everything = [APP, image("ns/app@2024.1"), image("ns/gone"), image("old/thing")]
+    run_publish(tmp_path, everything, trees(everything))
+    git("init", "-q", "--bare", str(repository(tmp_path, "ns/foreign")))
+    (tmp_path / "dist-git/ns/notes").mkdir()
+    known = make_catalogue(tmp_path, APP)
+    found = strays(known, GIT)
+    assert [(stray.key, stray.branch, stray.url) for stray in found] == [
+        ("ns/app@2024.1", "stable/2024.1", "dist-git/ns/app.git"),
+        ("ns/gone@master", "master", "dist-git/ns/gone.git"),
+    ]
+    for names, keys in [
+        (("ns/gone",), ["ns/gone@master"]),
+        (("ns/*@2024.1",), ["ns/app@2024.1"]),
+        (("old/*",), ["old/thing@master"]),
+    ]:
+        assert [stray.key for stray in strays(known, GIT, Search(names))] == keys
+    git("pack-refs", "--all", folder=repository(tmp_path, "ns/gone"))
+    assert strays(known, GIT) == found
+    results = run_publish(tmp_path, [APP], trees([APP]), retired=found)
+    assert statuses(results) == {
+        "ns/app@2024.1": "retired",
+        "ns/app@master": "unchanged",
+        "ns/gone@master": "retired",
+    }
+    assert strays(known, GIT) == ()
+
+
+def test_a_branch_that_somebody_began_from_a_stray_stays(tmp_path):
+    gone = image("ns/gone@2024.1")
+    run_publish(tmp_path, [gone], trees([gone]))
+    where = repository(tmp_path, "ns/gone")
+    for name in ("feature", "distgen/2024.1"):
+        git("branch", name, "stable/2024.1", folder=where)
+    found = strays(make_catalogue(tmp_path, APP), GIT)
+    assert [stray.branch for stray in found] == ["stable/2024.1"]
+    copy = repository(tmp_path, "ns/gone-copy")
+    git("clone", "-q", "--bare", str(where), str(copy))
+    assert strays(make_catalogue(tmp_path, APP), GIT) == found
+    run_publish(tmp_path, [], {}, retired=found)
+    assert listing(where, "stable/2024.1") == ["dead.package"]
+    assert "Dockerfile" in listing(where, "feature")
+    assert strays(make_catalogue(tmp_path, APP), GIT) == ()  # they would have been the next
+
+
+def test_a_retired_image_keeps_its_history_and_others_files(tmp_path):
+    images = [APP, image("ns/other")]
+    run_publish(tmp_path, images, trees(images))
+    where = repository(tmp_path, "ns/app")
+    edit(where, {"NOTES": "mine"}, tmp_path)
+    gone = target(APP)
+    results = run_publish(tmp_path, [images[1]], trees(images), retired=[gone])
+    assert statuses(results) == {"ns/app@master": "retired", "ns/other@master": "unchanged"}
+    assert listing(where) == ["NOTES", "dead.package"]
+    assert len(commits(where)) == 3
+    (again,) = run_publish(tmp_path, [], {}, retired=[gone])
+    assert again.status == "unchanged"
+    (back,) = run_publish(tmp_path, [APP], trees([APP]))
+    assert back.status == "updated"
+    assert listing(where) == [".distgen.json", ".gitattributes", "Dockerfile", "NOTES"]
+
+
+def test_an_edited_file_is_retired_only_when_asked_to(tmp_path):
+    run_publish(tmp_path, [APP], trees([APP]))
+    theirs = edit(repository(tmp_path, "ns/app"), {"Dockerfile": "FROM mine\n"}, tmp_path)
+    for way in ("refuse", "merge"):
+        options = replace(OPTIONS, on_edit=way)
+        (result,) = run_publish(tmp_path, [], {}, options, retired=[target(APP)])
+        assert (result.status, result.commit) == ("refused", theirs)
+        assert result.detail.endswith("; choose --on-edit keep or overwrite")
+
+
+def test_an_edited_note_of_a_retirement_goes_only_when_asked_to(tmp_path):
+    """It was deleted without a word when the image came back."""
+    run_publish(tmp_path, [APP], trees([APP]))
+    where = repository(tmp_path, "ns/app")
+    run_publish(tmp_path, [], {}, retired=[replace(target(APP), reason="no longer needed")])
+    note = content(where, "dead.package") + "see https://example.org/instead\n"
+    theirs = edit(where, {"dead.package": note}, tmp_path)
+
+    def publish(way):
+        options = replace(OPTIONS, on_edit=way)
+        (result,) = run_publish(tmp_path, [APP], trees([APP]), options)
+        return result
+
+    for way in ("refuse", "merge"):
+        assert (publish(way).status, publish(way).commit) == ("refused", theirs)
+        assert publish(way).detail.startswith("dead.package was edited downstream; ")
+    assert [publish("keep").status, publish("keep").status] == ["updated", "unchanged"]
+    assert content(where, "dead.package") == note
+    assert publish("overwrite").status == "updated"
+    assert "dead.package" not in listing(where)
+    assert publish("refuse").status == "unchanged"
+
+
+def test_publish_retires_what_left_and_says_why(catalogue):
+    root = site(catalogue, "base", "app", "gone", streams=("main", "old"))
+    distgen(root, "publish")
+    (root / "overlays/ns/gone.yaml").unlink()
+    save(root)
+    seen = distgen(root, "status", "--format", "json")
+    assert {k: s for k, s in seen.statuses.items() if s != "unchanged"} == {
+        "ns/gone@main": "behind",
+        "ns/gone@old": "behind",
+    }
+    assert distgen(root, "publish").err.startswith("nothing changed")
+    dry = distgen(root, "publish", "--retire", "--dry-run", "ns/gone")
+    assert dry.err == "it would be: 2 retired\n"
+    done = distgen(root, "publish", "--retire", "--reason", "replaced by ns/app")
+    assert (done.code, done.err) == (0, "2 retired, 4 unchanged\n")
+    where = root / "dist-git/ns/gone.git"
+    assert content(where, "dead.package", "main") == (
+        "ns/gone@main left the catalogue and is no longer published.\n\nreplaced by ns/app\n"
+    )
+    assert "\nreplaced by ns/app\n" in git("log", "-1", "--format=%B", "main", folder=where)
+    assert len(commits(where, "main")) == 2
+    assert distgen(root, "publish", "--retire").err.startswith("nothing changed")
+    again = distgen(root, "publish", "--retire", "ns/gone", "--format", "json")
+    assert again.code == 0
+    assert again.statuses == {"ns/gone@main": "unchanged", "ns/gone@old": "unchanged"}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--retire", "ns/never"], "distgen: there is no image `ns/never`, and no branch of it"),
+        (["--reason", "x"], "Error: --reason goes with --retire"),
+    ],
+)
+def test_what_cannot_be_retired_is_a_sentence(catalogue, words, message):
+    done = distgen(site(catalogue, "base"), "publish", *words)
+    assert done.code == 2
+    assert message in done.err
+
+
+def test_strays_on_a_server_are_streams_of_known_images_and_what_is_named(catalogue, tmp_path):
+    with git_server(tmp_path / "srv") as server:
+        url = f"{server.url}/{{namespace}}/{{image}}.git"
+        for name in ("base", "app", "gone"):
+            server.repository(f"ns/{name}.git")
+        root = site(catalogue, "base", "app", "gone", streams=("main", "old"), url=url)
+        distgen(root, "publish")
+        (root / "overlays/ns/gone.yaml").unlink()
+        site(catalogue, "base", "app", url=url)
+        done = distgen(root, "publish", "--retire", "--format", "json")
+        assert done.statuses == {
+            "ns/app@main": "unchanged",
+            "ns/base@main": "unchanged",
+            "ns/app@old": "retired",
+            "ns/base@old": "retired",
+        }
+        done = distgen(root, "publish", "--retire", "--format", "json", "ns/gone")
+        assert done.statuses == {"ns/gone@main": "retired", "ns/gone@old": "retired"}
+    done = distgen(root, "publish", "--retire", "--retries", 0, "ns/gone")
+    assert done.code == 1
+    assert done.err.startswith(f"distgen: {server.url}/ns/gone.git: cannot be reached: ")

@@ -1,0 +1,102 @@
+"""`.distgen.json` and `.gitattributes`: what is written, and what is refused when read back."""
+
+import json
+
+import pytest
+from testing.dist_git import files, git, image, tree
+
+from distgen.errors import DistgenError, InputError
+from distgen.model.rendered import Tree
+from distgen.render.manifest import describe, dump, generated, parse
+
+APP = image("ns/app")
+PINS = {
+    "bases": {"docker.io/library/debian:12": "sha256:" + "a" * 64, "quay.io/ns/base:master": None},
+    "sources": {"app": {"git": "https://example.org/app", "ref": "main", "commit": "b" * 40}},
+}
+
+
+def manifest_text(**changes):
+    found = tree(APP, {"Dockerfile": "FROM a\n"}, **PINS)
+    data = json.loads(generated(found)[0].content) | changes
+    return (json.dumps(data, indent=2, sort_keys=True) + "\n").encode()
+
+
+def test_manifest_lists_the_generated_files_but_itself():
+    found = generated(tree(APP, {"Dockerfile": "FROM a\n", "run": "#!/bin/sh\n"}, **PINS))
+    text = next(file.content for file in found if file.path == ".distgen.json")
+    data = json.loads(text)
+    assert {path: entry["mode"] for path, entry in data.pop("files").items()} == {
+        ".gitattributes": "100644",
+        "Dockerfile": "100644",
+        "run": "100755",
+    }
+    assert data == {"version": 1, "image": "ns/app", "stream": "master", **PINS}
+    assert text.endswith(b"}\n")
+
+
+def test_manifest_is_read_back_as_written():
+    found = tree(APP, {"Dockerfile": "FROM a\n"}, **PINS)
+    manifest = describe(found, generated(found))
+    assert parse(dump(manifest)) == manifest
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"{", "is not JSON"),
+        (b"\xff", "is not JSON"),
+        (b"[" * 100_000, "is not JSON"),
+        (b"[]", "was not written by distgen"),
+        (b'{"name": "left-pad"}', "was not written by distgen"),
+        (manifest_text(version=2), "has format version 2"),
+        (manifest_text(files=[]), "lacks what distgen wrote"),
+        (manifest_text(files={"a": {"mode": "160000", "sha256": "0" * 64}}), "lacks"),
+        (manifest_text(files={"../a": {"mode": "100644", "sha256": "0" * 64}}), "lacks"),
+        (manifest_text(files={".git/a": {"mode": "100644", "sha256": "0" * 64}}), "lacks"),
+        (b'{"version": ' + b"[" * 500 + b"]" * 500 + b"}", r"has format version \[.{0,40}\], and"),
+        (manifest_text(version="2" * 100_000), "has format version .{0,40}, and"),
+        (manifest_text(image=7), "lacks"),
+        (manifest_text(image="ns/app\nDistgen-Source: forged"), "lacks"),
+        (manifest_text(stream="\x1b[31m"), "lacks"),
+        (manifest_text(edited={"a": {"base64": "?"}}), "lacks"),
+        (manifest_text(edited={"a": {"base64": "YQ=="}}), "was edited by hand"),
+        (manifest_text(bases=["a"]), "lacks"),
+        (manifest_text(sources={"a": {"git": 1}}), "lacks"),
+        (manifest_text(edited={"a": "\ud800"}), "lacks"),
+        (manifest_text(note="mine"), "was edited by hand"),
+        (manifest_text().replace(b"\n", b"\r\n"), "was edited by hand"),
+    ],
+)
+def test_a_manifest_that_distgen_did_not_write_is_refused(content, why):
+    with pytest.raises(DistgenError, match=why):
+        parse(content)
+
+
+def test_a_template_may_not_bring_its_own_manifest():
+    with pytest.raises(InputError, match=r"has a file \.distgen\.json, which distgen writes"):
+        generated(tree(APP, {".distgen.json": "{}"}))
+
+
+def test_git_sees_every_generated_file_as_generated_and_no_other(tmp_path):
+    names = ["Dockerfile", "a b", 'quo"te', "star*", "[x]", "back\\slash", "#hash", "!bang",
+             "ü.txt", "deep/er/file", "tab\there"]  # fmt: skip
+    found = Tree("ns/app", "master", files(dict.fromkeys(names, "x")))
+    written = {file.path: file for file in generated(found)}
+    git("init", "-q", str(tmp_path))
+    (tmp_path / ".gitattributes").write_bytes(written[".gitattributes"].content)
+    others = ["start", "x", "other", "deep/Dockerfile", "er/file"]
+    question = "\0".join([*written, *others]).encode()
+    words = git(
+        "check-attr", "-z", "--stdin", "linguist-generated", folder=tmp_path, stdin=question
+    )
+    fields = words.split("\0")[:-1]
+    marked = {path for path, _, value in zip(*[iter(fields)] * 3, strict=True) if value == "set"}
+    assert marked == {*written}
+
+
+def test_a_template_keeps_its_own_attributes():
+    found = generated(tree(APP, {".gitattributes": "*.png binary"}))
+    text = next(file.content for file in found if file.path == ".gitattributes")
+    assert text.startswith(b"*.png binary\n")
+    assert b"\n/.gitattributes linguist-generated\n" in text
