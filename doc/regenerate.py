@@ -30,15 +30,6 @@ FILES = {
     "template": ("``templates/TEMPLATE/template.yaml``", "templates/git-files/template.yaml"),
     "lock": ("``distgen.lock``", ""),
 }
-FLOORS = (
-    "the words",
-    "read the catalogue",
-    "think: no file, no clock, no network",
-    "touch one thing each",
-    "drive the stages",
-    "speak",
-)
-FAMILIES = ("drive", "exports", "forges", "reports")
 INDENT: dict[str, Any] = {
     "initial_indent": "   ",
     "subsequent_indent": "   ",
@@ -203,31 +194,36 @@ def changes() -> str:
 
 
 def modules() -> str:
-    """Return the page of modules, from their docstrings and the floors that a test holds."""
+    """Return the page of modules, from their docstrings and the order that a test holds."""
     text = [NOTICE, title("Modules")]
     text.append(
-        "Floor by floor, as ``tests/test_layers.py`` proves them: a module imports only from its\n"
-        "own floor and those above it on this page. :doc:`../explanation/architecture` says\n"
-        "why.\n\n"
+        "Room by room, in the order that ``tests/test_layers.py`` proves: a room imports only\n"
+        "from itself and from those before it. :doc:`../explanation/architecture` says where a\n"
+        "change belongs.\n\n"
     )
-    floors = runpy.run_path(str(DOC.parent / "tests/test_layers.py"))["FLOORS"]
-    for number, (name, rooms) in enumerate(zip(FLOORS, floors, strict=True)):
-        text.append(title(f"{number}: {name}", "-"))
-        for room in sorted(filter(None, rooms)):
-            text.append(module(PACKAGE / room))
-            if room in FAMILIES:
-                siblings = {path.stem for path in (PACKAGE / room).iterdir()} - {"__init__"}
-                text += [module(PACKAGE / room / one) for one in sorted(siblings - {"__pycache__"})]
+    order = runpy.run_path(str(DOC.parent / "tests/test_layers.py"))["ORDER"]
+    for room in order:
+        folder = PACKAGE / room
+        if folder.with_suffix(".py").exists():
+            text += [title(room, "-"), module(folder.with_suffix(".py"))]
+        elif folder.is_dir():
+            text += [title(room, "-"), first_sentence(folder / "__init__.py"), "\n\n"]
+            paths = sorted(folder.rglob("*.py"), key=lambda path: path.parts)
+            text += [module(path) for path in paths if path != folder / "__init__.py"]
     return "".join(text)
 
 
+def first_sentence(path: Path) -> str:
+    """Return what the docstring of a module begins with."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return literal((ast.get_docstring(tree) or "").partition("\n")[0])
+
+
 def module(path: Path) -> str:
-    """Return the entry of a module or package, named without a suffix, from its docstring."""
-    file = path.with_suffix(".py")
-    code = (file if file.exists() else path / "__init__.py").read_text(encoding="utf-8")
-    said = literal((ast.get_docstring(ast.parse(code)) or "").partition("\n")[0])
-    name = ".".join(path.relative_to(PACKAGE).parts)
-    return f"``{name}``\n{fill(said, 100, **INDENT)}\n\n"
+    """Return the entry of a module or package, from its docstring."""
+    place = path.parent if path.name == "__init__.py" else path.with_suffix("")
+    name = ".".join(place.relative_to(PACKAGE).parts)
+    return f"``{name}``\n{fill(first_sentence(path), 100, **INDENT)}\n\n"
 
 
 PAGES = {

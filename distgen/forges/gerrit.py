@@ -33,8 +33,9 @@ from distgen.forges.forge import (
     read,
 )
 from distgen.forges.http import Guarded, content, message
-from distgen.forges.message import Proposal, change_id, review_branch, trailers
+from distgen.forges.message import Proposal, change_id, review_branch
 from distgen.forges.message import worded as reworded
+from distgen.git.commits import trailers
 from distgen.git.location import Place
 from distgen.git.remote import listing
 from distgen.model.published import Change

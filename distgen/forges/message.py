@@ -10,19 +10,17 @@ from difflib import SequenceMatcher
 
 from distgen.dockerfile.parse import Dockerfile, parse
 from distgen.forges.markdown import Block, code, escaped, fence, fitted, shortened, shown, size
-from distgen.git.commits import read
+from distgen.git.commits import read, trailers
 from distgen.git.objects import commit_id, signature, tree_id
 from distgen.model.published import Change
-from distgen.model.words import ATTRIBUTES, MANIFEST
+from distgen.model.words import ATTRIBUTES, MANIFEST, REVIEW_BRANCHES
 from distgen.text.diff import is_binary
 
-PREFIX = "distgen/"
 _TITLE = 240
 _CONTEXT = 1
 _CUT_PLAIN = "(and more)"
 _VERBATIM = re.compile(r"(now|removed|[\w-]+ package (?:added|removed)): (.*)")
 _COUNTED = re.compile(r"(?:added|changed|deleted) (.*?)(?: \([^()]*\))?")
-_TRAILER = re.compile(r"([A-Za-z][A-Za-z0-9-]*): (.*)")
 _ORIGIN = ("Distgen-Source: ", "Distgen-Lock: ", "Distgen-Version: ")
 
 _Step = tuple[str, int, int, int, int]
@@ -51,7 +49,7 @@ class _Stat:
 
 def review_branch(stream: str) -> str:
     """Return the name that the review of a stream goes by: a branch, or a topic."""
-    return f"{PREFIX}{stream}"
+    return f"{REVIEW_BRANCHES}{stream}"
 
 
 def describe(change: Change, limit: int) -> Proposal:
@@ -142,12 +140,6 @@ def is_same(commit: bytes, change: Change) -> bool:
     there = (found.tree, found.parents, found.unsigned != found.id, _footers(found.message))
     signed = bool(change.signature)
     return there == (change.tree, (change.parent,), signed, _footers(change.message))
-
-
-def trailers(message: str) -> dict[str, str]:
-    """Return the trailers of a commit message: the lines `Key: value` of its last paragraph."""
-    last = message.rstrip("\n").rpartition("\n\n")[2]
-    return {found[1]: found[2] for line in last.split("\n") if (found := _TRAILER.fullmatch(line))}
 
 
 def _parts(message: str) -> tuple[str, tuple[str, ...], dict[str, str]]:

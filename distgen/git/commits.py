@@ -13,6 +13,7 @@ from distgen.model.published import Change
 
 _PERSON = re.compile(r"(.*) (\d+) ([+-]\d{4})")
 _ENCODING = re.compile(rb"^encoding (\S+)$", re.MULTILINE)
+_TRAILER = re.compile(r"([A-Za-z][A-Za-z0-9-]*): (.*)")
 _KNOWN = re.compile(r"iso8859-\d+|cp125\d|koi8-[ru]|euc_\w+|shift_jis|gb\w+|big5")
 
 
@@ -102,3 +103,9 @@ def without_signature(content: bytes) -> bytes:
         if not inside:
             kept.append(line)
     return b"\n".join(kept) + gap + message
+
+
+def trailers(message: str) -> dict[str, str]:
+    """Return the trailers of a commit message: the lines `Key: value` of its last paragraph."""
+    last = message.rstrip("\n").rpartition("\n\n")[2]
+    return {found[1]: found[2] for line in last.split("\n") if (found := _TRAILER.fullmatch(line))}

@@ -23,6 +23,8 @@ LEVELS: tuple[Level, ...] = ("error", "warning", "info", "style")
 REGULAR, EXECUTABLE, SYMLINK = 0o100644, 0o100755, 0o120000
 MANIFEST = ".distgen.json"
 ATTRIBUTES = ".gitattributes"
+REVIEW_BRANCHES = "distgen/"
+"""What the names of branches begin with that reviews are asked for from."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from distgen.errors import DistgenError
-from distgen.forges.message import trailers
-from distgen.git.commits import person, read
+from distgen.git.commits import person, read, trailers
 from distgen.git.local import Identity, locks, unlock
 from distgen.git.remote import Refusal, Survey, push, survey
 from distgen.git.retry import wait

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 
 from distgen.errors import DistgenError, InputError
-from distgen.forges.message import PREFIX
 from distgen.git.cat_file import Reader
 from distgen.git.local import heads
 from distgen.git.location import Place, locate
@@ -18,6 +17,7 @@ from distgen.git.remote import listing
 from distgen.git.run import Git
 from distgen.git.store import fetch, scratch_store
 from distgen.model.catalogue import Catalogue
+from distgen.model.words import REVIEW_BRANCHES
 from distgen.pool import working
 from distgen.publish.branch import manifest, retirement
 from distgen.publish.plan import Target
@@ -153,7 +153,7 @@ def _on(
         tips = {
             branch: tip
             for branch, tip in _tips(git, place).items()
-            if branch not in ours.get(place, ()) and not branch.startswith(PREFIX)
+            if branch not in ours.get(place, ()) and not branch.startswith(REVIEW_BRANCHES)
         }
         if not tips:
             return ()

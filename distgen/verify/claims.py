@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from distgen.errors import DistgenError
-from distgen.forges.message import trailers
-from distgen.git.commits import Commit
+from distgen.git.commits import Commit, trailers
 from distgen.git.objects import SUBMODULE, blob_id
 from distgen.lint.build_context import taken
 from distgen.model.published import Edit, Entry
