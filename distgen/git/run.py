@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from distgen.errors import InputError, plain
+from distgen.errors import DistgenError, InputError, plain
 from distgen.git.backoff import PATIENCE, Outages, Patience
 from distgen.git.processes import Interrupted, Overdue, finish, started
 
@@ -100,16 +100,17 @@ def isolate(environment: Mapping[str, str], patience: Patience = PATIENCE) -> Gi
     """
     plain = {name: text for name, text in environment.items() if not name.startswith("GIT_")}
     transport = {name: text for name, text in environment.items() if _TRANSPORT.fullmatch(name)}
-    git = Git(plain | _SILENT | _ISOLATED | _REACHABLE, plain | transport | _SILENT | _REACHABLE)
+    local = plain | _SILENT | _ISOLATED | _REACHABLE
+    git = Git(local, plain | transport | _SILENT | _REACHABLE, patience)
     settings = _settings(git)
-    local = configured(git.local, (pair for pair in settings if pair[0] == "safe.directory"))
+    local = configured(local, (pair for pair in settings if pair[0] == "safe.directory"))
     chosen = {key for key, _ in settings} | {*transport}
     unattended = {}
     if not {"core.sshcommand", "GIT_SSH", "GIT_SSH_COMMAND"} & chosen:
         unattended["GIT_SSH_COMMAND"] = "ssh -o BatchMode=yes"
     if not {"core.askpass", "GIT_ASKPASS"} & chosen:
         unattended["GIT_ASKPASS"] = ""  # nor the dialog of a desktop that SSH_ASKPASS names
-    return Git(local, {**git.network, **unattended}, patience)
+    return replace(git, local=local, network={**git.network, **unattended})
 
 
 def configured(
@@ -129,8 +130,14 @@ def configured(
 def _settings(git: Git) -> list[tuple[str, str]]:
     """Return what the person has configured that distgen has to know: keys and values."""
     words = ("config", "--null", "--get-regexp", r"^(core\.(sshcommand|askpass)|safe\.directory)$")
-    said = run(git, *words, folder=NOWHERE, network=True).output.decode("utf-8", "surrogateescape")
-    pairs = (one.partition("\n") for one in said.split("\0") if one)
+    outcome = run(git, *words, folder=NOWHERE, network=True)
+    if outcome.overdue:  # without its answer git would run with other keys than the person's
+        raise DistgenError(
+            f"git does not say how it is configured: {explain(outcome)}",
+            hint="see whether `git config --list` ends, or wait longer with --timeout",
+        )
+    lines = outcome.output.decode("utf-8", "surrogateescape").split("\0")
+    pairs = (line.partition("\n") for line in lines if line)
     return [(key, value) for key, _, value in pairs]
 
 

@@ -101,7 +101,7 @@ def test_build_packages_leave_with_the_layer_that_needed_them(catalogue: Catalog
         "DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends a b gcc",
         "python3 -m pip install --no-cache-dir --src /src x",
         "{ test ! -d /src || find /src -name .git -prune -exec rm -rf {} +; }",
-        "apt-get purge -y --auto-remove gcc",
+        "DEBIAN_FRONTEND=noninteractive apt-get purge -y --auto-remove gcc",
         "rm -rf /var/lib/apt/lists/*",
         "rm -rf /root/.cache",
     ]

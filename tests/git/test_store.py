@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -206,13 +207,32 @@ def test_a_server_sees_the_person_s_credentials_but_no_trace_is_written():
     assert isolate({"GIT_SSH": "mine"}).network.get("GIT_SSH_COMMAND") is None
 
 
-def test_a_git_that_hangs_is_ended(tmp_path):
+def hanging(tmp_path, word):
+    """Return the environment of a git that does not end when it is told `word`."""
     program = tmp_path / "git"
-    program.write_text("#!/bin/sh\nsleep 60\n")
+    program.write_text(f'#!/bin/sh\ncase " $* " in *" {word} "*) sleep 60;; esac\n')
     program.chmod(0o755)
-    slow = isolate({"PATH": f"{tmp_path}:{os.environ['PATH']}"}, Patience(seconds=0.2))
+    return {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+
+
+def test_a_git_that_hangs_is_ended(tmp_path):
+    slow = isolate(hanging(tmp_path, "version"), Patience(seconds=1.5))
+    begin = time.monotonic()
     done = run(slow, "version", network=True)
-    assert (explain(done), done.overdue) == ("no answer within 0.2 seconds", True)
+    assert 1.5 <= time.monotonic() - begin < 4.5
+    assert (explain(done), done.overdue) == ("no answer within 1.5 seconds", True)
+
+
+def test_a_git_that_hangs_over_its_configuration_is_ended(tmp_path):
+    """The first command of a run had a limit of its own: 300 seconds."""
+    begin = time.monotonic()
+    with pytest.raises(DistgenError) as error:
+        isolate(hanging(tmp_path, "config"), Patience(seconds=1.5))
+    assert 1.5 <= time.monotonic() - begin < 4.5
+    assert str(error.value) == (
+        "git does not say how it is configured: no answer within 1.5 seconds; "
+        "see whether `git config --list` ends, or wait longer with --timeout"
+    )
 
 
 def test_no_git_at_all_is_a_sentence(tmp_path):
