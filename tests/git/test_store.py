@@ -148,8 +148,8 @@ def test_two_runs_do_not_share_a_store_and_a_killed_one_frees_it(tmp_path):
         import sys, time
         sys.path[:0] = {sys.path!r}
         from pathlib import Path
-        from distgen.store.git import isolate
-        from distgen.store import open_store
+        from distgen.git.run import isolate
+        from distgen.git.store import open_store
         git = isolate({{"PATH": {os.environ["PATH"]!r}}})
         with open_store(Path({str(tmp_path / "store")!r}), git):
             print("open", flush=True)
