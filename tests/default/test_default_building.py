@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 ONLY_DOCKER = re.compile(r"^(SHELL|HEALTHCHECK|ONBUILD|MAINTAINER) ", re.MULTILINE)
 """Instructions that the OCI image format has no place for; buildah warns and drops them."""
 
