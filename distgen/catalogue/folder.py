@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,3 +146,28 @@ def _content(file: Path, path: str) -> bytes:
         return file.read_bytes()
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=Origin(path)) from None
+
+
+def read_bounded(file: Path, path: str, limit: int) -> bytes:
+    """Read a file of at most `limit` bytes; `path` is its name in messages.
+
+    Raise FileNotFoundError for one that is not there, and InputError for a folder, for a pipe or
+    device, which might wait or write for ever, and for what is larger.
+    """
+    try:
+        # A pipe without a writer keeps an ordinary `open` waiting, before anybody can look at it.
+        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise InputError("is not a file", where=Origin(path))
+            with open(descriptor, "rb", closefd=False) as stream:
+                content = stream.read(limit + 1)
+        finally:
+            os.close(descriptor)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=Origin(path)) from None
+    if len(content) > limit:
+        raise InputError(f"is larger than {limit // 2**20} MiB", where=Origin(path))
+    return content

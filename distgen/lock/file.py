@@ -7,13 +7,14 @@ from typing import Any
 
 import yaml
 
+from distgen.catalogue.folder import read_bounded
 from distgen.catalogue.overlay import read_yaml
-from distgen.errors import InputError
 from distgen.model.lock import Lock, LockedBase, LockedSource
-from distgen.model.words import Origin
 from distgen.schema import check
 
 FILE = "distgen.lock"
+LIMIT = 16 * 2**20
+"""Bytes of a lock: a hundred thousand entries have as many."""
 _DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _ABOUT = {
     "bases": "# Images of other registries, each tag with the digest that it stood for.\n",
@@ -26,11 +27,9 @@ _HEADER = "# Written by `distgen lock`: commit it, do not edit it.\n"
 def read(path: str | Path) -> Lock:
     """Read a lock file; one that is not there is an empty lock."""
     try:
-        content = Path(path).read_bytes()
+        content = read_bounded(Path(path), str(path), LIMIT)
     except FileNotFoundError:
         return Lock()
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", where=Origin(str(path))) from None
     return parse(content, Path(path).name)
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from distgen.errors import InputError
@@ -87,5 +91,26 @@ def test_a_broken_lock_is_one_sentence(text: str, message: str):
 
 def test_a_lock_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "distgen.lock").mkdir()
-    with pytest.raises(InputError, match=r"distgen\.lock: cannot be read: Is a directory"):
+    with pytest.raises(InputError, match=r"distgen\.lock: is not a file"):
         file.read(tmp_path / "distgen.lock")
+
+
+@pytest.mark.parametrize("command", [["render", "-o", "out"], ["lock"], ["lint"]])
+@pytest.mark.parametrize("kind", ["pipe", "endless", "large"])
+def test_a_lock_without_an_end_is_refused_at_once(tmp_path, command, kind):
+    """A pipe kept `render` and `lock` waiting for ever; a link to /dev/zero took all memory."""
+    (tmp_path / "distgen.yaml").write_text("version: 1\n")
+    path = tmp_path / "distgen.lock"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "endless":
+        path.symlink_to("/dev/zero")
+    else:
+        with path.open("wb") as stream:
+            stream.truncate(file.LIMIT + 1)
+    ran = subprocess.run(
+        [sys.executable, "-m", "distgen", "-C", tmp_path, *command],
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=30,
+    )  # fmt: skip
+    reason = "is larger than 16 MiB" if kind == "large" else "is not a file"
+    assert (ran.returncode, ran.stderr) == (2, f"distgen: {path}: {reason}\n")
