@@ -23,7 +23,7 @@ PURE = {
     "adopt": ("mbox",),
     "catalogue": ("cycles", "graph", "mirrors", "parents", "placeholders"),
     "catalogue.sources.kolla": ("archives", "environ", "parents"),
-    "dockerfile": ("instruction", "packages", "parse"),
+    "dockerfile": ("filename", "instruction", "packages", "parse"),
     "forges": ("markdown", "message"),
     "git": ("commits", "fast_import", "objects", "refs"),
     "lint": ("build_context", "check", "findings"),

@@ -16,6 +16,7 @@ from distgen.catalogue.images import for_stream, refuse_strangers
 from distgen.catalogue.namespaces import Group
 from distgen.catalogue.placeholders import fill
 from distgen.catalogue.settings import Assignment
+from distgen.dockerfile.filename import DOCKERFILE
 from distgen.errors import InputError
 from distgen.model.catalogue import Image, Layer, Namespace, Stream, Template, TemplateFile
 from distgen.model.rendered import Finding
@@ -178,7 +179,7 @@ def _shared(found: Iterable[Image]) -> Iterator[Finding]:
         if other is not image and place not in told:
             told.add(place)
             message = f"{image.reference} is what {other.key} is published as too; give it a tag"
-            at = (image.full_name, image.stream.name, "Dockerfile", 1, 1)
+            at = (image.full_name, image.stream.name, DOCKERFILE, 1, 1)
             yield Finding(*at, SHARED, "warning", message, image.origin)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 
+from distgen.dockerfile.filename import is_dockerfile
 from distgen.dockerfile.parse import Dockerfile, parse
 from distgen.forges.markdown import Block, code, escaped, fence, fitted, shortened, shown, size
 from distgen.git.commits import read, trailers
@@ -205,7 +206,7 @@ def _stat(name: str, was: bytes | None, now: bytes | None) -> _Stat:
     removed = sum(i2 - i1 for i1, i2, _, _ in edits)
     added = sum(j2 - j1 for _, _, j1, j2 in edits)
     stat = _Stat(path, fate, added, removed)
-    if not path.rpartition("/")[2].startswith(("Dockerfile", "Containerfile")):
+    if not is_dockerfile(path):
         return stat
     concerned, hunks = _instructions(old, new, matcher.get_grouped_opcodes(_CONTEXT))
     return replace(stat, concerned=concerned, hunks=hunks)

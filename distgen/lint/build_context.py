@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from distgen.dockerfile.filename import DOCKERFILE
 from distgen.dockerfile.parse import mounts, parse, sources
-from distgen.lint.findings import DOCKERFILE
 from distgen.model.rendered import File, Tree
 from distgen.model.words import ATTRIBUTES
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from distgen.dockerfile.filename import is_dockerfile
 from distgen.errors import DistgenError
 from distgen.lint.findings import in_order
 from distgen.model.rendered import File, Finding, Tree
@@ -25,7 +26,6 @@ _AT_ONCE = 10_000
 _TIMEOUT = 900
 _SHELLS = {"sh", "bash", "dash", "ash", "ksh", "busybox"}
 _DIRECTIVE = re.compile(rb"^#\s*shellcheck\s+shell=", re.MULTILINE)
-_DOCKERFILE = re.compile(r"(?:Dockerfile|Containerfile)(?:\.[^/]+)?|[^/]+\.(?:D|d)ockerfile")
 _NOT_FOLLOWED = "SC1091"
 
 
@@ -48,7 +48,7 @@ def lint(trees: Iterable[Tree]) -> tuple[Finding, ...]:
 
 def hadolint(trees: Iterable[Tree]) -> tuple[Finding, ...]:
     """Return hadolint's findings on every Dockerfile; its own configuration files are not read."""
-    places = _places(trees, is_dockerfile)
+    places = _places(trees, lambda file: is_dockerfile(file.path))
     return _spread(places, _hadolint(tuple(places)))
 
 
@@ -62,12 +62,6 @@ def shellcheck(trees: Iterable[Tree]) -> tuple[Finding, ...]:
     for dialect, contents in sorted(dialects.items()):
         spots.update(_shellcheck(contents, (f"--shell={dialect}",) if dialect else ()))
     return _spread(places, spots)
-
-
-def is_dockerfile(file: File) -> bool:
-    """Tell by its name whether a file is for hadolint."""
-    name = file.path.rpartition("/")[2]
-    return bool(_DOCKERFILE.fullmatch(name)) and not name.endswith((".dockerignore", ".j2"))
 
 
 def is_shell(file: File) -> bool:

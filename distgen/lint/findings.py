@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from distgen.dockerfile.filename import DOCKERFILE
 from distgen.lint.rules.catalogue import RULES
 from distgen.model.rendered import Finding, Tree
 from distgen.model.words import Origin
 
-DOCKERFILE = "Dockerfile"
 LineMap = Callable[[str, str], Sequence[Origin | None]]
 
 

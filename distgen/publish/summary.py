@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
+from distgen.dockerfile.filename import is_dockerfile
 from distgen.dockerfile.parse import Dockerfile, packages, parse, script
 from distgen.model.published import Manifest
 from distgen.model.words import ATTRIBUTES, MANIFEST
@@ -75,7 +76,7 @@ def _facts(
         yield from _sources(old.sources, new.sources, renamed)
     for path in sorted({*before, *after}):
         was, now = before.get(path), after.get(path)
-        if _is_dockerfile(path) and was is not None and now is not None:
+        if is_dockerfile(path) and was is not None and now is not None:
             yield from _dockerfile(path, _text(was, renamed), _text(now, {}))
     yield from _files(before, after)
 
@@ -167,7 +168,7 @@ def _files(before: Contents, after: Contents) -> Iterator[Fact]:
         was, now = before.get(path), after.get(path)
         if was is None or now is None:
             found["added" if was is None else "deleted"].append(path)
-        elif not _is_dockerfile(path):
+        elif not is_dockerfile(path):
             found["changed"].append(path)
     for verb, paths in found.items():
         if paths:
@@ -225,10 +226,6 @@ def _short(identity: str | None) -> str:
     kind, colon, digits = identity.rpartition(":")
     is_hex = len(digits) >= 40 and all(letter in "0123456789abcdef" for letter in digits)
     return f"{kind}{colon}{digits[:12]}" if is_hex else identity
-
-
-def _is_dockerfile(path: str) -> bool:
-    return path.rpartition("/")[2].startswith(("Dockerfile", "Containerfile"))
 
 
 def _text(content: bytes, renamed: Mapping[str, str]) -> str:

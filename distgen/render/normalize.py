@@ -6,6 +6,8 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+from distgen.dockerfile.filename import is_dockerfile
+
 
 class Style(NamedTuple):
     """How a kind of file writes a comment, and what must stay above it."""
@@ -45,24 +47,15 @@ _SUFFIXES = {
     **dict.fromkeys((".html", ".htm", ".xml", ".svg", ".xsl"), _XML),
     **dict.fromkeys((".js", ".css", ".c", ".h", ".java", ".groovy"), _SLASHES),
     **dict.fromkeys((".sql", ".lua", ".hs"), _DASHES),
+    **dict.fromkeys((".dockerignore", ".containerignore"), _HASH),
     ".rst": _RST,
 }
 _NAMES = {
     **dict.fromkeys(("makefile", "gnumakefile", "bindep.txt", "constraints.txt"), _HASH),
-    **dict.fromkeys((".dockerignore", ".containerignore", ".gitignore", ".gitattributes"), _HASH),
-    ".editorconfig": _HASH,
+    **dict.fromkeys((".gitignore", ".gitattributes", ".editorconfig"), _HASH),
     "jenkinsfile": _SLASHES,
 }
 _REQUIREMENTS = re.compile(r".*requirements.*\.(?:txt|in)")
-
-
-@lru_cache(maxsize=4096)
-def is_dockerfile(path: str) -> bool:
-    """Tell whether a builder would read the file as a Dockerfile, by its name."""
-    name = path.rpartition("/")[2]
-    stem, _, suffix = name.rpartition(".")
-    words = ("Dockerfile", "Containerfile")
-    return name in words or (stem != "" and suffix in words) or name.split(".")[0] in words
 
 
 @lru_cache(maxsize=4096)

@@ -492,6 +492,11 @@ def test_a_body_says_which_lines_and_instructions_changed():
     )
 
 
+def test_a_body_names_instructions_of_dockerfiles_only():
+    body = describe(change([("Dockerfiles.md", "FROM a\n"), ("web.Dockerfile", "FROM a\n")]), 9_000)
+    assert "- `Dockerfiles.md`: new +1 -0\n- `web.Dockerfile`: new +1 -0 (FROM)\n" in body.body
+
+
 def test_a_body_that_is_too_long_is_cut_between_lines_and_says_so():
     text = "FROM a\n" + "".join(f"RUN echo {'x' * 40} {number}\n" for number in range(500))
     whole = describe(change([("Dockerfile", text)]), 65_000).body

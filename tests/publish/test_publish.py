@@ -86,6 +86,27 @@ def test_a_changed_tree_is_a_child_commit(tmp_path):
     assert git("fsck", "--strict", "--full", folder=where) == ""
 
 
+def message_of_change(tmp_path, path, before, after):
+    """Publish a tree twice, one more file of it changed; return the second commit's message."""
+    run_publish(tmp_path, [APP], trees([APP], **{path: before}))
+    run_publish(tmp_path, [APP], trees([APP], **{path: after}))
+    return git("log", "-1", "--format=%B", folder=repository(tmp_path))
+
+
+def test_prose_about_dockerfiles_is_not_summarised_as_one(tmp_path):
+    """Whatever began with `Dockerfile` was read as one, and git was said to be installed."""
+    before, after = "Dockerfiles\n", "Dockerfiles\n\nRUN apt-get install -y git\n"
+    message = message_of_change(tmp_path, "Dockerfiles.md", before, after)
+    assert message.startswith("ns/app: Dockerfiles.md changed\n\nchanged Dockerfiles.md (+2 -0)\n")
+
+
+@pytest.mark.parametrize("path", ["web.Dockerfile", "web/Containerfile", "Dockerfile.web"])
+def test_packages_of_every_dockerfile_are_summarised(tmp_path, path):
+    before, after = "FROM a\n", "FROM a\nRUN apt-get install -y git\n"
+    message = message_of_change(tmp_path, path, before, after)
+    assert message.startswith("ns/app: 1 package added\n\napt package added: git\n")
+
+
 def test_two_machines_make_the_same_commits(tmp_path):
     """The environment, the configuration, the folder and the history of the store do not matter."""
     (tmp_path / "config").write_text("[i18n]\ncommitEncoding=latin1\n[user]\nname=Eve\n")

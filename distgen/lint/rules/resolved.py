@@ -9,11 +9,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from distgen.dockerfile.filename import DOCKERFILE
 from distgen.dockerfile.instruction import Instruction
 from distgen.dockerfile.parse import Dockerfile, mounts, sources
 from distgen.errors import InputError
 from distgen.lint.build_context import Context, context, missing
-from distgen.lint.findings import DOCKERFILE, Remark, findings
+from distgen.lint.findings import Remark, findings
 from distgen.model.catalogue import Image, Parent
 from distgen.model.lock import Lock
 from distgen.model.reference import HUB, Reference, names_a_registry

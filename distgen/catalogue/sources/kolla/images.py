@@ -21,6 +21,7 @@ from distgen.catalogue.sources.kolla.package import why
 from distgen.catalogue.sources.kolla.parents import BASE, Read, public, read
 from distgen.catalogue.sources.kolla.render import TEMPLATE, Codes, Rendered, render
 from distgen.catalogue.sources.source import Around
+from distgen.dockerfile.filename import DOCKERFILE
 from distgen.errors import InputError
 from distgen.model.catalogue import Image, Parent, TemplateFile
 from distgen.model.rendered import Finding
@@ -239,9 +240,9 @@ def _files(whole: _Set, own: _Built) -> Iterator[TemplateFile]:
     """Yield the build context: the Dockerfile and all that Kolla has beside its template."""
     source = f"kolla/{own.folder}"
     # named as rendered: a line of it is not that line of the template
-    yield TemplateFile("Dockerfile", f"{source}/Dockerfile", own.text.encode(), False, False)
+    yield TemplateFile(DOCKERFILE, f"{source}/Dockerfile", own.text.encode(), False, False)
     for path, place in whole.beside[own.folder].items():
-        if path != "Dockerfile":
+        if path != DOCKERFILE:
             yield _copied(path, f"{source}/{path}", place)
     yield from _patches(whole, own)
 
@@ -281,10 +282,10 @@ def _findings(whole: _Set, image: Image) -> Iterator[Finding]:
     own = whole.built[image.name]
     paths = {file.path for file in image.files}
     for line, message in absent(own.name, own.read, paths, whole.settled.archives):
-        place = (image.full_name, image.stream.name, "Dockerfile", line, 1)
+        place = (image.full_name, image.stream.name, DOCKERFILE, line, 1)
         yield Finding(*place, CODE, "warning", message)
     if own.variables:
         message = f"its rendering asked the environment for {', '.join(own.variables)}"
         yield Finding(
-            image.full_name, image.stream.name, "Dockerfile", 1, 1, ENVIRONMENT, "info", message
+            image.full_name, image.stream.name, DOCKERFILE, 1, 1, ENVIRONMENT, "info", message
         )
