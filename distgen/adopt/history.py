@@ -14,7 +14,7 @@ from distgen.git.cat_file import Reader
 from distgen.git.commits import Commit, person
 from distgen.git.commits import read as read_commit
 from distgen.git.run import run
-from distgen.model.published import Entry, Manifest
+from distgen.model.published import Manifest, TreeEntry
 from distgen.model.rendered import File
 from distgen.model.words import EXECUTABLE, REGULAR
 from distgen.publish.branch import listed, manifest, read_file
@@ -97,7 +97,7 @@ def _is_untouched(reader: Reader, commit: str) -> bool:
     return found is not None and _stands(reader, found, listed(reader, commit))
 
 
-def _stands(reader: Reader, found: Manifest, standing: Mapping[str, Entry]) -> bool:
+def _stands(reader: Reader, found: Manifest, standing: Mapping[str, TreeEntry]) -> bool:
     for path, owned in found.files.items():
         entry = standing.get(path)
         if entry is None or entry.mode != owned.mode:
@@ -115,7 +115,7 @@ def _steps(reader: Reader, commit: Commit) -> Iterator[Step]:
             yield Step(_file(reader, path, old), _file(reader, path, new))
 
 
-def _file(reader: Reader, path: str, entry: Entry | None) -> File | None:
+def _file(reader: Reader, path: str, entry: TreeEntry | None) -> File | None:
     if entry is None or reader.read(entry.blob) is None:  # a repository in it has no file here
         return None
     return File(path, read_file(reader, entry), entry.mode)

@@ -11,7 +11,7 @@ from distgen.adopt.mbox import Letter, Step, commits, diffs, file_name, is_alike
 from distgen.catalogue.folder import is_leftover
 from distgen.errors import DistgenError
 from distgen.model.catalogue import Image, TemplateFile
-from distgen.model.published import Edit, Present
+from distgen.model.published import BranchState, Edit
 from distgen.model.rendered import File
 from distgen.model.words import ATTRIBUTES, EXECUTABLE, SYMLINK
 from distgen.publish.edits import Merge, decide
@@ -62,7 +62,7 @@ class Adopted:
     touches: tuple[str, ...] = ()
 
 
-def edited(new: Files, present: Present, merge: Merge) -> tuple[tuple[Edit, ...], Targets, str]:
+def edited(new: Files, present: BranchState, merge: Merge) -> tuple[tuple[Edit, ...], Targets, str]:
     """Return the edits, what the files should be with them, and why one cannot be adopted."""
     edits: list[Edit] = []
     targets: dict[str, File | None] = {}
@@ -103,8 +103,8 @@ def divided(edits: Iterable[Edit], new: Files, theirs: Mapping[str, File]) -> st
     A patch would drop the catalogue's change, for the packager's file stands there without it.
     """
     for edit in edits:
-        if edit.kind == "deleted" and edit.was != new[edit.path].content:
-            was = replace(new[edit.path], content=edit.was or new[edit.path].content)
+        if edit.kind == "deleted" and edit.generated != new[edit.path].content:
+            was = replace(new[edit.path], content=edit.generated or new[edit.path].content)
             for found in theirs.values():
                 if is_alike(was, found):
                     what = f"{edit.path} was renamed to {found.path} downstream"

@@ -20,7 +20,7 @@ _QUIET = (
 
 
 @dataclass(frozen=True, slots=True)
-class Stand:
+class CatalogueCommit:
     """The commit a catalogue stands on, None without one; `date` in seconds since 1970.
 
     `dirty` are its paths that differ from that commit.
@@ -31,7 +31,7 @@ class Stand:
     dirty: tuple[str, ...] = ()
 
 
-def stand(git: Git, root: Path) -> Stand:
+def stand(git: Git, root: Path) -> CatalogueCommit:
     """Return what git knows of the catalogue in `root`; only the catalogue's own files count."""
     head = run(git, "-C", str(root), "log", "-1", "--format=%H %ct", "--no-show-signature")
     if head.code:
@@ -41,7 +41,7 @@ def stand(git: Git, root: Path) -> Stand:
                 where=root,
                 hint=f"allow it with `git config --global --add safe.directory {root}`",
             )
-        return Stand(None, None)
+        return CatalogueCommit(None, None)
     commit, _, date = head.output.decode("ascii").strip().partition(" ")
     options = ("--porcelain=v1", "-z", "--untracked-files=all", "--ignored", "--no-renames", "--")
     with scratch_folder() as scratch:
@@ -58,4 +58,4 @@ def stand(git: Git, root: Path) -> Stand:
     # What git ignores is rendered all the same, and nobody else has it.
     paths = (line[3:] for line in lines if line)
     found = tuple(path for path in paths if not is_leftover(path.rpartition("/")[2]))
-    return Stand(commit, int(date), found)
+    return CatalogueCommit(commit, int(date), found)

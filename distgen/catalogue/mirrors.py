@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from distgen.model.catalogue import Catalogue, Image, Parent
 from distgen.model.lock import Lock
-from distgen.model.reference import mirrored, parse
+from distgen.model.reference import mirror_of, parse_reference
 
 SCRATCH = "scratch"
 
 
-def located(catalogue: Catalogue, lock: Lock) -> tuple[Catalogue, Lock]:
+def apply_mirrors(catalogue: Catalogue, lock: Lock) -> tuple[Catalogue, Lock]:
     """Return catalogue and lock with every parent and source named as it is found from here.
 
     The lock on the disk keeps the public names, and so do the images themselves.
@@ -34,7 +34,7 @@ def reference_here(reference: str, mirrors: Mapping[str, str]) -> str:
     """Return what a FROM says of a reference here."""
     if reference == SCRATCH:
         return reference
-    return str(mirrored(parse(reference), mirrors)).removeprefix("http://")
+    return str(mirror_of(parse_reference(reference), mirrors)).removeprefix("http://")
 
 
 def git_here(url: str, mirrors: Mapping[str, str]) -> str:

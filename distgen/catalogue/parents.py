@@ -26,7 +26,7 @@ def resolve(
     if full_name in known:
         return _own(role, full_name, wanted if at else stream, known[full_name], where)
     if is_external(text):
-        return Parent(role, None, str(reference.parse(text, where)), where)
+        return Parent(role, None, str(reference.parse_reference(text, where)), where)
     hint = nearest(full_name, known)
     if "://" in text:
         hint = "write a reference without a scheme"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from distgen.catalogue.mirrors import located
+from distgen.catalogue.mirrors import apply_mirrors
 from distgen.catalogue.source_overrides import Speculation, override, speculate
 from distgen.catalogue.zuul_items import Item, parse
 from distgen.cli.option_groups import together
@@ -44,7 +44,7 @@ def ground(session: Session, sets: tuple[str, ...], replaced: Replaced) -> tuple
     """Return what this run renders from: sources replaced, mirrors in the place of names."""
     lock = session.lock()
     speculation = replaced.of(session.catalogue(sets), lock)
-    catalogue, lock = located(speculation.catalogue, lock)
+    catalogue, lock = apply_mirrors(speculation.catalogue, lock)
     return replace(speculation, catalogue=catalogue), lock
 
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from distgen.catalogue.load import load
-from distgen.catalogue.mirrors import located
+from distgen.catalogue.mirrors import apply_mirrors
 from distgen.catalogue.sources import source
 from distgen.cli.session import Session
 from distgen.lock import file as lock_file
@@ -31,7 +31,7 @@ def main() -> None:
     def read(root: Path) -> tuple[Catalogue, Lock]:
         around = source.Around(session.environ, session.cache)
         found = load(root, ask=source.asking(around))
-        return located(found, lock_file.read(root / lock_file.FILE))
+        return apply_mirrors(found, lock_file.read(root / lock_file.FILE))
 
     answers, sys.stdout = sys.stdout.buffer, sys.stderr
     answer(read, sys.stdin.buffer, answers)

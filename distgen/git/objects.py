@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from typing import Union
 
 from distgen.errors import DistgenError
-from distgen.model.published import Entry
+from distgen.model.published import TreeEntry
 
 FOLDER = 0o040000
 SUBMODULE = 0o160000
 
-_Folder = dict[str, Union[Entry, "_Folder"]]
+_Folder = dict[str, Union[TreeEntry, "_Folder"]]
 
 
 def object_id(kind: str, content: bytes) -> str:
@@ -26,7 +26,7 @@ def blob_id(content: bytes) -> str:
     return object_id("blob", content)
 
 
-def tree_id(entries: Mapping[str, Entry]) -> str:
+def tree_id(entries: Mapping[str, TreeEntry]) -> str:
     """Return the id of the tree that holds `entries`, by path."""
     root: _Folder = {}
     for path, entry in entries.items():

@@ -12,7 +12,7 @@ from distgen.lock import downloads, git_sources
 from distgen.lock.plan import Key, Kind, Need, locked
 from distgen.lock.resolve import World, base_digest, by_repository
 from distgen.model.lock import Lock, LockedBase, LockedSource
-from distgen.model.reference import parse
+from distgen.model.reference import parse_reference
 from distgen.pool import in_parallel
 from distgen.registry.errors import NotFound
 
@@ -76,7 +76,7 @@ def _asked(need: Need, ask: Callable[[], Iterable[Problem]]) -> Iterable[Problem
 
 
 def _base(world: World, need: Need, fact: LockedBase) -> Iterable[Problem]:
-    reference = parse(need.name)
+    reference = parse_reference(need.name)
     try:
         now = base_digest(world, need.name, fact.platform)
     except NotFound as gone:

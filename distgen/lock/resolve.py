@@ -12,7 +12,7 @@ from distgen.git.run import Git
 from distgen.lock import downloads, git_sources
 from distgen.lock.plan import Fact, Need, platform_of
 from distgen.model.lock import Lock, LockedBase
-from distgen.model.reference import parse
+from distgen.model.reference import parse_reference
 from distgen.pool import in_parallel
 from distgen.registry.client import Registry
 from distgen.registry.errors import NotFound
@@ -82,7 +82,7 @@ def by_repository(wanted: Iterable[Need]) -> Mapping[str, tuple[Need, ...]]:
 
 def base_digest(world: World, reference: str, platform: str | None) -> str:
     """Return the digest that a reference stands for now: of its index, or of one platform."""
-    asked = parse(reference)
+    asked = parse_reference(reference)
     if platform is None:
         return world.registry.digest(asked)
     manifest = world.registry.manifest(asked)

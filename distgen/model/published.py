@@ -1,4 +1,4 @@
-"""Records of branches, of plans for them, and of what came of the plans."""
+"""Records of branches, of plans for them, and of the results of the plans."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from distgen.model.words import Status
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A file in git; `blob` is its object id."""
+class TreeEntry:
+    """A file in a tree of git; `blob` is its object id."""
 
     mode: int
     blob: str
 
 
 @dataclass(frozen=True, slots=True)
-class Owned:
-    """What was last generated for a path."""
+class GeneratedFile:
+    """A file as distgen last generated it."""
 
     mode: int
     sha256: str
@@ -30,34 +30,34 @@ class Owned:
 class Manifest:
     """`.distgen.json` of a branch, parsed.
 
-    `edited` holds, for files whose downstream edit was kept or merged, the generated text that
-    the edit stands on: the next merge needs it, and no commit may have it.
+    `merge_bases` holds the generated text of each file with a downstream edit that was kept or
+    merged. The next merge needs it, and there may be no commit that has it.
     """
 
     image: str
     stream: str
-    files: Mapping[str, Owned]
+    files: Mapping[str, GeneratedFile]
     bases: Mapping[str, str | None]
     sources: Mapping[str, Mapping[str, str | None]]
-    edited: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    merge_bases: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Present:
-    """What stands on a branch of a dist-git repository; `manifest` None: distgen was never here.
+class BranchState:
+    """The tip of a branch of a dist-git repository; `manifest` None: distgen never wrote to it.
 
-    `generated` holds, for owned paths that differ from the manifest, the bytes last generated
-    (found in history, else None), and `content` the bytes that stand there now.
+    For the paths that differ from the manifest, `content` holds their bytes and `generated` those
+    that distgen last wrote, as history has them (None where it has not).
     """
 
     commit: str
     tree: str
-    entries: Mapping[str, Entry] = field(repr=False)
+    entries: Mapping[str, TreeEntry] = field(repr=False)
     manifest: Manifest | None
     content: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     generated: Mapping[str, bytes | None] = field(default_factory=dict, repr=False)
     problem: str = ""
-    """Why `.distgen.json` cannot be trusted, when it is there but is not what distgen wrote."""
+    """Why `.distgen.json` cannot be trusted, where it is not as distgen wrote it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,26 +77,27 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A downstream edit of an owned file; `kind` is modified, deleted, mode or blocked.
+    """A downstream edit; `kind` is modified, deleted, mode, blocked or added.
 
-    An edit that was `added` is a file of their own that changes what is built.
-    `was` is what distgen last generated and `now` what stands there, None for no file or unknown.
+    All but `added` are edits of a generated file; that is a file beside them that changes what is
+    built. `generated` is the content that distgen last wrote, `downstream` the content of the
+    branch; None is no file, or an unknown one.
     """
 
     path: str
     kind: str
     diff: str = field(default="", repr=False)
-    was: bytes | None = field(default=None, repr=False)
-    now: bytes | None = field(default=None, repr=False)
+    generated: bytes | None = field(default=None, repr=False)
+    downstream: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """The plan for one image and stream: files to write and paths to delete on top of `parent`.
 
-    `parent` None begins the branch. `status` is created, updated, unchanged, refused or retired;
-    created, updated and retired become a commit, with `message`, whose id will be `commit`.
-    For the other statuses `commit` is what stands there.
+    `parent` None begins the branch. `status` is created, updated, unchanged, refused or retired.
+    Created, updated and retired become a commit with `message` and the id `commit`.
+    For the other statuses `commit` is the tip of the branch.
     """
 
     image: str
@@ -114,13 +115,13 @@ class Change:
     author: str = ""
     date: int = 0
     before: Mapping[str, bytes | None] = field(default_factory=dict, repr=False)
-    """What stands at the paths that are written or deleted."""
+    """The present content of the paths that are written or deleted."""
     tree: str = ""
     """The id of the whole tree of `commit`."""
     exit_code: int = 1
-    """What a failure makes of the exit code: 2 when the catalogue is to blame for it."""
+    """The exit code if this fails: 2 when the catalogue is to blame for it."""
     signature: str = field(default="", repr=False)
-    """What `commit` is signed with, armored; empty when it is not."""
+    """The armored signature of `commit`; empty when it is not signed."""
 
     @property
     def key(self) -> str:
@@ -129,7 +130,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What happened to one image and stream."""
+    """The result of a run for one image and stream."""
 
     image: str
     stream: str

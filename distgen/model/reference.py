@@ -45,7 +45,7 @@ class Reference:
         return replace(self, tag=version, digest=None)
 
 
-def parse(text: str, where: object = None) -> Reference:
+def parse_reference(text: str, where: object = None) -> Reference:
     """Take a reference apart; it must name its registry, and an http:// in front is kept."""
     scheme, rest = ("http://", text[7:]) if text.startswith("http://") else ("", text)
     host, slash, path = rest.partition("/")
@@ -91,16 +91,16 @@ def is_loopback(host: str) -> bool:
     return _LOOPBACK.fullmatch(host) is not None
 
 
-def moved(name: str, registry: str | None) -> str:
+def replace_registry(name: str, registry: str | None) -> str:
     """Return a name at another registry, or itself; a host that it names gives way."""
     if registry is None:
         return name
     host, slash, path = name.partition("/")
-    own = bool(slash) and names_a_registry(host)
-    return f"{registry.rstrip('/')}/{path if own else name}"
+    names_host = bool(slash) and names_a_registry(host)
+    return f"{registry.rstrip('/')}/{path if names_host else name}"
 
 
-def mirrored(reference: Reference, mirrors: Mapping[str, str]) -> Reference:
+def mirror_of(reference: Reference, mirrors: Mapping[str, str]) -> Reference:
     """Return where a reference is found from here; the longest matching mirror wins.
 
     A mirror maps a registry, or a registry with a path, to another; one that begins with http://

@@ -9,7 +9,7 @@ from distgen.errors import DistgenError
 from distgen.git.cat_file import Reader
 from distgen.git.objects import FOLDER, SUBMODULE, blob_id, tree_entries
 from distgen.git.run import run
-from distgen.model.published import Entry, Manifest, Owned, Present
+from distgen.model.published import BranchState, GeneratedFile, Manifest, TreeEntry
 from distgen.model.rendered import File
 from distgen.model.words import MANIFEST, REGULAR
 from distgen.publish.plan import RETIRED, retired
@@ -29,12 +29,12 @@ def root_tree(reader: Reader, commit: str) -> str:
     return found.content[5:45].decode("ascii")
 
 
-def listed(reader: Reader, commit: str) -> dict[str, Entry]:
+def listed(reader: Reader, commit: str) -> dict[str, TreeEntry]:
     """Return the files of a commit by path."""
     return dict(_entries(reader, root_tree(reader, commit)))
 
 
-def read_file(reader: Reader, entry: Entry) -> bytes:
+def read_file(reader: Reader, entry: TreeEntry) -> bytes:
     """Return the bytes of a file."""
     found = reader.read(entry.blob)
     if found is None:
@@ -53,7 +53,7 @@ def retirement(reader: Reader, commit: str) -> tuple[str, str] | None:
     return retired(note.content) if note else None
 
 
-def present(reader: Reader, commit: str, new: Mapping[str, File]) -> Present:
+def present(reader: Reader, commit: str, new: Mapping[str, File]) -> BranchState:
     """Read what a plan needs to know of a branch to bring it to `new`."""
     tree = root_tree(reader, commit)
     entries = dict(_entries(reader, tree))
@@ -64,16 +64,16 @@ def present(reader: Reader, commit: str, new: Mapping[str, File]) -> Present:
         for path in sorted({*new, *owned, RETIRED} & {*entries})
         if entries[path].mode != SUBMODULE and not _is_new(new.get(path), entries[path])
     }
-    edited = last.edited if last else {}
+    edited = last.merge_bases if last else {}
     generated = {
         path: _base(_versions(reader, commit, path), edited.get(path), new.get(path), was)
         for path, was in owned.items()
         if _is_edited(entries.get(path), content.get(path), new.get(path), was)
     }
-    return Present(commit, tree, entries, last, content, generated, problem)
+    return BranchState(commit, tree, entries, last, content, generated, problem)
 
 
-def _entries(reader: Reader, root: str) -> Iterator[tuple[str, Entry]]:
+def _entries(reader: Reader, root: str) -> Iterator[tuple[str, TreeEntry]]:
     """Yield the files of a tree by path; a few objects can tell of more than a machine can hold."""
     folders = [("", root)]
     count = 0
@@ -90,10 +90,10 @@ def _entries(reader: Reader, root: str) -> Iterator[tuple[str, Entry]]:
             if mode == FOLDER:
                 folders.append((f"{path}/", oid))
             else:
-                yield path, Entry(mode, oid)
+                yield path, TreeEntry(mode, oid)
 
 
-def _manifest(reader: Reader, entries: Mapping[str, Entry]) -> tuple[Manifest | None, str]:
+def _manifest(reader: Reader, entries: Mapping[str, TreeEntry]) -> tuple[Manifest | None, str]:
     entry = entries.get(MANIFEST)
     if entry is None:
         below = any(path.startswith(f"{MANIFEST}/") for path in entries)
@@ -106,18 +106,20 @@ def _manifest(reader: Reader, entries: Mapping[str, Entry]) -> tuple[Manifest | 
         return None, str(error)
 
 
-def _is_new(new: File | None, entry: Entry) -> bool:
-    return new is not None and entry == Entry(new.mode, blob_id(new.content))
+def _is_new(new: File | None, entry: TreeEntry) -> bool:
+    return new is not None and entry == TreeEntry(new.mode, blob_id(new.content))
 
 
-def _is_edited(entry: Entry | None, content: bytes | None, new: File | None, last: Owned) -> bool:
+def _is_edited(
+    entry: TreeEntry | None, content: bytes | None, new: File | None, last: GeneratedFile
+) -> bool:
     if entry is None:
         return new is not None
     return content is not None and hashlib.sha256(content).hexdigest() != last.sha256
 
 
 def _base(
-    versions: Iterator[bytes], remembered: bytes | None, new: File | None, last: Owned
+    versions: Iterator[bytes], remembered: bytes | None, new: File | None, last: GeneratedFile
 ) -> bytes | None:
     """Return the generated text that an edit stands on; `versions` are those of the branch.
 

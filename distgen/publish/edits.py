@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from distgen.git.objects import blob_id
-from distgen.model.published import Edit, Entry, Owned, Present
+from distgen.model.published import BranchState, Edit, GeneratedFile, TreeEntry
 from distgen.model.rendered import File
 from distgen.model.words import MANIFEST, SYMLINK
 from distgen.text.diff import is_binary, unified
@@ -37,13 +37,15 @@ class _Versions:
 
     path: str
     new: File | None
-    entry: Entry | None
-    last: Owned | None
+    entry: TreeEntry | None
+    last: GeneratedFile | None
     content: bytes | None = field(repr=False)
     generated: bytes | None = field(repr=False)
 
 
-def decide(new: Mapping[str, File], present: Present, on_edit: str, merge: Merge) -> Iterator[Step]:
+def decide(
+    new: Mapping[str, File], present: BranchState, on_edit: str, merge: Merge
+) -> Iterator[Step]:
     """Yield a step for each path that something becomes of, the manifest's own path left out."""
     owned = present.manifest.files if present.manifest else {}
     for path in sorted({*new, *owned} - {MANIFEST}):
@@ -64,7 +66,7 @@ def decide(new: Mapping[str, File], present: Present, on_edit: str, merge: Merge
             yield _step(versions, edit, on_edit, merge)
 
 
-def collisions(steps: Iterable[Step], present: Present, on_edit: str) -> tuple[Step, ...]:
+def collisions(steps: Iterable[Step], present: BranchState, on_edit: str) -> tuple[Step, ...]:
     """Return the steps, with a conflict where a file and a folder would share a name."""
     steps = tuple(steps)
     standing = {*present.entries} - {step.path for step in steps if step.delete}
@@ -81,7 +83,7 @@ def collisions(steps: Iterable[Step], present: Present, on_edit: str) -> tuple[S
 def _is_as_wanted(path: _Versions) -> bool:
     if path.new is None or path.entry is None:
         return path.new is None and path.entry is None
-    return path.entry == Entry(path.new.mode, blob_id(path.new.content))
+    return path.entry == TreeEntry(path.new.mode, blob_id(path.new.content))
 
 
 def _edit(path: _Versions) -> Edit | None:
@@ -144,7 +146,7 @@ def _write(path: _Versions) -> Step:
 
 def _step(path: _Versions, edit: Edit, on_edit: str, merge: Merge) -> Step:
     if on_edit == "keep":
-        return Step(path.path, edit=edit, base=edit.was)
+        return Step(path.path, edit=edit, base=edit.generated)
     if on_edit == "overwrite":
         return replace(_write(path), edit=edit)
     if on_edit == "merge":

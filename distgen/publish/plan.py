@@ -12,7 +12,7 @@ from typing import Literal
 from distgen.git.objects import blob_id, commit_id, signature, tree_id
 from distgen.model.catalogue import Image
 from distgen.model.lock import Lock
-from distgen.model.published import Change, Edit, Entry, Present, Provenance
+from distgen.model.published import BranchState, Change, Edit, Provenance, TreeEntry
 from distgen.model.rendered import File, Tree
 from distgen.model.words import MANIFEST, Status
 from distgen.publish import summary as review
@@ -59,7 +59,7 @@ def target(image: Image) -> Target:
 def plan(
     branch: Target,
     tree: Tree,
-    present: Present | None,
+    present: BranchState | None,
     origin: Provenance,
     on_edit: OnEdit,
     merge: Merge = never,
@@ -83,7 +83,7 @@ def plan(
     return _commit(replace(change, before=before), present.entries, origin, message)
 
 
-def retire(branch: Target, present: Present, origin: Provenance, on_edit: OnEdit) -> Change:
+def retire(branch: Target, present: BranchState, origin: Provenance, on_edit: OnEdit) -> Change:
     """Return what takes an image that left the catalogue off its branch; others' files stay."""
     if present.manifest is None and not present.problem:
         return _change(branch, "unchanged", present, detail="distgen owns nothing here")
@@ -137,7 +137,7 @@ def lock_digest(tree: Tree, downloads: Iterable[str], lock: Lock) -> str:
 def _planned(
     branch: Target,
     new: Mapping[str, File],
-    present: Present,
+    present: BranchState,
     on_edit: OnEdit,
     merge: Merge = never,
 ) -> Change:
@@ -161,7 +161,7 @@ def _planned(
 
 
 def _remembering(
-    new: Mapping[str, File], steps: Iterable[Step], present: Present
+    new: Mapping[str, File], steps: Iterable[Step], present: BranchState
 ) -> Mapping[str, File]:
     """Return the new files, where the manifest has the texts that only it will have."""
     last = present.manifest
@@ -172,18 +172,18 @@ def _remembering(
         file, owned = new.get(step.path), last.files.get(step.path)
         if step.base is None or is_binary(step.base) or file is None or owned is None:
             continue
-        if step.path in last.edited or file.sha256 != owned.sha256:
+        if step.path in last.merge_bases or file.sha256 != owned.sha256:
             edited[step.path] = step.base
     if not edited:
         return new
-    manifest = replace(parse(new[MANIFEST].content), edited=edited)
+    manifest = replace(parse(new[MANIFEST].content), merge_bases=edited)
     return {**new, MANIFEST: File(MANIFEST, dump(manifest))}
 
 
-def _own_steps(new: Mapping[str, File], present: Present, on_edit: OnEdit) -> Iterator[Step]:
+def _own_steps(new: Mapping[str, File], present: BranchState, on_edit: OnEdit) -> Iterator[Step]:
     """Yield what becomes of the manifest, which does not list itself, and of a retirement note."""
     entry, file = present.entries.get(MANIFEST), new.get(MANIFEST)
-    if file and entry != Entry(file.mode, blob_id(file.content)):
+    if file and entry != TreeEntry(file.mode, blob_id(file.content)):
         yield Step(MANIFEST, write=file)
     elif entry and not file:
         yield Step(MANIFEST, delete=True)
@@ -197,7 +197,7 @@ def _own_steps(new: Mapping[str, File], present: Present, on_edit: OnEdit) -> It
     yield unrendered(edit, on_edit)
 
 
-def _trouble(branch: Target, present: Present) -> str:
+def _trouble(branch: Target, present: BranchState) -> str:
     """Say why the branch must not be touched, whatever its files."""
     if present.problem:
         return present.problem
@@ -210,7 +210,7 @@ def _trouble(branch: Target, present: Present) -> str:
 def _change(
     branch: Target,
     status: Status,
-    present: Present | None = None,
+    present: BranchState | None = None,
     write: Iterable[File] = (),
     edits: tuple[Edit, ...] = (),
     detail: str = "",
@@ -231,11 +231,11 @@ def _change(
 
 
 def _commit(
-    change: Change, entries: Mapping[str, Entry], origin: Provenance, message: str
+    change: Change, entries: Mapping[str, TreeEntry], origin: Provenance, message: str
 ) -> Change:
     """Return the change with its message and the id that its commit will have."""
     after = {path: entry for path, entry in entries.items() if path not in change.delete}
-    after |= {file.path: Entry(file.mode, blob_id(file.content)) for file in change.write}
+    after |= {file.path: TreeEntry(file.mode, blob_id(file.content)) for file in change.write}
     who, tree = signature(origin.author, origin.date), tree_id(after)
     return replace(
         change,
@@ -266,7 +266,7 @@ def _message(
 
 
 def _contents(
-    change: Change, present: Present
+    change: Change, present: BranchState
 ) -> tuple[dict[str, bytes | None], dict[str, bytes | None]]:
     """Return the changed paths before and after."""
     paths = [*change.delete, *(file.path for file in change.write)]

@@ -17,7 +17,7 @@ from distgen.git.remote import Survey, survey
 from distgen.git.run import Git, scrub
 from distgen.git.store import Store, fetch, has, mend
 from distgen.model.catalogue import Catalogue, Image
-from distgen.model.published import Change, Entry, Result
+from distgen.model.published import Change, Result, TreeEntry
 from distgen.model.rendered import Tree
 from distgen.model.words import Status
 from distgen.publish.branch import present, root_tree
@@ -204,7 +204,7 @@ def _change(
     if wanted is None:
         return retire(found, present(reader, tip, {}), origin, options.on_edit)
     files = {file.path: file for file in generated(wanted)}
-    entries = {file.path: Entry(file.mode, blob_id(file.content)) for file in files.values()}
+    entries = {file.path: TreeEntry(file.mode, blob_id(file.content)) for file in files.values()}
     if root_tree(reader, tip) == tree_id(entries):
         stood = failed(found, "", "unchanged")
         return replace(stood, parent=tip, commit=tip)

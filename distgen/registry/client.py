@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 from requests.utils import parse_header_links
 
 from distgen.errors import InputError
-from distgen.model.reference import HUB, Reference, is_digest, is_tag, mirrored
+from distgen.model.reference import HUB, Reference, is_digest, is_tag, mirror_of
 from distgen.registry.auth import Scope
 from distgen.registry.errors import NotFound, Refused, RegistryError, Unsupported, status_text
 from distgen.registry.http import Answer, Request, Transport
@@ -168,7 +168,7 @@ class Registry:
         return self._checked(self._send(place, request), reference)
 
     def _located(self, reference: Reference) -> Reference:
-        place = mirrored(reference, self._mirrors)
+        place = mirror_of(reference, self._mirrors)
         if place.registry == HUB:
             repository = place.repository
             if "/" not in repository:

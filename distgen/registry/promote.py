@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Literal
 
 from distgen.errors import DistgenError, InputError
-from distgen.model.reference import Reference, is_digest, is_tag, parse
+from distgen.model.reference import Reference, is_digest, is_tag, parse_reference
 from distgen.pool import in_parallel
 from distgen.registry.client import Registry
 from distgen.registry.errors import NotFound
@@ -86,7 +86,7 @@ def check_undo(registry: Registry, moves: Sequence[Move], parallel: int) -> tupl
 
 def _reversed(row: Any, where: object) -> Move:
     old, new = row["old"], row["new"]
-    reference = parse(str(row["reference"]), where)
+    reference = parse_reference(str(row["reference"]), where)
     digests = [digest for digest in (old, new) if digest is not None]
     if not reference.tag or not all(isinstance(one, str) and is_digest(one) for one in digests):
         raise ValueError
@@ -109,7 +109,7 @@ def _planned(registry: Registry, target: Target, tag: str) -> Iterable[Move]:
 
 
 def _undoable(registry: Registry, move: Move) -> Move:
-    reference = parse(move.reference)
+    reference = parse_reference(move.reference)
     now = _digest(registry, reference)
     if now == move.new:
         return replace(move, status="unchanged")
@@ -124,7 +124,7 @@ def _undoable(registry: Registry, move: Move) -> Move:
 def _moved(registry: Registry, move: Move) -> Move:
     if move.status != "moves":
         return move
-    _put(registry, parse(move.reference), move.new)
+    _put(registry, parse_reference(move.reference), move.new)
     return replace(move, status="promoted")
 
 
@@ -133,7 +133,7 @@ def _back(registry: Registry, move: Move) -> Move:
     if move.status not in ("promoted", "failed"):
         return move
     try:
-        _put(registry, parse(move.reference), move.old)
+        _put(registry, parse_reference(move.reference), move.old)
     except DistgenError as error:
         if move.status == "failed":
             return move
@@ -146,7 +146,7 @@ def _back(registry: Registry, move: Move) -> Move:
 def _verified(registry: Registry, move: Move) -> Move:
     if move.status != "promoted":
         return move
-    now = _digest(registry, parse(move.reference))
+    now = _digest(registry, parse_reference(move.reference))
     if now == move.new:
         return move
     return replace(move, status="failed", detail=f"it is {now} now: somebody else moved it")

@@ -10,7 +10,7 @@ from reprlib import repr as shown
 from typing import Any
 
 from distgen.errors import DistgenError, InputError
-from distgen.model.published import Manifest, Owned
+from distgen.model.published import GeneratedFile, Manifest
 from distgen.model.rendered import File, Tree
 from distgen.model.words import ATTRIBUTES, EXECUTABLE, MANIFEST, REGULAR, SYMLINK
 
@@ -51,7 +51,11 @@ def describe(tree: Tree, files: Iterable[File]) -> Manifest:
     return Manifest(
         image=tree.image,
         stream=tree.stream,
-        files={file.path: Owned(file.mode, file.sha256) for file in files if file.path != MANIFEST},
+        files={
+            file.path: GeneratedFile(file.mode, file.sha256)
+            for file in files
+            if file.path != MANIFEST
+        },
         bases=tree.bases,
         sources=tree.sources,
     )
@@ -59,7 +63,7 @@ def describe(tree: Tree, files: Iterable[File]) -> Manifest:
 
 def dump(manifest: Manifest) -> bytes:
     """Return the bytes of `.distgen.json`: the same for the same content on every machine."""
-    edited = {path: _told(text) for path, text in manifest.edited.items()}
+    edited = {path: _told(text) for path, text in manifest.merge_bases.items()}
     data = {
         "version": VERSION,
         "image": manifest.image,
@@ -104,7 +108,7 @@ def _read(data: Mapping[str, Any]) -> Manifest:
     for path, entry in data["files"].items():
         if not _SHA256.fullmatch(entry["sha256"]) or not _inside(path):
             raise ValueError(path)
-        files[path] = Owned(_MODES[entry["mode"]], entry["sha256"])
+        files[path] = GeneratedFile(_MODES[entry["mode"]], entry["sha256"])
     return Manifest(
         _name(data["image"]),
         _name(data["stream"]),

@@ -126,7 +126,7 @@ def git_ref(text: str) -> str:
 def reference_text(text: str) -> str:
     """Refuse what is not `registry/repository:tag`."""
     try:
-        reference.parse(text)
+        reference.parse_reference(text)
     except InputError:
         return "is not a reference with its registry: `docker.io/library/python:3.11`"
     return "begins with a scheme" if "://" in text else ""

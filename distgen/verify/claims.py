@@ -11,7 +11,7 @@ from distgen.errors import DistgenError
 from distgen.git.commits import Commit, trailers
 from distgen.git.objects import SUBMODULE, blob_id
 from distgen.lint.build_context import taken
-from distgen.model.published import Edit, Entry
+from distgen.model.published import Edit, TreeEntry
 from distgen.model.rendered import File
 from distgen.model.words import MANIFEST
 from distgen.render.manifest import parse
@@ -33,7 +33,7 @@ _KEY = re.compile(
     r"^(distgen-(?:image|stream|source|lock|version))[ \t]*:", re.IGNORECASE | re.MULTILINE
 )
 _LARGE = 1024 * 1024
-Read = Callable[[Entry], bytes]
+Read = Callable[[TreeEntry], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +123,14 @@ def lie(claimed: Claim, expected: Expected) -> str:
 
 
 def differences(
-    expected: Mapping[str, File], standing: Mapping[str, Entry], read: Read
+    expected: Mapping[str, File], standing: Mapping[str, TreeEntry], read: Read
 ) -> tuple[Edit, ...]:
     """Return how the files that stand there differ from what distgen generates."""
     return (*_differences(expected, standing, read), *added(expected, standing, read))
 
 
 def added(
-    expected: Mapping[str, File], standing: Mapping[str, Entry], read: Read
+    expected: Mapping[str, File], standing: Mapping[str, TreeEntry], read: Read
 ) -> tuple[Edit, ...]:
     """Return the files that distgen does not generate, and that change what is built."""
     found = {path: standing[path] for path in taken(expected, own(expected, standing))}
@@ -143,7 +143,7 @@ def same_manifest(one: bytes, other: bytes) -> bool:
     if one == other:
         return True
     try:
-        found = [replace(parse(content), edited={}) for content in (one, other)]
+        found = [replace(parse(content), merge_bases={}) for content in (one, other)]
     except DistgenError:
         return False
     return found[0] == found[1]
@@ -183,11 +183,11 @@ def counted(paths: Iterable[str]) -> str:
 
 
 def _differences(
-    expected: Mapping[str, File], standing: Mapping[str, Entry], read: Read
+    expected: Mapping[str, File], standing: Mapping[str, TreeEntry], read: Read
 ) -> Iterator[Edit]:
     for path, file in sorted(expected.items()):
         entry = standing.get(path)
-        if entry == Entry(file.mode, blob_id(file.content)):
+        if entry == TreeEntry(file.mode, blob_id(file.content)):
             continue
         if entry is None:
             yield Edit(path, "deleted", unified(path, file.content, None), file.content, None)

@@ -14,7 +14,7 @@ from distgen.git.commits import Commit, person
 from distgen.git.commits import read as read_commit
 from distgen.git.objects import signature
 from distgen.git.run import run
-from distgen.model.published import Change, Entry
+from distgen.model.published import Change, TreeEntry
 from distgen.model.words import MANIFEST
 from distgen.publish.branch import listed, manifest, read_file
 from distgen.publish.plan import RETIRED
@@ -125,14 +125,16 @@ def _different(reader: Reader, commit: Commit, claimed: Claim, expected: Expecte
     return replace(_verdict(claimed, commit, status, detail), edits=edits, own=others)
 
 
-def _before(reader: Reader, commit: Commit) -> Mapping[str, Entry] | None:
+def _before(reader: Reader, commit: Commit) -> Mapping[str, TreeEntry] | None:
     """Return the files of the commit before, None where a shallow clone ends."""
     if not commit.parents:
         return {}
     return listed(reader, commit.parents[0]) if reader.read(commit.parents[0]) else None
 
 
-def _meddled(expected: Expected, now: Mapping[str, Entry], before: Mapping[str, Entry]) -> str:
+def _meddled(
+    expected: Expected, now: Mapping[str, TreeEntry], before: Mapping[str, TreeEntry]
+) -> str:
     """Name the files that distgen does not generate, those first that a commit changed."""
     others = own(expected.files, {*now, *before})
     changed = [path for path in others if now.get(path) != before.get(path)]
@@ -208,7 +210,7 @@ def _searched(
     found = manifest(reader, commit.id)
     if found is None or proof.history is None or not _is_of(asked, found.image, found.stream):
         return None
-    wanted_sum = hashlib.sha256(dump(replace(found, edited={}))).hexdigest()
+    wanted_sum = hashlib.sha256(dump(replace(found, merge_bases={}))).hexdigest()
     for source in newest(proof.history, _SOURCES):
         claimed = Claim(found.image, found.stream, source, "", "", source)
         if proof.sum(source, claimed.key) != wanted_sum:

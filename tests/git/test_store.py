@@ -16,7 +16,7 @@ from distgen.errors import DistgenError, InputError
 from distgen.git.backoff import Patience
 from distgen.git.cat_file import Reader
 from distgen.git.location import creation_hint, locate
-from distgen.git.objects import Entry, blob_id, commit_id, signature, tree_id
+from distgen.git.objects import TreeEntry, blob_id, commit_id, signature, tree_id
 from distgen.git.run import explain, isolate, run, scrub
 from distgen.git.store import has, open_store, renew, scratch_store, write
 from distgen.model.published import Change
@@ -26,7 +26,7 @@ from distgen.model.rendered import File
 def commit(number=1, path="file", parent=None, entries=None, message="Subject\n\nBody ü\n"):
     """Return a change of one file with the id that its commit must have."""
     file = File(path, f"content {number}\n".encode())
-    entries = {**(entries or {}), path: Entry(file.mode, blob_id(file.content))}
+    entries = {**(entries or {}), path: TreeEntry(file.mode, blob_id(file.content))}
     oid = commit_id(tree_id(entries), parent, signature(AUTHOR, 1_700_000_000), message)
     return Change("ns/app", "master", "url", "master", "updated", parent, (file,), commit=oid,
                   message=message, author=AUTHOR, date=1_700_000_000)  # fmt: skip
@@ -44,7 +44,7 @@ def test_commits_are_written_with_the_ids_that_were_planned(tmp_path):
                     9,
                     "later",
                     changes[0].commit,
-                    {"plain": Entry(0o100644, blob_id(b"content 0\n"))},
+                    {"plain": TreeEntry(0o100644, blob_id(b"content 0\n"))},
                 )
             ],
         )

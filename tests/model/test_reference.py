@@ -1,7 +1,7 @@
 import pytest
 
 from distgen.errors import InputError
-from distgen.model.reference import Reference, is_loopback, mirrored, parse
+from distgen.model.reference import Reference, is_loopback, mirror_of, parse_reference
 
 DIGEST = "sha256:" + "a" * 64
 
@@ -21,14 +21,14 @@ DIGEST = "sha256:" + "a" * 64
     ],
 )
 def test_a_reference_is_taken_apart_and_put_together(text, parts):
-    assert parse(text) == Reference(*parts)
-    assert str(parse(text)) == text
+    assert parse_reference(text) == Reference(*parts)
+    assert str(parse_reference(text)) == text
 
 
 @pytest.mark.parametrize("text", ["python:3.11", "library/python:3.11", "x", ""])
 def test_a_reference_without_its_registry_is_refused_with_the_full_name(text):
     with pytest.raises(InputError, match="does not name its registry; write it in full"):
-        parse(text)
+        parse_reference(text)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_a_reference_without_its_registry_is_refused_with_the_full_name(text):
 )
 def test_what_no_registry_would_take_is_refused(text):
     with pytest.raises(InputError):
-        parse(text)
+        parse_reference(text)
 
 
 def test_the_longest_mirror_wins_and_only_whole_names_count():
@@ -60,12 +60,17 @@ def test_the_longest_mirror_wins_and_only_whole_names_count():
         "quay.io/opendevorg": "http://mirror.example/ours/",
         "docker.io/library/python": "mirror.example/py",
     }
-    assert str(mirrored(parse("quay.io/a/b:1"), mirrors)) == "localhost:5000/quay.io/a/b:1"
-    assert str(mirrored(parse("quay.io/opendevorg/x:1"), mirrors)) == (
+    assert (
+        str(mirror_of(parse_reference("quay.io/a/b:1"), mirrors)) == "localhost:5000/quay.io/a/b:1"
+    )
+    assert str(mirror_of(parse_reference("quay.io/opendevorg/x:1"), mirrors)) == (
         "http://mirror.example/ours/x:1"
     )
-    assert str(mirrored(parse("docker.io/library/python:3"), mirrors)) == "mirror.example/py:3"
-    assert str(mirrored(parse("docker.io/library/python2:3"), mirrors)) == (
+    assert (
+        str(mirror_of(parse_reference("docker.io/library/python:3"), mirrors))
+        == "mirror.example/py:3"
+    )
+    assert str(mirror_of(parse_reference("docker.io/library/python2:3"), mirrors)) == (
         "docker.io/library/python2:3"
     )
 

@@ -9,7 +9,7 @@ from testing.dist_git import GIT, ORIGIN, image, tree
 
 from distgen.git.objects import blob_id, tree_id
 from distgen.model.lock import Lock, LockedBase, LockedSource
-from distgen.model.published import Entry, Present
+from distgen.model.published import BranchState, TreeEntry
 from distgen.model.words import EXECUTABLE, MANIFEST
 from distgen.publish.merge_file import merging
 from distgen.publish.plan import lock_digest, plan, retire, target
@@ -30,10 +30,12 @@ def stand(contents, edits=(), modes=(), manifest=True):
     if not manifest:
         del stands[MANIFEST]
     mode = {path: file.mode for path, file in last.items()} | dict(modes)
-    entries = {p: Entry(mode.get(p, 0o100644), blob_id(text)) for p, text in stands.items()}
+    entries = {p: TreeEntry(mode.get(p, 0o100644), blob_id(text)) for p, text in stands.items()}
     found = parse(last[MANIFEST].content) if manifest else None
     before = {path: file.content for path, file in last.items() if path != MANIFEST}
-    return Present("c" * 40, tree_id(entries), entries, found, stands, before if manifest else {})
+    return BranchState(
+        "c" * 40, tree_id(entries), entries, found, stands, before if manifest else {}
+    )
 
 
 def planned(present, contents=NEW, on_edit="refuse"):
@@ -103,7 +105,7 @@ def test_the_edit_is_shown_as_what_the_person_did():
     (edit,) = planned(stand(OLD, {"Dockerfile": EDITED})).edits
     assert edit.diff.splitlines()[:3] == ["--- a/Dockerfile", "+++ b/Dockerfile", "@@ -1,4 +1,4 @@"]
     assert edit.diff.splitlines()[-2:] == ["-RUN 3", "+RUN three"]
-    assert (edit.was, edit.now) == (OLD["Dockerfile"].encode(), EDITED.encode())
+    assert (edit.generated, edit.downstream) == (OLD["Dockerfile"].encode(), EDITED.encode())
 
 
 def test_an_edit_that_says_what_we_say_is_none():

@@ -8,7 +8,7 @@ from test_discover import CATALOGUE
 from testing.commandline import keeps_to_its_schema
 from testing.servers import PASSWORD, USER, Reply, forward, in_front_of, push, push_index, tagged
 
-from distgen.model.reference import parse
+from distgen.model.reference import parse_reference
 from distgen.registry.client import Registry
 from distgen.registry.http import Transport
 
@@ -42,7 +42,7 @@ def at(server, group, tag="current"):
     """Return what a tag points at in each repository."""
     registry = Registry(Transport())
     return {
-        name: registry.digest(parse(f"{server.host}/{group.account}/{name}:{tag}"))
+        name: registry.digest(parse_reference(f"{server.host}/{group.account}/{name}:{tag}"))
         for name in group.digests
     }
 
@@ -81,7 +81,7 @@ def test_a_whole_set_is_promoted_with_all_platforms_and_taken_back(
 def test_nothing_moves_when_one_image_lacks_the_tag(distgen, group, open_registry):
     push(open_registry, f"{group.account}/late", "other")
     registry = Registry(Transport())
-    late = parse(f"{open_registry.host}/{group.account}/late")
+    late = parse_reference(f"{open_registry.host}/{group.account}/late")
     registry.delete(late.at(group.digests["late"]))
     root = group()
     ran = distgen(root, "promote", "--from", "abc123", "--to", "current")

@@ -21,7 +21,7 @@ from testing.servers import (
 )
 
 from distgen.errors import InputError
-from distgen.model.reference import parse
+from distgen.model.reference import parse_reference
 from distgen.registry.auth import challenges
 from distgen.registry.client import Registry
 from distgen.registry.credentials import AuthFile, Credentials
@@ -43,7 +43,7 @@ def client(*hosts, waits=None, mirrors=None):
 
 
 def at(server, rest):
-    return parse(f"{server.host}/{rest}")
+    return parse_reference(f"{server.host}/{rest}")
 
 
 # --- what a registry holds ---------------------------------------------------------------------
@@ -490,7 +490,7 @@ def test_threads_share_connections_and_tokens(open_registry, bearer_registry, to
 def test_a_mirror_is_asked_instead_and_errors_keep_the_public_name(open_registry):
     digest = push(open_registry, "mirror/opendevorg/image", "1")
     registry = client(mirrors={"quay.io": f"{open_registry.host}/mirror"})
-    assert registry.digest(parse("quay.io/opendevorg/image:1")) == digest
+    assert registry.digest(parse_reference("quay.io/opendevorg/image:1")) == digest
     with pytest.raises(NotFound) as caught:
-        registry.digest(parse("quay.io/opendevorg/image:2"))
+        registry.digest(parse_reference("quay.io/opendevorg/image:2"))
     assert str(caught.value) == "quay.io/opendevorg/image:2: the registry has no such tag"

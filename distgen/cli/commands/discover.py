@@ -19,7 +19,7 @@ from distgen.errors import DistgenError, InputError
 from distgen.lock import file
 from distgen.lock.plan import locked, with_facts
 from distgen.model.lock import LockedBase
-from distgen.model.reference import is_digest, moved, parse
+from distgen.model.reference import is_digest, parse_reference, replace_registry
 from distgen.output.files import replace_file
 from distgen.registry.client import Registry
 from distgen.registry.discover import Seen, Wish, discover
@@ -198,7 +198,7 @@ def as_json(seen: Sequence[Seen]) -> str:
 def wish(key: str, entry: Entry, wanted: Wanted) -> Wish:
     """Return what to look for, for one entry of a list."""
     sign = "@" if is_digest(entry.tag) else ":"
-    reference = parse(f"{moved(entry.name, wanted.registry)}{sign}{entry.tag}")
+    reference = parse_reference(f"{replace_registry(entry.name, wanted.registry)}{sign}{entry.tag}")
     return Wish(key, reference, "" if entry.fixed else wanted.label)
 
 

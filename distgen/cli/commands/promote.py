@@ -17,7 +17,7 @@ from distgen.cli.option_groups import together
 from distgen.cli.registry_options import elsewhere, jobs, registries
 from distgen.cli.session import Choice, Session, choosing, formats
 from distgen.errors import DistgenError, InputError
-from distgen.model.reference import moved, parse
+from distgen.model.reference import parse_reference, replace_registry
 from distgen.output.files import replace_file
 from distgen.registry.client import Registry
 from distgen.registry.promote import Move, Target, check_undo, dump, plan, promote, undo
@@ -102,8 +102,8 @@ def targets(
     """Return the repositories of the chosen images, each once."""
     found = {}
     for image in choice.of(session.catalogue()):
-        name = moved(image.reference.rpartition(":")[0], registry)
-        found[name] = Target(image.full_name, parse(name), source)
+        name = replace_registry(image.reference.rpartition(":")[0], registry)
+        found[name] = Target(image.full_name, parse_reference(name), source)
     return list(found.values())
 
 

@@ -16,7 +16,7 @@ from distgen.cli.session import Choice, Session, choosing, formats
 from distgen.errors import InputError
 from distgen.lock.resolve import World, refs_of
 from distgen.model.catalogue import Catalogue, Image
-from distgen.model.reference import moved, parse
+from distgen.model.reference import parse_reference, replace_registry
 from distgen.registry import prune, tags
 from distgen.registry.prune import Outcome, Place, Plan
 from distgen.registry.retention import Decision, protect, split
@@ -87,7 +87,7 @@ def places_of(
         name = split(image.reference)
         mine = [tag for tag in planned if tag.image == image.full_name]
         policy = catalogue.namespaces[image.namespace].retention
-        repository = parse(moved(name, registry))
+        repository = parse_reference(replace_registry(name, registry))
         places.append(Place(image.full_name, repository, policy, protect(mine, held, name)))
     return places
 

@@ -17,8 +17,7 @@ from distgen.lint.build_context import Context, context, missing
 from distgen.lint.findings import Remark, findings
 from distgen.model.catalogue import Image, Parent
 from distgen.model.lock import Lock
-from distgen.model.reference import HUB, Reference, names_a_registry
-from distgen.model.reference import parse as parse_reference
+from distgen.model.reference import HUB, Reference, names_a_registry, parse_reference
 from distgen.model.rendered import Finding, Tree
 from distgen.text.suggest import nearest
 
