@@ -17,7 +17,7 @@ from distgen.git.run import run
 from distgen.model.published import Manifest, TreeEntry
 from distgen.model.rendered import File
 from distgen.model.words import EXECUTABLE, REGULAR
-from distgen.publish.branch import listed, manifest, read_file
+from distgen.publish.branch import list_files, read_file, read_manifest
 from distgen.verify.claims import claim
 
 _SEARCHED = 1000
@@ -56,7 +56,7 @@ def companions(
     reader: Reader, tip: str, told: Collection[Told], edited: Collection[str]
 ) -> Iterator[File]:
     """Yield the files, as they are now, that came with edits of these paths in one commit."""
-    standing = listed(reader, tip)
+    standing = list_files(reader, tip)
     paths: set[str] = set()
     for one in told:
         touched = _paths(one)
@@ -93,8 +93,8 @@ def _read(reader: Reader, name: str) -> Commit:
 
 def _is_untouched(reader: Reader, commit: str) -> bool:
     """Say whether all generated files stand as the manifest of the same commit says."""
-    found = manifest(reader, commit)
-    return found is not None and _stands(reader, found, listed(reader, commit))
+    found = read_manifest(reader, commit)
+    return found is not None and _stands(reader, found, list_files(reader, commit))
 
 
 def _stands(reader: Reader, found: Manifest, standing: Mapping[str, TreeEntry]) -> bool:
@@ -108,7 +108,7 @@ def _stands(reader: Reader, found: Manifest, standing: Mapping[str, TreeEntry]) 
 
 
 def _steps(reader: Reader, commit: Commit) -> Iterator[Step]:
-    before, after = listed(reader, commit.parents[0]), listed(reader, commit.id)
+    before, after = list_files(reader, commit.parents[0]), list_files(reader, commit.id)
     for path in sorted({*before, *after}):
         old, new = before.get(path), after.get(path)
         if old != new:

@@ -14,7 +14,7 @@ from distgen.model.catalogue import Image, TemplateFile
 from distgen.model.published import BranchState, Edit
 from distgen.model.rendered import File
 from distgen.model.words import ATTRIBUTES, EXECUTABLE, SYMLINK
-from distgen.publish.edits import Merge, decide
+from distgen.publish.edits import Merge, decide_steps
 from distgen.render.patch import apply
 from distgen.render.paths import is_allowed
 from distgen.text.diff import is_binary
@@ -66,7 +66,7 @@ def edited(new: Files, present: BranchState, merge: Merge) -> tuple[tuple[Edit, 
     """Return the edits, what the files should be with them, and why one cannot be adopted."""
     edits: list[Edit] = []
     targets: dict[str, File | None] = {}
-    for step in decide(new, present, "merge", merge):
+    for step in decide_steps(new, present, "merge", merge):
         if step.edit is None:
             continue
         edits.append(step.edit)

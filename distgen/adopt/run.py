@@ -35,10 +35,10 @@ from distgen.model.lock import Lock
 from distgen.model.rendered import File, Tree
 from distgen.model.words import ATTRIBUTES, MANIFEST
 from distgen.pool import working
-from distgen.publish.branch import present
-from distgen.publish.merge_file import merging
+from distgen.publish.branch import read_branch
+from distgen.publish.merge_file import three_way_merge
 from distgen.publish.options import Repository
-from distgen.publish.repositories import bring, group, reading
+from distgen.publish.repositories import fetch_tips, list_repositories, open_reader
 from distgen.render.manifest import generated
 from distgen.render.renderer import Renderer
 
@@ -102,14 +102,14 @@ def adopt(git: Git, request: Request, beside: Path | None) -> Iterator[Adopted]:
     Images that others extend come first, for their patches reach those.
     """
     work = _Work(request)
-    repositories = group(request.catalogue, request.images)
+    repositories = list_repositories(request.catalogue, request.images)
     with scratch_store(git, beside) as store, working(git.stop, request.jobs) as pool:
         ordered = sorted(repositories, key=lambda found: _heritage(work, found))
         jobs = [(found, pool.submit(_surveyed, git, store, found)) for found in ordered]
         for repository, job in jobs:
             images = [work.images[target.key] for target in repository.targets]
             try:
-                with reading(git, store, repository.place, job.result()) as (reader, stands):
+                with open_reader(git, store, repository.place, job.result()) as (reader, stands):
                     yield from _adopted(work, repository, images, (reader, stands))
             except DistgenError as error:
                 yield from (Adopted(image, "failed", detail=scrub(str(error))) for image in images)
@@ -122,7 +122,7 @@ def _heritage(work: _Work, repository: Repository) -> int:
 def _surveyed(git: Git, store: Store, repository: Repository) -> Survey:
     stands = survey(git, repository.place, [target.branch for target in repository.targets])
     if repository.place.folder is None and stands.tips:
-        return bring(git, store, repository.place, stands)
+        return fetch_tips(git, store, repository.place, stands)
     return stands
 
 
@@ -161,12 +161,12 @@ def _seen(work: _Work, reader: Reader, image: Image, where: tuple[str, str]) -> 
     tip, author = where
     tree = work.tree(image)
     new = {file.path: file for file in generated(tree)}
-    there = present(reader, tip, new)
+    there = read_branch(reader, tip, new)
     last = there.manifest
     if last is None or (last.image, last.stream) != (image.full_name, image.stream.name):
         owner = f"it belongs to {last.image}@{last.stream}" if last else "distgen did not write it"
         return _Seen(image, tip, Adoption(refusal=there.problem or owner), {})
-    edits, targets, why = edited(new, there, merging(reader.git))
+    edits, targets, why = edited(new, there, three_way_merge(reader.git))
     if why or not edits:
         return _Seen(image, tip, Adoption(edits=edits, refusal=why), {})
     paths = [edit.path for edit in edits]

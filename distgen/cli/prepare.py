@@ -21,8 +21,8 @@ from distgen.git.run import Git
 from distgen.lint import check
 from distgen.model.catalogue import Catalogue
 from distgen.pool import affordable
-from distgen.publish.options import Observer, Options, Repository, unobserved
-from distgen.publish.run import Request
+from distgen.publish.options import Observer, PublishOptions, Repository, ignore_step
+from distgen.publish.run import PublishRequest
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -31,8 +31,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 class Run:
     """A request to publish, and all that it needs from outside."""
 
-    request: Request
-    options: Options
+    request: PublishRequest
+    options: PublishOptions
     git: Git
     store: Path
 
@@ -65,7 +65,7 @@ def planning(command: Command) -> Command:
     return on_edit(reaching(command))
 
 
-def prepare(session: Session, wishes: Wishes, observe: Observer = unobserved) -> Run:
+def prepare(session: Session, wishes: Wishes, observe: Observer = ignore_step) -> Run:
     """Read the catalogue and find out which commit of it will be published."""
 
     def tell(text: str) -> None:
@@ -84,8 +84,8 @@ def prepare(session: Session, wishes: Wishes, observe: Observer = unobserved) ->
     gone = left(catalogue, shown, wishes.choice, wishes.reach.jobs) if retires else ()
     retired = tuple(replace(target, reason=wishes.retired.reason.strip()) for target in gone)
     return Run(
-        request=Request(catalogue, task.images, task.renderer.tree, retired),
-        options=Options(
+        request=PublishRequest(catalogue, task.images, task.renderer.tree, retired),
+        options=PublishOptions(
             provenance=provenance,
             on_edit=wishes.on_edit,  # type: ignore[arg-type]
             jobs=affordable(wishes.reach.jobs),

@@ -12,8 +12,8 @@ from distgen.cli.session import Choice
 from distgen.errors import InputError
 from distgen.git.run import Git
 from distgen.model.catalogue import Catalogue, Image
-from distgen.publish.orphans import Search, strays
-from distgen.publish.plan import Target
+from distgen.publish.orphans import OrphanSearch, find_orphans
+from distgen.publish.plan import BranchTarget
 
 
 @dataclass(frozen=True)
@@ -64,15 +64,15 @@ def split(choice: Choice, catalogue: Catalogue) -> tuple[tuple[Image, ...], tupl
     return replace(choice, patterns=tuple(here)).of(catalogue), tuple(gone)
 
 
-def left(catalogue: Catalogue, git: Git, choice: Choice, jobs: int) -> tuple[Target, ...]:
+def left(catalogue: Catalogue, git: Git, choice: Choice, jobs: int) -> tuple[BranchTarget, ...]:
     """Return what is left on branches of what was named and is in the catalogue no more."""
     images, gone = split(choice, catalogue)
     known = dict.fromkeys(image.full_name for image in images)
     names = (*gone, *known) if choice.patterns else ()
-    search = Search(names, servers=True, jobs=jobs, retired=bool(gone))
-    found = strays(catalogue, git, search)
+    search = OrphanSearch(names, servers=True, jobs=jobs, retired=bool(gone))
+    found = find_orphans(catalogue, git, search)
     for name in gone:
-        if not any(Search((name,)).means(target) for target in found):
+        if not any(OrphanSearch((name,)).matches(target) for target in found):
             raise InputError(
                 f"there is no image `{name}`, and no branch of it that could be retired",
                 hint="see `distgen list`, and `distgen status` for what left the catalogue",

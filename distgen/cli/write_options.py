@@ -15,7 +15,7 @@ from distgen.cli.session import Session, formats
 from distgen.cli.signing_options import sealing
 from distgen.cli.streams import narrate
 from distgen.model.published import Result
-from distgen.publish.report import report, summary
+from distgen.publish.report import count_statuses, format_report
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,8 @@ def deliver(
         with ending_well(run.git):
             results = work(run)
         code = 130 if run.git.stop.is_set() else outcome.exit_code(results)
-        events("ended", {"summary": summary(results), "exit_code": code})
-    text = report(results)
+        events("ended", {"summary": count_statuses(results), "exit_code": code})
+    text = format_report(results)
     troubles = [one for one in (keep(manner.watched.results, text), events.trouble) if one]
     outcome.tell(session, results, text if manner.form == "json" else "")
     session.say(("it would be: " if manner.dry_run else "") + tell(run, results))

@@ -12,16 +12,16 @@ from distgen.git.commits import signed
 from distgen.git.remote import push, survey
 from distgen.git.store import Store, write
 from distgen.model.published import Change
-from distgen.propose.reviews import Plan
-from distgen.publish.deliver import COMMITTED, supply
-from distgen.publish.options import Ground
-from distgen.publish.repositories import changes
+from distgen.propose.reviews import ReviewPlan
+from distgen.publish.deliver import COMMIT_STATUSES, fetch_parents
+from distgen.publish.options import PublishContext
+from distgen.publish.repositories import plan_repository
 
 Footers = Mapping[str, tuple[str, ...]]
 """The lines at the end of an image's message, by its key."""
 
 
-def sow(store: Store, plans: Iterable[Plan]) -> None:
+def write_initial_commits(store: Store, plans: Iterable[ReviewPlan]) -> None:
     """Write the commits that missing branches begin with, in one go: most are the same commit."""
     missing = (
         change
@@ -34,7 +34,7 @@ def sow(store: Store, plans: Iterable[Plan]) -> None:
         write(store, list(seeds.values()))
 
 
-def prepared(ground: Ground, plan: Plan, footers: Footers) -> Plan:
+def prepare_commits(ground: PublishContext, plan: ReviewPlan, footers: Footers) -> ReviewPlan:
     """Begin missing branches, word the commits, and bring what they stand on into the store."""
     delivery = plan.delivery
     if ground.git.stop.is_set():
@@ -44,9 +44,9 @@ def prepared(ground: Ground, plan: Plan, footers: Footers) -> Plan:
             _worded(ground, plan, change, footers)
             for change in (delivery.changes if plan.dry else _begun(ground, plan))
         )
-        made = () if plan.dry else COMMITTED
+        made = () if plan.dry else COMMIT_STATUSES
         needed = [c for c in planned if plan.has_reviews(c) or c.status in made]
-        supply(ground, plan.desk.store, replace(delivery, changes=tuple(needed)))
+        fetch_parents(ground, plan.desk.store, replace(delivery, changes=tuple(needed)))
     except DistgenError as error:
         planned = tuple(
             replace(change, status="failed", commit=change.parent, detail=str(error))
@@ -55,16 +55,16 @@ def prepared(ground: Ground, plan: Plan, footers: Footers) -> Plan:
     return replace(plan, delivery=replace(delivery, changes=planned))
 
 
-def _worded(ground: Ground, plan: Plan, change: Change, footers: Footers) -> Change:
+def _worded(ground: PublishContext, plan: ReviewPlan, change: Change, footers: Footers) -> Change:
     """Return the change as the forge wants it, signed when commits are to be."""
-    if change.status not in COMMITTED:
+    if change.status not in COMMIT_STATUSES:
         return change
     found = plan.forge.worded(plan.desk, change, footers.get(change.key, ()))
     sign = ground.options.sign
     return signed(found, sign) if sign and not found.signature else found
 
 
-def _begun(ground: Ground, plan: Plan) -> tuple[Change, ...]:
+def _begun(ground: PublishContext, plan: ReviewPlan) -> tuple[Change, ...]:
     """Begin the branches that are missing, the first one first, and plan on them again."""
     delivery = plan.delivery
     missing = [change for change in delivery.changes if change.status == "created"]
@@ -89,6 +89,6 @@ def _begun(ground: Ground, plan: Plan) -> tuple[Change, ...]:
     keys = {change.key for change in delivery.changes} - failed.keys()
     targets = tuple(found for found in delivery.repository.targets if found.key in keys)
     repository = replace(delivery.repository, targets=targets)
-    again = changes(ground, repository, delivery.wanted)[1] if targets else ()
+    again = plan_repository(ground, repository, delivery.wanted)[1] if targets else ()
     now = failed | {change.key: change for change in again}
     return tuple(now[change.key] for change in delivery.changes)

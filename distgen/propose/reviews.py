@@ -26,14 +26,14 @@ from distgen.git.run import scrub
 from distgen.git.store import has, write
 from distgen.model.published import Change
 from distgen.model.words import MANIFEST
-from distgen.publish.deliver import COMMITTED, Delivery
-from distgen.publish.options import Observer, unobserved
+from distgen.publish.deliver import COMMIT_STATUSES, Delivery
+from distgen.publish.options import Observer, ignore_step
 
 _RACES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ReviewPlan:
     """A repository with what stands there, what is planned, and where its reviews are.
 
     `observe` hears of each push; `attempt` counts from 0.
@@ -44,7 +44,7 @@ class Plan:
     delivery: Delivery
     refs: Refs
     dry: bool = False
-    observe: Observer = unobserved
+    observe: Observer = ignore_step
     attempt: int = 0
 
     def subject(self, change: Change) -> Subject:
@@ -60,9 +60,9 @@ class Plan:
         return any(ref.startswith(prefixes) for ref in self.refs)
 
 
-def reviewed(plan: Plan, change: Change) -> Change:
+def update_review(plan: ReviewPlan, change: Change) -> Change:
     """Bring the review of one change up to date; return the change as it ended."""
-    if change.status not in (*COMMITTED, "unchanged"):
+    if change.status not in (*COMMIT_STATUSES, "unchanged"):
         return change
     try:
         found = _raced(plan, change)
@@ -71,7 +71,7 @@ def reviewed(plan: Plan, change: Change) -> Change:
     return replace(found, detail=plain(found.detail))  # it holds addresses of the forge's making
 
 
-def _raced(plan: Plan, change: Change) -> Change:
+def _raced(plan: ReviewPlan, change: Change) -> Change:
     """Look at the review again when somebody was faster."""
     for _ in range(_RACES - 1):
         with suppress(Moved):
@@ -80,14 +80,14 @@ def _raced(plan: Plan, change: Change) -> Change:
     return _reviewed(plan, change)
 
 
-def _seen_again(plan: Plan, change: Change) -> Plan:
+def _seen_again(plan: ReviewPlan, change: Change) -> ReviewPlan:
     """Return the plan with the reviews as they are now."""
     patterns = plan.forge.patterns(change.stream)
     refs = listing(plan.desk.store.git, plan.desk.place, patterns) or {}
     return replace(plan, refs=refs, attempt=plan.attempt + 1)
 
 
-def _reviewed(plan: Plan, change: Change) -> Change:
+def _reviewed(plan: ReviewPlan, change: Change) -> Change:
     nothing = change.status == "unchanged"
     if nothing and not plan.has_reviews(change):
         return change
@@ -109,13 +109,13 @@ def _reviewed(plan: Plan, change: Change) -> Change:
     return replace(change, status="retired" if tidied else "unchanged", detail=words)
 
 
-def _tidied(plan: Plan, reviews: Sequence[Review]) -> Sequence[Told]:
+def _tidied(plan: ReviewPlan, reviews: Sequence[Review]) -> Sequence[Told]:
     """Close the reviews that stand on earlier bases."""
     leftovers = (review for review in reviews if review.leftover and review.state == "open")
     return [plan.forge.withdraw(plan.desk, review) for review in leftovers]
 
 
-def _is_free(plan: Plan, change: Change, review: Review) -> bool:
+def _is_free(plan: ReviewPlan, change: Change, review: Review) -> bool:
     """Say whether a review holds nothing but what distgen put there, or what is merged."""
     if review.gone or review.state == "merged" or review.commit == change.commit:
         return True
@@ -128,7 +128,7 @@ def _is_free(plan: Plan, change: Change, review: Review) -> bool:
     return is_merged(plan.desk, review.commit, subject.base)
 
 
-def _settled(plan: Plan, change: Change, review: Review | None) -> Change:
+def _settled(plan: ReviewPlan, change: Change, review: Review | None) -> Change:
     """Return the change as its review has it, when that proposes the same."""
     if review is None or review.state == "merged":
         return change
@@ -138,14 +138,14 @@ def _settled(plan: Plan, change: Change, review: Review | None) -> Change:
     return replace(change, commit=review.commit, message=parsed(content).message)
 
 
-def _withdrawn(plan: Plan, change: Change, review: Review) -> Change:
+def _withdrawn(plan: ReviewPlan, change: Change, review: Review) -> Change:
     if plan.dry:
         return replace(change, status="retired", detail=f"{review} {LEFT}")
     told = plan.forge.withdraw(plan.desk, review)
     return replace(change, status=told.status, detail=told.detail)
 
 
-def _proposed(plan: Plan, change: Change, review: Review | None) -> Change:
+def _proposed(plan: ReviewPlan, change: Change, review: Review | None) -> Change:
     if review and _is_turned_down(plan, change, review):
         what = f"{review} was turned down, and there is nothing new to propose"
         return replace(change, status="unchanged", commit=review.commit, detail=what)
@@ -160,7 +160,7 @@ def _proposed(plan: Plan, change: Change, review: Review | None) -> Change:
     return replace(change, status=told.status, detail=told.detail)
 
 
-def _is_turned_down(plan: Plan, change: Change, review: Review) -> bool:
+def _is_turned_down(plan: ReviewPlan, change: Change, review: Review) -> bool:
     """Say whether a person closed a review of the same generated files, whatever it stood on."""
     if review.state != "closed":
         return False
@@ -169,7 +169,7 @@ def _is_turned_down(plan: Plan, change: Change, review: Review) -> bool:
     return review.commit == change.commit or (there is not None and there.content == new)
 
 
-def _told(plan: Plan, change: Change) -> dict[str, object]:
+def _told(plan: ReviewPlan, change: Change) -> dict[str, object]:
     keys = ("image", "stream", "branch", "commit", "parent")
     commit = {key: getattr(change, key) for key in keys}
     return {"url": scrub(change.url), "attempt": plan.attempt + 1, "commits": [commit]}

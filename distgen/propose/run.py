@@ -15,21 +15,28 @@ from distgen.git.store import Store, write
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.published import Change, Result
 from distgen.pool import working
-from distgen.propose.prepare import prepared, sow
-from distgen.propose.reviews import Plan, reviewed
-from distgen.publish.deliver import COMMITTED, Delivery
-from distgen.publish.options import Ground, Options, Repository
-from distgen.publish.report import row
-from distgen.publish.repositories import Wanted, changes, creation, failed, group, result
-from distgen.publish.run import Trees
-from distgen.publish.scheduler import Course, Kinship, in_order, sequence
+from distgen.propose.prepare import prepare_commits, write_initial_commits
+from distgen.propose.reviews import ReviewPlan, update_review
+from distgen.publish.deliver import COMMIT_STATUSES, Delivery
+from distgen.publish.options import PublishContext, PublishOptions, Repository
+from distgen.publish.report import result_row
+from distgen.publish.repositories import (
+    DesiredTree,
+    failed_change,
+    list_repositories,
+    plan_repository,
+    repository_creator,
+    to_result,
+)
+from distgen.publish.run import RenderTree
+from distgen.publish.scheduler import Dependencies, RunState, run_parents_first, sort_parents_first
 
 _BATCH = 100
 _HEADS = "refs/heads/"
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ProposeRequest:
     """What to propose: images, how to render each, and who speaks to the forge of each namespace.
 
     `parents` are images that are not proposed now, but that some of `images` may depend on. A `dry`
@@ -38,21 +45,21 @@ class Request:
 
     catalogue: Catalogue
     images: tuple[Image, ...]
-    trees: Trees
+    trees: RenderTree
     accounts: Mapping[str, Account] = field(default_factory=dict)
     parents: tuple[Image, ...] = ()
     dry: bool = False
 
 
-def propose(request: Request, store: Store, options: Options) -> Iterator[Result]:
+def propose(request: ProposeRequest, store: Store, options: PublishOptions) -> Iterator[Result]:
     """Bring the reviews of all images up to date, parents first; yield each result when known."""
-    ground = Ground(store.git, store, options)
+    ground = PublishContext(store.git, store, options)
     stop = store.git.stop
     request = replace(request, accounts=_stoppable(request.accounts, stop))
     images = {image.key: image for image in (*request.images, *request.parents)}
     chosen = {image.key for image in request.images}
-    course = Course(Kinship(_parents(images), True), options.jobs, stop, options.fail_fast)
-    repositories = sequence(_repositories(request, options, images), course.kinship)
+    course = RunState(Dependencies(_parents(images), True), options.jobs, stop, options.fail_fast)
+    repositories = sort_parents_first(_repositories(request, options, images), course.kinship)
     footers: dict[str, str] = {}
     facts = {"version": options.provenance.version, "repositories": len(repositories)}
     options.observe("started", {**facts, "jobs": options.jobs})
@@ -60,17 +67,19 @@ def propose(request: Request, store: Store, options: Options) -> Iterator[Result
         for start in range(0, len(repositories), _BATCH):
             batch = repositories[start : start + _BATCH]
             if why := course.halted():
-                found = (failed(one, why, "skipped") for each in batch for one in each.targets)
+                found = (
+                    failed_change(one, why, "skipped") for each in batch for one in each.targets
+                )
                 changed: Iterator[Change] = (one for one in found if one.key in chosen)
             else:
                 planned = tuple(_planned(pool, ground, request, batch, images))
                 footers |= _footers(planned)
                 ready = _only(planned, chosen)
                 for change in (change for plan in ready for change in plan.delivery.changes):
-                    options.observe("planned", row(result(change)))
+                    options.observe("planned", result_row(to_result(change)))
                 changed = _proposed(pool, ground, ready, course, footers)
-            for told in map(result, changed):
-                options.observe("result", row(told))
+            for told in map(to_result, changed):
+                options.observe("result", result_row(told))
                 yield told
 
 
@@ -78,9 +87,9 @@ def propose(request: Request, store: Store, options: Options) -> Iterator[Result
 
 
 def _repositories(
-    request: Request, options: Options, images: Mapping[str, Image]
+    request: ProposeRequest, options: PublishOptions, images: Mapping[str, Image]
 ) -> tuple[Repository, ...]:
-    found = group(request.catalogue, tuple(images.values()))
+    found = list_repositories(request.catalogue, tuple(images.values()))
     for repository in found:
         _refuse(repository, options)
     return found
@@ -88,11 +97,11 @@ def _repositories(
 
 def _planned(
     pool: Executor,
-    ground: Ground,
-    request: Request,
+    ground: PublishContext,
+    request: ProposeRequest,
     repositories: Sequence[Repository],
     images: Mapping[str, Image],
-) -> Iterator[Plan]:
+) -> Iterator[ReviewPlan]:
     """Plan repositories; servers are asked while the next trees are rendered."""
     jobs = []
     for repository in repositories:
@@ -103,7 +112,7 @@ def _planned(
         yield job.result()
 
 
-def _refuse(repository: Repository, options: Options) -> None:
+def _refuse(repository: Repository, options: PublishOptions) -> None:
     if repository.forge == "none":
         raise InputError(
             f"{repository.targets[0].image} has no forge to propose anything on",
@@ -125,7 +134,9 @@ def _refuse(repository: Repository, options: Options) -> None:
         )
 
 
-def _desk(ground: Ground, request: Request, repository: Repository, image: Image) -> Desk:
+def _desk(
+    ground: PublishContext, request: ProposeRequest, repository: Repository, image: Image
+) -> Desk:
     assert ground.store is not None
     where = request.catalogue.namespaces[image.namespace].dist_git
     return Desk(
@@ -136,7 +147,7 @@ def _desk(ground: Ground, request: Request, repository: Repository, image: Image
     )
 
 
-def _rendered(request: Request, image: Image) -> Wanted:
+def _rendered(request: ProposeRequest, image: Image) -> DesiredTree:
     try:
         return request.trees(image)
     except DistgenError as error:
@@ -144,27 +155,31 @@ def _rendered(request: Request, image: Image) -> Wanted:
 
 
 def _plan(
-    ground: Ground, repository: Repository, desk: Desk, wanted: Mapping[str, Wanted], dry: bool
-) -> Plan:
+    ground: PublishContext,
+    repository: Repository,
+    desk: Desk,
+    wanted: Mapping[str, DesiredTree],
+    dry: bool,
+) -> ReviewPlan:
     family = forge(repository.forge)
     refs: Refs = {}
     try:
         stands, refs = _looked(ground, repository, desk, family)
         if not stands.exists and desk.place.folder is None:
-            maker = creation(ground, repository)
+            maker = repository_creator(ground, repository)
             if not dry:
                 maker()
             stands = Survey(True)
-        stands, planned = changes(ground, repository, wanted, lambda: stands)
+        stands, planned = plan_repository(ground, repository, wanted, lambda: stands)
     except DistgenError as error:
         stands = Survey(True)
-        planned = tuple(failed(found, str(error)) for found in repository.targets)
+        planned = tuple(failed_change(found, str(error)) for found in repository.targets)
     delivery = Delivery(repository, stands, planned, wanted)
-    return Plan(desk, family, delivery, refs, dry, ground.options.observe)
+    return ReviewPlan(desk, family, delivery, refs, dry, ground.options.observe)
 
 
 def _looked(
-    ground: Ground, repository: Repository, desk: Desk, family: Forge
+    ground: PublishContext, repository: Repository, desk: Desk, family: Forge
 ) -> tuple[Survey, Refs]:
     """Ask a repository where its branches and its reviews stand, a server only once."""
     branches = [found.branch for found in repository.targets]
@@ -181,13 +196,13 @@ def _looked(
     return Survey(True, {wanted[ref]: refs[ref] for ref in wanted if ref in refs}), refs
 
 
-def _footers(plans: Collection[Plan]) -> dict[str, str]:
+def _footers(plans: Collection[ReviewPlan]) -> dict[str, str]:
     """Return the lines by which the reviews of children name these."""
     return {
         change.key: plan.forge.dependence(plan.desk, plan.subject(change))
         for plan in plans
         for change in plan.delivery.changes
-        if change.status in COMMITTED
+        if change.status in COMMIT_STATUSES
     }
 
 
@@ -198,7 +213,7 @@ def _parents(images: Mapping[str, Image]) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _only(plans: Collection[Plan], chosen: Collection[str]) -> tuple[Plan, ...]:
+def _only(plans: Collection[ReviewPlan], chosen: Collection[str]) -> tuple[ReviewPlan, ...]:
     """Return the plans with those changes only that are to be proposed."""
     kept = []
     for plan in plans:
@@ -213,9 +228,9 @@ def _only(plans: Collection[Plan], chosen: Collection[str]) -> tuple[Plan, ...]:
 
 def _proposed(
     pool: Executor,
-    ground: Ground,
-    plans: Sequence[Plan],
-    course: Course,
+    ground: PublishContext,
+    plans: Sequence[ReviewPlan],
+    course: RunState,
     footers: Mapping[str, str],
 ) -> Iterator[Change]:
     """Prepare the commits of all plans, write them in one go, then bring the reviews up to date."""
@@ -224,18 +239,18 @@ def _proposed(
         for key, kin in course.kinship.parents.items()
     }
     assert ground.store is not None
-    sow(ground.store, plans)
-    jobs = [pool.submit(prepared, ground, plan, above) for plan in plans]
+    write_initial_commits(ground.store, plans)
+    jobs = [pool.submit(prepare_commits, ground, plan, above) for plan in plans]
     ready = {plan.delivery.repository.url: plan for plan in (job.result() for job in jobs)}
     made = (one for plan in ready.values() if not plan.dry for one in plan.delivery.changes)
     with suppress(DistgenError):  # what that fails for is told when its review is due
-        write(ground.store, [change for change in made if change.status in COMMITTED])
+        write(ground.store, [change for change in made if change.status in COMMIT_STATUSES])
 
     def work(delivery: Delivery) -> tuple[Change, ...]:
         plan = ready[delivery.repository.url]
-        return tuple(reviewed(plan, change) for change in delivery.changes)
+        return tuple(update_review(plan, change) for change in delivery.changes)
 
-    yield from in_order(pool, work, [plan.delivery for plan in ready.values()], course)
+    yield from run_parents_first(pool, work, [plan.delivery for plan in ready.values()], course)
 
 
 def _stoppable(accounts: Mapping[str, Account], stop: Event) -> dict[str, Account]:

@@ -12,7 +12,7 @@ from distgen.git.run import run
 from distgen.model.published import BranchState, GeneratedFile, Manifest, TreeEntry
 from distgen.model.rendered import File
 from distgen.model.words import MANIFEST, REGULAR
-from distgen.publish.plan import RETIRED, retired
+from distgen.publish.plan import RETIRED, parse_retirement_note
 from distgen.render.manifest import parse
 
 _SEARCHED = 1000
@@ -29,7 +29,7 @@ def root_tree(reader: Reader, commit: str) -> str:
     return found.content[5:45].decode("ascii")
 
 
-def listed(reader: Reader, commit: str) -> dict[str, TreeEntry]:
+def list_files(reader: Reader, commit: str) -> dict[str, TreeEntry]:
     """Return the files of a commit by path."""
     return dict(_entries(reader, root_tree(reader, commit)))
 
@@ -42,18 +42,18 @@ def read_file(reader: Reader, entry: TreeEntry) -> bytes:
     return found.content
 
 
-def manifest(reader: Reader, commit: str) -> Manifest | None:
+def read_manifest(reader: Reader, commit: str) -> Manifest | None:
     """Return the manifest of a commit, None where distgen wrote none."""
-    return _manifest(reader, listed(reader, commit))[0]
+    return _manifest(reader, list_files(reader, commit))[0]
 
 
-def retirement(reader: Reader, commit: str) -> tuple[str, str] | None:
+def read_retirement(reader: Reader, commit: str) -> tuple[str, str] | None:
     """Return the image and the stream that a commit retired, None where it did not."""
     note = reader.read(f"{commit}:{RETIRED}")
-    return retired(note.content) if note else None
+    return parse_retirement_note(note.content) if note else None
 
 
-def present(reader: Reader, commit: str, new: Mapping[str, File]) -> BranchState:
+def read_branch(reader: Reader, commit: str, new: Mapping[str, File]) -> BranchState:
     """Read what a plan needs to know of a branch to bring it to `new`."""
     tree = root_tree(reader, commit)
     entries = dict(_entries(reader, tree))

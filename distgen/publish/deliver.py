@@ -16,10 +16,15 @@ from distgen.git.run import scrub
 from distgen.git.store import Store, contains, has, is_sound, mend, restore, write
 from distgen.model.published import Change
 from distgen.model.words import Status
-from distgen.publish.options import Ground, Repository
-from distgen.publish.repositories import Wanted, bring, changes, creation
+from distgen.publish.options import PublishContext, Repository
+from distgen.publish.repositories import (
+    DesiredTree,
+    fetch_tips,
+    plan_repository,
+    repository_creator,
+)
 
-COMMITTED = ("created", "updated", "retired")
+COMMIT_STATUSES = ("created", "updated", "retired")
 _ATTEMPTS = 6
 _RACE = 0.05  # seconds
 _LOCKED = re.compile(r"cannot lock ref|\.lock'")
@@ -33,18 +38,18 @@ class Delivery:
     repository: Repository
     stands: Survey
     changes: tuple[Change, ...]
-    wanted: Mapping[str, Wanted] = field(repr=False)
+    wanted: Mapping[str, DesiredTree] = field(repr=False)
 
 
-def supply(ground: Ground, store: Store, delivery: Delivery) -> None:
+def fetch_parents(ground: PublishContext, store: Store, delivery: Delivery) -> None:
     """Make sure that the store holds the parents of the delivery's commits."""
     parents = {c.branch: c.parent for c in delivery.changes if c.parent}
     missing = {branch: tip for branch, tip in parents.items() if not has(store, tip)}
     if missing:
-        bring(ground.git, store, delivery.repository.place, Survey(True, missing))
+        fetch_tips(ground.git, store, delivery.repository.place, Survey(True, missing))
 
 
-def deliver(ground: Ground, store: Store, delivery: Delivery) -> tuple[Change, ...]:
+def deliver(ground: PublishContext, store: Store, delivery: Delivery) -> tuple[Change, ...]:
     """Push a delivery whose commits are in the store; return its changes as they ended."""
     settled: list[Change] = []
     locked: dict[Path, Identity] = {}
@@ -90,7 +95,9 @@ def _lost(store: Store, changes: Sequence[Change]) -> bool:
     return not sound
 
 
-def _paused(ground: Ground, delivery: Delivery, attempt: int, refused: Refusal | None) -> bool:
+def _paused(
+    ground: PublishContext, delivery: Delivery, attempt: int, refused: Refusal | None
+) -> bool:
     """Wait before another attempt; return False when the run is interrupted."""
     git = ground.git
     if refused and refused.passing:
@@ -99,7 +106,7 @@ def _paused(ground: Ground, delivery: Delivery, attempt: int, refused: Refusal |
 
 
 def _missed(
-    ground: Ground, store: Store, delivery: Delivery, refused: Refusal | None
+    ground: PublishContext, store: Store, delivery: Delivery, refused: Refusal | None
 ) -> Survey | None:
     """Ask where the branches stand after a push, whatever its answer; None: the commits are there.
 
@@ -118,7 +125,7 @@ def _missed(
         raise
 
 
-def _arrived(ground: Ground, store: Store, delivery: Delivery, now: Survey) -> bool:
+def _arrived(ground: PublishContext, store: Store, delivery: Delivery, now: Survey) -> bool:
     """Say whether the branches hold the commits, be it below newer ones of somebody else."""
     held = {change.branch: change.commit or "" for change in delivery.changes}
     if not held.keys() <= now.tips.keys():
@@ -128,7 +135,7 @@ def _arrived(ground: Ground, store: Store, delivery: Delivery, now: Survey) -> b
     beyond = {branch: tip for branch, tip in now.tips.items() if tip != held.get(branch, tip)}
     if not beyond:
         return True
-    seen = bring(ground.git, store, delivery.repository.place, Survey(True, beyond))
+    seen = fetch_tips(ground.git, store, delivery.repository.place, Survey(True, beyond))
     return all(contains(store, tip, held[branch]) for branch, tip in seen.tips.items())
 
 
@@ -137,12 +144,12 @@ def _locks(delivery: Delivery) -> dict[Path, Identity]:
     return locks(folder, [change.branch for change in delivery.changes]) if folder else {}
 
 
-def _push(ground: Ground, store: Store, delivery: Delivery, attempt: int) -> Refusal | None:
+def _push(ground: PublishContext, store: Store, delivery: Delivery, attempt: int) -> Refusal | None:
     head = None
     ground.options.observe("pushing", _told(delivery, attempt))
     if not delivery.stands.exists:
         if delivery.repository.place.folder is None:
-            creation(ground, delivery.repository)()
+            repository_creator(ground, delivery.repository)()
         branches = [change.branch for change in delivery.changes]
         first = delivery.repository.head
         head = first if first in branches else branches[0]
@@ -162,32 +169,34 @@ def _unmoved(delivery: Delivery, now: Survey) -> bool:
 
 
 def _planned_again(
-    ground: Ground, store: Store, delivery: Delivery
+    ground: PublishContext, store: Store, delivery: Delivery
 ) -> tuple[Delivery, tuple[Change, ...]]:
     """Plan on what stands now; return what is to be pushed, and what needs no push."""
     keys = {change.key for change in delivery.changes}
     targets = tuple(found for found in delivery.repository.targets if found.key in keys)
     repository = replace(delivery.repository, targets=targets)
-    stands, planned = changes(ground, repository, delivery.wanted)
-    supply(ground, store, replace(delivery, changes=_committed(planned)))
+    stands, planned = plan_repository(ground, repository, delivery.wanted)
+    fetch_parents(ground, store, replace(delivery, changes=_committed(planned)))
     before = {change.key: change.parent for change in delivery.changes}
     planned = tuple(_held_if_overtaken(ground, store, c, before[c.key]) for c in planned)
     write(store, _committed(planned))
     again = replace(delivery, stands=stands, changes=_committed(planned))
-    return again, tuple(c for c in planned if c.status not in COMMITTED)
+    return again, tuple(c for c in planned if c.status not in COMMIT_STATUSES)
 
 
 def _committed(planned: Sequence[Change]) -> tuple[Change, ...]:
-    return tuple(change for change in planned if change.status in COMMITTED)
+    return tuple(change for change in planned if change.status in COMMIT_STATUSES)
 
 
-def _held_if_overtaken(ground: Ground, store: Store, change: Change, before: str | None) -> Change:
+def _held_if_overtaken(
+    ground: PublishContext, store: Store, change: Change, before: str | None
+) -> Change:
     """Return the change, skipped when another run brought its branch to a newer catalogue.
 
     Dates tell, for a clone of the older state need not have the newer one.
     """
     tip = store.reader.read(change.parent) if change.parent else None
-    if change.status not in COMMITTED or change.parent == before or tip is None:
+    if change.status not in COMMIT_STATUSES or change.parent == before or tip is None:
         return change
     theirs, ours = read(tip.content), ground.options.provenance
     said = trailers(theirs.message)

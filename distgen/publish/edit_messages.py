@@ -6,23 +6,23 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from distgen.model.published import Edit
 
-MEND = "mend that, or choose --on-edit overwrite"
+RESOLVE_HINT = "mend that, or choose --on-edit overwrite"
 _DONE = {"refuse": "refused", "keep": "kept", "merge": "merged", "overwrite": "overwritten"}
 
 
-def fates(edits: Iterable[Edit], on_edit: str) -> Iterator[str]:
+def edit_lines(edits: Iterable[Edit], on_edit: str) -> Iterator[str]:
     """Yield a line of a commit message for each edit."""
     for edit in edits:
         yield f"downstream edit of {edit.path} {_DONE[on_edit]}"
 
 
-def fate(edits: Iterable[Edit], on_edit: str) -> str:
+def edit_sentence(edits: Iterable[Edit], on_edit: str) -> str:
     """Return all of them in one sentence."""
     paths = ", ".join(edit.path for edit in edits)
     return f"downstream edits {_DONE[on_edit]}: {paths}" if paths else ""
 
 
-def stopped(conflicts: Sequence[str], on_edit: str, *, retires: bool) -> str:
+def conflict_sentence(conflicts: Sequence[str], on_edit: str, *, retires: bool) -> str:
     """Return why edits stop a plan; `retires`: it takes the image off its branch."""
     more = f" (and {len(conflicts) - 1} more)" if len(conflicts) > 1 else ""
     return f"{conflicts[0]}{more}; {_way_out(on_edit, retires)}"

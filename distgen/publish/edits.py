@@ -43,7 +43,7 @@ class _Versions:
     generated: bytes | None = field(repr=False)
 
 
-def decide(
+def decide_steps(
     new: Mapping[str, File], present: BranchState, on_edit: str, merge: Merge
 ) -> Iterator[Step]:
     """Yield a step for each path that something becomes of, the manifest's own path left out."""
@@ -66,7 +66,7 @@ def decide(
             yield _step(versions, edit, on_edit, merge)
 
 
-def collisions(steps: Iterable[Step], present: BranchState, on_edit: str) -> tuple[Step, ...]:
+def mark_collisions(steps: Iterable[Step], present: BranchState, on_edit: str) -> tuple[Step, ...]:
     """Return the steps, with a conflict where a file and a folder would share a name."""
     steps = tuple(steps)
     standing = {*present.entries} - {step.path for step in steps if step.delete}
@@ -133,7 +133,7 @@ def _is_carried(path: _Versions, edit: Edit, merge: Merge) -> bool:
     return was is not None and _both(was, now, new.content, merge) == new.content
 
 
-def unrendered(edit: Edit, on_edit: str) -> Step:
+def step_for_unrendered(edit: Edit, on_edit: str) -> Step:
     """Return what becomes of an edited file that is not rendered."""
     if on_edit == "overwrite":
         return Step(edit.path, delete=True, edit=edit)

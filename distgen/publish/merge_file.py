@@ -10,7 +10,7 @@ from distgen.publish.edits import Merge
 _CONFLICTS = range(1, 128)  # git merge-file ends with their number; more is an error
 
 
-def merging(git: Git) -> Merge:
+def three_way_merge(git: Git) -> Merge:
     """Return the function that applies two changes of one text, None when they conflict."""
 
     def merge(base: bytes, present: bytes, new: bytes) -> bytes | None:

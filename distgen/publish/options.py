@@ -11,7 +11,7 @@ from distgen.git.signing import Sign
 from distgen.git.store import Store
 from distgen.model.published import Provenance
 from distgen.model.rendered import Tree
-from distgen.publish.plan import OnEdit, Target
+from distgen.publish.plan import BranchTarget, OnEdit
 
 
 def _no_objection(tree: Tree) -> str:
@@ -22,7 +22,7 @@ Observer = Callable[[str, Mapping[str, object]], None]
 """Hears of each step of a run, from any thread: its name, and what it is about."""
 
 
-def unobserved(step: str, about: Mapping[str, object]) -> None:
+def ignore_step(step: str, about: Mapping[str, object]) -> None:
     """Tell nobody."""
 
 
@@ -31,7 +31,7 @@ def _no_creation(repository: Repository) -> Callable[[], None] | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class PublishOptions:
     """How to publish; `provenance` gets the author of each image's namespace.
 
     `objection` says why a tree that would be committed is wrong, "" when it is not; `refusal` says
@@ -50,7 +50,7 @@ class Options:
     refusal: Callable[[Tree], str] = _no_objection
     creation: Callable[[Repository], Callable[[], None] | None] = _no_creation
     fail_fast: bool = False
-    observe: Observer = unobserved
+    observe: Observer = ignore_step
     sign: Sign | None = None
 
 
@@ -63,16 +63,16 @@ class Repository:
 
     url: str
     place: Place
-    targets: tuple[Target, ...]
+    targets: tuple[BranchTarget, ...]
     head: str
     forge: str
     author: str
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class PublishContext:
     """What planning stands on: git, the store (None: only read where it lies), and options."""
 
     git: Git
     store: Store | None
-    options: Options
+    options: PublishOptions

@@ -19,14 +19,14 @@ from distgen.git.store import fetch, scratch_store
 from distgen.model.catalogue import Catalogue
 from distgen.model.words import REVIEW_BRANCHES
 from distgen.pool import working
-from distgen.publish.branch import manifest, retirement
-from distgen.publish.plan import Target
+from distgen.publish.branch import read_manifest, read_retirement
+from distgen.publish.plan import BranchTarget
 
 _HEADS = "refs/heads/"
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class OrphanSearch:
     """Where to look: `names` are globs of `namespace/image`, with `@stream` or without.
 
     Without names it is about the namespaces of the catalogue, for the folder of a namespace that
@@ -40,25 +40,27 @@ class Search:
     jobs: int = 8
     retired: bool = False
 
-    def means(self, target: Target) -> bool:
+    def matches(self, target: BranchTarget) -> bool:
         """Say whether a branch is one of those that are named."""
         return any(
             fnmatchcase(target.key if "@" in name else target.image, name) for name in self.names
         )
 
 
-EVERYWHERE = Search()
+WHOLE_CATALOGUE = OrphanSearch()
 
 
 @dataclass(frozen=True, slots=True)
-class _Stray:
+class _Orphan:
     """A branch that distgen wrote; `retired`: what stands there is the note of it."""
 
-    target: Target
+    target: BranchTarget
     retired: bool = False
 
 
-def strays(catalogue: Catalogue, git: Git, search: Search = EVERYWHERE) -> tuple[Target, ...]:
+def find_orphans(
+    catalogue: Catalogue, git: Git, search: OrphanSearch = WHOLE_CATALOGUE
+) -> tuple[BranchTarget, ...]:
     """Return the branches to retire, sorted; a folder that cannot be read is not distgen's.
 
     Raise DistgenError where a server cannot be asked for the repository of an image that left.
@@ -74,15 +76,15 @@ def strays(catalogue: Catalogue, git: Git, search: Search = EVERYWHERE) -> tuple
     with working(git.stop, search.jobs) as pool:
         look = partial(_on, git, ours)
         found = [stray for those in pool.map(look, places) for stray in those]
-    by_key: dict[str, list[_Stray]] = {}
+    by_key: dict[str, list[_Orphan]] = {}
     for stray in found:
-        if stray.target.key not in known and search.means(stray.target):
+        if stray.target.key not in known and search.matches(stray.target):
             by_key.setdefault(stray.target.key, []).append(stray)
     left = (_published(catalogue, by_key[key]) for key in sorted(by_key))
     return tuple(one.target for one in left if search.retired or not one.retired)
 
 
-def _published(catalogue: Catalogue, found: Sequence[_Stray]) -> _Stray:
+def _published(catalogue: Catalogue, found: Sequence[_Orphan]) -> _Orphan:
     """Return the branch that was published to; others with its manifest began from it."""
     image, stream = found[0].target.image, found[0].target.stream
     namespace = catalogue.namespaces.get(image.partition("/")[0])
@@ -90,7 +92,7 @@ def _published(catalogue: Catalogue, found: Sequence[_Stray]) -> _Stray:
     likely = {one.branch for one in streams if one.name == stream}
     homes = {_home(pattern, image) for pattern in _patterns(catalogue, image)}
 
-    def rank(stray: _Stray) -> tuple[bool, bool, bool, bool, int, str]:
+    def rank(stray: _Orphan) -> tuple[bool, bool, bool, bool, int, str]:
         url, branch = stray.target.url, stray.target.branch
         words = (branch not in likely, branch != stream, branch.rpartition("/")[2] != stream)
         return (url not in homes, *words, len(branch), branch)
@@ -110,7 +112,7 @@ def _home(pattern: str, full_name: str) -> str:
     return pattern.replace("{namespace}", namespace).replace("{image}", image)
 
 
-def _places(catalogue: Catalogue, search: Search) -> dict[str, Place]:
+def _places(catalogue: Catalogue, search: OrphanSearch) -> dict[str, Place]:
     """Return where strays may be, by the address that the catalogue would give."""
     root = Path(catalogue.root)
     names = {name.partition("@")[0] for name in search.names}
@@ -146,7 +148,7 @@ def _address(pattern: str, root: Path, path: Path) -> str:
 
 def _on(
     git: Git, ours: Mapping[Place, Collection[str]], where: tuple[str, Place]
-) -> tuple[_Stray, ...]:
+) -> tuple[_Orphan, ...]:
     """Return the branches of a repository that distgen wrote and that are not ours now."""
     url, place = where
     try:
@@ -182,10 +184,10 @@ def _tips(git: Git, place: Place) -> Mapping[str, str]:
     return {ref.removeprefix(_HEADS): commit for ref, commit in refs.items()}
 
 
-def _written(reader: Reader, url: str, tips: Mapping[str, str]) -> Iterator[_Stray]:
+def _written(reader: Reader, url: str, tips: Mapping[str, str]) -> Iterator[_Orphan]:
     for branch, tip in sorted(tips.items()):
-        found = manifest(reader, tip)
+        found = read_manifest(reader, tip)
         if found is not None:
-            yield _Stray(Target(found.image, found.stream, url, branch))
-        elif about := retirement(reader, tip):
-            yield _Stray(Target(*about, url, branch), retired=True)
+            yield _Orphan(BranchTarget(found.image, found.stream, url, branch))
+        elif about := read_retirement(reader, tip):
+            yield _Orphan(BranchTarget(*about, url, branch), retired=True)

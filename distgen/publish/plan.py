@@ -16,8 +16,8 @@ from distgen.model.published import BranchState, Change, Edit, Provenance, TreeE
 from distgen.model.rendered import File, Tree
 from distgen.model.words import MANIFEST, Status
 from distgen.publish import summary as review
-from distgen.publish.edit_messages import MEND, fate, fates, stopped
-from distgen.publish.edits import Merge, Step, collisions, decide, unrendered
+from distgen.publish.edit_messages import RESOLVE_HINT, conflict_sentence, edit_lines, edit_sentence
+from distgen.publish.edits import Merge, Step, decide_steps, mark_collisions, step_for_unrendered
 from distgen.render.manifest import describe, dump, generated, parse
 from distgen.text.diff import is_binary, unified
 
@@ -27,12 +27,12 @@ _RETIRED_NOTE = "left the catalogue and is no longer published."
 _NOTE = re.compile(rf"(\S+)@(\S+) {re.escape(_RETIRED_NOTE)}\n(\n[^\n]+\n)?".encode())
 
 
-def never(base: bytes, present: bytes, new: bytes) -> None:
+def no_merge(base: bytes, present: bytes, new: bytes) -> None:
     """Merge nothing: every change that meets an edit of the same file conflicts."""
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class BranchTarget:
     """The branch a change is for; `downloads` are the addresses that the image fetches.
 
     `reason` is why it is retired, in the words of whoever retires it.
@@ -50,19 +50,21 @@ class Target:
         return f"{self.image}@{self.stream}"
 
 
-def target(image: Image) -> Target:
+def branch_target(image: Image) -> BranchTarget:
     """Return the branch that `image` is published to."""
     downloads = tuple(download.url for download in image.downloads)
-    return Target(image.full_name, image.stream.name, image.url, image.stream.branch, downloads)
+    return BranchTarget(
+        image.full_name, image.stream.name, image.url, image.stream.branch, downloads
+    )
 
 
-def plan(
-    branch: Target,
+def plan_change(
+    branch: BranchTarget,
     tree: Tree,
     present: BranchState | None,
     origin: Provenance,
     on_edit: OnEdit,
-    merge: Merge = never,
+    merge: Merge = no_merge,
 ) -> Change:
     """Return what publishing `tree` would do; `present` None: the branch does not exist.
 
@@ -70,7 +72,7 @@ def plan(
     """
     new = {file.path: file for file in generated(tree)}
     if present is None:
-        summary = review.first(branch.image, branch.stream, describe(tree, new.values()))
+        summary = review.summarize_first(branch.image, branch.stream, describe(tree, new.values()))
         message = _message(branch, summary, tree, origin)
         return _commit(_change(branch, "created", write=new.values()), {}, origin, message)
     change = _planned(branch, new, present, on_edit, merge)
@@ -79,36 +81,38 @@ def plan(
     manifest = describe(tree, new.values())
     before, after = _contents(change, present)
     summary = review.summarize(branch.image, present.manifest, manifest, before, after)
-    message = _message(branch, summary, tree, origin, fates(change.edits, on_edit))
+    message = _message(branch, summary, tree, origin, edit_lines(change.edits, on_edit))
     return _commit(replace(change, before=before), present.entries, origin, message)
 
 
-def retire(branch: Target, present: BranchState, origin: Provenance, on_edit: OnEdit) -> Change:
+def plan_retirement(
+    branch: BranchTarget, present: BranchState, origin: Provenance, on_edit: OnEdit
+) -> Change:
     """Return what takes an image that left the catalogue off its branch; others' files stay."""
     if present.manifest is None and not present.problem:
         return _change(branch, "unchanged", present, detail="distgen owns nothing here")
-    change = _planned(branch, {RETIRED: retirement(branch)}, present, on_edit)
+    change = _planned(branch, {RETIRED: retirement_note(branch)}, present, on_edit)
     if change.status != "updated":
         return change
     why = (branch.reason,) if branch.reason else ()
     summary = review.Summary(f"{branch.image}: stream {branch.stream} retired", why)
     tree = Tree(branch.image, branch.stream, ())
-    message = _message(branch, summary, tree, origin, fates(change.edits, on_edit))
+    message = _message(branch, summary, tree, origin, edit_lines(change.edits, on_edit))
     return _commit(replace(change, status="retired"), present.entries, origin, message)
 
 
-def retirement(branch: Target) -> File:
+def retirement_note(branch: BranchTarget) -> File:
     """Return the note that stands on a retired branch."""
     why = f"\n{branch.reason}\n" if branch.reason else ""
     return File(RETIRED, f"{branch.key} {_RETIRED_NOTE}\n{why}".encode())
 
 
-def reason(note: bytes) -> str:
+def retirement_reason(note: bytes) -> str:
     """Return why a branch was retired, as the note on it says."""
     return note.decode("utf-8", "replace").partition("\n\n")[2].rstrip("\n")
 
 
-def retired(note: bytes) -> tuple[str, str] | None:
+def parse_retirement_note(note: bytes) -> tuple[str, str] | None:
     """Return the image and the stream that a note of retirement is about, None for another text."""
     found = _NOTE.match(note)
     return (
@@ -135,24 +139,24 @@ def lock_digest(tree: Tree, downloads: Iterable[str], lock: Lock) -> str:
 
 
 def _planned(
-    branch: Target,
+    branch: BranchTarget,
     new: Mapping[str, File],
     present: BranchState,
     on_edit: OnEdit,
-    merge: Merge = never,
+    merge: Merge = no_merge,
 ) -> Change:
     trouble = _trouble(branch, present)
     if trouble and on_edit != "overwrite":
-        return _change(branch, "refused", present, detail=f"{trouble}; {MEND}")
-    decided = tuple(decide(new, present, on_edit, merge))
+        return _change(branch, "refused", present, detail=f"{trouble}; {RESOLVE_HINT}")
+    decided = tuple(decide_steps(new, present, on_edit, merge))
     own = _own_steps(_remembering(new, decided, present), present, on_edit)
-    steps = collisions((*decided, *own), present, on_edit)
+    steps = mark_collisions((*decided, *own), present, on_edit)
     edits = tuple(step.edit for step in steps if step.edit)
     conflicts = [step.conflict for step in steps if step.conflict]
     if conflicts:
-        detail = stopped(conflicts, on_edit, retires=RETIRED in new)
+        detail = conflict_sentence(conflicts, on_edit, retires=RETIRED in new)
         return _change(branch, "refused", present, edits=edits, detail=detail)
-    detail = fate(edits, on_edit)
+    detail = edit_sentence(edits, on_edit)
     write = [step.write for step in steps if step.write]
     delete = tuple(step.path for step in steps if step.delete)
     if not write and not delete:
@@ -188,16 +192,16 @@ def _own_steps(new: Mapping[str, File], present: BranchState, on_edit: OnEdit) -
     elif entry and not file:
         yield Step(MANIFEST, delete=True)
     note = present.content.get(RETIRED, b"")
-    if RETIRED in new or retired(note) is None:
+    if RETIRED in new or parse_retirement_note(note) is None:
         return
     if _NOTE.fullmatch(note):
         yield Step(RETIRED, delete=True)
         return
     edit = Edit(RETIRED, "modified", unified(RETIRED, None, note), None, note)
-    yield unrendered(edit, on_edit)
+    yield step_for_unrendered(edit, on_edit)
 
 
-def _trouble(branch: Target, present: BranchState) -> str:
+def _trouble(branch: BranchTarget, present: BranchState) -> str:
     """Say why the branch must not be touched, whatever its files."""
     if present.problem:
         return present.problem
@@ -208,7 +212,7 @@ def _trouble(branch: Target, present: BranchState) -> str:
 
 
 def _change(
-    branch: Target,
+    branch: BranchTarget,
     status: Status,
     present: BranchState | None = None,
     write: Iterable[File] = (),
@@ -248,7 +252,7 @@ def _commit(
 
 
 def _message(
-    branch: Target,
+    branch: BranchTarget,
     summary: review.Summary,
     tree: Tree,
     origin: Provenance,

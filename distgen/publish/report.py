@@ -9,14 +9,14 @@ from collections.abc import Iterable
 from distgen.model.published import Result
 
 
-def report(results: Iterable[Result]) -> str:
+def format_report(results: Iterable[Result]) -> str:
     """Return the JSON of publish, propose and status; its keys are stable."""
     found = tuple(results)
-    whole = {"results": [row(one) for one in found], "summary": summary(found)}
+    whole = {"results": [result_row(one) for one in found], "summary": count_statuses(found)}
     return json.dumps(whole, indent=2)
 
 
-def row(result: Result) -> dict[str, object]:
+def result_row(result: Result) -> dict[str, object]:
     """Return the object of one result."""
     return {
         "image": result.image,
@@ -30,6 +30,6 @@ def row(result: Result) -> dict[str, object]:
     }
 
 
-def summary(results: Iterable[Result]) -> dict[str, int]:
+def count_statuses(results: Iterable[Result]) -> dict[str, int]:
     """Return how many came to each status."""
     return dict(sorted(Counter(result.status for result in results).items()))

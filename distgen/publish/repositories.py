@@ -20,55 +20,55 @@ from distgen.model.catalogue import Catalogue, Image
 from distgen.model.published import Change, Result, TreeEntry
 from distgen.model.rendered import Tree
 from distgen.model.words import Status
-from distgen.publish.branch import present, root_tree
-from distgen.publish.merge_file import merging
-from distgen.publish.options import Ground, Options, Repository
-from distgen.publish.plan import Target, plan, retire, target
+from distgen.publish.branch import read_branch, root_tree
+from distgen.publish.merge_file import three_way_merge
+from distgen.publish.options import PublishContext, PublishOptions, Repository
+from distgen.publish.plan import BranchTarget, branch_target, plan_change, plan_retirement
 from distgen.render.manifest import generated
 
 _MOVING = 3
 
 
-Planned = tuple[Survey, tuple[Change, ...]]
-Wanted = Tree | DistgenError | None
+RepositoryPlan = tuple[Survey, tuple[Change, ...]]
+DesiredTree = Tree | DistgenError | None
 """What a branch is to hold: a tree, nothing (it is retired), or why nobody knows."""
 
 
-def group(
-    catalogue: Catalogue, images: Sequence[Image], retired: Sequence[Target] = ()
+def list_repositories(
+    catalogue: Catalogue, images: Sequence[Image], retired: Sequence[BranchTarget] = ()
 ) -> tuple[Repository, ...]:
     """Return the repositories of the images, in the order of the images."""
     root = Path(catalogue.root)
-    by_place: dict[Place, list[Target]] = {}
-    for found in (*map(target, images), *retired):
+    by_place: dict[Place, list[BranchTarget]] = {}
+    for found in (*map(branch_target, images), *retired):
         by_place.setdefault(locate(found.url, root), []).append(found)
     return tuple(
         _repository(catalogue, place, tuple(targets)) for place, targets in by_place.items()
     )
 
 
-def changes(
-    ground: Ground,
+def plan_repository(
+    ground: PublishContext,
     repository: Repository,
-    wanted: Mapping[str, Wanted],
+    wanted: Mapping[str, DesiredTree],
     known: Callable[[], Survey] | None = None,
-) -> Planned:
+) -> RepositoryPlan:
     """Plan all branches of a repository; what cannot be planned is a change that `failed`."""
     branches = [found.branch for found in repository.targets]
     try:
         _refuse_shared_branches(repository)
         stands = known() if known else survey(ground.git, repository.place, branches)
         if not stands.exists and repository.place.folder is None:
-            creation(ground, repository)
+            repository_creator(ground, repository)
         return _mended(ground, lambda: _changes(ground, repository, wanted, stands))
     except DistgenError as error:
         status: Status = "skipped" if ground.git.stop.is_set() else "failed"
         return Survey(True), tuple(
-            failed(found, str(error), status) for found in repository.targets
+            failed_change(found, str(error), status) for found in repository.targets
         )
 
 
-def _mended(ground: Ground, plan_all: Callable[[], Planned]) -> Planned:
+def _mended(ground: PublishContext, plan_all: Callable[[], RepositoryPlan]) -> RepositoryPlan:
     """Plan; begin the store again, and plan once more, when it turns out to be damaged."""
     store = ground.store
     seen = store.reader.closings if store else 0
@@ -82,9 +82,12 @@ def _mended(ground: Ground, plan_all: Callable[[], Planned]) -> Planned:
 
 
 def _changes(
-    ground: Ground, repository: Repository, wanted: Mapping[str, Wanted], stands: Survey
-) -> Planned:
-    with reading(ground.git, ground.store, repository.place, stands) as seen:
+    ground: PublishContext,
+    repository: Repository,
+    wanted: Mapping[str, DesiredTree],
+    stands: Survey,
+) -> RepositoryPlan:
+    with open_reader(ground.git, ground.store, repository.place, stands) as seen:
         return seen[1], tuple(
             _signed(
                 ground.options,
@@ -94,7 +97,7 @@ def _changes(
         )
 
 
-def creation(ground: Ground, repository: Repository) -> Callable[[], None]:
+def repository_creator(ground: PublishContext, repository: Repository) -> Callable[[], None]:
     """Return what makes a repository that is missing on its server; raise when nothing does."""
     maker = ground.options.creation(repository)
     if maker is None:
@@ -107,13 +110,13 @@ def creation(ground: Ground, repository: Repository) -> Callable[[], None]:
     return maker
 
 
-def failed(found: Target, why: str, status: Status = "failed") -> Change:
+def failed_change(found: BranchTarget, why: str, status: Status = "failed") -> Change:
     """Return the change that says why there is none."""
     where = (found.image, found.stream, found.url, found.branch)
     return Change(*where, status, None, detail=scrub(why))
 
 
-def result(change: Change) -> Result:
+def to_result(change: Change) -> Result:
     """Return what a change comes to."""
     return Result(
         image=change.image,
@@ -129,7 +132,9 @@ def result(change: Change) -> Result:
     )
 
 
-def _repository(catalogue: Catalogue, place: Place, targets: tuple[Target, ...]) -> Repository:
+def _repository(
+    catalogue: Catalogue, place: Place, targets: tuple[BranchTarget, ...]
+) -> Repository:
     # A namespace that left the catalogue is retired by whoever commits for the others.
     spaces = catalogue.namespaces
     namespace = spaces.get(targets[0].image.partition("/")[0]) or spaces[min(spaces)]
@@ -158,7 +163,7 @@ def _refuse_shared_branches(repository: Repository) -> None:
 
 
 @contextmanager
-def reading(
+def open_reader(
     git: Git, store: Store | None, place: Place, stands: Survey
 ) -> Iterator[tuple[Reader | None, Survey]]:
     """Open the nearest thing that holds the tips: the store, the repository itself, or a fetch."""
@@ -171,11 +176,11 @@ def reading(
             yield reader, stands
     else:
         assert store is not None, "a server can only be read through a store"
-        stands = bring(git, store, place, stands)
+        stands = fetch_tips(git, store, place, stands)
         yield store.reader, stands
 
 
-def bring(git: Git, store: Store, place: Place, stands: Survey) -> Survey:
+def fetch_tips(git: Git, store: Store, place: Place, stands: Survey) -> Survey:
     """Fetch the tips into the store; return where they stand if they moved meanwhile."""
     for _ in range(_MOVING):
         fetch(store, place, tuple(stands.tips))
@@ -186,41 +191,41 @@ def bring(git: Git, store: Store, place: Place, stands: Survey) -> Survey:
 
 
 def _change(
-    options: Options,
+    options: PublishOptions,
     repository: Repository,
-    found: Target,
-    wanted: Wanted,
+    found: BranchTarget,
+    wanted: DesiredTree,
     seen: tuple[Reader | None, Survey],
 ) -> Change:
     reader, stands = seen
     if isinstance(wanted, DistgenError):
-        return replace(failed(found, str(wanted)), exit_code=wanted.exit_code)
+        return replace(failed_change(found, str(wanted)), exit_code=wanted.exit_code)
     origin = replace(options.provenance, author=repository.author)
     tip = stands.tips.get(found.branch)
     if tip is None or reader is None:
         if wanted is None:
-            return failed(found, "there is no such branch", "unchanged")
-        return _allowed(options, plan(found, wanted, None, origin, options.on_edit), wanted)
+            return failed_change(found, "there is no such branch", "unchanged")
+        return _allowed(options, plan_change(found, wanted, None, origin, options.on_edit), wanted)
     if wanted is None:
-        return retire(found, present(reader, tip, {}), origin, options.on_edit)
+        return plan_retirement(found, read_branch(reader, tip, {}), origin, options.on_edit)
     files = {file.path: file for file in generated(wanted)}
     entries = {file.path: TreeEntry(file.mode, blob_id(file.content)) for file in files.values()}
     if root_tree(reader, tip) == tree_id(entries):
-        stood = failed(found, "", "unchanged")
+        stood = failed_change(found, "", "unchanged")
         return replace(stood, parent=tip, commit=tip)
-    there = present(reader, tip, files)
-    change = plan(found, wanted, there, origin, options.on_edit, merging(reader.git))
+    there = read_branch(reader, tip, files)
+    change = plan_change(found, wanted, there, origin, options.on_edit, three_way_merge(reader.git))
     return _allowed(options, change, wanted)
 
 
-def _signed(options: Options, change: Change) -> Change:
+def _signed(options: PublishOptions, change: Change) -> Change:
     """Return the change with a signature, when it becomes a commit and commits are to have one."""
     if options.sign is None or change.status not in ("created", "updated", "retired"):
         return change
     return signed(change, options.sign)
 
 
-def _allowed(options: Options, change: Change, tree: Tree) -> Change:
+def _allowed(options: PublishOptions, change: Change, tree: Tree) -> Change:
     """Return the change, failed when its tree must not be published; what stands is not judged."""
     if change.status not in ("created", "updated"):
         return change

@@ -17,63 +17,70 @@ from distgen.model.published import Change, Result
 from distgen.model.rendered import Tree
 from distgen.model.words import MANIFEST
 from distgen.pool import working
-from distgen.publish.deliver import COMMITTED, Delivery, deliver, supply
-from distgen.publish.options import Ground, Options, Repository
-from distgen.publish.plan import Target
-from distgen.publish.report import row
-from distgen.publish.repositories import Planned, Wanted, changes, failed, group, result
-from distgen.publish.scheduler import Course, Kinship, in_order, sequence
+from distgen.publish.deliver import COMMIT_STATUSES, Delivery, deliver, fetch_parents
+from distgen.publish.options import PublishContext, PublishOptions, Repository
+from distgen.publish.plan import BranchTarget
+from distgen.publish.report import result_row
+from distgen.publish.repositories import (
+    DesiredTree,
+    RepositoryPlan,
+    failed_change,
+    list_repositories,
+    plan_repository,
+    to_result,
+)
+from distgen.publish.scheduler import Dependencies, RunState, run_parents_first, sort_parents_first
 from distgen.text.diff import unified
 
-Trees = Callable[[Image], Tree]
+RenderTree = Callable[[Image], Tree]
 _BATCH = 256  # repositories
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class PublishRequest:
     """What to publish: images and how to render each, and branches that left the catalogue."""
 
     catalogue: Catalogue
     images: tuple[Image, ...]
-    trees: Trees
-    retired: tuple[Target, ...] = ()
+    trees: RenderTree
+    retired: tuple[BranchTarget, ...] = ()
 
 
-def publish(request: Request, store: Store, options: Options) -> Iterator[Result]:
+def publish(request: PublishRequest, store: Store, options: PublishOptions) -> Iterator[Result]:
     """Publish the images, parents first; yield each result as soon as it is known.
 
     The repositories are worked on in batches, so that the trees of thousands of images need no more
     memory than those of one batch.
     """
-    ground = Ground(store.git, store, options)
+    ground = PublishContext(store.git, store, options)
     course = _course(request, options, store.git)
-    repositories = sequence(_repositories(request, options), course.kinship)
+    repositories = sort_parents_first(_repositories(request, options), course.kinship)
     _begin(options, repositories)
     with working(store.git.stop, options.jobs) as pool:
         for batch in _batches(repositories):
             planned = tuple(_planned(pool, ground, batch, request, course))
             _announce(options, (change for delivery in planned for change in delivery.changes))
             for change in _published(pool, ground, planned, course):
-                told = result(change)
-                options.observe("result", row(told))
+                told = to_result(change)
+                options.observe("result", result_row(told))
                 yield told
 
 
 def plan_each(
-    request: Request, git: Git, options: Options, store: Path | None = None
+    request: PublishRequest, git: Git, options: PublishOptions, store: Path | None = None
 ) -> Iterator[Change]:
     """Yield the changes that `publish` would make, parents first; write nothing.
 
     What lies on a server is read through a temporary store, which borrows from the one at `store`.
     """
     course = _course(request, options, git)
-    repositories = sequence(_repositories(request, options), course.kinship)
+    repositories = sort_parents_first(_repositories(request, options), course.kinship)
     _begin(options, repositories)
     with (
         _reading_store(git, repositories, store) as scratch,
         working(git.stop, options.jobs) as pool,
     ):
-        ground = Ground(git, scratch, options)
+        ground = PublishContext(git, scratch, options)
         for batch in _batches(repositories):
             planned = tuple(_planned(pool, ground, batch, request, course))
             _announce(options, (change for delivery in planned for change in delivery.changes))
@@ -81,11 +88,11 @@ def plan_each(
             for change in settled:
                 course.note(change)
             yield from settled
-            yield from in_order(pool, lambda found: found.changes, deliveries, course)
+            yield from run_parents_first(pool, lambda found: found.changes, deliveries, course)
 
 
 def plan_only(
-    request: Request, git: Git, options: Options, store: Path | None = None
+    request: PublishRequest, git: Git, options: PublishOptions, store: Path | None = None
 ) -> tuple[Change, ...]:
     """Return the changes that `publish` would make, in the order of the images; write nothing."""
     found = {change.key: change for change in plan_each(request, git, options, store)}
@@ -93,17 +100,17 @@ def plan_only(
     return tuple(found[key] for key in keys)
 
 
-def standing(change: Change) -> Result:
+def status_of(change: Change) -> Result:
     """Return what `status` says of a branch: unchanged, behind, drifted, or what stops a plan."""
     if change.edits:
-        return replace(result(change), status="drifted", detail=change.detail)
-    if change.status in COMMITTED:
+        return replace(to_result(change), status="drifted", detail=change.detail)
+    if change.status in COMMIT_STATUSES:
         detail = change.detail or ("not published yet" if change.parent is None else "")
-        return replace(result(change), status="behind", commit=change.parent, detail=detail)
-    return result(change)
+        return replace(to_result(change), status="behind", commit=change.parent, detail=detail)
+    return to_result(change)
 
 
-def diff(change: Change) -> str:
+def format_diff(change: Change) -> str:
     """Return the unified diff of what a change would do to its branch."""
     after: dict[str, bytes | None] = dict.fromkeys(change.delete)
     after |= {file.path: file.content for file in change.write}
@@ -111,18 +118,18 @@ def diff(change: Change) -> str:
     return "".join(unified(path, change.before.get(path), after[path]) for path in paths)
 
 
-def _begin(options: Options, repositories: Sequence[Repository]) -> None:
+def _begin(options: PublishOptions, repositories: Sequence[Repository]) -> None:
     facts = {"version": options.provenance.version, "repositories": len(repositories)}
     options.observe("started", {**facts, "jobs": options.jobs})
 
 
-def _announce(options: Options, planned: Iterable[Change]) -> None:
+def _announce(options: PublishOptions, planned: Iterable[Change]) -> None:
     for change in planned:
-        options.observe("planned", row(result(change)))
+        options.observe("planned", result_row(to_result(change)))
 
 
-def _repositories(request: Request, options: Options) -> tuple[Repository, ...]:
-    repositories = group(request.catalogue, request.images, request.retired)
+def _repositories(request: PublishRequest, options: PublishOptions) -> tuple[Repository, ...]:
+    repositories = list_repositories(request.catalogue, request.images, request.retired)
     if options.dirty and not options.allow_dirty:
         for repository in repositories:
             if repository.place.folder is None:
@@ -134,13 +141,13 @@ def _repositories(request: Request, options: Options) -> tuple[Repository, ...]:
     return repositories
 
 
-def _course(request: Request, options: Options, git: Git) -> Course:
+def _course(request: PublishRequest, options: PublishOptions, git: Git) -> RunState:
     parents = {
         image.key: tuple(parent.image for parent in image.parents if parent.image)
         for image in request.images
     }
-    kinship = Kinship(parents, options.independent)
-    return Course(kinship, options.jobs, git.stop, options.fail_fast)
+    kinship = Dependencies(parents, options.independent)
+    return RunState(kinship, options.jobs, git.stop, options.fail_fast)
 
 
 def _batches(repositories: Sequence[Repository]) -> Iterator[Sequence[Repository]]:
@@ -150,10 +157,10 @@ def _batches(repositories: Sequence[Repository]) -> Iterator[Sequence[Repository
 
 def _planned(
     pool: Executor,
-    ground: Ground,
+    ground: PublishContext,
     repositories: Sequence[Repository],
-    request: Request,
-    course: Course,
+    request: PublishRequest,
+    course: RunState,
 ) -> Iterator[Delivery]:
     """Yield the plan of each repository; servers are asked while trees are rendered."""
     by_key = {image.key: image for image in request.images}
@@ -162,10 +169,10 @@ def _planned(
         for found in repositories
         if found.place.folder is None and not course.halted()
     }
-    plans: list[tuple[Repository, dict[str, Wanted], Future[Planned]]] = []
+    plans: list[tuple[Repository, dict[str, DesiredTree], Future[RepositoryPlan]]] = []
     for repository in repositories:
         if why := course.halted():
-            held = tuple(failed(found, why, "skipped") for found in repository.targets)
+            held = tuple(failed_change(found, why, "skipped") for found in repository.targets)
             yield Delivery(repository, Survey(True), held, {})
             continue
         wanted = {
@@ -173,14 +180,16 @@ def _planned(
         }
         asked = surveys.get(repository.url)
         known = asked.result if asked else None
-        plans.append((repository, wanted, pool.submit(changes, ground, repository, wanted, known)))
+        plans.append(
+            (repository, wanted, pool.submit(plan_repository, ground, repository, wanted, known))
+        )
     for repository, hoped, job in plans:
         stands, planned = job.result()
         yield Delivery(repository, stands, planned, hoped)
 
 
 def _published(
-    pool: Executor, ground: Ground, planned: Sequence[Delivery], course: Course
+    pool: Executor, ground: PublishContext, planned: Sequence[Delivery], course: RunState
 ) -> Iterator[Change]:
     """Write the commits of a batch and push them; yield each change as it ended."""
     store = ground.store
@@ -194,10 +203,12 @@ def _published(
         for change in broken:
             course.note(change)
         yield from broken
-    yield from in_order(pool, lambda found: deliver(ground, store, found), deliveries, course)
+    yield from run_parents_first(
+        pool, lambda found: deliver(ground, store, found), deliveries, course
+    )
 
 
-def _wanted(image: Image | None, trees: Trees) -> Wanted:
+def _wanted(image: Image | None, trees: RenderTree) -> DesiredTree:
     if image is None:
         return None
     try:
@@ -208,15 +219,16 @@ def _wanted(image: Image | None, trees: Trees) -> Wanted:
 
 def _settled(planned: Sequence[Delivery]) -> tuple[tuple[Change, ...], tuple[Delivery, ...]]:
     """Split what is decided already from what has commits to deliver."""
-    settled = tuple(c for d in planned for c in d.changes if c.status not in COMMITTED)
+    settled = tuple(c for d in planned for c in d.changes if c.status not in COMMIT_STATUSES)
     deliveries = (
-        replace(d, changes=tuple(c for c in d.changes if c.status in COMMITTED)) for d in planned
+        replace(d, changes=tuple(c for c in d.changes if c.status in COMMIT_STATUSES))
+        for d in planned
     )
     return settled, tuple(delivery for delivery in deliveries if delivery.changes)
 
 
 def _written(
-    pool: Executor, ground: Ground, store: Store, deliveries: Sequence[Delivery]
+    pool: Executor, ground: PublishContext, store: Store, deliveries: Sequence[Delivery]
 ) -> tuple[tuple[Delivery, ...], tuple[Change, ...]]:
     """Write all commits in one go; return the deliveries that are ready, and what could not be."""
     ready, broken = _supplied(pool, ground, store, deliveries)
@@ -237,9 +249,11 @@ def _written(
 
 
 def _supplied(
-    pool: Executor, ground: Ground, store: Store, deliveries: Sequence[Delivery]
+    pool: Executor, ground: PublishContext, store: Store, deliveries: Sequence[Delivery]
 ) -> tuple[tuple[Delivery, ...], tuple[Change, ...]]:
-    jobs = [(delivery, pool.submit(supply, ground, store, delivery)) for delivery in deliveries]
+    jobs = [
+        (delivery, pool.submit(fetch_parents, ground, store, delivery)) for delivery in deliveries
+    ]
     ready: list[Delivery] = []
     broken: list[Change] = []
     for delivery, job in jobs:

@@ -19,7 +19,7 @@ Work = Callable[[Delivery], tuple[Change, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Kinship:
+class Dependencies:
     """The parents of each image by key, and whether children are published without them."""
 
     parents: Mapping[str, tuple[str, ...]]
@@ -27,14 +27,14 @@ class Kinship:
 
 
 @dataclass(slots=True)
-class Course:
+class RunState:
     """How far a run has come: what ended how, and why nothing more is begun.
 
     At most `jobs` deliveries are under way. Once `stop` is set, or something failed and the run is
     to `fail_fast`, those are finished and no other is begun.
     """
 
-    kinship: Kinship
+    kinship: Dependencies
     jobs: int = 8
     stop: threading.Event = field(default_factory=threading.Event)
     fail_fast: bool = False
@@ -54,7 +54,9 @@ class Course:
         return f"not begun, for {self._culprit}" if self.fail_fast and self._culprit else ""
 
 
-def sequence(repositories: Sequence[Repository], kinship: Kinship) -> tuple[Repository, ...]:
+def sort_parents_first(
+    repositories: Sequence[Repository], kinship: Dependencies
+) -> tuple[Repository, ...]:
     """Return the repositories with parents before children, as far as they stand in no circle."""
     keys = [[found.key for found in repository.targets] for repository in repositories]
     waits = _waits(keys, kinship)
@@ -72,8 +74,8 @@ def sequence(repositories: Sequence[Repository], kinship: Kinship) -> tuple[Repo
     return tuple(placed.values())
 
 
-def in_order(
-    pool: Executor, work: Work, deliveries: Sequence[Delivery], course: Course
+def run_parents_first(
+    pool: Executor, work: Work, deliveries: Sequence[Delivery], course: RunState
 ) -> Iterator[Change]:
     """Yield the changes of the deliveries as `work` leaves them.
 
@@ -108,7 +110,7 @@ def in_order(
                     ready.append(child)
 
 
-def held_back(delivery: Delivery, why: str) -> tuple[Change, ...]:
+def skip_delivery(delivery: Delivery, why: str) -> tuple[Change, ...]:
     """Return the changes of a delivery that is not begun."""
     return tuple(
         replace(change, status="skipped", commit=change.parent, detail=why)
@@ -116,13 +118,13 @@ def held_back(delivery: Delivery, why: str) -> tuple[Change, ...]:
     )
 
 
-def _noted(changes: Sequence[Change], course: Course) -> Iterator[Change]:
+def _noted(changes: Sequence[Change], course: RunState) -> Iterator[Change]:
     for change in changes:
         course.note(change)
     yield from changes
 
 
-def _waits(keys: Sequence[Sequence[str]], kinship: Kinship) -> list[set[int]]:
+def _waits(keys: Sequence[Sequence[str]], kinship: Dependencies) -> list[set[int]]:
     """Return for each group of keys the numbers of those that must be done before it."""
     holder = {key: number for number, group in enumerate(keys) for key in group}
     return [
@@ -137,10 +139,10 @@ def _waits(keys: Sequence[Sequence[str]], kinship: Kinship) -> list[set[int]]:
     ]
 
 
-def _without_held(delivery: Delivery, course: Course) -> tuple[Delivery, tuple[Change, ...]]:
+def _without_held(delivery: Delivery, course: RunState) -> tuple[Delivery, tuple[Change, ...]]:
     """Split off the changes that are not begun: those of unpublished parents, or all of them."""
     if why := course.halted():
-        return replace(delivery, changes=()), held_back(delivery, why)
+        return replace(delivery, changes=()), skip_delivery(delivery, why)
     orphans = []
     for change in delivery.changes:
         lost = [

@@ -46,7 +46,7 @@ class Fact:
     lines: tuple[str, ...]
 
 
-def first(image: str, stream: str, new: Manifest) -> Summary:
+def summarize_first(image: str, stream: str, new: Manifest) -> Summary:
     """Describe the first publication of a stream."""
     lines = [f"base image {_pinned(name, digest)}" for name, digest in sorted(new.bases.items())]
     lines += [
@@ -61,7 +61,7 @@ def summarize(
 ) -> Summary:
     """Describe a change by the changed paths before and after, None where there is no file."""
     if old is None and set(before.values()) == {None}:
-        return first(image, new.stream, new)  # on a branch that somebody began
+        return summarize_first(image, new.stream, new)  # on a branch that somebody began
     facts = tuple(_facts(old, new, before, after)) or (Fact("metadata updated", ()),)
     lines = tuple(line for fact in facts for line in fact.lines)
     return Summary(_subject(image, [fact.phrase for fact in facts]), lines)

@@ -16,7 +16,7 @@ from distgen.git.objects import signature
 from distgen.git.run import run
 from distgen.model.published import Change, TreeEntry
 from distgen.model.words import MANIFEST
-from distgen.publish.branch import listed, manifest, read_file
+from distgen.publish.branch import list_files, read_file, read_manifest
 from distgen.publish.plan import RETIRED
 from distgen.render.manifest import dump
 from distgen.verify.claims import (
@@ -77,7 +77,7 @@ def _claimed(proof: Proof, reader: Reader, commit: Commit, claimed: Claim) -> Ve
     if again is None:
         return _different(reader, commit, claimed, wanted.expected)
     change, on_edit = again
-    standing, files = listed(reader, commit.id), wanted.expected.files
+    standing, files = list_files(reader, commit.id), wanted.expected.files
     edits = change.edits if on_edit in ("keep", "merge") else ()
     more = added(files, standing, lambda entry: read_file(reader, entry))
     kept = f"{counted(edit.path for edit in edits)}; distgen kept the edit" if edits else ""
@@ -103,7 +103,7 @@ def _claimed(proof: Proof, reader: Reader, commit: Commit, claimed: Claim) -> Ve
 
 def _different(reader: Reader, commit: Commit, claimed: Claim, expected: Expected) -> Verdict:
     """Judge a commit that distgen would not have made: somebody's edit, or a lie."""
-    standing, before = listed(reader, commit.id), _before(reader, commit)
+    standing, before = list_files(reader, commit.id), _before(reader, commit)
     edits = differences(expected.files, standing, lambda entry: read_file(reader, entry))
     others = own(expected.files, standing)
     paths = [edit.path for edit in edits]
@@ -129,7 +129,7 @@ def _before(reader: Reader, commit: Commit) -> Mapping[str, TreeEntry] | None:
     """Return the files of the commit before, None where a shallow clone ends."""
     if not commit.parents:
         return {}
-    return listed(reader, commit.parents[0]) if reader.read(commit.parents[0]) else None
+    return list_files(reader, commit.parents[0]) if reader.read(commit.parents[0]) else None
 
 
 def _meddled(
@@ -173,7 +173,7 @@ def _compared(
 ) -> Verdict:
     """Compare a commit without trailers with what distgen generates."""
     expected, why = known
-    standing = listed(reader, commit.id)
+    standing = list_files(reader, commit.id)
     edits = differences(expected.files, standing, lambda entry: read_file(reader, entry))
     paths = counted(edit.path for edit in edits)
     status: Standing = "edited downstream" if edits else "reproduced"
@@ -207,7 +207,7 @@ def _searched(
     proof: Proof, reader: Reader, commit: Commit, asked: Subject
 ) -> tuple[Claim, Wanted] | None:
     """Look for the commit of the catalogue that gives the manifest of a commit."""
-    found = manifest(reader, commit.id)
+    found = read_manifest(reader, commit.id)
     if found is None or proof.history is None or not _is_of(asked, found.image, found.stream):
         return None
     wanted_sum = hashlib.sha256(dump(replace(found, merge_bases={}))).hexdigest()
@@ -244,7 +244,7 @@ def _file(reader: Reader, commit: str, path: str) -> bytes:
 
 
 def _nobody(reader: Reader, commit: Commit, asked: Subject) -> Claim:
-    found = manifest(reader, commit.id)
+    found = read_manifest(reader, commit.id)
     named = (found.image, found.stream) if found else ("", "")
     return Claim(*(asked or named), "", "", "")
 

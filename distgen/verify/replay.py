@@ -17,17 +17,17 @@ from distgen.model.lock import Lock
 from distgen.model.published import Change, Provenance
 from distgen.model.rendered import Tree
 from distgen.model.words import MANIFEST
-from distgen.publish.branch import present
-from distgen.publish.merge_file import merging
+from distgen.publish.branch import read_branch
+from distgen.publish.merge_file import three_way_merge
 from distgen.publish.plan import (
+    BranchTarget,
     OnEdit,
-    Target,
+    branch_target,
     lock_digest,
-    plan,
-    reason,
-    retire,
-    retirement,
-    target,
+    plan_change,
+    plan_retirement,
+    retirement_note,
+    retirement_reason,
 )
 from distgen.render.manifest import generated
 from distgen.render.renderer import Renderer
@@ -53,7 +53,7 @@ class Past:
 class Wanted:
     """What a claim leads to; `tree` is None for an image that is not in the catalogue."""
 
-    target: Target
+    target: BranchTarget
     tree: Tree | None
     origin: Provenance
     expected: Expected
@@ -87,7 +87,7 @@ def answer(load: Load, questions: IO[bytes], answers: IO[bytes]) -> None:
                 continue
             claimed, note = question
             try:
-                reply(_wanted(past, claimed, reason(note)))
+                reply(_wanted(past, claimed, retirement_reason(note)))
             except _FAILURES as error:
                 reply(f"it cannot be rendered from {commit[:12]}: {_why(error)}")
 
@@ -112,12 +112,12 @@ def planned_again(reader: Reader, commit: Commit, wanted: Wanted) -> tuple[Chang
 
 def _planned(reader: Reader, commit: Commit, wanted: Wanted, on_edit: OnEdit) -> Change:
     new = {path: file for path, file in wanted.expected.files.items() if wanted.tree}
-    there = present(reader, commit.parents[0], new) if commit.parents else None
+    there = read_branch(reader, commit.parents[0], new) if commit.parents else None
     if wanted.tree is None:
         assert there is not None
-        return retire(wanted.target, there, wanted.origin, on_edit)
-    merge = merging(reader.git)
-    return plan(wanted.target, wanted.tree, there, wanted.origin, on_edit, merge)
+        return plan_retirement(wanted.target, there, wanted.origin, on_edit)
+    merge = three_way_merge(reader.git)
+    return plan_change(wanted.target, wanted.tree, there, wanted.origin, on_edit, merge)
 
 
 def _sums(past: Past, keys: Collection[str]) -> Iterator[tuple[str, str]]:
@@ -132,7 +132,11 @@ def _sums(past: Past, keys: Collection[str]) -> Iterator[tuple[str, str]]:
 def _wanted(past: Past, claimed: Claim, why: str) -> Wanted:
     image = next((image for image in past.catalogue.images if image.key == claimed.key), None)
     tree = past.renderer.tree(image) if image else None
-    branch = target(image) if image else Target(claimed.image, claimed.stream, "", "", (), why)
+    branch = (
+        branch_target(image)
+        if image
+        else BranchTarget(claimed.image, claimed.stream, "", "", (), why)
+    )
     spaces = past.catalogue.namespaces
     namespace = spaces.get(claimed.image.partition("/")[0]) or spaces[min(spaces)]
     address = past.catalogue.source
@@ -145,7 +149,7 @@ def _wanted(past: Past, claimed: Claim, why: str) -> Wanted:
     )
     named = tree or Tree(claimed.image, claimed.stream, ())
     digest = lock_digest(named, branch.downloads, past.lock)
-    files = generated(tree) if tree else (retirement(branch),)
+    files = generated(tree) if tree else (retirement_note(branch),)
     by_path = {file.path: file for file in files}
     expected = Expected(origin.source, f"sha256:{digest}", origin.author, by_path)
     return Wanted(branch, tree, origin, expected)

@@ -17,8 +17,8 @@ from distgen.git.store import Store, contains, scratch_store
 from distgen.model.catalogue import Catalogue, Image
 from distgen.pool import working
 from distgen.publish.options import Repository
-from distgen.publish.plan import Target
-from distgen.publish.repositories import bring, group, reading
+from distgen.publish.plan import BranchTarget
+from distgen.publish.repositories import fetch_tips, list_repositories, open_reader
 from distgen.verify.claims import Verdict
 from distgen.verify.judge import Subject, judge, named
 from distgen.verify.worker_pool import Proof
@@ -87,7 +87,7 @@ def verify(git: Git, proof: Proof, request: Request, beside: Path | None) -> Ite
 
     What lies on a server is read through a temporary store, which borrows from the one `beside`.
     """
-    repositories = group(request.catalogue, request.images)
+    repositories = list_repositories(request.catalogue, request.images)
     with scratch_store(git, beside) as store, working(git.stop, request.jobs) as pool:
         known = dict(_known(request.catalogue)) if request.addresses else {}
         trusted: tuple[str, ...] = ()
@@ -104,7 +104,7 @@ def verify(git: Git, proof: Proof, request: Request, beside: Path | None) -> Ite
 
 
 def _known(catalogue: Catalogue) -> Iterator[tuple[tuple[Place, str], tuple[str, str]]]:
-    for repository in group(catalogue, catalogue.images):
+    for repository in list_repositories(catalogue, catalogue.images):
         for target in repository.targets:
             yield (repository.place, target.branch), (target.image, target.stream)
             yield (repository.place, ""), (target.image, "")
@@ -115,7 +115,7 @@ def _branches(ground: _Ground, repository: Repository) -> _Branches:
     try:
         branches = [target.branch for target in repository.targets]
         stands = survey(ground.git, repository.place, branches)
-        with reading(ground.git, ground.store, repository.place, stands) as (reader, now):
+        with open_reader(ground.git, ground.store, repository.place, stands) as (reader, now):
             sources = [named(reader, tip) for tip in now.tips.values()] if reader else []
             return _Branches(repository, now, min(sources, default=""))
     except DistgenError as error:
@@ -127,14 +127,14 @@ def _images(ground: _Ground, found: _Branches) -> tuple[Verdict, ...]:
     try:
         if isinstance(stands, DistgenError):
             raise stands
-        with reading(ground.git, ground.store, found.repository.place, stands) as (reader, now):
+        with open_reader(ground.git, ground.store, found.repository.place, stands) as (reader, now):
             return tuple(_image(ground, target, reader, now.tips) for target in targets)
     except DistgenError as error:
         return tuple(_failed(target, str(error)) for target in targets)
 
 
 def _image(
-    ground: _Ground, target: Target, reader: Reader | None, tips: Mapping[str, str]
+    ground: _Ground, target: BranchTarget, reader: Reader | None, tips: Mapping[str, str]
 ) -> Verdict:
     tip = tips.get(target.branch)
     if tip is None or reader is None:
@@ -154,11 +154,11 @@ def _image(
 
 
 def _address(ground: _Ground, address: Address) -> tuple[Verdict, ...]:
-    where = Target("", "", scrub(address.place.address), address.branch)
+    where = BranchTarget("", "", scrub(address.place.address), address.branch)
     try:
         branch, commit, stands = _meant(ground, address)
         where = replace(where, branch=branch)
-        bring(ground.git, ground.store, address.place, stands)
+        fetch_tips(ground.git, ground.store, address.place, stands)
         asked = ground.known.get((address.place, branch)) or ground.known.get((address.place, ""))
         tip = _reachable(ground.store, address, commit, stands)
         found = _judged(ground, ground.store.reader, tip, asked)
@@ -221,6 +221,6 @@ def _judged(ground: _Ground, reader: Reader, commit: str, asked: Subject) -> Ver
     return replace(found, status=status, detail=detail)
 
 
-def _failed(target: Target, why: str) -> Verdict:
+def _failed(target: BranchTarget, why: str) -> Verdict:
     url = scrub(target.url)
     return Verdict(target.image, target.stream, url, target.branch, None, "failed", scrub(why))

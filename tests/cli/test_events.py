@@ -22,8 +22,8 @@ from testing.dist_git import (
 from testing.git_server import Fault, git_server
 from testing.sites import COMMAND, distgen, ended, save, site, start
 
-from distgen.publish.repositories import group
-from distgen.publish.scheduler import Course, Kinship, sequence
+from distgen.publish.repositories import list_repositories
+from distgen.publish.scheduler import Dependencies, RunState, sort_parents_first
 from distgen.schema import check
 
 
@@ -175,12 +175,16 @@ def test_repositories_stand_in_the_order_of_their_images_parents(tmp_path):
     """The first stream of an image may have no parent, and the second one that comes later."""
     images = [image("ns/a"), image("ns/b@2024.1"), image("ns/a@2024.1", "ns/b"), image("ns/c")]
     known = [image("ns/x"), *images]
-    found = group(make_catalogue(tmp_path, *known), images)
-    kinship = Kinship({i.key: tuple(p.image for p in i.parents) for i in images})
-    assert [one.targets[0].image for one in sequence(found, kinship)] == ["ns/b", "ns/a", "ns/c"]
-    circle = Kinship({"ns/a@2024.1": ("ns/b@2024.1",), "ns/b@2024.1": ("ns/a@master",)})
-    assert len(sequence(found, circle)) == 3
-    assert Course(circle).halted() == ""
+    found = list_repositories(make_catalogue(tmp_path, *known), images)
+    kinship = Dependencies({i.key: tuple(p.image for p in i.parents) for i in images})
+    assert [one.targets[0].image for one in sort_parents_first(found, kinship)] == [
+        "ns/b",
+        "ns/a",
+        "ns/c",
+    ]
+    circle = Dependencies({"ns/a@2024.1": ("ns/b@2024.1",), "ns/b@2024.1": ("ns/a@master",)})
+    assert len(sort_parents_first(found, circle)) == 3
+    assert RunState(circle).halted() == ""
 
 
 def slow_hook(folder, seconds, marker):

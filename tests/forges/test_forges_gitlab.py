@@ -6,7 +6,7 @@ from testing.git_server import git_server
 from testing.review_hooks import load, save
 from testing.reviews import TOKEN, USER, Situation, arrived, commit_on, one, refs, reviews
 
-from distgen.publish.options import Options
+from distgen.publish.options import PublishOptions
 
 REVIEW = "refs/heads/distgen/master"
 
@@ -163,6 +163,6 @@ def test_a_merge_request_is_merged_and_the_branch_is_used_again(lab, app, folder
 
 def publish(lab, app, text):
     """Put a Dockerfile on the branch itself, as `publish` would."""
-    options = Options(OPTIONS.provenance)
+    options = PublishOptions(OPTIONS.provenance)
     trees = {app.key: tree(app, {"Dockerfile": text})}
     run_publish(lab.root, [app], trees, options, git=lab.git)

@@ -6,7 +6,7 @@ import pytest
 from testing.dist_git import GIT, git
 
 from distgen.errors import DistgenError
-from distgen.publish.merge_file import merging
+from distgen.publish.merge_file import three_way_merge
 from distgen.text.diff import unified
 
 
@@ -29,7 +29,7 @@ def text(*lines):
     ],
 )  # fmt: skip
 def test_merge(base, left, right, merged):
-    assert merging(GIT)(base, left, right) == merged
+    assert three_way_merge(GIT)(base, left, right) == merged
 
 
 def test_a_merge_is_the_one_that_git_makes(tmp_path):
@@ -46,7 +46,7 @@ def test_a_merge_is_the_one_that_git_makes(tmp_path):
         git("merge", "-q", "-s", "recursive", tips[2], folder=tmp_path, check=False)
         conflicted = git("ls-files", "-u", folder=tmp_path)
         merged = None if conflicted else (tmp_path / "file").read_bytes()
-        assert merging(GIT)(*versions) == merged
+        assert three_way_merge(GIT)(*versions) == merged
         clean += merged is not None
         git("reset", "-q", "--hard", folder=tmp_path)
     assert 5 < clean < 25
@@ -69,7 +69,7 @@ def _scribbled(lines, rand):
 
 def test_what_git_cannot_merge_is_said(tmp_path):
     with pytest.raises(DistgenError, match="cannot be merged"):
-        merging(GIT)(b"a\0b", b"a\0c", b"a\0d")
+        three_way_merge(GIT)(b"a\0b", b"a\0c", b"a\0d")
 
 
 @pytest.mark.parametrize(

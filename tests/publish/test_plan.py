@@ -11,8 +11,8 @@ from distgen.git.objects import blob_id, tree_id
 from distgen.model.lock import Lock, LockedBase, LockedSource
 from distgen.model.published import BranchState, TreeEntry
 from distgen.model.words import EXECUTABLE, MANIFEST
-from distgen.publish.merge_file import merging
-from distgen.publish.plan import lock_digest, plan, retire, target
+from distgen.publish.merge_file import three_way_merge
+from distgen.publish.plan import branch_target, lock_digest, plan_change, plan_retirement
 from distgen.render.manifest import generated, parse
 
 APP = image("ns/app")
@@ -39,7 +39,9 @@ def stand(contents, edits=(), modes=(), manifest=True):
 
 
 def planned(present, contents=NEW, on_edit="refuse"):
-    return plan(target(APP), tree(APP, contents), present, ORIGIN, on_edit, merging(GIT))
+    return plan_change(
+        branch_target(APP), tree(APP, contents), present, ORIGIN, on_edit, three_way_merge(GIT)
+    )
 
 
 def written(change):
@@ -80,7 +82,7 @@ def test_a_mode_is_a_change_of_its_own():
     assert change.status == "unchanged"
     executable = replace(tree(APP, OLD), files=tuple(
         replace(file, mode=EXECUTABLE) for file in tree(APP, OLD).files))  # fmt: skip
-    change = plan(target(APP), executable, stand(OLD), ORIGIN, "refuse")
+    change = plan_change(branch_target(APP), executable, stand(OLD), ORIGIN, "refuse")
     assert [f.path for f in change.write if f.mode == EXECUTABLE] == ["Dockerfile"]
 
 
@@ -287,12 +289,14 @@ def test_the_lock_trailer_depends_only_on_what_the_image_used():
 def test_a_commit_depends_on_its_origin_alone():
     first, second = (planned(stand(OLD)) for _ in range(2))
     assert first == second
-    later = plan(target(APP), tree(APP, NEW), stand(OLD), replace(ORIGIN, date=9), "refuse")
+    later = plan_change(
+        branch_target(APP), tree(APP, NEW), stand(OLD), replace(ORIGIN, date=9), "refuse"
+    )
     assert later.commit != first.commit
 
 
 def test_retiring_takes_what_is_ours_and_says_why():
-    change = retire(target(APP), stand(OLD, {"NOTES": "mine"}), ORIGIN, "refuse")
+    change = plan_retirement(branch_target(APP), stand(OLD, {"NOTES": "mine"}), ORIGIN, "refuse")
     assert change.status == "retired"
     assert change.delete == (".gitattributes", "Dockerfile", "run", ".distgen.json")
     assert written(change) == {
@@ -302,9 +306,9 @@ def test_retiring_takes_what_is_ours_and_says_why():
 
 
 def test_retiring_keeps_a_person_s_edit():
-    change = retire(target(APP), stand(OLD, {"run": "mine"}), ORIGIN, "refuse")
+    change = plan_retirement(branch_target(APP), stand(OLD, {"run": "mine"}), ORIGIN, "refuse")
     assert change.status == "refused"
-    change = retire(target(APP), stand(OLD, {"run": "mine"}), ORIGIN, "keep")
+    change = plan_retirement(branch_target(APP), stand(OLD, {"run": "mine"}), ORIGIN, "keep")
     assert "run" not in change.delete
 
 

@@ -23,7 +23,7 @@ from testing.dist_git import (
 
 from distgen.errors import InputError
 from distgen.git.run import isolate
-from distgen.publish.run import diff, standing
+from distgen.publish.run import format_diff, status_of
 
 APP = image("ns/app")
 
@@ -477,11 +477,11 @@ def test_status_and_diff(tmp_path):
     edit(repository(tmp_path), dockerfile("FROM mine"), tmp_path)
     wanted = trees(images) | trees([images[3]], "FROM b")
     changes = plans(tmp_path, images, wanted)
-    assert [standing(change).status for change in changes] == [
+    assert [status_of(change).status for change in changes] == [
         "drifted", "behind", "unchanged", "behind"]  # fmt: skip
-    assert standing(changes[1]).detail == "not published yet"
-    assert diff(changes[3]).startswith(
+    assert status_of(changes[1]).detail == "not published yet"
+    assert format_diff(changes[3]).startswith(
         "--- a/Dockerfile\n+++ b/Dockerfile\n@@ -1 +1 @@\n-FROM a\n+FROM b\n"
         "--- a/.distgen.json\n+++ b/.distgen.json\n"
     )
-    assert "--- /dev/null\n+++ b/Dockerfile\n" in diff(changes[1])
+    assert "--- /dev/null\n+++ b/Dockerfile\n" in format_diff(changes[1])

@@ -16,7 +16,7 @@ from testing.dist_git import (
     tree,
 )
 
-from distgen.publish.plan import target
+from distgen.publish.plan import branch_target
 
 APP = image("ns/app")
 STEPS = [f"RUN step {number}" for number in range(6)]
@@ -425,6 +425,6 @@ def test_a_file_that_is_generated_no_more_goes_unless_it_was_edited(tmp_path, wh
 def test_a_retired_branch_keeps_an_edit_that_is_to_be_kept(tmp_path, where):
     edit(where, {"Dockerfile": "FROM mine\n"}, tmp_path)
     options = replace(OPTIONS, on_edit="keep")
-    (result,) = run_publish(tmp_path, [], {}, options, retired=[target(APP)])
+    (result,) = run_publish(tmp_path, [], {}, options, retired=[branch_target(APP)])
     assert result.status == "retired"
     assert listing(where) == ["Dockerfile", "dead.package"]

@@ -20,8 +20,8 @@ from testing.dist_git import (
 from testing.git_server import git_server
 from testing.sites import distgen, save, site
 
-from distgen.publish.orphans import Search, strays
-from distgen.publish.plan import target
+from distgen.publish.orphans import OrphanSearch, find_orphans
+from distgen.publish.plan import branch_target
 
 APP = image("ns/app")
 
@@ -40,7 +40,7 @@ def test_strays_are_the_branches_that_left_the_catalogue(tmp_path):
     git("init", "-q", "--bare", str(repository(tmp_path, "ns/foreign")))
     (tmp_path / "dist-git/ns/notes").mkdir()
     known = make_catalogue(tmp_path, APP)
-    found = strays(known, GIT)
+    found = find_orphans(known, GIT)
     assert [(stray.key, stray.branch, stray.url) for stray in found] == [
         ("ns/app@2024.1", "stable/2024.1", "dist-git/ns/app.git"),
         ("ns/gone@master", "master", "dist-git/ns/gone.git"),
@@ -50,16 +50,16 @@ def test_strays_are_the_branches_that_left_the_catalogue(tmp_path):
         (("ns/*@2024.1",), ["ns/app@2024.1"]),
         (("old/*",), ["old/thing@master"]),
     ]:
-        assert [stray.key for stray in strays(known, GIT, Search(names))] == keys
+        assert [stray.key for stray in find_orphans(known, GIT, OrphanSearch(names))] == keys
     git("pack-refs", "--all", folder=repository(tmp_path, "ns/gone"))
-    assert strays(known, GIT) == found
+    assert find_orphans(known, GIT) == found
     results = run_publish(tmp_path, [APP], trees([APP]), retired=found)
     assert statuses(results) == {
         "ns/app@2024.1": "retired",
         "ns/app@master": "unchanged",
         "ns/gone@master": "retired",
     }
-    assert strays(known, GIT) == ()
+    assert find_orphans(known, GIT) == ()
 
 
 def test_a_branch_that_somebody_began_from_a_stray_stays(tmp_path):
@@ -68,15 +68,15 @@ def test_a_branch_that_somebody_began_from_a_stray_stays(tmp_path):
     where = repository(tmp_path, "ns/gone")
     for name in ("feature", "distgen/2024.1"):
         git("branch", name, "stable/2024.1", folder=where)
-    found = strays(make_catalogue(tmp_path, APP), GIT)
+    found = find_orphans(make_catalogue(tmp_path, APP), GIT)
     assert [stray.branch for stray in found] == ["stable/2024.1"]
     copy = repository(tmp_path, "ns/gone-copy")
     git("clone", "-q", "--bare", str(where), str(copy))
-    assert strays(make_catalogue(tmp_path, APP), GIT) == found
+    assert find_orphans(make_catalogue(tmp_path, APP), GIT) == found
     run_publish(tmp_path, [], {}, retired=found)
     assert listing(where, "stable/2024.1") == ["dead.package"]
     assert "Dockerfile" in listing(where, "feature")
-    assert strays(make_catalogue(tmp_path, APP), GIT) == ()  # they would have been the next
+    assert find_orphans(make_catalogue(tmp_path, APP), GIT) == ()  # they would have been the next
 
 
 def test_a_retired_image_keeps_its_history_and_others_files(tmp_path):
@@ -84,7 +84,7 @@ def test_a_retired_image_keeps_its_history_and_others_files(tmp_path):
     run_publish(tmp_path, images, trees(images))
     where = repository(tmp_path, "ns/app")
     edit(where, {"NOTES": "mine"}, tmp_path)
-    gone = target(APP)
+    gone = branch_target(APP)
     results = run_publish(tmp_path, [images[1]], trees(images), retired=[gone])
     assert statuses(results) == {"ns/app@master": "retired", "ns/other@master": "unchanged"}
     assert listing(where) == ["NOTES", "dead.package"]
@@ -101,7 +101,7 @@ def test_an_edited_file_is_retired_only_when_asked_to(tmp_path):
     theirs = edit(repository(tmp_path, "ns/app"), {"Dockerfile": "FROM mine\n"}, tmp_path)
     for way in ("refuse", "merge"):
         options = replace(OPTIONS, on_edit=way)
-        (result,) = run_publish(tmp_path, [], {}, options, retired=[target(APP)])
+        (result,) = run_publish(tmp_path, [], {}, options, retired=[branch_target(APP)])
         assert (result.status, result.commit) == ("refused", theirs)
         assert result.detail.endswith("; choose --on-edit keep or overwrite")
 
@@ -110,7 +110,7 @@ def test_an_edited_note_of_a_retirement_goes_only_when_asked_to(tmp_path):
     """It was deleted without a word when the image came back."""
     run_publish(tmp_path, [APP], trees([APP]))
     where = repository(tmp_path, "ns/app")
-    run_publish(tmp_path, [], {}, retired=[replace(target(APP), reason="no longer needed")])
+    run_publish(tmp_path, [], {}, retired=[replace(branch_target(APP), reason="no longer needed")])
     note = content(where, "dead.package") + "see https://example.org/instead\n"
     theirs = edit(where, {"dead.package": note}, tmp_path)
 

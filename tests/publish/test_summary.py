@@ -3,7 +3,7 @@
 import pytest
 
 from distgen.model.published import Manifest
-from distgen.publish.summary import first, summarize
+from distgen.publish.summary import summarize, summarize_first
 
 OLD, NEW = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 BASE = "docker.io/library/python:3.11-slim"
@@ -115,7 +115,7 @@ def test_a_file_that_is_no_dockerfile_harms_nobody():
 
 def test_the_first_publication_says_what_it_stands_on():
     new = manifest({BASE: NEW, "quay.io/ns/base:master": None}, {"app": source("c" * 40)})
-    found = first("ns/app", "master", new)
+    found = summarize_first("ns/app", "master", new)
     assert found.subject == "ns/app: first publication of stream master"
     assert found.lines == (
         f"base image {BASE}@sha256:{'b' * 12}",

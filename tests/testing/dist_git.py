@@ -15,13 +15,13 @@ from distgen.model.lock import Lock
 from distgen.model.published import Provenance, Result
 from distgen.model.rendered import File, Tree
 from distgen.model.words import EXECUTABLE, REGULAR
-from distgen.publish.options import Options
-from distgen.publish.run import Request, plan_only, publish
+from distgen.publish.options import PublishOptions
+from distgen.publish.run import PublishRequest, plan_only, publish
 
 AUTHOR = "distgen <distgen@localhost>"
 STREAMS = (Stream("master", "master", ("master",)), Stream("2024.1", "stable/2024.1", ("2024.1",)))
 ORIGIN = Provenance("https://example.org/images.git@abc", AUTHOR, 1_700_000_000, "1.0.0", Lock())
-OPTIONS = Options(ORIGIN, jobs=4)
+OPTIONS = PublishOptions(ORIGIN, jobs=4)
 QUICK = Patience(seconds=60, first=0.01)
 GIT: Git = isolate({"PATH": os.environ["PATH"], "HOME": "/nonexistent"}, QUICK)
 
@@ -92,7 +92,9 @@ def plans(root, images, trees, options=OPTIONS, **found):
 def _request(root, images, trees, found):
     retired = tuple(found.get("retired", ()))
     known = [*images, *found.get("known", ())] or [image("ns/known")]
-    return Request(make_catalogue(root, *known), tuple(images), lambda i: trees[i.key], retired)
+    return PublishRequest(
+        make_catalogue(root, *known), tuple(images), lambda i: trees[i.key], retired
+    )
 
 
 def snapshot(path):

@@ -17,8 +17,8 @@ from distgen.git.run import Git, isolate
 from distgen.git.store import open_store, scratch_store
 from distgen.model.catalogue import Image
 from distgen.model.published import Result
-from distgen.propose.run import Request, propose
-from distgen.publish.options import Options
+from distgen.propose.run import ProposeRequest, propose
+from distgen.publish.options import PublishOptions
 
 USER, TOKEN = "bot", "t0ken-that-nobody-may-see"
 
@@ -50,7 +50,7 @@ class Situation:
         """Propose the trees of images, given as files by key; return the results by key."""
         options = found.get("options", OPTIONS)
         known = make_catalogue(self.root, *images, forge=self.forge)
-        request = Request(
+        request = ProposeRequest(
             catalogue=known,
             images=tuple(i for i in images if i.key in trees),
             trees=lambda i: tree(i, trees.get(i.key, {"Dockerfile": "FROM quay.io/a:1\n"})),
@@ -58,7 +58,7 @@ class Situation:
             parents=tuple(i for i in images if i.key not in trees),
             dry=bool(found.get("dry")),
         )
-        assert isinstance(options, Options)
+        assert isinstance(options, PublishOptions)
         about = About("", ("distgen", "ns"))
         options = replace(options, creation=lambda r: maker(r.forge, r.place, self.account, about))
         git = found.get("git") or self.git

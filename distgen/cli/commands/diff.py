@@ -12,8 +12,8 @@ from distgen.cli.session import Choice, Session, choosing, formats, setting
 from distgen.cli.source_options import replacing
 from distgen.model.published import Change
 from distgen.publish import run as publish
-from distgen.publish.deliver import COMMITTED
-from distgen.publish.repositories import result
+from distgen.publish.deliver import COMMIT_STATUSES
+from distgen.publish.repositories import to_result
 
 COLORS = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -46,15 +46,15 @@ def command(
         for change in changes:
             show(change)
     differs = any(change.status != "unchanged" for change in changes)
-    failed = results.exit_code(result(one) for one in changes if one.status == "failed")
+    failed = results.exit_code(to_result(one) for one in changes if one.status == "failed")
     ctx.exit(failed or int(exit_code and differs))
 
 
 def show(change: Change) -> None:
     """Print one change: its subject and diff, or why there is none."""
-    if change.status in COMMITTED:
+    if change.status in COMMIT_STATUSES:
         click.secho(f"{change.key}: {change.message.partition(chr(10))[0]}", bold=True)
-        click.echo(colored(publish.diff(change)), nl=False)
+        click.echo(colored(publish.format_diff(change)), nl=False)
     elif change.status != "unchanged":
         click.echo(f"distgen: {change.key}: {change.status}: {change.detail}", err=True)
 
@@ -67,7 +67,7 @@ def described(change: Change) -> dict[str, str]:
         "status": change.status,
         "message": change.message,
         "detail": change.detail,
-        "diff": publish.diff(change) if change.status in COMMITTED else "",
+        "diff": publish.format_diff(change) if change.status in COMMIT_STATUSES else "",
     }
 
 

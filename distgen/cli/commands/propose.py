@@ -43,7 +43,7 @@ def _proposed(session: Session, run: prepare.Run, *, dry: bool) -> list[Result]:
     catalogue = run.request.catalogue
     images = _with_forge(session, catalogue, run.request.images)
     parents = _parents(catalogue, images)
-    request = propose.Request(
+    request = propose.ProposeRequest(
         catalogue=catalogue,
         images=images,
         trees=run.request.trees,

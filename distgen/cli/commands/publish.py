@@ -16,7 +16,7 @@ from distgen.cli.write_options import Manner, deliver, delivering
 from distgen.git.store import open_store
 from distgen.model.published import Result
 from distgen.publish import run as publish
-from distgen.publish.repositories import result
+from distgen.publish.repositories import to_result
 
 
 @click.command()
@@ -47,7 +47,7 @@ def told(session: Session, run: prepare.Run, results: list[Result]) -> str:
 def planned(run: prepare.Run) -> list[Result]:
     """Return what publishing would come to."""
     changes = publish.plan_each(run.request, run.git, run.options, prepare.stored(run.store))
-    return ordered(run.request.images, map(result, changes))
+    return ordered(run.request.images, map(to_result, changes))
 
 
 def published(session: Session, run: prepare.Run) -> list[Result]:

@@ -11,9 +11,9 @@ from distgen.cli import results as outcome
 from distgen.cli.session import Choice, Session, choosing, formats, setting
 from distgen.model.published import Result
 from distgen.publish import run as publish
-from distgen.publish.orphans import strays
-from distgen.publish.plan import Target
-from distgen.publish.report import report
+from distgen.publish.orphans import find_orphans
+from distgen.publish.plan import BranchTarget
+from distgen.publish.report import format_report
 
 
 @click.command()
@@ -31,16 +31,16 @@ def command(
     wanted = prepare.Wishes(choice=choice, sets=sets, allow_dirty=True, independent=True, **wishes)
     run = prepare.prepare(session, wanted)
     changes = publish.plan_each(run.request, run.git, run.options, prepare.stored(run.store))
-    results = outcome.ordered(run.request.images, map(publish.standing, changes))
+    results = outcome.ordered(run.request.images, map(publish.status_of, changes))
     if not choice.patterns:
-        results += [stray(found) for found in strays(run.request.catalogue, run.git)]
+        results += [stray(found) for found in find_orphans(run.request.catalogue, run.git)]
     if results or form == "json":
-        click.echo(report(results) if form == "json" else outcome.as_text(results))
+        click.echo(format_report(results) if form == "json" else outcome.as_text(results))
     session.say(outcome.summary(results))
     ctx.exit(outcome.exit_code(one for one in results if one.status == "failed"))
 
 
-def stray(found: Target) -> Result:
+def stray(found: BranchTarget) -> Result:
     """Return what is said of a branch whose image or stream has left the catalogue."""
     detail = "left the catalogue; `distgen publish --retire` takes it off the branch"
     return Result(found.image, found.stream, found.url, found.branch, "behind", detail=detail)
