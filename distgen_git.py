@@ -4,6 +4,7 @@ Another project on PyPI has the same import name. Installed into one environment
 two overwrites parts of the other, so the check stands outside the package.
 """
 
+import os
 import sys
 
 CLASH = (
@@ -13,7 +14,7 @@ CLASH = (
 
 
 def main() -> int:
-    """Run the command line; `--version` answers before anything heavy is imported."""
+    """Run the command line; `--version` and `--help` answer before anything heavy is imported."""
     import distgen
 
     if getattr(distgen, "DISTRIBUTION", None) != "distgen-git":
@@ -22,6 +23,11 @@ def main() -> int:
         return 2
     if sys.argv[1:] == ["--version"]:
         sys.stdout.write(f"distgen {distgen.__version__}\n")
+        return 0
+    from distgen.cli import shipped_help
+
+    if text := shipped_help.read(sys.argv[1:], os.environ):
+        sys.stdout.write(text)
         return 0
     from distgen.__main__ import run
 

@@ -42,7 +42,13 @@ setup(
     packages=find_packages(include=["distgen", "distgen.*"]),
     py_modules=["distgen_git"],
     package_data={
-        "distgen": ["py.typed", "schema/json/*.json", "minimal/**/*", "minimal/.git*"],
+        "distgen": [
+            "py.typed",
+            "schema/json/*.json",
+            "cli/help/*.txt",
+            "minimal/**/*",
+            "minimal/.git*",
+        ],
     },
     cmdclass={"build_py": BuildWithCatalogue},
     entry_points={"console_scripts": ["distgen = distgen_git:main"]},

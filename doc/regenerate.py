@@ -21,6 +21,7 @@ from distgen.schema import check
 
 DOC = Path(__file__).parent
 PACKAGE = DOC.parent / "distgen"
+HELP = PACKAGE / "cli/help"
 NOTICE = ".. Written by doc/regenerate.py; edit the code it comes from instead.\n\n"
 # The files of a catalogue: the schema of each, its name, and one to show.
 FILES = {
@@ -72,6 +73,27 @@ def _console(line: str, command: click.Command, path: str) -> str:
     context = click.Context(command, info_name=path, help_option_names=names, **wide)
     help_text = "\n".join(f"   {row}".rstrip() for row in command.get_help(context).splitlines())
     return f".. code-block:: text\n   :caption: {line}\n\n{help_text}\n\n"
+
+
+def help_texts() -> dict[str, str]:
+    """Return the help of all commands as click prints it, by the names of their files."""
+    texts = {}
+    ahead: list[tuple[tuple[str, ...], click.Command]] = [(("distgen",), cli)]
+    while ahead:
+        words, command = ahead.pop()
+        names = cli.context_settings["help_option_names"]
+        # click subtracts two columns from the width of a terminal, and no more than 80 count
+        context = click.Context(
+            command, info_name=" ".join(words), help_option_names=names, terminal_width=78
+        )
+        texts[f"{'-'.join(words)}.txt"] = f"{command.get_help(context)}\n"
+        if isinstance(command, click.Group):
+            inner = (
+                (name, command.get_command(context, name))
+                for name in command.list_commands(context)
+            )
+            ahead += [((*words, name), found) for name, found in inner if found is not None]
+    return texts
 
 
 def template_filters() -> str:
@@ -238,3 +260,7 @@ PAGES = {
 if __name__ == "__main__":
     for path, page in PAGES.items():
         (DOC / path).write_text(page().rstrip("\n") + "\n", encoding="utf-8")
+    for old in HELP.iterdir():
+        old.unlink()
+    for name, text in help_texts().items():
+        (HELP / name).write_text(text, encoding="utf-8")

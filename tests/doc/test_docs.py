@@ -1,7 +1,10 @@
 """Pages that come from the code say what the code says."""
 
 import importlib.util
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,27 @@ spec.loader.exec_module(regenerate)
 def test_generated_pages_are_current(page):
     expected = regenerate.PAGES[page]().rstrip("\n") + "\n"
     assert (HERE / "doc" / page).read_text() == expected, "run: python doc/regenerate.py"
+
+
+def test_the_help_that_ships_is_what_click_prints():
+    shipped = {path.name: path.read_text() for path in (HERE / "distgen/cli/help").iterdir()}
+    assert shipped == regenerate.help_texts(), "run: python doc/regenerate.py"
+
+
+@pytest.mark.parametrize("words", [("--help",), ("publish", "-h"), ("export", "tripleo", "--help")])
+def test_help_is_the_same_from_a_file_and_from_click(words):
+    """A number of columns in the environment sends the call to click."""
+    command = [sys.executable, "-m", "distgen_git", *words]
+    texts = [
+        subprocess.run(
+            command, env={**os.environ, **variables}, capture_output=True, text=True, check=True
+        ).stdout
+        for variables in ({}, {"COLUMNS": "80"})
+    ]
+    assert texts[0].replace("distgen_git.py", "distgen") == texts[1].replace(
+        "distgen_git.py", "distgen"
+    )
+    assert texts[0].startswith("Usage: ")
 
 
 def test_change_notes_are_one_sentence_each():
