@@ -30,6 +30,7 @@ FILES = {
     "image": ("``overlays/NAMESPACE/IMAGE.yaml``", "overlays/opendev/nodepool-builder.yaml"),
     "template": ("``templates/TEMPLATE/template.yaml``", "templates/git-files/template.yaml"),
     "lock": ("``distgen.lock``", ""),
+    "facts": ("Facts for the lock", ""),
 }
 INDENT: dict[str, Any] = {
     "initial_indent": "   ",

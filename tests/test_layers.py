@@ -31,7 +31,7 @@ PURE = {
     "lint.rules": (
         *("catalogue", "catalogue_optional", "files", "image", "limits", "namespace", "resolved"),
     ),
-    "lock": ("plan",),
+    "lock": ("facts", "plan"),
     "model": ("catalogue", "lock", "published", "reference", "rendered", "words"),
     "publish": ("edit_messages", "edits", "plan", "report", "summary"),
     "registry": ("retention", "tags"),

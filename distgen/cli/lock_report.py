@@ -12,11 +12,12 @@ import click
 
 from distgen.cli.commands.list import table
 from distgen.lock.check import Problem
+from distgen.lock.facts import Refusal
 from distgen.lock.plan import Fact, Key, Plan, locked, title
 from distgen.lock.resolve import Answer
 from distgen.model.lock import Lock, LockedBase, LockedSource
 
-COLORS = {"added": "green", "updated": "green", "dropped": "yellow"}
+COLORS = {"added": "green", "updated": "green", "dropped": "yellow", "differs": "yellow"}
 
 
 def problems(found: Sequence[Problem], form: str) -> str:
@@ -29,15 +30,24 @@ def problems(found: Sequence[Problem], form: str) -> str:
     return table(lines) + "\n" if lines else ""
 
 
-def report(plan: Plan, answers: Iterable[Answer], new: Lock, form: str) -> str:
-    """Return what became of each entry; text leaves out what stayed as it was."""
-    rows = _rows(plan, answers, new)
+def report(
+    plan: Plan,
+    answers: Iterable[Answer],
+    new: Lock,
+    form: str,
+    refusals: Iterable[Refusal] = (),
+) -> str:
+    """Return what happened to each entry; text leaves out what stayed as it was.
+
+    `refusals` are facts that were not taken over; text leaves out those without a use.
+    """
+    rows = _with_refusals(_rows(plan, answers, new), refusals)
     if form == "json":
         counts = dict(sorted(Counter(row["status"] for row in rows).items()))
         return json.dumps({"entries": rows, "summary": counts}, indent=2) + "\n"
     lines = []
     for row in rows:
-        if row["status"] != "unchanged":
+        if row["status"] not in ("unchanged", "unneeded"):
             status = click.style(row["status"], fg=COLORS.get(row["status"], "red"))
             lines.append(f"{status}  {title((row['kind'], row['name'], row['ref']))}{_what(row)}")
     return "".join(f"{line}\n" for line in lines)
@@ -57,6 +67,25 @@ def _rows(plan: Plan, answers: Iterable[Answer], new: Lock) -> list[dict[str, An
         }
         rows.append({**row, "old": _fact(old), "new": _fact(now), "detail": failed.get(key, "")})
     return rows
+
+
+def _with_refusals(
+    rows: Iterable[dict[str, Any]], refusals: Iterable[Refusal]
+) -> list[dict[str, Any]]:
+    refused = {
+        refusal.key: {
+            **dict(zip(("kind", "name", "ref"), refusal.key, strict=True)),
+            **{"status": refusal.status, "old": None},
+            **{"new": _fact(refusal.fact), "detail": refusal.reason},
+        }
+        for refusal in refusals
+    }
+    merged = {(row["kind"], row["name"], row["ref"]): row for row in rows}
+    for key, row in refused.items():
+        other = merged.get(key, row)
+        if row["status"] == "differs" or key not in merged:
+            merged[key] = {**row, "old": other["old"]}
+    return [merged[key] for key in sorted(merged)]
 
 
 def _why(answer: Answer) -> str:
@@ -80,7 +109,7 @@ def _fact(fact: Fact | None) -> str | None:
 
 
 def _what(row: dict[str, Any]) -> str:
-    if row["status"] == "failed":
+    if row["status"] in ("failed", "differs"):
         return f": {row['detail']}"
     parts = [part for part in (row["old"], row["new"]) if part is not None]
     return f": {' -> '.join(dict.fromkeys(parts))}" if row["status"] != "dropped" else ""

@@ -9,6 +9,7 @@ from typing import Literal
 
 from distgen.errors import DistgenError
 from distgen.lock import downloads, git_sources
+from distgen.lock.facts import difference
 from distgen.lock.plan import Key, Kind, Need, locked
 from distgen.lock.resolve import World, base_digest, by_repository
 from distgen.model.lock import Lock, LockedBase, LockedSource
@@ -39,6 +40,20 @@ def offline(needed: Sequence[Need], unused: Iterable[Key], lock: Lock) -> tuple[
     ]
     found += [Problem(*key, "unused", "no image needs it") for key in unused]
     return _sorted(found)
+
+
+def against(
+    needed: Sequence[Need], unused: Iterable[Key], lock: Lock, facts: Lock
+) -> tuple[Problem, ...]:
+    """Return what is wrong with a lock, compared with facts that were looked up elsewhere."""
+    held, stated = locked(lock), locked(facts)
+    stale = [
+        _problem(need, "stale", reason)
+        for need in needed
+        if need.key in held and need.key in stated
+        if (reason := difference(held[need.key], stated[need.key]))
+    ]
+    return _sorted([*offline(needed, unused, lock), *stale])
 
 
 def check(

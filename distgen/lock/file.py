@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,11 @@ import yaml
 
 from distgen.catalogue.folder import read_bounded
 from distgen.catalogue.overlay import read_yaml
+from distgen.errors import InputError
+from distgen.git.refs import is_commit
+from distgen.lock.facts import Facts
 from distgen.model.lock import Lock, LockedBase, LockedSource
+from distgen.model.words import Origin
 from distgen.schema import check
 
 FILE = "distgen.lock"
@@ -35,7 +40,28 @@ def read(path: str | Path) -> Lock:
 
 def parse(text: str | bytes, path: str = FILE) -> Lock:
     """Read the text of a lock file; `path` is for messages."""
-    data = check.check("lock", read_yaml(text, path))
+    return _lock(check.check("lock", read_yaml(text, path)))
+
+
+def read_facts(path: str | Path) -> Facts:
+    """Read a file of facts that were looked up elsewhere; it must be there."""
+    try:
+        content = read_bounded(Path(path), str(path), LIMIT)
+    except FileNotFoundError:
+        raise InputError("there is no such file", where=Origin(str(path))) from None
+    document = read_yaml(content, str(path))
+    data = check.check("facts", document)
+    for git, refs in data.get("sources", {}).items():
+        for ref, says in refs.items():
+            if is_commit(ref) and says["commit"] != ref:
+                raise InputError(
+                    f"the commit of {ref} is another one, and it is a commit itself",
+                    where=document.origin(("sources", git, ref, "commit")),
+                )
+    return Facts(_lock(data), data.get("collected", ""))
+
+
+def _lock(data: Mapping[str, Any]) -> Lock:
     return Lock(
         bases={
             reference: LockedBase(says["digest"], says.get("platform"))

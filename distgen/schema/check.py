@@ -21,7 +21,7 @@ from distgen.schema.yaml import Document, Scalar
 Schema = Mapping[str, Any]
 Where = Callable[[KeyPath], Origin | None]
 _KINDS = (
-    *("config", "template", "namespace", "image", "lock"),
+    *("config", "template", "namespace", "image", "lock", "facts"),
     *("list", "results", "findings", "changes", "events", "verify", "adopt"),
     *("lock-changes", "lock-problems", "tags", "discover", "promote", "prune"),
 )

@@ -76,6 +76,8 @@ _PATTERNS: Mapping[str, tuple[str, str]] = {
         r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]Z",
         "is not a time in UTC: `2024-05-01T12:00:00Z`",
     ),
+    "day": (r"[0-9]{4}-[01][0-9]-[0-3][0-9]", "is not a day: `2024-05-01`"),
+    "platform": (r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9_.]+)?", "is not a platform: `OS/ARCH`"),
 }
 
 

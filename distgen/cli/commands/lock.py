@@ -6,9 +6,11 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import click
 
+from distgen.cli.lock_facts import may_stay_unpinned, name_first, take_facts
 from distgen.cli.lock_report import problems, report
 from distgen.cli.option_groups import together
 from distgen.cli.registry_options import jobs, world
@@ -17,9 +19,11 @@ from distgen.cli.source_options import Replaced, replacing
 from distgen.errors import InputError
 from distgen.lock import check as lockcheck
 from distgen.lock import file
+from distgen.lock.facts import Facts, published
 from distgen.lock.journal import Journal
 from distgen.lock.plan import Need, Plan, locked, needs, to_resolve, unused, with_facts
 from distgen.lock.resolve import Answer, World, resolve
+from distgen.model.catalogue import Catalogue
 from distgen.model.lock import Lock
 from distgen.output.files import replace_file
 
@@ -35,6 +39,7 @@ class Asked:
     offline: bool
     upgrade: str | None
     platform: str | None
+    facts: Path | None
     jobs: int
     form: str
 
@@ -72,6 +77,13 @@ def platform(ctx: click.Context, option: click.Parameter, value: str | None) -> 
         callback=platform,
         help="Lock bases for one platform instead of all; `all` goes back.",
     ),
+    click.option(
+        "--facts",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="Ask nobody, and take over what FILE says: facts that were looked up elsewhere. "
+        "With --check, compare the lock with them.",
+    ),
     jobs,
     formats("text", "json"),
 )
@@ -83,6 +95,7 @@ def command(ctx: click.Context, choice: Choice, replaced: Replaced, asking: Aske
     everything was found.
     """
     session: Session = ctx.obj
+    facts = None if asking.facts is None else file.read_facts(asking.facts)
     held = session.lock()
     catalogue = session.catalogue()
     speculation = replaced.of(catalogue, held)
@@ -90,35 +103,57 @@ def command(ctx: click.Context, choice: Choice, replaced: Replaced, asking: Aske
     both = (*choice.of(catalogue), *choice.of(speculation.catalogue))
     everything = (*catalogue.images, *speculation.catalogue.images)
     needed = needs(both)
+    # Facts may pin the catalogue's own images, too; nobody is asked for those.
+    takeable = needed if facts is None else (*needed, *published(both))
+    wanted = to_resolve(takeable, held, asking.upgrade, asking.platform)
     dropped = () if choice.patterns else unused(everything, needed, held)
-    plan = Plan(
-        held, to_resolve(needed, held, asking.upgrade, asking.platform), dropped, asking.platform
-    )
-    asked = world(session, catalogue, asking.jobs)
-    right = (
-        compare(session, asked, plan, needed, asking)
-        if asking.check
-        else write(session, asked, plan, asking, speculation.elsewhere)
-    )
-    session.say(f"{asked.registry.transport.requests} requests to registries", level=1)
+    plan = Plan(held, wanted, dropped, asking.platform)
+    right = True
+    if asking.check:
+        right = compare(session, catalogue, plan, needed, asking, facts)
+    elif facts is not None:
+        used = {need.key for need in (*needs(everything), *published(everything))}
+        take_facts(session, facts, plan, needed, used, asking.form)
+    else:
+        asked = world(session, catalogue, asking.jobs)
+        right = write(session, asked, plan, asking, speculation.elsewhere)
+        session.say(f"{asked.registry.transport.requests} requests to registries", level=1)
     ctx.exit(int(not right))
 
 
 def compare(
-    session: Session, asked: World, plan: Plan, needed: Sequence[Need], asking: Asked
+    session: Session,
+    catalogue: Catalogue,
+    plan: Plan,
+    needed: Sequence[Need],
+    asking: Asked,
+    facts: Facts | None,
 ) -> bool:
     """Print what is wrong with the lock; tell whether nothing is."""
-    if asking.platform is not None or (asking.offline and asking.upgrade is not None):
-        raise InputError("--check takes no --platform, and offline no --upgrade")
-    fetched = frozenset(need.key for need in plan.wanted)
-    found = (
-        lockcheck.offline(needed, plan.dropped, plan.held)
-        if asking.offline
-        else lockcheck.check(asked, needed, plan.dropped, plan.held, fetched)
-    )
+    silent = asking.offline or facts is not None
+    if asking.platform is not None or (silent and asking.upgrade is not None):
+        raise InputError("--check takes no --platform, and offline or with --facts no --upgrade")
+    held = locked(plan.held)
+    missing = [need for need in needed if need.key not in held]
+    excused = {need.key for need in missing if may_stay_unpinned(need, catalogue)}
+    strict = [need for need in needed if need.key not in excused]
+    if facts is not None:
+        found = lockcheck.against(strict, plan.dropped, plan.held, facts.lock)
+    elif asking.offline:
+        found = lockcheck.offline(strict, plan.dropped, plan.held)
+    else:
+        asked = world(session, catalogue, asking.jobs)
+        fetched = frozenset(need.key for need in plan.wanted)
+        found = lockcheck.check(asked, strict, plan.dropped, plan.held, fetched)
+        session.say(f"{asked.registry.transport.requests} requests to registries", level=1)
     click.echo(problems(found, asking.form), nl=False)
+    if excused:
+        names = name_first(str(need) for need in missing if need.key in excused)
+        session.say(f"{len(excused)} may stay unpinned, as policies say: {names}")
     problem = "problem" if len(found) == 1 else "problems"
-    session.say(f"{len(found)} {problem}" if found else "the lock is as the world is")
+    authority = "facts say" if facts is not None else "world is"
+    right = f"the lock is as the {authority}" if facts or not silent else "the lock is complete"
+    session.say(f"{len(found)} {problem}" if found else right)
     return not found
 
 

@@ -46,6 +46,14 @@ def exempted(rule: Rule, image: str, stream: str) -> bool:
     return _any((glob for glob, _ in rule.exempt), image, stream)
 
 
+def exempts(policy: Policy, code: str, image: str, stream: str) -> bool:
+    """Tell whether a policy says that an image need not follow a rule."""
+    rule = next((rule for rule in policy.rules if rule.code == code), None)
+    if rule is None or not selects(rule.images, image, stream):
+        return False
+    return rule.level == "ignore" or exempted(rule, image, stream)
+
+
 def check(policy: Policy, image: Image, tree: Tree, family: Family) -> tuple[Finding, ...]:
     """Check one image against the rules its namespace's policy names; `apply` sets the levels."""
     remarks: list[Remark] = []

@@ -1,0 +1,76 @@
+"""What `distgen lock --facts` does: facts from a file go into the lock, or are compared with it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+import click
+
+from distgen.cli.lock_report import report
+from distgen.cli.session import Session
+from distgen.lint.rules.namespace import exempts
+from distgen.lock import file
+from distgen.lock.facts import Facts, Takeover, take_over
+from distgen.lock.plan import Key, Need, Plan, locked, title, with_facts
+from distgen.model.catalogue import Catalogue
+from distgen.output.files import replace_file
+
+
+def take_facts(
+    session: Session,
+    facts: Facts,
+    plan: Plan,
+    needed: Sequence[Need],
+    used: Collection[Key],
+    form: str,
+) -> None:
+    """Write the facts that a plan wants into the lock, and say which go there and which do not.
+
+    `used` are the keys of all that any image of the catalogue stands on.
+    """
+    takeover = take_over(facts.lock, plan, {need.key for need in needed}, used)
+    # Another run may have added entries of its own in the meantime.
+    there = session.lock()
+    entries = {key: fact for key, fact in locked(there).items() if key not in plan.dropped}
+    new = with_facts({**entries, **takeover.entries})
+    if new != there:
+        replace_file(session.root / file.FILE, file.dump(new))
+    click.echo(report(plan, (), new, form, takeover.refusals), nl=False)
+    for sentence in _sentences(takeover, needed, locked(new)):
+        session.say(sentence)
+    if new == plan.held:
+        session.say("the facts change nothing in distgen.lock")
+
+
+def may_stay_unpinned(need: Need, catalogue: Catalogue) -> bool:
+    """Tell whether the policies of all images that need something exempt them from DG101."""
+    keys = (user.partition("@") for user in need.users)
+    return all(
+        exempts(catalogue.namespaces[image.partition("/")[0]].policy, "DG101", image, stream)
+        for image, _, stream in keys
+    )
+
+
+def name_first(names: Iterable[str]) -> str:
+    """Return the first three of many names, and whether there are more."""
+    listed = list(names)
+    return ", ".join([*listed[:3], *(["..."] if len(listed) > 3 else [])])
+
+
+def _sentences(
+    takeover: Takeover, needed: Sequence[Need], entries: Collection[Key]
+) -> Iterable[str]:
+    unneeded = [title(one.key) for one in takeover.refusals if one.status == "unneeded"]
+    if unneeded:
+        facts = "1 fact is" if len(unneeded) == 1 else f"{len(unneeded)} facts are"
+        yield f"{facts} about what no image needs: {name_first(unneeded)}"
+    if takeover.silent:
+        names = name_first(map(str, takeover.silent))
+        yield f"the facts lack {_entries(takeover.silent)} to upgrade: {names}"
+    missing = [str(need) for need in needed if need.key not in entries]
+    if missing:
+        yield f"the lock still lacks {_entries(missing)}: {name_first(missing)}"
+
+
+def _entries(items: Sequence[object]) -> str:
+    return "1 entry" if len(items) == 1 else f"{len(items)} entries"

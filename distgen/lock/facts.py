@@ -1,0 +1,109 @@
+"""Turn facts that were looked up elsewhere into what a lock takes over, and what it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from distgen.lock.plan import Fact, Key, Need, Plan, locked, platform_of
+from distgen.model.catalogue import Image
+from distgen.model.lock import Lock, LockedBase, LockedSource
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a file of facts says; `day` is when they were looked up, empty where it is not said."""
+
+    lock: Lock
+    day: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A fact that does not go into the lock: it differs from what is asked for, or has no use."""
+
+    key: Key
+    fact: Fact
+    status: Literal["differs", "unneeded"]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Takeover:
+    """What facts are to a lock: its new entries, and the facts that do not go into it.
+
+    `silent` is what is to be looked up again and the facts do not have.
+    """
+
+    entries: Mapping[Key, Fact]
+    refusals: tuple[Refusal, ...]
+    silent: tuple[Need, ...]
+
+
+def take_over(facts: Lock, plan: Plan, needed: Collection[Key], used: Collection[Key]) -> Takeover:
+    """Take over the facts that a plan wants.
+
+    `needed` are the keys that the chosen images stand on, `used` those that any image does.
+    """
+    held, stated = locked(plan.held), locked(facts)
+    wanted = {need.key: need for need in plan.wanted}
+    entries: dict[Key, Fact] = {}
+    refusals = []
+    for key, fact in sorted(stated.items(), key=lambda pair: pair[0]):
+        reason = ""
+        if key in wanted:
+            reason = _other_platform(wanted[key], fact, plan)
+            if not reason:
+                entries[key] = fact
+        elif key not in used:
+            refusals.append(Refusal(key, fact, "unneeded", "no image needs it"))
+        elif key in needed and key in held:
+            reason = difference(held[key], fact)
+            reason = reason and f"{reason}; --upgrade takes it over"
+        if reason:
+            refusals.append(Refusal(key, fact, "differs", reason))
+    silent = (need for need in plan.wanted if need.key in held and need.key not in stated)
+    return Takeover(entries, tuple(refusals), tuple(silent))
+
+
+def difference(held: Fact, stated: Fact) -> str:
+    """Say how a fact differs from what is locked, "" where it does not."""
+    if held == stated:
+        return ""
+    return f"locked {_described(held)}, the facts say {_described(stated)}"
+
+
+def published(images: Iterable[Image]) -> Sequence[Need]:
+    """Return the catalogue's own images as things to pin, as `distgen discover` pins them."""
+    return [
+        Need("base", image.reference, "", (image.key,), (), image.origin)
+        for image in images
+        if "@" not in image.reference
+    ]
+
+
+def _other_platform(need: Need, fact: Fact, plan: Plan) -> str:
+    """Say why a digest of one platform is not the one to lock, "" where it is."""
+    if not isinstance(fact, LockedBase):
+        return ""
+    platform = platform_of(need, plan.held, plan.platform)
+    if fact.platform == platform:
+        return ""
+    return (
+        f"the facts are of {_platform(fact.platform)}, and {_platform(platform)} are to be locked"
+        f"; --platform {fact.platform or 'all'} takes them over"
+    )
+
+
+def _platform(platform: str | None) -> str:
+    return platform or "all platforms"
+
+
+def _described(fact: Fact) -> str:
+    if isinstance(fact, LockedBase):
+        return f"{fact.digest} of {_platform(fact.platform)}" if fact.platform else fact.digest
+    if isinstance(fact, LockedSource):
+        version = f", version {fact.version}" if fact.version else ""
+        return f"{fact.commit} of {fact.date}{version}"
+    return f"sha256 {fact}"
