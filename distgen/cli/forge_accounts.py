@@ -21,9 +21,9 @@ def accounts(
     session: Session, git: Git, catalogue: Catalogue, images: Collection[Image]
 ) -> Mapping[str, Account]:
     """Return the account for each namespace; git may know the token that nobody named."""
-    servers = git.patience
+    servers = git.retry
     patience = Patience(
-        tries=servers.tries, seconds=servers.seconds, pause=servers.pause, tell=session.say
+        tries=servers.attempts, seconds=servers.timeout, pause=servers.pause_after, tell=session.say
     )
     found = {}
     for name, place in places(catalogue, images).items():

@@ -11,7 +11,7 @@ import click
 
 from distgen.cli.option_groups import together
 from distgen.cli.session import Session
-from distgen.git.backoff import Patience
+from distgen.git.backoff import RetryPolicy
 from distgen.git.run import Git, isolate
 
 
@@ -27,7 +27,7 @@ class Reach:
     def git(self, session: Session, tell: Callable[[str], None] | None = None) -> Git:
         """Return git as this user has it; `tell` hears of the waiting, else -v does."""
         heard = tell or partial(session.say, level=1)
-        return isolate(session.environ, Patience(self.timeout, self.retries + 1, tell=heard))
+        return isolate(session.environ, RetryPolicy(self.timeout, self.retries + 1, report=heard))
 
     def folder(self, session: Session) -> Path:
         """Return where the store is, or would be."""

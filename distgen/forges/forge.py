@@ -201,7 +201,7 @@ def push(desk: Desk, what: Push) -> tuple[str, ...]:
         if stands not in (None, what.expected):
             raise Moved(why, where=desk.place)
         attempt += 1
-        again = is_passing(done) and attempt < git.patience.tries
+        again = is_passing(done) and attempt < git.retry.attempts
         if not again or not wait(git, attempt - 1, f"{desk.place}: {why}"):
             raise unwelcome(git, desk.place, done) or DistgenError(why, where=desk.place)
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import requests
 
 from distgen.errors import DistgenError
-from distgen.git.backoff import PATIENCE
+from distgen.git.backoff import DEFAULT_RETRY_POLICY
 
 _MOVED = (301, 302, 303, 307, 308)
 _UNWELL = (502, 503, 504)
@@ -39,7 +39,7 @@ class Patience:
     longest: float = 3700
     tries: int = 5
     seconds: float = 60
-    pause: Callable[[int], float] = field(default=PATIENCE.pause, repr=False)
+    pause: Callable[[int], float] = field(default=DEFAULT_RETRY_POLICY.pause_after, repr=False)
     tell: Callable[[str], None] = field(default=_quiet, repr=False)
     stop: threading.Event = field(default_factory=threading.Event, repr=False)
 

@@ -1,4 +1,4 @@
-"""How long to put up with servers: time limits, and pauses that grow and differ."""
+"""How long to wait for servers: time limits, pauses that grow and differ, and outages."""
 
 from __future__ import annotations
 
@@ -7,50 +7,51 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-_ENOUGH = 5
+_FAILURES_OF_AN_OUTAGE = 5
 
 
-def _quiet(text: str) -> None:
-    """Tell nobody."""
+def ignore(text: str) -> None:
+    """Drop a message, where the caller does not want to read any."""
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """A command may take `seconds`; a failing server is asked `tries` times; `tell` hears of it.
+class RetryPolicy:
+    """How long a command may take in seconds, how often it is tried, and how long pauses are.
 
-    The pauses grow from `first` to `longest` seconds. `chance`, a number below 1, makes them
-    differ, so that those who failed together do not come back together.
+    The pauses grow from `first_pause` to `longest_pause`. `jitter` returns a number below 1 that
+    makes them differ, so that clients that failed together do not come back together. `report`
+    takes a sentence for each pause.
     """
 
-    seconds: float = 300
-    tries: int = 4
-    first: float = 0.5
-    longest: float = 30
-    tell: Callable[[str], None] = field(default=_quiet, repr=False)
-    chance: Callable[[], float] = field(default=random.random, repr=False)
+    timeout: float = 300
+    attempts: int = 4
+    first_pause: float = 0.5
+    longest_pause: float = 30
+    report: Callable[[str], None] = field(default=ignore, repr=False)
+    jitter: Callable[[], float] = field(default=random.random, repr=False)
 
-    def pause(self, attempt: int) -> float:
-        """Return how long to wait after an attempt, which count from 0."""
-        whole = min(self.longest, self.first * 2.0**attempt)
-        return whole * (0.5 + self.chance() / 2)
+    def pause_after(self, attempt: int) -> float:
+        """Return how many seconds to wait after an attempt; the first one is 0."""
+        pause = min(self.longest_pause, self.first_pause * 2.0**attempt)
+        return pause * (0.5 + self.jitter() / 2)
 
 
-PATIENCE = Patience()
+DEFAULT_RETRY_POLICY = RetryPolicy()
 
 
 class Outages:
-    """Which servers gave no answer again and again; a run of thousands does not wait for each."""
+    """Counts the failures of each server in a row, so that a run skips servers that are down."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._silent: dict[str, int] = {}
+        self._failures: dict[str, int] = {}
 
-    def note(self, server: str, answered: bool) -> None:
-        """Remember whether a server answered; an answer makes up for all silence before it."""
+    def record(self, server: str, answered: bool) -> None:
+        """Count a failure of a server; an answer sets the count back to zero."""
         with self._lock:
-            self._silent[server] = 0 if answered else self._silent.get(server, 0) + 1
+            self._failures[server] = 0 if answered else self._failures.get(server, 0) + 1
 
     def is_out(self, server: str) -> bool:
-        """Say whether a server is not worth asking again in this run."""
+        """Tell whether a server failed so often that this run does not ask it again."""
         with self._lock:
-            return self._silent.get(server, 0) >= _ENOUGH
+            return self._failures.get(server, 0) >= _FAILURES_OF_AN_OUTAGE

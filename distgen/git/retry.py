@@ -41,9 +41,9 @@ def reach(git: Git, place: Place, *arguments: str, folder: Path | None = None) -
             what = "did not answer again and again, and is not asked any more in this run"
             raise DistgenError(what, where=place.server)
         done = run(git, *arguments, folder=folder, network=True)
-        git.outages.note(place.server, not is_silent(done))
+        git.outages.record(place.server, not is_silent(done))
         attempt += 1
-        if not is_passing(done) or attempt == git.patience.tries:
+        if not is_passing(done) or attempt == git.retry.attempts:
             return done
         if not wait(git, attempt - 1, f"{place}: {explain(done)}"):
             return done
@@ -64,6 +64,6 @@ def is_passing(done: Outcome) -> bool:
 
 def wait(git: Git, attempt: int, why: str) -> bool:
     """Pause before the next attempt; return False when the run is interrupted meanwhile."""
-    seconds = git.patience.pause(attempt)
-    git.patience.tell(f"{why}; trying again in {seconds:.1f} seconds")
+    seconds = git.retry.pause_after(attempt)
+    git.retry.report(f"{why}; trying again in {seconds:.1f} seconds")
     return not git.stop.wait(seconds)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from distgen.errors import DistgenError, InputError, plain
-from distgen.git.backoff import PATIENCE, Outages, Patience
+from distgen.git.backoff import DEFAULT_RETRY_POLICY, Outages, RetryPolicy
 from distgen.git.processes import Interrupted, Overdue, finish, started
 
 NOWHERE = Path("/dev/null")
@@ -63,7 +63,7 @@ _NOISE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Git:
-    """How to run git; `patience` says how long to put up with servers.
+    """How to run git; `retry` says how long to wait for servers.
 
     `secrets` stand in the environment of what talks to a server, and in nothing that git says.
     Once `stop` is set only pushes are brought to their end, once `abandon` is set not even they.
@@ -71,7 +71,7 @@ class Git:
 
     local: Mapping[str, str] = field(repr=False)
     network: Mapping[str, str] = field(repr=False)
-    patience: Patience = PATIENCE
+    retry: RetryPolicy = DEFAULT_RETRY_POLICY
     secrets: tuple[str, ...] = field(default=(), repr=False)
     stop: threading.Event = field(default_factory=threading.Event, repr=False, compare=False)
     abandon: threading.Event = field(default_factory=threading.Event, repr=False, compare=False)
@@ -91,7 +91,7 @@ class Outcome:
     overdue: bool = False
 
 
-def isolate(environment: Mapping[str, str], patience: Patience = PATIENCE) -> Git:
+def isolate(environment: Mapping[str, str], retry: RetryPolicy = DEFAULT_RETRY_POLICY) -> Git:
     """Decide what git sees of the caller's environment and configuration.
 
     Local work sees none of it, so it gives the same bytes for everybody, but for the folders of
@@ -101,7 +101,7 @@ def isolate(environment: Mapping[str, str], patience: Patience = PATIENCE) -> Gi
     plain = {name: text for name, text in environment.items() if not name.startswith("GIT_")}
     transport = {name: text for name, text in environment.items() if _TRANSPORT.fullmatch(name)}
     local = plain | _SILENT | _ISOLATED | _REACHABLE
-    git = Git(local, plain | transport | _SILENT | _REACHABLE, patience)
+    git = Git(local, plain | transport | _SILENT | _REACHABLE, retry)
     settings = _settings(git)
     local = configured(local, (pair for pair in settings if pair[0] == "safe.directory"))
     chosen = {key for key, _ in settings} | {*transport}
@@ -153,7 +153,7 @@ def run(
 
     What is run `to_the_end` goes on when the run is stopped.
     """
-    seconds = git.patience.seconds if network else _LOCAL_SECONDS
+    seconds = git.retry.timeout if network else _LOCAL_SECONDS
     # Also for a git that outlives a distgen which was killed.
     limit = ("-c", f"http.lowSpeedTime={max(1, round(seconds))}") if network else ()
     words = command(folder, network, (*limit, *arguments))

@@ -73,7 +73,7 @@ def deliver(ground: PublishContext, store: Store, delivery: Delivery) -> tuple[C
                 settled += done
             elif _LOCKED.search(refused.why):
                 locked = locked or _locks(delivery)
-            elif not refused.passing or attempt + 1 >= ground.git.patience.tries:
+            elif not refused.passing or attempt + 1 >= ground.git.retry.attempts:
                 break
     except DistgenError as error:
         refused = Refusal(str(error))
@@ -102,7 +102,7 @@ def _paused(
     git = ground.git
     if refused and refused.passing:
         return wait(git, attempt - 1, f"{delivery.repository.place}: {refused}")
-    return not git.stop.wait(_RACE * 2**attempt * (0.5 + git.patience.chance() / 2))
+    return not git.stop.wait(_RACE * 2**attempt * (0.5 + git.retry.jitter() / 2))
 
 
 def _missed(

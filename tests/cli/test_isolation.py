@@ -9,7 +9,7 @@ from testing.sites import distgen, site
 
 from distgen.errors import InputError
 from distgen.git.auth import authorize, token_for
-from distgen.git.backoff import Patience
+from distgen.git.backoff import RetryPolicy
 from distgen.git.run import isolate
 
 
@@ -138,7 +138,7 @@ def test_hooks_templates_and_configuration_of_the_machine_change_nothing(tmp_pat
 
 def test_a_server_cannot_lead_to_a_program(tmp_path, evil):
     (tmp_path / ".gitconfig").write_text('[protocol "ext"]\n\tallow = always\n')
-    known = isolate({"PATH": os.environ["PATH"], "HOME": str(tmp_path)}, Patience(tries=1))
+    known = isolate({"PATH": os.environ["PATH"], "HOME": str(tmp_path)}, RetryPolicy(attempts=1))
     with git_server(tmp_path / "srv") as server:
         for there in (f"ext::{evil}", f"ext::sh -c {evil}", f"file://{tmp_path}", "ssh://x/y"):
             server.meddle = lambda asked, there=there: Fault(302, {"Location": there})
@@ -155,7 +155,9 @@ def test_the_configuration_cannot_turn_an_address_into_a_program(tmp_path, evil,
         (tmp_path / ".gitconfig").write_text(
             f'[url "ext::{evil} "]\n\t{key} = {server.url}/\n[protocol "ext"]\n\tallow = always\n'
         )
-        known = isolate({"PATH": os.environ["PATH"], "HOME": str(tmp_path)}, Patience(tries=1))
+        known = isolate(
+            {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}, RetryPolicy(attempts=1)
+        )
         result = published(tmp_path, here(server.url), git=known)
     assert result.status == "failed"
     assert "transport 'ext' not allowed" in result.detail
@@ -216,7 +218,7 @@ def test_the_way_to_ssh_that_is_configured_is_taken(tmp_path, configured):
     if configured:
         (tmp_path / ".gitconfig").write_text(f"[core]\n\tsshCommand = {tmp_path}/mine -i key\n")
     given = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "HOME": str(tmp_path)}
-    known = isolate(given, Patience(tries=1))
+    known = isolate(given, RetryPolicy(attempts=1))
     assert published(tmp_path, here("ssh://git.example.org"), git=known).status == "failed"
     words = f"{tmp_path}/mine -i key" if configured else f"{tmp_path}/ssh -o BatchMode=yes"
     assert (tmp_path / "ran").read_text().startswith(words)

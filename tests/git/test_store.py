@@ -13,7 +13,7 @@ import pytest
 from testing.dist_git import AUTHOR, GIT, git
 
 from distgen.errors import DistgenError, InputError
-from distgen.git.backoff import Patience
+from distgen.git.backoff import RetryPolicy
 from distgen.git.cat_file import Reader
 from distgen.git.location import creation_hint, locate
 from distgen.git.objects import TreeEntry, blob_id, commit_id, signature, tree_id
@@ -216,7 +216,7 @@ def hanging(tmp_path, word):
 
 
 def test_a_git_that_hangs_is_ended(tmp_path):
-    slow = isolate(hanging(tmp_path, "version"), Patience(seconds=1.5))
+    slow = isolate(hanging(tmp_path, "version"), RetryPolicy(timeout=1.5))
     begin = time.monotonic()
     done = run(slow, "version", network=True)
     assert 1.5 <= time.monotonic() - begin < 4.5
@@ -227,7 +227,7 @@ def test_a_git_that_hangs_over_its_configuration_is_ended(tmp_path):
     """The first command of a run had a limit of its own: 300 seconds."""
     begin = time.monotonic()
     with pytest.raises(DistgenError) as error:
-        isolate(hanging(tmp_path, "config"), Patience(seconds=1.5))
+        isolate(hanging(tmp_path, "config"), RetryPolicy(timeout=1.5))
     assert 1.5 <= time.monotonic() - begin < 4.5
     assert str(error.value) == (
         "git does not say how it is configured: no answer within 1.5 seconds; "

@@ -80,7 +80,7 @@ def test_a_server_that_goes_on_failing_is_given_up_and_the_rest_goes_on(tmp_path
     broken, other, child = run_publish(tmp_path, found, trees(found))
     assert (broken.status, other.status, child.status) == ("failed", "created", "skipped")
     assert broken.detail.endswith("The requested URL returned error: 502")
-    assert len([asked for asked in server.requests if "/app.git" in asked.path]) == QUICK.tries
+    assert len([asked for asked in server.requests if "/app.git" in asked.path]) == QUICK.attempts
 
 
 def test_a_server_that_forbids_the_push_is_asked_once(tmp_path, server):
@@ -96,7 +96,7 @@ def test_a_server_that_does_not_answer_at_all_is_not_waited_for_thousands_of_tim
     with git_server(tmp_path / "srv") as server:
         address = server.url
     told = []
-    known = isolate({"PATH": os.environ["PATH"]}, replace(QUICK, tries=2, tell=told.append))
+    known = isolate({"PATH": os.environ["PATH"]}, replace(QUICK, attempts=2, report=told.append))
     found = [app(address, f"ns/a{number}") for number in range(40)] + [image("ns/here")]
     begin = time.monotonic()
     results = run_publish(tmp_path, found, trees(found), replace(OPTIONS, jobs=2), git=known)
@@ -113,7 +113,7 @@ def test_a_server_that_does_not_answer_at_all_is_not_waited_for_thousands_of_tim
 def test_a_server_that_hangs_is_given_up_in_time(tmp_path, server):
     found = [app(server.url), app(server.url, "ns/other")]
     server.meddle = lambda asked: Fault(seconds=20) if "/app.git" in asked.path else None
-    known = isolate({"PATH": os.environ["PATH"]}, replace(QUICK, seconds=1.5))
+    known = isolate({"PATH": os.environ["PATH"]}, replace(QUICK, timeout=1.5))
     begin = time.monotonic()
     hanging, other = run_publish(tmp_path, found, trees(found), git=known)
     assert (hanging.status, other.status) == ("failed", "created")
@@ -138,7 +138,7 @@ def test_a_push_whose_hook_hangs_is_ended_and_found_by_the_next_run(tmp_path, se
     found = app(server.url)
     where = tmp_path / "srv/ns/app.git"
     hook(where, "pre-receive", f"sleep 2.5; touch {tmp_path}/through")
-    known = isolate({"PATH": os.environ["PATH"]}, replace(QUICK, seconds=1.5))
+    known = isolate({"PATH": os.environ["PATH"]}, replace(QUICK, timeout=1.5))
     (result,) = run_publish(tmp_path, [found], trees([found]), git=known)
     assert (result.status, result.detail) == ("failed", "no answer within 1.5 seconds")
     (where / "hooks/pre-receive").unlink()
@@ -560,12 +560,9 @@ def test_pauses_and_chance_do_not_reach_the_commits(tmp_path):
     found = image("ns/app")
     ids = set()
     for chance in (0.0, 0.99):
-        known = isolate({"PATH": os.environ["PATH"]}, replace(QUICK, chance=lambda c=chance: c))
+        known = isolate({"PATH": os.environ["PATH"]}, replace(QUICK, jitter=lambda c=chance: c))
         (change,) = plans(tmp_path, [found], trees([found]), git=known)
         ids.add(change.commit)
     assert len(ids) == 1
-    assert [replace(QUICK, first=1, chance=lambda: 0.5).pause(n) for n in (0, 1, 9)] == [
-        0.75,
-        1.5,
-        22.5,
-    ]
+    policy = replace(QUICK, first_pause=1, jitter=lambda: 0.5)
+    assert [policy.pause_after(attempt) for attempt in (0, 1, 9)] == [0.75, 1.5, 22.5]

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from distgen.git.backoff import Patience
+from distgen.git.backoff import RetryPolicy
 from distgen.git.run import Git, isolate
 from distgen.git.store import open_store
 from distgen.model.catalogue import Catalogue, DistGit, Image, Namespace, Parent, Policy, Stream
@@ -22,7 +22,7 @@ AUTHOR = "distgen <distgen@localhost>"
 STREAMS = (Stream("master", "master", ("master",)), Stream("2024.1", "stable/2024.1", ("2024.1",)))
 ORIGIN = Provenance("https://example.org/images.git@abc", AUTHOR, 1_700_000_000, "1.0.0", Lock())
 OPTIONS = PublishOptions(ORIGIN, jobs=4)
-QUICK = Patience(seconds=60, first=0.01)
+QUICK = RetryPolicy(timeout=60, first_pause=0.01)
 GIT: Git = isolate({"PATH": os.environ["PATH"], "HOME": "/nonexistent"}, QUICK)
 
 Files = Mapping[str, str | bytes | None]
