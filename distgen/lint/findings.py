@@ -14,7 +14,7 @@ LineMap = Callable[[str, str], Sequence[Origin | None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Remark:
+class Violation:
     """What a rule says of a line; line 0 means the whole file or, without path, the whole tree."""
 
     code: str
@@ -25,7 +25,7 @@ class Remark:
     origin: Origin | None = None
 
 
-def findings(tree: Tree, remarks: Iterable[Remark]) -> tuple[Finding, ...]:
+def findings(tree: Tree, remarks: Iterable[Violation]) -> tuple[Finding, ...]:
     """Return remarks as findings of a tree, each of its rule's own level."""
     return tuple(
         Finding(

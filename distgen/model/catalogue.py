@@ -75,7 +75,7 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class RuleSettings:
     """What a policy says of one code (`DG203`, `DL3008`, `SC2086`).
 
     `level` None leaves the rule's own level, "ignore" drops findings and needs a `reason`.
@@ -97,7 +97,7 @@ class Policy:
     """What a namespace demands: the images everything builds from, and rules by code."""
 
     roots: tuple[str, ...] = ()
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[RuleSettings, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import pytest
 
 from distgen.catalogue import load
 from distgen.catalogue.overlay import trace
-from distgen.model.catalogue import Download, Image, Parent, Policy, Rule, Source, Stream
+from distgen.model.catalogue import Download, Image, Parent, Policy, RuleSettings, Source, Stream
 from distgen.model.words import Origin
 from distgen.schema import check
 
@@ -409,7 +409,7 @@ policy:
     assert namespace.policy == Policy(
         roots=("ns/a",),
         rules=(
-            Rule(
+            RuleSettings(
                 "DG203",
                 "warning",
                 images=("ns/*",),
@@ -417,7 +417,7 @@ policy:
                 options={"init": ["tini"]},
                 origin=Origin(path, 11, 5),
             ),
-            Rule("DL3008", "ignore", "because", origin=Origin(path, 12, 5)),
+            RuleSettings("DL3008", "ignore", "because", origin=Origin(path, 12, 5)),
         ),
     )
 

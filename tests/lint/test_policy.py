@@ -10,9 +10,9 @@ from testing.images import EXTERNAL, ROOT, dedent, image, tree
 from distgen.dockerfile.parse import parse
 from distgen.lint.findings import grouped, in_order, with_origins
 from distgen.lint.rules.catalogue import RULES, manual
-from distgen.lint.rules.image import Family
+from distgen.lint.rules.image import ImageIndex
 from distgen.lint.rules.namespace import apply, check
-from distgen.model.catalogue import Policy, Rule
+from distgen.model.catalogue import Policy, RuleSettings
 from distgen.model.rendered import File, Finding, Tree
 from distgen.model.words import REGULAR, Origin
 
@@ -27,8 +27,10 @@ def said(code, text, options=None, files=None, parents=None, of=NODEPOOL, **rule
     """Return line and message of what one rule says of an image; `parents` are Dockerfiles."""
     content = dedent(text)
     known = {key: parse(dedent(other)) for key, other in (parents or {}).items()}
-    family = Family({one.key: one for one in (BASE, SDK, of)}, {**known, of.key: parse(content)})
-    policy = Policy(rules=(Rule(code, options=options or {}, **rule),))
+    family = ImageIndex(
+        {one.key: one for one in (BASE, SDK, of)}, {**known, of.key: parse(content)}
+    )
+    policy = Policy(rules=(RuleSettings(code, options=options or {}, **rule),))
     made = tree(of, {"Dockerfile": content, **(files or {})})
     found = check(policy, of, made, family)
     assert {f.code for f in found} <= {code}
@@ -40,7 +42,7 @@ FROM = f"FROM {MIDDLE}\n"
 
 
 def test_a_rule_that_no_policy_names_says_nothing():
-    family = Family({NODEPOOL.key: NODEPOOL}, {NODEPOOL.key: parse(FROM)})
+    family = ImageIndex({NODEPOOL.key: NODEPOOL}, {NODEPOOL.key: parse(FROM)})
     assert check(Policy(), NODEPOOL, tree(NODEPOOL, {"Dockerfile": FROM}), family) == ()
 
 
@@ -54,8 +56,10 @@ def test_a_rule_speaks_only_of_the_images_it_is_for():
 
 
 def roots(of, *names, **rule):
-    family = Family({one.key: one for one in (BASE, SDK, NODEPOOL)}, {of.key: parse("\nFROM x\n")})
-    policy = Policy(roots=names, rules=(Rule("DG201", **rule),) if rule else ())
+    family = ImageIndex(
+        {one.key: one for one in (BASE, SDK, NODEPOOL)}, {of.key: parse("\nFROM x\n")}
+    )
+    policy = Policy(roots=names, rules=(RuleSettings("DG201", **rule),) if rule else ())
     found = check(policy, of, tree(of, {}), family)
     return [(f.code, f.line, f.message, str(f.origin)) for f in found]
 
@@ -134,9 +138,9 @@ def test_a_start_script_out_of_its_place(text, files, expected):
 
 def test_a_start_script_that_is_not_executable():
     text = f'{FROM}CMD ["/start.sh"]\n'
-    family = Family({NODEPOOL.key: NODEPOOL}, {NODEPOOL.key: parse(text)})
+    family = ImageIndex({NODEPOOL.key: NODEPOOL}, {NODEPOOL.key: parse(text)})
     made = Tree("opendev/nodepool", "master", (File("start.sh", SCRIPT.encode(), REGULAR),))
-    found = check(Policy(rules=(Rule("DG202"),)), NODEPOOL, made, family)
+    found = check(Policy(rules=(RuleSettings("DG202"),)), NODEPOOL, made, family)
     assert [(f.path, f.line, f.message) for f in found] == [
         ("start.sh", 1, "the start script start.sh is not executable")
     ]
@@ -372,16 +376,16 @@ def finding(code="DL3008", image="opendev/nodepool", level="warning", **more):
 @pytest.mark.parametrize(
     ("rule", "expected"),
     [
-        (Rule("DL3009", level="error"), "warning"),
-        (Rule("DL3008", level="error"), "error"),
-        (Rule("DL3008", level="ignore", reason="why"), None),
-        (Rule("DL3008"), "warning"),
-        (Rule("DL3008", level="error", images=("zuul/*",)), "warning"),
-        (Rule("DL3008", level="ignore", reason="why", images=("zuul/*",)), "warning"),
-        (Rule("DL3008", level="error", images=("opendev/*",)), "error"),
-        (Rule("DL3008", level="error", exempt=(("opendev/nodepool", "why"),)), None),
-        (Rule("DL3008", exempt=(("opendev/nodepool@master", "why"),)), None),
-        (Rule("DL3008", level="error", exempt=(("opendev/zuul", "why"),)), "error"),
+        (RuleSettings("DL3009", level="error"), "warning"),
+        (RuleSettings("DL3008", level="error"), "error"),
+        (RuleSettings("DL3008", level="ignore", reason="why"), None),
+        (RuleSettings("DL3008"), "warning"),
+        (RuleSettings("DL3008", level="error", images=("zuul/*",)), "warning"),
+        (RuleSettings("DL3008", level="ignore", reason="why", images=("zuul/*",)), "warning"),
+        (RuleSettings("DL3008", level="error", images=("opendev/*",)), "error"),
+        (RuleSettings("DL3008", level="error", exempt=(("opendev/nodepool", "why"),)), None),
+        (RuleSettings("DL3008", exempt=(("opendev/nodepool@master", "why"),)), None),
+        (RuleSettings("DL3008", level="error", exempt=(("opendev/zuul", "why"),)), "error"),
     ],
 )
 def test_a_policy_sets_levels_and_exempts_images(rule, expected):

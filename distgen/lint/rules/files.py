@@ -16,7 +16,7 @@ import yaml
 from distgen.dockerfile.instruction import Instruction
 from distgen.dockerfile.packages import commands
 from distgen.dockerfile.parse import Dockerfile, script, sources
-from distgen.lint.findings import Remark, findings
+from distgen.lint.findings import Violation, findings
 from distgen.model.rendered import File, Finding, Tree
 from distgen.model.words import EXECUTABLE, REGULAR, SYMLINK
 
@@ -60,15 +60,15 @@ def contents(
 ) -> tuple[Finding, ...]:
     """Check every file of a tree but symbolic links; `base` is its parent's Dockerfile."""
     done = steps(own, base)
-    remarks: list[Remark] = []
+    remarks: list[Violation] = []
     for file in tree.files:
         if file.mode == SYMLINK:
             continue
         found = _broken(file.path.rpartition("/")[2], file.content)
-        remarks += (Remark(code, text, line, file.path) for code, line, text in found)
+        remarks += (Violation(code, text, line, file.path) for code, line, text in found)
         if is_script(file) and not becomes_executable(file, done):
             text = f"{file.path} begins with #! but is not executable"
-            remarks.append(Remark("DG303", text, 1, file.path))
+            remarks.append(Violation("DG303", text, 1, file.path))
     return findings(tree, remarks)
 
 

@@ -8,12 +8,12 @@ from fnmatch import fnmatchcase
 
 from distgen.dockerfile.instruction import Instruction
 from distgen.dockerfile.parse import Dockerfile
-from distgen.model.catalogue import Image, Rule
+from distgen.model.catalogue import Image, RuleSettings
 from distgen.model.rendered import Tree
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class ImageIndex:
     """Every image by key, and the Dockerfile of each that was rendered: where inheritance ends."""
 
     images: Mapping[str, Image]
@@ -48,14 +48,14 @@ class Family:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class RuleContext:
     """What a rule looks at."""
 
     image: Image
     tree: Tree
     own: Dockerfile
-    family: Family
-    rule: Rule
+    family: ImageIndex
+    rule: RuleSettings
 
     @property
     def last_line(self) -> int:

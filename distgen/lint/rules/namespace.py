@@ -8,11 +8,11 @@ from fnmatch import fnmatchcase
 
 from distgen.dockerfile.packages import Operation, left_behind
 from distgen.dockerfile.parse import argv, installed, pairs
-from distgen.lint.findings import Remark, findings
+from distgen.lint.findings import Violation, findings
 from distgen.lint.rules import limits
 from distgen.lint.rules.files import becomes_executable, is_script, steps
-from distgen.lint.rules.image import Family, Subject, matches
-from distgen.model.catalogue import Image, Policy, Rule
+from distgen.lint.rules.image import ImageIndex, RuleContext, matches
+from distgen.model.catalogue import Image, Policy, RuleSettings
 from distgen.model.rendered import Finding, Tree
 
 _BUILD_PACKAGES = (
@@ -41,7 +41,7 @@ def selects(globs: Sequence[str], image: str, stream: str) -> bool:
     return not globs or _any(globs, image, stream)
 
 
-def exempted(rule: Rule, image: str, stream: str) -> bool:
+def exempted(rule: RuleSettings, image: str, stream: str) -> bool:
     """Tell whether a rule exempts an image."""
     return _any((glob for glob, _ in rule.exempt), image, stream)
 
@@ -54,12 +54,12 @@ def exempts(policy: Policy, code: str, image: str, stream: str) -> bool:
     return rule.level == "ignore" or exempted(rule, image, stream)
 
 
-def check(policy: Policy, image: Image, tree: Tree, family: Family) -> tuple[Finding, ...]:
+def check(policy: Policy, image: Image, tree: Tree, family: ImageIndex) -> tuple[Finding, ...]:
     """Check one image against the rules its namespace's policy names; `apply` sets the levels."""
-    remarks: list[Remark] = []
+    remarks: list[Violation] = []
     rules = {rule.code: rule for rule in policy.rules}
     if policy.roots:
-        rules.setdefault("DG201", Rule("DG201"))
+        rules.setdefault("DG201", RuleSettings("DG201"))
     own = family.dockerfiles.get(image.key)
     for code, rule in sorted(rules.items()):
         if not selects(rule.images, image.full_name, image.stream.name):
@@ -67,11 +67,11 @@ def check(policy: Policy, image: Image, tree: Tree, family: Family) -> tuple[Fin
         if code == "DG201":
             remarks.extend(_roots(policy.roots, image, family))
         elif own is not None and own.stages and code in _RULES:
-            remarks.extend(_RULES[code](Subject(image, tree, own, family, rule)))
+            remarks.extend(_RULES[code](RuleContext(image, tree, own, family, rule)))
     return findings(tree, remarks)
 
 
-def _roots(roots: Sequence[str], image: Image, family: Family) -> Iterator[Remark]:
+def _roots(roots: Sequence[str], image: Image, family: ImageIndex) -> Iterator[Violation]:
     line, external = family.ancestors(image)
     if not roots or any(_any(roots, one.full_name, one.stream.name) for one in line):
         return
@@ -83,10 +83,10 @@ def _roots(roots: Sequence[str], image: Image, family: Family) -> Iterator[Remar
     own = family.dockerfiles.get(image.key)
     at = own.lineage[-1].line if own and own.stages else 0
     origin = next((p.origin for p in image.parents if p.role == "base"), image.origin)
-    yield Remark("DG201", text, at, origin=origin)
+    yield Violation("DG201", text, at, origin=origin)
 
 
-def _start_script(subject: Subject) -> Iterator[Remark]:
+def _start_script(subject: RuleContext) -> Iterator[Violation]:
     wanted = subject.option("script", ["start.sh"])[0].rpartition("/")[2]
     scripts = {file.path.rpartition("/")[2]: file for file in subject.tree.files if is_script(file)}
     starts = [found for cmd in ("CMD", "ENTRYPOINT") if (found := subject.inherited(cmd))]
@@ -96,18 +96,18 @@ def _start_script(subject: Subject) -> Iterator[Remark]:
         done = steps(subject.own, subject.family.base(subject.image))
         if file and not becomes_executable(file, done):
             text = f"the start script {file.path} is not executable"
-            yield Remark("DG202", text, 1, path=file.path)
+            yield Violation("DG202", text, 1, path=file.path)
         return
     if wanted in scripts:
         text = f"neither CMD nor ENTRYPOINT starts {scripts[wanted].path}"
-        yield Remark("DG202", text, subject.last_line)
+        yield Violation("DG202", text, subject.last_line)
         return
     for name in sorted(set(started) & set(scripts)):
         text = f"the start script is called {name} and not {wanted}"
-        yield Remark("DG202", text, subject.line(started[name]))
+        yield Violation("DG202", text, subject.line(started[name]))
 
 
-def _init(subject: Subject) -> Iterator[Remark]:
+def _init(subject: RuleContext) -> Iterator[Violation]:
     allowed = subject.option("init", ["dumb-init", "tini"])
     found = subject.inherited("ENTRYPOINT")
     words = argv(found) if found else ()
@@ -115,10 +115,10 @@ def _init(subject: Subject) -> Iterator[Remark]:
         return
     what = f"begins with {words[0]}" if words else "is not set here or by a parent in the catalogue"
     text = f"ENTRYPOINT {what}, not with {' or '.join(allowed)}"
-    yield Remark("DG203", text, subject.line(found) if found else subject.last_line)
+    yield Violation("DG203", text, subject.line(found) if found else subject.last_line)
 
 
-def _build_packages(subject: Subject) -> Iterator[Remark]:
+def _build_packages(subject: RuleContext) -> Iterator[Violation]:
     patterns = (*_BUILD_PACKAGES, *subject.option("packages"))
     allowed = subject.option("allow")
     for stage in subject.own.lineage:
@@ -133,7 +133,7 @@ def _build_packages(subject: Subject) -> Iterator[Remark]:
                 line = subject.own.find(kept[0], instruction)
                 stay = "stays" if len(kept) == 1 else "stay"
                 text = f"{', '.join(kept)} {stay} in the image; remove it in the same RUN"
-                yield Remark("DG204", text, line)
+                yield Violation("DG204", text, line)
 
 
 def _is_for_build(name: str, operation: Operation, patterns: Iterable[str]) -> bool:
@@ -141,14 +141,14 @@ def _is_for_build(name: str, operation: Operation, patterns: Iterable[str]) -> b
     return system and ("build" in operation.virtual or matches(name, patterns))
 
 
-def _healthcheck(subject: Subject) -> Iterator[Remark]:
+def _healthcheck(subject: RuleContext) -> Iterator[Violation]:
     found = subject.inherited("HEALTHCHECK")
     if found is None or [word.upper() for word in found.value] == ["NONE"]:
         what = "HEALTHCHECK is NONE" if found else "there is no HEALTHCHECK"
-        yield Remark("DG205", what, subject.line(found) if found else subject.last_line)
+        yield Violation("DG205", what, subject.line(found) if found else subject.last_line)
 
 
-def _labels(subject: Subject) -> Iterator[Remark]:
+def _labels(subject: RuleContext) -> Iterator[Violation]:
     inherit = subject.rule.options.get("inherit")
     mine = (found for stage in subject.own.lineage for found in reversed(stage.instructions))
     present: dict[str, str] = {}
@@ -158,19 +158,19 @@ def _labels(subject: Subject) -> Iterator[Remark]:
     for label in subject.option("labels"):
         if not present.get(label):
             what = "is empty" if label in present else "is missing"
-            yield Remark("DG206", f"the label {label} {what}", subject.last_line)
+            yield Violation("DG206", f"the label {label} {what}", subject.last_line)
 
 
-def _user(subject: Subject) -> Iterator[Remark]:
+def _user(subject: RuleContext) -> Iterator[Violation]:
     found = subject.inherited("USER")
     user = found.value[0] if found and found.value else ""
     if user.partition(":")[0] in _ROOT or not user:
         what = f"USER is {user}" if user else "there is no USER"
         text = f"{what}, so the image runs as root"
-        yield Remark("DG207", text, subject.line(found) if found else subject.last_line)
+        yield Violation("DG207", text, subject.line(found) if found else subject.last_line)
 
 
-_RULES: Mapping[str, Callable[[Subject], Iterator[Remark]]] = {
+_RULES: Mapping[str, Callable[[RuleContext], Iterator[Violation]]] = {
     "DG202": _start_script,
     "DG203": _init,
     "DG204": _build_packages,

@@ -14,7 +14,7 @@ from distgen.dockerfile.instruction import Instruction
 from distgen.dockerfile.parse import Dockerfile, mounts, sources
 from distgen.errors import InputError
 from distgen.lint.build_context import Context, context, missing
-from distgen.lint.findings import Remark, findings
+from distgen.lint.findings import Violation, findings
 from distgen.model.catalogue import Image, Parent
 from distgen.model.lock import Lock
 from distgen.model.reference import HUB, Reference, names_a_registry, parse_reference
@@ -49,8 +49,8 @@ def completeness(
     """Check one image's tree; `dockerfiles` holds its own and its parents', by key, parsed once."""
     own = dockerfiles.get(image.key)
     if own is None:
-        return findings(tree, [Remark("DG001", "the tree has no Dockerfile")])
-    unread = [Remark("DG001", problem.message, problem.line) for problem in own.problems]
+        return findings(tree, [Violation("DG001", "the tree has no Dockerfile")])
+    unread = [Violation("DG001", problem.message, problem.line) for problem in own.problems]
     if not own.stages:
         return findings(tree, unread)
     uses, remarks = _uses(own, image.parents, lock)
@@ -73,20 +73,20 @@ def completeness(
 
 def _uses(
     own: Dockerfile, parents: Iterable[Parent], lock: Lock
-) -> tuple[tuple[Use, ...], list[Remark]]:
+) -> tuple[tuple[Use, ...], list[Violation]]:
     """Return the images a Dockerfile uses, and what is wrong with how it names them."""
     declared = tuple(parents)
     uses: list[Use] = []
-    remarks: list[Remark] = []
+    remarks: list[Violation] = []
     for word, line, how, index in _named(own):
         if how != "FROM" and own.stage(word, index):
             continue
         if "$" in word:
             text = f"{how} {word} depends on a build argument; name the image itself"
-            remarks.append(Remark("DG104", text, line))
+            remarks.append(Violation("DG104", text, line))
         elif how != "FROM" and not re.search(r"[/:.@]", word) and word != SCRATCH:
             text = f"{how} names {word}, which is no stage above it{_similar(word, own, index)}"
-            remarks.append(Remark("DG107", text, line))
+            remarks.append(Violation("DG107", text, line))
         else:
             parent = next((p for p in declared if _is_parent(word, p, lock)), None)
             uses.append(Use(word, line, how, parent))
@@ -108,34 +108,34 @@ def _named(own: Dockerfile) -> Iterator[tuple[str, int, str, int]]:
                     yield mount.image, line, "RUN --mount from", stage.index
 
 
-def _wrong_reference(use: Use, declared: Iterable[Parent]) -> Iterator[Remark]:
+def _wrong_reference(use: Use, declared: Iterable[Parent]) -> Iterator[Violation]:
     reference = _reference(use.word)
     if use.word == SCRATCH:
         return
     if reference and reference.digest is None and reference.tag in {None, "latest"}:
         what = "has no tag" if reference.tag is None else "is tagged latest"
-        yield Remark("DG105", f"{use.how} {use.word} {what}; name a version", use.line)
+        yield Violation("DG105", f"{use.how} {use.word} {what}; name a version", use.line)
     if use.parent is None:
         near = [p for p in declared if reference and _name(p) == reference.name]
         what = f"the catalogue declares {near[0].reference}" if near else "no parent is declared so"
         text = f"{use.how} {use.word}, but {what}; correct `from` or `builders`"
-        yield Remark("DG102", text, use.line)
+        yield Violation("DG102", text, use.line)
 
 
-def _declared(own: Dockerfile, image: Image, uses: tuple[Use, ...]) -> Iterator[Remark]:
+def _declared(own: Dockerfile, image: Image, uses: tuple[Use, ...]) -> Iterator[Violation]:
     used = {use.parent.reference for use in uses if use.parent}
     for parent in image.parents:
         if parent.reference not in used:
             role = "from" if parent.role == "base" else f"builder {parent.role}"
             text = f"the {role} {parent.reference} is declared but the Dockerfile does not use it"
-            yield Remark("DG103", text, 1, origin=parent.origin)
+            yield Violation("DG103", text, 1, origin=parent.origin)
     base = next((parent for parent in image.parents if parent.role == "base"), None)
     if base and base.reference in used and own.lineage:
         last = own.lineage[-1]
         final = next((use for use in uses if (use.line, use.how) == (last.line, "FROM")), None)
         if final and final.parent and final.parent.reference != base.reference:
             text = f"the image builds on {final.word}, but `from` declares {base.reference}"
-            yield Remark("DG102", text, last.line)
+            yield Violation("DG102", text, last.line)
 
 
 def _is_parent(word: str, parent: Parent, lock: Lock) -> bool:
@@ -176,17 +176,17 @@ def _similar(word: str, own: Dockerfile, before: int) -> str:
 # --- sources ---------------------------------------------------------------------------------
 
 
-def _copied(own: Dockerfile, seen: Context) -> Iterator[Remark]:
+def _copied(own: Dockerfile, seen: Context) -> Iterator[Violation]:
     for stage in own.stages:
         for instruction in stage.instructions:
             for code, source, why in _absent(instruction, seen):
                 text = f"{instruction.cmd} {source}: it {why}"
-                yield Remark(code, text, own.find(source, instruction))
+                yield Violation(code, text, own.find(source, instruction))
 
 
 def _triggered(
     own: Dockerfile, uses: Iterable[Use], dockerfiles: Mapping[str, Dockerfile], seen: Context
-) -> Iterator[Remark]:
+) -> Iterator[Violation]:
     """Check what the ONBUILD instructions of a parent want from this tree."""
     for use in uses:
         key = use.parent.image if use.parent and use.how == "FROM" else None
@@ -194,7 +194,7 @@ def _triggered(
             continue
         for trigger in dockerfiles[key].triggers:
             for code, source, why in _absent(trigger, seen):
-                yield Remark(code, f"ONBUILD {source} of {key}: it {why}", use.line)
+                yield Violation(code, f"ONBUILD {source} of {key}: it {why}", use.line)
 
 
 def _absent(instruction: Instruction, seen: Context) -> Iterator[tuple[str, str, str]]:
@@ -221,22 +221,24 @@ def _fixed(url: str, instruction: Instruction) -> bool:
 # --- pins ------------------------------------------------------------------------------------
 
 
-def _unpinned(own: Dockerfile, image: Image, lock: Lock, uses: Iterable[Use]) -> Iterator[Remark]:
+def _unpinned(
+    own: Dockerfile, image: Image, lock: Lock, uses: Iterable[Use]
+) -> Iterator[Violation]:
     for use in uses:
         if use.parent is None or use.parent.image or SCRATCH in (use.word, use.parent.reference):
             continue
         if "@" not in use.word:
             locked = use.parent.reference in lock.bases
             how = "write the digest that the lock knows" if locked else "run distgen lock"
-            yield Remark("DG101", f"{use.word} is not pinned to a digest; {how}", use.line)
+            yield Violation("DG101", f"{use.word} is not pinned to a digest; {how}", use.line)
     for source in image.sources:
         if (source.git, source.ref) not in lock.sources and not _COMMIT.fullmatch(source.ref):
             text = f"{source.git} at {source.ref} is not pinned to a commit; run distgen lock"
-            yield Remark("DG101", text, _mention(own, source.git), origin=source.origin)
+            yield Violation("DG101", text, _mention(own, source.git), origin=source.origin)
     for download in image.downloads:
         if download.url not in lock.downloads:
             text = f"{download.url} is not pinned to a checksum; run distgen lock"
-            yield Remark("DG101", text, _mention(own, download.url), origin=download.origin)
+            yield Violation("DG101", text, _mention(own, download.url), origin=download.origin)
 
 
 def _mention(own: Dockerfile, word: str) -> int:
