@@ -6,8 +6,10 @@ from collections.abc import Callable, Collection, Mapping
 
 from distgen.cli.session import Session
 from distgen.cli.tokens import places, secret, token, user
-from distgen.forges.forge import About, Account, host, maker
+from distgen.forges.addresses import host
+from distgen.forges.forge import maker
 from distgen.forges.http import Patience
+from distgen.forges.records import About, Account
 from distgen.git.auth import ask, token_for
 from distgen.git.location import Place
 from distgen.git.run import Git

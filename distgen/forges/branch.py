@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from distgen.forges.forge import Desk, Subject
 from distgen.forges.message import review_branch
+from distgen.forges.records import Desk, Subject
 from distgen.model.published import Change
 
 

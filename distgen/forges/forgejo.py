@@ -15,30 +15,27 @@ from urllib.parse import urlsplit
 from requests import Response
 
 from distgen.errors import DistgenError
-from distgen.forges.forge import (
+from distgen.forges.addresses import linked, project
+from distgen.forges.http import Guarded, Header, content, message
+from distgen.forges.message import Proposal, is_own, review_branch
+from distgen.forges.records import (
     LEFT,
     WITHDRAWN,
     About,
     Account,
     Desk,
     Moved,
-    Push,
     Refs,
     Review,
     State,
     Subject,
     Told,
-    is_merged,
-    linked,
-    parents,
-    project,
-    push,
-    read,
 )
-from distgen.forges.http import Guarded, Header, content, message
-from distgen.forges.message import Proposal, is_own, review_branch
+from distgen.forges.refs import Push, push, read
+from distgen.git.commits import read as parsed
 from distgen.git.location import Place
 from distgen.git.remote import listing
+from distgen.git.store import contains
 from distgen.model.published import Change
 
 # An option travels in one packet of git's protocol, 65,516 bytes, and a line break takes five.
@@ -72,7 +69,7 @@ def find(desk: Desk, subject: Subject, refs: Refs) -> Sequence[Review]:
     read(desk, {numbers[number]: refs[numbers[number]] for number in newest})
     for number in newest:
         ref = numbers[number]
-        if is_merged(desk, refs[ref], subject.base) or not _began(desk, subject, refs[ref]):
+        if contains(desk.store, subject.base, refs[ref]) or not _began(desk, subject, refs[ref]):
             continue
         there = _ask(desk, number)
         if there.get("head", {}).get("label"):
@@ -151,8 +148,8 @@ def _began(desk: Desk, subject: Subject, commit: str) -> bool:
         if found is None or commit == subject.base:
             return False
         if is_own(found.content, subject.image, subject.stream, subject.author):
-            return not is_merged(desk, commit, subject.base)
-        above = parents(found.content)
+            return not contains(desk.store, subject.base, commit)
+        above = parsed(found.content).parents
         if not above:
             return False
         commit = above[0]

@@ -13,31 +13,28 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from distgen.errors import DistgenError
-from distgen.forges.forge import (
+from distgen.forges.addresses import linked, project
+from distgen.forges.http import Guarded, content, message
+from distgen.forges.message import Proposal, change_id, review_branch
+from distgen.forges.message import worded as reworded
+from distgen.forges.records import (
     LEFT,
     WITHDRAWN,
     About,
     Account,
     Desk,
     Moved,
-    Push,
     Refs,
     Review,
     State,
     Subject,
     Told,
-    is_merged,
-    linked,
-    project,
-    push,
-    read,
 )
-from distgen.forges.http import Guarded, content, message
-from distgen.forges.message import Proposal, change_id, review_branch
-from distgen.forges.message import worded as reworded
+from distgen.forges.refs import Push, push, read
 from distgen.git.commits import trailers
 from distgen.git.location import Place
 from distgen.git.remote import listing
+from distgen.git.store import contains
 from distgen.model.published import Change
 
 LIMIT = 16_000
@@ -82,7 +79,7 @@ def find(desk: Desk, subject: Subject, refs: Refs) -> Sequence[Review]:
         found = trailers(commits.get(refs[ref], b"").decode("utf-8", "replace"))
         if _names(found, subject):
             current = found.get("Change-Id") == _id(desk, subject.branch, subject.base)
-            if current or not is_merged(desk, refs[ref], subject.base):
+            if current or not contains(desk.store, subject.base, refs[ref]):
                 mine[number] = (ref, current)
     known = _statuses(desk, subject) if mine else None
     return [

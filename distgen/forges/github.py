@@ -18,19 +18,6 @@ from github3.exceptions import (  # type: ignore[import-untyped]
 from distgen.errors import DistgenError
 from distgen.forges.branch import dependence, patterns, worded
 from distgen.forges.branch import ref as review_ref
-from distgen.forges.forge import (
-    WITHDRAWN,
-    About,
-    Account,
-    Desk,
-    Push,
-    Refs,
-    Review,
-    State,
-    Subject,
-    Told,
-    push,
-)
 from distgen.forges.github_api import (
     asking,
     interface,
@@ -40,6 +27,18 @@ from distgen.forges.github_api import (
     unknown,
 )
 from distgen.forges.message import Proposal, review_branch
+from distgen.forges.records import (
+    WITHDRAWN,
+    About,
+    Account,
+    Desk,
+    Refs,
+    Review,
+    State,
+    Subject,
+    Told,
+)
+from distgen.forges.refs import Push, push
 from distgen.git.location import Place
 from distgen.model.published import Change
 

@@ -21,8 +21,9 @@ from github3.exceptions import (  # type: ignore[import-untyped]
 from github3.session import GitHubSession  # type: ignore[import-untyped]
 
 from distgen.errors import DistgenError
-from distgen.forges.forge import Account, host, project
+from distgen.forges.addresses import host, project
 from distgen.forges.http import Guarded, Header, message
+from distgen.forges.records import Account
 from distgen.git.location import Place
 
 # github3 takes answers apart without asking what they are.

@@ -9,25 +9,14 @@ import re
 from collections.abc import Sequence
 
 from distgen.errors import DistgenError
+from distgen.forges.addresses import linked
 from distgen.forges.branch import dependence, patterns, worded
 from distgen.forges.branch import ref as review_ref
-from distgen.forges.forge import (
-    About,
-    Account,
-    Desk,
-    Push,
-    Refs,
-    Review,
-    State,
-    Subject,
-    Told,
-    is_merged,
-    linked,
-    push,
-    read,
-)
 from distgen.forges.message import Proposal, review_branch
+from distgen.forges.records import About, Account, Desk, Refs, Review, State, Subject, Told
+from distgen.forges.refs import Push, push, read
 from distgen.git.location import Place
+from distgen.git.store import contains
 from distgen.model.published import Change
 
 __all__ = [
@@ -53,7 +42,7 @@ def find(desk: Desk, subject: Subject, refs: Refs) -> Sequence[Review]:
     if ref not in refs:
         return []
     read(desk, {ref: refs[ref]})
-    state: State = "merged" if is_merged(desk, refs[ref], subject.base) else "unknown"
+    state: State = "merged" if contains(desk.store, subject.base, refs[ref]) else "unknown"
     return [Review(refs[ref], ref, f"branch {review_branch(subject.stream)}", state=state)]
 
 

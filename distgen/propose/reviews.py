@@ -7,23 +7,14 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from distgen.errors import DistgenError, plain
-from distgen.forges.forge import (
-    LEFT,
-    Desk,
-    Forge,
-    Moved,
-    Refs,
-    Review,
-    Subject,
-    Told,
-    is_merged,
-    read,
-)
+from distgen.forges.forge import Forge
 from distgen.forges.message import beginning, describe, is_own, is_same
+from distgen.forges.records import LEFT, Desk, Moved, Refs, Review, Subject, Told
+from distgen.forges.refs import read
 from distgen.git.commits import read as parsed
 from distgen.git.remote import listing
 from distgen.git.run import scrub
-from distgen.git.store import has, write
+from distgen.git.store import contains, has, write
 from distgen.model.published import Change
 from distgen.model.words import MANIFEST
 from distgen.publish.deliver import COMMIT_STATUSES, Delivery
@@ -125,7 +116,7 @@ def _is_free(plan: ReviewPlan, change: Change, review: Review) -> bool:
         raise Moved("moves while it is read", where=review, hint="try again")
     if is_own(content, subject.image, subject.stream, subject.author):
         return True
-    return is_merged(plan.desk, review.commit, subject.base)
+    return contains(plan.desk.store, subject.base, review.commit)
 
 
 def _settled(plan: ReviewPlan, change: Change, review: Review | None) -> Change:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from threading import Event
 
 from distgen.errors import DistgenError, InputError
-from distgen.forges.forge import Account, Desk, Forge, Refs, forge
+from distgen.forges.forge import Forge, forge
+from distgen.forges.records import Account, Desk, Refs
 from distgen.git.remote import Survey, listing, survey
 from distgen.git.store import Store, write
 from distgen.model.catalogue import Catalogue, Image

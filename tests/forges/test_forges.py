@@ -9,8 +9,10 @@ import requests
 from testing.servers import Reply, serve
 
 from distgen.errors import DistgenError
-from distgen.forges.forge import Account, forge, host, linked, project
+from distgen.forges.addresses import host, linked, project
+from distgen.forges.forge import forge
 from distgen.forges.http import Guarded, Header, Patience, pause
+from distgen.forges.records import Account
 from distgen.git.location import Place
 
 HTTPS = "https://host.example.org"

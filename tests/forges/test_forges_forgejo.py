@@ -9,8 +9,8 @@ from testing.review_hooks import load, save
 from testing.reviews import TOKEN, USER, Situation, arrived, commit_on, one, refs, reviews
 from testing.servers import Reply, serve
 
-from distgen.forges.forge import WITHDRAWN, Account
 from distgen.forges.http import Patience
+from distgen.forges.records import WITHDRAWN, Account
 
 FIRST, SECOND = {"Dockerfile": "FROM quay.io/a:1\n"}, {"Dockerfile": "FROM quay.io/a:2\n"}
 

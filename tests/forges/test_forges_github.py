@@ -13,8 +13,8 @@ from testing.servers import Reply, serve
 
 from distgen.errors import InputError
 from distgen.forges import github
-from distgen.forges.forge import WITHDRAWN, About, Account
 from distgen.forges.http import Patience
+from distgen.forges.records import WITHDRAWN, About, Account
 from distgen.git.location import Place
 
 FIRST, SECOND = {"Dockerfile": "FROM quay.io/a:1\n"}, {"Dockerfile": "FROM quay.io/a:2\n"}

@@ -11,7 +11,8 @@ from testing.dist_git import OPTIONS, git, image, make_catalogue, tree
 from testing.git_server import GitServer
 from testing.review_hooks import install, load
 
-from distgen.forges.forge import About, Account, maker
+from distgen.forges.forge import maker
+from distgen.forges.records import About, Account
 from distgen.git.auth import authorize, token_for
 from distgen.git.run import Git, isolate
 from distgen.git.store import open_store, scratch_store

@@ -16,7 +16,7 @@ from distgen.cli.forge_accounts import accounts
 from distgen.cli.session import Choice, Session, choosing, setting
 from distgen.cli.write_options import Manner, deliver, delivering
 from distgen.errors import InputError
-from distgen.forges.forge import LEFT
+from distgen.forges.records import LEFT
 from distgen.git.store import Store, open_store, scratch_store
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.published import Result
