@@ -11,7 +11,7 @@ from distgen.cli.session import Session
 from distgen.lint.rules.namespace import exempts
 from distgen.lock import file
 from distgen.lock.facts import Facts, Takeover, take_over
-from distgen.lock.plan import Key, Need, Plan, locked, title, with_facts
+from distgen.lock.plan import Key, LockPlan, Need, facts_by_key, format_key, lock_of
 from distgen.model.catalogue import Catalogue
 from distgen.output.files import replace_file
 
@@ -19,7 +19,7 @@ from distgen.output.files import replace_file
 def take_facts(
     session: Session,
     facts: Facts,
-    plan: Plan,
+    plan: LockPlan,
     needed: Sequence[Need],
     used: Collection[Key],
     form: str,
@@ -31,14 +31,14 @@ def take_facts(
     takeover = take_over(facts.lock, plan, {need.key for need in needed}, used)
     # Another run may have added entries of its own in the meantime.
     there = session.lock()
-    entries = {key: fact for key, fact in locked(there).items() if key not in plan.dropped}
-    new = with_facts({**entries, **takeover.entries})
+    entries = {key: fact for key, fact in facts_by_key(there).items() if key not in plan.unused}
+    new = lock_of({**entries, **takeover.entries})
     if new != there:
         replace_file(session.root / file.FILE, file.dump(new))
     click.echo(report(plan, (), new, form, takeover.refusals), nl=False)
-    for sentence in _sentences(takeover, needed, locked(new)):
+    for sentence in _sentences(takeover, needed, facts_by_key(new)):
         session.say(sentence)
-    if new == plan.held:
+    if new == plan.lock:
         session.say("the facts change nothing in distgen.lock")
 
 
@@ -60,7 +60,7 @@ def name_first(names: Iterable[str]) -> str:
 def _sentences(
     takeover: Takeover, needed: Sequence[Need], entries: Collection[Key]
 ) -> Iterable[str]:
-    unneeded = [title(one.key) for one in takeover.refusals if one.status == "unneeded"]
+    unneeded = [format_key(one.key) for one in takeover.refusals if one.status == "unneeded"]
     if unneeded:
         facts = "1 fact is" if len(unneeded) == 1 else f"{len(unneeded)} facts are"
         yield f"{facts} about what no image needs: {name_first(unneeded)}"

@@ -11,28 +11,28 @@ from typing import Any
 import click
 
 from distgen.cli.commands.list import table
-from distgen.lock.check import Problem
+from distgen.lock.check import LockProblem
 from distgen.lock.facts import Refusal
-from distgen.lock.plan import Fact, Key, Plan, locked, title
-from distgen.lock.resolve import Answer
+from distgen.lock.plan import Fact, Key, LockPlan, facts_by_key, format_key
+from distgen.lock.resolve import LookupResult
 from distgen.model.lock import Lock, LockedBase, LockedSource
 
 COLORS = {"added": "green", "updated": "green", "dropped": "yellow", "differs": "yellow"}
 
 
-def problems(found: Sequence[Problem], form: str) -> str:
+def problems(found: Sequence[LockProblem], form: str) -> str:
     """Return what a check found, one line or JSON object each."""
     if form == "json":
         rows = [{**asdict(one), "users": list(one.users)} for one in found]
         counts = dict(sorted(Counter(one.status for one in found).items()))
         return json.dumps({"problems": rows, "summary": counts}, indent=2) + "\n"
-    lines = [(one.status, title((one.kind, one.name, one.ref)), one.detail) for one in found]
+    lines = [(one.status, format_key((one.kind, one.name, one.ref)), one.detail) for one in found]
     return table(lines) + "\n" if lines else ""
 
 
 def report(
-    plan: Plan,
-    answers: Iterable[Answer],
+    plan: LockPlan,
+    answers: Iterable[LookupResult],
     new: Lock,
     form: str,
     refusals: Iterable[Refusal] = (),
@@ -49,12 +49,14 @@ def report(
     for row in rows:
         if row["status"] not in ("unchanged", "unneeded"):
             status = click.style(row["status"], fg=COLORS.get(row["status"], "red"))
-            lines.append(f"{status}  {title((row['kind'], row['name'], row['ref']))}{_what(row)}")
+            lines.append(
+                f"{status}  {format_key((row['kind'], row['name'], row['ref']))}{_what(row)}"
+            )
     return "".join(f"{line}\n" for line in lines)
 
 
-def _rows(plan: Plan, answers: Iterable[Answer], new: Lock) -> list[dict[str, Any]]:
-    before, after = locked(plan.held), locked(new)
+def _rows(plan: LockPlan, answers: Iterable[LookupResult], new: Lock) -> list[dict[str, Any]]:
+    before, after = facts_by_key(plan.lock), facts_by_key(new)
     failed = {answer.need.key: _why(answer) for answer in answers if answer.error}
     rows = []
     for key in sorted({*before, *after, *failed}):
@@ -88,7 +90,7 @@ def _with_refusals(
     return [merged[key] for key in sorted(merged)]
 
 
-def _why(answer: Answer) -> str:
+def _why(answer: LookupResult) -> str:
     """Return a failure without the name that stands before it already."""
     return str(answer.error).removeprefix(f"{answer.need.name}: ")
 

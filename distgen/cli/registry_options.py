@@ -9,7 +9,7 @@ import click
 
 from distgen.cli.session import Session
 from distgen.git.run import isolate
-from distgen.lock.resolve import World
+from distgen.lock.resolve import Upstreams
 from distgen.model.catalogue import Catalogue
 from distgen.registry import credentials
 from distgen.registry.client import Registry
@@ -39,10 +39,10 @@ def _host(ctx: click.Context, option: click.Parameter, value: str | None) -> str
     return value.removeprefix("https://").rstrip("/") if value is not None else None
 
 
-def world(session: Session, catalogue: Catalogue, parallel: int) -> World:
+def world(session: Session, catalogue: Catalogue, parallel: int) -> Upstreams:
     """Return the registries and git repositories as this user reaches them from here."""
     registry = registries(session, catalogue.mirrors, parallel)
-    return World(registry, isolate(session.environ), catalogue.mirrors.get("git", {}), parallel)
+    return Upstreams(registry, isolate(session.environ), catalogue.mirrors.get("git", {}), parallel)
 
 
 def registries(

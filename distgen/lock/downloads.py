@@ -18,11 +18,11 @@ CHUNK = 1 << 20
 FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, ValueError)
 
 
-class Gone(DistgenError):
+class FileGone(DistgenError):
     """The server answers, and does not have the file."""
 
 
-def sha256(url: str) -> str:
+def fetch_sha256(url: str) -> str:
     """Download a file, keep nothing of it, and return its checksum."""
     digest = hashlib.sha256()
     try:
@@ -36,7 +36,7 @@ def sha256(url: str) -> str:
     return digest.hexdigest()
 
 
-def served(url: str) -> None:
+def check_served(url: str) -> None:
     """See that a file is still there, without fetching it; raise Gone where it is not."""
     try:
         with _get(url, "HEAD") as response:
@@ -70,7 +70,7 @@ def _nobody(request: requests.PreparedRequest) -> requests.PreparedRequest:
 def _check(response: requests.Response, url: str) -> None:
     code = response.status_code
     if code in (404, 410):
-        raise Gone("there is no such file", where=url)
+        raise FileGone("there is no such file", where=url)
     if code != 200:
         raise DistgenError(f"{urlsplit(url).netloc} answered {status_text(code)}", where=url)
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from distgen.lock.plan import Fact, Key, Need, Plan, locked, platform_of
+from distgen.lock.plan import Fact, Key, LockPlan, Need, facts_by_key, platform_of
 from distgen.model.catalogue import Image
 from distgen.model.lock import Lock, LockedBase, LockedSource
 
@@ -41,13 +41,15 @@ class Takeover:
     silent: tuple[Need, ...]
 
 
-def take_over(facts: Lock, plan: Plan, needed: Collection[Key], used: Collection[Key]) -> Takeover:
+def take_over(
+    facts: Lock, plan: LockPlan, needed: Collection[Key], used: Collection[Key]
+) -> Takeover:
     """Take over the facts that a plan wants.
 
     `needed` are the keys that the chosen images stand on, `used` those that any image does.
     """
-    held, stated = locked(plan.held), locked(facts)
-    wanted = {need.key: need for need in plan.wanted}
+    held, stated = facts_by_key(plan.lock), facts_by_key(facts)
+    wanted = {need.key: need for need in plan.lookups}
     entries: dict[Key, Fact] = {}
     refusals = []
     for key, fact in sorted(stated.items(), key=lambda pair: pair[0]):
@@ -63,7 +65,7 @@ def take_over(facts: Lock, plan: Plan, needed: Collection[Key], used: Collection
             reason = reason and f"{reason}; --upgrade takes it over"
         if reason:
             refusals.append(Refusal(key, fact, "differs", reason))
-    silent = (need for need in plan.wanted if need.key in held and need.key not in stated)
+    silent = (need for need in plan.lookups if need.key in held and need.key not in stated)
     return Takeover(entries, tuple(refusals), tuple(silent))
 
 
@@ -83,11 +85,11 @@ def published(images: Iterable[Image]) -> Sequence[Need]:
     ]
 
 
-def _other_platform(need: Need, fact: Fact, plan: Plan) -> str:
+def _other_platform(need: Need, fact: Fact, plan: LockPlan) -> str:
     """Say why a digest of one platform is not the one to lock, "" where it is."""
     if not isinstance(fact, LockedBase):
         return ""
-    platform = platform_of(need, plan.held, plan.platform)
+    platform = platform_of(need, plan.lock, plan.platform)
     if fact.platform == platform:
         return ""
     return (

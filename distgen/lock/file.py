@@ -81,24 +81,24 @@ def dump(lock: Lock) -> str:
     sources: dict[str, dict[str, Any]] = {}
     for (git, ref), source in lock.sources.items():
         facts = {"commit": source.commit, "date": source.date, "version": source.version}
-        sources.setdefault(git, {})[ref] = _known(facts)
+        sources.setdefault(git, {})[ref] = _without_none(facts)
     data = {
         "version": 1,
         "bases": {
-            reference: _known({"digest": base.digest, "platform": base.platform})
+            reference: _without_none({"digest": base.digest, "platform": base.platform})
             for reference, base in lock.bases.items()
         },
         "sources": sources,
         "downloads": {url: {"sha256": digest} for url, digest in lock.downloads.items()},
     }
     parts = ((key, part) for key, part in data.items() if part)
-    return _HEADER + "".join(_ABOUT.get(key, "") + _block(key, part) for key, part in parts)
+    return _HEADER + "".join(_ABOUT.get(key, "") + _dump_block(key, part) for key, part in parts)
 
 
-def _known(facts: dict[str, str | None]) -> dict[str, str]:
+def _without_none(facts: dict[str, str | None]) -> dict[str, str]:
     return {key: fact for key, fact in facts.items() if fact is not None}
 
 
-def _block(key: str, part: Any) -> str:
+def _dump_block(key: str, part: Any) -> str:
     text: str = yaml.dump({key: part}, Dumper=_DUMPER, allow_unicode=True, width=10**6)
     return text

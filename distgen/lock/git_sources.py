@@ -20,12 +20,12 @@ RELEASES = ("{version}", "v{version}")
 _COMMITTER = re.compile(rb"^committer .* (\d+) [+-]\d{4}$", re.MULTILINE)
 
 
-class Gone(DistgenError):
+class RefGone(DistgenError):
     """The repository answers, and has no such branch, tag or commit."""
 
 
 @dataclass(frozen=True, slots=True)
-class Repository:
+class SourceRepository:
     """A component's repository: `url` is its public name, `place` where it is found from here."""
 
     git: Git
@@ -34,7 +34,7 @@ class Repository:
     refs: Refs
 
 
-def ask(git: Git, url: str, mirrors: Mapping[str, str]) -> Repository:
+def open_repository(git: Git, url: str, mirrors: Mapping[str, str]) -> SourceRepository:
     """Return a repository with its branches and tags and what they point at."""
     place = git_here(url, mirrors)
     # Naming the kinds lets the server leave out the rest: a Gerrit has a million refs/changes.
@@ -43,10 +43,10 @@ def ask(git: Git, url: str, mirrors: Mapping[str, str]) -> Repository:
     if done.code:
         raise DistgenError(f"the repository cannot be read: {explain(done)}", where=url)
     found = peeled(done.output.decode("utf-8", "replace").split("\n"))
-    return Repository(git, url, place, found)
+    return SourceRepository(git, url, place, found)
 
 
-def commit_of(repository: Repository, ref: str) -> str | None:
+def commit_of(repository: SourceRepository, ref: str) -> str | None:
     """Return the commit that a ref stands for now, None where it has to be fetched to be known."""
     full = full_ref(ref, repository.refs)
     if full is not None:
@@ -56,23 +56,25 @@ def commit_of(repository: Repository, ref: str) -> str | None:
     if ref.startswith("refs/") or ref == "HEAD":
         return None
     names = [name.removeprefix(HEADS).removeprefix(TAGS) for name in repository.refs]
-    raise Gone(
+    raise RefGone(
         f"the repository has no branch or tag {ref}",
         where=repository.url,
         hint=nearest(ref, names),
     )
 
 
-def resolve(repository: Repository, ref: str, known: LockedSource | None = None) -> LockedSource:
+def resolve_ref(
+    repository: SourceRepository, ref: str, known: LockedSource | None = None
+) -> LockedSource:
     """Return what a lock says of a ref now; of a `known` commit nothing needs to be fetched."""
     now = commit_of(repository, ref)
     if known is not None and now == known.commit:
-        return LockedSource(now, known.date, version(ref, now, repository.refs))
-    commit, date = fetch(repository, ref, now)
-    return LockedSource(commit, date, version(ref, commit, repository.refs))
+        return LockedSource(now, known.date, version_of(ref, now, repository.refs))
+    commit, date = fetch_commit(repository, ref, now)
+    return LockedSource(commit, date, version_of(ref, commit, repository.refs))
 
 
-def version(ref: str, commit: str, refs: Refs) -> str | None:
+def version_of(ref: str, commit: str, refs: Refs) -> str | None:
     """Return the release that a ref is, else the newest at its commit, else the tag it is."""
     full = full_ref(ref, refs) or ""
     own = release(full.removeprefix(TAGS), RELEASES) if full.startswith(TAGS) else None
@@ -86,29 +88,31 @@ def version(ref: str, commit: str, refs: Refs) -> str | None:
     return full.removeprefix(TAGS) if full.startswith(TAGS) else None
 
 
-def fetch(repository: Repository, ref: str, commit: str | None) -> tuple[str, str]:
+def fetch_commit(repository: SourceRepository, ref: str, commit: str | None) -> tuple[str, str]:
     """Fetch a commit, or what a ref is, and nothing else of the repository: its id and date."""
     with tempfile.TemporaryDirectory(prefix="distgen-") as name:
         folder = Path(name)
-        _local(repository.git, folder, "init", "--quiet", "--bare", str(folder))
-        done = _fetched(repository, folder, commit or ref)
+        _run_locally(repository.git, folder, "init", "--quiet", "--bare", str(folder))
+        done = _run_fetch(repository, folder, commit or ref)
         if done.code and commit is not None and commit != ref:
             # Old servers give out only what a ref points at, which may have moved meanwhile.
-            done = _fetched(repository, folder, ref)
+            done = _run_fetch(repository, folder, ref)
         if done.code:
-            raise Gone(
+            raise RefGone(
                 f"the repository does not give out {ref}: {explain(done)}", where=repository.url
             )
         told = run(
             repository.git, "rev-parse", "--verify", "--quiet", "FETCH_HEAD^{commit}", folder=folder
         )
         if told.code:
-            raise Gone(f"{ref} is not a commit", where=repository.url)
+            raise RefGone(f"{ref} is not a commit", where=repository.url)
         found = told.output.decode("ascii").strip()
-        return found, _date(_local(repository.git, folder, "cat-file", "commit", found), found)
+        return found, _commit_date(
+            _run_locally(repository.git, folder, "cat-file", "commit", found), found
+        )
 
 
-def _fetched(repository: Repository, folder: Path, name: str) -> Outcome:
+def _run_fetch(repository: SourceRepository, folder: Path, name: str) -> Outcome:
     return run(
         repository.git,
         *("fetch", "--quiet", "--depth=1", "--no-tags", "--filter=tree:0", "--"),
@@ -118,7 +122,7 @@ def _fetched(repository: Repository, folder: Path, name: str) -> Outcome:
     )
 
 
-def _date(text: bytes, commit: str) -> str:
+def _commit_date(text: bytes, commit: str) -> str:
     seconds = _COMMITTER.search(text)
     if seconds is None:
         raise DistgenError(f"the commit {commit} has no date")
@@ -126,7 +130,7 @@ def _date(text: bytes, commit: str) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _local(git: Git, folder: Path, *arguments: str) -> bytes:
+def _run_locally(git: Git, folder: Path, *arguments: str) -> bytes:
     done = run(git, *arguments, folder=folder)
     if done.code:
         raise DistgenError(f"git cannot work in a temporary folder: {explain(done)}", where=folder)

@@ -36,20 +36,20 @@ class Need:
         return (self.kind, self.name, self.ref)
 
     def __str__(self) -> str:
-        return title(self.key)
+        return format_key(self.key)
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class LockPlan:
     """What is to be looked up for a lock, and which of its entries go."""
 
-    held: Lock
-    wanted: tuple[Need, ...]
-    dropped: tuple[Key, ...] = ()
+    lock: Lock
+    lookups: tuple[Need, ...]
+    unused: tuple[Key, ...] = ()
     platform: str | None = None
 
 
-def title(key: Key) -> str:
+def format_key(key: Key) -> str:
     """Return a lock entry's name for people."""
     return f"{key[1]} {key[2]}" if key[2] else key[1]
 
@@ -58,7 +58,7 @@ def needs(images: Iterable[Image]) -> tuple[Need, ...]:
     """Return everything outside the catalogue that images stand on, sorted."""
     found: dict[Key, Need] = {}
     for image in images:
-        for need in _of(image):
+        for need in _image_needs(image):
             other = found.get(need.key)
             if other is not None:
                 users = tuple(dict.fromkeys((*other.users, *need.users)))
@@ -68,7 +68,7 @@ def needs(images: Iterable[Image]) -> tuple[Need, ...]:
     return tuple(found[key] for key in sorted(found))
 
 
-def _of(image: Image) -> Iterable[Need]:
+def _image_needs(image: Image) -> Iterable[Need]:
     user = (image.key,)
     for parent in image.parents:
         # What is written with its digest has nothing left to resolve.
@@ -80,18 +80,18 @@ def _of(image: Image) -> Iterable[Need]:
         yield Need("download", download.url, "", user, (download.name,), download.origin)
 
 
-def _parents(image: Image) -> tuple[str, ...]:
+def _parent_references(image: Image) -> tuple[str, ...]:
     return tuple(parent.reference for parent in image.parents)
 
 
-def locked(lock: Lock) -> Mapping[Key, Fact]:
+def facts_by_key(lock: Lock) -> Mapping[Key, Fact]:
     """Return the entries of a lock by key."""
     found: dict[Key, Fact] = {("base", name, ""): base for name, base in lock.bases.items()}
     found |= {("source", git, ref): source for (git, ref), source in lock.sources.items()}
     return found | {("download", url, ""): sha256 for url, sha256 in lock.downloads.items()}
 
 
-def with_facts(facts: Mapping[Key, Fact]) -> Lock:
+def lock_of(facts: Mapping[Key, Fact]) -> Lock:
     """Return the lock that holds these entries."""
     bases, sources, downloads = {}, {}, {}
     for (_, name, ref), fact in facts.items():
@@ -104,36 +104,40 @@ def with_facts(facts: Mapping[Key, Fact]) -> Lock:
     return Lock(bases, sources, downloads)
 
 
-def unused(catalogue: Iterable[Image], needed: Iterable[Need], lock: Lock) -> tuple[Key, ...]:
+def unused_keys(catalogue: Iterable[Image], needed: Iterable[Need], lock: Lock) -> tuple[Key, ...]:
     """Return the entries that no image needs; images of the catalogue itself may be pinned too."""
     kept = {need.key for need in needed}
     for image in catalogue:
-        kept |= {("base", reference, "") for reference in (image.reference, *_parents(image))}
-    return tuple(sorted(key for key in locked(lock) if key not in kept))
+        kept |= {
+            ("base", reference, "") for reference in (image.reference, *_parent_references(image))
+        }
+    return tuple(sorted(key for key in facts_by_key(lock) if key not in kept))
 
 
-def to_resolve(
+def needs_to_look_up(
     needed: Sequence[Need], lock: Lock, upgrade: str | None, platform: str | None
 ) -> tuple[Need, ...]:
     """Return what the lock lacks, holds for another platform, or is to be upgraded.
 
     Raises InputError when nothing that is needed matches the pattern of `upgrade`.
     """
-    held = locked(lock)
+    held = facts_by_key(lock)
     chosen = {need.key for need in needed if upgrade is not None and matches(need, upgrade)}
     if upgrade is not None and needed and not chosen:
-        words = [word for need in needed for word in _words(need)]
+        words = [word for need in needed for word in _names_of(need)]
         raise InputError(f"nothing in the lock matches {upgrade!r}", hint=nearest(upgrade, words))
     return tuple(
         need
         for need in needed
-        if need.key not in held or need.key in chosen or _other_platform(held[need.key], platform)
+        if need.key not in held
+        or need.key in chosen
+        or _is_for_another_platform(held[need.key], platform)
     )
 
 
 def matches(need: Need, pattern: str) -> bool:
     """Tell whether a pattern names a need, or an image that has it."""
-    return any(fnmatchcase(word, pattern) for word in _words(need))
+    return any(fnmatchcase(word, pattern) for word in _names_of(need))
 
 
 def platform_of(need: Need, lock: Lock, asked: str | None) -> str | None:
@@ -144,12 +148,12 @@ def platform_of(need: Need, lock: Lock, asked: str | None) -> str | None:
     return held.platform if held is not None else None
 
 
-def _other_platform(fact: Fact, platform: str | None) -> bool:
+def _is_for_another_platform(fact: Fact, platform: str | None) -> bool:
     wanted = None if platform == "all" else platform
     return isinstance(fact, LockedBase) and platform is not None and fact.platform != wanted
 
 
-def _words(need: Need) -> tuple[str, ...]:
+def _names_of(need: Need) -> tuple[str, ...]:
     images = tuple(key.partition("@")[0] for key in need.users)
     whole = (need.name, f"{need.name}#{need.ref}") if need.ref else (need.name,)
     return (*whole, *need.names, *images, *need.users)

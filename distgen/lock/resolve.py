@@ -22,7 +22,7 @@ PARALLEL = 16
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class Upstreams:
     """What can be asked: registries, and git with the mirrors of its repositories."""
 
     registry: Registry
@@ -32,7 +32,7 @@ class World:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class LookupResult:
     """What the world says of one need: a fact, or why there is none."""
 
     need: Need
@@ -41,26 +41,26 @@ class Answer:
 
 
 def resolve(
-    world: World, wanted: Sequence[Need], held: Lock, platform: str | None = None
-) -> Iterator[Answer]:
+    world: Upstreams, wanted: Sequence[Need], held: Lock, platform: str | None = None
+) -> Iterator[LookupResult]:
     """Look everything up in parallel and yield the answers as they come, errors included."""
-    tasks: list[Callable[[], Iterable[Answer]]] = []
+    tasks: list[Callable[[], Iterable[LookupResult]]] = []
     for need in wanted:
         if need.kind == "base":
-            tasks.append(partial(_base, world, need, held, platform))
+            tasks.append(partial(_look_up_base, world, need, held, platform))
         elif need.kind == "download":
-            tasks.append(partial(_download, need))
-    for git, some in by_repository(wanted).items():
-        tasks.append(partial(_sources, world, git, some, held))
+            tasks.append(partial(_look_up_download, need))
+    for git, some in needs_by_repository(wanted).items():
+        tasks.append(partial(_look_up_sources, world, git, some, held))
     yield from in_parallel(tasks, world.parallel)
 
 
-def refs_of(world: World, urls: Iterable[str]) -> Mapping[str, Refs]:
+def list_refs(world: Upstreams, urls: Iterable[str]) -> Mapping[str, Refs]:
     """Ask git repositories for their branches and tags; raise one error for all that failed."""
 
     def ask(url: str) -> Iterable[tuple[str, Refs | DistgenError]]:
         try:
-            return [(url, git_sources.ask(world.git, url, world.mirrors).refs)]
+            return [(url, git_sources.open_repository(world.git, url, world.mirrors).refs)]
         except DistgenError as error:
             return [(url, error)]
 
@@ -71,7 +71,7 @@ def refs_of(world: World, urls: Iterable[str]) -> Mapping[str, Refs]:
     return {url: found for url, found in asked.items() if not isinstance(found, DistgenError)}
 
 
-def by_repository(wanted: Iterable[Need]) -> Mapping[str, tuple[Need, ...]]:
+def needs_by_repository(wanted: Iterable[Need]) -> Mapping[str, tuple[Need, ...]]:
     """Group the sources by their repository, each of which is asked once."""
     found: dict[str, tuple[Need, ...]] = {}
     for need in wanted:
@@ -80,7 +80,7 @@ def by_repository(wanted: Iterable[Need]) -> Mapping[str, tuple[Need, ...]]:
     return found
 
 
-def base_digest(world: World, reference: str, platform: str | None) -> str:
+def base_digest(world: Upstreams, reference: str, platform: str | None) -> str:
     """Return the digest that a reference stands for now: of its index, or of one platform."""
     asked = parse_reference(reference)
     if platform is None:
@@ -97,32 +97,38 @@ def base_digest(world: World, reference: str, platform: str | None) -> str:
     return manifest.digest
 
 
-def _base(world: World, need: Need, held: Lock, platform: str | None) -> Iterable[Answer]:
+def _look_up_base(
+    world: Upstreams, need: Need, held: Lock, platform: str | None
+) -> Iterable[LookupResult]:
     wanted = platform_of(need, held, platform)
     try:
-        return [Answer(need, LockedBase(base_digest(world, need.name, wanted), wanted))]
+        return [LookupResult(need, LockedBase(base_digest(world, need.name, wanted), wanted))]
     except DistgenError as error:
-        return [Answer(need, None, error)]
+        return [LookupResult(need, None, error)]
 
 
-def _download(need: Need) -> Iterable[Answer]:
+def _look_up_download(need: Need) -> Iterable[LookupResult]:
     try:
-        return [Answer(need, downloads.sha256(need.name))]
+        return [LookupResult(need, downloads.fetch_sha256(need.name))]
     except DistgenError as error:
-        return [Answer(need, None, error)]
+        return [LookupResult(need, None, error)]
 
 
-def _sources(world: World, git: str, some: Sequence[Need], held: Lock) -> Iterable[Answer]:
+def _look_up_sources(
+    world: Upstreams, git: str, some: Sequence[Need], held: Lock
+) -> Iterable[LookupResult]:
     try:
-        repository = git_sources.ask(world.git, git, world.mirrors)
+        repository = git_sources.open_repository(world.git, git, world.mirrors)
     except DistgenError as error:
-        return [Answer(need, None, error) for need in some]
-    return [_source(repository, need, held) for need in some]
+        return [LookupResult(need, None, error) for need in some]
+    return [_look_up_source(repository, need, held) for need in some]
 
 
-def _source(repository: git_sources.Repository, need: Need, held: Lock) -> Answer:
+def _look_up_source(
+    repository: git_sources.SourceRepository, need: Need, held: Lock
+) -> LookupResult:
     try:
         known = held.sources.get((need.name, need.ref))
-        return Answer(need, git_sources.resolve(repository, need.ref, known))
+        return LookupResult(need, git_sources.resolve_ref(repository, need.ref, known))
     except DistgenError as error:
-        return Answer(need, None, error)
+        return LookupResult(need, None, error)

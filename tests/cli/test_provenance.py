@@ -9,7 +9,7 @@ import pytest
 
 from distgen.catalogue.load import load
 from distgen.lock import file
-from distgen.lock.plan import needs, with_facts
+from distgen.lock.plan import lock_of, needs
 from distgen.model.lock import LockedBase, LockedSource
 
 pytest_plugins = ["testing.commandline"]
@@ -31,7 +31,7 @@ def locked(tmp_path_factory):
             "source": LockedSource(COMMIT, DATE, "9.8.7"),
             "download": "d" * 64,
         }[need.kind]
-    (root / "distgen.lock").write_text(file.dump(with_facts(facts)))
+    (root / "distgen.lock").write_text(file.dump(lock_of(facts)))
     return root
 
 

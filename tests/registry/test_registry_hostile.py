@@ -162,7 +162,7 @@ def test_the_checksum_is_of_what_arrives_though_the_server_calls_it_compressed()
     archive = gzip.compress(b"content of an archive")
     reply = Reply(200, archive, {"Content-Encoding": "gzip"})
     with serve(lambda asked: reply) as front:
-        found = downloads.sha256(f"{front.url}/x.tar.gz")
+        found = downloads.fetch_sha256(f"{front.url}/x.tar.gz")
     assert found == hashlib.sha256(archive).hexdigest()
 
 
@@ -174,7 +174,7 @@ def test_the_checksum_is_of_what_arrives_though_the_server_calls_it_compressed()
         ("http://[bad", "it redirects to what is no place on the web"),
     ],
 )
-@pytest.mark.parametrize("ask", [downloads.sha256, downloads.served])
+@pytest.mark.parametrize("ask", [downloads.fetch_sha256, downloads.check_served])
 def test_a_download_that_leads_nowhere_is_a_sentence(ask, location, sentence):
     with serve(lambda asked: Reply(302, b"", {"Location": location})) as front:
         with pytest.raises(DistgenError) as caught:

@@ -17,7 +17,7 @@ from distgen.cli.registry_options import elsewhere, jobs, registries
 from distgen.cli.session import Choice, Session, choosing, formats
 from distgen.errors import DistgenError, InputError
 from distgen.lock import file
-from distgen.lock.plan import locked, with_facts
+from distgen.lock.plan import facts_by_key, lock_of
 from distgen.model.lock import LockedBase
 from distgen.model.reference import is_digest, parse_reference, replace_registry
 from distgen.output.files import replace_file
@@ -144,11 +144,11 @@ def of_catalog(session: Session, choice: Choice, wanted: Wanted) -> None:
     asked = registries(session, catalogue.mirrors, wanted.jobs)
     seen = found(session, asked, wishes, wanted)
     held = session.lock()
-    facts: dict[Any, Any] = dict(locked(held))
+    facts: dict[Any, Any] = dict(facts_by_key(held))
     for one in seen:
         if one.reference is not None:
             facts[("base", one.wish.key, "")] = LockedBase(one.digest)
-    new = with_facts(facts)
+    new = lock_of(facts)
     if new != held:
         replace_file(session.root / file.FILE, file.dump(new))
     for one in seen if wanted.form == "text" else ():

@@ -21,8 +21,16 @@ from distgen.lock import check as lockcheck
 from distgen.lock import file
 from distgen.lock.facts import Facts, published
 from distgen.lock.journal import Journal
-from distgen.lock.plan import Need, Plan, locked, needs, to_resolve, unused, with_facts
-from distgen.lock.resolve import Answer, World, resolve
+from distgen.lock.plan import (
+    LockPlan,
+    Need,
+    facts_by_key,
+    lock_of,
+    needs,
+    needs_to_look_up,
+    unused_keys,
+)
+from distgen.lock.resolve import LookupResult, Upstreams, resolve
 from distgen.model.catalogue import Catalogue
 from distgen.model.lock import Lock
 from distgen.output.files import replace_file
@@ -105,9 +113,9 @@ def command(ctx: click.Context, choice: Choice, replaced: Replaced, asking: Aske
     needed = needs(both)
     # Facts may pin the catalogue's own images, too; nobody is asked for those.
     takeable = needed if facts is None else (*needed, *published(both))
-    wanted = to_resolve(takeable, held, asking.upgrade, asking.platform)
-    dropped = () if choice.patterns else unused(everything, needed, held)
-    plan = Plan(held, wanted, dropped, asking.platform)
+    wanted = needs_to_look_up(takeable, held, asking.upgrade, asking.platform)
+    dropped = () if choice.patterns else unused_keys(everything, needed, held)
+    plan = LockPlan(held, wanted, dropped, asking.platform)
     right = True
     if asking.check:
         right = compare(session, catalogue, plan, needed, asking, facts)
@@ -124,7 +132,7 @@ def command(ctx: click.Context, choice: Choice, replaced: Replaced, asking: Aske
 def compare(
     session: Session,
     catalogue: Catalogue,
-    plan: Plan,
+    plan: LockPlan,
     needed: Sequence[Need],
     asking: Asked,
     facts: Facts | None,
@@ -133,18 +141,18 @@ def compare(
     silent = asking.offline or facts is not None
     if asking.platform is not None or (silent and asking.upgrade is not None):
         raise InputError("--check takes no --platform, and offline or with --facts no --upgrade")
-    held = locked(plan.held)
+    held = facts_by_key(plan.lock)
     missing = [need for need in needed if need.key not in held]
     excused = {need.key for need in missing if may_stay_unpinned(need, catalogue)}
     strict = [need for need in needed if need.key not in excused]
     if facts is not None:
-        found = lockcheck.against(strict, plan.dropped, plan.held, facts.lock)
+        found = lockcheck.check_against_facts(strict, plan.unused, plan.lock, facts.lock)
     elif asking.offline:
-        found = lockcheck.offline(strict, plan.dropped, plan.held)
+        found = lockcheck.check_offline(strict, plan.unused, plan.lock)
     else:
         asked = world(session, catalogue, asking.jobs)
-        fetched = frozenset(need.key for need in plan.wanted)
-        found = lockcheck.check(asked, strict, plan.dropped, plan.held, fetched)
+        fetched = frozenset(need.key for need in plan.lookups)
+        found = lockcheck.check(asked, strict, plan.unused, plan.lock, fetched)
         session.say(f"{asked.registry.transport.requests} requests to registries", level=1)
     click.echo(problems(found, asking.form), nl=False)
     if excused:
@@ -159,18 +167,18 @@ def compare(
 
 def write(
     session: Session,
-    asked: World,
-    plan: Plan,
+    asked: Upstreams,
+    plan: LockPlan,
     asking: Asked,
     elsewhere: Mapping[tuple[str, str], str],
 ) -> bool:
     """Look up what is wanted and write it into the lock; tell whether all of it was found."""
-    if asking.offline and plan.wanted:
-        some = ", ".join(map(str, plan.wanted[:3]))
-        raise InputError(f"{len(plan.wanted)} to be looked up: {some}", hint="leave out --offline")
+    if asking.offline and plan.lookups:
+        some = ", ".join(map(str, plan.lookups[:3]))
+        raise InputError(f"{len(plan.lookups)} to be looked up: {some}", hint="leave out --offline")
     answers = look_up(session, asked, plan, elsewhere)
     done = not any(answer.error for answer in answers)
-    new = plan.held
+    new = plan.lock
     if done:
         # Another run may have added entries of its own in the meantime.
         there = session.lock()
@@ -184,19 +192,19 @@ def write(
 
 
 def look_up(
-    session: Session, asked: World, plan: Plan, elsewhere: Mapping[tuple[str, str], str]
-) -> Sequence[Answer]:
+    session: Session, asked: Upstreams, plan: LockPlan, elsewhere: Mapping[tuple[str, str], str]
+) -> Sequence[LookupResult]:
     """Return an answer for everything wanted, going on where an interrupted run stopped."""
-    purpose = [file.dump(plan.held), str(plan.platform), *map(str, plan.wanted)]
+    purpose = [file.dump(plan.lock), str(plan.platform), *map(str, plan.lookups)]
     with Journal(session.cache, purpose, time.time() - REMEMBERED) as journal:
         known = journal.read()
         if known:
             session.say(f"going on after an interrupted run, with {len(known)} entries")
-        answers = {need.key: Answer(need, known.get(need.key)) for need in plan.wanted}
-        rest = [need for need in plan.wanted if need.key not in known]
+        answers = {need.key: LookupResult(need, known.get(need.key)) for need in plan.lookups}
+        rest = [need for need in plan.lookups if need.key not in known]
         while rest:
             again = []
-            for answer in resolve(asked, rest, plan.held, plan.platform):
+            for answer in resolve(asked, rest, plan.lock, plan.platform):
                 session.say(f"{answer.need}: {answer.error or 'found'}", level=1)
                 other = elsewhere.get((answer.need.name, answer.need.ref))
                 if answer.fact is not None:
@@ -212,8 +220,8 @@ def look_up(
     return [answers[key] for key in sorted(answers)]
 
 
-def locked_now(there: Lock, plan: Plan, answers: Sequence[Answer]) -> Lock:
+def locked_now(there: Lock, plan: LockPlan, answers: Sequence[LookupResult]) -> Lock:
     """Return the lock with what was found and without what nobody needs."""
-    facts = {key: fact for key, fact in locked(there).items() if key not in plan.dropped}
+    facts = {key: fact for key, fact in facts_by_key(there).items() if key not in plan.unused}
     found = {answer.need.key: answer.fact for answer in answers if answer.fact is not None}
-    return with_facts({**facts, **found})
+    return lock_of({**facts, **found})

@@ -14,7 +14,7 @@ from distgen.cli.commands.list import table
 from distgen.cli.registry_options import elsewhere, jobs, world
 from distgen.cli.session import Choice, Session, choosing, formats
 from distgen.errors import InputError
-from distgen.lock.resolve import World, refs_of
+from distgen.lock.resolve import Upstreams, list_refs
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.reference import parse_reference, replace_registry
 from distgen.registry import prune, tags
@@ -64,7 +64,7 @@ def places_of(
     session: Session,
     catalogue: Catalogue,
     images: Sequence[Image],
-    asked: World,
+    asked: Upstreams,
     registry: str | None,
 ) -> Sequence[Place]:
     """Return the repositories whose namespace has a retention, with what stays in them."""
@@ -79,7 +79,7 @@ def places_of(
     sources = [
         tags.component(image, catalogue.namespaces[image.namespace].tags) for image in streams
     ]
-    refs = refs_of(asked, {source.git for source in sources if source is not None})
+    refs = list_refs(asked, {source.git for source in sources if source is not None})
     held = session.lock()
     planned = tags.plan(streams, catalogue.namespaces, refs, held).tags
     places = []
