@@ -1,4 +1,4 @@
-"""Drive the comparison of a lock with the world: what is missing, stale, gone or unused."""
+"""Compare a lock with what it was taken from: entries missing, stale, gone or unused."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Status = Literal["missing", "stale", "gone", "unused", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class LockProblem:
-    """What is wrong with one lock entry; `unknown` means that the world could not be asked."""
+    """What is wrong with one lock entry; `unknown` means that a server did not say."""
 
     kind: Kind
     name: str
@@ -35,48 +35,48 @@ class LockProblem:
 def check_offline(
     needed: Sequence[Need], unused: Iterable[Key], lock: Lock
 ) -> tuple[LockProblem, ...]:
-    """Return what can be said of a lock without the network."""
-    held = facts_by_key(lock)
-    found = [
-        _problem(need, "missing", "not in the lock") for need in needed if need.key not in held
+    """Return the problems of a lock that need no network: missing and unused entries."""
+    facts = facts_by_key(lock)
+    problems = [
+        _problem(need, "missing", "not in the lock") for need in needed if need.key not in facts
     ]
-    found += [LockProblem(*key, "unused", "no image needs it") for key in unused]
-    return _in_order(found)
+    problems += [LockProblem(*key, "unused", "no image needs it") for key in unused]
+    return _in_order(problems)
 
 
 def check_against_facts(
     needed: Sequence[Need], unused: Iterable[Key], lock: Lock, facts: Lock
 ) -> tuple[LockProblem, ...]:
-    """Return what is wrong with a lock, compared with facts that were looked up elsewhere."""
-    held, stated = facts_by_key(lock), facts_by_key(facts)
+    """Return the problems of a lock, compared with facts that were looked up elsewhere."""
+    entries, stated = facts_by_key(lock), facts_by_key(facts)
     stale = [
         _problem(need, "stale", reason)
         for need in needed
-        if need.key in held and need.key in stated
-        if (reason := difference(held[need.key], stated[need.key]))
+        if need.key in entries and need.key in stated
+        if (reason := difference(entries[need.key], stated[need.key]))
     ]
     return _in_order([*check_offline(needed, unused, lock), *stale])
 
 
 def check(
-    world: Upstreams,
+    upstreams: Upstreams,
     needed: Sequence[Need],
     unused: Iterable[Key],
     lock: Lock,
     fetched: Collection[Key] = (),
 ) -> tuple[LockProblem, ...]:
-    """Return what is wrong with a lock, after asking for everything in it.
+    """Return the problems of a lock, after asking for everything in it.
 
-    Downloads are seen to be there; those in `fetched` are fetched, and their content compared.
+    Downloads only have to be served; those in `fetched` are fetched and their content is compared.
     """
-    held = facts_by_key(lock)
-    present = [need for need in needed if need.key in held]
+    facts = facts_by_key(lock)
+    present = [need for need in needed if need.key in facts]
     tasks: list[Callable[[], Iterable[LockProblem]]] = []
     for need in present:
-        fact = held[need.key]
+        fact = facts[need.key]
         if isinstance(fact, LockedBase):
             tasks.append(
-                partial(_problems_or_failure, need, partial(_check_base, world, need, fact))
+                partial(_problems_or_failure, need, partial(_check_base, upstreams, need, fact))
             )
         elif isinstance(fact, str):
             tasks.append(
@@ -86,9 +86,11 @@ def check(
                     partial(_check_download, need, fact, need.key in fetched),
                 )
             )
-    for git, some in needs_by_repository(present).items():
-        tasks.append(partial(_check_sources, world, git, some, lock))
-    return _in_order([*check_offline(needed, unused, lock), *in_parallel(tasks, world.parallel)])
+    for git, needs in needs_by_repository(present).items():
+        tasks.append(partial(_check_sources, upstreams, git, needs, lock))
+    return _in_order(
+        [*check_offline(needed, unused, lock), *in_parallel(tasks, upstreams.parallel)]
+    )
 
 
 def _problems_or_failure(
@@ -102,33 +104,35 @@ def _problems_or_failure(
         return [_problem(need, "unknown", error.what)]
 
 
-def _check_base(world: Upstreams, need: Need, fact: LockedBase) -> Iterable[LockProblem]:
+def _check_base(upstreams: Upstreams, need: Need, fact: LockedBase) -> Iterable[LockProblem]:
     reference = parse_reference(need.name)
     try:
-        now = base_digest(world, need.name, fact.platform)
+        digest = base_digest(upstreams, need.name, fact.platform)
     except NotFound as gone:
         # A tag that is gone matters little as long as its digest is served.
-        world.registry.digest(reference.at(fact.digest))
+        upstreams.registry.digest(reference.at(fact.digest))
         return [_problem(need, "stale", gone.what)]
-    if now == fact.digest:
+    if digest == fact.digest:
         return []
     try:
-        world.registry.digest(reference.at(fact.digest))
+        upstreams.registry.digest(reference.at(fact.digest))
     except NotFound:
-        return [_problem(need, "gone", f"{fact.digest} is no longer served; the tag is {now} now")]
-    return [_problem(need, "stale", f"locked {fact.digest}, the tag is {now} now")]
+        return [
+            _problem(need, "gone", f"{fact.digest} is no longer served; the tag is {digest} now")
+        ]
+    return [_problem(need, "stale", f"locked {fact.digest}, the tag is {digest} now")]
 
 
 def _check_sources(
-    world: Upstreams, git: str, some: Sequence[Need], lock: Lock
+    upstreams: Upstreams, git: str, needs: Sequence[Need], lock: Lock
 ) -> Iterable[LockProblem]:
     try:
-        repository = git_sources.open_repository(world.git, git, world.mirrors)
+        repository = git_sources.open_repository(upstreams.git, git, upstreams.mirrors)
     except DistgenError as error:
-        return [_problem(need, "unknown", error.what) for need in some]
+        return [_problem(need, "unknown", error.what) for need in needs]
     return [
         problem
-        for need in some
+        for need in needs
         for problem in _problems_or_failure(
             need, partial(_check_source, repository, need, lock.sources[(need.name, need.ref)])
         )
@@ -138,33 +142,33 @@ def _check_sources(
 def _check_source(
     repository: git_sources.SourceRepository, need: Need, fact: LockedSource
 ) -> Iterable[LockProblem]:
-    now = git_sources.commit_of(repository, need.ref)
-    if now is None or now == need.ref:
-        now, _ = git_sources.fetch_commit(repository, need.ref, now)
-    if now == fact.commit:
+    commit = git_sources.commit_of(repository, need.ref)
+    if commit is None or commit == need.ref:
+        commit, _ = git_sources.fetch_commit(repository, need.ref, commit)
+    if commit == fact.commit:
         return []
     try:
         git_sources.fetch_commit(repository, fact.commit, None)
     except git_sources.RefGone:
-        detail = f"{fact.commit} is no longer given out; {need.ref} is {now} now"
+        detail = f"{fact.commit} is no longer given out; {need.ref} is {commit} now"
         return [_problem(need, "gone", detail)]
-    return [_problem(need, "stale", f"locked {fact.commit}, {need.ref} is {now} now")]
+    return [_problem(need, "stale", f"locked {fact.commit}, {need.ref} is {commit} now")]
 
 
 def _check_download(need: Need, fact: str, fetched: bool) -> Iterable[LockProblem]:
     if not fetched:
         downloads.check_served(need.name)
         return []
-    now = downloads.fetch_sha256(need.name)
-    if now == fact:
+    sha256 = downloads.fetch_sha256(need.name)
+    if sha256 == fact:
         return []
-    # What was locked is nowhere any more: a build that compares checksums stops.
-    return [_problem(need, "gone", f"locked sha256 {fact}, the file is {now} now")]
+    # The file that was locked is not served any more, so a build that compares checksums stops.
+    return [_problem(need, "gone", f"locked sha256 {fact}, the file is {sha256} now")]
 
 
 def _problem(need: Need, status: Status, detail: str) -> LockProblem:
     return LockProblem(need.kind, need.name, need.ref, status, detail, need.users)
 
 
-def _in_order(found: Iterable[LockProblem]) -> tuple[LockProblem, ...]:
-    return tuple(sorted(found, key=lambda one: (one.kind, one.name, one.ref)))
+def _in_order(problems: Iterable[LockProblem]) -> tuple[LockProblem, ...]:
+    return tuple(sorted(problems, key=lambda problem: (problem.kind, problem.name, problem.ref)))

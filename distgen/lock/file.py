@@ -1,4 +1,4 @@
-"""Reads and writes `distgen.lock`, the resolved facts."""
+"""Reads and writes `distgen.lock`, the file of facts that were looked up."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def read_facts(path: str | Path) -> Facts:
     document = read_yaml(content, str(path))
     data = check.check("facts", document)
     for git, refs in data.get("sources", {}).items():
-        for ref, says in refs.items():
-            if is_commit(ref) and says["commit"] != ref:
+        for ref, entry in refs.items():
+            if is_commit(ref) and entry["commit"] != ref:
                 raise InputError(
                     f"the commit of {ref} is another one, and it is a commit itself",
                     where=document.origin(("sources", git, ref, "commit")),
@@ -64,15 +64,15 @@ def read_facts(path: str | Path) -> Facts:
 def _lock(data: Mapping[str, Any]) -> Lock:
     return Lock(
         bases={
-            reference: LockedBase(says["digest"], says.get("platform"))
-            for reference, says in data.get("bases", {}).items()
+            reference: LockedBase(entry["digest"], entry.get("platform"))
+            for reference, entry in data.get("bases", {}).items()
         },
         sources={
-            (git, ref): LockedSource(says["commit"], says["date"], says.get("version"))
+            (git, ref): LockedSource(entry["commit"], entry["date"], entry.get("version"))
             for git, refs in data.get("sources", {}).items()
-            for ref, says in refs.items()
+            for ref, entry in refs.items()
         },
-        downloads={url: says["sha256"] for url, says in data.get("downloads", {}).items()},
+        downloads={url: entry["sha256"] for url, entry in data.get("downloads", {}).items()},
     )
 
 

@@ -39,11 +39,11 @@ def open_repository(git: Git, url: str, mirrors: Mapping[str, str]) -> SourceRep
     place = git_here(url, mirrors)
     # Naming the kinds lets the server leave out the rest: a Gerrit has a million refs/changes.
     words = ("ls-remote", "--heads", "--tags", "--", place)
-    done = run(git, *words, folder=NOWHERE, network=True)
-    if done.code:
-        raise DistgenError(f"the repository cannot be read: {explain(done)}", where=url)
-    found = peeled(done.output.decode("utf-8", "replace").split("\n"))
-    return SourceRepository(git, url, place, found)
+    listing = run(git, *words, folder=NOWHERE, network=True)
+    if listing.code:
+        raise DistgenError(f"the repository cannot be read: {explain(listing)}", where=url)
+    refs = peeled(listing.output.decode("utf-8", "replace").split("\n"))
+    return SourceRepository(git, url, place, refs)
 
 
 def commit_of(repository: SourceRepository, ref: str) -> str | None:
@@ -64,28 +64,27 @@ def commit_of(repository: SourceRepository, ref: str) -> str | None:
 
 
 def resolve_ref(
-    repository: SourceRepository, ref: str, known: LockedSource | None = None
+    repository: SourceRepository, ref: str, locked: LockedSource | None = None
 ) -> LockedSource:
-    """Return what a lock says of a ref now; of a `known` commit nothing needs to be fetched."""
-    now = commit_of(repository, ref)
-    if known is not None and now == known.commit:
-        return LockedSource(now, known.date, version_of(ref, now, repository.refs))
-    commit, date = fetch_commit(repository, ref, now)
+    """Return commit, date and version of a ref; the date of a `locked` commit is not fetched."""
+    head = commit_of(repository, ref)
+    if locked is not None and head == locked.commit:
+        return LockedSource(head, locked.date, version_of(ref, head, repository.refs))
+    commit, date = fetch_commit(repository, ref, head)
     return LockedSource(commit, date, version_of(ref, commit, repository.refs))
 
 
 def version_of(ref: str, commit: str, refs: Refs) -> str | None:
     """Return the release that a ref is, else the newest at its commit, else the tag it is."""
-    full = full_ref(ref, refs) or ""
-    own = release(full.removeprefix(TAGS), RELEASES) if full.startswith(TAGS) else None
-    if own is not None:
-        return str(own)
+    full_name = full_ref(ref, refs) or ""
+    tag = full_name.removeprefix(TAGS) if full_name.startswith(TAGS) else None
+    tag_version = release(tag, RELEASES) if tag is not None else None
+    if tag_version is not None:
+        return str(tag_version)
     names = (name for name in refs if name.startswith(TAGS) and refs[name] == commit)
-    found = [release(name.removeprefix(TAGS), RELEASES) for name in names]
-    newest = max((one for one in found if one is not None), default=None)
-    if newest is not None:
-        return str(newest)
-    return full.removeprefix(TAGS) if full.startswith(TAGS) else None
+    versions = (release(name.removeprefix(TAGS), RELEASES) for name in names)
+    newest = max((version for version in versions if version is not None), default=None)
+    return str(newest) if newest is not None else tag
 
 
 def fetch_commit(repository: SourceRepository, ref: str, commit: str | None) -> tuple[str, str]:
@@ -93,23 +92,22 @@ def fetch_commit(repository: SourceRepository, ref: str, commit: str | None) -> 
     with tempfile.TemporaryDirectory(prefix="distgen-") as name:
         folder = Path(name)
         _run_locally(repository.git, folder, "init", "--quiet", "--bare", str(folder))
-        done = _run_fetch(repository, folder, commit or ref)
-        if done.code and commit is not None and commit != ref:
+        outcome = _run_fetch(repository, folder, commit or ref)
+        if outcome.code and commit is not None and commit != ref:
             # Old servers give out only what a ref points at, which may have moved meanwhile.
-            done = _run_fetch(repository, folder, ref)
-        if done.code:
+            outcome = _run_fetch(repository, folder, ref)
+        if outcome.code:
             raise RefGone(
-                f"the repository does not give out {ref}: {explain(done)}", where=repository.url
+                f"the repository does not give out {ref}: {explain(outcome)}", where=repository.url
             )
-        told = run(
+        outcome = run(
             repository.git, "rev-parse", "--verify", "--quiet", "FETCH_HEAD^{commit}", folder=folder
         )
-        if told.code:
+        if outcome.code:
             raise RefGone(f"{ref} is not a commit", where=repository.url)
-        found = told.output.decode("ascii").strip()
-        return found, _commit_date(
-            _run_locally(repository.git, folder, "cat-file", "commit", found), found
-        )
+        commit = outcome.output.decode("ascii").strip()
+        content = _run_locally(repository.git, folder, "cat-file", "commit", commit)
+        return commit, _commit_date(content, commit)
 
 
 def _run_fetch(repository: SourceRepository, folder: Path, name: str) -> Outcome:
@@ -122,16 +120,17 @@ def _run_fetch(repository: SourceRepository, folder: Path, name: str) -> Outcome
     )
 
 
-def _commit_date(text: bytes, commit: str) -> str:
-    seconds = _COMMITTER.search(text)
-    if seconds is None:
+def _commit_date(content: bytes, commit: str) -> str:
+    committer = _COMMITTER.search(content)
+    if committer is None:
         raise DistgenError(f"the commit {commit} has no date")
-    moment = datetime.fromtimestamp(int(seconds.group(1)), tz=timezone.utc)
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    date = datetime.fromtimestamp(int(committer.group(1)), tz=timezone.utc)
+    return date.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _run_locally(git: Git, folder: Path, *arguments: str) -> bytes:
-    done = run(git, *arguments, folder=folder)
-    if done.code:
-        raise DistgenError(f"git cannot work in a temporary folder: {explain(done)}", where=folder)
-    return done.output
+    outcome = run(git, *arguments, folder=folder)
+    if outcome.code:
+        what = f"git cannot work in a temporary folder: {explain(outcome)}"
+        raise DistgenError(what, where=folder)
+    return outcome.output

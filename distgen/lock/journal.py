@@ -1,4 +1,4 @@
-"""Remember what an interrupted `distgen lock` had found out, so that the next run goes on there."""
+"""Remember the facts of an interrupted `distgen lock`, so that the next run continues there."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _RECORDS: Mapping[str, Any] = {"base": LockedBase, "source": LockedSource, "down
 class Journal:
     """A file that gets one line per fact, and is removed once the lock is written.
 
-    What was found before `oldest` (seconds since 1970) is forgotten: tags move. Where no file can
-    be written, nothing is remembered.
+    A journal from before `oldest` (seconds since 1970) is dropped, because tags move. Where no file
+    can be written, no fact is remembered.
     """
 
     def __init__(self, folder: Path, purpose: Iterable[str], oldest: float) -> None:
-        # Another question, or the same one of another lock, has another journal.
+        # A run with other needs or another lock has another journal.
         name = hashlib.sha256("\0".join(purpose).encode()).hexdigest()[:24]
         self.path = folder / f"lock-{name}.jsonl"
         self._oldest = oldest
@@ -51,15 +51,15 @@ class Journal:
 
     def read(self) -> dict[Key, Fact]:
         """Return the facts of an earlier run, without lines that were cut off."""
-        found: dict[Key, Fact] = {}
+        facts: dict[Key, Fact] = {}
         with suppress(FileNotFoundError, NotADirectoryError):
             for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
                 with suppress(ValueError, TypeError, KeyError):
                     (kind, name, ref), plain = json.loads(line)
                     record = _RECORDS[kind]
                     fact = record(**plain) if kind != "download" else str(plain)
-                    found[(kind, name, ref)] = fact
-        return found
+                    facts[(kind, name, ref)] = fact
+        return facts
 
     def forget(self) -> None:
         """Remove the file: the lock holds everything now."""

@@ -1,9 +1,9 @@
-"""Turn the catalogue and a lock into what has to be resolved, and what nobody needs any more."""
+"""Compare the catalogue with a lock: the facts to look up, and the entries without a user."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Literal
 
@@ -16,19 +16,19 @@ from distgen.text.suggest import nearest
 Kind = Literal["base", "source", "download"]
 Fact = LockedBase | LockedSource | str
 Key = tuple[Kind, str, str]
-"""The kind, the reference or URL, and the ref of a source: what a lock entry is found by."""
+"""The kind, the reference or URL, and the ref of a source: the identity of a lock entry."""
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """One thing that images stand on; `ref` is a source's, `users` are the keys of the images."""
+    """A base, source or download that images need; `ref` is a source's, `users` are their keys."""
 
     kind: Kind
     name: str
     ref: str
     users: tuple[str, ...]
     names: tuple[str, ...]
-    """What images call it: names of sources and downloads."""
+    """The names that images give it, where it is a source or download."""
     origin: Origin
 
     @property
@@ -41,7 +41,7 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class LockPlan:
-    """What is to be looked up for a lock, and which of its entries go."""
+    """The lock, the needs to look up for it, and the entries that leave it."""
 
     lock: Lock
     lookups: tuple[Need, ...]
@@ -55,23 +55,21 @@ def format_key(key: Key) -> str:
 
 
 def needs(images: Iterable[Image]) -> tuple[Need, ...]:
-    """Return everything outside the catalogue that images stand on, sorted."""
-    found: dict[Key, Need] = {}
+    """Return everything outside the catalogue that images need, sorted."""
+    by_key: dict[Key, Need] = {}
     for image in images:
         for need in _image_needs(image):
-            other = found.get(need.key)
-            if other is not None:
-                users = tuple(dict.fromkeys((*other.users, *need.users)))
-                names = tuple(dict.fromkeys((*other.names, *need.names)))
-                need = Need(*need.key, users, names, other.origin)  # noqa: PLW2901
-            found[need.key] = need
-    return tuple(found[key] for key in sorted(found))
+            first = by_key.setdefault(need.key, need)
+            users = tuple(dict.fromkeys((*first.users, *need.users)))
+            names = tuple(dict.fromkeys((*first.names, *need.names)))
+            by_key[need.key] = replace(first, users=users, names=names)
+    return tuple(by_key[key] for key in sorted(by_key))
 
 
 def _image_needs(image: Image) -> Iterable[Need]:
     user = (image.key,)
     for parent in image.parents:
-        # What is written with its digest has nothing left to resolve.
+        # A reference with its digest is resolved already.
         if parent.image is None and parent.reference != "scratch" and "@" not in parent.reference:
             yield Need("base", parent.reference, "", user, (), parent.origin)
     for source in image.sources:
@@ -86,9 +84,9 @@ def _parent_references(image: Image) -> tuple[str, ...]:
 
 def facts_by_key(lock: Lock) -> Mapping[Key, Fact]:
     """Return the entries of a lock by key."""
-    found: dict[Key, Fact] = {("base", name, ""): base for name, base in lock.bases.items()}
-    found |= {("source", git, ref): source for (git, ref), source in lock.sources.items()}
-    return found | {("download", url, ""): sha256 for url, sha256 in lock.downloads.items()}
+    facts: dict[Key, Fact] = {("base", name, ""): base for name, base in lock.bases.items()}
+    facts |= {("source", git, ref): source for (git, ref), source in lock.sources.items()}
+    return facts | {("download", url, ""): sha256 for url, sha256 in lock.downloads.items()}
 
 
 def lock_of(facts: Mapping[Key, Fact]) -> Lock:
@@ -106,32 +104,32 @@ def lock_of(facts: Mapping[Key, Fact]) -> Lock:
 
 def unused_keys(catalogue: Iterable[Image], needed: Iterable[Need], lock: Lock) -> tuple[Key, ...]:
     """Return the entries that no image needs; images of the catalogue itself may be pinned too."""
-    kept = {need.key for need in needed}
+    used = {need.key for need in needed}
     for image in catalogue:
-        kept |= {
+        used |= {
             ("base", reference, "") for reference in (image.reference, *_parent_references(image))
         }
-    return tuple(sorted(key for key in facts_by_key(lock) if key not in kept))
+    return tuple(sorted(key for key in facts_by_key(lock) if key not in used))
 
 
 def needs_to_look_up(
     needed: Sequence[Need], lock: Lock, upgrade: str | None, platform: str | None
 ) -> tuple[Need, ...]:
-    """Return what the lock lacks, holds for another platform, or is to be upgraded.
+    """Return the needs that the lock lacks or has for another platform, or that are upgraded.
 
     Raises InputError when nothing that is needed matches the pattern of `upgrade`.
     """
-    held = facts_by_key(lock)
-    chosen = {need.key for need in needed if upgrade is not None and matches(need, upgrade)}
-    if upgrade is not None and needed and not chosen:
+    facts = facts_by_key(lock)
+    upgrades = {need.key for need in needed if upgrade is not None and matches(need, upgrade)}
+    if upgrade is not None and needed and not upgrades:
         words = [word for need in needed for word in _names_of(need)]
         raise InputError(f"nothing in the lock matches {upgrade!r}", hint=nearest(upgrade, words))
     return tuple(
         need
         for need in needed
-        if need.key not in held
-        or need.key in chosen
-        or _is_for_another_platform(held[need.key], platform)
+        if need.key not in facts
+        or need.key in upgrades
+        or _is_for_another_platform(facts[need.key], platform)
     )
 
 
@@ -140,17 +138,18 @@ def matches(need: Need, pattern: str) -> bool:
     return any(fnmatchcase(word, pattern) for word in _names_of(need))
 
 
-def platform_of(need: Need, lock: Lock, asked: str | None) -> str | None:
-    """Return the platform to lock a base for: the one asked for, else the one it has now."""
-    if asked is not None:
-        return None if asked == "all" else asked
-    held = lock.bases.get(need.name)
-    return held.platform if held is not None else None
+def platform_of(need: Need, lock: Lock, platform: str | None) -> str | None:
+    """Return the platform to lock a base for: `platform` if there is one, else that of the lock."""
+    if platform is not None:
+        return None if platform == "all" else platform
+    base = lock.bases.get(need.name)
+    return base.platform if base is not None else None
 
 
 def _is_for_another_platform(fact: Fact, platform: str | None) -> bool:
-    wanted = None if platform == "all" else platform
-    return isinstance(fact, LockedBase) and platform is not None and fact.platform != wanted
+    if platform is None or not isinstance(fact, LockedBase):
+        return False
+    return fact.platform != (None if platform == "all" else platform)
 
 
 def _names_of(need: Need) -> tuple[str, ...]:

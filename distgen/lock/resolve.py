@@ -1,4 +1,4 @@
-"""Drive the look-up of what a lock is to hold: registries, git repositories and downloads."""
+"""Look up the facts of a lock: digests, commits and checksums from those who have them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PARALLEL = 16
 
 @dataclass(frozen=True, slots=True)
 class Upstreams:
-    """What can be asked: registries, and git with the mirrors of its repositories."""
+    """Who is asked: registries, and git repositories through their mirrors."""
 
     registry: Registry
     git: Git
@@ -33,7 +33,7 @@ class Upstreams:
 
 @dataclass(frozen=True, slots=True)
 class LookupResult:
-    """What the world says of one need: a fact, or why there is none."""
+    """The fact that was looked up for one need, or the error in its place."""
 
     need: Need
     fact: Fact | None
@@ -41,68 +41,73 @@ class LookupResult:
 
 
 def resolve(
-    world: Upstreams, wanted: Sequence[Need], held: Lock, platform: str | None = None
+    upstreams: Upstreams, needs: Sequence[Need], lock: Lock, platform: str | None = None
 ) -> Iterator[LookupResult]:
     """Look everything up in parallel and yield the answers as they come, errors included."""
     tasks: list[Callable[[], Iterable[LookupResult]]] = []
-    for need in wanted:
+    for need in needs:
         if need.kind == "base":
-            tasks.append(partial(_look_up_base, world, need, held, platform))
+            tasks.append(partial(_look_up_base, upstreams, need, lock, platform))
         elif need.kind == "download":
             tasks.append(partial(_look_up_download, need))
-    for git, some in needs_by_repository(wanted).items():
-        tasks.append(partial(_look_up_sources, world, git, some, held))
-    yield from in_parallel(tasks, world.parallel)
+    for git, repository_needs in needs_by_repository(needs).items():
+        tasks.append(partial(_look_up_sources, upstreams, git, repository_needs, lock))
+    yield from in_parallel(tasks, upstreams.parallel)
 
 
-def list_refs(world: Upstreams, urls: Iterable[str]) -> Mapping[str, Refs]:
+def list_refs(upstreams: Upstreams, urls: Iterable[str]) -> Mapping[str, Refs]:
     """Ask git repositories for their branches and tags; raise one error for all that failed."""
 
     def ask(url: str) -> Iterable[tuple[str, Refs | DistgenError]]:
         try:
-            return [(url, git_sources.open_repository(world.git, url, world.mirrors).refs)]
+            return [(url, git_sources.open_repository(upstreams.git, url, upstreams.mirrors).refs)]
         except DistgenError as error:
             return [(url, error)]
 
-    asked = dict(in_parallel([partial(ask, url) for url in sorted(set(urls))], world.parallel))
-    failed = [str(found) for _, found in sorted(asked.items()) if isinstance(found, DistgenError)]
-    if failed:
-        raise DistgenError("\n  ".join(failed))
-    return {url: found for url, found in asked.items() if not isinstance(found, DistgenError)}
+    answers = dict(
+        in_parallel([partial(ask, url) for url in sorted(set(urls))], upstreams.parallel)
+    )
+    errors = [str(error) for _, error in sorted(answers.items()) if isinstance(error, DistgenError)]
+    if errors:
+        raise DistgenError("\n  ".join(errors))
+    return {url: refs for url, refs in answers.items() if not isinstance(refs, DistgenError)}
 
 
-def needs_by_repository(wanted: Iterable[Need]) -> Mapping[str, tuple[Need, ...]]:
+def needs_by_repository(needs: Iterable[Need]) -> Mapping[str, tuple[Need, ...]]:
     """Group the sources by their repository, each of which is asked once."""
-    found: dict[str, tuple[Need, ...]] = {}
-    for need in wanted:
+    groups: dict[str, tuple[Need, ...]] = {}
+    for need in needs:
         if need.kind == "source":
-            found[need.name] = (*found.get(need.name, ()), need)
-    return found
+            groups[need.name] = (*groups.get(need.name, ()), need)
+    return groups
 
 
-def base_digest(world: Upstreams, reference: str, platform: str | None) -> str:
+def base_digest(upstreams: Upstreams, reference: str, platform: str | None) -> str:
     """Return the digest that a reference stands for now: of its index, or of one platform."""
-    asked = parse_reference(reference)
+    image = parse_reference(reference)
     if platform is None:
-        return world.registry.digest(asked)
-    manifest = world.registry.manifest(asked)
+        return upstreams.registry.digest(image)
+    manifest = upstreams.registry.manifest(image)
     if manifest.is_index:
         return choose_platform(manifest, platform, reference)
-    config = world.registry.config(asked)
-    built = "/".join(
+    config = upstreams.registry.config(image)
+    built_for = "/".join(
         str(config[key]) for key in ("os", "architecture", "variant") if config.get(key)
     )
-    if built != platform and not built.startswith(f"{platform}/"):
-        raise NotFound(f"the image is not built for {platform}, only for {built}", where=reference)
+    if built_for != platform and not built_for.startswith(f"{platform}/"):
+        raise NotFound(
+            f"the image is not built for {platform}, only for {built_for}", where=reference
+        )
     return manifest.digest
 
 
 def _look_up_base(
-    world: Upstreams, need: Need, held: Lock, platform: str | None
+    upstreams: Upstreams, need: Need, lock: Lock, platform: str | None
 ) -> Iterable[LookupResult]:
-    wanted = platform_of(need, held, platform)
+    platform = platform_of(need, lock, platform)
     try:
-        return [LookupResult(need, LockedBase(base_digest(world, need.name, wanted), wanted))]
+        digest = base_digest(upstreams, need.name, platform)
+        return [LookupResult(need, LockedBase(digest, platform))]
     except DistgenError as error:
         return [LookupResult(need, None, error)]
 
@@ -115,20 +120,20 @@ def _look_up_download(need: Need) -> Iterable[LookupResult]:
 
 
 def _look_up_sources(
-    world: Upstreams, git: str, some: Sequence[Need], held: Lock
+    upstreams: Upstreams, git: str, needs: Sequence[Need], lock: Lock
 ) -> Iterable[LookupResult]:
     try:
-        repository = git_sources.open_repository(world.git, git, world.mirrors)
+        repository = git_sources.open_repository(upstreams.git, git, upstreams.mirrors)
     except DistgenError as error:
-        return [LookupResult(need, None, error) for need in some]
-    return [_look_up_source(repository, need, held) for need in some]
+        return [LookupResult(need, None, error) for need in needs]
+    return [_look_up_source(repository, need, lock) for need in needs]
 
 
 def _look_up_source(
-    repository: git_sources.SourceRepository, need: Need, held: Lock
+    repository: git_sources.SourceRepository, need: Need, lock: Lock
 ) -> LookupResult:
     try:
-        known = held.sources.get((need.name, need.ref))
-        return LookupResult(need, git_sources.resolve_ref(repository, need.ref, known))
+        locked_source = lock.sources.get((need.name, need.ref))
+        return LookupResult(need, git_sources.resolve_ref(repository, need.ref, locked_source))
     except DistgenError as error:
         return LookupResult(need, None, error)
