@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 Task = Callable[[], Iterable[Result]]
 
 
-def affordable(jobs: int) -> int:
+def limit_jobs(jobs: int) -> int:
     """Return how many of the jobs this process may do at once, for files and processes are limited.
 
     Of open files a job needs the pipes of two programs, one of them starting; of processes, which
@@ -36,10 +36,10 @@ def affordable(jobs: int) -> int:
         return jobs
     wanted = _PROCESSES * jobs  # trying tells what others of this user take
     with ThreadPoolExecutor(wanted) as probe:
-        return max(1, _crowd(probe, wanted) // _PROCESSES)
+        return max(1, startable_threads(probe, wanted) // _PROCESSES)
 
 
-def _crowd(pool: Executor, count: int) -> int:
+def startable_threads(pool: Executor, count: int) -> int:
     """Start the threads of a pool; return how many the machine gives."""
     together = threading.Event()
     try:
@@ -54,12 +54,12 @@ def _crowd(pool: Executor, count: int) -> int:
 
 
 @contextmanager
-def working(stop: threading.Event, jobs: int) -> Iterator[Executor]:
+def thread_pool(stop: threading.Event, jobs: int) -> Iterator[Executor]:
     """Yield a pool of threads; when the caller gives up, `stop` is set for those that wait."""
     pool = ThreadPoolExecutor(max(1, jobs), thread_name_prefix="distgen")
     through = False
     try:
-        if _crowd(pool, jobs) < jobs:  # not later, when programs have taken the room
+        if startable_threads(pool, jobs) < jobs:  # not later, when programs have taken the room
             raise DistgenError(
                 "too few threads can be started", hint="use fewer --jobs, or raise `ulimit -u`"
             )
@@ -71,7 +71,7 @@ def working(stop: threading.Event, jobs: int) -> Iterator[Executor]:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def in_parallel(tasks: Sequence[Task[Result]], parallel: int) -> Iterator[Result]:
+def run_parallel(tasks: Sequence[Task[Result]], parallel: int) -> Iterator[Result]:
     """Run tasks and yield their results as they come; what a task raises is raised here.
 
     Whoever stops reading, as on ^C, waits for nobody: what has not begun is dropped, and a thread

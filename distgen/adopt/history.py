@@ -10,9 +10,8 @@ from email.utils import format_datetime
 
 from distgen.adopt.mbox import NO_DATE, Letter, Step
 from distgen.adopt.patches import Told
-from distgen.git.cat_file import Reader
-from distgen.git.commits import Commit, person
-from distgen.git.commits import read as read_commit
+from distgen.git.cat_file import ObjectReader
+from distgen.git.commits import Commit, parse_commit, parse_person
 from distgen.git.run import run
 from distgen.model.published import Manifest, TreeEntry
 from distgen.model.rendered import File
@@ -23,7 +22,9 @@ from distgen.verify.claims import claim
 _SEARCHED = 1000
 
 
-def history(reader: Reader, tip: str, author: str, edited: Collection[str]) -> tuple[Told, ...]:
+def history(
+    reader: ObjectReader, tip: str, author: str, edited: Collection[str]
+) -> tuple[Told, ...]:
     """Return the commits of packagers since the newest one without an edit, oldest first.
 
     Before them comes the newest that is about an edited path, where none of them is. `author` is
@@ -41,7 +42,7 @@ def history(reader: Reader, tip: str, author: str, edited: Collection[str]) -> t
     return (*_told(reader, dict.fromkeys(earlier), author), *told)
 
 
-def editor(reader: Reader, tip: str, edited: Collection[str]) -> Letter:
+def editor(reader: ObjectReader, tip: str, edited: Collection[str]) -> Letter:
     """Return an empty letter by whoever committed the newest change of these paths.
 
     It is for edits that no commit of a packager tells of: they changed one of distgen's, or began
@@ -53,7 +54,7 @@ def editor(reader: Reader, tip: str, edited: Collection[str]) -> Letter:
 
 
 def companions(
-    reader: Reader, tip: str, told: Collection[Told], edited: Collection[str]
+    reader: ObjectReader, tip: str, told: Collection[Told], edited: Collection[str]
 ) -> Iterator[File]:
     """Yield the files, as they are now, that came with edits of these paths in one commit."""
     standing = list_files(reader, tip)
@@ -68,7 +69,7 @@ def companions(
             yield File(path, read_file(reader, entry), entry.mode)
 
 
-def _told(reader: Reader, names: Iterable[str], author: str) -> Iterator[Told]:
+def _told(reader: ObjectReader, names: Iterable[str], author: str) -> Iterator[Told]:
     for name in names:
         commit = _read(reader, name)
         is_own = claim(commit.message) and commit.author.startswith(f"{author} ")
@@ -80,24 +81,24 @@ def _paths(told: Told) -> set[str]:
     return {file.path for step in told.steps for file in (step.old, step.new) if file}
 
 
-def _commits(reader: Reader, *span: str) -> Iterator[str]:
+def _commits(reader: ObjectReader, *span: str) -> Iterator[str]:
     options = ("--topo-order", f"--max-count={_SEARCHED}")
     done = run(reader.git, "rev-list", *options, *span, folder=reader.folder)
     yield from done.output.decode("ascii").split()
 
 
-def _read(reader: Reader, name: str) -> Commit:
+def _read(reader: ObjectReader, name: str) -> Commit:
     found = reader.read(name)
-    return read_commit(found.content if found else b"")
+    return parse_commit(found.content if found else b"")
 
 
-def _is_untouched(reader: Reader, commit: str) -> bool:
+def _is_untouched(reader: ObjectReader, commit: str) -> bool:
     """Say whether all generated files stand as the manifest of the same commit says."""
     found = read_manifest(reader, commit)
     return found is not None and _stands(reader, found, list_files(reader, commit))
 
 
-def _stands(reader: Reader, found: Manifest, standing: Mapping[str, TreeEntry]) -> bool:
+def _stands(reader: ObjectReader, found: Manifest, standing: Mapping[str, TreeEntry]) -> bool:
     for path, owned in found.files.items():
         entry = standing.get(path)
         if entry is None or entry.mode != owned.mode:
@@ -107,7 +108,7 @@ def _stands(reader: Reader, found: Manifest, standing: Mapping[str, TreeEntry]) 
     return True
 
 
-def _steps(reader: Reader, commit: Commit) -> Iterator[Step]:
+def _steps(reader: ObjectReader, commit: Commit) -> Iterator[Step]:
     before, after = list_files(reader, commit.parents[0]), list_files(reader, commit.id)
     for path in sorted({*before, *after}):
         old, new = before.get(path), after.get(path)
@@ -115,14 +116,14 @@ def _steps(reader: Reader, commit: Commit) -> Iterator[Step]:
             yield Step(_file(reader, path, old), _file(reader, path, new))
 
 
-def _file(reader: Reader, path: str, entry: TreeEntry | None) -> File | None:
+def _file(reader: ObjectReader, path: str, entry: TreeEntry | None) -> File | None:
     if entry is None or reader.read(entry.blob) is None:  # a repository in it has no file here
         return None
     return File(path, read_file(reader, entry), entry.mode)
 
 
 def _letter(commit: Commit, by: str) -> Letter:
-    who, seconds, zone = person(by)
+    who, seconds, zone = parse_person(by)
     name, _, address = who.rpartition("<")
     address = address.strip("> ")
     return Letter(

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from distgen.adopt.patches import Adopted
-from distgen.git.run import scrub
+from distgen.git.run import hide_secrets
 
 
 def report(adopted: Iterable[Adopted]) -> str:
@@ -23,7 +23,7 @@ def _row(one: Adopted) -> dict[str, Any]:
     return {
         "image": one.image.full_name,
         "stream": one.image.stream.name,
-        "url": scrub(one.image.url),
+        "url": hide_secrets(one.image.url),
         "branch": one.image.stream.branch,
         "status": one.status,
         "commit": one.commit,

@@ -25,16 +25,16 @@ from distgen.adopt.patches import (
     with_patches,
 )
 from distgen.errors import DistgenError, InputError
-from distgen.git.cat_file import Reader
-from distgen.git.remote import Survey, survey
-from distgen.git.run import Git, scrub
+from distgen.git.cat_file import ObjectReader
+from distgen.git.remote import RemoteHeads, read_remote_heads
+from distgen.git.run import Git, hide_secrets
 from distgen.git.store import Store, scratch_store
 from distgen.lint.check import Work, fault
 from distgen.model.catalogue import Catalogue, Image, TemplateFile
 from distgen.model.lock import Lock
 from distgen.model.rendered import File, Tree
 from distgen.model.words import ATTRIBUTES, MANIFEST
-from distgen.pool import working
+from distgen.pool import thread_pool
 from distgen.publish.branch import read_branch
 from distgen.publish.merge_file import three_way_merge
 from distgen.publish.options import Repository
@@ -103,7 +103,7 @@ def adopt(git: Git, request: Request, beside: Path | None) -> Iterator[Adopted]:
     """
     work = _Work(request)
     repositories = list_repositories(request.catalogue, request.images)
-    with scratch_store(git, beside) as store, working(git.stop, request.jobs) as pool:
+    with scratch_store(git, beside) as store, thread_pool(git.stop, request.jobs) as pool:
         ordered = sorted(repositories, key=lambda found: _heritage(work, found))
         jobs = [(found, pool.submit(_surveyed, git, store, found)) for found in ordered]
         for repository, job in jobs:
@@ -112,15 +112,19 @@ def adopt(git: Git, request: Request, beside: Path | None) -> Iterator[Adopted]:
                 with open_reader(git, store, repository.place, job.result()) as (reader, stands):
                     yield from _adopted(work, repository, images, (reader, stands))
             except DistgenError as error:
-                yield from (Adopted(image, "failed", detail=scrub(str(error))) for image in images)
+                yield from (
+                    Adopted(image, "failed", detail=hide_secrets(str(error))) for image in images
+                )
 
 
 def _heritage(work: _Work, repository: Repository) -> int:
     return max(len(work.images[target.key].heritage) for target in repository.targets)
 
 
-def _surveyed(git: Git, store: Store, repository: Repository) -> Survey:
-    stands = survey(git, repository.place, [target.branch for target in repository.targets])
+def _surveyed(git: Git, store: Store, repository: Repository) -> RemoteHeads:
+    stands = read_remote_heads(
+        git, repository.place, [target.branch for target in repository.targets]
+    )
     if repository.place.folder is None and stands.tips:
         return fetch_tips(git, store, repository.place, stands)
     return stands
@@ -130,7 +134,7 @@ def _adopted(
     work: _Work,
     repository: Repository,
     images: Sequence[Image],
-    seen: tuple[Reader | None, Survey],
+    seen: tuple[ObjectReader | None, RemoteHeads],
 ) -> Iterator[Adopted]:
     """Yield what becomes of the edits of an image, stream by stream."""
     reader, stands = seen
@@ -143,7 +147,7 @@ def _adopted(
         try:
             found = _seen(work, reader, image, (tip, repository.author))
         except DistgenError as error:
-            yield Adopted(image, "failed", tip, scrub(str(error)))
+            yield Adopted(image, "failed", tip, hide_secrets(str(error)))
             continue
         if found.found.refusal:
             edits = found.found.edits
@@ -156,7 +160,7 @@ def _adopted(
         yield from _carried(work, todo)
 
 
-def _seen(work: _Work, reader: Reader, image: Image, where: tuple[str, str]) -> _Seen:
+def _seen(work: _Work, reader: ObjectReader, image: Image, where: tuple[str, str]) -> _Seen:
     """Find out what the overlay of an image needs so that it is rendered as its branch is."""
     tip, author = where
     tree = work.tree(image)

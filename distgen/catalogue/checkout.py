@@ -10,7 +10,7 @@ from pathlib import Path
 
 from distgen.catalogue.commit import PARTS
 from distgen.errors import DistgenError
-from distgen.git.commits import person, read
+from distgen.git.commits import parse_commit, parse_person
 from distgen.git.run import Git, explain, run
 from distgen.git.temporary import scratch_folder
 
@@ -65,7 +65,7 @@ def date(past: History, commit: str) -> int | None:
         kinds = ("refs/heads", "refs/remotes", "refs/tags")
         if not run(past.git, "for-each-ref", *options, *kinds, folder=past.folder).output:
             return None
-    return person(read(found.output).committer)[1]
+    return parse_person(parse_commit(found.output).committer)[1]
 
 
 def newest(past: History, count: int) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 
 from distgen.catalogue.zuul_items import Item, project_of
 from distgen.errors import InputError
-from distgen.git.refs import ENDED, HEADS, is_commit, release
+from distgen.git.refs import CLOSED_SERIES_SUFFIXES, HEADS, is_commit_id, release_version
 from distgen.model.catalogue import Catalogue, Image, Source
 from distgen.model.lock import Lock
 from distgen.model.rendered import Tree
@@ -129,7 +129,11 @@ def _is_about(item: Item, source: Source, image: Image) -> bool:
     ref = source.ref.removeprefix(HEADS)
     if ref == item.branch:
         return True
-    fixed = is_commit(ref) or ref.endswith(ENDED) or release(ref, _VERSIONS) is not None
+    fixed = (
+        is_commit_id(ref)
+        or ref.endswith(CLOSED_SERIES_SUFFIXES)
+        or release_version(ref, _VERSIONS) is not None
+    )
     return fixed and item.branch in (image.stream.name, image.stream.branch)
 
 

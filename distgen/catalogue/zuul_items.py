@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from distgen.errors import InputError
-from distgen.git.refs import HEADS, is_commit
+from distgen.git.refs import HEADS, is_commit_id
 from distgen.schema.formats import problem
 
 
@@ -93,8 +93,10 @@ def _item(entry: Any, where: object) -> Item | None:
     if not change:
         # Not a change but a branch or tag as it is, or as it was pushed.
         pushed = str(says.get("newrev") or says.get("commit_id") or "")
-        return Item(name, branch, pushed, None) if is_commit(pushed) else None
-    if not (change.isdecimal() and (not patchset or patchset.isdecimal() or is_commit(patchset))):
+        return Item(name, branch, pushed, None) if is_commit_id(pushed) else None
+    if not (
+        change.isdecimal() and (not patchset or patchset.isdecimal() or is_commit_id(patchset))
+    ):
         raise InputError(f"the item of {name} has no change number and patchset", where=where)
     git = _git(url, str(named.get("name") or ""))
     return Item(name, branch, _ref(change, patchset, url), git)
@@ -103,7 +105,7 @@ def _item(entry: Any, where: object) -> Item | None:
 def _ref(change: str, patchset: str, url: str) -> str:
     if "/merge_requests/" in url:
         return f"refs/merge-requests/{change}/head"
-    if is_commit(patchset) or "/pull/" in url:
+    if is_commit_id(patchset) or "/pull/" in url:
         return f"refs/pull/{change}/head"
     return f"refs/changes/{change[-2:].zfill(2)}/{change}/{patchset or '1'}"
 

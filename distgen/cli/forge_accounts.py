@@ -10,7 +10,7 @@ from distgen.forges.addresses import host
 from distgen.forges.forge import maker
 from distgen.forges.http import Patience
 from distgen.forges.records import About, Account
-from distgen.git.auth import ask, token_for
+from distgen.git.auth import ask_credential_helpers, token_for
 from distgen.git.location import Place
 from distgen.git.run import Git
 from distgen.model.catalogue import Catalogue, Image
@@ -34,7 +34,7 @@ def accounts(
         # What git is given for the repository is refused here too when it would go unencrypted.
         given = token(place, where, word)
         if not word and where.forge in _ASKED and host(place):
-            given = ask(git, _web(place))
+            given = ask_credential_helpers(git, _web(place))
         if given:
             word, who = given.secret, given.user
         if where.api and word:

@@ -20,7 +20,7 @@ from distgen.cli.tokens import authorized
 from distgen.git.run import Git
 from distgen.lint import check
 from distgen.model.catalogue import Catalogue
-from distgen.pool import affordable
+from distgen.pool import limit_jobs
 from distgen.publish.options import Observer, PublishOptions, Repository, ignore_step
 from distgen.publish.run import PublishRequest
 
@@ -88,7 +88,7 @@ def prepare(session: Session, wishes: Wishes, observe: Observer = ignore_step) -
         options=PublishOptions(
             provenance=provenance,
             on_edit=wishes.on_edit,  # type: ignore[arg-type]
-            jobs=affordable(wishes.reach.jobs),
+            jobs=limit_jobs(wishes.reach.jobs),
             independent=wishes.independent,
             fail_fast=not wishes.keep_going,
             observe=observe,

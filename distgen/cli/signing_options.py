@@ -10,14 +10,14 @@ import click
 from distgen.cli.option_groups import together
 from distgen.errors import InputError
 from distgen.git.run import Git
-from distgen.git.signing import Kind, Sign, signing
+from distgen.git.signing import Sign, SigningMethod, make_signer
 
 
 @dataclass(frozen=True)
 class Seal:
     """How the command line wants commits to be signed; `kind` None: not at all."""
 
-    kind: Kind | None = None
+    kind: SigningMethod | None = None
     key: str = ""
 
     def by(self, git: Git, root: Path) -> Sign | None:
@@ -26,7 +26,7 @@ class Seal:
             if self.key:
                 raise InputError("--signing-key needs --sign", hint="add --sign ssh or --sign gpg")
             return None
-        return signing(git, root, self.kind, self.key)
+        return make_signer(git, root, self.kind, self.key)
 
 
 sealing = together(

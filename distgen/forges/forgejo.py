@@ -32,10 +32,10 @@ from distgen.forges.records import (
     Told,
 )
 from distgen.forges.refs import Push, push, read
-from distgen.git.commits import read as parsed
+from distgen.git.commits import parse_commit as parsed
 from distgen.git.location import Place
-from distgen.git.remote import listing
-from distgen.git.store import contains
+from distgen.git.remote import list_refs
+from distgen.git.store import is_ancestor
 from distgen.model.published import Change
 
 # An option travels in one packet of git's protocol, 65,516 bytes, and a line break takes five.
@@ -69,7 +69,7 @@ def find(desk: Desk, subject: Subject, refs: Refs) -> Sequence[Review]:
     read(desk, {numbers[number]: refs[numbers[number]] for number in newest})
     for number in newest:
         ref = numbers[number]
-        if contains(desk.store, subject.base, refs[ref]) or not _began(desk, subject, refs[ref]):
+        if is_ancestor(desk.store, subject.base, refs[ref]) or not _began(desk, subject, refs[ref]):
             continue
         there = _ask(desk, number)
         if there.get("head", {}).get("label"):
@@ -120,7 +120,7 @@ def _pushed(
 
 
 def _heads(desk: Desk, *refs: str) -> Refs:
-    return listing(desk.store.git, desk.place, refs) or {}
+    return list_refs(desk.store.git, desk.place, refs) or {}
 
 
 def _flat(body: str) -> str:
@@ -148,7 +148,7 @@ def _began(desk: Desk, subject: Subject, commit: str) -> bool:
         if found is None or commit == subject.base:
             return False
         if is_own(found.content, subject.image, subject.stream, subject.author):
-            return not contains(desk.store, subject.base, commit)
+            return not is_ancestor(desk.store, subject.base, commit)
         above = parsed(found.content).parents
         if not above:
             return False

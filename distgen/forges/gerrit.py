@@ -31,10 +31,10 @@ from distgen.forges.records import (
     Told,
 )
 from distgen.forges.refs import Push, push, read
-from distgen.git.commits import trailers
+from distgen.git.commits import parse_trailers
 from distgen.git.location import Place
-from distgen.git.remote import listing
-from distgen.git.store import contains
+from distgen.git.remote import list_refs
+from distgen.git.store import is_ancestor
 from distgen.model.published import Change
 
 LIMIT = 16_000
@@ -76,10 +76,10 @@ def find(desk: Desk, subject: Subject, refs: Refs) -> Sequence[Review]:
     commits = read(desk, {ref: refs[ref] for ref in latest.values()})
     mine: dict[int, tuple[str, bool]] = {}
     for number, ref in latest.items():
-        found = trailers(commits.get(refs[ref], b"").decode("utf-8", "replace"))
+        found = parse_trailers(commits.get(refs[ref], b"").decode("utf-8", "replace"))
         if _names(found, subject):
             current = found.get("Change-Id") == _id(desk, subject.branch, subject.base)
-            if current or not contains(desk.store, subject.base, refs[ref]):
+            if current or not is_ancestor(desk.store, subject.base, refs[ref]):
                 mine[number] = (ref, current)
     known = _statuses(desk, subject) if mine else None
     return [
@@ -153,7 +153,7 @@ def _refuse_news(desk: Desk, review: Review | None) -> None:
     """Raise when a change got another patch set meanwhile, for Gerrit knows no lease."""
     if review is None:
         return
-    sets = listing(desk.store.git, desk.place, (f"{review.ref.rpartition('/')[0]}/*",)) or {}
+    sets = list_refs(desk.store.git, desk.place, (f"{review.ref.rpartition('/')[0]}/*",)) or {}
     if _latest(sets).get(review.number) != review.ref:
         raise Moved(f"{review} got another patch set just now", where=desk.place)
 

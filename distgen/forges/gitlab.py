@@ -16,7 +16,7 @@ from distgen.forges.message import Proposal, review_branch
 from distgen.forges.records import About, Account, Desk, Refs, Review, State, Subject, Told
 from distgen.forges.refs import Push, push, read
 from distgen.git.location import Place
-from distgen.git.store import contains
+from distgen.git.store import is_ancestor
 from distgen.model.published import Change
 
 __all__ = [
@@ -42,7 +42,7 @@ def find(desk: Desk, subject: Subject, refs: Refs) -> Sequence[Review]:
     if ref not in refs:
         return []
     read(desk, {ref: refs[ref]})
-    state: State = "merged" if contains(desk.store, subject.base, refs[ref]) else "unknown"
+    state: State = "merged" if is_ancestor(desk.store, subject.base, refs[ref]) else "unknown"
     return [Review(refs[ref], ref, f"branch {review_branch(subject.stream)}", state=state)]
 
 

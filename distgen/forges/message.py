@@ -11,8 +11,8 @@ from difflib import SequenceMatcher
 from distgen.dockerfile.filename import is_dockerfile
 from distgen.dockerfile.parse import Dockerfile, parse
 from distgen.forges.markdown import Block, code, escaped, fence, fitted, shortened, shown, size
-from distgen.git.commits import read, trailers
-from distgen.git.objects import commit_id, signature, tree_id
+from distgen.git.commits import parse_commit, parse_trailers
+from distgen.git.objects import commit_id, format_person, tree_id
 from distgen.model.published import Change
 from distgen.model.words import ATTRIBUTES, MANIFEST, REVIEW_BRANCHES
 from distgen.text.diff import is_binary
@@ -119,7 +119,7 @@ def is_own(commit: bytes, image: str, stream: str, author: str) -> bool:
     """
     head, _, message = commit.decode("utf-8", "replace").partition("\n\n")
     people = re.findall(r"^(?:author|committer) (.*)$", head, re.MULTILINE)
-    found = trailers(message)
+    found = parse_trailers(message)
     return (
         len(people) == 2
         and people[0] == people[1]
@@ -135,8 +135,8 @@ def is_same(commit: bytes, change: Change) -> bool:
     That another commit of the catalogue leads to the same tree is no news to a reviewer, but that
     any does is, after one that came from uncommitted files.
     """
-    found = read(commit)
-    if not _is_provable(trailers(found.message).get("Distgen-Source", "")):
+    found = parse_commit(commit)
+    if not _is_provable(parse_trailers(found.message).get("Distgen-Source", "")):
         return False
     there = (found.tree, found.parents, found.unsigned != found.id, _footers(found.message))
     signed = bool(change.signature)
@@ -147,7 +147,7 @@ def _parts(message: str) -> tuple[str, tuple[str, ...], dict[str, str]]:
     """Take a message of a planned commit apart: subject, lines, trailers."""
     subject, *middle, _ = (*message.rstrip("\n").split("\n\n"), "")
     lines = "\n\n".join(middle[:-1]).split("\n") if len(middle) > 1 else []
-    return subject, tuple(filter(None, lines)), trailers(message)
+    return subject, tuple(filter(None, lines)), parse_trailers(message)
 
 
 def _footers(message: str) -> list[str]:
@@ -156,7 +156,7 @@ def _footers(message: str) -> list[str]:
 
 
 def _with_message(change: Change, message: str) -> Change:
-    who = signature(change.author, change.date)
+    who = format_person(change.author, change.date)
     commit = commit_id(change.tree, change.parent, who, message)
     return replace(change, message=message, commit=commit, signature="")
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from distgen.errors import DistgenError
 from distgen.forges.records import Desk, Moved, Refs
-from distgen.git.auth import unwelcome
-from distgen.git.remote import listing, refusal
-from distgen.git.retry import is_passing, reach, wait
-from distgen.git.run import Outcome, explain, run
+from distgen.git.auth import auth_error
+from distgen.git.remote import list_refs, refusal_reason
+from distgen.git.retry import is_temporary, run_with_retries, wait_for_retry
+from distgen.git.run import GitResult, explain, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def push(desk: Desk, what: Push) -> tuple[str, ...]:
         if stands == what.commit:  # or an answer was lost, or another run did it
             lines = (line.strip() for line in done.error.splitlines())
             return tuple(line[7:].strip() for line in lines if line.startswith("remote:"))
-        why = refusal(done)
+        why = refusal_reason(done)
         if any(words in why for words in what.had):
             if attempt:  # the answer to the attempt before was lost
                 return ()
@@ -47,12 +47,12 @@ def push(desk: Desk, what: Push) -> tuple[str, ...]:
         if stands not in (None, what.expected):
             raise Moved(why, where=desk.place)
         attempt += 1
-        again = is_passing(done) and attempt < git.retry.attempts
-        if not again or not wait(git, attempt - 1, f"{desk.place}: {why}"):
-            raise unwelcome(git, desk.place, done) or DistgenError(why, where=desk.place)
+        again = is_temporary(done) and attempt < git.retry.attempts
+        if not again or not wait_for_retry(git, attempt - 1, f"{desk.place}: {why}"):
+            raise auth_error(git, desk.place, done) or DistgenError(why, where=desk.place)
 
 
-def _pushed(desk: Desk, what: Push) -> Outcome:
+def _pushed(desk: Desk, what: Push) -> GitResult:
     lease = () if what.expected is None else (f"--force-with-lease={what.ref}:{what.expected}",)
     options = (f"--push-option={option}" for option in what.options)
     return run(
@@ -69,7 +69,7 @@ def _stands(desk: Desk, what: Push) -> str | None:
     """Return the commit at a ref that a push may have changed; None: nobody knows."""
     if what.expected is None:
         return None
-    found = listing(desk.store.git, desk.place, (what.ref,))
+    found = list_refs(desk.store.git, desk.place, (what.ref,))
     return None if found is None else found.get(what.ref, "")
 
 
@@ -77,7 +77,7 @@ def read(desk: Desk, refs: Refs) -> dict[str, bytes]:
     """Return the commits at refs, brought into the store; those that moved away are left out."""
     missing = [ref for ref, commit in refs.items() if desk.store.reader.read(commit) is None]
     if missing:
-        done = reach(
+        done = run_with_retries(
             desk.store.git,
             desk.place,
             *("fetch", "-q", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance"),

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from distgen.errors import DistgenError, InputError
 from distgen.git.location import Place
-from distgen.git.run import NOWHERE, Git, Outcome, configured, explain, run
+from distgen.git.run import NO_REPOSITORY, Git, GitResult, explain, run, with_settings
 
 _WANTED = re.compile("could not read (?:Username|Password)|Authentication failed")
 # A page of text passes for a repository without branches, as it was served in git's early days.
@@ -54,25 +54,25 @@ def authorize(git: Git, tokens: Iterable[Token]) -> Git:
     if not given:
         return git
     settings = (pair for token in given for pair in _configuration(token))
-    environment = configured(git.network, settings)
+    environment = with_settings(git.network, settings)
     secrets = tuple(word for token in given for word in (token.secret, token.basic))
     return replace(git, network=environment, secrets=(*git.secrets, *secrets))
 
 
-def is_shown(git: Git, address: str) -> bool:
+def sends_token(git: Git, address: str) -> bool:
     """Say whether the server is shown a token when it is asked for an address."""
     there = _server(address) and _server(address) + urlsplit(address).path.lstrip("/")
     keys = (_HEADER.fullmatch(text) for text in git.network.values())
     return bool(git.secrets) and any(there.startswith(key[1]) for key in keys if key)
 
 
-def unwelcome(git: Git, place: Place, done: Outcome) -> DistgenError | None:
+def auth_error(git: Git, place: Place, done: GitResult) -> DistgenError | None:
     """Return the error of a server that does not let us in; None where something else is wrong."""
     if _NO_GIT.search(done.error):
         what, hint = "answers, but not as a git server", "is the address right, and are you let in?"
         return DistgenError(what, where=place, hint=hint)
     wants = bool(_WANTED.search(done.error))
-    if not is_shown(git, place.address):
+    if not sends_token(git, place.address):
         hint = "give git a user and password for it: token_env, a credential helper or GIT_ASKPASS"
         what = f"cannot be reached: {explain(done)}"
         return DistgenError(what, where=place, hint=hint) if wants else None
@@ -87,12 +87,12 @@ def unwelcome(git: Git, place: Place, done: Outcome) -> DistgenError | None:
     return None
 
 
-def ask(git: Git, address: str) -> Token | None:
+def ask_credential_helpers(git: Git, address: str) -> Token | None:
     """Ask git's own credential helpers for the token of a server; None when they have none."""
     if not _server(address):
         return None
     question = f"url={address}\n\n".encode()
-    done = run(git, "credential", "fill", folder=NOWHERE, stdin=question, network=True)
+    done = run(git, "credential", "fill", folder=NO_REPOSITORY, stdin=question, network=True)
     lines = done.output.decode("utf-8", "replace").splitlines() if done.code == 0 else []
     answer = dict(line.split("=", 1) for line in lines if "=" in line)
     if not answer.get("password"):

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import IO
 
 from distgen.errors import DistgenError
-from distgen.git.processes import start
-from distgen.git.run import Git, command
+from distgen.git.processes import start_process
+from distgen.git.run import Git, git_command
 
 _LARGEST = 256 * 1024**2  # bytes of one object, which is held in memory
 
 
 @dataclass(frozen=True, slots=True)
-class Object:
+class GitObject:
     """An object of a repository."""
 
     id: str
@@ -24,7 +24,7 @@ class Object:
     content: bytes = field(repr=False)
 
 
-class Reader:
+class ObjectReader:
     """A `git cat-file --batch` of one repository; threads may share it.
 
     `closings` counts how often it was closed.
@@ -35,16 +35,16 @@ class Reader:
         self.folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
-        self._commits: dict[str, Object] = {}
+        self._commits: dict[str, GitObject] = {}
         self.closings = 0
 
-    def __enter__(self) -> Reader:
+    def __enter__(self) -> ObjectReader:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def read(self, name: str) -> Object | None:
+    def read(self, name: str) -> GitObject | None:
         """Return the object that an id, a ref or `commit:path` means; None if there is none."""
         if "\n" in name:
             return None
@@ -79,7 +79,7 @@ class Reader:
             process.kill()
             process.communicate()
 
-    def _ask(self, name: str) -> Object | None:
+    def _ask(self, name: str) -> GitObject | None:
         question, answer = self._pipes()
         question.write(name.encode("utf-8", "surrogateescape") + b"\n")
         question.flush()
@@ -95,15 +95,15 @@ class Reader:
         content = answer.read(size + 1)
         if len(content) != size + 1:
             raise ValueError(size)
-        found = Object(words[0].decode("ascii"), words[1].decode("ascii"), content[:-1])
+        found = GitObject(words[0].decode("ascii"), words[1].decode("ascii"), content[:-1])
         if found.kind == "commit":  # every tip is asked for twice: is it there, what is its tree
             self._commits[found.id] = found
         return found
 
     def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
         if self._process is None:
-            words = command(self.folder, False, ("cat-file", "--batch"))
-            self._process = start(words, self.git.local, subprocess.DEVNULL)
+            words = git_command(self.folder, False, ("cat-file", "--batch"))
+            self._process = start_process(words, self.git.local, subprocess.DEVNULL)
         process = self._process
         assert process.stdin is not None
         assert process.stdout is not None

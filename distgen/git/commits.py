@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from distgen.git.objects import commit_content, object_id, signature
+from distgen.git.objects import commit_content, format_person, object_id
 from distgen.model.published import Change
 
 _PERSON = re.compile(r"(.*) (\d+) ([+-]\d{4})")
@@ -33,7 +33,7 @@ class Commit:
     unsigned: str
 
 
-def read(content: bytes) -> Commit:
+def parse_commit(content: bytes) -> Commit:
     """Read a commit object, in UTF-8 as far as it can be where it names no other encoding."""
     head, _, message = content.partition(b"\n\n")
     encoding = _encoding(head)
@@ -49,7 +49,7 @@ def read(content: bytes) -> Commit:
         author=headers.get("author", [""])[0],
         committer=headers.get("committer", [""])[0],
         message=message.decode(encoding, "replace"),
-        unsigned=object_id("commit", without_signature(content)),
+        unsigned=object_id("commit", remove_signature(content)),
     )
 
 
@@ -62,38 +62,38 @@ def _encoding(head: bytes) -> str:
     return "utf-8"
 
 
-def unsigned(change: Change) -> bytes:
+def unsigned_commit_content(change: Change) -> bytes:
     """Return the commit of a change, as it is without a signature."""
-    who = signature(change.author, change.date)
+    who = format_person(change.author, change.date)
     return commit_content(change.tree, change.parent, who, change.message)
 
 
-def signed(change: Change, sign: Callable[[bytes], str]) -> Change:
+def sign_change(change: Change, sign: Callable[[bytes], str]) -> Change:
     """Return the change with a signature, and the id that its commit has with it."""
-    made = replace(change, signature=sign(unsigned(change)))
-    return replace(made, commit=object_id("commit", written(made)))
+    made = replace(change, signature=sign(unsigned_commit_content(change)))
+    return replace(made, commit=object_id("commit", change_commit_content(made)))
 
 
-def written(change: Change) -> bytes:
+def change_commit_content(change: Change) -> bytes:
     """Return the commit of a change, with its signature if it has one."""
-    plain = unsigned(change)
-    return with_signature(plain, change.signature) if change.signature else plain
+    plain = unsigned_commit_content(change)
+    return add_signature(plain, change.signature) if change.signature else plain
 
 
-def person(written: str) -> tuple[str, int, str]:
+def parse_person(line: str) -> tuple[str, int, str]:
     """Take `Name <address> seconds zone` apart; seconds are 0 where they make no sense."""
-    found = _PERSON.fullmatch(written)
-    return (found[1], int(found[2]), found[3]) if found else (written, 0, "+0000")
+    found = _PERSON.fullmatch(line)
+    return (found[1], int(found[2]), found[3]) if found else (line, 0, "+0000")
 
 
-def with_signature(plain: bytes, made: str) -> bytes:
+def add_signature(plain: bytes, made: str) -> bytes:
     """Return a commit object that carries a signature, as `git commit -S` writes it."""
     head, gap, message = plain.partition(b"\n\n")
     folded = made.rstrip("\n").replace("\n", "\n ")
     return head + b"\ngpgsig " + folded.encode("utf-8") + gap + message
 
 
-def without_signature(content: bytes) -> bytes:
+def remove_signature(content: bytes) -> bytes:
     """Return the bytes of a commit that its signature is about."""
     head, gap, message = content.partition(b"\n\n")
     kept = []
@@ -105,7 +105,7 @@ def without_signature(content: bytes) -> bytes:
     return b"\n".join(kept) + gap + message
 
 
-def trailers(message: str) -> dict[str, str]:
+def parse_trailers(message: str) -> dict[str, str]:
     """Return the trailers of a commit message: the lines `Key: value` of its last paragraph."""
     last = message.rstrip("\n").rpartition("\n\n")[2]
     return {found[1]: found[2] for line in last.split("\n") if (found := _TRAILER.fullmatch(line))}

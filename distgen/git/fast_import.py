@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from distgen.git.objects import signature
+from distgen.git.objects import format_person
 from distgen.model.published import Change
 
 _NULL = "0" * 40
 
 
-def stream(changes: Iterable[Change], ref: str) -> Iterator[bytes]:
+def fast_import_stream(changes: Iterable[Change], ref: str) -> Iterator[bytes]:
     """Yield the commands that write the commits and print the id of each, in order.
 
     `ref` is only a name to work under: it is gone at the end.
@@ -21,7 +21,7 @@ def stream(changes: Iterable[Change], ref: str) -> Iterator[bytes]:
 
 
 def _commit(change: Change, number: int, ref: str) -> Iterator[bytes]:
-    who = signature(change.author, change.date)
+    who = format_person(change.author, change.date)
     # Without the reset, the first commit of a branch would follow the change before it.
     yield f"reset {ref}\ncommit {ref}\nmark :{number}\nauthor {who}\ncommitter {who}\n".encode()
     yield _data(change.message.encode("utf-8"))

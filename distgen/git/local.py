@@ -20,10 +20,10 @@ _STALE = 3600  # seconds
 _PUSHABLE = ("ignore", "warn", "updateinstead", "false")
 _COMMIT = re.compile(rb"[0-9a-f]{40}")
 _HEADS = "refs/heads/"
-Identity = tuple[int, int]
+FileIdentity = tuple[int, int]
 
 
-def tips(folder: Path, branches: Iterable[str]) -> dict[str, str] | None:
+def read_tips(folder: Path, branches: Iterable[str]) -> dict[str, str] | None:
     """Return the commit of each branch of a local repository; None where nothing is yet.
 
     A plain bare repository is read without GitPython, which needs ten times as long for it.
@@ -45,7 +45,7 @@ def tips(folder: Path, branches: Iterable[str]) -> dict[str, str] | None:
         return _read(Path(repository.common_dir), branches, repository)
 
 
-def heads(folder: Path) -> dict[str, str] | None:
+def read_all_heads(folder: Path) -> dict[str, str] | None:
     """Return all branches of a plain bare repository; None where git has to be asked."""
     try:
         if not _is_plain(folder) or (folder / "reftable").is_dir():
@@ -113,7 +113,7 @@ def _symbolic(repository: Repo, ref: str) -> str:
 
 
 @contextmanager
-def created(git: Git, folder: Path, branch: str) -> Iterator[Path]:
+def new_repository(git: Git, folder: Path, branch: str) -> Iterator[Path]:
     """Make a bare repository beside `folder`, and put it there once the caller has filled it."""
     scratch: Path | None = None
     try:
@@ -134,7 +134,7 @@ def created(git: Git, folder: Path, branch: str) -> Iterator[Path]:
             shutil.rmtree(scratch, ignore_errors=True)
 
 
-def locks(folder: Path, branches: Iterable[str]) -> dict[Path, Identity]:
+def find_locks(folder: Path, branches: Iterable[str]) -> dict[Path, FileIdentity]:
     """Return the lock files that keep the branches of a local repository from moving."""
     found = {}
     for name in ("HEAD", *(f"refs/heads/{branch}" for branch in branches)):
@@ -144,7 +144,7 @@ def locks(folder: Path, branches: Iterable[str]) -> dict[Path, Identity]:
     return found
 
 
-def unlock(found: Mapping[Path, Identity]) -> None:
+def remove_locks(found: Mapping[Path, FileIdentity]) -> None:
     """Remove the locks that are still the same files.
 
     git holds such a lock for milliseconds; one that outlasts seconds was left by a killed git.
@@ -155,7 +155,7 @@ def unlock(found: Mapping[Path, Identity]) -> None:
                 path.unlink()
 
 
-def _identity(path: Path) -> Identity:
+def _identity(path: Path) -> FileIdentity:
     status = path.stat()
     return status.st_ino, status.st_mtime_ns
 

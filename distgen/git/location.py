@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from distgen.errors import InputError
-from distgen.git.run import scrub
+from distgen.git.run import hide_secrets
 
 SCHEMES = ("https", "http", "ssh", "git", "file")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(:|//)")
@@ -25,7 +25,7 @@ class Place:
     folder: Path | None
 
     def __str__(self) -> str:
-        return scrub(self.address)
+        return hide_secrets(self.address)
 
     @property
     def server(self) -> str:
@@ -40,12 +40,12 @@ class Place:
 def locate(url: str, root: Path) -> Place:
     """Return the place that `url` means, a relative one below `root`; refuse what is unsafe."""
     if not url or not url.isprintable() or url.startswith("-"):
-        raise InputError(f"{scrub(url)!r} is no address of a git repository")
+        raise InputError(f"{hide_secrets(url)!r} is no address of a git repository")
     if scheme := _SCHEME.match(url):
         return _of_scheme(url, scheme)
     if scp := _SCP.fullmatch(url):
         if scp[1].startswith("-") or scp[2].startswith("-"):
-            raise InputError(f"{scrub(url)!r} is no address of a git repository")
+            raise InputError(f"{hide_secrets(url)!r} is no address of a git repository")
         return Place(url, None)
     return _local(root / url)
 
@@ -55,17 +55,17 @@ def _of_scheme(url: str, scheme: re.Match[str]) -> Place:
     if scheme[2] == ":" or name not in SCHEMES:
         known = ", ".join(f"{word}://" for word in SCHEMES)
         raise InputError(
-            f"{scrub(url)} uses a transport that distgen does not allow",
+            f"{hide_secrets(url)} uses a transport that distgen does not allow",
             hint=f"use a path or one of {known}",
         )
     try:
         parts = urlsplit(url)
         host, password, _ = parts.hostname or "", parts.password, parts.port
     except ValueError:
-        raise InputError(f"{scrub(url)!r} is no address of a git repository") from None
+        raise InputError(f"{hide_secrets(url)!r} is no address of a git repository") from None
     if password is not None:
         raise InputError(
-            f"the address {scrub(url)} holds a password",
+            f"the address {hide_secrets(url)} holds a password",
             hint="take it out and let git's credential helper know it",
         )
     if name == "file":
@@ -74,7 +74,7 @@ def _of_scheme(url: str, scheme: re.Match[str]) -> Place:
         # Not the path of urlsplit(): # and ? are letters like others in the name of a folder.
         return _local(Path("/" + unquote(url.partition("://")[2].partition("/")[2])))
     if not host or host.startswith("-"):
-        raise InputError(f"{scrub(url)!r} is no address of a git repository")
+        raise InputError(f"{hide_secrets(url)!r} is no address of a git repository")
     return Place(url, None)
 
 

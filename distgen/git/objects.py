@@ -9,8 +9,8 @@ from typing import Union
 from distgen.errors import DistgenError
 from distgen.model.published import TreeEntry
 
-FOLDER = 0o040000
-SUBMODULE = 0o160000
+FOLDER_MODE = 0o040000
+SUBMODULE_MODE = 0o160000
 
 _Folder = dict[str, Union[TreeEntry, "_Folder"]]
 
@@ -78,7 +78,7 @@ def commit_content(tree: str, parent: str | None, signature: str, message: str) 
     return "\n".join(lines).encode("utf-8")
 
 
-def signature(author: str, date: int) -> str:
+def format_person(author: str, date: int) -> str:
     """Return what git writes for a person and a moment, in UTC."""
     return f"{author} {date} +0000"
 
@@ -89,7 +89,7 @@ def _folder_id(folder: _Folder) -> str:
         raw = name.encode("utf-8", "surrogateescape")
         if isinstance(below, dict):
             # git sorts a folder as if its name ended in a slash.
-            records.append((raw + b"/", b"%o %s\0" % (FOLDER, raw), _folder_id(below)))
+            records.append((raw + b"/", b"%o %s\0" % (FOLDER_MODE, raw), _folder_id(below)))
         else:
             records.append((raw, b"%o %s\0" % (below.mode, raw), below.blob))
     records.sort()

@@ -18,7 +18,7 @@ _KEPT = 1 << 16  # bytes of what a program says on stderr
 _LOOK = 0.2  # seconds between two looks at whether the run was interrupted
 
 
-class Overdue(Exception):
+class TimedOut(Exception):
     """The program did not end in time."""
 
 
@@ -26,7 +26,7 @@ class Interrupted(Exception):
     """The run was interrupted before the program ended."""
 
 
-def start(
+def start_process(
     command: Sequence[str], environment: Mapping[str, str], stderr: int
 ) -> subprocess.Popen[bytes]:
     """Start a program in a session of its own, so that a ^C for us does not end a push of ours."""
@@ -46,11 +46,11 @@ def start(
 
 
 @contextmanager
-def started(
+def open_process(
     command: Sequence[str], environment: Mapping[str, str]
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a program, and end it with all that it started when the caller is through with it."""
-    process = start(command, environment, subprocess.PIPE)
+    process = start_process(command, environment, subprocess.PIPE)
     try:
         yield process
     finally:
@@ -64,7 +64,7 @@ def started(
                     pipe.close()
 
 
-def finish(
+def collect_output(
     process: subprocess.Popen[bytes], stdin: bytes, seconds: float, stop: threading.Event
 ) -> tuple[bytes, bytes]:
     """Return stdout and the end of stderr; raise Overdue, or Interrupted once `stop` is set."""
@@ -113,7 +113,7 @@ def _go_on(deadline: float, stop: threading.Event) -> None:
     if stop.is_set():
         raise Interrupted
     if time.monotonic() >= deadline:
-        raise Overdue
+        raise TimedOut
 
 
 def _feed(process: subprocess.Popen[bytes], stdin: bytes) -> None:

@@ -10,11 +10,11 @@ Refs = Mapping[str, str]
 """What the full names of a repository's refs point at: commits, tags peeled."""
 
 HEADS, TAGS = "refs/heads/", "refs/tags/"
-ENDED = ("-eol", "-eom", "-em")
+CLOSED_SERIES_SUFFIXES = ("-eol", "-eom", "-em")
 """What OpenStack puts behind a series' name when its branch is closed: the last word first."""
 
 
-def peeled(lines: Iterable[str]) -> Refs:
+def parse_ls_remote(lines: Iterable[str]) -> Refs:
     """Parse `git ls-remote`: full ref names to commits, annotated tags to what they point at."""
     found: dict[str, str] = {}
     for line in lines:
@@ -34,12 +34,12 @@ def full_ref(ref: str, refs: Refs) -> str | None:
     return None
 
 
-def is_commit(ref: str) -> bool:
+def is_commit_id(ref: str) -> bool:
     """Tell whether a ref is a whole commit id, SHA-1 or SHA-256."""
     return len(ref) in (40, 64) and set(ref) <= set("0123456789abcdef")
 
 
-def release(name: str, shapes: Iterable[str]) -> Version | None:
+def release_version(name: str, shapes: Iterable[str]) -> Version | None:
     """Return the version that a git tag stands for, None when it is no release (PEP 440)."""
     for shape in shapes:
         before, _, after = shape.partition("{version}")

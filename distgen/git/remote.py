@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 
 from distgen.errors import DistgenError
-from distgen.git.auth import unwelcome
-from distgen.git.local import created, tips
+from distgen.git.auth import auth_error
+from distgen.git.local import new_repository, read_tips
 from distgen.git.location import Place
-from distgen.git.retry import is_passing, reach
-from distgen.git.run import Git, Outcome, explain, readable, run
+from distgen.git.retry import is_temporary, run_with_retries
+from distgen.git.run import Git, GitResult, clean_lines, explain, run
 from distgen.git.store import Store
 from distgen.model.published import Change
 
@@ -33,14 +33,14 @@ _MISSING = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class RemoteHeads:
     """Where the branches of a repository stand; `exists` False: there is no repository yet."""
 
     exists: bool
     tips: Mapping[str, str] = field(default_factory=dict)
 
 
-def survey(git: Git, place: Place, branches: Sequence[str]) -> Survey:
+def read_remote_heads(git: Git, place: Place, branches: Sequence[str]) -> RemoteHeads:
     """Ask a repository for the commits of its branches."""
     try:
         foreign = place.folder is not None and (place.folder / "reftable").is_dir()
@@ -48,12 +48,12 @@ def survey(git: Git, place: Place, branches: Sequence[str]) -> Survey:
         raise DistgenError(f"cannot be read: {error.strerror}", where=place) from None
     if place.folder is None or foreign:
         return _asked(git, place, branches)
-    found = tips(place.folder, branches)
-    return Survey(False) if found is None else Survey(True, found)
+    found = read_tips(place.folder, branches)
+    return RemoteHeads(False) if found is None else RemoteHeads(True, found)
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class PushRefusal:
     """Why a push did not succeed; one that is `passing` may when it is tried again."""
 
     why: str
@@ -63,21 +63,23 @@ class Refusal:
         return self.why
 
 
-def listing(git: Git, place: Place, patterns: Sequence[str]) -> Mapping[str, str] | None:
+def list_refs(git: Git, place: Place, patterns: Sequence[str]) -> Mapping[str, str] | None:
     """Ask a repository for the refs that match full names or globs; None: there is none yet."""
-    done = reach(git, place, "ls-remote", place.address, *patterns)
+    done = run_with_retries(git, place, "ls-remote", place.address, *patterns)
     if done.code:
         if _MISSING.search(done.error):
             return None
         unknown = DistgenError(f"cannot be reached: {explain(done)}", where=place)
-        raise unwelcome(git, place, done) or unknown
+        raise auth_error(git, place, done) or unknown
     # Not splitlines(): the name of a ref may hold what other than git takes for the end of a line.
     lines = done.output.decode("utf-8", "replace").split("\n")
     pairs = (line.partition("\t") for line in lines if line)
     return {ref: commit for commit, _, ref in pairs}
 
 
-def push(store: Store, place: Place, changes: Sequence[Change], head: str | None) -> Refusal | None:
+def push(
+    store: Store, place: Place, changes: Sequence[Change], head: str | None
+) -> PushRefusal | None:
     """Push the commits of all changes at once, or none; None: they were taken.
 
     `head` is the branch that a repository just made, or to be made here, shows to those who clone;
@@ -94,19 +96,19 @@ def push(store: Store, place: Place, changes: Sequence[Change], head: str | None
             return refused
         return _pushed(store, place, place.address, others)
     try:
-        with created(store.git, place.folder, head) as folder:
+        with new_repository(store.git, place.folder, head) as folder:
             refused = _pushed(store, place, str(folder), changes)
             if refused:
                 raise DistgenError(refused.why)
     except DistgenError as error:
-        return Refusal(str(error))
+        return PushRefusal(str(error))
     return None
 
 
-def refusal(done: Outcome) -> str:
+def refusal_reason(done: GitResult) -> str:
     """Return the reason of a refused push: the server's words for a branch, else git's own."""
     reasons = []
-    for line in readable(done.output).splitlines():
+    for line in clean_lines(done.output).splitlines():
         flag, _, rest = line.partition("\t")
         if flag == "!" and "atomic push fail" not in rest:
             reasons.append(rest.partition("\t")[2])
@@ -122,7 +124,9 @@ def refusal(done: Outcome) -> str:
     return explain(done)
 
 
-def _pushed(store: Store, place: Place, address: str, changes: Sequence[Change]) -> Refusal | None:
+def _pushed(
+    store: Store, place: Place, address: str, changes: Sequence[Change]
+) -> PushRefusal | None:
     # An explicit lease names what the plan saw. Each commit is a child of that, so this only ever
     # moves forward; and without it git's atomic push over HTTP dies instead of reporting.
     leases = (f"--force-with-lease=refs/heads/{c.branch}:{c.parent or ''}" for c in changes)
@@ -137,18 +141,20 @@ def _pushed(store: Store, place: Place, address: str, changes: Sequence[Change])
     )
     if done.code == 0:
         return None
-    if error := unwelcome(store.git, place, done):
-        return Refusal(str(error))
+    if error := auth_error(store.git, place, done):
+        return PushRefusal(str(error))
     if "does not support --atomic push" in done.error:
-        return Refusal(f"{place}: {_ONE_BY_ONE}")
-    why = refusal(done)
+        return PushRefusal(f"{place}: {_ONE_BY_ONE}")
+    why = refusal_reason(done)
     where = f"{place}: " if _UNPACKING.search(done.error) else ""
-    return Refusal(f"{where}{why}", is_passing(done))
+    return PushRefusal(f"{where}{why}", is_temporary(done))
 
 
-def _asked(git: Git, place: Place, branches: Sequence[str]) -> Survey:
+def _asked(git: Git, place: Place, branches: Sequence[str]) -> RemoteHeads:
     wanted = {f"refs/heads/{branch}": branch for branch in branches}
-    found = listing(git, place, tuple(wanted))
+    found = list_refs(git, place, tuple(wanted))
     if found is None:
-        return Survey(False)
-    return Survey(True, {wanted[ref]: commit for ref, commit in found.items() if ref in wanted})
+        return RemoteHeads(False)
+    return RemoteHeads(
+        True, {wanted[ref]: commit for ref, commit in found.items() if ref in wanted}
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from distgen.errors import DistgenError
 from distgen.git.location import Place
-from distgen.git.run import NOWHERE, Git, Outcome, explain, run
+from distgen.git.run import NO_REPOSITORY, Git, GitResult, explain, run
 
 _NO_ANSWER = re.compile(
     r"Failed to connect|Couldn't connect|Connection (?:refused|timed out)|No route to host"
@@ -30,9 +30,11 @@ _FINAL = re.compile(
 )
 
 
-def reach(git: Git, place: Place, *arguments: str, folder: Path | None = None) -> Outcome:
+def run_with_retries(
+    git: Git, place: Place, *arguments: str, folder: Path | None = None
+) -> GitResult:
     """Run a git command that reads from a place; a server that fails is asked again."""
-    folder = folder or NOWHERE
+    folder = folder or NO_REPOSITORY
     if place.folder is not None:
         return run(git, *arguments, folder=folder)
     attempt = 0
@@ -41,20 +43,20 @@ def reach(git: Git, place: Place, *arguments: str, folder: Path | None = None) -
             what = "did not answer again and again, and is not asked any more in this run"
             raise DistgenError(what, where=place.server)
         done = run(git, *arguments, folder=folder, network=True)
-        git.outages.record(place.server, not is_silent(done))
+        git.outages.record(place.server, not is_unanswered(done))
         attempt += 1
-        if not is_passing(done) or attempt == git.retry.attempts:
+        if not is_temporary(done) or attempt == git.retry.attempts:
             return done
-        if not wait(git, attempt - 1, f"{place}: {explain(done)}"):
+        if not wait_for_retry(git, attempt - 1, f"{place}: {explain(done)}"):
             return done
 
 
-def is_silent(done: Outcome) -> bool:
+def is_unanswered(done: GitResult) -> bool:
     """Say whether there was no answer at all."""
     return done.code != 0 and (done.overdue or bool(_NO_ANSWER.search(done.error)))
 
 
-def is_passing(done: Outcome) -> bool:
+def is_temporary(done: GitResult) -> bool:
     """Say whether a failure may pass; one that took all the time there is will not."""
     if done.code == 0 or done.overdue or _FINAL.search(done.error):
         return False
@@ -62,7 +64,7 @@ def is_passing(done: Outcome) -> bool:
     return is_cut or bool(_NO_ANSWER.search(done.error) or _BROKEN.search(done.error))
 
 
-def wait(git: Git, attempt: int, why: str) -> bool:
+def wait_for_retry(git: Git, attempt: int, why: str) -> bool:
     """Pause before the next attempt; return False when the run is interrupted meanwhile."""
     seconds = git.retry.pause_after(attempt)
     git.retry.report(f"{why}; trying again in {seconds:.1f} seconds")

@@ -10,16 +10,16 @@ from pathlib import Path
 
 from distgen.errors import DistgenError, InputError, plain
 from distgen.git.backoff import DEFAULT_RETRY_POLICY, Outages, RetryPolicy
-from distgen.git.processes import Interrupted, Overdue, finish, started
+from distgen.git.processes import Interrupted, TimedOut, collect_output, open_process
 
-NOWHERE = Path("/dev/null")
+NO_REPOSITORY = Path("/dev/null")
 """No repository: else git is configured by the one that the caller happens to stand in."""
 _ISOLATED = {
     "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_CONFIG_GLOBAL": str(NOWHERE),
+    "GIT_CONFIG_GLOBAL": str(NO_REPOSITORY),
     "GIT_ATTR_NOSYSTEM": "1",
     "GIT_NO_REPLACE_OBJECTS": "1",
-    "GIT_GRAFT_FILE": str(NOWHERE),
+    "GIT_GRAFT_FILE": str(NO_REPOSITORY),
     "GIT_LITERAL_PATHSPECS": "1",
     # What a repository lacks, git would fetch in whatever way that repository's own settings name.
     "GIT_NO_LAZY_FETCH": "1",
@@ -33,8 +33,8 @@ _TRANSPORT = re.compile(
     r"|CONFIG_(GLOBAL|SYSTEM|NOSYSTEM|COUNT|KEY_\d+|VALUE_\d+))"
 )
 _OPTIONS = (
-    *("-c", f"core.hooksPath={NOWHERE}"),
-    *("-c", f"core.attributesFile={NOWHERE}"),
+    *("-c", f"core.hooksPath={NO_REPOSITORY}"),
+    *("-c", f"core.attributesFile={NO_REPOSITORY}"),
     *("-c", "core.alternateRefsCommand=:"),
     *("-c", "gc.auto=0"),
     *("-c", "maintenance.auto=false"),
@@ -79,7 +79,7 @@ class Git:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class GitResult:
     """What one git command said, without secrets; `error` is its stderr.
 
     `overdue` says that it was ended because it took too long.
@@ -103,7 +103,7 @@ def isolate(environment: Mapping[str, str], retry: RetryPolicy = DEFAULT_RETRY_P
     local = plain | _SILENT | _ISOLATED | _REACHABLE
     git = Git(local, plain | transport | _SILENT | _REACHABLE, retry)
     settings = _settings(git)
-    local = configured(local, (pair for pair in settings if pair[0] == "safe.directory"))
+    local = with_settings(local, (pair for pair in settings if pair[0] == "safe.directory"))
     chosen = {key for key, _ in settings} | {*transport}
     unattended = {}
     if not {"core.sshcommand", "GIT_SSH", "GIT_SSH_COMMAND"} & chosen:
@@ -113,7 +113,7 @@ def isolate(environment: Mapping[str, str], retry: RetryPolicy = DEFAULT_RETRY_P
     return replace(git, local=local, network={**git.network, **unattended})
 
 
-def configured(
+def with_settings(
     environment: Mapping[str, str], settings: Iterable[tuple[str, str]]
 ) -> dict[str, str]:
     """Return the environment with settings added that git reads as if they were configured."""
@@ -130,7 +130,7 @@ def configured(
 def _settings(git: Git) -> list[tuple[str, str]]:
     """Return what the person has configured that distgen has to know: keys and values."""
     words = ("config", "--null", "--get-regexp", r"^(core\.(sshcommand|askpass)|safe\.directory)$")
-    outcome = run(git, *words, folder=NOWHERE, network=True)
+    outcome = run(git, *words, folder=NO_REPOSITORY, network=True)
     if outcome.overdue:  # without its answer git would run with other keys than the person's
         raise DistgenError(
             f"git does not say how it is configured: {explain(outcome)}",
@@ -148,7 +148,7 @@ def run(
     stdin: bytes = b"",
     network: bool = False,
     to_the_end: bool = False,
-) -> Outcome:
+) -> GitResult:
     """Run git on the repository in `folder` and return what it said.
 
     What is run `to_the_end` goes on when the run is stopped.
@@ -156,22 +156,22 @@ def run(
     seconds = git.retry.timeout if network else _LOCAL_SECONDS
     # Also for a git that outlives a distgen which was killed.
     limit = ("-c", f"http.lowSpeedTime={max(1, round(seconds))}") if network else ()
-    words = command(folder, network, (*limit, *arguments))
-    with started(words, git.network if network else git.local) as process:
+    words = git_command(folder, network, (*limit, *arguments))
+    with open_process(words, git.network if network else git.local) as process:
         try:
             stop = git.abandon if to_the_end else git.stop
-            output, error = finish(process, stdin, seconds, stop)
-        except Overdue:
-            return Outcome(-1, b"", f"fatal: no answer within {seconds:g} seconds", overdue=True)
+            output, error = collect_output(process, stdin, seconds, stop)
+        except TimedOut:
+            return GitResult(-1, b"", f"fatal: no answer within {seconds:g} seconds", overdue=True)
         except Interrupted:
-            return Outcome(-1, b"", f"fatal: {INTERRUPTED}")
+            return GitResult(-1, b"", f"fatal: {INTERRUPTED}")
     for secret in git.secrets if network else ():
         # A server may repeat what it was sent.
         output, error = (said.replace(secret.encode(), b"***") for said in (output, error))
-    return Outcome(process.returncode, output, readable(error))
+    return GitResult(process.returncode, output, clean_lines(error))
 
 
-def explain(outcome: Outcome) -> str:
+def explain(outcome: GitResult) -> str:
     """Return the part of git's words that says what went wrong, on one line."""
     lines = outcome.error.splitlines()
     told = [found[1].strip() for line in lines if (found := _TOLD.match(line.strip()))]
@@ -182,18 +182,18 @@ def explain(outcome: Outcome) -> str:
     return "; ".join(unique[:4]) or f"git ended with code {outcome.code}"
 
 
-def readable(said: bytes) -> str:
+def clean_lines(said: bytes) -> str:
     """Return what git said, and a server through it, as lines of text: no secrets, no tricks."""
-    lines = scrub(said.decode("utf-8", "replace")).replace("\r", "\n").split("\n")
+    lines = hide_secrets(said.decode("utf-8", "replace")).replace("\r", "\n").split("\n")
     return "\n".join(plain(line[:_LONGEST]) for line in lines)
 
 
-def scrub(text: str) -> str:
+def hide_secrets(text: str) -> str:
     """Return the text without the passwords and tokens that stand in addresses."""
     return _USERINFO.sub(lambda found: found[1] or f"{found[2]}{found[3]}", text)
 
 
-def command(folder: Path | None, network: bool, arguments: tuple[str, ...]) -> list[str]:
+def git_command(folder: Path | None, network: bool, arguments: tuple[str, ...]) -> list[str]:
     """Return the words that run git in a repository."""
     where = ("--git-dir", str(folder)) if folder else ()
     return ["git", *where, *_OPTIONS, *(_NETWORK_OPTIONS if network else ()), *arguments]

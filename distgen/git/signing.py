@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Literal
 
 from distgen.errors import DistgenError, InputError
-from distgen.git.run import Git, explain, run, scrub
+from distgen.git.run import Git, explain, hide_secrets, run
 from distgen.git.temporary import scratch_folder
 
-Kind = Literal["ssh", "gpg"]
+SigningMethod = Literal["ssh", "gpg"]
 Sign = Callable[[bytes], str]
 _SECONDS = 120  # a person may have to type a passphrase
 _LITERAL = ("key::", "ssh-", "ecdsa-", "sk-")
@@ -38,7 +38,7 @@ class Signature:
     why: str = ""
 
 
-def signing(git: Git, root: Path, kind: Kind, key: str = "") -> Sign:
+def make_signer(git: Git, root: Path, kind: SigningMethod, key: str = "") -> Sign:
     """Return the function that signs commits; `key` replaces `user.signingkey` of git.
 
     The configuration is that of the person and of the repository that `root` lies in.
@@ -60,7 +60,7 @@ def signing(git: Git, root: Path, kind: Kind, key: str = "") -> Sign:
     return lambda content: _signed(git, command, content, path)
 
 
-def trust(git: Git, root: Path, allowed: Path | None) -> tuple[str, ...]:
+def trust_options(git: Git, root: Path, allowed: Path | None) -> tuple[str, ...]:
     """Return the options of git that say whose signatures count, and which keys were revoked.
 
     They are those of the person and of the catalogue's repository in `root`; `allowed`
@@ -74,7 +74,9 @@ def trust(git: Git, root: Path, allowed: Path | None) -> tuple[str, ...]:
     return tuple(word for one in found for word in ("-c", one))
 
 
-def check(git: Git, content: bytes, trusted: tuple[str, ...], allowed: Path | None) -> Signature:
+def check_signature(
+    git: Git, content: bytes, trusted: tuple[str, ...], allowed: Path | None
+) -> Signature:
     """Check the signature of a commit object, as `trust` says; with `allowed` those of ssh only.
 
     The commit is looked at in a repository of its own, for the configuration of the one that it
@@ -138,7 +140,7 @@ def _default_key(git: Git, root: Path) -> str:
     return keys[0]
 
 
-def _no_key(kind: Kind) -> InputError:
+def _no_key(kind: SigningMethod) -> InputError:
     return InputError(
         f"there is no key to sign with {kind}",
         hint="name one with --signing-key or `git config --global user.signingkey`",
@@ -161,7 +163,7 @@ def _signed(git: Git, command: list[str], content: bytes, key: str) -> str:
         said = done.stderr.decode("utf-8", "replace").splitlines()
         words = [line for line in said if line.strip(" @") and not line.startswith("[GNUPG:]")]
         why = words[-1] if words else f"{command[0]} ended with code {done.returncode}"
-        raise DistgenError(f"nothing can be signed with {key}: {scrub(why.strip())}")
+        raise DistgenError(f"nothing can be signed with {key}: {hide_secrets(why.strip())}")
     return signature
 
 

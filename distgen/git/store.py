@@ -13,13 +13,13 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from distgen.errors import DistgenError, InputError
-from distgen.git.auth import unwelcome
-from distgen.git.cat_file import Reader
-from distgen.git.commits import unsigned, written
-from distgen.git.fast_import import stream
+from distgen.git.auth import auth_error
+from distgen.git.cat_file import ObjectReader
+from distgen.git.commits import change_commit_content, unsigned_commit_content
+from distgen.git.fast_import import fast_import_stream
 from distgen.git.location import Place
 from distgen.git.objects import object_id
-from distgen.git.retry import reach
+from distgen.git.retry import run_with_retries
 from distgen.git.run import INTERRUPTED, Git, explain, run
 from distgen.git.temporary import scratch_folder
 from distgen.model.published import Change
@@ -39,7 +39,7 @@ class Store:
 
     git: Git
     folder: Path
-    reader: Reader
+    reader: ObjectReader
     restoring: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
 
@@ -59,7 +59,7 @@ def open_store(
         _sweep(folder)
         _initialise(git, folder)
         _tidy(git, folder)
-        with Reader(git, folder) as reader:
+        with ObjectReader(git, folder) as reader:
             yield Store(git, folder, reader)
     finally:
         lock.release()
@@ -98,11 +98,11 @@ def scratch_store(git: Git, beside: Path | None) -> Iterator[Store]:
             alternates = folder / "objects" / "info" / "alternates"
             alternates.parent.mkdir(exist_ok=True)
             alternates.write_text(f"{(beside / 'objects').absolute()}\n", encoding="utf-8")
-        with Reader(git, folder) as reader:
+        with ObjectReader(git, folder) as reader:
             yield Store(git, folder, reader)
 
 
-def renew(store: Store) -> None:
+def reset_store(store: Store) -> None:
     """Throw away what the store holds and begin it again."""
     with _used(store.folder):
         for path in store.folder.iterdir():
@@ -112,24 +112,24 @@ def renew(store: Store) -> None:
     store.reader.close()  # last: what another thread asks meanwhile may still read what was there
 
 
-def restore(store: Store) -> None:
+def recreate_if_deleted(store: Store) -> None:
     """Begin the store again when somebody deleted it under the run."""
     with store.restoring:
         if not _is_whole(store.folder):
             with _used(store.folder):
                 store.folder.mkdir(parents=True, exist_ok=True)
                 (store.folder / _MARK).write_text(_NOTE, encoding="utf-8")
-            renew(store)
+            reset_store(store)
 
 
-def mend(store: Store, seen: int) -> None:
+def reset_if_damaged(store: Store, seen: int) -> None:
     """Begin a damaged store again, unless another thread did since it was closed `seen` times."""
     with store.restoring:
         if store.reader.closings == seen:
-            renew(store)
+            reset_store(store)
 
 
-def is_sound(store: Store, changes: Sequence[Change]) -> bool:
+def is_intact(store: Store, changes: Sequence[Change]) -> bool:
     """Say whether the commits and all that is new in them can be read, by packing it."""
     revisions = "".join(
         f"{change.commit}\n^{change.parent}\n" if change.parent else f"{change.commit}\n"
@@ -140,21 +140,21 @@ def is_sound(store: Store, changes: Sequence[Change]) -> bool:
     return run(store.git, *words, folder=store.folder, stdin=stdin, to_the_end=True).code == 0
 
 
-def has(store: Store, commit: str) -> bool:
+def has_commit(store: Store, commit: str) -> bool:
     """Say whether the store holds a commit."""
     return store.reader.read(commit) is not None
 
 
-def contains(store: Store, tip: str, commit: str) -> bool:
+def is_ancestor(store: Store, tip: str, commit: str) -> bool:
     """Say whether a commit is in the history of another; the store holds both."""
     words = ("merge-base", "--is-ancestor", commit, tip)
     return run(store.git, *words, folder=store.folder).code == 0
 
 
-def fetch(store: Store, place: Place, branches: Sequence[str]) -> None:
+def fetch_refs(store: Store, place: Place, branches: Sequence[str]) -> None:
     """Bring the branches, or refs by their full names, with their history into the store."""
     refs = (name if name.startswith("refs/") else f"refs/heads/{name}" for name in branches)
-    done = reach(
+    done = run_with_retries(
         store.git,
         place,
         *("-c", f"fetch.unpackLimit={_LOOSE}", "-c", f"transfer.unpackLimit={_LOOSE}"),
@@ -164,10 +164,10 @@ def fetch(store: Store, place: Place, branches: Sequence[str]) -> None:
     )
     if done.code:
         broken = DistgenError(f"cannot be fetched: {explain(done)}", where=place)
-        raise unwelcome(store.git, place, done) or broken
+        raise auth_error(store.git, place, done) or broken
 
 
-def write(store: Store, changes: Sequence[Change]) -> None:
+def write_commits(store: Store, changes: Sequence[Change]) -> None:
     """Write the commits of all changes, whose parents the store holds, in one go."""
     if not changes:
         return
@@ -175,13 +175,13 @@ def write(store: Store, changes: Sequence[Change]) -> None:
         store.git,
         *("-c", "fastimport.unpackLimit=0", "fast-import", "--quiet", "--done"),
         folder=store.folder,
-        stdin=b"".join(stream(changes, f"refs/distgen/{changes[0].commit}")),
+        stdin=b"".join(fast_import_stream(changes, f"refs/distgen/{changes[0].commit}")),
         to_the_end=True,
     )
     if done.code:
         raise DistgenError(f"cannot be written: {explain(done)}", where=store.folder)
     ids = [
-        object_id("commit", unsigned(change)) if change.signature else change.commit
+        object_id("commit", unsigned_commit_content(change)) if change.signature else change.commit
         for change in changes
     ]
     signed = [change for change in changes if change.signature]
@@ -198,7 +198,7 @@ def _written(store: Store, changes: Sequence[Change]) -> bool:
     with scratch_folder() as folder:
         paths = [folder / str(number) for number in range(len(changes))]
         for path, change in zip(paths, changes, strict=True):
-            path.write_bytes(written(change))
+            path.write_bytes(change_commit_content(change))
         done = run(
             store.git,
             *("hash-object", "-t", "commit", "-w", "--no-filters", "--stdin-paths"),

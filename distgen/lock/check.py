@@ -14,7 +14,7 @@ from distgen.lock.plan import Key, Kind, Need, facts_by_key
 from distgen.lock.resolve import Upstreams, base_digest, needs_by_repository
 from distgen.model.lock import Lock, LockedBase, LockedSource
 from distgen.model.reference import parse_reference
-from distgen.pool import in_parallel
+from distgen.pool import run_parallel
 from distgen.registry.errors import NotFound
 
 Status = Literal["missing", "stale", "gone", "unused", "unknown"]
@@ -89,7 +89,7 @@ def check(
     for git, needs in needs_by_repository(present).items():
         tasks.append(partial(_check_sources, upstreams, git, needs, lock))
     return _in_order(
-        [*check_offline(needed, unused, lock), *in_parallel(tasks, upstreams.parallel)]
+        [*check_offline(needed, unused, lock), *run_parallel(tasks, upstreams.parallel)]
     )
 
 

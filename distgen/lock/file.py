@@ -11,7 +11,7 @@ import yaml
 from distgen.catalogue.folder import read_bounded
 from distgen.catalogue.overlay import read_yaml
 from distgen.errors import InputError
-from distgen.git.refs import is_commit
+from distgen.git.refs import is_commit_id
 from distgen.lock.facts import Facts
 from distgen.model.lock import Lock, LockedBase, LockedSource
 from distgen.model.words import Origin
@@ -53,7 +53,7 @@ def read_facts(path: str | Path) -> Facts:
     data = check.check("facts", document)
     for git, refs in data.get("sources", {}).items():
         for ref, entry in refs.items():
-            if is_commit(ref) and entry["commit"] != ref:
+            if is_commit_id(ref) and entry["commit"] != ref:
                 raise InputError(
                     f"the commit of {ref} is another one, and it is a commit itself",
                     where=document.origin(("sources", git, ref, "commit")),

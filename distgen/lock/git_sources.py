@@ -11,8 +11,16 @@ from pathlib import Path
 
 from distgen.catalogue.mirrors import git_here
 from distgen.errors import DistgenError
-from distgen.git.refs import HEADS, TAGS, Refs, full_ref, is_commit, peeled, release
-from distgen.git.run import NOWHERE, Git, Outcome, explain, run
+from distgen.git.refs import (
+    HEADS,
+    TAGS,
+    Refs,
+    full_ref,
+    is_commit_id,
+    parse_ls_remote,
+    release_version,
+)
+from distgen.git.run import NO_REPOSITORY, Git, GitResult, explain, run
 from distgen.model.lock import LockedSource
 from distgen.text.suggest import nearest
 
@@ -39,10 +47,10 @@ def open_repository(git: Git, url: str, mirrors: Mapping[str, str]) -> SourceRep
     place = git_here(url, mirrors)
     # Naming the kinds lets the server leave out the rest: a Gerrit has a million refs/changes.
     words = ("ls-remote", "--heads", "--tags", "--", place)
-    listing = run(git, *words, folder=NOWHERE, network=True)
+    listing = run(git, *words, folder=NO_REPOSITORY, network=True)
     if listing.code:
         raise DistgenError(f"the repository cannot be read: {explain(listing)}", where=url)
-    refs = peeled(listing.output.decode("utf-8", "replace").split("\n"))
+    refs = parse_ls_remote(listing.output.decode("utf-8", "replace").split("\n"))
     return SourceRepository(git, url, place, refs)
 
 
@@ -51,7 +59,7 @@ def commit_of(repository: SourceRepository, ref: str) -> str | None:
     full = full_ref(ref, repository.refs)
     if full is not None:
         return repository.refs[full]
-    if is_commit(ref):
+    if is_commit_id(ref):
         return ref
     if ref.startswith("refs/") or ref == "HEAD":
         return None
@@ -78,11 +86,11 @@ def version_of(ref: str, commit: str, refs: Refs) -> str | None:
     """Return the release that a ref is, else the newest at its commit, else the tag it is."""
     full_name = full_ref(ref, refs) or ""
     tag = full_name.removeprefix(TAGS) if full_name.startswith(TAGS) else None
-    tag_version = release(tag, RELEASES) if tag is not None else None
+    tag_version = release_version(tag, RELEASES) if tag is not None else None
     if tag_version is not None:
         return str(tag_version)
     names = (name for name in refs if name.startswith(TAGS) and refs[name] == commit)
-    versions = (release(name.removeprefix(TAGS), RELEASES) for name in names)
+    versions = (release_version(name.removeprefix(TAGS), RELEASES) for name in names)
     newest = max((version for version in versions if version is not None), default=None)
     return str(newest) if newest is not None else tag
 
@@ -110,7 +118,7 @@ def fetch_commit(repository: SourceRepository, ref: str, commit: str | None) -> 
         return commit, _commit_date(content, commit)
 
 
-def _run_fetch(repository: SourceRepository, folder: Path, name: str) -> Outcome:
+def _run_fetch(repository: SourceRepository, folder: Path, name: str) -> GitResult:
     return run(
         repository.git,
         *("fetch", "--quiet", "--depth=1", "--no-tags", "--filter=tree:0", "--"),

@@ -13,7 +13,7 @@ from distgen.lock import downloads, git_sources
 from distgen.lock.plan import Fact, Need, platform_of
 from distgen.model.lock import Lock, LockedBase
 from distgen.model.reference import parse_reference
-from distgen.pool import in_parallel
+from distgen.pool import run_parallel
 from distgen.registry.client import Registry
 from distgen.registry.errors import NotFound
 from distgen.registry.oci import choose_platform
@@ -52,7 +52,7 @@ def resolve(
             tasks.append(partial(_look_up_download, need))
     for git, repository_needs in needs_by_repository(needs).items():
         tasks.append(partial(_look_up_sources, upstreams, git, repository_needs, lock))
-    yield from in_parallel(tasks, upstreams.parallel)
+    yield from run_parallel(tasks, upstreams.parallel)
 
 
 def list_refs(upstreams: Upstreams, urls: Iterable[str]) -> Mapping[str, Refs]:
@@ -65,7 +65,7 @@ def list_refs(upstreams: Upstreams, urls: Iterable[str]) -> Mapping[str, Refs]:
             return [(url, error)]
 
     answers = dict(
-        in_parallel([partial(ask, url) for url in sorted(set(urls))], upstreams.parallel)
+        run_parallel([partial(ask, url) for url in sorted(set(urls))], upstreams.parallel)
     )
     errors = [str(error) for _, error in sorted(answers.items()) if isinstance(error, DistgenError)]
     if errors:

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from distgen.errors import DistgenError
 from distgen.forges.message import beginning
-from distgen.git.commits import signed
-from distgen.git.remote import push, survey
-from distgen.git.store import Store, write
+from distgen.git.commits import sign_change
+from distgen.git.remote import push, read_remote_heads
+from distgen.git.store import Store, write_commits
 from distgen.model.published import Change
 from distgen.propose.reviews import ReviewPlan
 from distgen.publish.deliver import COMMIT_STATUSES, fetch_parents
@@ -31,7 +31,7 @@ def write_initial_commits(store: Store, plans: Iterable[ReviewPlan]) -> None:
     )
     seeds = {seed.commit: seed for seed in map(beginning, missing)}
     with suppress(DistgenError):  # what that fails for is told when its branch is begun
-        write(store, list(seeds.values()))
+        write_commits(store, list(seeds.values()))
 
 
 def prepare_commits(ground: PublishContext, plan: ReviewPlan, footers: Footers) -> ReviewPlan:
@@ -61,7 +61,7 @@ def _worded(ground: PublishContext, plan: ReviewPlan, change: Change, footers: F
         return change
     found = plan.forge.worded(plan.desk, change, footers.get(change.key, ()))
     sign = ground.options.sign
-    return signed(found, sign) if sign and not found.signature else found
+    return sign_change(found, sign) if sign and not found.signature else found
 
 
 def _begun(ground: PublishContext, plan: ReviewPlan) -> tuple[Change, ...]:
@@ -77,7 +77,7 @@ def _begun(ground: PublishContext, plan: ReviewPlan) -> tuple[Change, ...]:
         seed = beginning(change)
         head = None if exists else delivery.repository.head
         refused = push(plan.desk.store, plan.desk.place, [seed], head)
-        if refused and not survey(ground.git, plan.desk.place, [change.branch]).tips:
+        if refused and not read_remote_heads(ground.git, plan.desk.place, [change.branch]).tips:
             why = DistgenError(
                 f"branch {change.branch} cannot be begun: {refused}",
                 where=plan.desk.place,

@@ -11,10 +11,10 @@ from distgen.forges.forge import Forge
 from distgen.forges.message import beginning, describe, is_own, is_same
 from distgen.forges.records import LEFT, Desk, Moved, Refs, Review, Subject, Told
 from distgen.forges.refs import read
-from distgen.git.commits import read as parsed
-from distgen.git.remote import listing
-from distgen.git.run import scrub
-from distgen.git.store import contains, has, write
+from distgen.git.commits import parse_commit
+from distgen.git.remote import list_refs
+from distgen.git.run import hide_secrets
+from distgen.git.store import has_commit, is_ancestor, write_commits
 from distgen.model.published import Change
 from distgen.model.words import MANIFEST
 from distgen.publish.deliver import COMMIT_STATUSES, Delivery
@@ -74,7 +74,7 @@ def _raced(plan: ReviewPlan, change: Change) -> Change:
 def _seen_again(plan: ReviewPlan, change: Change) -> ReviewPlan:
     """Return the plan with the reviews as they are now."""
     patterns = plan.forge.patterns(change.stream)
-    refs = listing(plan.desk.store.git, plan.desk.place, patterns) or {}
+    refs = list_refs(plan.desk.store.git, plan.desk.place, patterns) or {}
     return replace(plan, refs=refs, attempt=plan.attempt + 1)
 
 
@@ -116,7 +116,7 @@ def _is_free(plan: ReviewPlan, change: Change, review: Review) -> bool:
         raise Moved("moves while it is read", where=review, hint="try again")
     if is_own(content, subject.image, subject.stream, subject.author):
         return True
-    return contains(plan.desk.store, subject.base, review.commit)
+    return is_ancestor(plan.desk.store, subject.base, review.commit)
 
 
 def _settled(plan: ReviewPlan, change: Change, review: Review | None) -> Change:
@@ -126,7 +126,7 @@ def _settled(plan: ReviewPlan, change: Change, review: Review | None) -> Change:
     content = read(plan.desk, {review.ref: review.commit}).get(review.commit, b"")
     if not content or not is_same(content, change):
         return change
-    return replace(change, commit=review.commit, message=parsed(content).message)
+    return replace(change, commit=review.commit, message=parse_commit(content).message)
 
 
 def _withdrawn(plan: ReviewPlan, change: Change, review: Review) -> Change:
@@ -142,8 +142,8 @@ def _proposed(plan: ReviewPlan, change: Change, review: Review | None) -> Change
         return replace(change, status="unchanged", commit=review.commit, detail=what)
     if plan.dry:
         return _foreseen(change, review)
-    if not has(plan.desk.store, change.commit or ""):
-        write(plan.desk.store, [change])
+    if not has_commit(plan.desk.store, change.commit or ""):
+        write_commits(plan.desk.store, [change])
     if review is None or review.gone or review.commit != change.commit:
         plan.observe("pushing", _told(plan, change))
     proposal = describe(change, plan.forge.LIMIT)
@@ -163,7 +163,7 @@ def _is_turned_down(plan: ReviewPlan, change: Change, review: Review) -> bool:
 def _told(plan: ReviewPlan, change: Change) -> dict[str, object]:
     keys = ("image", "stream", "branch", "commit", "parent")
     commit = {key: getattr(change, key) for key in keys}
-    return {"url": scrub(change.url), "attempt": plan.attempt + 1, "commits": [commit]}
+    return {"url": hide_secrets(change.url), "attempt": plan.attempt + 1, "commits": [commit]}
 
 
 def _foreseen(change: Change, review: Review | None) -> Change:

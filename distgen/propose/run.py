@@ -11,11 +11,11 @@ from threading import Event
 from distgen.errors import DistgenError, InputError
 from distgen.forges.forge import Forge, forge
 from distgen.forges.records import Account, Desk, Refs
-from distgen.git.remote import Survey, listing, survey
-from distgen.git.store import Store, write
+from distgen.git.remote import RemoteHeads, list_refs, read_remote_heads
+from distgen.git.store import Store, write_commits
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.published import Change, Result
-from distgen.pool import working
+from distgen.pool import thread_pool
 from distgen.propose.prepare import prepare_commits, write_initial_commits
 from distgen.propose.reviews import ReviewPlan, update_review
 from distgen.publish.deliver import COMMIT_STATUSES, Delivery
@@ -64,7 +64,7 @@ def propose(request: ProposeRequest, store: Store, options: PublishOptions) -> I
     footers: dict[str, str] = {}
     facts = {"version": options.provenance.version, "repositories": len(repositories)}
     options.observe("started", {**facts, "jobs": options.jobs})
-    with working(stop, options.jobs) as pool:
+    with thread_pool(stop, options.jobs) as pool:
         for start in range(0, len(repositories), _BATCH):
             batch = repositories[start : start + _BATCH]
             if why := course.halted():
@@ -170,10 +170,10 @@ def _plan(
             maker = repository_creator(ground, repository)
             if not dry:
                 maker()
-            stands = Survey(True)
+            stands = RemoteHeads(True)
         stands, planned = plan_repository(ground, repository, wanted, lambda: stands)
     except DistgenError as error:
-        stands = Survey(True)
+        stands = RemoteHeads(True)
         planned = tuple(failed_change(found, str(error)) for found in repository.targets)
     delivery = Delivery(repository, stands, planned, wanted)
     return ReviewPlan(desk, family, delivery, refs, dry, ground.options.observe)
@@ -181,20 +181,20 @@ def _plan(
 
 def _looked(
     ground: PublishContext, repository: Repository, desk: Desk, family: Forge
-) -> tuple[Survey, Refs]:
+) -> tuple[RemoteHeads, Refs]:
     """Ask a repository where its branches and its reviews stand, a server only once."""
     branches = [found.branch for found in repository.targets]
     streams = {found.stream for found in repository.targets}
     patterns = {ref for stream in streams for ref in family.patterns(stream)}
     if desk.place.folder is not None:
-        stands = survey(ground.git, desk.place, branches)
-        found = listing(ground.git, desk.place, sorted(patterns)) if stands.exists else {}
+        stands = read_remote_heads(ground.git, desk.place, branches)
+        found = list_refs(ground.git, desk.place, sorted(patterns)) if stands.exists else {}
         return stands, found or {}
     wanted = {f"{_HEADS}{branch}": branch for branch in branches}
-    refs = listing(ground.git, desk.place, [*wanted, *sorted(patterns)])
+    refs = list_refs(ground.git, desk.place, [*wanted, *sorted(patterns)])
     if refs is None:
-        return Survey(False), {}
-    return Survey(True, {wanted[ref]: refs[ref] for ref in wanted if ref in refs}), refs
+        return RemoteHeads(False), {}
+    return RemoteHeads(True, {wanted[ref]: refs[ref] for ref in wanted if ref in refs}), refs
 
 
 def _footers(plans: Collection[ReviewPlan]) -> dict[str, str]:
@@ -245,7 +245,7 @@ def _proposed(
     ready = {plan.delivery.repository.url: plan for plan in (job.result() for job in jobs)}
     made = (one for plan in ready.values() if not plan.dry for one in plan.delivery.changes)
     with suppress(DistgenError):  # what that fails for is told when its review is due
-        write(ground.store, [change for change in made if change.status in COMMIT_STATUSES])
+        write_commits(ground.store, [change for change in made if change.status in COMMIT_STATUSES])
 
     def work(delivery: Delivery) -> tuple[Change, ...]:
         plan = ready[delivery.repository.url]

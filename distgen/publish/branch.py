@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Iterator, Mapping
 
 from distgen.errors import DistgenError
-from distgen.git.cat_file import Reader
-from distgen.git.objects import FOLDER, SUBMODULE, blob_id, tree_entries
+from distgen.git.cat_file import ObjectReader
+from distgen.git.objects import FOLDER_MODE, SUBMODULE_MODE, blob_id, tree_entries
 from distgen.git.run import run
 from distgen.model.published import BranchState, GeneratedFile, Manifest, TreeEntry
 from distgen.model.rendered import File
@@ -21,7 +21,7 @@ _LONGEST = 4096
 _DEEPEST = 200
 
 
-def root_tree(reader: Reader, commit: str) -> str:
+def root_tree(reader: ObjectReader, commit: str) -> str:
     """Return the id of the tree of a commit."""
     found = reader.read(commit)
     if found is None or found.kind != "commit":
@@ -29,12 +29,12 @@ def root_tree(reader: Reader, commit: str) -> str:
     return found.content[5:45].decode("ascii")
 
 
-def list_files(reader: Reader, commit: str) -> dict[str, TreeEntry]:
+def list_files(reader: ObjectReader, commit: str) -> dict[str, TreeEntry]:
     """Return the files of a commit by path."""
     return dict(_entries(reader, root_tree(reader, commit)))
 
 
-def read_file(reader: Reader, entry: TreeEntry) -> bytes:
+def read_file(reader: ObjectReader, entry: TreeEntry) -> bytes:
     """Return the bytes of a file."""
     found = reader.read(entry.blob)
     if found is None:
@@ -42,18 +42,18 @@ def read_file(reader: Reader, entry: TreeEntry) -> bytes:
     return found.content
 
 
-def read_manifest(reader: Reader, commit: str) -> Manifest | None:
+def read_manifest(reader: ObjectReader, commit: str) -> Manifest | None:
     """Return the manifest of a commit, None where distgen wrote none."""
     return _manifest(reader, list_files(reader, commit))[0]
 
 
-def read_retirement(reader: Reader, commit: str) -> tuple[str, str] | None:
+def read_retirement(reader: ObjectReader, commit: str) -> tuple[str, str] | None:
     """Return the image and the stream that a commit retired, None where it did not."""
     note = reader.read(f"{commit}:{RETIRED}")
     return parse_retirement_note(note.content) if note else None
 
 
-def read_branch(reader: Reader, commit: str, new: Mapping[str, File]) -> BranchState:
+def read_branch(reader: ObjectReader, commit: str, new: Mapping[str, File]) -> BranchState:
     """Read what a plan needs to know of a branch to bring it to `new`."""
     tree = root_tree(reader, commit)
     entries = dict(_entries(reader, tree))
@@ -62,7 +62,7 @@ def read_branch(reader: Reader, commit: str, new: Mapping[str, File]) -> BranchS
     content = {
         path: read_file(reader, entries[path])
         for path in sorted({*new, *owned, RETIRED} & {*entries})
-        if entries[path].mode != SUBMODULE and not _is_new(new.get(path), entries[path])
+        if entries[path].mode != SUBMODULE_MODE and not _is_new(new.get(path), entries[path])
     }
     edited = last.merge_bases if last else {}
     generated = {
@@ -73,7 +73,7 @@ def read_branch(reader: Reader, commit: str, new: Mapping[str, File]) -> BranchS
     return BranchState(commit, tree, entries, last, content, generated, problem)
 
 
-def _entries(reader: Reader, root: str) -> Iterator[tuple[str, TreeEntry]]:
+def _entries(reader: ObjectReader, root: str) -> Iterator[tuple[str, TreeEntry]]:
     """Yield the files of a tree by path; a few objects can tell of more than a machine can hold."""
     folders = [("", root)]
     count = 0
@@ -87,13 +87,15 @@ def _entries(reader: Reader, root: str) -> Iterator[tuple[str, TreeEntry]]:
             if count > _MOST or len(path) > _LONGEST or path.count("/") > _DEEPEST:
                 what = f"more than {_MOST} files, or folders more than {_DEEPEST} deep"
                 raise DistgenError(f"tree {root} holds {what}", where=reader.folder)
-            if mode == FOLDER:
+            if mode == FOLDER_MODE:
                 folders.append((f"{path}/", oid))
             else:
                 yield path, TreeEntry(mode, oid)
 
 
-def _manifest(reader: Reader, entries: Mapping[str, TreeEntry]) -> tuple[Manifest | None, str]:
+def _manifest(
+    reader: ObjectReader, entries: Mapping[str, TreeEntry]
+) -> tuple[Manifest | None, str]:
     entry = entries.get(MANIFEST)
     if entry is None:
         below = any(path.startswith(f"{MANIFEST}/") for path in entries)
@@ -136,7 +138,7 @@ def _base(
     return remembered
 
 
-def _versions(reader: Reader, commit: str, path: str) -> Iterator[bytes]:
+def _versions(reader: ObjectReader, commit: str, path: str) -> Iterator[bytes]:
     """Yield what a file was, newest first."""
     words = ("--topo-order", "--full-history", f"--max-count={_SEARCHED}")
     found = run(reader.git, "rev-list", *words, commit, "--", path, folder=reader.folder)

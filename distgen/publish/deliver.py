@@ -8,12 +8,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from distgen.errors import DistgenError
-from distgen.git.commits import person, read, trailers
-from distgen.git.local import Identity, locks, unlock
-from distgen.git.remote import Refusal, Survey, push, survey
-from distgen.git.retry import wait
-from distgen.git.run import scrub
-from distgen.git.store import Store, contains, has, is_sound, mend, restore, write
+from distgen.git.commits import parse_commit, parse_person, parse_trailers
+from distgen.git.local import FileIdentity, find_locks, remove_locks
+from distgen.git.remote import PushRefusal, RemoteHeads, push, read_remote_heads
+from distgen.git.retry import wait_for_retry
+from distgen.git.run import hide_secrets
+from distgen.git.store import (
+    Store,
+    has_commit,
+    is_ancestor,
+    is_intact,
+    recreate_if_deleted,
+    reset_if_damaged,
+    write_commits,
+)
 from distgen.model.published import Change
 from distgen.model.words import Status
 from distgen.publish.options import PublishContext, Repository
@@ -28,7 +36,7 @@ COMMIT_STATUSES = ("created", "updated", "retired")
 _ATTEMPTS = 6
 _RACE = 0.05  # seconds
 _LOCKED = re.compile(r"cannot lock ref|\.lock'")
-_UNSEEN = Refusal("the push was taken, but the branch does not show it", passing=True)
+_UNSEEN = PushRefusal("the push was taken, but the branch does not show it", passing=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +44,7 @@ class Delivery:
     """The changes of one repository, and where it stood when they were planned."""
 
     repository: Repository
-    stands: Survey
+    stands: RemoteHeads
     changes: tuple[Change, ...]
     wanted: Mapping[str, DesiredTree] = field(repr=False)
 
@@ -44,16 +52,16 @@ class Delivery:
 def fetch_parents(ground: PublishContext, store: Store, delivery: Delivery) -> None:
     """Make sure that the store holds the parents of the delivery's commits."""
     parents = {c.branch: c.parent for c in delivery.changes if c.parent}
-    missing = {branch: tip for branch, tip in parents.items() if not has(store, tip)}
+    missing = {branch: tip for branch, tip in parents.items() if not has_commit(store, tip)}
     if missing:
-        fetch_tips(ground.git, store, delivery.repository.place, Survey(True, missing))
+        fetch_tips(ground.git, store, delivery.repository.place, RemoteHeads(True, missing))
 
 
 def deliver(ground: PublishContext, store: Store, delivery: Delivery) -> tuple[Change, ...]:
     """Push a delivery whose commits are in the store; return its changes as they ended."""
     settled: list[Change] = []
-    locked: dict[Path, Identity] = {}
-    refused: Refusal | None = None
+    locked: dict[Path, FileIdentity] = {}
+    refused: PushRefusal | None = None
     try:
         for attempt in range(_ATTEMPTS):
             if not delivery.changes:
@@ -62,7 +70,7 @@ def deliver(ground: PublishContext, store: Store, delivery: Delivery) -> tuple[C
                 why = f"the run was interrupted before another attempt: {refused}"
                 return (*settled, *_stopped(delivery.changes, "skipped", why))
             if attempt == _ATTEMPTS - 1:
-                unlock(locked)
+                remove_locks(locked)
             refused = _push(ground, store, delivery, attempt)
             now = _missed(ground, store, delivery, refused)
             if now is None:
@@ -76,38 +84,38 @@ def deliver(ground: PublishContext, store: Store, delivery: Delivery) -> tuple[C
             elif not refused.passing or attempt + 1 >= ground.git.retry.attempts:
                 break
     except DistgenError as error:
-        refused = Refusal(str(error))
+        refused = PushRefusal(str(error))
     return (*settled, *_stopped(delivery.changes, "failed", str(refused)))
 
 
 def _lost(store: Store, changes: Sequence[Change]) -> bool:
     """Say whether the store has lost the commits; begin it again when it is gone or damaged."""
-    restore(store)
+    recreate_if_deleted(store)
     seen = store.reader.closings
     try:
-        if not all(has(store, change.commit or "") for change in changes):
+        if not all(has_commit(store, change.commit or "") for change in changes):
             return True
-        sound = is_sound(store, changes)
+        sound = is_intact(store, changes)
     except DistgenError:
         sound = False
     if not sound:
-        mend(store, seen)
+        reset_if_damaged(store, seen)
     return not sound
 
 
 def _paused(
-    ground: PublishContext, delivery: Delivery, attempt: int, refused: Refusal | None
+    ground: PublishContext, delivery: Delivery, attempt: int, refused: PushRefusal | None
 ) -> bool:
     """Wait before another attempt; return False when the run is interrupted."""
     git = ground.git
     if refused and refused.passing:
-        return wait(git, attempt - 1, f"{delivery.repository.place}: {refused}")
+        return wait_for_retry(git, attempt - 1, f"{delivery.repository.place}: {refused}")
     return not git.stop.wait(_RACE * 2**attempt * (0.5 + git.retry.jitter() / 2))
 
 
 def _missed(
-    ground: PublishContext, store: Store, delivery: Delivery, refused: Refusal | None
-) -> Survey | None:
+    ground: PublishContext, store: Store, delivery: Delivery, refused: PushRefusal | None
+) -> RemoteHeads | None:
     """Ask where the branches stand after a push, whatever its answer; None: the commits are there.
 
     A push that was taken counts, even if the server cannot be asked any more. An interrupted run
@@ -117,7 +125,7 @@ def _missed(
     ground, store = replace(ground, git=patient), replace(store, git=patient)
     branches = [change.branch for change in delivery.changes]
     try:
-        now = survey(ground.git, delivery.repository.place, branches)
+        now = read_remote_heads(ground.git, delivery.repository.place, branches)
         return None if _arrived(ground, store, delivery, now) else now
     except DistgenError:
         if refused is None:
@@ -125,7 +133,7 @@ def _missed(
         raise
 
 
-def _arrived(ground: PublishContext, store: Store, delivery: Delivery, now: Survey) -> bool:
+def _arrived(ground: PublishContext, store: Store, delivery: Delivery, now: RemoteHeads) -> bool:
     """Say whether the branches hold the commits, be it below newer ones of somebody else."""
     held = {change.branch: change.commit or "" for change in delivery.changes}
     if not held.keys() <= now.tips.keys():
@@ -135,16 +143,18 @@ def _arrived(ground: PublishContext, store: Store, delivery: Delivery, now: Surv
     beyond = {branch: tip for branch, tip in now.tips.items() if tip != held.get(branch, tip)}
     if not beyond:
         return True
-    seen = fetch_tips(ground.git, store, delivery.repository.place, Survey(True, beyond))
-    return all(contains(store, tip, held[branch]) for branch, tip in seen.tips.items())
+    seen = fetch_tips(ground.git, store, delivery.repository.place, RemoteHeads(True, beyond))
+    return all(is_ancestor(store, tip, held[branch]) for branch, tip in seen.tips.items())
 
 
-def _locks(delivery: Delivery) -> dict[Path, Identity]:
+def _locks(delivery: Delivery) -> dict[Path, FileIdentity]:
     folder = delivery.repository.place.folder
-    return locks(folder, [change.branch for change in delivery.changes]) if folder else {}
+    return find_locks(folder, [change.branch for change in delivery.changes]) if folder else {}
 
 
-def _push(ground: PublishContext, store: Store, delivery: Delivery, attempt: int) -> Refusal | None:
+def _push(
+    ground: PublishContext, store: Store, delivery: Delivery, attempt: int
+) -> PushRefusal | None:
     head = None
     ground.options.observe("pushing", _told(delivery, attempt))
     if not delivery.stands.exists:
@@ -159,10 +169,14 @@ def _push(ground: PublishContext, store: Store, delivery: Delivery, attempt: int
 def _told(delivery: Delivery, attempt: int) -> dict[str, object]:
     keys = ("image", "stream", "branch", "commit", "parent")
     commits = [{key: getattr(change, key) for key in keys} for change in delivery.changes]
-    return {"url": scrub(delivery.repository.url), "attempt": attempt + 1, "commits": commits}
+    return {
+        "url": hide_secrets(delivery.repository.url),
+        "attempt": attempt + 1,
+        "commits": commits,
+    }
 
 
-def _unmoved(delivery: Delivery, now: Survey) -> bool:
+def _unmoved(delivery: Delivery, now: RemoteHeads) -> bool:
     return now.exists == delivery.stands.exists and all(
         now.tips.get(change.branch) == change.parent for change in delivery.changes
     )
@@ -179,7 +193,7 @@ def _planned_again(
     fetch_parents(ground, store, replace(delivery, changes=_committed(planned)))
     before = {change.key: change.parent for change in delivery.changes}
     planned = tuple(_held_if_overtaken(ground, store, c, before[c.key]) for c in planned)
-    write(store, _committed(planned))
+    write_commits(store, _committed(planned))
     again = replace(delivery, stands=stands, changes=_committed(planned))
     return again, tuple(c for c in planned if c.status not in COMMIT_STATUSES)
 
@@ -198,14 +212,15 @@ def _held_if_overtaken(
     tip = store.reader.read(change.parent) if change.parent else None
     if change.status not in COMMIT_STATUSES or change.parent == before or tip is None:
         return change
-    theirs, ours = read(tip.content), ground.options.provenance
-    said = trailers(theirs.message)
+    theirs, ours = parse_commit(tip.content), ground.options.provenance
+    said = parse_trailers(theirs.message)
     about = (said.get("Distgen-Image"), said.get("Distgen-Stream"))
     source = said.get("Distgen-Source", ours.source)
-    is_older = person(theirs.committer)[1] <= ours.date
+    is_older = parse_person(theirs.committer)[1] <= ours.date
     if about != (change.image, change.stream) or source == ours.source or is_older:
         return change
-    why = f"another run published {scrub(source)} meanwhile, which is newer; publish from there"
+    newer = hide_secrets(source)
+    why = f"another run published {newer} meanwhile, which is newer; publish from there"
     return replace(change, status="skipped", commit=change.parent, detail=why)
 
 

@@ -10,15 +10,15 @@ from functools import partial
 from pathlib import Path
 
 from distgen.errors import DistgenError, InputError
-from distgen.git.cat_file import Reader
-from distgen.git.local import heads
+from distgen.git.cat_file import ObjectReader
+from distgen.git.local import read_all_heads
 from distgen.git.location import Place, locate
-from distgen.git.remote import listing
+from distgen.git.remote import list_refs
 from distgen.git.run import Git
-from distgen.git.store import fetch, scratch_store
+from distgen.git.store import fetch_refs, scratch_store
 from distgen.model.catalogue import Catalogue
 from distgen.model.words import REVIEW_BRANCHES
-from distgen.pool import working
+from distgen.pool import thread_pool
 from distgen.publish.branch import read_manifest, read_retirement
 from distgen.publish.plan import BranchTarget
 
@@ -73,7 +73,7 @@ def find_orphans(
         place = locate(image.url, Path(catalogue.root))
         ours.setdefault(place, set()).add(image.stream.branch)
     places = sorted(_places(catalogue, search).items())
-    with working(git.stop, search.jobs) as pool:
+    with thread_pool(git.stop, search.jobs) as pool:
         look = partial(_on, git, ours)
         found = [stray for those in pool.map(look, places) for stray in those]
     by_key: dict[str, list[_Orphan]] = {}
@@ -161,10 +161,10 @@ def _on(
             return ()
         with ExitStack() as stack:
             if place.folder is not None:
-                reader = stack.enter_context(Reader(git, place.folder))
+                reader = stack.enter_context(ObjectReader(git, place.folder))
             else:
                 store = stack.enter_context(scratch_store(git, None))
-                fetch(store, place, tuple(tips))
+                fetch_refs(store, place, tuple(tips))
                 reader = store.reader
             return tuple(_written(reader, url, tips))
     except InputError:
@@ -177,14 +177,14 @@ def _on(
 
 def _tips(git: Git, place: Place) -> Mapping[str, str]:
     """Return the commits of all branches."""
-    found = heads(place.folder) if place.folder is not None else None
+    found = read_all_heads(place.folder) if place.folder is not None else None
     if found is not None:
         return found
-    refs = listing(git, place, (f"{_HEADS}*",)) or {}
+    refs = list_refs(git, place, (f"{_HEADS}*",)) or {}
     return {ref.removeprefix(_HEADS): commit for ref, commit in refs.items()}
 
 
-def _written(reader: Reader, url: str, tips: Mapping[str, str]) -> Iterator[_Orphan]:
+def _written(reader: ObjectReader, url: str, tips: Mapping[str, str]) -> Iterator[_Orphan]:
     for branch, tip in sorted(tips.items()):
         found = read_manifest(reader, tip)
         if found is not None:

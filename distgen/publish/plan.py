@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from distgen.git.objects import blob_id, commit_id, signature, tree_id
+from distgen.git.objects import blob_id, commit_id, format_person, tree_id
 from distgen.model.catalogue import Image
 from distgen.model.lock import Lock
 from distgen.model.published import BranchState, Change, Edit, Provenance, TreeEntry
@@ -240,7 +240,7 @@ def _commit(
     """Return the change with its message and the id that its commit will have."""
     after = {path: entry for path, entry in entries.items() if path not in change.delete}
     after |= {file.path: TreeEntry(file.mode, blob_id(file.content)) for file in change.write}
-    who, tree = signature(origin.author, origin.date), tree_id(after)
+    who, tree = format_person(origin.author, origin.date), tree_id(after)
     return replace(
         change,
         message=message,

@@ -8,14 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from distgen.errors import DistgenError
-from distgen.git.auth import is_shown
-from distgen.git.cat_file import Reader
-from distgen.git.commits import signed
+from distgen.git.auth import sends_token
+from distgen.git.cat_file import ObjectReader
+from distgen.git.commits import sign_change
 from distgen.git.location import Place, creation_hint, locate
 from distgen.git.objects import blob_id, tree_id
-from distgen.git.remote import Survey, survey
-from distgen.git.run import Git, scrub
-from distgen.git.store import Store, fetch, has, mend
+from distgen.git.remote import RemoteHeads, read_remote_heads
+from distgen.git.run import Git, hide_secrets
+from distgen.git.store import Store, fetch_refs, has_commit, reset_if_damaged
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.published import Change, Result, TreeEntry
 from distgen.model.rendered import Tree
@@ -29,7 +29,7 @@ from distgen.render.manifest import generated
 _MOVING = 3
 
 
-RepositoryPlan = tuple[Survey, tuple[Change, ...]]
+RepositoryPlan = tuple[RemoteHeads, tuple[Change, ...]]
 DesiredTree = Tree | DistgenError | None
 """What a branch is to hold: a tree, nothing (it is retired), or why nobody knows."""
 
@@ -51,19 +51,19 @@ def plan_repository(
     ground: PublishContext,
     repository: Repository,
     wanted: Mapping[str, DesiredTree],
-    known: Callable[[], Survey] | None = None,
+    known: Callable[[], RemoteHeads] | None = None,
 ) -> RepositoryPlan:
     """Plan all branches of a repository; what cannot be planned is a change that `failed`."""
     branches = [found.branch for found in repository.targets]
     try:
         _refuse_shared_branches(repository)
-        stands = known() if known else survey(ground.git, repository.place, branches)
+        stands = known() if known else read_remote_heads(ground.git, repository.place, branches)
         if not stands.exists and repository.place.folder is None:
             repository_creator(ground, repository)
         return _mended(ground, lambda: _changes(ground, repository, wanted, stands))
     except DistgenError as error:
         status: Status = "skipped" if ground.git.stop.is_set() else "failed"
-        return Survey(True), tuple(
+        return RemoteHeads(True), tuple(
             failed_change(found, str(error), status) for found in repository.targets
         )
 
@@ -77,7 +77,7 @@ def _mended(ground: PublishContext, plan_all: Callable[[], RepositoryPlan]) -> R
     except DistgenError as error:
         if store is None or error.where != store.folder or ground.git.stop.is_set():
             raise
-        mend(store, seen)
+        reset_if_damaged(store, seen)
         return plan_all()
 
 
@@ -85,7 +85,7 @@ def _changes(
     ground: PublishContext,
     repository: Repository,
     wanted: Mapping[str, DesiredTree],
-    stands: Survey,
+    stands: RemoteHeads,
 ) -> RepositoryPlan:
     with open_reader(ground.git, ground.store, repository.place, stands) as seen:
         return seen[1], tuple(
@@ -102,7 +102,9 @@ def repository_creator(ground: PublishContext, repository: Repository) -> Callab
     maker = ground.options.creation(repository)
     if maker is None:
         place = repository.place
-        hidden = ", or it is not shown to the token" if is_shown(ground.git, place.address) else ""
+        hidden = (
+            ", or it is not shown to the token" if sends_token(ground.git, place.address) else ""
+        )
         hint = f"create it with: {creation_hint(place, repository.forge)}"
         if repository.forge == "github":
             hint += ", or name a token that may: dist_git.token_env"
@@ -113,7 +115,7 @@ def repository_creator(ground: PublishContext, repository: Repository) -> Callab
 def failed_change(found: BranchTarget, why: str, status: Status = "failed") -> Change:
     """Return the change that says why there is none."""
     where = (found.image, found.stream, found.url, found.branch)
-    return Change(*where, status, None, detail=scrub(why))
+    return Change(*where, status, None, detail=hide_secrets(why))
 
 
 def to_result(change: Change) -> Result:
@@ -121,7 +123,7 @@ def to_result(change: Change) -> Result:
     return Result(
         image=change.image,
         stream=change.stream,
-        url=scrub(change.url),
+        url=hide_secrets(change.url),
         branch=change.branch,
         status=change.status,
         commit=change.commit,
@@ -164,15 +166,15 @@ def _refuse_shared_branches(repository: Repository) -> None:
 
 @contextmanager
 def open_reader(
-    git: Git, store: Store | None, place: Place, stands: Survey
-) -> Iterator[tuple[Reader | None, Survey]]:
+    git: Git, store: Store | None, place: Place, stands: RemoteHeads
+) -> Iterator[tuple[ObjectReader | None, RemoteHeads]]:
     """Open the nearest thing that holds the tips: the store, the repository itself, or a fetch."""
     if not stands.tips:
         yield None, stands
-    elif store and all(has(store, tip) for tip in stands.tips.values()):
+    elif store and all(has_commit(store, tip) for tip in stands.tips.values()):
         yield store.reader, stands
     elif place.folder is not None:
-        with Reader(git, place.folder) as reader:
+        with ObjectReader(git, place.folder) as reader:
             yield reader, stands
     else:
         assert store is not None, "a server can only be read through a store"
@@ -180,13 +182,13 @@ def open_reader(
         yield store.reader, stands
 
 
-def fetch_tips(git: Git, store: Store, place: Place, stands: Survey) -> Survey:
+def fetch_tips(git: Git, store: Store, place: Place, stands: RemoteHeads) -> RemoteHeads:
     """Fetch the tips into the store; return where they stand if they moved meanwhile."""
     for _ in range(_MOVING):
-        fetch(store, place, tuple(stands.tips))
-        if all(has(store, tip) for tip in stands.tips.values()):
+        fetch_refs(store, place, tuple(stands.tips))
+        if all(has_commit(store, tip) for tip in stands.tips.values()):
             return stands
-        stands = survey(git, place, tuple(stands.tips))
+        stands = read_remote_heads(git, place, tuple(stands.tips))
     raise DistgenError("moves while it is read", where=place, hint="try again")
 
 
@@ -195,7 +197,7 @@ def _change(
     repository: Repository,
     found: BranchTarget,
     wanted: DesiredTree,
-    seen: tuple[Reader | None, Survey],
+    seen: tuple[ObjectReader | None, RemoteHeads],
 ) -> Change:
     reader, stands = seen
     if isinstance(wanted, DistgenError):
@@ -222,7 +224,7 @@ def _signed(options: PublishOptions, change: Change) -> Change:
     """Return the change with a signature, when it becomes a commit and commits are to have one."""
     if options.sign is None or change.status not in ("created", "updated", "retired"):
         return change
-    return signed(change, options.sign)
+    return sign_change(change, options.sign)
 
 
 def _allowed(options: PublishOptions, change: Change, tree: Tree) -> Change:

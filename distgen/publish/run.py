@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from distgen.errors import DistgenError, InputError
-from distgen.git.remote import Survey, survey
+from distgen.git.remote import RemoteHeads, read_remote_heads
 from distgen.git.run import Git
-from distgen.git.store import Store, renew, scratch_store, write
+from distgen.git.store import Store, reset_store, scratch_store, write_commits
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.published import Change, Result
 from distgen.model.rendered import Tree
 from distgen.model.words import MANIFEST
-from distgen.pool import working
+from distgen.pool import thread_pool
 from distgen.publish.deliver import COMMIT_STATUSES, Delivery, deliver, fetch_parents
 from distgen.publish.options import PublishContext, PublishOptions, Repository
 from distgen.publish.plan import BranchTarget
@@ -56,7 +56,7 @@ def publish(request: PublishRequest, store: Store, options: PublishOptions) -> I
     course = _course(request, options, store.git)
     repositories = sort_parents_first(_repositories(request, options), course.kinship)
     _begin(options, repositories)
-    with working(store.git.stop, options.jobs) as pool:
+    with thread_pool(store.git.stop, options.jobs) as pool:
         for batch in _batches(repositories):
             planned = tuple(_planned(pool, ground, batch, request, course))
             _announce(options, (change for delivery in planned for change in delivery.changes))
@@ -78,7 +78,7 @@ def plan_each(
     _begin(options, repositories)
     with (
         _reading_store(git, repositories, store) as scratch,
-        working(git.stop, options.jobs) as pool,
+        thread_pool(git.stop, options.jobs) as pool,
     ):
         ground = PublishContext(git, scratch, options)
         for batch in _batches(repositories):
@@ -165,7 +165,9 @@ def _planned(
     """Yield the plan of each repository; servers are asked while trees are rendered."""
     by_key = {image.key: image for image in request.images}
     surveys = {
-        found.url: pool.submit(survey, ground.git, found.place, [t.branch for t in found.targets])
+        found.url: pool.submit(
+            read_remote_heads, ground.git, found.place, [t.branch for t in found.targets]
+        )
         for found in repositories
         if found.place.folder is None and not course.halted()
     }
@@ -173,7 +175,7 @@ def _planned(
     for repository in repositories:
         if why := course.halted():
             held = tuple(failed_change(found, why, "skipped") for found in repository.targets)
-            yield Delivery(repository, Survey(True), held, {})
+            yield Delivery(repository, RemoteHeads(True), held, {})
             continue
         wanted = {
             found.key: _wanted(by_key.get(found.key), request.trees) for found in repository.targets
@@ -233,15 +235,15 @@ def _written(
     """Write all commits in one go; return the deliveries that are ready, and what could not be."""
     ready, broken = _supplied(pool, ground, store, deliveries)
     try:
-        write(store, [change for delivery in ready for change in delivery.changes])
+        write_commits(store, [change for delivery in ready for change in delivery.changes])
     except DistgenError:
         # The store is only a cache: begin it again, and find out which repository it cannot hold.
-        renew(store)
+        reset_store(store)
         again, lost = _supplied(pool, ground, store, ready)
         ready, broken = (), (*broken, *lost)
         for delivery in again:
             try:
-                write(store, delivery.changes)
+                write_commits(store, delivery.changes)
                 ready = (*ready, delivery)
             except DistgenError as error:
                 broken = (*broken, *_lost(delivery, error))

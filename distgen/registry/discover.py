@@ -9,7 +9,7 @@ from functools import partial
 
 from distgen.errors import DistgenError
 from distgen.model.reference import Reference, is_tag
-from distgen.pool import in_parallel
+from distgen.pool import run_parallel
 from distgen.registry.client import Registry
 from distgen.registry.errors import NotFound
 
@@ -45,7 +45,7 @@ class Seen:
 def discover(registry: Registry, wishes: Sequence[Wish], parallel: int) -> tuple[Seen, ...]:
     """Look for images in parallel; the answers are in the order of the wishes."""
     tasks: list[Callable[[], Iterable[Seen]]] = [partial(_seen, registry, one) for one in wishes]
-    found = {one.wish.key: one for one in in_parallel(tasks, parallel)}
+    found = {one.wish.key: one for one in run_parallel(tasks, parallel)}
     return tuple(found[wish.key] for wish in wishes)
 
 

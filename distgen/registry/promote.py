@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from distgen.errors import DistgenError, InputError
 from distgen.model.reference import Reference, is_digest, is_tag, parse_reference
-from distgen.pool import in_parallel
+from distgen.pool import run_parallel
 from distgen.registry.client import Registry
 from distgen.registry.errors import NotFound
 from distgen.registry.oci import ImageManifest
@@ -48,7 +48,7 @@ def plan(
 ) -> tuple[Move, ...]:
     """Look up where the tag is and where it goes to, in every repository of the set."""
     tasks = [partial(_planned, registry, target, tag) for target in targets]
-    return _in_order(in_parallel(tasks, parallel))
+    return _in_order(run_parallel(tasks, parallel))
 
 
 def promote(registry: Registry, moves: Sequence[Move], parallel: int) -> tuple[Move, ...]:
@@ -184,7 +184,7 @@ def _each(
         except DistgenError as error:
             return [replace(move, status="failed", detail=str(error))]
 
-    return _in_order(in_parallel([partial(one, move) for move in moves], parallel))
+    return _in_order(run_parallel([partial(one, move) for move in moves], parallel))
 
 
 def _in_order(moves: Iterable[Move]) -> tuple[Move, ...]:

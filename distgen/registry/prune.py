@@ -12,7 +12,7 @@ from typing import Literal, TypeVar
 from distgen.errors import DistgenError
 from distgen.model.catalogue import Retention
 from distgen.model.reference import Reference
-from distgen.pool import in_parallel
+from distgen.pool import run_parallel
 from distgen.registry.client import Registry
 from distgen.registry.errors import NotFound, Unreadable
 from distgen.registry.retention import Decision, Protected, Tagged, candidates, decide
@@ -74,7 +74,7 @@ def apply(registry: Registry, plans: Sequence[Plan], parallel: int) -> tuple[Out
         for one in plans
         if any(decision.action == "delete" for decision in one.decisions)
     ]
-    return tuple(sorted(in_parallel(tasks, parallel), key=lambda done: done.reference))
+    return tuple(sorted(run_parallel(tasks, parallel), key=lambda done: done.reference))
 
 
 def _list(registry: Registry, place: Place) -> tuple[Place, tuple[str, ...]]:
@@ -164,7 +164,7 @@ def _moved_to(registry: Registry, one: Plan) -> Mapping[str, str]:
 
 
 def _all(tasks: Sequence[Callable[[], Result]], parallel: int) -> list[Result]:
-    return list(in_parallel([partial(_one, task) for task in tasks], parallel))
+    return list(run_parallel([partial(_one, task) for task in tasks], parallel))
 
 
 def _one(task: Callable[[], Result]) -> Iterable[Result]:

@@ -11,7 +11,15 @@ from typing import Literal
 from packaging.version import Version
 
 from distgen.errors import InputError
-from distgen.git.refs import ENDED, HEADS, TAGS, Refs, full_ref, is_commit, release
+from distgen.git.refs import (
+    CLOSED_SERIES_SUFFIXES,
+    HEADS,
+    TAGS,
+    Refs,
+    full_ref,
+    is_commit_id,
+    release_version,
+)
 from distgen.model.catalogue import Image, Namespace, Source, TagPolicy
 from distgen.model.lock import Lock
 from distgen.model.reference import is_tag
@@ -129,7 +137,7 @@ def _declared(
                 continue
             there = refs.get(source.git, {})
             ref = full_ref(source.ref, there) or source.ref
-            commit = ref if is_commit(ref) else there.get(ref)
+            commit = ref if is_commit_id(ref) else there.get(ref)
             yield _Wish(tag, "stream", image.stream.name, source, ref, commit, True)
 
 
@@ -147,7 +155,9 @@ def _branches(
         for ref in sorted(there):
             if ref.startswith(HEADS) and fnmatchcase(ref.removeprefix(HEADS), pattern):
                 found.setdefault(_starred(ref.removeprefix(HEADS), pattern), ref)
-    for suffix in ENDED if any("*" in pattern for pattern in policy.branches) else ():
+    for suffix in (
+        CLOSED_SERIES_SUFFIXES if any("*" in pattern for pattern in policy.branches) else ()
+    ):
         for ref in sorted(there):
             if ref.startswith(TAGS) and ref.endswith(suffix):
                 found.setdefault(ref.removeprefix(TAGS).removesuffix(suffix), ref)
@@ -167,7 +177,7 @@ def _releases(
     versions: dict[str, Version] = {}
     for ref in there:
         if ref.startswith(TAGS):
-            version = release(ref.removeprefix(TAGS), policy.releases)
+            version = release_version(ref.removeprefix(TAGS), policy.releases)
             if version is not None:
                 versions[ref] = version
     ordered = sorted(versions, key=lambda ref: (versions[ref], ref))

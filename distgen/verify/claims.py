@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from distgen.errors import DistgenError
-from distgen.git.commits import Commit, trailers
-from distgen.git.objects import SUBMODULE, blob_id
+from distgen.git.commits import Commit, parse_trailers
+from distgen.git.objects import SUBMODULE_MODE, blob_id
 from distgen.lint.build_context import taken
 from distgen.model.published import Edit, TreeEntry
 from distgen.model.rendered import File
@@ -96,7 +96,7 @@ class Verdict:
 
 def claim(message: str) -> Claim | None:
     """Return what the trailers of a message say, None where they are not distgen's."""
-    found = trailers(message)
+    found = parse_trailers(message)
     if "Distgen-Image" not in found or "Distgen-Stream" not in found:
         return None
     source = found.get("Distgen-Source", "")
@@ -134,7 +134,9 @@ def added(
 ) -> tuple[Edit, ...]:
     """Return the files that distgen does not generate, and that change what is built."""
     found = {path: standing[path] for path in taken(expected, own(expected, standing))}
-    texts = ((path, b"" if one.mode == SUBMODULE else read(one)) for path, one in found.items())
+    texts = (
+        (path, b"" if one.mode == SUBMODULE_MODE else read(one)) for path, one in found.items()
+    )
     return tuple(Edit(path, "added", _shown(path, None, now), None, now) for path, now in texts)
 
 
@@ -192,7 +194,7 @@ def _differences(
         if entry is None:
             yield Edit(path, "deleted", unified(path, file.content, None), file.content, None)
             continue
-        now = b"" if entry.mode == SUBMODULE else read(entry)
+        now = b"" if entry.mode == SUBMODULE_MODE else read(entry)
         if path == MANIFEST and entry.mode == file.mode and same_manifest(now, file.content):
             continue
         if now == file.content:

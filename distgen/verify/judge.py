@@ -9,10 +9,9 @@ from dataclasses import replace
 from distgen import __version__
 from distgen.catalogue.checkout import newest
 from distgen.errors import DistgenError
-from distgen.git.cat_file import Reader
-from distgen.git.commits import Commit, person
-from distgen.git.commits import read as read_commit
-from distgen.git.objects import signature
+from distgen.git.cat_file import ObjectReader
+from distgen.git.commits import Commit, parse_commit, parse_person
+from distgen.git.objects import format_person
 from distgen.git.run import run
 from distgen.model.published import Change, TreeEntry
 from distgen.model.words import MANIFEST
@@ -43,7 +42,7 @@ _COMMITS = 1000
 _SOURCES = 50
 
 
-def judge(proof: Proof, reader: Reader, commit: str, asked: Subject = None) -> Verdict:
+def judge(proof: Proof, reader: ObjectReader, commit: str, asked: Subject = None) -> Verdict:
     """Say whether the files of a commit are what the catalogue that it names gives."""
     found = _commit(reader, commit)
     claimed = claim(found.message)
@@ -56,7 +55,7 @@ def judge(proof: Proof, reader: Reader, commit: str, asked: Subject = None) -> V
     return _claimed(proof, reader, found, claimed)
 
 
-def named(reader: Reader, commit: str) -> str:
+def named(reader: ObjectReader, commit: str) -> str:
     """Return the commit of the catalogue that a commit names, "" for none."""
     found = claim(_commit(reader, commit).message)
     return found.commit if found else ""
@@ -66,7 +65,7 @@ def _is_of(asked: Subject, image: str, stream: str) -> bool:
     return asked is None or (image == asked[0] and asked[1] in ("", stream))
 
 
-def _claimed(proof: Proof, reader: Reader, commit: Commit, claimed: Claim) -> Verdict:
+def _claimed(proof: Proof, reader: ObjectReader, commit: Commit, claimed: Claim) -> Verdict:
     """Judge a commit that has trailers."""
     wanted = proof.wanted(claimed, _file(reader, commit.id, RETIRED))
     if isinstance(wanted, str):
@@ -101,7 +100,7 @@ def _claimed(proof: Proof, reader: Reader, commit: Commit, claimed: Claim) -> Ve
     )
 
 
-def _different(reader: Reader, commit: Commit, claimed: Claim, expected: Expected) -> Verdict:
+def _different(reader: ObjectReader, commit: Commit, claimed: Claim, expected: Expected) -> Verdict:
     """Judge a commit that distgen would not have made: somebody's edit, or a lie."""
     standing, before = list_files(reader, commit.id), _before(reader, commit)
     edits = differences(expected.files, standing, lambda entry: read_file(reader, entry))
@@ -118,14 +117,14 @@ def _different(reader: Reader, commit: Commit, claimed: Claim, expected: Expecte
         if version := _by_version(claimed):
             status, remarks = "unknown source", [f"{version}, which gives another {which}"]
     elif not edits and not is_by(commit, expected.author):
-        remarks = [f"committed by {person(commit.committer)[0]}"]
+        remarks = [f"committed by {parse_person(commit.committer)[0]}"]
     if before is None:
         remarks.append("the commit before it is not there; fetch the whole history")
     detail = "; ".join(filter(None, remarks))
     return replace(_verdict(claimed, commit, status, detail), edits=edits, own=others)
 
 
-def _before(reader: Reader, commit: Commit) -> Mapping[str, TreeEntry] | None:
+def _before(reader: ObjectReader, commit: Commit) -> Mapping[str, TreeEntry] | None:
     """Return the files of the commit before, None where a shallow clone ends."""
     if not commit.parents:
         return {}
@@ -141,7 +140,7 @@ def _meddled(
     return f"files that distgen does not generate ({counted(changed or others)})"
 
 
-def _unclaimed(proof: Proof, reader: Reader, commit: Commit, asked: Subject) -> Verdict:
+def _unclaimed(proof: Proof, reader: ObjectReader, commit: Commit, asked: Subject) -> Verdict:
     """Judge a commit without trailers by the newest of distgen's below it, or by its manifest."""
     text = _manifest(reader, commit.id)
     below = _below(reader, commit, asked, text)
@@ -169,7 +168,7 @@ def _unclaimed(proof: Proof, reader: Reader, commit: Commit, asked: Subject) -> 
 
 
 def _compared(
-    reader: Reader, commit: Commit, claimed: Claim, known: tuple[Expected, str]
+    reader: ObjectReader, commit: Commit, claimed: Claim, known: tuple[Expected, str]
 ) -> Verdict:
     """Compare a commit without trailers with what distgen generates."""
     expected, why = known
@@ -182,7 +181,7 @@ def _compared(
 
 
 def _below(
-    reader: Reader, commit: Commit, asked: Subject, text: bytes
+    reader: ObjectReader, commit: Commit, asked: Subject, text: bytes
 ) -> tuple[Commit, Claim] | None:
     """Return the newest commit with trailers, of those that have this manifest if there are any."""
     first: tuple[Commit, Claim] | None = None
@@ -196,7 +195,7 @@ def _below(
     return first
 
 
-def _ancestors(reader: Reader, commit: str) -> Iterator[Commit]:
+def _ancestors(reader: ObjectReader, commit: str) -> Iterator[Commit]:
     options = ("--topo-order", f"--max-count={_COMMITS}", "--grep=^Distgen-Image: ")
     found = run(reader.git, "rev-list", *options, commit, folder=reader.folder)
     for name in found.output.decode("ascii").split():
@@ -204,7 +203,7 @@ def _ancestors(reader: Reader, commit: str) -> Iterator[Commit]:
 
 
 def _searched(
-    proof: Proof, reader: Reader, commit: Commit, asked: Subject
+    proof: Proof, reader: ObjectReader, commit: Commit, asked: Subject
 ) -> tuple[Claim, Wanted] | None:
     """Look for the commit of the catalogue that gives the manifest of a commit."""
     found = read_manifest(reader, commit.id)
@@ -221,29 +220,29 @@ def _searched(
     return None
 
 
-def _commit(reader: Reader, name: str) -> Commit:
+def _commit(reader: ObjectReader, name: str) -> Commit:
     found = reader.read(name)
     if found is None or found.kind != "commit":
         raise DistgenError(f"{name} is not a commit", where=reader.folder)
-    return read_commit(found.content)
+    return parse_commit(found.content)
 
 
 def _as_commit(change: Change) -> Commit:
-    who = signature(change.author, change.date)
+    who = format_person(change.author, change.date)
     parents = (change.parent,) if change.parent else ()
     return Commit(change.commit or "", change.tree, parents, who, who, change.message, "")
 
 
-def _manifest(reader: Reader, commit: str) -> bytes:
+def _manifest(reader: ObjectReader, commit: str) -> bytes:
     return _file(reader, commit, MANIFEST)
 
 
-def _file(reader: Reader, commit: str, path: str) -> bytes:
+def _file(reader: ObjectReader, commit: str, path: str) -> bytes:
     found = reader.read(f"{commit}:{path}")
     return found.content if found and found.kind == "blob" else b""
 
 
-def _nobody(reader: Reader, commit: Commit, asked: Subject) -> Claim:
+def _nobody(reader: ObjectReader, commit: Commit, asked: Subject) -> Claim:
     found = read_manifest(reader, commit.id)
     named = (found.image, found.stream) if found else ("", "")
     return Claim(*(asked or named), "", "", "")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from distgen.errors import DistgenError
-from distgen.git.cat_file import Reader
+from distgen.git.cat_file import ObjectReader
 from distgen.git.commits import Commit
 from distgen.model.catalogue import Catalogue
 from distgen.model.lock import Lock
@@ -92,7 +92,9 @@ def answer(load: Load, questions: IO[bytes], answers: IO[bytes]) -> None:
                 reply(f"it cannot be rendered from {commit[:12]}: {_why(error)}")
 
 
-def planned_again(reader: Reader, commit: Commit, wanted: Wanted) -> tuple[Change, OnEdit] | None:
+def planned_again(
+    reader: ObjectReader, commit: Commit, wanted: Wanted
+) -> tuple[Change, OnEdit] | None:
     """Plan a commit again on its parent; return the change that gives the same files, if any."""
     if len(commit.parents) > 1 or (wanted.tree is None and not commit.parents):
         return None
@@ -110,7 +112,7 @@ def planned_again(reader: Reader, commit: Commit, wanted: Wanted) -> tuple[Chang
     return same
 
 
-def _planned(reader: Reader, commit: Commit, wanted: Wanted, on_edit: OnEdit) -> Change:
+def _planned(reader: ObjectReader, commit: Commit, wanted: Wanted, on_edit: OnEdit) -> Change:
     new = {path: file for path, file in wanted.expected.files.items() if wanted.tree}
     there = read_branch(reader, commit.parents[0], new) if commit.parents else None
     if wanted.tree is None:

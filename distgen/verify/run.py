@@ -8,14 +8,14 @@ from functools import partial
 from pathlib import Path
 
 from distgen.errors import DistgenError, InputError
-from distgen.git.cat_file import Reader
+from distgen.git.cat_file import ObjectReader
 from distgen.git.location import Place
-from distgen.git.remote import Survey, listing, survey
-from distgen.git.run import Git, scrub
-from distgen.git.signing import check, trust
-from distgen.git.store import Store, contains, scratch_store
+from distgen.git.remote import RemoteHeads, list_refs, read_remote_heads
+from distgen.git.run import Git, hide_secrets
+from distgen.git.signing import check_signature, trust_options
+from distgen.git.store import Store, is_ancestor, scratch_store
 from distgen.model.catalogue import Catalogue, Image
-from distgen.pool import working
+from distgen.pool import thread_pool
 from distgen.publish.options import Repository
 from distgen.publish.plan import BranchTarget
 from distgen.publish.repositories import fetch_tips, list_repositories, open_reader
@@ -78,7 +78,7 @@ class _Branches:
     """A repository, where its branches stand or why nobody knows, and what its commits name."""
 
     repository: Repository
-    stands: Survey | DistgenError
+    stands: RemoteHeads | DistgenError
     source: str = ""
 
 
@@ -88,11 +88,11 @@ def verify(git: Git, proof: Proof, request: Request, beside: Path | None) -> Ite
     What lies on a server is read through a temporary store, which borrows from the one `beside`.
     """
     repositories = list_repositories(request.catalogue, request.images)
-    with scratch_store(git, beside) as store, working(git.stop, request.jobs) as pool:
+    with scratch_store(git, beside) as store, thread_pool(git.stop, request.jobs) as pool:
         known = dict(_known(request.catalogue)) if request.addresses else {}
         trusted: tuple[str, ...] = ()
         if request.signatures:
-            trusted = trust(git, Path(request.catalogue.root), request.signatures.allowed)
+            trusted = trust_options(git, Path(request.catalogue.root), request.signatures.allowed)
         ground = _Ground(git, proof, store, request.signatures, trusted, known)
         found = tuple(pool.map(partial(_branches, ground), repositories))
         # Those of one commit of the catalogue together, so that it is read once and forgotten.
@@ -114,7 +114,7 @@ def _branches(ground: _Ground, repository: Repository) -> _Branches:
     """Find out where the branches stand, and fetch them from a server."""
     try:
         branches = [target.branch for target in repository.targets]
-        stands = survey(ground.git, repository.place, branches)
+        stands = read_remote_heads(ground.git, repository.place, branches)
         with open_reader(ground.git, ground.store, repository.place, stands) as (reader, now):
             sources = [named(reader, tip) for tip in now.tips.values()] if reader else []
             return _Branches(repository, now, min(sources, default=""))
@@ -134,7 +134,7 @@ def _images(ground: _Ground, found: _Branches) -> tuple[Verdict, ...]:
 
 
 def _image(
-    ground: _Ground, target: BranchTarget, reader: Reader | None, tips: Mapping[str, str]
+    ground: _Ground, target: BranchTarget, reader: ObjectReader | None, tips: Mapping[str, str]
 ) -> Verdict:
     tip = tips.get(target.branch)
     if tip is None or reader is None:
@@ -148,13 +148,13 @@ def _image(
         found,
         image=target.image,
         stream=target.stream,
-        url=scrub(target.url),
+        url=hide_secrets(target.url),
         branch=target.branch,
     )
 
 
 def _address(ground: _Ground, address: Address) -> tuple[Verdict, ...]:
-    where = BranchTarget("", "", scrub(address.place.address), address.branch)
+    where = BranchTarget("", "", hide_secrets(address.place.address), address.branch)
     try:
         branch, commit, stands = _meant(ground, address)
         where = replace(where, branch=branch)
@@ -169,10 +169,10 @@ def _address(ground: _Ground, address: Address) -> tuple[Verdict, ...]:
         return (_failed(where, str(error)),)
 
 
-def _meant(ground: _Ground, address: Address) -> tuple[str, str, Survey]:
+def _meant(ground: _Ground, address: Address) -> tuple[str, str, RemoteHeads]:
     """Return the branch and commit that an address means, and what must be fetched for it."""
     named_ref = (address.branch,) if address.branch.startswith("refs/") else ()
-    refs = listing(ground.git, address.place, ("HEAD", *(named_ref or (f"{_HEADS}*",))))
+    refs = list_refs(ground.git, address.place, ("HEAD", *(named_ref or (f"{_HEADS}*",))))
     if refs is None:
         raise DistgenError("there is no repository", where=address.place)
     tips = {
@@ -181,14 +181,14 @@ def _meant(ground: _Ground, address: Address) -> tuple[str, str, Survey]:
         if ref != "HEAD"
     }
     if address.commit:
-        return "", address.commit, Survey(True, tips)
+        return "", address.commit, RemoteHeads(True, tips)
     branch = address.branch or _shown(refs, tips)
     if branch not in tips:
         what = f"there is no branch {branch}" if branch else "it shows no branch"
         known = ", ".join(sorted(tips))
         hint = f"name one behind a #, of {known}" if known else ""
         raise DistgenError(what, where=address.place, hint=hint)
-    return branch, tips[branch], Survey(True, {branch: tips[branch]})
+    return branch, tips[branch], RemoteHeads(True, {branch: tips[branch]})
 
 
 def _shown(refs: Mapping[str, str], tips: Mapping[str, str]) -> str:
@@ -197,22 +197,24 @@ def _shown(refs: Mapping[str, str], tips: Mapping[str, str]) -> str:
     return min(there, key=lambda branch: (branch not in ("main", "master"), branch), default="")
 
 
-def _reachable(store: Store, address: Address, commit: str, stands: Survey) -> str:
+def _reachable(store: Store, address: Address, commit: str, stands: RemoteHeads) -> str:
     """Return the whole id of a commit that one of the tips has below it, also by a tag's name."""
     found = store.reader.read(f"{commit}^{{commit}}")
     tips = stands.tips.values()
-    if found is None or not (commit in tips or any(contains(store, tip, found.id) for tip in tips)):
+    if found is None or not (
+        commit in tips or any(is_ancestor(store, tip, found.id) for tip in tips)
+    ):
         raise DistgenError(f"commit {commit} is in none of its branches", where=address.place)
     return found.id
 
 
-def _judged(ground: _Ground, reader: Reader, commit: str, asked: Subject) -> Verdict:
+def _judged(ground: _Ground, reader: ObjectReader, commit: str, asked: Subject) -> Verdict:
     found = judge(ground.proof, reader, commit, asked)
     if ground.signatures is None:
         return found
     held = reader.read(commit)
     assert held is not None
-    signature = check(ground.git, held.content, ground.trusted, ground.signatures.allowed)
+    signature = check_signature(ground.git, held.content, ground.trusted, ground.signatures.allowed)
     found = replace(found, signature=signature.state, signer=signature.signer)
     if not ground.signatures.required or signature.state == "good":
         return found
@@ -222,5 +224,7 @@ def _judged(ground: _Ground, reader: Reader, commit: str, asked: Subject) -> Ver
 
 
 def _failed(target: BranchTarget, why: str) -> Verdict:
-    url = scrub(target.url)
-    return Verdict(target.image, target.stream, url, target.branch, None, "failed", scrub(why))
+    url = hide_secrets(target.url)
+    return Verdict(
+        target.image, target.stream, url, target.branch, None, "failed", hide_secrets(why)
+    )

@@ -15,7 +15,7 @@ from typing import cast
 
 from distgen.catalogue.checkout import History, checked_out, date
 from distgen.errors import DistgenError
-from distgen.git.processes import start
+from distgen.git.processes import start_process
 from distgen.git.run import INTERRUPTED
 from distgen.verify.claims import Claim
 from distgen.verify.replay import Wanted
@@ -136,7 +136,7 @@ class _Apart:
     def __init__(self, program: Program, stop: threading.Event) -> None:
         self._seconds = program.seconds
         self._stop = stop
-        self.process = start(program.command, program.environ, subprocess.DEVNULL)
+        self.process = start_process(program.command, program.environ, subprocess.DEVNULL)
 
     def ask(self, question: object) -> object:
         questions, answers = self.process.stdin, self.process.stdout

@@ -13,7 +13,7 @@ from testing.github_server import github_server
 from testing.review_hooks import install
 from testing.reviews import TOKEN, USER, arrived, commit_on, refs
 
-from distgen.git.auth import ask, authorize, token_for
+from distgen.git.auth import ask_credential_helpers, authorize, token_for
 from distgen.git.run import isolate, run
 
 SCHEMAS = Path(__file__).parents[2] / "distgen" / "schema" / "json"
@@ -290,7 +290,7 @@ def test_a_credential_helper_learns_nothing_and_tells_nothing_where_a_token_is_g
         )
         before = (tmp_path / ".git-credentials").read_text()
         git = isolate({"PATH": os.environ["PATH"], "HOME": str(tmp_path)})
-        assert ask(git, server.url).secret == TOKEN
+        assert ask_credential_helpers(git, server.url).secret == TOKEN
         wrong = authorize(git, [token_for(server.url, USER, "wrong")])
         assert run(wrong, "ls-remote", f"{server.url}/x.git", network=True).code != 0
         assert (tmp_path / ".git-credentials").read_text() == before

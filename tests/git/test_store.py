@@ -14,11 +14,11 @@ from testing.dist_git import AUTHOR, GIT, git
 
 from distgen.errors import DistgenError, InputError
 from distgen.git.backoff import RetryPolicy
-from distgen.git.cat_file import Reader
+from distgen.git.cat_file import ObjectReader
 from distgen.git.location import creation_hint, locate
-from distgen.git.objects import TreeEntry, blob_id, commit_id, signature, tree_id
-from distgen.git.run import explain, isolate, run, scrub
-from distgen.git.store import has, open_store, renew, scratch_store, write
+from distgen.git.objects import TreeEntry, blob_id, commit_id, format_person, tree_id
+from distgen.git.run import explain, hide_secrets, isolate, run
+from distgen.git.store import has_commit, open_store, reset_store, scratch_store, write_commits
 from distgen.model.published import Change
 from distgen.model.rendered import File
 
@@ -27,7 +27,7 @@ def commit(number=1, path="file", parent=None, entries=None, message="Subject\n\
     """Return a change of one file with the id that its commit must have."""
     file = File(path, f"content {number}\n".encode())
     entries = {**(entries or {}), path: TreeEntry(file.mode, blob_id(file.content))}
-    oid = commit_id(tree_id(entries), parent, signature(AUTHOR, 1_700_000_000), message)
+    oid = commit_id(tree_id(entries), parent, format_person(AUTHOR, 1_700_000_000), message)
     return Change("ns/app", "master", "url", "master", "updated", parent, (file,), commit=oid,
                   message=message, author=AUTHOR, date=1_700_000_000)  # fmt: skip
 
@@ -36,8 +36,8 @@ def test_commits_are_written_with_the_ids_that_were_planned(tmp_path):
     names = ["plain", "a b/ü", 'quo"te', "back\\slash", "new\nline", "-dash", "deep/er/still"]
     changes = [commit(number, path) for number, path in enumerate(names)]
     with open_store(tmp_path / "store", GIT) as store:
-        write(store, changes)
-        write(
+        write_commits(store, changes)
+        write_commits(
             store,
             [
                 commit(
@@ -48,7 +48,7 @@ def test_commits_are_written_with_the_ids_that_were_planned(tmp_path):
                 )
             ],
         )
-        assert all(has(store, change.commit) for change in changes)
+        assert all(has_commit(store, change.commit) for change in changes)
     assert git("for-each-ref", folder=tmp_path / "store") == ""
     found = git("cat-file", "commit", changes[0].commit, folder=tmp_path / "store")
     assert found.endswith("\n\nSubject\n\nBody ü\n")
@@ -58,25 +58,25 @@ def test_commits_are_written_with_the_ids_that_were_planned(tmp_path):
 
 def test_a_store_that_computes_otherwise_is_not_believed(tmp_path):
     with open_store(tmp_path / "store", GIT) as store, pytest.raises(DistgenError) as caught:
-        write(store, [replace(commit(), commit="0" * 40)])
+        write_commits(store, [replace(commit(), commit="0" * 40)])
     assert "git wrote other commits than planned" in str(caught.value)
 
 
 def test_a_missing_parent_is_a_sentence(tmp_path):
     with open_store(tmp_path / "store", GIT) as store, pytest.raises(DistgenError) as caught:
-        write(store, [commit(parent="1" * 40)])
+        write_commits(store, [commit(parent="1" * 40)])
     assert "cannot be written" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_a_renewed_store_is_empty_and_works(tmp_path):
     with open_store(tmp_path / "store", GIT) as store:
-        write(store, [commit()])
-        assert has(store, commit().commit)
-        renew(store)
-        assert not has(store, commit().commit)
-        write(store, [commit()])
-        assert has(store, commit().commit)
+        write_commits(store, [commit()])
+        assert has_commit(store, commit().commit)
+        reset_store(store)
+        assert not has_commit(store, commit().commit)
+        write_commits(store, [commit()])
+        assert has_commit(store, commit().commit)
 
 
 @pytest.mark.parametrize(
@@ -94,36 +94,36 @@ def test_a_renewed_store_is_empty_and_works(tmp_path):
 )
 def test_a_damaged_store_is_begun_again(tmp_path, damage):
     with open_store(tmp_path / "store", GIT) as store:
-        write(store, [commit()])
+        write_commits(store, [commit()])
     damage(tmp_path / "store")
     with open_store(tmp_path / "store", GIT) as store:
         try:
-            write(store, [commit(2)])
+            write_commits(store, [commit(2)])
         except DistgenError:
-            renew(store)
-            write(store, [commit(2)])
-        assert has(store, commit(2).commit)
+            reset_store(store)
+            write_commits(store, [commit(2)])
+        assert has_commit(store, commit(2).commit)
 
 
 def test_what_a_killed_git_left_is_swept_away(tmp_path):
     with open_store(tmp_path / "store", GIT) as store:
-        write(store, [commit()])
+        write_commits(store, [commit()])
     left = ["config.lock", "packed-refs.lock", "refs/distgen/x.lock", "objects/pack/tmp_pack_abc",
             "objects/17/tmp_obj_abc", "fast_import_crash_17"]  # fmt: skip
     for name in left:
         (tmp_path / "store" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "store" / name).write_text("")
     with open_store(tmp_path / "store", GIT) as store:
-        assert has(store, commit().commit)
+        assert has_commit(store, commit().commit)
     assert [name for name in left if (tmp_path / "store" / name).exists()] == []
 
 
 def test_many_packs_become_one_and_lose_nothing(tmp_path):
     with open_store(tmp_path / "store", GIT) as store:
         for number in range(51):
-            write(store, [commit(number)])
+            write_commits(store, [commit(number)])
     with open_store(tmp_path / "store", GIT) as store:
-        assert all(has(store, commit(number).commit) for number in range(51))
+        assert all(has_commit(store, commit(number).commit) for number in range(51))
     assert len([*tmp_path.glob("store/objects/pack/*.pack")]) == 1
 
 
@@ -163,18 +163,18 @@ def test_two_runs_do_not_share_a_store_and_a_killed_one_frees_it(tmp_path):
             pass
         other.send_signal(signal.SIGKILL)
     with open_store(tmp_path / "store", GIT, seconds=5) as store:
-        write(store, [commit()])
+        write_commits(store, [commit()])
 
 
 def test_a_scratch_store_borrows_and_leaves_nothing(tmp_path):
     with open_store(tmp_path / "store", GIT) as store:
-        write(store, [commit()])
+        write_commits(store, [commit()])
     with scratch_store(GIT, tmp_path / "store") as scratch:
-        assert has(scratch, commit().commit)
-        write(scratch, [commit(2)])
+        assert has_commit(scratch, commit().commit)
+        write_commits(scratch, [commit(2)])
     assert not scratch.folder.exists()
     with open_store(tmp_path / "store", GIT) as store:
-        assert not has(store, commit(2).commit)
+        assert not has_commit(store, commit(2).commit)
 
 
 def test_git_sees_nothing_of_the_environment(tmp_path):
@@ -193,8 +193,8 @@ def test_git_sees_nothing_of_the_environment(tmp_path):
         "LC_ALL": "de_DE.UTF-8",
     }
     with open_store(tmp_path / "store", isolate(hostile)) as store:
-        write(store, [commit()])
-        assert has(store, commit().commit)
+        write_commits(store, [commit()])
+        assert has_commit(store, commit().commit)
     assert not (tmp_path / "elsewhere").exists()
 
 
@@ -241,7 +241,10 @@ def test_no_git_at_all_is_a_sentence(tmp_path):
 
 
 def test_reading_what_is_no_repository_is_a_sentence(tmp_path):
-    with Reader(GIT, tmp_path) as reader, pytest.raises(DistgenError, match="git cannot read HEAD"):
+    with (
+        ObjectReader(GIT, tmp_path) as reader,
+        pytest.raises(DistgenError, match="git cannot read HEAD"),
+    ):
         reader.read("HEAD")
 
 
@@ -257,7 +260,7 @@ def test_reading_what_is_no_repository_is_a_sentence(tmp_path):
     ],
 )
 def test_secrets_are_scrubbed(text, clean):
-    assert scrub(text) == clean
+    assert hide_secrets(text) == clean
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import pytest
 from testing.commandline import keeps_to_its_schema
 
 from distgen.errors import InputError
-from distgen.git.refs import peeled, release
+from distgen.git.refs import parse_ls_remote, release_version
 from distgen.model.catalogue import DistGit, Image, Namespace, Policy, Source, Stream, TagPolicy
 from distgen.model.lock import Lock, LockedSource
 from distgen.model.words import Origin
@@ -232,7 +232,7 @@ def test_a_ref_that_no_registry_takes_as_a_tag_is_left_out_with_the_reason():
     ],
 )
 def test_releases_are_what_pep_440_calls_a_version(name, shapes, expected):
-    found = release(name, shapes)
+    found = release_version(name, shapes)
     assert (str(found) if found else None) == expected
 
 
@@ -242,7 +242,7 @@ def test_annotated_tags_are_peeled():
         f"{commit('b')}\trefs/tags/1.0",
         f"{commit('c')}\trefs/tags/1.0^{{}}",
     ]
-    assert peeled(lines) == {"HEAD": commit("a"), "refs/tags/1.0": commit("c")}
+    assert parse_ls_remote(lines) == {"HEAD": commit("a"), "refs/tags/1.0": commit("c")}
 
 
 def test_the_plan_is_made_from_the_component_s_repository(catalogue, distgen, upstream):
