@@ -10,7 +10,7 @@ from typing import Literal
 from distgen.errors import DistgenError
 from distgen.git.commits import Commit, parse_trailers
 from distgen.git.objects import SUBMODULE_MODE, blob_id
-from distgen.lint.build_context import taken
+from distgen.lint.build_context import build_inputs
 from distgen.model.published import Edit, TreeEntry
 from distgen.model.rendered import File
 from distgen.model.words import MANIFEST
@@ -133,7 +133,7 @@ def added(
     expected: Mapping[str, File], standing: Mapping[str, TreeEntry], read: Read
 ) -> tuple[Edit, ...]:
     """Return the files that distgen does not generate, and that change what is built."""
-    found = {path: standing[path] for path in taken(expected, own(expected, standing))}
+    found = {path: standing[path] for path in build_inputs(expected, own(expected, standing))}
     texts = (
         (path, b"" if one.mode == SUBMODULE_MODE else read(one)) for path, one in found.items()
     )

@@ -6,7 +6,7 @@ import pytest
 from testing.images import EXTERNAL, ROOT, dedent, image, tree
 
 from distgen.dockerfile.parse import parse
-from distgen.lint.build_context import context, ignoring_line, missing, read_ignore
+from distgen.lint.build_context import context_of, copy_failure, ignoring_line, read_ignore
 from distgen.lint.rules.resolved import completeness
 from distgen.model.lock import Lock, LockedBase, LockedSource
 
@@ -332,7 +332,7 @@ def test_sources_that_the_builder_finds(line):
         (
             "COPY $FILE /x/",
             "DG106",
-            "COPY $FILE: it depends on a build argument, so nobody can tell that it exists",
+            "COPY $FILE: it depends on a build argument, so a check cannot tell whether it exists",
         ),
         ("ADD gone.tar.gz /x/", "DG106", "ADD gone.tar.gz: it is not in the tree"),
         (
@@ -425,6 +425,6 @@ def test_dockerignore_patterns(text, path, line):
 
 
 def test_the_context_has_the_folders_of_its_files():
-    seen = context(tree(image(), {"a/b/c": "", "d": "", ".dockerignore": "d"}))
+    seen = context_of(tree(image(), {"a/b/c": "", "d": "", ".dockerignore": "d"}))
     assert seen.present == {"a", "a/b", "a/b/c", ".dockerignore"}
-    assert (missing("a/b", seen), missing("/", seen)) == ("", "")
+    assert (copy_failure("a/b", seen), copy_failure("/", seen)) == ("", "")

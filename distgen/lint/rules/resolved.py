@@ -13,7 +13,7 @@ from distgen.dockerfile.filename import DOCKERFILE
 from distgen.dockerfile.instruction import Instruction
 from distgen.dockerfile.parse import Dockerfile, mounts, sources
 from distgen.errors import InputError
-from distgen.lint.build_context import Context, context, missing
+from distgen.lint.build_context import BuildContext, context_of, copy_failure
 from distgen.lint.findings import Violation, findings
 from distgen.model.catalogue import Image, Parent
 from distgen.model.lock import Lock
@@ -54,7 +54,7 @@ def completeness(
     if not own.stages:
         return findings(tree, unread)
     uses, remarks = _uses(own, image.parents, lock)
-    seen = context(tree)
+    seen = context_of(tree)
     return findings(
         tree,
         [
@@ -176,7 +176,7 @@ def _similar(word: str, own: Dockerfile, before: int) -> str:
 # --- sources ---------------------------------------------------------------------------------
 
 
-def _copied(own: Dockerfile, seen: Context) -> Iterator[Violation]:
+def _copied(own: Dockerfile, seen: BuildContext) -> Iterator[Violation]:
     for stage in own.stages:
         for instruction in stage.instructions:
             for code, source, why in _absent(instruction, seen):
@@ -185,7 +185,7 @@ def _copied(own: Dockerfile, seen: Context) -> Iterator[Violation]:
 
 
 def _triggered(
-    own: Dockerfile, uses: Iterable[Use], dockerfiles: Mapping[str, Dockerfile], seen: Context
+    own: Dockerfile, uses: Iterable[Use], dockerfiles: Mapping[str, Dockerfile], seen: BuildContext
 ) -> Iterator[Violation]:
     """Check what the ONBUILD instructions of a parent want from this tree."""
     for use in uses:
@@ -197,10 +197,10 @@ def _triggered(
                 yield Violation(code, f"ONBUILD {source} of {key}: it {why}", use.line)
 
 
-def _absent(instruction: Instruction, seen: Context) -> Iterator[tuple[str, str, str]]:
+def _absent(instruction: Instruction, seen: BuildContext) -> Iterator[tuple[str, str, str]]:
     """Yield code, source and reason of everything an instruction takes that is not there."""
     for mount in mounts(instruction):
-        if mount.type == "bind" and not mount.image and (why := missing(mount.source, seen)):
+        if mount.type == "bind" and not mount.image and (why := copy_failure(mount.source, seen)):
             yield "DG106", mount.source, why
     if instruction.cmd not in {"COPY", "ADD"} or instruction.flag("from") is not None:
         return
@@ -208,7 +208,7 @@ def _absent(instruction: Instruction, seen: Context) -> Iterator[tuple[str, str,
         if instruction.cmd == "ADD" and (_URL.fullmatch(source) or _GIT.fullmatch(source)):
             if not _fixed(source, instruction):
                 yield "DG108", source, "is fetched without a checksum; add --checksum=sha256:..."
-        elif why := missing(source, seen):
+        elif why := copy_failure(source, seen):
             yield "DG106", source, why
 
 
