@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("servers", "commandline", "downstream")
+pytest.register_assert_rewrite("testing")
 CatalogueFolder = Callable[[Mapping[str, str | bytes]], Path]
 
 # A job in the background, or below nohup, ignores them, and so would all that the tests start; a

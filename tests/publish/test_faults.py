@@ -3,12 +3,10 @@
 import os
 import random
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from testing.dist_git import (
@@ -27,6 +25,7 @@ from testing.dist_git import (
     tree,
 )
 from testing.git_server import Fault, git_server
+from testing.moments import arrange, await_halt, kill, resume, watch
 from testing.sites import COMMAND, distgen, ended, save, site, start
 
 from distgen.git.run import isolate
@@ -504,56 +503,68 @@ def test_two_or_eight_publishers_at_once_commit_each_change_once(
         save(root)
 
 
-def kill_tree(pid):
-    """Kill a process and all that it started, as when the machine is switched off."""
-    children = {}
-    for name in os.listdir("/proc"):
-        if name.isdecimal():
-            try:
-                fields = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            children.setdefault(int(fields[1]), []).append(int(name))
-    doomed = [pid]
-    for one in doomed:
-        doomed += children.get(one, [])
-    for one in doomed:
-        try:
-            os.kill(one, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
+# When a publisher of one repository after the other is killed, and how many of them have its
+# commits in the end, when the machine stops and when its git and the server's go on.
+MOMENTS = [
+    ("init", "after", 1, 0, 0),
+    ("fast-import", "before", 1, 0, 0),
+    ("fast-import", "within", 1, 0, 0),
+    ("push", "before", 1, 0, 1),
+    ("ref", "before", 1, 1, 2),
+    ("push", "after", 1, 2, 3),
+    ("ref", "after", 1, 3, 4),
+]
 
 
 @pytest.mark.parametrize("also_git", [True, False], ids=["with git", "alone"])
 def test_killed_at_any_moment_a_rerun_makes_the_commits_of_an_undisturbed_run(
     catalogue, tmp_path, server, also_git
 ):
-    names = ("app", "other", "third")
+    """It was killed after a time by the clock: each time before there even was a store."""
+    names = ("app", "other", "third", "fourth", "fifth")
+    folders = [tmp_path / f"srv/ns/{name}.git" for name in names]
+    for name in names[3:]:
+        server.repository(f"ns/{name}.git")
     url = f"{server.url}/{{namespace}}/{{image}}.git"
     root = site(catalogue, *names, streams=("main", "old"), url=url)
-    calm = tmp_path / "calm"
-    git("clone", "-q", str(root), str(calm))
-    rand = random.Random(4)
-    moments = [0.3 + rand.random() * 0.9 for _ in range(5)]
-    for moment in moments:
-        process = start(root, "publish")
-        time.sleep(moment)
-        if also_git:
-            kill_tree(process.pid)
-        else:
-            process.kill()
-        process.communicate()
+    for number, (what, when, nth, stopped, orphaned) in enumerate(MOMENTS):
+        moment = arrange(tmp_path / f"moment{number}", what, when, nth)
+        for folder in folders:
+            watch(moment, folder)
+        process = start(root, "publish", "--jobs", 1, PATH=moment.path)
+        await_halt(moment, process)
+        kill(process, also_git)
+        resume(moment)
+        assert published(folders, stopped if also_git else orphaned), (what, when)
     last = distgen(root, "publish", "--format=json")
     assert last.code == 0
-    for name in names:
-        (tmp_path / f"srv/ns/{name}.git").rename(tmp_path / f"{name}.git")
+    assert published(folders, len(names))
+    for name, folder in zip(names, folders, strict=True):
+        folder.rename(tmp_path / f"{name}.git")
         server.repository(f"ns/{name}.git")
-    undisturbed = distgen(calm, "publish", "--format=json", "--store", tmp_path / "calm-store")
+    undisturbed = distgen(root, "publish", "--format=json", "--store", tmp_path / "calm-store")
+    assert set(undisturbed.statuses.values()) == {"created"}
     assert [row["commit"] for row in last.results] == [row["commit"] for row in undisturbed.results]
     for name in names:
         where = tmp_path / f"{name}.git"
         assert git("fsck", "--strict", "--full", folder=where) == ""
         assert len(commits(where, "main")) == len(commits(where, "stable/old")) == 1
+
+
+def published(folders, number):
+    """Say whether that many repositories have both branches, and the others none.
+
+    A server may take a while for what it was told.
+    """
+    deadline = time.monotonic() + 10
+    while True:
+        heads = [git("for-each-ref", "refs/heads", folder=folder) for folder in folders]
+        counts = sorted(len(lines.splitlines()) for lines in heads)
+        if counts == [0] * (len(folders) - number) + [2] * number:
+            return True
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
 
 
 def test_pauses_and_chance_do_not_reach_the_commits(tmp_path):

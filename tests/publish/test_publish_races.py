@@ -1,17 +1,15 @@
 """Publishing while others push, and after being killed: nothing is lost, nothing is half done."""
 
 import os
-import random
 import shutil
-import signal
 import subprocess
 import sys
 import textwrap
-import time
 from dataclasses import replace
 from pathlib import Path
 
 from testing.dist_git import OPTIONS, commits, content, edit, git, image, listing, run_publish, tree
+from testing.moments import arrange, await_halt, kill, resume, watch
 
 APP = image("ns/app")
 FIRST = {"Dockerfile": "FROM a\n"}
@@ -130,33 +128,61 @@ PROGRAM = """
 """
 
 
-def publisher(root, store, line):
+def publisher(root, store, line, path=os.environ["PATH"]):
     """Start publishing 13 images in a process of its own."""
-    path = [str(Path(__file__).parents[1]), *sys.path]
-    program = PROGRAM.format(path=path, root=str(root), store=str(store), line=line)
+    modules = [str(Path(__file__).parents[1]), *sys.path]
+    program = PROGRAM.format(path=modules, root=str(root), store=str(store), line=line)
     command = [sys.executable, "-c", textwrap.dedent(program)]
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PATH": path},
+        start_new_session=True,
     )
 
 
+# When a publisher of 13 images is killed, and how many of them may have been published by then.
+# The first repository that is made is the store; four are pushed at once, after their parent.
+MOMENTS = [
+    ("init", "after", 1, 0, 0),
+    ("init", "before", 6, 1, 12),
+    ("fast-import", "before", 1, 0, 0),
+    ("fast-import", "within", 1, 0, 0),
+    ("fast-import", "after", 1, 0, 0),
+    ("push", "before", 1, 0, 0),
+    ("push", "after", 12, 8, 12),
+    ("ref", "before", 3, 1, 12),
+    ("ref", "after", 7, 7, 13),
+]
+
+
 def test_a_publisher_killed_at_any_moment_hurts_nobody(tmp_path):
-    rand = random.Random(3)
-    for number in range(5):
-        line = "ab"[number % 2]
-        process = publisher(tmp_path, tmp_path / "store", line)
-        time.sleep(0.25 + rand.random() * 0.5)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+    """It was killed after a time by the clock: each time before there even was a store."""
+    folder = tmp_path / "dist-git/ns"
+    for number, (what, when, nth, least, most) in enumerate(MOMENTS):
+        moment = arrange(tmp_path / f"moment{number}", what, when, nth)
+        for where in folder.glob("*.git"):
+            watch(moment, where)
+        process = publisher(tmp_path, tmp_path / "store", number, moment.path)
+        await_halt(moment, process)
+        kill(process, also_git=bool(number % 2))
+        resume(moment)
+        published = [
+            where
+            for where in folder.glob("*.git")
+            if content(where, "Dockerfile") == f"FROM {number}\n"
+        ]
+        assert least <= len(published) <= most, moment.seen
     process = publisher(tmp_path, tmp_path / "store", "last")
     out, error = process.communicate()
     assert (process.returncode, error) == (0, b"")
     rows = [row.split("=") for row in out.decode().splitlines()]
     assert [row for row in rows if row[1] not in ("created", "updated")] == []
-    for where in (tmp_path / "dist-git/ns").glob("*.git"):
+    for where in folder.glob("*.git"):
         assert content(where, "Dockerfile") == "FROM last\n"
         assert git("fsck", "--strict", "--full", "--no-dangling", folder=where) == ""
-    assert len([*(tmp_path / "dist-git/ns").glob("*.git")]) == 13
+    assert len([*folder.glob("*.git")]) == 13
 
 
 def test_what_a_killed_publisher_left_is_swept_once_it_is_old(tmp_path):
