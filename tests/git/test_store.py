@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,14 @@ from distgen.git.cat_file import ObjectReader
 from distgen.git.location import creation_hint, locate
 from distgen.git.objects import TreeEntry, blob_id, commit_id, format_person, tree_id
 from distgen.git.run import explain, hide_secrets, isolate, run
-from distgen.git.store import has_commit, open_store, reset_store, scratch_store, write_commits
+from distgen.git.store import (
+    has_commit,
+    is_intact,
+    open_store,
+    reset_store,
+    scratch_store,
+    write_commits,
+)
 from distgen.model.published import Change
 from distgen.model.rendered import File
 
@@ -67,6 +75,22 @@ def test_a_missing_parent_is_a_sentence(tmp_path):
         write_commits(store, [commit(parent="1" * 40)])
     assert "cannot be written" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_store_is_not_called_sound_while_another_thread_begins_it_again(tmp_path):
+    """The damaged half was removed by then, so that it looked sound, and the push was given up."""
+    with open_store(tmp_path / "store", GIT) as store:
+        write_commits(store, [commit()])
+        assert is_intact(store, [commit()])
+        answers = []
+        asking = threading.Thread(target=lambda: answers.append(is_intact(store, [commit()])))
+        with store.restoring:
+            asking.start()
+            asking.join(0.5)
+            assert answers == []
+            reset_store(store)
+        asking.join()
+        assert answers == [False]
 
 
 def test_a_renewed_store_is_empty_and_works(tmp_path):
