@@ -16,8 +16,8 @@ from typing import IO
 
 import click
 
-from distgen.cli.option_groups import together
-from distgen.cli.streams import heard
+from distgen.cli.option_groups import option_group
+from distgen.cli.streams import ignore_broken_pipe
 from distgen.errors import DistgenError
 from distgen.git.run import Git
 from distgen.output.files import is_stream, replace_file
@@ -28,7 +28,7 @@ _ENDING = b"distgen: finishing what is being pushed; once more to leave it unfin
 
 
 @dataclass(frozen=True)
-class Watched:
+class EventFiles:
     """The files that a job wants of a run."""
 
     events: Path | None = None
@@ -36,8 +36,8 @@ class Watched:
 
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
-watching = together(
-    Watched,
+event_options = option_group(
+    EventFiles,
     "watched",
     click.option(
         "--events",
@@ -81,14 +81,14 @@ class Events:
 
 
 @contextmanager
-def recorded(path: Path | None) -> Iterator[Events]:
+def open_events(path: Path | None) -> Iterator[Events]:
     """Open the file of --events for as long as the run lasts."""
     events = Events(path)
     if path is None:
         yield events
         return
     try:
-        file = _opened(path)
+        file = _open(path)
     except OSError as error:
         raise DistgenError(f"cannot be written: {error.strerror}", where=path) from None
     events._file = file
@@ -101,18 +101,18 @@ def recorded(path: Path | None) -> Iterator[Events]:
             events.trouble = f"{path}: {error.strerror}; the events are not complete"
 
 
-def _opened(path: Path) -> IO[str]:
+def _open(path: Path) -> IO[str]:
     if path == _STDOUT:
         return os.fdopen(os.dup(1), "w", encoding="utf-8")
     return path.open("a" if is_stream(path) else "w", encoding="utf-8")
 
 
-def keep(path: Path | None, text: str) -> str:
+def write_results(path: Path | None, text: str) -> str:
     """Write the results to a file, whole or not at all; return what kept them from it."""
     if path is None:
         return ""
     if path == _STDOUT:
-        with heard():
+        with ignore_broken_pipe():
             click.echo(text)
         return ""
     try:
@@ -123,7 +123,7 @@ def keep(path: Path | None, text: str) -> str:
 
 
 @contextmanager
-def ending_well(git: Git) -> Iterator[None]:
+def graceful_signals(git: Git) -> Iterator[None]:
     """Let the first ^C, SIGTERM or SIGHUP only stop the run, and the second leave it at once."""
 
     def ask(number: int, frame: FrameType | None) -> None:

@@ -10,7 +10,7 @@ import click
 
 from distgen import __version__
 from distgen.cli.session import Session
-from distgen.cli.streams import complete, heard, narrate
+from distgen.cli.streams import ignore_broken_pipe, narrate, open_closed_streams
 from distgen.errors import DistgenError
 from distgen.text.suggest import did_you_mean
 
@@ -50,7 +50,7 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
-        with heard():
+        with ignore_broken_pipe():
             return super().invoke(ctx)
         return 0
 
@@ -100,7 +100,7 @@ def cli(ctx: click.Context, directory: str | None, quiet: bool, verbose: bool, c
 
 def main() -> int:
     """Run the command line of this process and return its exit code."""
-    complete()
+    open_closed_streams()
     try:
         code = cli.main(standalone_mode=False)
     except click.exceptions.Exit as done:

@@ -9,7 +9,9 @@ from typing import Any, TypeVar
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def together(record: Any, name: str, *options: Callable[..., Any]) -> Callable[[Command], Command]:
+def option_group(
+    record: Any, name: str, *options: Callable[..., Any]
+) -> Callable[[Command], Command]:
     """Add options named like the fields of `record`; the command gets it as `name`."""
     keys = [field.name for field in fields(record)]
 

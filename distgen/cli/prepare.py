@@ -11,12 +11,12 @@ import click
 
 from distgen.catalogue import source_overrides
 from distgen.cli.provenance import origin
-from distgen.cli.remote_options import Reach, reaching
-from distgen.cli.retire_options import Retiring, left, split
+from distgen.cli.remote_options import RemoteOptions, remote_options
+from distgen.cli.retire_options import RetireOptions, orphans_to_retire, split_choice
 from distgen.cli.session import Choice, Session
-from distgen.cli.signing_options import Seal
-from distgen.cli.source_options import Replaced, ground
-from distgen.cli.tokens import authorized
+from distgen.cli.signing_options import SigningOptions
+from distgen.cli.source_options import SourceOptions, load_catalogue
+from distgen.cli.tokens import add_tokens
 from distgen.git.run import Git
 from distgen.lint import check
 from distgen.model.catalogue import Catalogue
@@ -38,22 +38,22 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Wishes:
+class RunOptions:
     """What the command line asked for."""
 
     choice: Choice
     sets: tuple[str, ...]
     on_edit: str
-    reach: Reach
+    reach: RemoteOptions
     allow_dirty: bool = False
     independent: bool = False
     keep_going: bool = True
-    replaced: Replaced = field(default_factory=Replaced)
-    seal: Seal = field(default_factory=Seal)
-    retired: Retiring = field(default_factory=Retiring)
+    replaced: SourceOptions = field(default_factory=SourceOptions)
+    seal: SigningOptions = field(default_factory=SigningOptions)
+    retired: RetireOptions = field(default_factory=RetireOptions)
 
 
-def planning(command: Command) -> Command:
+def planning_options(command: Command) -> Command:
     """Add the options of everything that plans a publication."""
     on_edit = click.option(
         "--on-edit",
@@ -62,10 +62,10 @@ def planning(command: Command) -> Command:
         show_default=True,
         help="What to do with generated files that were edited downstream.",
     )
-    return on_edit(reaching(command))
+    return on_edit(remote_options(command))
 
 
-def prepare(session: Session, wishes: Wishes, observe: Observer = ignore_step) -> Run:
+def prepare(session: Session, wishes: RunOptions, observe: Observer = ignore_step) -> Run:
     """Read the catalogue and find out which commit of it will be published."""
 
     def tell(text: str) -> None:
@@ -73,15 +73,15 @@ def prepare(session: Session, wishes: Wishes, observe: Observer = ignore_step) -
         observe("waiting", {"detail": text})
 
     git = wishes.reach.git(session, tell)
-    speculation, lock = ground(session, wishes.sets, wishes.replaced)
+    speculation, lock = load_catalogue(session, wishes.sets, wishes.replaced)
     catalogue = speculation.catalogue
     retires = wishes.retired.wanted
-    chosen = split(wishes.choice, catalogue)[0] if retires else wishes.choice.of(catalogue)
+    chosen = split_choice(wishes.choice, catalogue)[0] if retires else wishes.choice.of(catalogue)
     task = check.work(catalogue, lock, chosen)
     altered = bool(wishes.sets or speculation.images)
     provenance, dirty = origin(session, git, catalogue, lock, altered)
-    shown = authorized(session, git, catalogue, catalogue.images if retires else task.images)
-    gone = left(catalogue, shown, wishes.choice, wishes.reach.jobs) if retires else ()
+    shown = add_tokens(session, git, catalogue, catalogue.images if retires else task.images)
+    gone = orphans_to_retire(catalogue, shown, wishes.choice, wishes.reach.jobs) if retires else ()
     retired = tuple(replace(target, reason=wishes.retired.reason.strip()) for target in gone)
     return Run(
         request=PublishRequest(catalogue, task.images, task.renderer.tree, retired),
@@ -120,6 +120,6 @@ def _creation(
     return ask
 
 
-def stored(folder: Path) -> Path | None:
+def existing_store(folder: Path) -> Path | None:
     """Return the folder of a store that is there already."""
     return folder if folder.is_dir() else None

@@ -30,7 +30,7 @@ def jobs(command: Command) -> Command:
     return option(command)
 
 
-def elsewhere(what: str) -> Callable[..., Any]:
+def registry_option(what: str) -> Callable[..., Any]:
     """Return the option --registry, whose host may be written as an address."""
     return click.option("--registry", metavar="HOST", callback=_host, help=what)
 
@@ -39,7 +39,7 @@ def _host(ctx: click.Context, option: click.Parameter, value: str | None) -> str
     return value.removeprefix("https://").rstrip("/") if value is not None else None
 
 
-def world(session: Session, catalogue: Catalogue, parallel: int) -> Upstreams:
+def upstreams(session: Session, catalogue: Catalogue, parallel: int) -> Upstreams:
     """Return the registries and git repositories as this user reaches them from here."""
     registry = registries(session, catalogue.mirrors, parallel)
     return Upstreams(registry, isolate(session.environ), catalogue.mirrors.get("git", {}), parallel)

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import click
 
-from distgen.cli.option_groups import together
+from distgen.cli.option_groups import option_group
 from distgen.cli.session import Session
 from distgen.git.backoff import RetryPolicy
 from distgen.git.run import Git, isolate
 
 
 @dataclass(frozen=True)
-class Reach:
+class RemoteOptions:
     """What the command line says of servers; `timeout` is in seconds."""
 
     store: Path | None
@@ -34,8 +34,8 @@ class Reach:
         return self.store or session.cache / "store"
 
 
-reaching = together(
-    Reach,
+remote_options = option_group(
+    RemoteOptions,
     "reach",
     click.option(
         "--jobs",

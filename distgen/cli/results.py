@@ -11,7 +11,7 @@ import click
 
 from distgen.cli.commands.list import texts
 from distgen.cli.session import Session
-from distgen.cli.streams import Forgiving, heard
+from distgen.cli.streams import IgnoreBrokenPipe, ignore_broken_pipe
 from distgen.errors import plain
 from distgen.model.catalogue import Image
 from distgen.model.published import Result
@@ -30,24 +30,24 @@ COLORS: dict[Status, str] = {
 }
 
 
-def ordered(images: Iterable[Image], results: Iterable[Result]) -> list[Result]:
+def sort_results(images: Iterable[Image], results: Iterable[Result]) -> list[Result]:
     """Return the results in the order of the images, then what was retired."""
     order = {image.key: number for number, image in enumerate(images)}
     return sorted(results, key=lambda one: (order.get(one.key, len(order)), one.key))
 
 
-def tell(session: Session, results: Sequence[Result], text: str) -> None:
+def print_results(session: Session, results: Sequence[Result], text: str) -> None:
     """Print the results: the JSON `text`, or a line for each that is worth one."""
     worth = [one for one in results if session.verbosity > 0 or one.status != "unchanged"]
     text = text or as_text(worth)
-    with heard():
+    with ignore_broken_pipe():
         if text:
             click.echo(text)
 
 
 def as_text(results: Sequence[Result]) -> str:
     """Return one line for each result; edits that stand in the way follow theirs."""
-    rows = [(row.status, f"{row.image}@{row.stream}", told(row)) for row in results]
+    rows = [(row.status, f"{row.image}@{row.stream}", format_detail(row)) for row in results]
     text = []
     for row, line in zip(results, texts(rows), strict=True):
         color = COLORS.get(row.status)
@@ -57,7 +57,7 @@ def as_text(results: Sequence[Result]) -> str:
     return "\n".join(text)
 
 
-def told(result: Result) -> str:
+def format_detail(result: Result) -> str:
     """Return what a line says behind the image: the commit, and why."""
     commit = (result.commit or "")[:12] if result.status not in ("refused", "failed") else ""
     return plain(f"{commit}  {result.detail}".strip())
@@ -80,7 +80,7 @@ def exit_code(results: Iterable[Result]) -> int:
     return max((one.exit_code for one in results if one.status in STOPPED), default=0)
 
 
-def shown(
+def show_progress(
     session: Session, results: Iterable[Result], total: int, doing: str = "publishing"
 ) -> Iterable[Result]:
     """Pass results on, with a progress bar where somebody looks at a terminal."""
@@ -97,7 +97,7 @@ def shown(
         TimeElapsedColumn(),
         TextColumn("{task.description}"),
     )
-    stream = cast("IO[str]", Forgiving(sys.stderr))
+    stream = cast("IO[str]", IgnoreBrokenPipe(sys.stderr))
     console = Console(file=stream, no_color=session.color is False)
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=total)

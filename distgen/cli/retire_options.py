@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import click
 
 from distgen.catalogue import graph
-from distgen.cli.option_groups import together
+from distgen.cli.option_groups import option_group
 from distgen.cli.session import Choice
 from distgen.errors import InputError
 from distgen.git.run import Git
@@ -17,7 +17,7 @@ from distgen.publish.plan import BranchTarget
 
 
 @dataclass(frozen=True)
-class Retiring:
+class RetireOptions:
     """Whether, and why, branches are retired whose image or stream has left the catalogue."""
 
     wanted: bool = False
@@ -30,8 +30,8 @@ class Retiring:
             raise click.UsageError("--reason is one line")
 
 
-retiring = together(
-    Retiring,
+retire_options = option_group(
+    RetireOptions,
     "retired",
     click.option(
         "--retire",
@@ -50,7 +50,7 @@ retiring = together(
 """Add --retire and --reason; the command gets them as one `retired`."""
 
 
-def split(choice: Choice, catalogue: Catalogue) -> tuple[tuple[Image, ...], tuple[str, ...]]:
+def split_choice(choice: Choice, catalogue: Catalogue) -> tuple[tuple[Image, ...], tuple[str, ...]]:
     """Return the images that are chosen, and the names of what is in the catalogue no more."""
     here, gone = [], []
     for pattern in choice.patterns:
@@ -64,9 +64,11 @@ def split(choice: Choice, catalogue: Catalogue) -> tuple[tuple[Image, ...], tupl
     return replace(choice, patterns=tuple(here)).of(catalogue), tuple(gone)
 
 
-def left(catalogue: Catalogue, git: Git, choice: Choice, jobs: int) -> tuple[BranchTarget, ...]:
+def orphans_to_retire(
+    catalogue: Catalogue, git: Git, choice: Choice, jobs: int
+) -> tuple[BranchTarget, ...]:
     """Return what is left on branches of what was named and is in the catalogue no more."""
-    images, gone = split(choice, catalogue)
+    images, gone = split_choice(choice, catalogue)
     known = dict.fromkeys(image.full_name for image in images)
     names = (*gone, *known) if choice.patterns else ()
     search = OrphanSearch(names, servers=True, jobs=jobs, retired=bool(gone))

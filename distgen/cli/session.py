@@ -13,7 +13,7 @@ import click
 from distgen.catalogue import graph
 from distgen.catalogue.load import load
 from distgen.catalogue.sources import source
-from distgen.cli.option_groups import together
+from distgen.cli.option_groups import option_group
 from distgen.cli.streams import narrate
 from distgen.errors import InputError
 from distgen.lock import file
@@ -95,7 +95,7 @@ class Choice:
         )
 
 
-choosing = together(
+image_arguments = option_group(
     Choice,
     "choice",
     click.option("--with-parents", is_flag=True, help="And every image these are built on."),
@@ -105,7 +105,7 @@ choosing = together(
 """Add IMAGE..., --with-parents, --with-dependents; the command gets them as one `choice`."""
 
 
-def setting(command: Command) -> Command:
+def set_option(command: Command) -> Command:
     """Add --set, which lays values over everything else."""
     option = click.option(
         "--set",
@@ -117,7 +117,7 @@ def setting(command: Command) -> Command:
     return option(command)
 
 
-def formats(*names: str) -> Callable[[Command], Command]:
+def format_option(*names: str) -> Callable[[Command], Command]:
     """Add --format with these choices, the first being the default."""
     return click.option(
         "--format",

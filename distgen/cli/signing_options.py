@@ -7,14 +7,14 @@ from pathlib import Path
 
 import click
 
-from distgen.cli.option_groups import together
+from distgen.cli.option_groups import option_group
 from distgen.errors import InputError
 from distgen.git.run import Git
 from distgen.git.signing import Sign, SigningMethod, make_signer
 
 
 @dataclass(frozen=True)
-class Seal:
+class SigningOptions:
     """How the command line wants commits to be signed; `kind` None: not at all."""
 
     kind: SigningMethod | None = None
@@ -29,8 +29,8 @@ class Seal:
         return make_signer(git, root, self.kind, self.key)
 
 
-sealing = together(
-    Seal,
+signing_options = option_group(
+    SigningOptions,
     "seal",
     click.option("--sign", "kind", type=click.Choice(["ssh", "gpg"]), help="Sign the commits."),
     click.option(

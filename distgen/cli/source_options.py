@@ -10,7 +10,7 @@ import click
 from distgen.catalogue.mirrors import apply_mirrors
 from distgen.catalogue.source_overrides import Speculation, override, speculate
 from distgen.catalogue.zuul_items import Item, parse
-from distgen.cli.option_groups import together
+from distgen.cli.option_groups import option_group
 from distgen.cli.session import Session
 from distgen.errors import InputError
 from distgen.model.catalogue import Catalogue
@@ -18,7 +18,7 @@ from distgen.model.lock import Lock
 
 
 @dataclass(frozen=True)
-class Replaced:
+class SourceOptions:
     """The sources that the command line replaces for this run."""
 
     sources: tuple[str, ...] = ()
@@ -40,7 +40,9 @@ class Replaced:
             raise InputError("the file is not text", where=self.zuul_items) from None
 
 
-def ground(session: Session, sets: tuple[str, ...], replaced: Replaced) -> tuple[Speculation, Lock]:
+def load_catalogue(
+    session: Session, sets: tuple[str, ...], replaced: SourceOptions
+) -> tuple[Speculation, Lock]:
     """Return what this run renders from: sources replaced, mirrors in the place of names."""
     lock = session.lock()
     speculation = replaced.of(session.catalogue(sets), lock)
@@ -48,8 +50,8 @@ def ground(session: Session, sets: tuple[str, ...], replaced: Replaced) -> tuple
     return replace(speculation, catalogue=catalogue), lock
 
 
-replacing = together(
-    Replaced,
+source_options = option_group(
+    SourceOptions,
     "replaced",
     click.option(
         "--source",

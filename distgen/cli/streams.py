@@ -14,7 +14,7 @@ import click
 _STDERR = 2
 
 
-def complete() -> None:
+def open_closed_streams() -> None:
     """Open what of stdin, stdout and stderr is closed, lest another file gets its number."""
     while (number := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
         os.set_inheritable(number, True)
@@ -31,7 +31,7 @@ def narrate(text: str, color: bool | None = None) -> None:
         sys.stderr = _nowhere()
 
 
-class Forgiving:
+class IgnoreBrokenPipe:
     """A stream that passes over what cannot be written, as to a terminal that was closed."""
 
     def __init__(self, stream: IO[str]) -> None:
@@ -53,7 +53,7 @@ class Forgiving:
 
 
 @contextmanager
-def heard() -> Iterator[None]:
+def ignore_broken_pipe() -> Iterator[None]:
     """Let what reads stdout leave when it has seen enough, as `head` does, or a terminal close."""
     try:
         yield

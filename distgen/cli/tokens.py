@@ -20,16 +20,18 @@ USERS = {"github": "x-access-token", "gitlab": "oauth2"}
 """Who a token speaks for, where the configuration does not say."""
 
 
-def authorized(session: Session, git: Git, catalogue: Catalogue, images: Collection[Image]) -> Git:
+def add_tokens(session: Session, git: Git, catalogue: Catalogue, images: Collection[Image]) -> Git:
     """Return git that shows the servers of the images the tokens that are meant for them."""
     found = {
         name: token(place, catalogue.namespaces[name].dist_git, secret(session, name, catalogue))
         for name, place in places(catalogue, images).items()
     }
-    return authorize(git, apart({name: one for name, one in found.items() if one}, catalogue))
+    return authorize(
+        git, scope_tokens({name: one for name, one in found.items() if one}, catalogue)
+    )
 
 
-def apart(tokens: Mapping[str, Token], catalogue: Catalogue) -> Iterator[Token]:
+def scope_tokens(tokens: Mapping[str, Token], catalogue: Catalogue) -> Iterator[Token]:
     """Yield the tokens; where several are for one server, each is for its namespace's folder."""
     taken: dict[str, str] = {}
     for name, one in tokens.items():

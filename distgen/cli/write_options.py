@@ -9,26 +9,32 @@ import click
 
 from distgen.cli import prepare
 from distgen.cli import results as outcome
-from distgen.cli.events import Watched, ending_well, keep, recorded, watching
-from distgen.cli.option_groups import together
-from distgen.cli.session import Session, formats
-from distgen.cli.signing_options import sealing
+from distgen.cli.events import (
+    EventFiles,
+    event_options,
+    graceful_signals,
+    open_events,
+    write_results,
+)
+from distgen.cli.option_groups import option_group
+from distgen.cli.session import Session, format_option
+from distgen.cli.signing_options import signing_options
 from distgen.cli.streams import narrate
 from distgen.model.published import Result
 from distgen.publish.report import count_statuses, format_report
 
 
 @dataclass(frozen=True)
-class Manner:
+class OutputOptions:
     """How a run that writes is to behave, and who watches it."""
 
     form: str
     dry_run: bool
-    watched: Watched
+    watched: EventFiles
 
 
-delivering = together(
-    Manner,
+write_options = option_group(
+    OutputOptions,
     "manner",
     click.option(
         "--dry-run", is_flag=True, help="Print what would change; write nothing anywhere."
@@ -40,32 +46,32 @@ delivering = together(
         help="Whether to begin others after an image failed or was refused.  [default: keep going]",
     ),
     click.option("--allow-dirty", is_flag=True, help="Let uncommitted changes go to servers, too."),
-    prepare.planning,
-    formats("text", "json"),
-    watching,
-    sealing,
+    prepare.planning_options,
+    format_option("text", "json"),
+    event_options,
+    signing_options,
 )
 """Add the options of a run that writes; the command gets those of its manner as one `manner`."""
 
 
 def deliver(
     ctx: click.Context,
-    wishes: prepare.Wishes,
-    manner: Manner,
+    wishes: prepare.RunOptions,
+    manner: OutputOptions,
     work: Callable[[prepare.Run], list[Result]],
     tell: Callable[[prepare.Run, list[Result]], str],
 ) -> None:
     """Plan, let `work` do it, report, end with `tell`'s summary, and exit as it went."""
     session: Session = ctx.obj
-    with recorded(manner.watched.events) as events:
+    with open_events(manner.watched.events) as events:
         run = prepare.prepare(session, wishes, events)
-        with ending_well(run.git):
+        with graceful_signals(run.git):
             results = work(run)
         code = 130 if run.git.stop.is_set() else outcome.exit_code(results)
         events("ended", {"summary": count_statuses(results), "exit_code": code})
     text = format_report(results)
-    troubles = [one for one in (keep(manner.watched.results, text), events.trouble) if one]
-    outcome.tell(session, results, text if manner.form == "json" else "")
+    troubles = [one for one in (write_results(manner.watched.results, text), events.trouble) if one]
+    outcome.print_results(session, results, text if manner.form == "json" else "")
     session.say(("it would be: " if manner.dry_run else "") + tell(run, results))
     for trouble in troubles:
         narrate(f"distgen: {trouble}")

@@ -12,10 +12,10 @@ from distgen.adopt.patches import FATES, Adopted, Fate
 from distgen.adopt.report import report
 from distgen.adopt.run import Request, adopt
 from distgen.cli.commands.list import texts
-from distgen.cli.remote_options import Reach, reaching
-from distgen.cli.session import Choice, Session, choosing, formats
-from distgen.cli.source_options import Replaced, ground
-from distgen.cli.tokens import authorized
+from distgen.cli.remote_options import RemoteOptions, remote_options
+from distgen.cli.session import Choice, Session, format_option, image_arguments
+from distgen.cli.source_options import SourceOptions, load_catalogue
+from distgen.cli.tokens import add_tokens
 from distgen.errors import plain
 from distgen.output.files import add_file
 
@@ -23,21 +23,23 @@ COLORS: dict[Fate, str] = {"adopted": "green", "refused": "red", "failed": "red"
 
 
 @click.command()
-@choosing
-@formats("text", "json")
+@image_arguments
+@format_option("text", "json")
 @click.option("--dry-run", is_flag=True, help="Print what would be written; write nothing.")
-@reaching
+@remote_options
 @click.pass_context
-def command(ctx: click.Context, /, choice: Choice, form: str, dry_run: bool, reach: Reach) -> None:
+def command(
+    ctx: click.Context, /, choice: Choice, form: str, dry_run: bool, reach: RemoteOptions
+) -> None:
     """Turn downstream edits into patches in the overlays, so that publishing carries them.
 
     A patch keeps the author and the message of its commit. Nothing in an overlay is replaced.
     """
     session: Session = ctx.obj
-    speculation, lock = ground(session, (), Replaced())
+    speculation, lock = load_catalogue(session, (), SourceOptions())
     catalogue = speculation.catalogue
     images = choice.of(catalogue)
-    git = authorized(session, reach.git(session), catalogue, images)
+    git = add_tokens(session, reach.git(session), catalogue, images)
     request = Request(catalogue, lock, images, reach.jobs)
     found = tuple(adopt(git, request, reach.folder(session)))
     if not dry_run:

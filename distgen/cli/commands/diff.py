@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from distgen.cli import prepare, results
-from distgen.cli.session import Choice, Session, choosing, formats, setting
-from distgen.cli.source_options import replacing
+from distgen.cli.session import Choice, Session, format_option, image_arguments, set_option
+from distgen.cli.source_options import source_options
 from distgen.model.published import Change
 from distgen.publish import run as publish
 from distgen.publish.deliver import COMMIT_STATUSES
@@ -19,11 +19,11 @@ COLORS = {"+": "green", "-": "red", "@": "cyan"}
 
 
 @click.command()
-@choosing
-@setting
-@replacing
-@prepare.planning
-@formats("text", "json")
+@image_arguments
+@set_option
+@source_options
+@prepare.planning_options
+@format_option("text", "json")
 @click.option("--exit-code", is_flag=True, help="Exit 1 when there is a difference.")
 @click.pass_context
 def command(
@@ -37,11 +37,13 @@ def command(
 ) -> None:
     """Show what publishing would change in the repositories."""
     session: Session = ctx.obj
-    wanted = prepare.Wishes(choice=choice, sets=sets, allow_dirty=True, **wishes)
+    wanted = prepare.RunOptions(choice=choice, sets=sets, allow_dirty=True, **wishes)
     run = prepare.prepare(session, wanted)
-    changes = publish.plan_only(run.request, run.git, run.options, prepare.stored(run.store))
+    changes = publish.plan_only(
+        run.request, run.git, run.options, prepare.existing_store(run.store)
+    )
     if form == "json":
-        click.echo(json.dumps([described(change) for change in changes], indent=2))
+        click.echo(json.dumps([describe_change(change) for change in changes], indent=2))
     else:
         for change in changes:
             show(change)
@@ -54,12 +56,12 @@ def show(change: Change) -> None:
     """Print one change: its subject and diff, or why there is none."""
     if change.status in COMMIT_STATUSES:
         click.secho(f"{change.key}: {change.message.partition(chr(10))[0]}", bold=True)
-        click.echo(colored(publish.format_diff(change)), nl=False)
+        click.echo(color_diff(publish.format_diff(change)), nl=False)
     elif change.status != "unchanged":
         click.echo(f"distgen: {change.key}: {change.status}: {change.detail}", err=True)
 
 
-def described(change: Change) -> dict[str, str]:
+def describe_change(change: Change) -> dict[str, str]:
     """Return the JSON object of one change; its keys are stable."""
     return {
         "image": change.image,
@@ -71,7 +73,7 @@ def described(change: Change) -> dict[str, str]:
     }
 
 
-def colored(diff: str) -> str:
+def color_diff(diff: str) -> str:
     """Colour the lines of a unified diff; click takes the colours off where nobody sees them."""
     return "".join(
         click.style(line, fg=COLORS[line[0]]) if line[0] in COLORS else line

@@ -12,9 +12,9 @@ from typing import Any
 import click
 
 from distgen.catalogue import settings
-from distgen.cli.option_groups import together
-from distgen.cli.registry_options import elsewhere, jobs, registries
-from distgen.cli.session import Choice, Session, choosing, formats
+from distgen.cli.option_groups import option_group
+from distgen.cli.registry_options import jobs, registries, registry_option
+from distgen.cli.session import Choice, Session, format_option, image_arguments
 from distgen.errors import DistgenError, InputError
 from distgen.lock import file
 from distgen.lock.plan import facts_by_key, lock_of
@@ -54,8 +54,8 @@ class Files:
 
 
 @click.command()
-@choosing
-@together(
+@image_arguments
+@option_group(
     Files,
     "files",
     click.option(
@@ -69,10 +69,10 @@ class Files:
         "--environment", metavar="FILE", type=FILE, help="Where to write a heat environment."
     ),
 )
-@together(
+@option_group(
     Wanted,
     "wanted",
-    elsewhere("Look in this registry, whatever the list says."),
+    registry_option("Look in this registry, whatever the list says."),
     click.option("--tag", metavar="TAG", help="The tag to look for."),
     click.option(
         "--tag-from-label",
@@ -83,7 +83,7 @@ class Files:
     ),
     click.option("--require-all", is_flag=True, help="Write nothing unless every image was found."),
     jobs,
-    formats("text", "json"),
+    format_option("text", "json"),
 )
 @click.pass_obj
 def command(session: Session, choice: Choice, *, files: Files, wanted: Wanted) -> None:
@@ -96,14 +96,14 @@ def command(session: Session, choice: Choice, *, files: Files, wanted: Wanted) -
     if files.template is not None:
         if choice.patterns:
             raise InputError(f"{choice.patterns[0]!r} is one too many beside --template")
-        of_list(session, files.template, files, wanted)
+        discover_list(session, files.template, files, wanted)
         return
     if files != Files(None, None, (), False, None, None):
         raise InputError("these options are for a list of images", hint="add --template FILE")
-    of_catalog(session, choice, wanted)
+    discover_catalogue(session, choice, wanted)
 
 
-def of_list(session: Session, template: Path, files: Files, wanted: Wanted) -> None:
+def discover_list(session: Session, template: Path, files: Files, wanted: Wanted) -> None:
     """Write which images of a list are there, and the heat environment that names them."""
     places = [path for path in (files.output, files.environment) if path is not None]
     for path in places:
@@ -112,10 +112,10 @@ def of_list(session: Session, template: Path, files: Files, wanted: Wanted) -> N
     if len({path.resolve() for path in places}) < len(places):
         raise InputError("is both the list and the environment", where=files.output)
     given = lists.defaults(files.defaults) if files.defaults else {}
-    entries = lists.read(template, {**given, **assigned(files.sets)}, wanted.tag)
+    entries = lists.read(template, {**given, **parse_assignments(files.sets)}, wanted.tag)
     asked = registries(session, mirrors(session), wanted.jobs)
     wishes = [wish(str(number), entry, wanted) for number, entry in enumerate(entries)]
-    seen = found(session, asked, wishes, wanted)
+    seen = search_registry(session, asked, wishes, wanted)
     rows = [
         (name(one, files.digests), entries[int(one.wish.key)])
         for one in seen
@@ -134,7 +134,7 @@ def of_list(session: Session, template: Path, files: Files, wanted: Wanted) -> N
         click.echo(text, nl=False)
 
 
-def of_catalog(session: Session, choice: Choice, wanted: Wanted) -> None:
+def discover_catalogue(session: Session, choice: Choice, wanted: Wanted) -> None:
     """Write the digests of the catalogue's own images into the lock."""
     catalogue = session.catalogue()
     wishes = []
@@ -142,7 +142,7 @@ def of_catalog(session: Session, choice: Choice, wanted: Wanted) -> None:
         entry = Entry(image.reference.rpartition(":")[0], wanted.tag or image.stream.tags[0])
         wishes.append(wish(image.reference, entry, wanted))
     asked = registries(session, catalogue.mirrors, wanted.jobs)
-    seen = found(session, asked, wishes, wanted)
+    seen = search_registry(session, asked, wishes, wanted)
     held = session.lock()
     facts: dict[Any, Any] = dict(facts_by_key(held))
     for one in seen:
@@ -156,7 +156,7 @@ def of_catalog(session: Session, choice: Choice, wanted: Wanted) -> None:
             click.echo(f"{one.wish.key}  {one.digest}")
 
 
-def found(
+def search_registry(
     session: Session, asked: Registry, wishes: Sequence[Wish], wanted: Wanted
 ) -> tuple[Seen, ...]:
     """Return what the registry has; say what it has not, and fail where that matters."""
@@ -218,7 +218,7 @@ def mirrors(session: Session) -> Mapping[str, Mapping[str, str]]:
     return settings.read(root).mirrors
 
 
-def assigned(sets: Sequence[str]) -> Mapping[str, str]:
+def parse_assignments(sets: Sequence[str]) -> Mapping[str, str]:
     """Parse the --set options of a template."""
     found = {}
     for text in sets:

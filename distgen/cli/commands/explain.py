@@ -12,7 +12,7 @@ import click
 from distgen.catalogue import overlay
 from distgen.catalogue.overlay import Setting
 from distgen.cli.commands.show import plain
-from distgen.cli.session import Choice, Session, formats, setting
+from distgen.cli.session import Choice, Session, format_option, set_option
 from distgen.errors import InputError
 from distgen.lint import check
 from distgen.model.catalogue import Image
@@ -25,8 +25,8 @@ Traced = Mapping[KeyPath, tuple[Setting, ...]]
 @click.command()
 @click.argument("image")
 @click.argument("key", metavar="[KEY or FILE:LINE]", required=False)
-@setting
-@formats("text", "json")
+@set_option
+@format_option("text", "json")
 @click.pass_obj
 def command(
     session: Session, image: str, key: str | None, sets: tuple[str, ...], form: str
@@ -41,12 +41,12 @@ def command(
         texts = [f"{row['image']}@{row['stream']} {key}: {row['origin'] or 'no template line'}\n"
                  f"  {row['text']}" for row in rows]  # fmt: skip
     else:
-        rows = [explained(one, key) for one in images]
+        rows = [explain_values(one, key) for one in images]
         texts = [as_text(row, with_name=len(rows) > 1) for row in rows]
     click.echo(json.dumps(rows, indent=2) if form == "json" else "\n".join(texts))
 
 
-def explained(image: Image, key: str | None) -> dict[str, Any]:
+def explain_values(image: Image, key: str | None) -> dict[str, Any]:
     """Return an image's values, each with its settings in order, the one that counts last."""
     traced = overlay.trace(image.layers)
     chosen = chosen_keys(traced, key, image)
@@ -75,7 +75,7 @@ def explained(image: Image, key: str | None) -> dict[str, Any]:
 def chosen_keys(traced: Traced, key: str | None, image: Image) -> Sequence[KeyPath]:
     """Return the keys at or below `key`, all without one."""
     if key is None:
-        return sorted((path for path in traced if not opened(traced, path)), key=str)
+        return sorted((path for path in traced if not is_opened(traced, path)), key=str)
     wanted = tuple(key.split("."))
     found = [path for path in traced if tuple(map(str, path))[: len(wanted)] == wanted]
     if not found:
@@ -88,7 +88,7 @@ def chosen_keys(traced: Traced, key: str | None, image: Image) -> Sequence[KeyPa
     return sorted(found, key=str)
 
 
-def opened(traced: Traced, path: KeyPath) -> bool:
+def is_opened(traced: Traced, path: KeyPath) -> bool:
     """Tell whether a key is only the empty map that other keys were put into."""
     below = any(len(other) > len(path) and other[: len(path)] == path for other in traced)
     return below and all(found.value == {} for found in traced[path])

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import click
 
 from distgen.catalogue import graph
-from distgen.cli.session import Choice, Session, choosing, formats
+from distgen.cli.session import Choice, Session, format_option, image_arguments
 from distgen.model.catalogue import Image
 
 Edge = tuple[str, str, str]
@@ -81,8 +81,8 @@ WRITERS = {"text": as_text, "json": as_json, "dot": as_dot, "mermaid": as_mermai
 
 
 @click.command()
-@choosing
-@formats(*WRITERS)
+@image_arguments
+@format_option(*WRITERS)
 @click.pass_obj
 def command(session: Session, /, choice: Choice, form: str) -> None:
     """Show which image is built from which."""

@@ -6,8 +6,8 @@ import re
 
 import click
 
-from distgen.cli.session import Choice, Session, choosing, formats, setting
-from distgen.cli.source_options import Replaced, ground, replacing
+from distgen.cli.session import Choice, Session, format_option, image_arguments, set_option
+from distgen.cli.source_options import SourceOptions, load_catalogue, source_options
 from distgen.lint import check, external
 from distgen.lint.reports import json, sarif, text
 from distgen.model.words import LEVELS
@@ -18,10 +18,10 @@ LEVEL = re.compile(rf"(?<=: )({'|'.join(LEVELS)})(?= [A-Z]+[0-9])")
 
 
 @click.command()
-@choosing
-@setting
-@replacing
-@formats(*WRITERS)
+@image_arguments
+@set_option
+@source_options
+@format_option(*WRITERS)
 @click.option(
     "--fail-on",
     type=click.Choice([*LEVELS, "never"]),
@@ -35,22 +35,22 @@ def command(
     /,
     choice: Choice,
     sets: tuple[str, ...],
-    replaced: Replaced,
+    replaced: SourceOptions,
     form: str,
     fail_on: str,
 ) -> None:
     """Check the rendered images; each finding names its template line."""
     session: Session = ctx.obj
-    speculation, lock = ground(session, sets, replaced)
+    speculation, lock = load_catalogue(session, sets, replaced)
     catalogue = speculation.catalogue
     found = check.lint(check.work(catalogue, lock, choice.of(catalogue)), external.lint)
     said = WRITERS[form](found)
-    click.echo(colored(said) if form == "text" else said, nl=False)
+    click.echo(color_levels(said) if form == "text" else said, nl=False)
     grave = () if fail_on == "never" else LEVELS[: LEVELS.index(fail_on) + 1]
     ctx.exit(int(any(finding.level in grave for finding in found)))
 
 
-def colored(report: str) -> str:
+def color_levels(report: str) -> str:
     """Colour the level of each finding; click takes the colours off where nobody sees them."""
     return "".join(
         LEVEL.sub(lambda found: click.style(found[0], fg=COLORS[found[0]]), line, count=1)

@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from distgen.cli.session import Choice, Session, choosing, formats, setting
+from distgen.cli.session import Choice, Session, format_option, image_arguments, set_option
 from distgen.model.catalogue import Image
 from distgen.tripleo import heat
 
 
-def described(image: Image) -> dict[str, Any]:
+def describe_image(image: Image) -> dict[str, Any]:
     """Return the JSON object of one image; its keys are stable."""
     base = next((parent for parent in image.parents if parent.role == "base"), None)
     return {
@@ -52,14 +52,14 @@ def texts(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 @click.command()
-@choosing
-@setting
-@formats("text", "json", "yaml", "tripleo")
+@image_arguments
+@set_option
+@format_option("text", "json", "yaml", "tripleo")
 @click.pass_obj
 def command(session: Session, /, choice: Choice, sets: tuple[str, ...], form: str) -> None:
     """List the images, parents first."""
     images = choice.of(session.catalogue(sets))
-    rows = [described(image) for image in images]
+    rows = [describe_image(image) for image in images]
     if form == "json":
         click.echo(json.dumps(rows, indent=2))
     elif form == "yaml":

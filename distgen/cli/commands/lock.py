@@ -12,10 +12,10 @@ import click
 
 from distgen.cli.lock_facts import may_stay_unpinned, name_first, take_facts
 from distgen.cli.lock_report import problems, report
-from distgen.cli.option_groups import together
-from distgen.cli.registry_options import jobs, world
-from distgen.cli.session import Choice, Session, choosing, formats
-from distgen.cli.source_options import Replaced, replacing
+from distgen.cli.option_groups import option_group
+from distgen.cli.registry_options import jobs, upstreams
+from distgen.cli.session import Choice, Session, format_option, image_arguments
+from distgen.cli.source_options import SourceOptions, source_options
 from distgen.errors import InputError
 from distgen.lock import check as lockcheck
 from distgen.lock import file
@@ -62,9 +62,9 @@ def platform(ctx: click.Context, option: click.Parameter, value: str | None) -> 
 
 
 @click.command()
-@choosing
-@replacing
-@together(
+@image_arguments
+@source_options
+@option_group(
     Asked,
     "asking",
     click.option(
@@ -93,10 +93,10 @@ def platform(ctx: click.Context, option: click.Parameter, value: str | None) -> 
         "With --check, compare the lock with them.",
     ),
     jobs,
-    formats("text", "json"),
+    format_option("text", "json"),
 )
 @click.pass_context
-def command(ctx: click.Context, choice: Choice, replaced: Replaced, asking: Asked) -> None:
+def command(ctx: click.Context, choice: Choice, replaced: SourceOptions, asking: Asked) -> None:
     """Resolve bases to digests, sources to commits and downloads to checksums.
 
     Looks up what distgen.lock lacks, and drops what no image needs. Nothing is written unless
@@ -123,7 +123,7 @@ def command(ctx: click.Context, choice: Choice, replaced: Replaced, asking: Aske
         used = {need.key for need in (*needs(everything), *published(everything))}
         take_facts(session, facts, plan, needed, used, asking.form)
     else:
-        asked = world(session, catalogue, asking.jobs)
+        asked = upstreams(session, catalogue, asking.jobs)
         right = write(session, asked, plan, asking, speculation.elsewhere)
         session.say(f"{asked.registry.transport.requests} requests to registries", level=1)
     ctx.exit(int(not right))
@@ -150,7 +150,7 @@ def compare(
     elif asking.offline:
         found = lockcheck.check_offline(strict, plan.unused, plan.lock)
     else:
-        asked = world(session, catalogue, asking.jobs)
+        asked = upstreams(session, catalogue, asking.jobs)
         fetched = frozenset(need.key for need in plan.lookups)
         found = lockcheck.check(asked, strict, plan.unused, plan.lock, fetched)
         session.say(f"{asked.registry.transport.requests} requests to registries", level=1)

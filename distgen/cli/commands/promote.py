@@ -13,9 +13,9 @@ import click
 
 from distgen.cli.commands.discover import mirrors
 from distgen.cli.commands.list import table
-from distgen.cli.option_groups import together
-from distgen.cli.registry_options import elsewhere, jobs, registries
-from distgen.cli.session import Choice, Session, choosing, formats
+from distgen.cli.option_groups import option_group
+from distgen.cli.registry_options import jobs, registries, registry_option
+from distgen.cli.session import Choice, Session, format_option, image_arguments
 from distgen.errors import DistgenError, InputError
 from distgen.model.reference import parse_reference, replace_registry
 from distgen.output.files import replace_file
@@ -39,8 +39,8 @@ class Promotion:
 
 
 @click.command()
-@choosing
-@together(
+@image_arguments
+@option_group(
     Promotion,
     "wanted",
     click.option("--from", "source", metavar="TAG", help="The tag or digest that was tested."),
@@ -49,12 +49,12 @@ class Promotion:
     click.option(
         "--record", "output", metavar="FILE", type=FILE, help="Where to write its record."
     ),
-    elsewhere("Work in this registry instead of the images'."),
+    registry_option("Work in this registry instead of the images'."),
     click.option("--partial", is_flag=True, help="Leave out images that are not there."),
     click.option("--dry-run", is_flag=True, help="Print what would move; move nothing."),
 )
 @jobs
-@formats("text", "json")
+@format_option("text", "json")
 @click.pass_context
 def command(ctx: click.Context, choice: Choice, *, wanted: Promotion, jobs: int, form: str) -> None:
     """Move a tag of many images to what was tested together, or of none.
@@ -64,7 +64,7 @@ def command(ctx: click.Context, choice: Choice, *, wanted: Promotion, jobs: int,
     """
     session: Session = ctx.obj
     asked = registries(session, mirrors(session), jobs)
-    moves = planned(session, asked, choice, wanted, jobs)
+    moves = plan_moves(session, asked, choice, wanted, jobs)
     broken = [move for move in moves if move.status in ("missing", "changed", "failed")]
     fatal = [move for move in broken if move.status == "failed" or not wanted.partial]
     if not fatal and not wanted.dry_run:
@@ -78,7 +78,7 @@ def command(ctx: click.Context, choice: Choice, *, wanted: Promotion, jobs: int,
     ctx.exit(int(any(move.status in ("failed", "restored") for move in moves)))
 
 
-def planned(
+def plan_moves(
     session: Session, asked: Registry, choice: Choice, wanted: Promotion, parallel: int
 ) -> Sequence[Move]:
     """Return what is to move: to where the command line says, or back to what a record says."""
@@ -137,11 +137,11 @@ def report(moves: Sequence[Move], form: str) -> str:
         counts = dict(sorted(Counter(move.status for move in moves).items()))
         rows = [asdict(move) for move in moves]
         return json.dumps({"results": rows, "summary": counts}, indent=2) + "\n"
-    lines = [(move.status, move.reference, told(move)) for move in moves]
+    lines = [(move.status, move.reference, format_move(move)) for move in moves]
     return table(lines) + "\n" if lines else ""
 
 
-def told(move: Move) -> str:
+def format_move(move: Move) -> str:
     """Return what a line says of a move: from where to where, or why not."""
     if move.detail:
         return move.detail.removeprefix(f"{move.reference}: ")

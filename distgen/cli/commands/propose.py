@@ -13,8 +13,8 @@ from distgen.catalogue.graph import select
 from distgen.cli import prepare
 from distgen.cli import results as outcome
 from distgen.cli.forge_accounts import accounts
-from distgen.cli.session import Choice, Session, choosing, setting
-from distgen.cli.write_options import Manner, deliver, delivering
+from distgen.cli.session import Choice, Session, image_arguments, set_option
+from distgen.cli.write_options import OutputOptions, deliver, write_options
 from distgen.errors import InputError
 from distgen.forges.records import LEFT
 from distgen.git.store import Store, open_store, scratch_store
@@ -24,22 +24,22 @@ from distgen.propose import run as propose
 
 
 @click.command()
-@choosing
-@setting
-@delivering
+@image_arguments
+@set_option
+@write_options
 @click.pass_context
-def command(ctx: click.Context, /, choice: Choice, manner: Manner, **wishes: Any) -> None:
+def command(ctx: click.Context, /, choice: Choice, manner: OutputOptions, **wishes: Any) -> None:
     """Open a review of what changed for each image and stream, or update the one there is.
 
     A review that has nothing left to propose is closed. One that somebody else pushed to is theirs:
     it is left alone. The first ^C lets what is under way end and begins nothing more.
     """
-    wanted = prepare.Wishes(choice=choice, **wishes)
-    work = partial(_proposed, ctx.obj, dry=manner.dry_run)
-    deliver(ctx, wanted, manner, work, _told)
+    wanted = prepare.RunOptions(choice=choice, **wishes)
+    work = partial(_propose, ctx.obj, dry=manner.dry_run)
+    deliver(ctx, wanted, manner, work, _summarise)
 
 
-def _proposed(session: Session, run: prepare.Run, *, dry: bool) -> list[Result]:
+def _propose(session: Session, run: prepare.Run, *, dry: bool) -> list[Result]:
     catalogue = run.request.catalogue
     images = _with_forge(session, catalogue, run.request.images)
     parents = _parents(catalogue, images)
@@ -53,18 +53,20 @@ def _proposed(session: Session, run: prepare.Run, *, dry: bool) -> list[Result]:
     )
     with _store(run, dry) as store:
         done = propose.propose(request, store, run.options)
-        return outcome.ordered(images, outcome.shown(session, done, len(images), "proposing"))
+        return outcome.sort_results(
+            images, outcome.show_progress(session, done, len(images), "proposing")
+        )
 
 
-def _told(_: prepare.Run, results: Sequence[Result]) -> str:
+def _summarise(_: prepare.Run, results: Sequence[Result]) -> str:
     text = outcome.summary(results)
     if results and all(one.status == "unchanged" for one in results):
-        text = f"nothing new to propose for {_counted(len(results), 'branch', 'branches')}"
+        text = f"nothing new to propose for {_count(len(results), 'branch', 'branches')}"
     quiet = (one for one in results if one.status == "unchanged" and LEFT in one.detail)
     return "\n".join((text, *(f"{one.key}: {one.detail}" for one in quiet)))
 
 
-def _counted(number: int, one: str, many: str) -> str:
+def _count(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
 
 
@@ -80,7 +82,7 @@ def _with_forge(
             hint="set dist_git.forge to github, gerrit, gitlab, forgejo or gitea",
         )
     if left := len(images) - len(kept):
-        images_have = _counted(left, "image has", "images have")
+        images_have = _count(left, "image has", "images have")
         session.say(f"{images_have} no forge and {'is' if left == 1 else 'are'} left out")
     return kept
 
@@ -101,7 +103,7 @@ def _parents(catalogue: Catalogue, images: tuple[Image, ...]) -> tuple[Image, ..
 @contextmanager
 def _store(run: prepare.Run, dry: bool) -> Iterator[Store]:
     if dry:
-        with scratch_store(run.git, prepare.stored(run.store)) as store:
+        with scratch_store(run.git, prepare.existing_store(run.store)) as store:
             yield store
     else:
         with open_store(run.store, run.git) as store:

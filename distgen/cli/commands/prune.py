@@ -11,8 +11,8 @@ from dataclasses import asdict
 import click
 
 from distgen.cli.commands.list import table
-from distgen.cli.registry_options import elsewhere, jobs, world
-from distgen.cli.session import Choice, Session, choosing, formats
+from distgen.cli.registry_options import jobs, registry_option, upstreams
+from distgen.cli.session import Choice, Session, format_option, image_arguments
 from distgen.errors import InputError
 from distgen.lock.resolve import Upstreams, list_refs
 from distgen.model.catalogue import Catalogue, Image
@@ -23,11 +23,11 @@ from distgen.registry.retention import Decision, protect, split
 
 
 @click.command()
-@choosing
-@elsewhere("Work in this registry instead of the images'.")
+@image_arguments
+@registry_option("Work in this registry instead of the images'.")
 @click.option("--apply", "really", is_flag=True, help="Delete; without it the plan is printed.")
 @jobs
-@formats("text", "json")
+@format_option("text", "json")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -46,7 +46,7 @@ def command(
     session: Session = ctx.obj
     catalogue = session.catalogue()
     chosen = {image.full_name: image for image in choice.of(catalogue)}
-    asked = world(session, catalogue, jobs)
+    asked = upstreams(session, catalogue, jobs)
     places = places_of(session, catalogue, list(chosen.values()), asked, registry)
     plans = prune.plan(asked.registry, places, int(time.time()), jobs)
     done = prune.apply(asked.registry, plans, jobs) if really else ()

@@ -8,11 +8,11 @@ from typing import Any
 import click
 
 from distgen.cli import prepare
-from distgen.cli.results import ordered, shown, summary
-from distgen.cli.retire_options import retiring
-from distgen.cli.session import Choice, Session, choosing, setting
-from distgen.cli.source_options import replacing
-from distgen.cli.write_options import Manner, deliver, delivering
+from distgen.cli.results import show_progress, sort_results, summary
+from distgen.cli.retire_options import retire_options
+from distgen.cli.session import Choice, Session, image_arguments, set_option
+from distgen.cli.source_options import source_options
+from distgen.cli.write_options import OutputOptions, deliver, write_options
 from distgen.git.store import open_store
 from distgen.model.published import Result
 from distgen.publish import run as publish
@@ -20,37 +20,39 @@ from distgen.publish.repositories import to_result
 
 
 @click.command()
-@choosing
-@setting
-@replacing
-@delivering
-@retiring
+@image_arguments
+@set_option
+@source_options
+@write_options
+@retire_options
 @click.option("--independent", is_flag=True, help="Publish children of failed parents as well.")
 @click.pass_context
-def command(ctx: click.Context, /, choice: Choice, manner: Manner, **wishes: Any) -> None:
+def command(ctx: click.Context, /, choice: Choice, manner: OutputOptions, **wishes: Any) -> None:
     """Commit what changed to the dist-git repositories, parents first.
 
     The first ^C lets the pushes under way end and begins no other.
     """
     session: Session = ctx.obj
-    wanted = prepare.Wishes(choice=choice, **wishes)
-    work = planned if manner.dry_run else partial(published, session)
-    deliver(ctx, wanted, manner, work, partial(told, session))
+    wanted = prepare.RunOptions(choice=choice, **wishes)
+    work = dry_run if manner.dry_run else partial(publish_all, session)
+    deliver(ctx, wanted, manner, work, partial(summarise, session))
 
 
-def told(session: Session, run: prepare.Run, results: list[Result]) -> str:
+def summarise(session: Session, run: prepare.Run, results: list[Result]) -> str:
     """Return the last line; say before it what a source says of the images."""
     tell_remarks(session, run)
     return summary(results)
 
 
-def planned(run: prepare.Run) -> list[Result]:
+def dry_run(run: prepare.Run) -> list[Result]:
     """Return what publishing would come to."""
-    changes = publish.plan_each(run.request, run.git, run.options, prepare.stored(run.store))
-    return ordered(run.request.images, map(to_result, changes))
+    changes = publish.plan_each(
+        run.request, run.git, run.options, prepare.existing_store(run.store)
+    )
+    return sort_results(run.request.images, map(to_result, changes))
 
 
-def published(session: Session, run: prepare.Run) -> list[Result]:
+def publish_all(session: Session, run: prepare.Run) -> list[Result]:
     """Publish, and return what came of it."""
 
     def say(text: str) -> None:
@@ -60,7 +62,7 @@ def published(session: Session, run: prepare.Run) -> list[Result]:
     total = len(run.request.images) + len(run.request.retired)
     with open_store(run.store, run.git, tell=say) as store:
         done = publish.publish(run.request, store, run.options)
-        return ordered(run.request.images, shown(session, done, total))
+        return sort_results(run.request.images, show_progress(session, done, total))
 
 
 def tell_remarks(session: Session, run: prepare.Run) -> None:

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import click
 
-from distgen.cli.session import Choice, Session, choosing, setting
-from distgen.cli.source_options import Replaced, ground, replacing
+from distgen.cli.session import Choice, Session, image_arguments, set_option
+from distgen.cli.source_options import SourceOptions, load_catalogue, source_options
 from distgen.lint import check as pipeline
 from distgen.output import tree as disk
 from distgen.output.tree import Delta
 
 
 @click.command()
-@choosing
-@setting
-@replacing
+@image_arguments
+@set_option
+@source_options
 @click.option(
     "-o",
     "--output",
@@ -32,13 +32,13 @@ def command(
     /,
     choice: Choice,
     sets: tuple[str, ...],
-    replaced: Replaced,
+    replaced: SourceOptions,
     output: Path,
     check: bool,
 ) -> None:
     """Render images into a folder, replacing only what was rendered there before."""
     session: Session = ctx.obj
-    speculation, lock = ground(session, sets, replaced)
+    speculation, lock = load_catalogue(session, sets, replaced)
     catalogue = speculation.catalogue
     task = pipeline.work(catalogue, lock, choice.of(catalogue))
     trees = tuple(pipeline.trees(task))
@@ -48,7 +48,7 @@ def command(
         clear = disk.stale if check else disk.remove
         deltas += [clear(output, place) for place in disk.leftovers(output, trees)]
     for delta in filter(None, deltas):
-        session.say(told(delta), level=0 if check else 1)
+        session.say(format_delta(delta), level=0 if check else 1)
     changed = sum(map(bool, deltas))
     verb = "differ" if check else "written"
     noun = "image" if len(trees) == 1 else "images"
@@ -56,7 +56,7 @@ def command(
     ctx.exit(int(check and changed > 0))
 
 
-def told(delta: Delta) -> str:
+def format_delta(delta: Delta) -> str:
     """Return one line for a folder: how many files of each kind."""
     kinds = ("added", "changed", "removed", "foreign")
     counts = [f"{len(getattr(delta, kind))} {kind}" for kind in kinds if getattr(delta, kind)]

@@ -9,15 +9,15 @@ from typing import Any
 import click
 import yaml
 
-from distgen.cli.commands.list import described
-from distgen.cli.session import Choice, Session, choosing, formats, setting
+from distgen.cli.commands.list import describe_image
+from distgen.cli.session import Choice, Session, format_option, image_arguments, set_option
 from distgen.model.catalogue import Image
 
 
 def whole(image: Image) -> dict[str, Any]:
     """Return the JSON object of `list`, and what goes into the image besides."""
     return {
-        **described(image),
+        **describe_image(image),
         "description": image.description,
         "sources": {s.name: {"git": s.git, "ref": s.ref} for s in image.sources},
         "downloads": {d.name: {"url": d.url} for d in image.downloads},
@@ -41,9 +41,9 @@ def plain(value: Any) -> Any:
 
 
 @click.command()
-@choosing
-@setting
-@formats("text", "json")
+@image_arguments
+@set_option
+@format_option("text", "json")
 @click.pass_obj
 def command(session: Session, /, choice: Choice, sets: tuple[str, ...], form: str) -> None:
     """Show images with all overlays merged."""

@@ -8,7 +8,7 @@ import click
 
 from distgen.cli import prepare
 from distgen.cli import results as outcome
-from distgen.cli.session import Choice, Session, choosing, formats, setting
+from distgen.cli.session import Choice, Session, format_option, image_arguments, set_option
 from distgen.model.published import Result
 from distgen.publish import run as publish
 from distgen.publish.orphans import find_orphans
@@ -17,10 +17,10 @@ from distgen.publish.report import format_report
 
 
 @click.command()
-@choosing
-@setting
-@prepare.planning
-@formats("text", "json")
+@image_arguments
+@set_option
+@prepare.planning_options
+@format_option("text", "json")
 @click.pass_context
 def command(
     ctx: click.Context, /, choice: Choice, sets: tuple[str, ...], form: str, **wishes: Any
@@ -28,19 +28,23 @@ def command(
     """Say which repositories are behind the catalogue, and which were edited downstream."""
     session: Session = ctx.obj
     # Every image is told of for itself: that its parent was edited says nothing about it.
-    wanted = prepare.Wishes(choice=choice, sets=sets, allow_dirty=True, independent=True, **wishes)
+    wanted = prepare.RunOptions(
+        choice=choice, sets=sets, allow_dirty=True, independent=True, **wishes
+    )
     run = prepare.prepare(session, wanted)
-    changes = publish.plan_each(run.request, run.git, run.options, prepare.stored(run.store))
-    results = outcome.ordered(run.request.images, map(publish.status_of, changes))
+    changes = publish.plan_each(
+        run.request, run.git, run.options, prepare.existing_store(run.store)
+    )
+    results = outcome.sort_results(run.request.images, map(publish.status_of, changes))
     if not choice.patterns:
-        results += [stray(found) for found in find_orphans(run.request.catalogue, run.git)]
+        results += [orphan_result(found) for found in find_orphans(run.request.catalogue, run.git)]
     if results or form == "json":
         click.echo(format_report(results) if form == "json" else outcome.as_text(results))
     session.say(outcome.summary(results))
     ctx.exit(outcome.exit_code(one for one in results if one.status == "failed"))
 
 
-def stray(found: BranchTarget) -> Result:
+def orphan_result(found: BranchTarget) -> Result:
     """Return what is said of a branch whose image or stream has left the catalogue."""
     detail = "left the catalogue; `distgen publish --retire` takes it off the branch"
     return Result(found.image, found.stream, found.url, found.branch, "behind", detail=detail)

@@ -8,18 +8,18 @@ from dataclasses import asdict
 import click
 
 from distgen.cli.commands.list import table
-from distgen.cli.registry_options import jobs, world
-from distgen.cli.session import Choice, Session, choosing, formats
+from distgen.cli.registry_options import jobs, upstreams
+from distgen.cli.session import Choice, Session, format_option, image_arguments
 from distgen.lock.resolve import list_refs
 from distgen.registry import tags
 from distgen.registry.tags import PlannedTag, TagPlan
 
 
 @click.command()
-@choosing
+@image_arguments
 @click.option("--offline", is_flag=True, help="Ask nobody: only the tags that streams declare.")
 @jobs
-@formats("text", "json")
+@format_option("text", "json")
 @click.pass_obj
 def command(session: Session, choice: Choice, offline: bool, jobs: int, form: str) -> None:
     """Plan the tags of images: releases, the newest one, branches and aliases.
@@ -35,7 +35,7 @@ def command(session: Session, choice: Choice, offline: bool, jobs: int, form: st
         tags.component(image, catalogue.namespaces[image.namespace].tags) for image in images
     ]
     urls = {source.git for source in sources if source is not None}
-    refs = {} if offline else list_refs(world(session, catalogue, jobs), urls)
+    refs = {} if offline else list_refs(upstreams(session, catalogue, jobs), urls)
     made = tags.plan(images, catalogue.namespaces, refs, session.lock())
     keys = {image.key for image in choice.of(catalogue)}
     shown = [tag for tag in made.tags if f"{tag.image}@{tag.stream}" in keys]

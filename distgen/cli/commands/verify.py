@@ -13,9 +13,9 @@ import click
 
 from distgen.catalogue.checkout import history
 from distgen.cli.commands.list import texts
-from distgen.cli.remote_options import Reach, reaching
-from distgen.cli.session import Choice, Session, formats
-from distgen.cli.tokens import authorized
+from distgen.cli.remote_options import RemoteOptions, remote_options
+from distgen.cli.session import Choice, Session, format_option
+from distgen.cli.tokens import add_tokens
 from distgen.errors import InputError, plain
 from distgen.git.location import locate
 from distgen.model.catalogue import Catalogue
@@ -33,7 +33,7 @@ COLORS: dict[Standing, str] = {"reproduced": "green", "edited downstream": "yell
 @click.argument("subjects", metavar="[URL|IMAGE]...", nargs=-1)
 @click.option("--with-parents", is_flag=True, help="And every image these are built on.")
 @click.option("--with-dependents", is_flag=True, help="And every image built on these.")
-@formats("text", "json")
+@format_option("text", "json")
 @click.option("--require-signature", is_flag=True, help="Accept signed commits only.")
 @click.option(
     "--allowed-signers",
@@ -41,9 +41,9 @@ COLORS: dict[Standing, str] = {"reproduced": "green", "edited downstream": "yell
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="Whose signatures count, as ssh-keygen reads it; else git's configuration says.",
 )
-@reaching
+@remote_options
 @click.pass_context
-def command(ctx: click.Context, /, form: str, reach: Reach, **wishes: Any) -> None:
+def command(ctx: click.Context, /, form: str, reach: RemoteOptions, **wishes: Any) -> None:
     """Prove that published commits are what the catalogue gives that they name.
 
     A URL may end in #BRANCH, #REF or @COMMIT. The catalogue must be in a git repository with its
@@ -51,10 +51,10 @@ def command(ctx: click.Context, /, form: str, reach: Reach, **wishes: Any) -> No
     """
     session: Session = ctx.obj
     whole = session.catalogue()
-    request = asked(whole, reach.jobs, **wishes)
+    request = claims_to_prove(whole, reach.jobs, **wishes)
     git = reach.git(session)
     program = Program(apart(), session.environ, reach.timeout)
-    network = authorized(session, git, whole, request.images or whole.images)
+    network = add_tokens(session, git, whole, request.images or whole.images)
     keys = tuple(image.key for image in request.images)
     with Proof(history(git, Path(whole.root)), program, keys) as proof:
         found = tuple(verify(network, proof, request, reach.folder(session)))
@@ -64,7 +64,7 @@ def command(ctx: click.Context, /, form: str, reach: Reach, **wishes: Any) -> No
     ctx.exit(int(any(one.status != "reproduced" for one in found)))
 
 
-def asked(
+def claims_to_prove(
     whole: Catalogue,
     jobs: int,
     subjects: tuple[str, ...],
@@ -112,7 +112,7 @@ def address(text: str) -> Address:
 
 def as_text(verdicts: Sequence[Verdict]) -> str:
     """Return one line for each verdict; edits follow theirs."""
-    rows = [(one.status, named(one), told(one)) for one in verdicts]
+    rows = [(one.status, format_name(one), format_verdict(one)) for one in verdicts]
     text = []
     for one, line in zip(verdicts, texts(rows), strict=True):
         color = COLORS.get(one.status, "red")
@@ -121,12 +121,12 @@ def as_text(verdicts: Sequence[Verdict]) -> str:
     return "\n".join(text)
 
 
-def named(verdict: Verdict) -> str:
+def format_name(verdict: Verdict) -> str:
     """Return what a line calls its subject: the image, or where it was found."""
     return plain(verdict.key if verdict.image else verdict.url)
 
 
-def told(verdict: Verdict) -> str:
+def format_verdict(verdict: Verdict) -> str:
     """Return what a line says behind the image: the commit, and why."""
     own = ""
     if verdict.own and verdict.status == "reproduced":
