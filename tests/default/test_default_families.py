@@ -1,4 +1,4 @@
-"""All families of images together: who is built again after whom."""
+"""All families of images together: what is locked, and who is built again after whom."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import pytest
 
 from distgen.catalogue.graph import order, select
 from distgen.catalogue.load import load
+from distgen.lock import file
+from distgen.lock.plan import locked, needs
 from distgen.model.catalogue import Catalogue, Image
 
 ROOT = Path(__file__).parents[2]
@@ -78,3 +80,33 @@ def test_the_graph_says_in_which_steps_to_build() -> None:
         [f"ccp/{name}@2026.1" for name in ("keystone", "neutron-base", "nova-base")],
         [f"ccp/{name}@2026.1" for name in ("neutron-server", "nova-api", "nova-conductor")],
     ]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, ROOT / "distgen_git.py", "-C", ROOT, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_lock_holds_all_that_the_catalogue_needs_and_nothing_else() -> None:
+    """It held one checksum once: nearly every base and source was named by a tag or a branch."""
+    checked = run("lock", "--check", "--offline", "--format", "json")
+    assert (checked.returncode, json.loads(checked.stdout)["problems"]) == (0, [])
+
+
+def test_what_is_not_locked_is_listed_here_and_has_its_reason_in_a_policy() -> None:
+    lock = file.read(ROOT / "distgen.lock")
+    assert {
+        (need.name, need.ref): sorted(need.users)
+        for need in needs(make_catalogue().images)
+        if need.key not in locked(lock)
+    } == {
+        ("https://gerrit.googlesource.com/gerrit", "stable-3.10"): ["opendev/gerrit@master"],
+        ("https://github.com/go-gitea/gitea", "v1.22.6"): ["opendev/gitea@master"],
+        ("https://opendev.org/zuul/nodepool", "master"): [
+            "opendev/nodepool@master",
+            "zuul/nodepool@master",
+        ],
+        ("https://opendev.org/zuul/zuul", "master"): ["zuul/zuul@master"],
+        ("https://opendev.org/zuul/zuul-preview", "master"): ["zuul/zuul-preview@master"],
+        ("https://opendev.org/zuul/zuul-registry", "master"): ["zuul/zuul-registry@master"],
+    }
