@@ -36,7 +36,7 @@ def take_facts(
     if new != there:
         replace_file(session.root / file.FILE, file.dump(new))
     click.echo(report(plan, (), new, form, takeover.refusals), nl=False)
-    for sentence in _sentences(takeover, needed, facts_by_key(new)):
+    for sentence in _summarise(takeover, needed, facts_by_key(new)):
         session.say(sentence)
     if new == plan.lock:
         session.say("the facts change nothing in distgen.lock")
@@ -57,7 +57,7 @@ def name_first(names: Iterable[str]) -> str:
     return ", ".join([*listed[:3], *(["..."] if len(listed) > 3 else [])])
 
 
-def _sentences(
+def _summarise(
     takeover: Takeover, needed: Sequence[Need], entries: Collection[Key]
 ) -> Iterable[str]:
     unneeded = [format_key(one.key) for one in takeover.refusals if one.status == "unneeded"]
@@ -66,11 +66,11 @@ def _sentences(
         yield f"{facts} about what no image needs: {name_first(unneeded)}"
     if takeover.silent:
         names = name_first(map(str, takeover.silent))
-        yield f"the facts lack {_entries(takeover.silent)} to upgrade: {names}"
+        yield f"the facts lack {_count_entries(takeover.silent)} to upgrade: {names}"
     missing = [str(need) for need in needed if need.key not in entries]
     if missing:
-        yield f"the lock still lacks {_entries(missing)}: {name_first(missing)}"
+        yield f"the lock still lacks {_count_entries(missing)}: {name_first(missing)}"
 
 
-def _entries(items: Sequence[object]) -> str:
+def _count_entries(items: Sequence[object]) -> str:
     return "1 entry" if len(items) == 1 else f"{len(items)} entries"

@@ -73,10 +73,10 @@ def difference(held: Fact, stated: Fact) -> str:
     """Say how a fact differs from what is locked, "" where it does not."""
     if held == stated:
         return ""
-    return f"locked {_described(held)}, the facts say {_described(stated)}"
+    return f"locked {_format_fact(held)}, the facts say {_format_fact(stated)}"
 
 
-def published(images: Iterable[Image]) -> Sequence[Need]:
+def published_needs(images: Iterable[Image]) -> Sequence[Need]:
     """Return the catalogue's own images as things to pin, as `distgen discover` pins them."""
     return [
         Need("base", image.reference, "", (image.key,), (), image.origin)
@@ -102,7 +102,7 @@ def _platform(platform: str | None) -> str:
     return platform or "all platforms"
 
 
-def _described(fact: Fact) -> str:
+def _format_fact(fact: Fact) -> str:
     if isinstance(fact, LockedBase):
         return f"{fact.digest} of {_platform(fact.platform)}" if fact.platform else fact.digest
     if isinstance(fact, LockedSource):

@@ -13,7 +13,7 @@ import pytest
 from distgen.catalogue.graph import order, select
 from distgen.catalogue.load import load
 from distgen.lock import file
-from distgen.lock.plan import locked, needs
+from distgen.lock.plan import facts_by_key, needs
 from distgen.model.catalogue import Catalogue, Image
 
 ROOT = Path(__file__).parents[2]
@@ -98,7 +98,7 @@ def test_what_is_not_locked_is_listed_here_and_has_its_reason_in_a_policy() -> N
     assert {
         (need.name, need.ref): sorted(need.users)
         for need in needs(make_catalogue().images)
-        if need.key not in locked(lock)
+        if need.key not in facts_by_key(lock)
     } == {
         ("https://gerrit.googlesource.com/gerrit", "stable-3.10"): ["opendev/gerrit@master"],
         ("https://github.com/go-gitea/gitea", "v1.22.6"): ["opendev/gitea@master"],

@@ -19,7 +19,7 @@ from distgen.cli.source_options import SourceOptions, source_options
 from distgen.errors import InputError
 from distgen.lock import check as lockcheck
 from distgen.lock import file
-from distgen.lock.facts import Facts, published
+from distgen.lock.facts import Facts, published_needs
 from distgen.lock.journal import Journal
 from distgen.lock.plan import (
     LockPlan,
@@ -112,7 +112,7 @@ def command(ctx: click.Context, choice: Choice, replaced: SourceOptions, asking:
     everything = (*catalogue.images, *speculation.catalogue.images)
     needed = needs(both)
     # Facts may pin the catalogue's own images, too; nobody is asked for those.
-    takeable = needed if facts is None else (*needed, *published(both))
+    takeable = needed if facts is None else (*needed, *published_needs(both))
     wanted = needs_to_look_up(takeable, held, asking.upgrade, asking.platform)
     dropped = () if choice.patterns else unused_keys(everything, needed, held)
     plan = LockPlan(held, wanted, dropped, asking.platform)
@@ -120,7 +120,7 @@ def command(ctx: click.Context, choice: Choice, replaced: SourceOptions, asking:
     if asking.check:
         right = compare(session, catalogue, plan, needed, asking, facts)
     elif facts is not None:
-        used = {need.key for need in (*needs(everything), *published(everything))}
+        used = {need.key for need in (*needs(everything), *published_needs(everything))}
         take_facts(session, facts, plan, needed, used, asking.form)
     else:
         asked = upstreams(session, catalogue, asking.jobs)
