@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection, Mapping
 
 from distgen.cli.session import Session
 from distgen.cli.tokens import places, secret, token, user
-from distgen.forges.addresses import host
-from distgen.forges.forge import maker
+from distgen.forges.addresses import host_name
+from distgen.forges.forge import repository_maker
 from distgen.forges.http import Patience
-from distgen.forges.records import About, Account
+from distgen.forges.records import Account, RepositoryProfile
 from distgen.git.auth import ask_credential_helpers, token_for
 from distgen.git.location import Place
 from distgen.git.run import Git
@@ -33,7 +33,7 @@ def accounts(
         word, who = secret(session, name, catalogue), user(where)
         # What git is given for the repository is refused here too when it would go unencrypted.
         given = token(place, where, word)
-        if not word and where.forge in _ASKED and host(place):
+        if not word and where.forge in _ASKED and host_name(place):
             given = ask_credential_helpers(git, _web(place))
         if given:
             word, who = given.secret, given.user
@@ -49,13 +49,13 @@ def creation(
     """Return what makes a repository that is missing on its forge, None where nothing does."""
     image = next(i for i in catalogue.images if i.full_name == repository.targets[0].image)
     account = accounts(session, git, catalogue, [image])[image.namespace]
-    about = About(
+    about = RepositoryProfile(
         description=image.description,
         topics=("distgen", "dist-git", image.namespace),
         private=catalogue.namespaces[image.namespace].dist_git.private,
     )
-    return maker(repository.forge, repository.place, account, about)
+    return repository_maker(repository.forge, repository.place, account, about)
 
 
 def _web(place: Place) -> str:
-    return place.address if place.address.startswith("http") else f"https://{host(place)}/"
+    return place.address if place.address.startswith("http") else f"https://{host_name(place)}/"

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from distgen.git.location import Place
 
 
-def linked(said: Sequence[str], path: str) -> str:
+def find_link(said: Sequence[str], path: str) -> str:
     """Return the web address of a review in a server's words: the first that has such a path.
 
     Servers also speak of other things, with addresses of their own.
@@ -19,7 +19,7 @@ def linked(said: Sequence[str], path: str) -> str:
     return next((word for word in found if re.search(path, urlsplit(word).path)), "")
 
 
-def project(place: Place) -> str:
+def project_path(place: Place) -> str:
     """Return the path of a repository on its server, without `.git`."""
     path = urlsplit(place.address).path if "://" in place.address else place.address
     if place.folder is None and "://" not in place.address:
@@ -27,7 +27,7 @@ def project(place: Place) -> str:
     return path.strip("/").removesuffix(".git")
 
 
-def host(place: Place) -> str:
+def host_name(place: Place) -> str:
     """Return the name of the server a place is on, "" for this machine."""
     if place.folder is not None:
         return ""

@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from distgen.forges.message import review_branch
-from distgen.forges.records import Desk, Subject
+from distgen.forges.records import ReviewContext, ReviewSubject
 from distgen.model.published import Change
 
 
-def ref(stream: str) -> str:
+def review_ref(stream: str) -> str:
     """Return the ref of a review's branch."""
     return f"refs/heads/{review_branch(stream)}"
 
 
-def patterns(stream: str) -> Sequence[str]:
+def ref_patterns(stream: str) -> Sequence[str]:
     """Look for the review's branch."""
-    return (ref(stream),)
+    return (review_ref(stream),)
 
 
-def dependence(desk: Desk, subject: Subject) -> str:
+def depends_on_footer(desk: ReviewContext, subject: ReviewSubject) -> str:
     """Name nothing: such a review has no footer for it."""
     return ""
 
 
-def worded(desk: Desk, change: Change, footers: Sequence[str]) -> Change:
+def with_message(desk: ReviewContext, change: Change, footers: Sequence[str]) -> Change:
     """Leave the commit as it is: what is merged is what would have been published."""
     return change

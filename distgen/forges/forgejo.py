@@ -15,23 +15,23 @@ from urllib.parse import urlsplit
 from requests import Response
 
 from distgen.errors import DistgenError
-from distgen.forges.addresses import linked, project
+from distgen.forges.addresses import find_link, project_path
 from distgen.forges.http import Guarded, Header, content, message
-from distgen.forges.message import Proposal, is_own, review_branch
+from distgen.forges.message import Proposal, is_commit_of, review_branch
 from distgen.forges.records import (
-    LEFT,
-    WITHDRAWN,
-    About,
+    NOTHING_LEFT,
+    WITHDRAWAL_NOTE,
     Account,
-    Desk,
-    Moved,
     Refs,
+    RepositoryProfile,
     Review,
+    ReviewContext,
+    ReviewMoved,
+    ReviewOutcome,
+    ReviewSubject,
     State,
-    Subject,
-    Told,
 )
-from distgen.forges.refs import Push, push, read
+from distgen.forges.refs import RefUpdate, fetch_commits, push_ref
 from distgen.git.commits import parse_commit as parsed
 from distgen.git.location import Place
 from distgen.git.remote import list_refs
@@ -47,26 +47,26 @@ _DEPTH = 50
 _HAD = ("same as the old commit", "same with old commit")  # Forgejo, Gitea
 
 
-def patterns(stream: str) -> Sequence[str]:
+def ref_patterns(stream: str) -> Sequence[str]:
     """Look for the heads of all pull requests."""
     return ("refs/pull/*/head",)
 
 
-def dependence(desk: Desk, subject: Subject) -> str:
+def depends_on_footer(desk: ReviewContext, subject: ReviewSubject) -> str:
     """Name nothing: Forgejo has no such footer."""
     return ""
 
 
-def worded(desk: Desk, change: Change, footers: Sequence[str]) -> Change:
+def with_message(desk: ReviewContext, change: Change, footers: Sequence[str]) -> Change:
     """Leave the commit as it is: what is merged is what would have been published."""
     return change
 
 
-def find(desk: Desk, subject: Subject, refs: Refs) -> Sequence[Review]:
+def find_reviews(desk: ReviewContext, subject: ReviewSubject, refs: Refs) -> Sequence[Review]:
     """Return the newest pull request that stands on a commit of distgen for this subject."""
     numbers = {int(found[1]): ref for ref in refs if (found := _HEAD.fullmatch(ref))}
     newest = sorted(numbers, reverse=True)[:_NEWEST]
-    read(desk, {numbers[number]: refs[numbers[number]] for number in newest})
+    fetch_commits(desk, {numbers[number]: refs[numbers[number]] for number in newest})
     for number in newest:
         ref = numbers[number]
         if is_ancestor(desk.store, subject.base, refs[ref]) or not _began(desk, subject, refs[ref]):
@@ -79,7 +79,9 @@ def find(desk: Desk, subject: Subject, refs: Refs) -> Sequence[Review]:
     return []
 
 
-def submit(desk: Desk, change: Change, proposal: Proposal, review: Review | None) -> Told:
+def submit(
+    desk: ReviewContext, change: Change, proposal: Proposal, review: Review | None
+) -> ReviewOutcome:
     """Push to the topic; a pull request that is open gets the commit, else one is opened."""
     assert change.commit
     if review and review.state == "withdrawn":
@@ -87,7 +89,7 @@ def submit(desk: Desk, change: Change, proposal: Proposal, review: Review | None
     elif review and review.state in ("closed", "merged"):
         review = None
     elif review and review.commit == change.commit:
-        return Told("unchanged", f"{review} proposes it already")
+        return ReviewOutcome("unchanged", f"{review} proposes it already")
     number, url = (review.number, review.url) if review else (0, "")
     if not (review and review.commit == change.commit):
         number, url = _pushed(desk, change, proposal, review)
@@ -95,31 +97,33 @@ def submit(desk: Desk, change: Change, proposal: Proposal, review: Review | None
         _patch(desk, number, {"title": proposal.title, "body": proposal.body})
     known = review is not None and review.number == number
     name = f"pull request #{number} {'updated' if known else 'opened'} {url}".rstrip()
-    return Told("updated" if known else "created", name)
+    return ReviewOutcome("updated" if known else "created", name)
 
 
 def _pushed(
-    desk: Desk, change: Change, proposal: Proposal, review: Review | None
+    desk: ReviewContext, change: Change, proposal: Proposal, review: Review | None
 ) -> tuple[int, str]:
     """Push to the topic; return the number and address of the pull request that has the commit."""
     if review and _heads(desk, review.ref).get(review.ref) != review.commit:
         # There is no lease for what a server moves itself.
-        raise Moved(f"{review} was pushed to just now", where=desk.place)
+        raise ReviewMoved(f"{review} was pushed to just now", where=desk.place)
     options = (
         f"topic={review_branch(change.stream)}",
         f"title={proposal.title}",
         f"description={_flat(proposal.body)}",
         "force-push=true",
     )
-    what = Push(change.commit or "", f"refs/for/{change.branch}", None, options, _HAD)
-    url = linked(push(desk, what), r"/pulls/\d+$")
+    what = RefUpdate(change.commit or "", f"refs/for/{change.branch}", None, options, _HAD)
+    url = find_link(push_ref(desk, what), r"/pulls/\d+$")
     if url:
         return int(url.rpartition("/")[2]), url
-    found = (ref for ref, commit in _heads(desk, *patterns("")).items() if commit == change.commit)
+    found = (
+        ref for ref, commit in _heads(desk, *ref_patterns("")).items() if commit == change.commit
+    )
     return max((int(head[1]) for ref in found if (head := _HEAD.fullmatch(ref))), default=0), ""
 
 
-def _heads(desk: Desk, *refs: str) -> Refs:
+def _heads(desk: ReviewContext, *refs: str) -> Refs:
     return list_refs(desk.store.git, desk.place, refs) or {}
 
 
@@ -128,26 +132,26 @@ def _flat(body: str) -> str:
     return f"<pre>{html.escape(body, quote=False).replace(chr(10), '&#10;')}</pre>"
 
 
-def withdraw(desk: Desk, review: Review) -> Told:
+def withdraw(desk: ReviewContext, review: Review) -> ReviewOutcome:
     """Close a pull request."""
     if _session(desk) is None:
-        return Told("unchanged", f"{review} {LEFT}; close it, if it is open")
+        return ReviewOutcome("unchanged", f"{review} {NOTHING_LEFT}; close it, if it is open")
     text = _ask(desk, review.number).get("body") or ""
-    _patch(desk, review.number, {"state": "closed", "body": f"{WITHDRAWN}\n\n{text}".strip()})
-    return Told("retired", f"{review} closed, nothing is left to propose")
+    _patch(desk, review.number, {"state": "closed", "body": f"{WITHDRAWAL_NOTE}\n\n{text}".strip()})
+    return ReviewOutcome("retired", f"{review} closed, nothing is left to propose")
 
 
-def create(place: Place, account: Account, about: About) -> None:
+def create_repository(place: Place, account: Account, about: RepositoryProfile) -> None:
     """Leave it to the person."""
 
 
-def _began(desk: Desk, subject: Subject, commit: str) -> bool:
+def _began(desk: ReviewContext, subject: ReviewSubject, commit: str) -> bool:
     """Say whether distgen made a commit, or one that somebody else's stand on."""
     for _ in range(_DEPTH):
         found = desk.store.reader.read(commit)
         if found is None or commit == subject.base:
             return False
-        if is_own(found.content, subject.image, subject.stream, subject.author):
+        if is_commit_of(found.content, subject.image, subject.stream, subject.author):
             return not is_ancestor(desk.store, subject.base, commit)
         above = parsed(found.content).parents
         if not above:
@@ -163,12 +167,12 @@ def interface(place: Place, account: Account) -> str:
     parts = urlsplit(place.address)
     if place.folder is not None or parts.scheme not in ("http", "https"):
         return ""
-    below = "/".join(project(place).split("/")[:-2])
+    below = "/".join(project_path(place).split("/")[:-2])
     root = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
     return f"{root}/{below}/api/v1" if below else f"{root}/api/v1"
 
 
-def _session(desk: Desk) -> Guarded | None:
+def _session(desk: ReviewContext) -> Guarded | None:
     """Return a session that may change things, None without an address or a token."""
     if not interface(desk.place, desk.account) or not desk.account.token:
         return None
@@ -178,7 +182,7 @@ def _session(desk: Desk) -> Guarded | None:
     return session
 
 
-def _ask(desk: Desk, number: int) -> dict[str, Any]:
+def _ask(desk: ReviewContext, number: int) -> dict[str, Any]:
     session = _session(desk)
     if session is None:
         return {}
@@ -189,7 +193,7 @@ def _ask(desk: Desk, number: int) -> dict[str, Any]:
     return found
 
 
-def _patch(desk: Desk, number: int, words: dict[str, str]) -> None:
+def _patch(desk: ReviewContext, number: int, words: dict[str, str]) -> None:
     session = _session(desk)
     if session is None:
         raise DistgenError("Forgejo cannot be asked without a token", where=desk.place)
@@ -198,15 +202,15 @@ def _patch(desk: Desk, number: int, words: dict[str, str]) -> None:
         raise _refused(desk, session, answer)
 
 
-def _refused(desk: Desk, session: Guarded, answer: Response) -> DistgenError:
+def _refused(desk: ReviewContext, session: Guarded, answer: Response) -> DistgenError:
     words = desk.account.hide(message(answer))
     hint = "is this Forgejo's interface, as /api/v1 is? dist_git.api says another"
     hint = hint if answer.status_code == 404 else ""
     return DistgenError(f"Forgejo says {words}", where=session.base, hint=hint)
 
 
-def _address(desk: Desk, number: int) -> str:
-    name = "/".join(project(desk.place).split("/")[-2:])
+def _address(desk: ReviewContext, number: int) -> str:
+    name = "/".join(project_path(desk.place).split("/")[-2:])
     return f"{interface(desk.place, desk.account)}/repos/{name}/pulls/{number}"
 
 
@@ -217,4 +221,4 @@ def _state(there: dict[str, Any]) -> State:
         return "merged"
     if there.get("state") == "open":
         return "open"
-    return "withdrawn" if (there.get("body") or "").startswith(WITHDRAWN) else "closed"
+    return "withdrawn" if (there.get("body") or "").startswith(WITHDRAWAL_NOTE) else "closed"

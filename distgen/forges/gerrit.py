@@ -13,24 +13,24 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from distgen.errors import DistgenError
-from distgen.forges.addresses import linked, project
+from distgen.forges.addresses import find_link, project_path
 from distgen.forges.http import Guarded, content, message
 from distgen.forges.message import Proposal, change_id, review_branch
-from distgen.forges.message import worded as reworded
+from distgen.forges.message import with_review_message as reworded
 from distgen.forges.records import (
-    LEFT,
-    WITHDRAWN,
-    About,
+    NOTHING_LEFT,
+    WITHDRAWAL_NOTE,
     Account,
-    Desk,
-    Moved,
     Refs,
+    RepositoryProfile,
     Review,
+    ReviewContext,
+    ReviewMoved,
+    ReviewOutcome,
+    ReviewSubject,
     State,
-    Subject,
-    Told,
 )
-from distgen.forges.refs import Push, push, read
+from distgen.forges.refs import RefUpdate, fetch_commits, push_ref
 from distgen.git.commits import parse_trailers
 from distgen.git.location import Place
 from distgen.git.remote import list_refs
@@ -54,26 +54,26 @@ _ADVICE = {
 }
 
 
-def patterns(stream: str) -> Sequence[str]:
+def ref_patterns(stream: str) -> Sequence[str]:
     """Look for the patch sets of all changes."""
     return ("refs/changes/*",)
 
 
-def dependence(desk: Desk, subject: Subject) -> str:
+def depends_on_footer(desk: ReviewContext, subject: ReviewSubject) -> str:
     """Name the change by its Change-Id, which is known before it is pushed."""
     return f"Depends-On: {_id(desk, subject.branch, subject.base)}"
 
 
-def worded(desk: Desk, change: Change, footers: Sequence[str]) -> Change:
+def with_message(desk: ReviewContext, change: Change, footers: Sequence[str]) -> Change:
     """Say in the message what Gerrit shows, and which change this is."""
     own = _id(desk, change.branch, change.parent)
     return reworded(change, (*footers, f"Change-Id: {own}"), LIMIT)
 
 
-def find(desk: Desk, subject: Subject, refs: Refs) -> Sequence[Review]:
+def find_reviews(desk: ReviewContext, subject: ReviewSubject, refs: Refs) -> Sequence[Review]:
     """Return the change on the present base, and those that were left behind on earlier ones."""
     latest = _latest(refs)
-    commits = read(desk, {ref: refs[ref] for ref in latest.values()})
+    commits = fetch_commits(desk, {ref: refs[ref] for ref in latest.values()})
     mine: dict[int, tuple[str, bool]] = {}
     for number, ref in latest.items():
         found = parse_trailers(commits.get(refs[ref], b"").decode("utf-8", "replace"))
@@ -97,7 +97,9 @@ def find(desk: Desk, subject: Subject, refs: Refs) -> Sequence[Review]:
     ]
 
 
-def submit(desk: Desk, change: Change, proposal: Proposal, review: Review | None) -> Told:
+def submit(
+    desk: ReviewContext, change: Change, proposal: Proposal, review: Review | None
+) -> ReviewOutcome:
     """Push a new change, or the next patch set of the one that there is."""
     assert change.commit
     topic = review_branch(change.stream)
@@ -105,36 +107,38 @@ def submit(desk: Desk, change: Change, proposal: Proposal, review: Review | None
         # Gerrit takes no patch sets for a change that is abandoned, and its Change-Id is taken.
         _post(desk, f"changes/{review.number}/restore", "distgen has something to propose again.")
         if review.commit == change.commit:
-            return Told("updated", f"{review} restored")
+            return ReviewOutcome("updated", f"{review} restored")
     if review and review.commit == change.commit:
-        return Told("unchanged", f"{review} proposes it already")
+        return ReviewOutcome("unchanged", f"{review} proposes it already")
     _refuse_news(desk, review)
-    what = Push(change.commit, f"refs/for/{change.branch}%topic={topic}", had=_HAD)
+    what = RefUpdate(change.commit, f"refs/for/{change.branch}%topic={topic}", had=_HAD)
     try:
-        said = push(desk, what)
-    except Moved:
+        said = push_ref(desk, what)
+    except ReviewMoved:
         here = "Gerrit has this commit already, as an earlier patch set or in another change"
         hint = "the next commit of the catalogue gives it another name"
-        raise Moved(here, where=desk.place, hint=hint) from None
+        raise ReviewMoved(here, where=desk.place, hint=hint) from None
     except DistgenError as refused:
         hint = next((told for sign, told in _ADVICE.items() if re.search(sign, refused.what)), "")
         raise DistgenError(refused.what, where=refused.where, hint=hint) from None
     if review:
-        return Told("updated", f"{review} updated")
-    return Told("created", f"change opened {linked(said, _NUMBER)}".rstrip())
+        return ReviewOutcome("updated", f"{review} updated")
+    return ReviewOutcome("created", f"change opened {find_link(said, _NUMBER)}".rstrip())
 
 
-def withdraw(desk: Desk, review: Review) -> Told:
+def withdraw(desk: ReviewContext, review: Review) -> ReviewOutcome:
     """Abandon a change."""
     if _session(desk) is None:
         there = f"{review.number},{review.ref.rpartition('/')[2]}"
-        told = f"{review} {LEFT}; abandon it, if it is open: gerrit review --abandon {there}"
-        return Told("unchanged", told)
-    _post(desk, f"changes/{review.number}/abandon", WITHDRAWN)
-    return Told("retired", f"{review} abandoned, nothing is left to propose")
+        told = (
+            f"{review} {NOTHING_LEFT}; abandon it, if it is open: gerrit review --abandon {there}"
+        )
+        return ReviewOutcome("unchanged", told)
+    _post(desk, f"changes/{review.number}/abandon", WITHDRAWAL_NOTE)
+    return ReviewOutcome("retired", f"{review} abandoned, nothing is left to propose")
 
 
-def create(place: Place, account: Account, about: About) -> None:
+def create_repository(place: Place, account: Account, about: RepositoryProfile) -> None:
     """Leave it to an administrator: new projects need rights and a place in the tree of rights."""
 
 
@@ -149,27 +153,27 @@ def _latest(refs: Refs) -> dict[int, str]:
     return {number: f"refs/changes/{number % 100:02}/{number}/{sets[number]}" for number in newest}
 
 
-def _refuse_news(desk: Desk, review: Review | None) -> None:
+def _refuse_news(desk: ReviewContext, review: Review | None) -> None:
     """Raise when a change got another patch set meanwhile, for Gerrit knows no lease."""
     if review is None:
         return
     sets = list_refs(desk.store.git, desk.place, (f"{review.ref.rpartition('/')[0]}/*",)) or {}
     if _latest(sets).get(review.number) != review.ref:
-        raise Moved(f"{review} got another patch set just now", where=desk.place)
+        raise ReviewMoved(f"{review} got another patch set just now", where=desk.place)
 
 
-def _names(found: dict[str, str], subject: Subject) -> bool:
+def _names(found: dict[str, str], subject: ReviewSubject) -> bool:
     mine = (found.get("Distgen-Image"), found.get("Distgen-Stream"))
     return mine == (subject.image, subject.stream) and "Change-Id" in found
 
 
-def _id(desk: Desk, branch: str, base: str | None) -> str:
+def _id(desk: ReviewContext, branch: str, base: str | None) -> str:
     return change_id(_name(desk), branch, base)
 
 
-def _name(desk: Desk) -> str:
+def _name(desk: ReviewContext) -> str:
     """Return Gerrit's name of the project: what stands behind /a/ where it asks for a password."""
-    path = f"/{project(desk.place)}"
+    path = f"/{project_path(desk.place)}"
     if desk.place.address.startswith("http") and desk.account.api:
         path = path.removeprefix(urlsplit(desk.account.api).path.rstrip("/"))
         return path.removeprefix("/a/").strip("/")
@@ -192,12 +196,12 @@ def interface(place: Place, account: Account) -> str:
     return f"{parts.scheme}://{host}{before if found else ''}"
 
 
-def _link(desk: Desk, number: int) -> str:
+def _link(desk: ReviewContext, number: int) -> str:
     base = interface(desk.place, desk.account)
     return f"{base}/c/{_name(desk)}/+/{number}" if base else ""
 
 
-def _session(desk: Desk) -> Guarded | None:
+def _session(desk: ReviewContext) -> Guarded | None:
     """Return a session that may change things, None without an address or a password."""
     if not interface(desk.place, desk.account) or not desk.account.token:
         return None
@@ -207,7 +211,7 @@ def _session(desk: Desk) -> Guarded | None:
     return session
 
 
-def _ask(desk: Desk, path: str, **query: str) -> Any:
+def _ask(desk: ReviewContext, path: str, **query: str) -> Any:
     session = _session(desk)
     if session is None:
         return None
@@ -223,7 +227,7 @@ def _ask(desk: Desk, path: str, **query: str) -> Any:
     return content(answer)
 
 
-def _post(desk: Desk, path: str, words: str) -> None:
+def _post(desk: ReviewContext, path: str, words: str) -> None:
     session = _session(desk)
     if session is None:
         raise DistgenError("Gerrit cannot be asked without a password", where=desk.place)
@@ -233,14 +237,14 @@ def _post(desk: Desk, path: str, words: str) -> None:
         raise DistgenError(f"Gerrit says {words}", where=session.base)
 
 
-def _statuses(desk: Desk, subject: Subject) -> dict[int, str] | None:
+def _statuses(desk: ReviewContext, subject: ReviewSubject) -> dict[int, str] | None:
     """Return the statuses of the newest changes of a branch, None when nobody can be asked."""
     query = f'project:"{_name(desk)}" branch:"{subject.branch}"'
     found = _ask(desk, "changes/", q=query, n=str(_NEWEST))
     return None if found is None else {one["_number"]: one["status"] for one in found}
 
 
-def _state(desk: Desk, number: int, known: dict[int, str] | None, current: bool) -> State:
+def _state(desk: ReviewContext, number: int, known: dict[int, str] | None, current: bool) -> State:
     if known is None:
         return "unknown"
     # What is searched runs behind what there is.
@@ -248,4 +252,6 @@ def _state(desk: Desk, number: int, known: dict[int, str] | None, current: bool)
     if status in _STATES:
         return _STATES[status]
     last = _ask(desk, f"changes/{number}/detail").get("messages", ())[-1:] if current else ()
-    return "withdrawn" if any(WITHDRAWN in one.get("message", "") for one in last) else "closed"
+    return (
+        "withdrawn" if any(WITHDRAWAL_NOTE in one.get("message", "") for one in last) else "closed"
+    )

@@ -16,8 +16,7 @@ from github3.exceptions import (  # type: ignore[import-untyped]
 )
 
 from distgen.errors import DistgenError
-from distgen.forges.branch import dependence, patterns, worded
-from distgen.forges.branch import ref as review_ref
+from distgen.forges.branch import depends_on_footer, ref_patterns, review_ref, with_message
 from distgen.forges.github_api import (
     asking,
     interface,
@@ -28,22 +27,32 @@ from distgen.forges.github_api import (
 )
 from distgen.forges.message import Proposal, review_branch
 from distgen.forges.records import (
-    WITHDRAWN,
-    About,
+    WITHDRAWAL_NOTE,
     Account,
-    Desk,
     Refs,
+    RepositoryProfile,
     Review,
+    ReviewContext,
+    ReviewOutcome,
+    ReviewSubject,
     State,
-    Subject,
-    Told,
 )
-from distgen.forges.refs import Push, push
+from distgen.forges.refs import RefUpdate, push_ref
 from distgen.git.location import Place
 from distgen.model.published import Change
 
-__all__ = ["CREATES", "LIMIT", "create", "dependence", "find", "interface", "patterns", "submit",
-           "withdraw", "worded"]  # fmt: skip
+__all__ = [
+    "CREATES",
+    "LIMIT",
+    "create_repository",
+    "depends_on_footer",
+    "find_reviews",
+    "interface",
+    "ref_patterns",
+    "submit",
+    "with_message",
+    "withdraw",
+]  # fmt: skip
 LIMIT = 65_000  # GitHub takes 65,536 characters
 CREATES = True
 _NEWEST = 5
@@ -51,7 +60,7 @@ _DESCRIPTION = 350
 _TOPIC = re.compile(r"[^a-z0-9]+")
 
 
-def find(desk: Desk, subject: Subject, refs: Refs) -> Sequence[Review]:
+def find_reviews(desk: ReviewContext, subject: ReviewSubject, refs: Refs) -> Sequence[Review]:
     """Return the newest pull request from the review's branch, or the branch when it has none."""
     ref = review_ref(subject.stream)
     tip = refs.get(ref)
@@ -69,14 +78,16 @@ def find(desk: Desk, subject: Subject, refs: Refs) -> Sequence[Review]:
     return [Review(pull.head.sha, f"refs/pull/{pull.number}/head", *known, gone=True)]
 
 
-def submit(desk: Desk, change: Change, proposal: Proposal, review: Review | None) -> Told:
+def submit(
+    desk: ReviewContext, change: Change, proposal: Proposal, review: Review | None
+) -> ReviewOutcome:
     """Push the branch, and say in its pull request what it says now."""
     assert change.commit
     if not desk.account.token:
         raise unknown(desk.place, desk.account)  # before a branch is pushed for nothing
     there = review.commit if review and not review.gone else ""
     if there != change.commit:
-        push(desk, Push(change.commit, review_ref(change.stream), there))
+        push_ref(desk, RefUpdate(change.commit, review_ref(change.stream), there))
     with asking(desk.place, desk.account) as hub:
         if review is None or review.state != "open":
             pull, opened = _opened(repository_of(desk.place, hub), change, proposal)
@@ -86,24 +97,24 @@ def submit(desk: Desk, change: Change, proposal: Proposal, review: Review | None
         told = _labelled(pull, desk.labels) or told
         name = f"pull request #{pull.number}"
         if opened:
-            return Told("created", f"{name} opened {pull.html_url}")
+            return ReviewOutcome("created", f"{name} opened {pull.html_url}")
         if told or there != change.commit:
-            return Told("updated", f"{name} updated {pull.html_url}")
-        return Told("unchanged", f"{name} proposes it already {pull.html_url}")
+            return ReviewOutcome("updated", f"{name} updated {pull.html_url}")
+        return ReviewOutcome("unchanged", f"{name} proposes it already {pull.html_url}")
 
 
-def withdraw(desk: Desk, review: Review) -> Told:
+def withdraw(desk: ReviewContext, review: Review) -> ReviewOutcome:
     """Close the pull request, and delete its branch."""
     if review.number:
         with asking(desk.place, desk.account) as hub:
             pull = hub.pull_request(*owner_and_name(desk.place), review.number)
-            pull.update(state="closed", body=f"{WITHDRAWN}\n\n{pull.body or ''}"[:LIMIT])
+            pull.update(state="closed", body=f"{WITHDRAWAL_NOTE}\n\n{pull.body or ''}"[:LIMIT])
     if not review.gone:
-        push(desk, Push("", review.ref, review.commit))
-    return Told("retired", f"{review} closed, nothing is left to propose")
+        push_ref(desk, RefUpdate("", review.ref, review.commit))
+    return ReviewOutcome("retired", f"{review} closed, nothing is left to propose")
 
 
-def create(place: Place, account: Account, about: About) -> None:
+def create_repository(place: Place, account: Account, about: RepositoryProfile) -> None:
     """Make the repository, of an organisation or of the token's own user."""
     owner, name = owner_and_name(place)
     # GitHub refuses line breaks.
@@ -182,4 +193,4 @@ def _state(pull: Any) -> State:
         return "open"
     if pull.merged_at:
         return "merged"
-    return "withdrawn" if (pull.body or "").startswith(WITHDRAWN) else "closed"
+    return "withdrawn" if (pull.body or "").startswith(WITHDRAWAL_NOTE) else "closed"

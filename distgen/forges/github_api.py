@@ -21,7 +21,7 @@ from github3.exceptions import (  # type: ignore[import-untyped]
 from github3.session import GitHubSession  # type: ignore[import-untyped]
 
 from distgen.errors import DistgenError
-from distgen.forges.addresses import host, project
+from distgen.forges.addresses import host_name, project_path
 from distgen.forges.http import Guarded, Header, message
 from distgen.forges.records import Account
 from distgen.git.location import Place
@@ -48,7 +48,7 @@ def repository_of(place: Place, hub: Any) -> Any:
 
 def owner_and_name(place: Place) -> tuple[str, str]:
     """Return whose repository an address means, and its name."""
-    owner, _, name = project(place).partition("/")
+    owner, _, name = project_path(place).partition("/")
     if not owner or not name or "/" in name:
         raise DistgenError("is no address of GitHub: OWNER/REPOSITORY.git", where=place)
     return owner, name
@@ -58,7 +58,7 @@ def interface(place: Place, account: Account) -> str:
     """Return the address of the interface: GitHub's own, or that of an Enterprise."""
     if account.api:
         return account.api.rstrip("/")
-    server = host(place)
+    server = host_name(place)
     if server in ("github.com", "ssh.github.com"):
         return "https://api.github.com"
     if server.endswith(".ghe.com"):

@@ -9,12 +9,20 @@ import re
 from collections.abc import Sequence
 
 from distgen.errors import DistgenError
-from distgen.forges.addresses import linked
-from distgen.forges.branch import dependence, patterns, worded
-from distgen.forges.branch import ref as review_ref
+from distgen.forges.addresses import find_link
+from distgen.forges.branch import depends_on_footer, ref_patterns, review_ref, with_message
 from distgen.forges.message import Proposal, review_branch
-from distgen.forges.records import About, Account, Desk, Refs, Review, State, Subject, Told
-from distgen.forges.refs import Push, push, read
+from distgen.forges.records import (
+    Account,
+    Refs,
+    RepositoryProfile,
+    Review,
+    ReviewContext,
+    ReviewOutcome,
+    ReviewSubject,
+    State,
+)
+from distgen.forges.refs import RefUpdate, fetch_commits, push_ref
 from distgen.git.location import Place
 from distgen.git.store import is_ancestor
 from distgen.model.published import Change
@@ -22,13 +30,13 @@ from distgen.model.published import Change
 __all__ = [
     "CREATES",
     "LIMIT",
-    "create",
-    "dependence",
-    "find",
-    "patterns",
+    "create_repository",
+    "depends_on_footer",
+    "find_reviews",
+    "ref_patterns",
     "submit",
+    "with_message",
     "withdraw",
-    "worded",
 ]
 # An option travels in one packet of git's protocol, 65,516 bytes, and \\n grows from two to five.
 LIMIT = 26_000
@@ -36,21 +44,23 @@ CREATES = False
 _REFUSED = re.compile(r"Error encountered with push options .*': (.*?)(?: =+ |$)")
 
 
-def find(desk: Desk, subject: Subject, refs: Refs) -> Sequence[Review]:
+def find_reviews(desk: ReviewContext, subject: ReviewSubject, refs: Refs) -> Sequence[Review]:
     """Return what the branch holds; whether its merge request is open, only GitLab knows."""
     ref = review_ref(subject.stream)
     if ref not in refs:
         return []
-    read(desk, {ref: refs[ref]})
+    fetch_commits(desk, {ref: refs[ref]})
     state: State = "merged" if is_ancestor(desk.store, subject.base, refs[ref]) else "unknown"
     return [Review(refs[ref], ref, f"branch {review_branch(subject.stream)}", state=state)]
 
 
-def submit(desk: Desk, change: Change, proposal: Proposal, review: Review | None) -> Told:
+def submit(
+    desk: ReviewContext, change: Change, proposal: Proposal, review: Review | None
+) -> ReviewOutcome:
     """Push the branch; GitLab opens the merge request, or changes the one that is open."""
     assert change.commit
     if review and review.commit == change.commit:
-        return Told("unchanged", f"{review} proposes it already")
+        return ReviewOutcome("unchanged", f"{review} proposes it already")
     # GitLab makes a line break of every \n, so one that stood there gets an invisible space.
     description = proposal.body.replace("\\n", "\\\u200bn").replace("\n", "\\n")
     options = (
@@ -63,27 +73,29 @@ def submit(desk: Desk, change: Change, proposal: Proposal, review: Review | None
     )
     expected = review.commit if review else ""
     ref = review_ref(change.stream)
-    said = push(desk, Push(change.commit, ref, expected, options))
+    said = push_ref(desk, RefUpdate(change.commit, ref, expected, options))
     # GitLab breaks and centres these lines, and repeats all the options.
     if refused := _REFUSED.search(" ".join(" ".join(said).split())):
-        push(desk, Push(expected, ref, change.commit))  # or the next run would see nothing to do
+        push_ref(
+            desk, RefUpdate(expected, ref, change.commit)
+        )  # or the next run would see nothing to do
         what = f"GitLab takes the branch, but no merge request: {refused[1]}"
         raise DistgenError(what, where=desk.place)
     open_still = review is not None and review.state != "merged"
     verb = "updated" if open_still else "opened"
     name = f"merge request of {review_branch(change.stream)} {verb}"
-    url = linked(said, r"/merge_requests/\d+$")
-    return Told(
+    url = find_link(said, r"/merge_requests/\d+$")
+    return ReviewOutcome(
         "updated" if open_still else "created",
         f"{name} {url}" if url else f"{name}, though GitLab does not say where",
     )
 
 
-def withdraw(desk: Desk, review: Review) -> Told:
+def withdraw(desk: ReviewContext, review: Review) -> ReviewOutcome:
     """Delete the branch: GitLab closes the merge request of a branch that is gone."""
-    push(desk, Push("", review.ref, review.commit))
-    return Told("retired", f"{review.name} deleted, nothing is left to propose")
+    push_ref(desk, RefUpdate("", review.ref, review.commit))
+    return ReviewOutcome("retired", f"{review.name} deleted, nothing is left to propose")
 
 
-def create(place: Place, account: Account, about: About) -> None:
+def create_repository(place: Place, account: Account, about: RepositoryProfile) -> None:
     """Leave it to the person: a push creates projects only where GitLab is told to."""

@@ -53,7 +53,7 @@ def review_branch(stream: str) -> str:
     return f"{REVIEW_BRANCHES}{stream}"
 
 
-def describe(change: Change, limit: int) -> Proposal:
+def describe_change(change: Change, limit: int) -> Proposal:
     """Return the title and body of the review of a change; the body has at most `limit` bytes.
 
     Per file it says how many lines came and went, and for Dockerfiles which instructions changed.
@@ -77,7 +77,7 @@ def describe(change: Change, limit: int) -> Proposal:
     return Proposal(shortened(subject, _TITLE), fitted(blocks, last, limit))
 
 
-def worded(change: Change, footers: Iterable[str], limit: int) -> Change:
+def with_review_message(change: Change, footers: Iterable[str], limit: int) -> Change:
     """Return the change with a message that is a review by itself, `footers` at its end.
 
     This is for forges that show no text but the commit's own.
@@ -97,7 +97,7 @@ def worded(change: Change, footers: Iterable[str], limit: int) -> Change:
     return _with_message(change, f"{text}\n")
 
 
-def beginning(change: Change) -> Change:
+def first_change(change: Change) -> Change:
     """Return the empty first commit of a branch, for a review needs something to stand on."""
     message = f"Begin branch {change.branch}\n\nReviews need a branch to stand on.\n"
     empty = replace(
@@ -112,7 +112,7 @@ def change_id(repository: str, branch: str, base: str | None) -> str:
     return f"I{hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()}"
 
 
-def is_own(commit: bytes, image: str, stream: str, author: str) -> bool:
+def is_commit_of(commit: bytes, image: str, stream: str, author: str) -> bool:
     """Say whether a commit is as distgen made it for this image and stream.
 
     Whoever amends, rebases or merges it becomes its committer, so that author and committer differ.

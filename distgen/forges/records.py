@@ -12,9 +12,9 @@ from distgen.forges.http import Patience
 from distgen.git.location import Place
 from distgen.git.store import Store
 
-WITHDRAWN = "distgen has nothing left to propose here."
+WITHDRAWAL_NOTE = "distgen has nothing left to propose here."
 """What distgen says when it closes a review, and knows its own doing by."""
-LEFT = "has nothing left to propose"
+NOTHING_LEFT = "has nothing left to propose"
 """What is said of a review that a person has to close, for distgen cannot."""
 Refs = Mapping[str, str]
 """Commits by the full names of refs."""
@@ -39,7 +39,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class ReviewContext:
     """One dist-git repository on its forge, and the store that commits are pushed from."""
 
     store: Store
@@ -49,7 +49,7 @@ class Desk:
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class RepositoryProfile:
     """What a repository that is made says of itself."""
 
     description: str = ""
@@ -58,7 +58,7 @@ class About:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class ReviewSubject:
     """What a review is about: one image in one stream, on top of one commit of one branch.
 
     `author` is who distgen's commits are by, for telling them from others'.
@@ -94,12 +94,12 @@ class Review:
         return f"{self.name} {self.url}".rstrip()
 
 
-class Moved(DistgenError):
+class ReviewMoved(DistgenError):
     """A review is not as it was found: somebody was faster, and it has to be looked at again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ReviewOutcome:
     """What became of a review, in words."""
 
     status: Literal["created", "updated", "unchanged", "retired"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from distgen.errors import DistgenError
-from distgen.forges.records import Desk, Moved, Refs
+from distgen.forges.records import Refs, ReviewContext, ReviewMoved
 from distgen.git.auth import auth_error
 from distgen.git.remote import list_refs, refusal_reason
 from distgen.git.retry import is_temporary, run_with_retries, wait_for_retry
@@ -13,7 +13,7 @@ from distgen.git.run import GitResult, explain, run
 
 
 @dataclass(frozen=True, slots=True)
-class Push:
+class RefUpdate:
     """One ref to push to: `commit` "" deletes it, `expected` None asks for no lease.
 
     `had` are words by which a server says that it has the commit already.
@@ -26,7 +26,7 @@ class Push:
     had: tuple[str, ...] = ()
 
 
-def push(desk: Desk, what: Push) -> tuple[str, ...]:
+def push_ref(desk: ReviewContext, what: RefUpdate) -> tuple[str, ...]:
     """Push to a ref that is no dist-git branch; return the server's words.
 
     The lease makes sure that only what was seen is replaced; raise Moved when it is something else
@@ -34,8 +34,8 @@ def push(desk: Desk, what: Push) -> tuple[str, ...]:
     """
     git, attempt = desk.store.git, 0
     while True:
-        done = _pushed(desk, what)
-        stands = _stands(desk, what) if done.code else what.commit
+        done = _run_push(desk, what)
+        stands = _remote_commit(desk, what) if done.code else what.commit
         if stands == what.commit:  # or an answer was lost, or another run did it
             lines = (line.strip() for line in done.error.splitlines())
             return tuple(line[7:].strip() for line in lines if line.startswith("remote:"))
@@ -43,16 +43,16 @@ def push(desk: Desk, what: Push) -> tuple[str, ...]:
         if any(words in why for words in what.had):
             if attempt:  # the answer to the attempt before was lost
                 return ()
-            raise Moved(why, where=desk.place)
+            raise ReviewMoved(why, where=desk.place)
         if stands not in (None, what.expected):
-            raise Moved(why, where=desk.place)
+            raise ReviewMoved(why, where=desk.place)
         attempt += 1
         again = is_temporary(done) and attempt < git.retry.attempts
         if not again or not wait_for_retry(git, attempt - 1, f"{desk.place}: {why}"):
             raise auth_error(git, desk.place, done) or DistgenError(why, where=desk.place)
 
 
-def _pushed(desk: Desk, what: Push) -> GitResult:
+def _run_push(desk: ReviewContext, what: RefUpdate) -> GitResult:
     lease = () if what.expected is None else (f"--force-with-lease={what.ref}:{what.expected}",)
     options = (f"--push-option={option}" for option in what.options)
     return run(
@@ -65,7 +65,7 @@ def _pushed(desk: Desk, what: Push) -> GitResult:
     )
 
 
-def _stands(desk: Desk, what: Push) -> str | None:
+def _remote_commit(desk: ReviewContext, what: RefUpdate) -> str | None:
     """Return the commit at a ref that a push may have changed; None: nobody knows."""
     if what.expected is None:
         return None
@@ -73,7 +73,7 @@ def _stands(desk: Desk, what: Push) -> str | None:
     return None if found is None else found.get(what.ref, "")
 
 
-def read(desk: Desk, refs: Refs) -> dict[str, bytes]:
+def fetch_commits(desk: ReviewContext, refs: Refs) -> dict[str, bytes]:
     """Return the commits at refs, brought into the store; those that moved away are left out."""
     missing = [ref for ref, commit in refs.items() if desk.store.reader.read(commit) is None]
     if missing:

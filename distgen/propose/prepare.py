@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from distgen.errors import DistgenError
-from distgen.forges.message import beginning
+from distgen.forges.message import first_change
 from distgen.git.commits import sign_change
 from distgen.git.remote import push, read_remote_heads
 from distgen.git.store import Store, write_commits
@@ -29,7 +29,7 @@ def write_initial_commits(store: Store, plans: Iterable[ReviewPlan]) -> None:
         for change in plan.delivery.changes
         if change.status == "created" and not plan.dry
     )
-    seeds = {seed.commit: seed for seed in map(beginning, missing)}
+    seeds = {seed.commit: seed for seed in map(first_change, missing)}
     with suppress(DistgenError):  # what that fails for is told when its branch is begun
         write_commits(store, list(seeds.values()))
 
@@ -59,7 +59,7 @@ def _worded(ground: PublishContext, plan: ReviewPlan, change: Change, footers: F
     """Return the change as the forge wants it, signed when commits are to be."""
     if change.status not in COMMIT_STATUSES:
         return change
-    found = plan.forge.worded(plan.desk, change, footers.get(change.key, ()))
+    found = plan.forge.with_message(plan.desk, change, footers.get(change.key, ()))
     sign = ground.options.sign
     return sign_change(found, sign) if sign and not found.signature else found
 
@@ -74,7 +74,7 @@ def _begun(ground: PublishContext, plan: ReviewPlan) -> tuple[Change, ...]:
     exists = delivery.stands.exists
     failed: dict[str, Change] = {}
     for change in missing:
-        seed = beginning(change)
+        seed = first_change(change)
         head = None if exists else delivery.repository.head
         refused = push(plan.desk.store, plan.desk.place, [seed], head)
         if refused and not read_remote_heads(ground.git, plan.desk.place, [change.branch]).tips:

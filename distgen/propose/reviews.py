@@ -8,9 +8,17 @@ from dataclasses import dataclass, replace
 
 from distgen.errors import DistgenError, plain
 from distgen.forges.forge import Forge
-from distgen.forges.message import beginning, describe, is_own, is_same
-from distgen.forges.records import LEFT, Desk, Moved, Refs, Review, Subject, Told
-from distgen.forges.refs import read
+from distgen.forges.message import describe_change, first_change, is_commit_of, is_same
+from distgen.forges.records import (
+    NOTHING_LEFT,
+    Refs,
+    Review,
+    ReviewContext,
+    ReviewMoved,
+    ReviewOutcome,
+    ReviewSubject,
+)
+from distgen.forges.refs import fetch_commits
 from distgen.git.commits import parse_commit
 from distgen.git.remote import list_refs
 from distgen.git.run import hide_secrets
@@ -30,7 +38,7 @@ class ReviewPlan:
     `observe` hears of each push; `attempt` counts from 0.
     """
 
-    desk: Desk
+    desk: ReviewContext
     forge: Forge
     delivery: Delivery
     refs: Refs
@@ -38,15 +46,15 @@ class ReviewPlan:
     observe: Observer = ignore_step
     attempt: int = 0
 
-    def subject(self, change: Change) -> Subject:
+    def subject(self, change: Change) -> ReviewSubject:
         """Return what the review of a change is about; a missing branch is as if begun."""
-        base = change.parent or beginning(change).commit or ""
+        base = change.parent or first_change(change).commit or ""
         author = self.delivery.repository.author
-        return Subject(change.image, change.stream, change.branch, base, author)
+        return ReviewSubject(change.image, change.stream, change.branch, base, author)
 
     def has_reviews(self, change: Change) -> bool:
         """Say whether there is anything that a review of the change may be at."""
-        patterns = self.forge.patterns(change.stream)
+        patterns = self.forge.ref_patterns(change.stream)
         prefixes = tuple(pattern.partition("*")[0] for pattern in patterns)
         return any(ref.startswith(prefixes) for ref in self.refs)
 
@@ -65,7 +73,7 @@ def update_review(plan: ReviewPlan, change: Change) -> Change:
 def _raced(plan: ReviewPlan, change: Change) -> Change:
     """Look at the review again when somebody was faster."""
     for _ in range(_RACES - 1):
-        with suppress(Moved):
+        with suppress(ReviewMoved):
             return _reviewed(plan, change)
         plan = _seen_again(plan, change)
     return _reviewed(plan, change)
@@ -73,7 +81,7 @@ def _raced(plan: ReviewPlan, change: Change) -> Change:
 
 def _seen_again(plan: ReviewPlan, change: Change) -> ReviewPlan:
     """Return the plan with the reviews as they are now."""
-    patterns = plan.forge.patterns(change.stream)
+    patterns = plan.forge.ref_patterns(change.stream)
     refs = list_refs(plan.desk.store.git, plan.desk.place, patterns) or {}
     return replace(plan, refs=refs, attempt=plan.attempt + 1)
 
@@ -84,7 +92,7 @@ def _reviewed(plan: ReviewPlan, change: Change) -> Change:
         return change
     if plan.dry and change.parent is None:
         return _foreseen(change, None)
-    reviews = plan.forge.find(plan.desk, plan.subject(change), plan.refs)
+    reviews = plan.forge.find_reviews(plan.desk, plan.subject(change), plan.refs)
     taken = next((found for found in reviews if not _is_free(plan, change, found)), None)
     if taken:
         what = f"{taken} is left alone, for somebody else pushed {taken.commit[:12]} to it"
@@ -100,7 +108,7 @@ def _reviewed(plan: ReviewPlan, change: Change) -> Change:
     return replace(change, status="retired" if tidied else "unchanged", detail=words)
 
 
-def _tidied(plan: ReviewPlan, reviews: Sequence[Review]) -> Sequence[Told]:
+def _tidied(plan: ReviewPlan, reviews: Sequence[Review]) -> Sequence[ReviewOutcome]:
     """Close the reviews that stand on earlier bases."""
     leftovers = (review for review in reviews if review.leftover and review.state == "open")
     return [plan.forge.withdraw(plan.desk, review) for review in leftovers]
@@ -111,10 +119,10 @@ def _is_free(plan: ReviewPlan, change: Change, review: Review) -> bool:
     if review.gone or review.state == "merged" or review.commit == change.commit:
         return True
     subject = plan.subject(change)
-    content = read(plan.desk, {review.ref: review.commit}).get(review.commit)
+    content = fetch_commits(plan.desk, {review.ref: review.commit}).get(review.commit)
     if content is None:
-        raise Moved("moves while it is read", where=review, hint="try again")
-    if is_own(content, subject.image, subject.stream, subject.author):
+        raise ReviewMoved("moves while it is read", where=review, hint="try again")
+    if is_commit_of(content, subject.image, subject.stream, subject.author):
         return True
     return is_ancestor(plan.desk.store, subject.base, review.commit)
 
@@ -123,7 +131,7 @@ def _settled(plan: ReviewPlan, change: Change, review: Review | None) -> Change:
     """Return the change as its review has it, when that proposes the same."""
     if review is None or review.state == "merged":
         return change
-    content = read(plan.desk, {review.ref: review.commit}).get(review.commit, b"")
+    content = fetch_commits(plan.desk, {review.ref: review.commit}).get(review.commit, b"")
     if not content or not is_same(content, change):
         return change
     return replace(change, commit=review.commit, message=parse_commit(content).message)
@@ -131,7 +139,7 @@ def _settled(plan: ReviewPlan, change: Change, review: Review | None) -> Change:
 
 def _withdrawn(plan: ReviewPlan, change: Change, review: Review) -> Change:
     if plan.dry:
-        return replace(change, status="retired", detail=f"{review} {LEFT}")
+        return replace(change, status="retired", detail=f"{review} {NOTHING_LEFT}")
     told = plan.forge.withdraw(plan.desk, review)
     return replace(change, status=told.status, detail=told.detail)
 
@@ -146,7 +154,7 @@ def _proposed(plan: ReviewPlan, change: Change, review: Review | None) -> Change
         write_commits(plan.desk.store, [change])
     if review is None or review.gone or review.commit != change.commit:
         plan.observe("pushing", _told(plan, change))
-    proposal = describe(change, plan.forge.LIMIT)
+    proposal = describe_change(change, plan.forge.LIMIT)
     told = plan.forge.submit(plan.desk, change, proposal, review)
     return replace(change, status=told.status, detail=told.detail)
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from threading import Event
 
 from distgen.errors import DistgenError, InputError
-from distgen.forges.forge import Forge, forge
-from distgen.forges.records import Account, Desk, Refs
+from distgen.forges.forge import Forge, load_forge
+from distgen.forges.records import Account, Refs, ReviewContext
 from distgen.git.remote import RemoteHeads, list_refs, read_remote_heads
 from distgen.git.store import Store, write_commits
 from distgen.model.catalogue import Catalogue, Image
@@ -119,8 +119,8 @@ def _refuse(repository: Repository, options: PublishOptions) -> None:
             f"{repository.targets[0].image} has no forge to propose anything on",
             hint="set dist_git.forge",
         )
-    family = forge(repository.forge)
-    reviews = {ref for one in repository.targets for ref in family.patterns(one.stream)}
+    family = load_forge(repository.forge)
+    reviews = {ref for one in repository.targets for ref in family.ref_patterns(one.stream)}
     for one in repository.targets:
         if f"{_HEADS}{one.branch}" in reviews:
             raise InputError(
@@ -137,10 +137,10 @@ def _refuse(repository: Repository, options: PublishOptions) -> None:
 
 def _desk(
     ground: PublishContext, request: ProposeRequest, repository: Repository, image: Image
-) -> Desk:
+) -> ReviewContext:
     assert ground.store is not None
     where = request.catalogue.namespaces[image.namespace].dist_git
-    return Desk(
+    return ReviewContext(
         store=ground.store,
         place=repository.place,
         account=request.accounts.get(image.namespace, Account()),
@@ -158,11 +158,11 @@ def _rendered(request: ProposeRequest, image: Image) -> DesiredTree:
 def _plan(
     ground: PublishContext,
     repository: Repository,
-    desk: Desk,
+    desk: ReviewContext,
     wanted: Mapping[str, DesiredTree],
     dry: bool,
 ) -> ReviewPlan:
-    family = forge(repository.forge)
+    family = load_forge(repository.forge)
     refs: Refs = {}
     try:
         stands, refs = _looked(ground, repository, desk, family)
@@ -180,12 +180,12 @@ def _plan(
 
 
 def _looked(
-    ground: PublishContext, repository: Repository, desk: Desk, family: Forge
+    ground: PublishContext, repository: Repository, desk: ReviewContext, family: Forge
 ) -> tuple[RemoteHeads, Refs]:
     """Ask a repository where its branches and its reviews stand, a server only once."""
     branches = [found.branch for found in repository.targets]
     streams = {found.stream for found in repository.targets}
-    patterns = {ref for stream in streams for ref in family.patterns(stream)}
+    patterns = {ref for stream in streams for ref in family.ref_patterns(stream)}
     if desk.place.folder is not None:
         stands = read_remote_heads(ground.git, desk.place, branches)
         found = list_refs(ground.git, desk.place, sorted(patterns)) if stands.exists else {}
@@ -200,7 +200,7 @@ def _looked(
 def _footers(plans: Collection[ReviewPlan]) -> dict[str, str]:
     """Return the lines by which the reviews of children name these."""
     return {
-        change.key: plan.forge.dependence(plan.desk, plan.subject(change))
+        change.key: plan.forge.depends_on_footer(plan.desk, plan.subject(change))
         for plan in plans
         for change in plan.delivery.changes
         if change.status in COMMIT_STATUSES

@@ -9,8 +9,8 @@ import requests
 from testing.servers import Reply, serve
 
 from distgen.errors import DistgenError
-from distgen.forges.addresses import host, linked, project
-from distgen.forges.forge import forge
+from distgen.forges.addresses import find_link, host_name, project_path
+from distgen.forges.forge import load_forge
 from distgen.forges.http import Guarded, Header, Patience, pause
 from distgen.forges.records import Account
 from distgen.git.location import Place
@@ -30,7 +30,7 @@ HTTPS = "https://host.example.org"
 )
 def test_an_address_names_a_server_and_a_project(address, name, server):
     place = Place(address, None)
-    assert (project(place), host(place)) == (name, server)
+    assert (project_path(place), host_name(place)) == (name, server)
 
 
 @pytest.mark.parametrize(
@@ -58,17 +58,17 @@ def test_an_address_names_a_server_and_a_project(address, name, server):
 def test_an_interface_is_where_the_forge_has_it_or_where_the_site_says(
     name, address, api, expected
 ):
-    assert forge(name).interface(Place(address, None), Account(api=api)) == expected
+    assert load_forge(name).interface(Place(address, None), Account(api=api)) == expected
 
 
 def test_the_link_of_a_review_is_found_in_a_servers_words():
     said = ["Downtime on Friday: https://lab.example.org/news/7", "View merge request for x:",
             "  https://lab.example.org/g/p/-/merge_requests/7", ""]  # fmt: skip
-    assert linked(said, r"/merge_requests/\d+$") == (
+    assert find_link(said, r"/merge_requests/\d+$") == (
         "https://lab.example.org/g/p/-/merge_requests/7"
     )
     new = "  https://lab.example.org/g/p/-/merge_requests/new?merge_request%5Bsource_branch%5D=7"
-    assert linked([new], r"/merge_requests/\d+$") == ""
+    assert find_link([new], r"/merge_requests/\d+$") == ""
 
 
 # --- asking --------------------------------------------------------------------------------------

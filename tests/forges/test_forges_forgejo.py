@@ -10,7 +10,7 @@ from testing.reviews import TOKEN, USER, Situation, arrived, commit_on, one, ref
 from testing.servers import Reply, serve
 
 from distgen.forges.http import Patience
-from distgen.forges.records import WITHDRAWN, Account
+from distgen.forges.records import WITHDRAWAL_NOTE, Account
 
 FIRST, SECOND = {"Dockerfile": "FROM quay.io/a:1\n"}, {"Dockerfile": "FROM quay.io/a:2\n"}
 
@@ -155,7 +155,7 @@ def test_nothing_left_to_propose_closes_it_and_news_open_it_again(lab, app, fold
     assert result.status == "retired"
     last = reviews(folder)[-1]
     assert last["state"] == "closed"
-    assert last["body"].startswith(f"{WITHDRAWN}\n\n") and "FROM quay.io/a:2" in last["body"]
+    assert last["body"].startswith(f"{WITHDRAWAL_NOTE}\n\n") and "FROM quay.io/a:2" in last["body"]
     assert one(lab.propose({app.key: FIRST}, app)).status == "unchanged"
 
     back = one(lab.propose({app.key: SECOND}, app))

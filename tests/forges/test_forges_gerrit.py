@@ -13,7 +13,7 @@ from testing.reviews import TOKEN, USER, Situation, arrived, commit_on, one, ref
 from testing.servers import Reply, basic, serve
 
 from distgen.forges.http import Patience
-from distgen.forges.records import WITHDRAWN, Account
+from distgen.forges.records import WITHDRAWAL_NOTE, Account
 
 FIRST, SECOND = {"Dockerfile": "FROM quay.io/a:1\n"}, {"Dockerfile": "FROM quay.io/a:2\n"}
 
@@ -237,7 +237,10 @@ def test_nothing_left_to_propose_abandons_the_change(lab, app, folder, web):
     assert result.status == "retired"
     assert result.detail.endswith("abandoned, nothing is left to propose")
     last = reviews(folder)[-1]
-    assert (last["state"], last["said"]) == ("abandoned", [{"message": f"abandon\n\n{WITHDRAWN}"}])
+    assert (last["state"], last["said"]) == (
+        "abandoned",
+        [{"message": f"abandon\n\n{WITHDRAWAL_NOTE}"}],
+    )
     assert one(lab.propose({app.key: FIRST}, app)).status == "unchanged"
 
     back = one(lab.propose({app.key: SECOND}, app))

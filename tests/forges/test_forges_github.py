@@ -14,7 +14,7 @@ from testing.servers import Reply, serve
 from distgen.errors import InputError
 from distgen.forges import github
 from distgen.forges.http import Patience
-from distgen.forges.records import WITHDRAWN, About, Account
+from distgen.forges.records import WITHDRAWAL_NOTE, Account, RepositoryProfile
 from distgen.git.location import Place
 
 FIRST, SECOND = {"Dockerfile": "FROM quay.io/a:1\n"}, {"Dockerfile": "FROM quay.io/a:2\n"}
@@ -112,7 +112,7 @@ def test_nothing_left_to_propose_closes_it_and_news_open_another(lab, hub, app, 
     )
     last = hub.pulls["ns/app"][-1]
     assert last["state"] == "closed"
-    assert last["body"].startswith(f"{WITHDRAWN}\n\n")
+    assert last["body"].startswith(f"{WITHDRAWAL_NOTE}\n\n")
     assert REVIEW not in refs(folder)
     assert one(lab.propose({app.key: FIRST}, app)).status == "unchanged"
 
@@ -197,8 +197,10 @@ def test_a_missing_repository_is_made_for_the_tokens_own_user(lab, hub, app):
 
 
 def test_a_repository_is_described_as_github_takes_it(lab, hub):
-    about = About("Two\nlines\n", ("C++ things", "--", "Æ", "x" * 60, "x" * 70), private=True)
-    github.create(Place(f"{lab.server.url}/ns/app.git", None), lab.account, about)
+    about = RepositoryProfile(
+        "Two\nlines\n", ("C++ things", "--", "Æ", "x" * 60, "x" * 70), private=True
+    )
+    github.create_repository(Place(f"{lab.server.url}/ns/app.git", None), lab.account, about)
     assert hub.repositories == {
         "ns/app": {"description": "Two lines", "private": True, "topics": ["c-things", "x" * 50]}
     }

@@ -10,8 +10,8 @@ from testing.dist_git import OPTIONS, ORIGIN, commits, content, git, listing
 from testing.git_server import Fault, git_server
 from testing.reviews import TOKEN, USER, Situation, arrived, commit_on, one, refs, reviews
 
-from distgen.forges.forge import forge
-from distgen.forges.message import change_id, describe, is_own, worded
+from distgen.forges.forge import load_forge
+from distgen.forges.message import change_id, describe_change, is_commit_of, with_review_message
 from distgen.model.published import Change
 from distgen.model.rendered import File
 
@@ -450,7 +450,7 @@ def change(write=(), before=None, delete=(), lines=(), subject="ns/app: things c
 def test_a_body_says_which_lines_and_instructions_changed():
     old = "FROM a\n\nENV A=1\nRUN apt-get install \\\n    curl\n"
     new = "FROM b\n\nENV A=1\nRUN apt-get install \\\n    curl \\\n    git\n"
-    found = describe(
+    found = describe_change(
         change(
             [("Dockerfile", new), ("bin/start", "#!/bin/sh\nx\n"), (".distgen.json", "{}\n")],
             {"Dockerfile": old, "gone": "1\n2\n", ".distgen.json": "{ }\n"},
@@ -493,27 +493,29 @@ def test_a_body_says_which_lines_and_instructions_changed():
 
 
 def test_a_body_names_instructions_of_dockerfiles_only():
-    body = describe(change([("Dockerfiles.md", "FROM a\n"), ("web.Dockerfile", "FROM a\n")]), 9_000)
+    body = describe_change(
+        change([("Dockerfiles.md", "FROM a\n"), ("web.Dockerfile", "FROM a\n")]), 9_000
+    )
     assert "- `Dockerfiles.md`: new +1 -0\n- `web.Dockerfile`: new +1 -0 (FROM)\n" in body.body
 
 
 def test_a_body_that_is_too_long_is_cut_between_lines_and_says_so():
     text = "FROM a\n" + "".join(f"RUN echo {'x' * 40} {number}\n" for number in range(500))
-    whole = describe(change([("Dockerfile", text)]), 65_000).body
+    whole = describe_change(change([("Dockerfile", text)]), 65_000).body
     assert len(whole) > 20_000
     for limit in (300, 1_000, 5_000, 19_000):
-        body = describe(change([("Dockerfile", text)]), limit).body
+        body = describe_change(change([("Dockerfile", text)]), limit).body
         assert len(body.encode()) <= limit
         assert "*The rest does not fit here; the commit has it all.*" in body
         assert body.count("```") % 2 == 0
         assert body.endswith("leaves this review alone.\n")
-    assert len(describe(change([("Dockerfile", text)]), 80).body) <= 80
+    assert len(describe_change(change([("Dockerfile", text)]), 80).body) <= 80
 
 
 def test_what_files_hold_cannot_break_out_of_a_body():
     """Escapes do not keep GitHub from names and numbers: it looks for them in the HTML."""
     dockerfile = "FROM a\r\nRUN echo '```' @all \x1b[31m </details>\n<b>@all x\n"
-    found = describe(
+    found = describe_change(
         change(
             [("Dockerfile", dockerfile), ("a`b", "x\n"), ("c\n# d", "x\n")],
             lines=["now: LABEL x=@all #1 <b>", "downstream edit of @x/#1 &lt; <b> kept"],
@@ -537,7 +539,7 @@ def test_what_files_hold_cannot_break_out_of_a_body():
 
 
 def test_binary_files_and_modes_have_no_lines():
-    found = describe(change([("logo.png", "\0\1"), ("run", "x\n")], {"run": "x\n"}), 9_000)
+    found = describe_change(change([("logo.png", "\0\1"), ("run", "x\n")], {"run": "x\n"}), 9_000)
     assert "- `logo.png`: new binary\n- `run`: mode\n" in found.body
 
 
@@ -545,7 +547,7 @@ def test_a_message_that_is_the_review_has_its_footers_last_and_another_id():
     was = replace(
         change([("Dockerfile", "FROM a\n")], lines=["base image a added"]), commit="0" * 40
     )
-    now = worded(was, ["Depends-On: I1", "Change-Id: I2"], 16_000)
+    now = with_review_message(was, ["Depends-On: I1", "Change-Id: I2"], 16_000)
     assert now.message == (
         "ns/app: things changed\n"
         "\n"
@@ -560,7 +562,7 @@ def test_a_message_that_is_the_review_has_its_footers_last_and_another_id():
         "Change-Id: I2\n"
     )
     assert now.commit not in (was.commit, None)
-    long = worded(change(lines=["x" * 70] * 1_000), ["Change-Id: I2"], 5_000)
+    long = with_review_message(change(lines=["x" * 70] * 1_000), ["Change-Id: I2"], 5_000)
     assert len(long.message) < 5_000
     assert long.message.endswith("(and more)\n\nDistgen-Image: ns/app\nDistgen-Stream: master\n"
                                  "Distgen-Source: https://x/@abc\nChange-Id: I2\n")  # fmt: skip
@@ -585,7 +587,7 @@ def test_only_distgens_own_commit_is_its_own():
     text = "s\n\nDistgen-Image: ns/app\nDistgen-Stream: master\n"
 
     def own(header=head, message=text):
-        return is_own(f"{header}\n\n{message}".encode(), "ns/app", "master", who)
+        return is_commit_of(f"{header}\n\n{message}".encode(), "ns/app", "master", who)
 
     assert own()
     assert not own(head.replace("committer distgen", "committer Pat"))
@@ -598,7 +600,7 @@ def test_only_distgens_own_commit_is_its_own():
 
 @pytest.mark.parametrize("name", ["github", "gerrit", "gitlab", "forgejo"])
 def test_every_forge_has_the_same_shape(name):
-    family = forge(name)
+    family = load_forge(name)
     shape = ("LIMIT", "CREATES", "patterns", "dependence", "worded", "find", "submit", "withdraw",
              "create")  # fmt: skip
     assert all(hasattr(family, part) for part in shape)

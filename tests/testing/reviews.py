@@ -11,8 +11,8 @@ from testing.dist_git import OPTIONS, git, image, make_catalogue, tree
 from testing.git_server import GitServer
 from testing.review_hooks import install, load
 
-from distgen.forges.forge import maker
-from distgen.forges.records import About, Account
+from distgen.forges.forge import repository_maker
+from distgen.forges.records import Account, RepositoryProfile
 from distgen.git.auth import authorize, token_for
 from distgen.git.run import Git, isolate
 from distgen.git.store import open_store, scratch_store
@@ -60,8 +60,10 @@ class Situation:
             dry=bool(found.get("dry")),
         )
         assert isinstance(options, PublishOptions)
-        about = About("", ("distgen", "ns"))
-        options = replace(options, creation=lambda r: maker(r.forge, r.place, self.account, about))
+        about = RepositoryProfile("", ("distgen", "ns"))
+        options = replace(
+            options, creation=lambda r: repository_maker(r.forge, r.place, self.account, about)
+        )
         git = found.get("git") or self.git
         assert isinstance(git, Git)
         if request.dry:

@@ -16,7 +16,7 @@ from distgen.cli.forge_accounts import accounts
 from distgen.cli.session import Choice, Session, image_arguments, set_option
 from distgen.cli.write_options import OutputOptions, deliver, write_options
 from distgen.errors import InputError
-from distgen.forges.records import LEFT
+from distgen.forges.records import NOTHING_LEFT
 from distgen.git.store import Store, open_store, scratch_store
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.published import Result
@@ -62,7 +62,7 @@ def _summarise(_: prepare.Run, results: Sequence[Result]) -> str:
     text = outcome.summary(results)
     if results and all(one.status == "unchanged" for one in results):
         text = f"nothing new to propose for {_count(len(results), 'branch', 'branches')}"
-    quiet = (one for one in results if one.status == "unchanged" and LEFT in one.detail)
+    quiet = (one for one in results if one.status == "unchanged" and NOTHING_LEFT in one.detail)
     return "\n".join((text, *(f"{one.key}: {one.detail}" for one in quiet)))
 
 
