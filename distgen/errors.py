@@ -13,14 +13,14 @@ class DistgenError(Exception):
     exit_code = 1
 
     def __init__(self, what: str, *, where: object = None, hint: str = "") -> None:
-        self.what = what
+        self.problem = what
         self.where = where
         self.hint = hint
         super().__init__(what)
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
-        return plain(f"{place}{self.what}" + (f"; {self.hint}" if self.hint else ""))
+        return printable(f"{place}{self.problem}" + (f"; {self.hint}" if self.hint else ""))
 
 
 class InputError(DistgenError):
@@ -29,7 +29,7 @@ class InputError(DistgenError):
     exit_code = 2
 
 
-def plain(text: str) -> str:
+def printable(text: str) -> str:
     """Return text of others' making that cannot command the terminal it is shown on."""
     if text.isprintable():
         return text

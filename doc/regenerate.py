@@ -17,7 +17,7 @@ import click
 from distgen.cli.main import GROUPS, cli
 from distgen.lint.rules import catalogue as rules
 from distgen.render import filters
-from distgen.schema import check
+from distgen.schema.check import load_schema
 
 DOC = Path(__file__).parent
 PACKAGE = DOC.parent / "distgen"
@@ -138,7 +138,7 @@ def catalogue() -> str:
         if example:
             text.append(f".. literalinclude:: ../../{example}\n   :language: yaml\n")
             text.append(f"   :caption: {example}\n\n")
-        text.extend(_keys(check.load(kind)))
+        text.extend(_keys(load_schema(kind)))
     return "".join(text)
 
 

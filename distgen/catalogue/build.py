@@ -7,17 +7,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from distgen.catalogue import overlay
-from distgen.catalogue import parents as bases
-from distgen.catalogue.images import Overlay, for_stream, refuse_strangers
+from distgen.catalogue.images import Overlay, patches_for_stream, refuse_unknown_streams
 from distgen.catalogue.namespaces import Group
-from distgen.catalogue.placeholders import fill, names
-from distgen.catalogue.templates import Kind
-from distgen.catalogue.values import Stacked, Stacks
+from distgen.catalogue.overlay import find_origin, merge_layers
+from distgen.catalogue.parents import resolve_parent
+from distgen.catalogue.placeholders import fill_placeholders, placeholder_names
+from distgen.catalogue.templates import CompiledTemplate
+from distgen.catalogue.values import StackedValues, ValueStack
 from distgen.errors import InputError
 from distgen.model.catalogue import Download, Image, Layer, Parent, Source, Stream, TemplateFile
 from distgen.model.words import Origin
-from distgen.schema import formats
+from distgen.schema.formats import SECRET_FORMATS, format_problem
 from distgen.text.suggest import did_you_mean
 
 References = Mapping[str, Mapping[str, str]]
@@ -35,8 +35,8 @@ class Draft:
     chain: tuple[Overlay, ...]
     group: Group
     stream: Stream
-    kind: Kind
-    stacked: Stacked
+    kind: CompiledTemplate
+    stacked: StackedValues
     spec: Mapping[str, Any]
     spec_layers: tuple[Layer, ...]
     reference: str
@@ -48,11 +48,14 @@ class Draft:
 
     def origin(self, *key: str) -> Origin:
         """Return where the file of the image, or what it extends, says `key`."""
-        return overlay.origin(self.spec_layers, key) or self.own.origin()
+        return find_origin(self.spec_layers, key) or self.own.origin()
 
 
-def drafts(
-    chain: tuple[Overlay, ...], group: Group, kinds: Mapping[str, Kind], stacks: Stacks
+def draft_images(
+    chain: tuple[Overlay, ...],
+    group: Group,
+    kinds: Mapping[str, CompiledTemplate],
+    stacks: ValueStack,
 ) -> list[Draft]:
     """Return an image's drafts, one per stream in the namespace's order."""
     own = chain[-1]
@@ -67,11 +70,11 @@ def drafts(
             )
     wanted = offered if own.streams is None else own.streams
     streams = [stream for name, stream in offered.items() if name in wanted]
-    refuse_strangers(own.patches, offered)
+    refuse_unknown_streams(own.patches, offered)
     return [_draft(chain, group, stream, kinds, stacks) for stream in streams]
 
 
-def finish(draft: Draft, known: References, stacks: Stacks) -> Image:
+def finish_image(draft: Draft, known: References, stacks: ValueStack) -> Image:
     """Return the image of a draft, its parents resolved among the `known` references."""
     spec = _filled(draft, stacks)
     return Image(
@@ -86,7 +89,7 @@ def finish(draft: Draft, known: References, stacks: Stacks) -> Image:
         values=draft.stacked.values,
         layers=draft.stacked.layers,
         files=_laid(one.files for one in draft.chain),
-        patches=for_stream(_laid(one.patches for one in draft.chain), draft.stream.name),
+        patches=patches_for_stream(_laid(one.patches for one in draft.chain), draft.stream.name),
         reference=draft.reference,
         url=draft.url,
         origin=draft.own.origin(),
@@ -98,13 +101,13 @@ def _draft(
     chain: tuple[Overlay, ...],
     group: Group,
     stream: Stream,
-    kinds: Mapping[str, Kind],
-    stacks: Stacks,
+    kinds: Mapping[str, CompiledTemplate],
+    stacks: ValueStack,
 ) -> Draft:
     own = chain[-1]
     spec_layers = _layers(((one.spec, one.stream_specs) for one in chain), stream.name)
     value_layers = _layers(((one.values, one.stream_values) for one in chain), stream.name)
-    spec = overlay.merge(spec_layers)
+    spec = merge_layers(spec_layers)
     kind = _kind(spec, spec_layers, own, kinds)
     stacked = stacks.stack(kind, group, own, stream.name, value_layers)
     words = _words(own, stream, stacked)
@@ -125,62 +128,67 @@ def _layers(pairs: Iterable[tuple[Layer, Mapping[str, Layer]]], stream: str) -> 
 
 
 def _kind(
-    spec: Mapping[str, Any], layers: tuple[Layer, ...], own: Overlay, kinds: Mapping[str, Kind]
-) -> Kind:
+    spec: Mapping[str, Any],
+    layers: tuple[Layer, ...],
+    own: Overlay,
+    kinds: Mapping[str, CompiledTemplate],
+) -> CompiledTemplate:
     name = spec.get("template", "")
     if name in kinds:
         return kinds[name]
     raise InputError(
         f"there is no template `{name}`" if name else "the key `template` is missing",
-        where=overlay.origin(layers, ("template",)) or own.origin(),
+        where=find_origin(layers, ("template",)) or own.origin(),
         hint=did_you_mean(name, kinds),
     )
 
 
-def _words(own: Overlay, stream: Stream, stacked: Stacked) -> Mapping[str, Any]:
+def _words(own: Overlay, stream: Stream, stacked: StackedValues) -> Mapping[str, Any]:
     """Return what `{name}` may stand for: values first, then the image's own words."""
     words = {"stream": stream.name, "branch": stream.branch}
     words |= {"namespace": own.namespace, "image": own.name}
     return ChainMap(dict(stacked.values), dict(stacked.spare), words)
 
 
-def _tagged(stream: Stream, group: Group, words: Mapping[str, Any], stacks: Stacks) -> Stream:
+def _tagged(stream: Stream, group: Group, words: Mapping[str, Any], stacks: ValueStack) -> Stream:
     tags = []
     for index, tag in enumerate(stream.tags):
         where = group.document.origin(("streams", stream.name, "tags", index))
-        stacks.take(names(tag))
-        tags.append(fill(tag, words, where))
-        if problem := formats.problem("tag", tags[-1]):
+        stacks.take(placeholder_names(tag))
+        tags.append(fill_placeholders(tag, words, where))
+        if problem := format_problem("tag", tags[-1]):
             raise InputError(f"`{tags[-1]}` {problem}", where=where)
     return stream if tuple(tags) == stream.tags else replace(stream, tags=tuple(tags))
 
 
-def _repository(group: Group, words: Mapping[str, Any], stacks: Stacks) -> str:
+def _repository(group: Group, words: Mapping[str, Any], stacks: ValueStack) -> str:
     where = group.document.origin(("repository",))
-    stacks.take(names(group.namespace.repository))
-    name = fill(group.namespace.repository, words, where)
-    if problem := formats.problem("repository", name):
+    stacks.take(placeholder_names(group.namespace.repository))
+    name = fill_placeholders(group.namespace.repository, words, where)
+    if problem := format_problem("repository", name):
         raise InputError(f"`{name}` {problem}", where=where)
     return name
 
 
 def _url(own: Overlay, group: Group) -> str:
     place = group.namespace.dist_git
-    url = fill(place.url, {"namespace": own.namespace, "image": own.name}, place.origin)
-    if problem := formats.problem("git-url", url):
+    url = fill_placeholders(
+        place.url, {"namespace": own.namespace, "image": own.name}, place.origin
+    )
+    if problem := format_problem("git-url", url):
         raise InputError(f"the address of the dist-git repository {problem}", where=place.origin)
     return url
 
 
-def _filled(draft: Draft, stacks: Stacks) -> dict[str, Any]:
+def _filled(draft: Draft, stacks: ValueStack) -> dict[str, Any]:
     """Return the spec with `{value}` filled in where it may stand."""
     words = _words(draft.own, draft.stream, draft.stacked)
 
     def filled(says: Any, *key: str) -> Any:
         if isinstance(says, dict):
             return {name: filled(inner, *key, name) for name, inner in says.items()}
-        stacks.take(names(says))
-        return fill(says, words, draft.origin(*key))
+        stacks.take(placeholder_names(says))
+        return fill_placeholders(says, words, draft.origin(*key))
 
     keep = ("template", "description")
     return {key: says if key in keep else filled(says, key) for key, says in draft.spec.items()}
@@ -194,10 +202,10 @@ def _parents(draft: Draft, spec: Mapping[str, Any], known: References) -> tuple[
             hint="name an image of the catalogue, an external reference or `scratch`",
         )
     stream = draft.stream.name
-    parents = [bases.resolve("base", spec["from"], stream, known, draft.origin("from"))]
+    parents = [resolve_parent("base", spec["from"], stream, known, draft.origin("from"))]
     for role, text in spec.get("builders", {}).items():
         where = draft.origin("builders", role)
-        parents.append(bases.resolve(role, text, stream, known, where))
+        parents.append(resolve_parent(role, text, stream, known, where))
     return tuple(parents)
 
 
@@ -224,8 +232,8 @@ def _refuse_field(draft: Draft, key: tuple[str, str, str], text: str | None, for
     where = draft.origin(*key)
     if text is None:
         raise InputError(f"the key `{key[2]}` is missing in `{'.'.join(key[:2])}`", where=where)
-    if problem := formats.problem(form, text):
-        shown = ".".join(key) if form in formats.SECRET_FORMATS else f"{'.'.join(key)}: {text}"
+    if problem := format_problem(form, text):
+        shown = ".".join(key) if form in SECRET_FORMATS else f"{'.'.join(key)}: {text}"
         raise InputError(f"`{shown}` {problem}", where=where)
 
 

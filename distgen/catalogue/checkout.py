@@ -16,7 +16,7 @@ from distgen.git.temporary import scratch_folder
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class CatalogueRepository:
     """The repository that a catalogue lies in; `prefix` is its folder below the root, or empty.
 
     `top` is the root, `objects` where they are kept, and `format` how they are named: sha1, sha256.
@@ -31,7 +31,7 @@ class History:
     is_shallow: bool = False
 
 
-def history(git: Git, root: Path) -> History | None:
+def find_repository(git: Git, root: Path) -> CatalogueRepository | None:
     """Return the repository that holds the catalogue in `root`, None where it is in none."""
     words = ("--is-shallow-repository", "--show-object-format", "--show-prefix")
     places = ("--show-toplevel", "--absolute-git-dir", "--path-format=absolute")
@@ -48,10 +48,10 @@ def history(git: Git, root: Path) -> History | None:
     told = found.output.decode("utf-8", "surrogateescape").split("\n")
     shallow, form, prefix, *paths = told[:6]
     top, folder, kept = map(Path, paths)
-    return History(git, folder, prefix, top, kept, form, shallow == "true")
+    return CatalogueRepository(git, folder, prefix, top, kept, form, shallow == "true")
 
 
-def date(past: History, commit: str) -> int | None:
+def commit_date(past: CatalogueRepository, commit: str) -> int | None:
     """Return when a commit was made; None when it is in no branch or tag of the repository.
 
     A commit that merely lies about, such as one of a fork's, was never the catalogue.
@@ -68,7 +68,7 @@ def date(past: History, commit: str) -> int | None:
     return parse_person(parse_commit(found.output).committer)[1]
 
 
-def newest(past: History, count: int) -> tuple[str, ...]:
+def newest_commits(past: CatalogueRepository, count: int) -> tuple[str, ...]:
     """Return the newest commits of the present branch that changed the catalogue."""
     parts = (past.prefix + part for part in PARTS)
     options = (f"--max-count={count}", "HEAD")
@@ -77,7 +77,7 @@ def newest(past: History, count: int) -> tuple[str, ...]:
 
 
 @contextmanager
-def checked_out(past: History, commit: str) -> Iterator[Path]:
+def check_out(past: CatalogueRepository, commit: str) -> Iterator[Path]:
     """Write the files of a commit; yield the catalogue's folder, which is gone at the end."""
     with scratch_folder() as scratch:
         place = scratch.resolve() / "tree"
@@ -88,7 +88,7 @@ def checked_out(past: History, commit: str) -> Iterator[Path]:
         yield root
 
 
-def _write(past: History, commit: str, place: Path, parts: tuple[str, ...]) -> None:
+def _write(past: CatalogueRepository, commit: str, place: Path, parts: tuple[str, ...]) -> None:
     """Write a commit, and of its submodules those that meet `parts`.
 
     A repository of its own does it, which only borrows the objects: attributes, filters and line
@@ -114,7 +114,7 @@ def _write(past: History, commit: str, place: Path, parts: tuple[str, ...]) -> N
                 _write(_submodule(past, path), pinned, place / path, ("",))
 
 
-def _completed(past: History, commit: str, scratch: Path) -> bool:
+def _completed(past: CatalogueRepository, commit: str, scratch: Path) -> bool:
     """Let a partial clone fetch what it lacks of a commit, from where its configuration says.
 
     git asks for all of it at once only when it writes files.
@@ -135,8 +135,8 @@ def _submodules(git: Git, folder: Path) -> Iterator[tuple[str, str]]:
             yield path, head.split()[1]
 
 
-def _submodule(past: History, path: str) -> History:
-    found = history(past.git, past.top / path)
+def _submodule(past: CatalogueRepository, path: str) -> CatalogueRepository:
+    found = find_repository(past.git, past.top / path)
     if found is None or found.top == past.top:
         what, hint = f"{path} is a submodule that is not here", "run `git submodule update --init`"
         raise DistgenError(what, where=past.top, hint=hint)

@@ -31,7 +31,7 @@ class CatalogueCommit:
     dirty: tuple[str, ...] = ()
 
 
-def stand(git: Git, root: Path) -> CatalogueCommit:
+def read_catalogue_commit(git: Git, root: Path) -> CatalogueCommit:
     """Return what git knows of the catalogue in `root`; only the catalogue's own files count."""
     head = run(git, "-C", str(root), "log", "-1", "--format=%H %ct", "--no-show-signature")
     if head.code:

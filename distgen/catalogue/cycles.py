@@ -9,7 +9,7 @@ from distgen.errors import InputError
 from distgen.model.catalogue import Image
 
 
-def find(edges: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
+def find_cycle(edges: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
     """Return the nodes of one cycle, the smallest first and again last; () when there is none."""
     sorter = graphlib.TopologicalSorter({node: sorted(edges[node]) for node in sorted(edges)})
     try:
@@ -21,10 +21,10 @@ def find(edges: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
     return ()
 
 
-def refuse(images: Iterable[Image]) -> None:
+def refuse_cycles(images: Iterable[Image]) -> None:
     """Raise InputError when images build on each other, by `from` or `builders`."""
     by_key = {image.key: image for image in images}
-    cycle = find({key: _parents(image) for key, image in by_key.items()})
+    cycle = find_cycle({key: _parents(image) for key, image in by_key.items()})
     if not cycle:
         return
     same_stream = len({by_key[key].stream.name for key in cycle if key in by_key}) == 1

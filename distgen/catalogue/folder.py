@@ -19,7 +19,7 @@ _OWN = {MANIFEST, ATTRIBUTES}
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class FolderEntry:
     """A name in a folder of the catalogue; `path` is relative to the catalogue."""
 
     name: str
@@ -39,7 +39,7 @@ def read_document(root: Path, path: str) -> Document:
     return read_yaml(_content(root / path, path), path)
 
 
-def entries(root: Path, folder: str) -> tuple[Entry, ...]:
+def list_folder(root: Path, folder: str) -> tuple[FolderEntry, ...]:
     """Return what a folder of the catalogue holds by name, () when it does not exist.
 
     Left out are what editors leave behind. Raise InputError for what is neither file nor folder,
@@ -74,7 +74,7 @@ def read_folder(root: Path, folder: str) -> tuple[TemplateFile, ...]:
     return tuple(sorted(files, key=lambda file: file.path))
 
 
-def _entry(root: Path, folder: str, found: os.DirEntry[str]) -> Entry:
+def _entry(root: Path, folder: str, found: os.DirEntry[str]) -> FolderEntry:
     name, path = found.name, f"{folder}/{found.name}"
     if not name.isprintable() or "\\" in name:
         raise InputError(
@@ -90,11 +90,11 @@ def _entry(root: Path, folder: str, found: os.DirEntry[str]) -> Entry:
         _refuse_outside(root, path)
     if not is_folder and not is_file:
         raise InputError("is neither a file nor a folder", where=Origin(path), hint="remove it")
-    return Entry(name, path, is_folder)
+    return FolderEntry(name, path, is_folder)
 
 
 def _walk(root: Path, folder: str, above: tuple[str, ...]) -> Iterator[str]:
-    for entry in entries(root, folder):
+    for entry in list_folder(root, folder):
         if not entry.is_folder:
             yield entry.path
             continue

@@ -6,10 +6,10 @@ import graphlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
-from distgen.catalogue import cycles
+from distgen.catalogue.cycles import refuse_cycles
 from distgen.errors import InputError
-from distgen.model import reference
 from distgen.model.catalogue import Catalogue, Image
+from distgen.model.reference import names_a_registry
 from distgen.text.suggest import did_you_mean
 
 
@@ -19,7 +19,7 @@ def waves(images: Iterable[Image]) -> tuple[tuple[Image, ...], ...]:
     Parents that are not among the images are not waited for. Raise InputError for a cycle.
     """
     by_key = {image.key: image for image in images}
-    cycles.refuse(by_key.values())
+    refuse_cycles(by_key.values())
     edges = {key: [one for one in _above(image) if one in by_key] for key, image in by_key.items()}
     sorter = graphlib.TopologicalSorter(edges)
     sorter.prepare()
@@ -30,17 +30,17 @@ def waves(images: Iterable[Image]) -> tuple[tuple[Image, ...], ...]:
     return tuple(steps)
 
 
-def order(images: Iterable[Image]) -> tuple[Image, ...]:
+def parents_first(images: Iterable[Image]) -> tuple[Image, ...]:
     """Return images with parents before children, otherwise by depth and key."""
     return tuple(image for step in waves(images) for image in step)
 
 
-def parents(catalogue: Catalogue, keys: Iterable[str]) -> tuple[Image, ...]:
+def including_parents(catalogue: Catalogue, keys: Iterable[str]) -> tuple[Image, ...]:
     """Return the images of these keys and all they build on, parents first."""
     return _closed(catalogue, keys, {image.key: _above(image) for image in catalogue.images})
 
 
-def dependents(catalogue: Catalogue, keys: Iterable[str]) -> tuple[Image, ...]:
+def including_dependents(catalogue: Catalogue, keys: Iterable[str]) -> tuple[Image, ...]:
     """Return the images of these keys and all that builds on them, parents first."""
     below: dict[str, list[str]] = {image.key: [] for image in catalogue.images}
     for image in catalogue.images:
@@ -49,7 +49,7 @@ def dependents(catalogue: Catalogue, keys: Iterable[str]) -> tuple[Image, ...]:
     return _closed(catalogue, keys, below)
 
 
-def select(
+def select_images(
     catalogue: Catalogue,
     patterns: Sequence[str],
     *,
@@ -63,21 +63,21 @@ def select(
     images that are built on it. Raise InputError for one that matches nothing.
     """
     if not patterns:
-        return order(catalogue.images)
+        return parents_first(catalogue.images)
     chosen: set[str] = set()
     for pattern in patterns:
         chosen.update(_matching(catalogue.images, pattern))
     keys = set(chosen)
     if with_parents:
-        keys |= {image.key for image in parents(catalogue, chosen)}
+        keys |= {image.key for image in including_parents(catalogue, chosen)}
     if with_dependents:
-        keys |= {image.key for image in dependents(catalogue, chosen)}
-    return tuple(image for image in order(catalogue.images) if image.key in keys)
+        keys |= {image.key for image in including_dependents(catalogue, chosen)}
+    return tuple(image for image in parents_first(catalogue.images) if image.key in keys)
 
 
 def _matching(images: Collection[Image], pattern: str) -> list[str]:
     host, slash, _ = pattern.partition("/")
-    if slash and reference.names_a_registry(host):
+    if slash and names_a_registry(host):
         return _referring(images, pattern)
     name, at, stream = pattern.partition("@")
     named = [image for image in images if fnmatchcase(image.full_name, name)]
@@ -124,4 +124,4 @@ def _closed(
         if key not in found:
             found.add(key)
             waiting.extend(edges.get(key, ()))
-    return order(image for image in catalogue.images if image.key in found)
+    return parents_first(image for image in catalogue.images if image.key in found)

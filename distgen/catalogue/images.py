@@ -7,14 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from distgen.catalogue import cycles
+from distgen.catalogue.cycles import find_cycle
 from distgen.catalogue.folder import read_document, read_folder
 from distgen.catalogue.namespaces import FOLDER
 from distgen.catalogue.settings import values_layer
 from distgen.errors import InputError
 from distgen.model.catalogue import Layer, TemplateFile
 from distgen.model.words import Origin
-from distgen.schema import check, formats
+from distgen.schema.check import check_document
+from distgen.schema.formats import format_problem
 from distgen.text.suggest import did_you_mean
 
 _PATCHES = "patches/"
@@ -48,16 +49,18 @@ class Overlay:
         return self.spec.origin((key,)) if key else self.spec.origin()
 
 
-def read(root: Path, namespace: str, name: str, has_folder: bool) -> Overlay:
+def read_overlay(root: Path, namespace: str, name: str, has_folder: bool) -> Overlay:
     """Read overlays/NAMESPACE/NAME.yaml and the folder of the same name."""
     path = f"{FOLDER}/{namespace}/{name}.yaml"
-    if problem := formats.problem("name", name):
+    if problem := format_problem("name", name):
         raise InputError(f"`{name}` {problem}", where=Origin(path), hint="rename the file")
     document = read_document(root, path)
-    data = check.check("image", document)
+    data = check_document("image", document)
     streams = data.get("streams")
     by_stream = streams if isinstance(streams, dict) else {}
-    files, patches = read_own(root, f"{FOLDER}/{namespace}/{name}") if has_folder else ((), ())
+    files, patches = (
+        read_image_files(root, f"{FOLDER}/{namespace}/{name}") if has_folder else ((), ())
+    )
     return Overlay(
         namespace=namespace,
         name=name,
@@ -80,7 +83,7 @@ def read(root: Path, namespace: str, name: str, has_folder: bool) -> Overlay:
     )
 
 
-def chains(overlays: Mapping[str, Overlay]) -> dict[str, tuple[Overlay, ...]]:
+def extension_chains(overlays: Mapping[str, Overlay]) -> dict[str, tuple[Overlay, ...]]:
     """Return for each image what it extends, farthest first, and itself."""
     edges: dict[str, list[str]] = {}
     for name, own in overlays.items():
@@ -91,7 +94,7 @@ def chains(overlays: Mapping[str, Overlay]) -> dict[str, tuple[Overlay, ...]]:
                 hint=did_you_mean(own.extends, overlays),
             )
         edges[name] = [own.extends] if own.extends else []
-    if cycle := cycles.find(edges):
+    if cycle := find_cycle(edges):
         where = overlays[cycle[0]].origin("extends")
         what = f"images extend each other: {' -> '.join(cycle)}"
         raise InputError(what, where=where, hint="break the circle")
@@ -122,14 +125,14 @@ def _spec(says: Mapping[str, Any]) -> dict[str, Any]:
     return {key: says[key] for key in _SPEC if key in says}
 
 
-def for_stream(patches: Iterable[TemplateFile], stream: str) -> tuple[TemplateFile, ...]:
+def patches_for_stream(patches: Iterable[TemplateFile], stream: str) -> tuple[TemplateFile, ...]:
     """Return the patches that a stream gets: those of all streams, then those in its own folder."""
     found = tuple(patches)
     shared = (file for file in found if file.path.count("/") == 1)
     return (*shared, *(file for file in found if file.path.startswith(f"{_PATCHES}{stream}/")))
 
 
-def refuse_strangers(patches: Iterable[TemplateFile], streams: Collection[str]) -> None:
+def refuse_unknown_streams(patches: Iterable[TemplateFile], streams: Collection[str]) -> None:
     """A folder of patches that is called like no stream would silently not be applied."""
     for file in patches:
         folder, slash, _ = file.path.removeprefix(_PATCHES).partition("/")
@@ -141,7 +144,9 @@ def refuse_strangers(patches: Iterable[TemplateFile], streams: Collection[str]) 
             )
 
 
-def read_own(root: Path, folder: str) -> tuple[tuple[TemplateFile, ...], tuple[TemplateFile, ...]]:
+def read_image_files(
+    root: Path, folder: str
+) -> tuple[tuple[TemplateFile, ...], tuple[TemplateFile, ...]]:
     """Return an image's own files and its patches, both by name."""
     found = read_folder(root, folder)
     patches = tuple(file for file in found if file.path.startswith(_PATCHES))

@@ -11,26 +11,26 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from distgen.catalogue import overlay
-from distgen.catalogue.images import for_stream, refuse_strangers
+from distgen.catalogue.images import patches_for_stream, refuse_unknown_streams
 from distgen.catalogue.namespaces import Group
-from distgen.catalogue.placeholders import fill
+from distgen.catalogue.overlay import merge_layers
+from distgen.catalogue.placeholders import fill_placeholders
 from distgen.catalogue.settings import Assignment
 from distgen.dockerfile.filename import DOCKERFILE
 from distgen.errors import InputError
 from distgen.model.catalogue import Image, Layer, Namespace, Stream, Template, TemplateFile
 from distgen.model.rendered import Finding
 from distgen.model.words import Origin
-from distgen.schema import check
+from distgen.schema.check import load_schema, resolve_scalars
 from distgen.text.suggest import did_you_mean
 
 SHARED = "DG112"
-Owned = tuple[tuple[TemplateFile, ...], tuple[TemplateFile, ...]]
+ImageFiles = tuple[tuple[TemplateFile, ...], tuple[TemplateFile, ...]]
 """An image's own files and its patches."""
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class SourceRequest:
     """One stream of a namespace, as its source is asked for it.
 
     `options` are the source's own settings, the merge of `layers`; relative paths in them start at
@@ -47,28 +47,28 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Generated:
+class SourceImages:
     """Images whose `files` are their whole trees, sorted by name, and what is said of them."""
 
     images: tuple[Image, ...]
     findings: tuple[Finding, ...] = ()
 
 
-Ask = Callable[[Request], Generated]
+ReadSource = Callable[[SourceRequest], SourceImages]
 
 
-def images(
+def read_sources(
     groups: Collection[Group],
     assignments: Sequence[Assignment],
     root: Path,
-    owned: Mapping[str, Owned],
-    ask: Ask | None,
-) -> Generated:
+    owned: Mapping[str, ImageFiles],
+    ask: ReadSource | None,
+) -> SourceImages:
     """Return the images of all namespaces with a source, each with its own files and patches."""
     found: list[Image] = []
     findings: list[Finding] = []
     for group in groups:
-        for request in requests(group, assignments, root):
+        for request in source_requests(group, assignments, root):
             if ask is None:
                 raise InputError(f"nothing reads the source {group.source}", where=request.origin)
             answer = ask(request)
@@ -76,11 +76,11 @@ def images(
             findings += answer.findings
     _refuse_strangers(groups, owned, {image.full_name for image in found})
     findings += _shared(found)
-    return Generated(tuple(_laid(image, owned) for image in found), tuple(findings))
+    return SourceImages(tuple(_laid(image, owned) for image in found), tuple(findings))
 
 
 def _refuse_strangers(
-    groups: Iterable[Group], owned: Mapping[str, Owned], known: Collection[str]
+    groups: Iterable[Group], owned: Mapping[str, ImageFiles], known: Collection[str]
 ) -> None:
     streams = {group.name: [one.name for one in group.namespace.streams] for group in groups}
     for name, (_, patches) in owned.items():
@@ -90,15 +90,17 @@ def _refuse_strangers(
                 where=Origin(f"overlays/{name}"),
                 hint=did_you_mean(name, known),
             )
-        refuse_strangers(patches, streams[name.partition("/")[0]])
+        refuse_unknown_streams(patches, streams[name.partition("/")[0]])
 
 
-def is_brought(image: Image) -> bool:
+def is_imported(image: Image) -> bool:
     """Tell whether an image comes from a source: its template is called `source:place`."""
     return ":" in image.template
 
 
-def requests(group: Group, assignments: Sequence[Assignment], root: Path) -> Iterator[Request]:
+def source_requests(
+    group: Group, assignments: Sequence[Assignment], root: Path
+) -> Iterator[SourceRequest]:
     """Yield what a namespace's source is to be asked, stream by stream."""
     if not group.source:
         return
@@ -111,8 +113,8 @@ def requests(group: Group, assignments: Sequence[Assignment], root: Path) -> Ite
             if one.reaches(f"{group.name}/", stream.name)
         ]
         written = tuple(_plain(layer) for layer in layers if layer.values)
-        options = overlay.merge(written)
-        yield Request(
+        options = merge_layers(written)
+        yield SourceRequest(
             source=group.source,
             namespace=group.namespace,
             stream=replace(stream, tags=_tags(group, stream, options)),
@@ -123,7 +125,7 @@ def requests(group: Group, assignments: Sequence[Assignment], root: Path) -> Ite
         )
 
 
-def templates(found: Iterable[Image]) -> dict[str, Template]:
+def empty_templates(found: Iterable[Image]) -> dict[str, Template]:
     """Return an empty template for each image: its own files are all there is to render."""
     nothing = Layer("template", "", {})
     return {one.template: Template(one.template, "", {}, nothing, ()) for one in found}
@@ -148,7 +150,7 @@ def _tags(group: Group, stream: Stream, options: Mapping[str, Any]) -> tuple[str
     if at not in group.document.marks:
         return ()
     words = {**options, "namespace": group.name, "stream": stream.name, "branch": stream.branch}
-    return tuple(fill(tag, words, group.document.origin(at)) for tag in stream.tags)
+    return tuple(fill_placeholders(tag, words, group.document.origin(at)) for tag in stream.tags)
 
 
 def _below(layer: Layer, source: str) -> Layer:
@@ -162,8 +164,8 @@ def _below(layer: Layer, source: str) -> Layer:
 
 def _plain(layer: Layer) -> Layer:
     """Return a layer with the texts that were typed instead of numbers, which 3.10 is not."""
-    meant = {"$ref": "#/$defs/settings", "$defs": check.load("namespace")["$defs"]}
-    return replace(layer, values=check.plain(layer.values, meant))
+    meant = {"$ref": "#/$defs/settings", "$defs": load_schema("namespace")["$defs"]}
+    return replace(layer, values=resolve_scalars(layer.values, meant))
 
 
 def _shared(found: Iterable[Image]) -> Iterator[Finding]:
@@ -183,7 +185,7 @@ def _shared(found: Iterable[Image]) -> Iterator[Finding]:
             yield Finding(*at, SHARED, "warning", message, image.origin)
 
 
-def _laid(image: Image, owned: Mapping[str, Owned]) -> Image:
+def _laid(image: Image, owned: Mapping[str, ImageFiles]) -> Image:
     if image.full_name not in owned:
         return image
     files, patches = owned[image.full_name]
@@ -191,5 +193,5 @@ def _laid(image: Image, owned: Mapping[str, Owned]) -> Image:
     return replace(
         image,
         files=tuple(laid[path] for path in sorted(laid)),
-        patches=for_stream(patches, image.stream.name),
+        patches=patches_for_stream(patches, image.stream.name),
     )

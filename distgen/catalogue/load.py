@@ -6,63 +6,57 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from distgen.catalogue import (
-    build,
-    cycles,
-    folder,
-    images,
-    imported,
-    namespaces,
-    parents,
-    settings,
-    templates,
-)
+from distgen.catalogue import build, folder, images, imported, namespaces, settings, templates
 from distgen.catalogue.build import Draft
-from distgen.catalogue.folder import Entry
+from distgen.catalogue.cycles import refuse_cycles
+from distgen.catalogue.folder import FolderEntry
 from distgen.catalogue.images import Overlay
-from distgen.catalogue.imported import Ask, Owned
+from distgen.catalogue.imported import ImageFiles, ReadSource
 from distgen.catalogue.namespaces import FOLDER, Group
+from distgen.catalogue.parents import is_external
 from distgen.catalogue.settings import Assignment, Settings
-from distgen.catalogue.values import Stacks
+from distgen.catalogue.values import ValueStack
 from distgen.errors import InputError
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.words import KeyPath, Origin
 from distgen.text.suggest import did_you_mean
 
 
-def load(root: str | Path, sets: Sequence[str] = (), ask: Ask | None = None) -> Catalogue:
+def load_catalogue(
+    root: str | Path, sets: Sequence[str] = (), ask: ReadSource | None = None
+) -> Catalogue:
     """Read the catalogue in `root` with the assignments of `--set` on top.
 
     `ask` is asked for the images of namespaces that have a `source`. Raise InputError for the first
     mistake, with the file and line of what was written.
     """
     base = Path(root).absolute()
-    site = settings.read(base)
-    assignments = [settings.assignment(text) for text in sets]
-    kinds, shared = templates.read(base)
+    site = settings.read_settings(base)
+    assignments = [settings.parse_assignment(text) for text in sets]
+    kinds, shared = templates.read_templates(base)
     groups, overlays, owned = _overlays(base, site)
-    stacks = Stacks(site.values, assignments)
+    stacks = ValueStack(site.values, assignments)
     drafts = [
         draft
-        for chain in images.chains(overlays).values()
-        for draft in build.drafts(chain, groups[chain[-1].namespace], kinds, stacks)
+        for chain in images.extension_chains(overlays).values()
+        for draft in build.draft_images(chain, groups[chain[-1].namespace], kinds, stacks)
     ]
-    brought = imported.images(groups.values(), assignments, base, owned, ask)
+    brought = imported.read_sources(groups.values(), assignments, base, owned, ask)
     known = _references(drafts, brought.images)
     _refuse_unmatched(assignments, known)
     finished = sorted(
-        (*(build.finish(draft, known, stacks) for draft in drafts), *brought.images),
+        (*(build.finish_image(draft, known, stacks) for draft in drafts), *brought.images),
         key=lambda image: image.key,
     )
     stacks.refuse_unused()
-    cycles.refuse(finished)
+    refuse_cycles(finished)
     _refuse_shared_places(finished)
     _refuse_strangers(groups.values(), known)
     return Catalogue(
         root=str(base),
         images=tuple(finished),
         templates={name: kind.template for name, kind in kinds.items()}
-        | imported.templates(brought.images),
+        | imported.empty_templates(brought.images),
         namespaces={name: group.namespace for name, group in groups.items()},
         source=site.source,
         mirrors=site.mirrors,
@@ -83,15 +77,15 @@ def _references(drafts: Iterable[Draft], brought: Iterable[Image]) -> dict[str, 
 
 def _overlays(
     root: Path, site: Settings
-) -> tuple[dict[str, Group], dict[str, Overlay], dict[str, Owned]]:
+) -> tuple[dict[str, Group], dict[str, Overlay], dict[str, ImageFiles]]:
     groups: dict[str, Group] = {}
     overlays: dict[str, Overlay] = {}
-    owned: dict[str, Owned] = {}
-    for entry in folder.entries(root, FOLDER):
+    owned: dict[str, ImageFiles] = {}
+    for entry in folder.list_folder(root, FOLDER):
         if not entry.is_folder:
             _refuse_stray(entry)
         elif not entry.name.startswith("."):
-            groups[entry.name] = namespaces.read(root, entry.name, site.dist_git)
+            groups[entry.name] = namespaces.read_namespace(root, entry.name, site.dist_git)
             if groups[entry.name].source:
                 owned.update(_owned(root, entry))
             else:
@@ -99,11 +93,11 @@ def _overlays(
     return groups, overlays, owned
 
 
-def _owned(root: Path, namespace: Entry) -> Iterator[tuple[str, Owned]]:
+def _owned(root: Path, namespace: FolderEntry) -> Iterator[tuple[str, ImageFiles]]:
     """Yield the files and patches that stand in folders of images which a source brings."""
-    for one in folder.entries(root, namespace.path):
+    for one in folder.list_folder(root, namespace.path):
         if one.is_folder and not one.name.startswith("."):
-            yield f"{namespace.name}/{one.name}", images.read_own(root, one.path)
+            yield f"{namespace.name}/{one.name}", images.read_image_files(root, one.path)
         elif one.name.endswith((".yaml", ".yml")) and one.name != namespaces.FILE:
             raise InputError(
                 "would not be read: the images of this namespace come from its source",
@@ -112,8 +106,8 @@ def _owned(root: Path, namespace: Entry) -> Iterator[tuple[str, Owned]]:
             )
 
 
-def _images(root: Path, namespace: Entry) -> Iterator[Overlay]:
-    found = folder.entries(root, namespace.path)
+def _images(root: Path, namespace: FolderEntry) -> Iterator[Overlay]:
+    found = folder.list_folder(root, namespace.path)
     files = {one.name: one for one in found if not one.is_folder and one.name != namespaces.FILE}
     folders = {one.name: one for one in found if one.is_folder and not one.name.startswith(".")}
     for name, one in folders.items():
@@ -126,12 +120,12 @@ def _images(root: Path, namespace: Entry) -> Iterator[Overlay]:
     for name, one in files.items():
         if name.endswith(".yaml"):
             image = name.removesuffix(".yaml")
-            yield images.read(root, namespace.name, image, image in folders)
+            yield images.read_overlay(root, namespace.name, image, image in folders)
         else:
             _refuse_stray(one)
 
 
-def _refuse_stray(one: Entry) -> None:
+def _refuse_stray(one: FolderEntry) -> None:
     """Other files may lie about, such as a README, but none that looks like an overlay."""
     if one.name.endswith(".yml"):
         raise InputError("would not be read", where=Origin(one.path), hint="call it .yaml")
@@ -169,7 +163,7 @@ def _refuse_shared_places(found: Iterable[Image]) -> None:
         for tag in image.stream.tags:
             other = tags.setdefault(f"{repository}:{tag}", image)
             if other is not image and not (
-                imported.is_brought(image) and imported.is_brought(other)
+                imported.is_imported(image) and imported.is_imported(other)
             ):
                 raise InputError(
                     f"{image.key} is published as {repository}:{tag}, as is {other.key} "
@@ -192,7 +186,7 @@ def _refuse_strangers(groups: Iterable[Group], known: Mapping[str, object]) -> N
             asked += [(glob, (*at, "exempt", glob)) for glob, _ in rule.exempt]
         for glob, key in asked:
             name = glob.partition("@")[0]
-            if any(fnmatchcase(image, name) for image in known) or parents.is_external(glob):
+            if any(fnmatchcase(image, name) for image in known) or is_external(glob):
                 continue
             raise InputError(
                 f"`{glob}` matches no image of the catalogue",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from distgen.catalogue.folder import read_document
-from distgen.catalogue.settings import dist_git, values_layer
+from distgen.catalogue.settings import merge_dist_git, values_layer
 from distgen.errors import InputError
 from distgen.model.catalogue import (
     DistGit,
@@ -21,7 +21,8 @@ from distgen.model.catalogue import (
     TagPolicy,
 )
 from distgen.model.words import Origin
-from distgen.schema import check, formats
+from distgen.schema.check import check_document
+from distgen.schema.formats import format_problem
 from distgen.schema.yaml import Document
 
 FOLDER = "overlays"
@@ -48,7 +49,7 @@ class Group:
         return self.namespace.name
 
 
-def read(root: Path, name: str, site: DistGit) -> Group:
+def read_namespace(root: Path, name: str, site: DistGit) -> Group:
     """Read overlays/NAME/namespace.yaml; raise InputError when there is none."""
     folder = f"{FOLDER}/{name}"
     _refuse_name(name, folder)
@@ -60,7 +61,7 @@ def read(root: Path, name: str, site: DistGit) -> Group:
             hint="write one with `registry` and `streams`",
         )
     document = read_document(root, path)
-    data = check.check("namespace", document)
+    data = check_document("namespace", document)
     namespace = Namespace(
         name=name,
         description=data.get("description", ""),
@@ -69,7 +70,7 @@ def read(root: Path, name: str, site: DistGit) -> Group:
         streams=_streams(data["streams"], document),
         policy=_policy(data.get("policy", {}), document),
         exports=tuple(data.get("exports", ())),
-        dist_git=dist_git(data, document, site),
+        dist_git=merge_dist_git(data, document, site),
         origin=document.origin(),
         tags=_tags(data.get("tags", {})),
         retention=_retention(data.get("retention", {})),
@@ -84,7 +85,7 @@ def read(root: Path, name: str, site: DistGit) -> Group:
 
 
 def _refuse_name(name: str, folder: str) -> None:
-    problem = formats.problem("name", name)
+    problem = format_problem("name", name)
     if not problem and ("." in name or name == "localhost"):
         problem = "would be read as the host of a registry"
     if problem:
@@ -97,7 +98,7 @@ def _streams(streams: Mapping[str, Any], document: Document) -> tuple[Stream, ..
         own = says or {}
         tags = tuple(own.get("tags", (name,)))
         stream = Stream(name, own.get("branch", name), tags, own.get("speculative", False))
-        if problem := formats.problem("branch", stream.branch):
+        if problem := format_problem("branch", stream.branch):
             where = document.origin(("streams", name))
             raise InputError(f"`{name}` {problem}", where=where, hint="give the stream a `branch`")
         for other in found:

@@ -9,12 +9,8 @@ from typing import Any
 from distgen.errors import InputError
 from distgen.model.catalogue import Layer
 from distgen.model.words import KeyPath, Origin
-from distgen.schema.messages import shown
-from distgen.schema.yaml import Document, Scalar, read_value, read_yaml
+from distgen.schema.messages import format_value
 from distgen.text.suggest import did_you_mean
-
-__all__ = ["Document", "Scalar", "Setting", "apply", "merge", "origin", "read_value", "read_yaml"]
-__all__ += ["split", "trace"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +23,12 @@ class Setting:
     value: Any
 
 
-def split(key: str) -> tuple[str, str]:
+def split_operator(key: str) -> tuple[str, str]:
     """Split a key as written into its name and its list operator: `packages+` is packages, +."""
     return (key[:-1], key[-1]) if key[-1:] in ("+", "-") else (key, "")
 
 
-def merge(layers: Sequence[Layer]) -> dict[str, Any]:
+def merge_layers(layers: Sequence[Layer]) -> dict[str, Any]:
     """Stack layers, later wins: maps merge, `key+` appends, `key-` removes, null deletes.
 
     Removal comes before appending, in whatever order they are written. Raise InputError for an
@@ -40,16 +36,16 @@ def merge(layers: Sequence[Layer]) -> dict[str, Any]:
     """
     values: dict[str, Any] = {}
     for layer in layers:
-        values = apply(values, layer)
+        values = apply_layer(values, layer)
     return values
 
 
-def apply(values: Mapping[str, Any], layer: Layer) -> dict[str, Any]:
+def apply_layer(values: Mapping[str, Any], layer: Layer) -> dict[str, Any]:
     """Return `values` with one more layer on top; what it leaves alone is shared, not copied."""
     return _stacked(values, layer.values, (), layer)
 
 
-def trace(layers: Sequence[Layer]) -> dict[KeyPath, tuple[Setting, ...]]:
+def trace_settings(layers: Sequence[Layer]) -> dict[KeyPath, tuple[Setting, ...]]:
     """Return every setting of every key in order, the winner last; lists are one key."""
     found: dict[KeyPath, list[Setting]] = {}
     for layer in layers:
@@ -59,7 +55,7 @@ def trace(layers: Sequence[Layer]) -> dict[KeyPath, tuple[Setting, ...]]:
     return {name: tuple(settings) for name, settings in found.items()}
 
 
-def origin(layers: Sequence[Layer], key: KeyPath) -> Origin | None:
+def find_origin(layers: Sequence[Layer], key: KeyPath) -> Origin | None:
     """Return where the merged value at `key` was last written, or the nearest thing above it."""
     while key:
         for layer in reversed(layers):
@@ -79,7 +75,7 @@ def _stacked(
 ) -> dict[str, Any]:
     result = dict(below)
     for key, value in sorted(above.items(), key=_removals_first):
-        name, operator = split(key)
+        name, operator = split_operator(key)
         if operator:
             if name in above:
                 raise InputError(
@@ -104,7 +100,7 @@ def _removals_first(item: tuple[str, Any]) -> bool:
 
 
 def _operated(below: Any, key: str, items: Any, where: Origin) -> list[Any]:
-    name, operator = split(key)
+    name, operator = split_operator(key)
     if not isinstance(items, list):
         raise InputError(f"`{key}` needs a list", where=where, hint=f"write `{key}: [...]`")
     if below is None and operator == "+":
@@ -117,11 +113,11 @@ def _operated(below: Any, key: str, items: Any, where: Origin) -> list[Any]:
     rest = list(below)
     for item in items:
         if item not in rest:
-            known = [shown(one) for one in rest]
+            known = [format_value(one) for one in rest]
             raise InputError(
-                f"`{key}` removes `{shown(item)}`, which is not in the inherited list",
+                f"`{key}` removes `{format_value(item)}`, which is not in the inherited list",
                 where=where,
-                hint=did_you_mean(shown(item), known) or f"the inherited `{name}` is empty",
+                hint=did_you_mean(format_value(item), known) or f"the inherited `{name}` is empty",
             )
         rest = [one for one in rest if one != item]
     return rest
@@ -131,7 +127,7 @@ def _leaves(
     values: Mapping[str, Any], name: KeyPath, written: KeyPath
 ) -> Iterator[tuple[KeyPath, KeyPath, str, Any]]:
     for key, value in values.items():
-        plain, operator = split(key)
+        plain, operator = split_operator(key)
         if isinstance(value, Mapping) and value:
             yield from _leaves(value, (*name, key), (*written, key))
         else:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from distgen.errors import InputError
-from distgen.model import reference
 from distgen.model.catalogue import Parent
+from distgen.model.reference import names_a_registry, parse_reference
 from distgen.model.words import Origin
-from distgen.text.suggest import nearest
+from distgen.text.suggest import suggest_nearest
 
 SCRATCH = "scratch"
 
 
-def resolve(
+def resolve_parent(
     role: str, text: str, stream: str, known: Mapping[str, Mapping[str, str]], where: Origin
 ) -> Parent:
     """Return the parent that `text` names for an image in `stream`.
@@ -26,8 +26,8 @@ def resolve(
     if full_name in known:
         return _own(role, full_name, wanted if at else stream, known[full_name], where)
     if is_external(text):
-        return Parent(role, None, str(reference.parse_reference(text, where)), where)
-    hint = nearest(full_name, known)
+        return Parent(role, None, str(parse_reference(text, where)), where)
+    hint = suggest_nearest(full_name, known)
     if "://" in text:
         hint = "write a reference without a scheme"
     elif not hint:
@@ -39,7 +39,7 @@ def resolve(
 def is_external(text: str) -> bool:
     """Tell whether a reference begins with the host of a registry."""
     host, slash, _ = text.partition("/")
-    return bool(slash) and "://" not in text and reference.names_a_registry(host)
+    return bool(slash) and "://" not in text and names_a_registry(host)
 
 
 def _own(

@@ -12,12 +12,12 @@ from distgen.text.suggest import did_you_mean
 _PART = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}|[{}]")
 
 
-def names(text: str) -> Iterable[str]:
+def placeholder_names(text: str) -> Iterable[str]:
     """Return the names that `text` asks for."""
     return [found.group(1) for found in _PART.finditer(text) if found.group(1)]
 
 
-def fill(text: str, values: Mapping[str, Any], where: object) -> str:
+def fill_placeholders(text: str, values: Mapping[str, Any], where: object) -> str:
     """Return `text` with each `{name}` replaced by that value, which must be text."""
 
     def one(found: re.Match[str]) -> str:

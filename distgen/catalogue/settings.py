@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from distgen.catalogue.folder import read_document
-from distgen.catalogue.overlay import read_value, split
+from distgen.catalogue.overlay import split_operator
 from distgen.errors import InputError
 from distgen.model.catalogue import DistGit, Layer
 from distgen.model.words import Origin
-from distgen.schema import check, formats
-from distgen.schema.yaml import Document
+from distgen.schema.check import check_document
+from distgen.schema.formats import format_problem
+from distgen.schema.yaml import Document, read_value
 
 FILE = "distgen.yaml"
 _URL = "dist-git/{namespace}/{image}.git"
@@ -45,24 +46,24 @@ class Assignment:
         return fnmatchcase(full_name, name) and fnmatchcase(stream, wanted or "*")
 
 
-def read(root: Path) -> Settings:
+def read_settings(root: Path) -> Settings:
     """Read `distgen.yaml`; raise InputError when there is none."""
     if not (root / FILE).is_file():
         raise InputError(
             f"there is no {FILE} in {root}", hint="run `distgen init` there, or choose one with -C"
         )
     document = read_document(root, FILE)
-    data = check.check("config", document)
+    data = check_document("config", document)
     site = DistGit(_URL, _AUTHOR, "none", Origin(FILE))
     return Settings(
-        dist_git=dist_git(data, document, site),
+        dist_git=merge_dist_git(data, document, site),
         source=data.get("source"),
         mirrors=data.get("mirrors", {}),
         values=values_layer("site", document, ()),
     )
 
 
-def dist_git(data: Mapping[str, Any], document: Document, site: DistGit) -> DistGit:
+def merge_dist_git(data: Mapping[str, Any], document: Document, site: DistGit) -> DistGit:
     """Return what a file says of `dist_git`, the rest as the site has it."""
     own = data.get("dist_git")
     if not own:
@@ -92,7 +93,7 @@ def values_layer(name: str, document: Document, at: tuple[str, ...]) -> Layer:
     return Layer(name, document.path, values or {}, document.marks, (*at, "values"))
 
 
-def assignment(text: str) -> Assignment:
+def parse_assignment(text: str) -> Assignment:
     """Take one `[IMAGEGLOB:]KEY=VALUE` apart: KEY is dotted, `KEY+` appends, VALUE is YAML."""
     left, equals, right = text.partition("=")
     where = Origin(f"--set {left or text}")
@@ -100,10 +101,10 @@ def assignment(text: str) -> Assignment:
     keys = dotted.split(".")
     if not equals or not all(keys) or (colon and not pattern):
         raise InputError("is not an assignment", where=where, hint="write --set [IMAGES:]KEY=VALUE")
-    if problem := formats.problem("value-key", keys[0]):
+    if problem := format_problem("value-key", keys[0]):
         raise InputError(f"`{keys[0]}` {problem}", where=where)
     value = _value(right, where) if right else ""
-    if split(keys[-1])[1] and not isinstance(value, list):
+    if split_operator(keys[-1])[1] and not isinstance(value, list):
         value = [value]
     for key in reversed(keys[1:]):
         value = {key: value}
@@ -114,4 +115,4 @@ def _value(text: str, where: Origin) -> Any:
     try:
         return read_value(text, where.path)
     except InputError as error:
-        raise InputError(error.what, where=where, hint=error.hint) from None
+        raise InputError(error.problem, where=where, hint=error.hint) from None

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
-from distgen.catalogue.zuul_items import Item, project_of
+from distgen.catalogue.zuul_items import ZuulItem, project_of
 from distgen.errors import InputError
 from distgen.git.refs import CLOSED_SERIES_SUFFIXES, HEADS, is_commit_id, release_version
 from distgen.model.catalogue import Catalogue, Image, Source
 from distgen.model.lock import Lock
 from distgen.model.rendered import Tree
 from distgen.model.words import Origin
-from distgen.schema import formats
+from distgen.schema.formats import SECRET_FORMATS, format_problem
 from distgen.text.suggest import did_you_mean
 
 _GERRIT = re.compile(r"(\d+)[,/](\d+)")
@@ -42,7 +42,7 @@ class Speculation:
     """Where else a change may be found: other repositories by (git, ref)."""
 
 
-def override(text: str) -> Override:
+def parse_override(text: str) -> Override:
     """Parse `[IMAGE:]NAME=REF`, `NAME=URL#REF` or `NAME=CHANGE,PATCHSET` of Gerrit."""
     where = Origin(f"--source {text.partition('=')[0]}")
     left, equals, right = text.partition("=")
@@ -59,15 +59,15 @@ def override(text: str) -> Override:
         number, patchset = change.groups()
         ref = f"refs/changes/{number[-2:].zfill(2)}/{number}/{patchset}"
     for kind, value in (("git-url", url), ("git-ref", ref)):
-        problem = formats.problem(kind, value) if value else ""
+        problem = format_problem(kind, value) if value else ""
         if problem:
-            quoted = "the repository" if kind in formats.SECRET_FORMATS else f"`{value}`"
+            quoted = "the repository" if kind in SECRET_FORMATS else f"`{value}`"
             raise InputError(f"{quoted} {problem}", where=where)
     return Override(text, images or "*", name, url or None, ref)
 
 
-def speculate(
-    catalogue: Catalogue, overrides: Sequence[Override], items: Sequence[Item], lock: Lock
+def override_sources(
+    catalogue: Catalogue, overrides: Sequence[Override], items: Sequence[ZuulItem], lock: Lock
 ) -> Speculation:
     """Replace the sources that overrides and Zuul's items name; overrides count more."""
     _refuse_unmatched(catalogue, overrides)
@@ -85,7 +85,7 @@ def speculate(
     return Speculation(replace(catalogue, images=images), changed, elsewhere)
 
 
-def refusal(speculation: Speculation) -> Callable[[Tree], str]:
+def publishing_refusal(speculation: Speculation) -> Callable[[Tree], str]:
     """Return a function that says why a tree with replaced sources must not be published."""
     images = {image.key: image for image in speculation.catalogue.images}
 
@@ -101,7 +101,7 @@ def refusal(speculation: Speculation) -> Callable[[Tree], str]:
 
 
 def _replaced(
-    image: Image, overrides: Sequence[Override], items: Iterable[Item], lock: Lock
+    image: Image, overrides: Sequence[Override], items: Iterable[ZuulItem], lock: Lock
 ) -> Image:
     sources = []
     for source in image.sources:
@@ -122,7 +122,7 @@ def _reaches(one: Override, image: Image) -> bool:
     return fnmatchcase(image.full_name, name) and fnmatchcase(image.stream.name, stream or "*")
 
 
-def _is_about(item: Item, source: Source, image: Image) -> bool:
+def _is_about(item: ZuulItem, source: Source, image: Image) -> bool:
     """Tell whether a change is of this repository and of the branch that the image follows."""
     if project_of(source.git) != item.project.removesuffix(".git"):
         return False
@@ -137,7 +137,7 @@ def _is_about(item: Item, source: Source, image: Image) -> bool:
     return fixed and item.branch in (image.stream.name, image.stream.branch)
 
 
-def _git(source: Source, item: Item, lock: Lock) -> str:
+def _git(source: Source, item: ZuulItem, lock: Lock) -> str:
     """Return where a change is fetched from: where the lock found it, else its review's host."""
     for git in (source.git, item.git):
         if git is not None and (git, item.ref) in lock.sources:

@@ -14,12 +14,21 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from distgen.catalogue import cycles
-from distgen.catalogue.folder import entries, read_document, read_folder
+from distgen.catalogue.folder import list_folder, read_document, read_folder
 from distgen.errors import InputError
 from distgen.model.catalogue import Layer, Template, TemplateFile
 from distgen.model.words import KeyPath, Origin
-from distgen.schema import check as schema
-from distgen.schema import formats
+from distgen.schema.check import (
+    check_document,
+    compile_schema,
+    load_schema,
+    refuse_bad_schema,
+    refuse_mistakes,
+    resolve_scalars,
+    with_declared_types,
+    with_null_types,
+)
+from distgen.schema.formats import format_problem
 from distgen.schema.yaml import Document
 from distgen.text.suggest import did_you_mean
 
@@ -28,7 +37,7 @@ _FILE = "template.yaml"
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class CompiledTemplate:
     """A template ready for use: its default layers, the one it extends first, and its checks.
 
     `nullable` are the values that may be absent, which templates then see as none.
@@ -41,7 +50,7 @@ class Kind:
 
 
 @dataclass(frozen=True, slots=True)
-class _Own:
+class _TemplateFolder:
     """What one folder says before inheritance."""
 
     document: Document
@@ -50,11 +59,11 @@ class _Own:
     files: tuple[TemplateFile, ...]
 
 
-def read(root: Path) -> tuple[dict[str, Kind], dict[str, TemplateFile]]:
+def read_templates(root: Path) -> tuple[dict[str, CompiledTemplate], dict[str, TemplateFile]]:
     """Return the templates by name, and by path below templates/ the files others may include."""
-    own: dict[str, _Own] = {}
+    own: dict[str, _TemplateFolder] = {}
     shared: dict[str, TemplateFile] = {}
-    for entry in entries(root, FOLDER):
+    for entry in list_folder(root, FOLDER):
         if entry.name.startswith(".") or not entry.is_folder:
             continue
         files = read_folder(root, entry.path)
@@ -67,9 +76,9 @@ def read(root: Path) -> tuple[dict[str, Kind], dict[str, TemplateFile]]:
     return {name: _kind(name, chain, own) for name, chain in chains.items()}, shared
 
 
-def _own(root: Path, name: str, files: tuple[TemplateFile, ...]) -> _Own:
+def _own(root: Path, name: str, files: tuple[TemplateFile, ...]) -> _TemplateFolder:
     path = f"{FOLDER}/{name}/{_FILE}"
-    if problem := formats.problem("name", name):
+    if problem := format_problem("name", name):
         raise InputError(f"`{name}` {problem}", where=Origin(f"{FOLDER}/{name}"))
     if not (root / path).is_file():
         raise InputError(
@@ -78,23 +87,23 @@ def _own(root: Path, name: str, files: tuple[TemplateFile, ...]) -> _Own:
             hint="write one, or begin the folder's name with _ when it only holds shared files",
         )
     document = read_document(root, path)
-    data = schema.check("template", schema.with_null_types(document))
+    data = check_document("template", with_null_types(document))
     properties = _properties(document) if data.get("values") else {}
     for value, one in properties.items():
-        schema.refuse_schema(one, document.origin, ("values", value))
+        refuse_bad_schema(one, document.origin, ("values", value))
     kept = tuple(file for file in files if file.source != path)
-    return _Own(document, data, properties, kept)
+    return _TemplateFolder(document, data, properties, kept)
 
 
 def _properties(document: Document) -> Mapping[str, Mapping[str, Any]]:
     """Return the schemas of a checked template's values, defaults in the types they declare."""
-    typed = {value: schema.typed(one) for value, one in document.data["values"].items()}
-    whole: Mapping[str, Any] = schema.plain({"values": typed}, schema.load("template"))
+    typed = {value: with_declared_types(one) for value, one in document.data["values"].items()}
+    whole: Mapping[str, Any] = resolve_scalars({"values": typed}, load_schema("template"))
     found: Mapping[str, Mapping[str, Any]] = whole["values"]
     return found
 
 
-def _chains(own: Mapping[str, _Own]) -> dict[str, tuple[str, ...]]:
+def _chains(own: Mapping[str, _TemplateFolder]) -> dict[str, tuple[str, ...]]:
     """Return what each template extends, nearest first."""
     edges: dict[str, list[str]] = {}
     for name, one in own.items():
@@ -106,7 +115,7 @@ def _chains(own: Mapping[str, _Own]) -> dict[str, tuple[str, ...]]:
                 hint=did_you_mean(parent, own),
             )
         edges[name] = [parent] if parent else []
-    if cycle := cycles.find(edges):
+    if cycle := cycles.find_cycle(edges):
         where = own[cycle[0]].document.origin(("extends",))
         what = f"templates extend each other: {' -> '.join(cycle)}"
         raise InputError(what, where=where, hint="break the circle")
@@ -119,14 +128,16 @@ def _chains(own: Mapping[str, _Own]) -> dict[str, tuple[str, ...]]:
     return chains
 
 
-def _kind(name: str, chain: tuple[str, ...], own: Mapping[str, _Own]) -> Kind:
+def _kind(
+    name: str, chain: tuple[str, ...], own: Mapping[str, _TemplateFolder]
+) -> CompiledTemplate:
     family = [own[one] for one in (*reversed(chain), name)]
     properties: dict[str, Mapping[str, Any]] = {}
     files: dict[str, TemplateFile] = {}
     for member in family:
         properties.update(member.properties)
         files.update({file.path: file for file in member.files})
-    checks = {value: schema.validator(one) for value, one in properties.items()}
+    checks = {value: compile_schema(one) for value, one in properties.items()}
     layers = tuple(_defaults(member, family[index + 1 :]) for index, member in enumerate(family))
     for layer in layers:
         for value, default in layer.values.items():
@@ -141,10 +152,10 @@ def _kind(name: str, chain: tuple[str, ...], own: Mapping[str, _Own]) -> Kind:
         origin=own[name].document.origin(),
     )
     nullable = frozenset(value for value, check in checks.items() if check.is_valid(None))
-    return Kind(template, layers, checks, nullable)
+    return CompiledTemplate(template, layers, checks, nullable)
 
 
-def _defaults(member: _Own, nearer: list[_Own]) -> Layer:
+def _defaults(member: _TemplateFolder, nearer: list[_TemplateFolder]) -> Layer:
     """Return a template's defaults, less those of values that a nearer template declares anew."""
     values: dict[str, Any] = {}
     marks: dict[KeyPath, tuple[int, int]] = {}
@@ -160,9 +171,9 @@ def _defaults(member: _Own, nearer: list[_Own]) -> Layer:
 
 def _refuse_default(value: str, default: Any, check: Draft202012Validator, layer: Layer) -> None:
     try:
-        schema.refuse(check, default, layer.origin, (value,))
+        refuse_mistakes(check, default, layer.origin, (value,))
     except InputError as error:
-        what = f"the default does not fit its own schema: {error.what}"
+        what = f"the default does not fit its own schema: {error.problem}"
         raise InputError(what, where=error.where, hint=error.hint) from None
 
 

@@ -15,11 +15,11 @@ import yaml
 
 from distgen.errors import InputError
 from distgen.git.refs import HEADS, is_commit_id
-from distgen.schema.formats import problem
+from distgen.schema.formats import format_problem
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class ZuulItem:
     """One change: `project` is `host/path` as Zuul names it, `git` where its ref can be fetched."""
 
     project: str
@@ -28,21 +28,21 @@ class Item:
     git: str | None
 
 
-class _Loader(yaml.SafeLoader):
+class _ZuulLoader(yaml.SafeLoader):
     """Takes Ansible's `!unsafe` strings, which Zuul puts around what people wrote, as strings."""
 
 
-def _plain(loader: _Loader, node: yaml.Node) -> object:
+def _plain(loader: _ZuulLoader, node: yaml.Node) -> object:
     return loader.construct_scalar(node) if isinstance(node, yaml.ScalarNode) else None
 
 
-_Loader.add_constructor("!unsafe", _plain)
+_ZuulLoader.add_constructor("!unsafe", _plain)
 
 
-def parse(text: str, where: object) -> tuple[Item, ...]:
+def parse_zuul_items(text: str, where: object) -> tuple[ZuulItem, ...]:
     """Return the changes of an inventory, of its `zuul` variable alone, or of a list of items."""
     try:
-        data = yaml.load(text, _Loader)
+        data = yaml.load(text, _ZuulLoader)
     except yaml.YAMLError as wrong:
         mark = getattr(wrong, "problem_mark", None)
         line = f" (line {mark.line + 1})" if mark is not None else ""
@@ -80,7 +80,7 @@ def _items(data: Any) -> Any:
     return None
 
 
-def _item(entry: Any, where: object) -> Item | None:
+def _item(entry: Any, where: object) -> ZuulItem | None:
     says = entry if isinstance(entry, Mapping) else {}
     project = says.get("project")
     named = project if isinstance(project, Mapping) else {}
@@ -93,13 +93,13 @@ def _item(entry: Any, where: object) -> Item | None:
     if not change:
         # Not a change but a branch or tag as it is, or as it was pushed.
         pushed = str(says.get("newrev") or says.get("commit_id") or "")
-        return Item(name, branch, pushed, None) if is_commit_id(pushed) else None
+        return ZuulItem(name, branch, pushed, None) if is_commit_id(pushed) else None
     if not (
         change.isdecimal() and (not patchset or patchset.isdecimal() or is_commit_id(patchset))
     ):
         raise InputError(f"the item of {name} has no change number and patchset", where=where)
     git = _git(url, str(named.get("name") or ""))
-    return Item(name, branch, _ref(change, patchset, url), git)
+    return ZuulItem(name, branch, _ref(change, patchset, url), git)
 
 
 def _ref(change: str, patchset: str, url: str) -> str:
@@ -116,4 +116,4 @@ def _git(url: str, name: str) -> str | None:
     if parts.scheme not in ("http", "https") or not parts.hostname or not name:
         return None
     git = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/{name}"
-    return None if problem("git-url", git) else git
+    return None if format_problem("git-url", git) else git

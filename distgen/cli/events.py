@@ -118,7 +118,7 @@ def write_results(path: Path | None, text: str) -> str:
     try:
         replace_file(path, f"{text}\n")
     except DistgenError as error:
-        return f"{path}: {error.what}; the results are not in it"
+        return f"{path}: {error.problem}; the results are not in it"
     return ""
 
 

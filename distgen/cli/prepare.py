@@ -95,7 +95,7 @@ def prepare(session: Session, wishes: RunOptions, observe: Observer = ignore_ste
             dirty=dirty,
             allow_dirty=wishes.allow_dirty,
             objection=check.objection(task),
-            refusal=source_overrides.refusal(speculation),
+            refusal=source_overrides.publishing_refusal(speculation),
             sign=wishes.seal.by(git, Path(catalogue.root)),
             creation=_creation(session, shown, catalogue),
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from distgen import __version__
-from distgen.catalogue import commit as history
+from distgen.catalogue.commit import read_catalogue_commit
 from distgen.cli.session import Session
 from distgen.errors import InputError
 from distgen.git.run import Git
@@ -20,7 +20,7 @@ def origin(
     session: Session, git: Git, catalogue: Catalogue, lock: Lock, altered: bool
 ) -> tuple[Provenance, bool]:
     """Return where commits come from, and whether that is more than the commit that they name."""
-    stand = history.stand(git, Path(catalogue.root))
+    stand = read_catalogue_commit(git, Path(catalogue.root))
     dirty = bool(stand.dirty or altered)
     found = Provenance(
         source=source(catalogue.source, stand.commit, dirty),

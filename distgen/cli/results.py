@@ -12,7 +12,7 @@ import click
 from distgen.cli.commands.list import texts
 from distgen.cli.session import Session
 from distgen.cli.streams import IgnoreBrokenPipe, ignore_broken_pipe
-from distgen.errors import plain
+from distgen.errors import printable
 from distgen.model.catalogue import Image
 from distgen.model.published import Result
 from distgen.model.words import Status
@@ -53,14 +53,16 @@ def as_text(results: Sequence[Result]) -> str:
         color = COLORS.get(row.status)
         text.append(click.style(row.status, fg=color) + line[len(row.status) :])
         if row.status == "refused":
-            text += [f"    {plain(part)}" for edit in row.edits for part in edit.diff.splitlines()]
+            text += [
+                f"    {printable(part)}" for edit in row.edits for part in edit.diff.splitlines()
+            ]
     return "\n".join(text)
 
 
 def format_detail(result: Result) -> str:
     """Return what a line says behind the image: the commit, and why."""
     commit = (result.commit or "")[:12] if result.status not in ("refused", "failed") else ""
-    return plain(f"{commit}  {result.detail}".strip())
+    return printable(f"{commit}  {result.detail}".strip())
 
 
 def summary(results: Sequence[Result]) -> str:

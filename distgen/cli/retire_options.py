@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import click
 
-from distgen.catalogue import graph
+from distgen.catalogue.graph import select_images
 from distgen.cli.option_groups import option_group
 from distgen.cli.session import Choice
 from distgen.errors import InputError
@@ -55,7 +55,7 @@ def split_choice(choice: Choice, catalogue: Catalogue) -> tuple[tuple[Image, ...
     here, gone = [], []
     for pattern in choice.patterns:
         try:
-            graph.select(catalogue, [pattern])
+            select_images(catalogue, [pattern])
             here.append(pattern)
         except InputError:
             gone.append(pattern)

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 import click
 
-from distgen.catalogue import graph
-from distgen.catalogue.load import load
+from distgen.catalogue.graph import select_images
+from distgen.catalogue.load import load_catalogue
 from distgen.catalogue.sources import source
 from distgen.cli.option_groups import option_group
 from distgen.cli.streams import narrate
@@ -53,8 +53,8 @@ class Session:
         return "name the catalogue with -C DIR, or make one with `distgen init DIR`"
 
     def catalogue(self, sets: Sequence[str] = ()) -> Catalogue:
-        around = source.Around(self.environ, self.cache)
-        return load(self.root, sets=sets, ask=source.asking(around))
+        around = source.SourceContext(self.environ, self.cache)
+        return load_catalogue(self.root, sets=sets, ask=source.source_reader(around))
 
     @property
     def cache(self) -> Path:
@@ -87,7 +87,7 @@ class Choice:
 
     def of(self, whole: Catalogue) -> tuple[Image, ...]:
         """Return the chosen images, parents first."""
-        return graph.select(
+        return select_images(
             whole,
             self.patterns,
             with_parents=self.with_parents,

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from distgen.catalogue.mirrors import apply_mirrors
-from distgen.catalogue.source_overrides import Speculation, override, speculate
-from distgen.catalogue.zuul_items import Item, parse
+from distgen.catalogue.source_overrides import Speculation, override_sources, parse_override
+from distgen.catalogue.zuul_items import ZuulItem, parse_zuul_items
 from distgen.cli.option_groups import option_group
 from distgen.cli.session import Session
 from distgen.errors import InputError
@@ -28,14 +28,14 @@ class SourceOptions:
         """Return the catalogue with its sources replaced; refuse what matches nothing."""
         if not self.sources and self.zuul_items is None:
             return Speculation(catalogue)
-        overrides = [override(text) for text in self.sources]
-        return speculate(catalogue, overrides, self._items(), lock)
+        overrides = [parse_override(text) for text in self.sources]
+        return override_sources(catalogue, overrides, self._items(), lock)
 
-    def _items(self) -> tuple[Item, ...]:
+    def _items(self) -> tuple[ZuulItem, ...]:
         if self.zuul_items is None:
             return ()
         try:
-            return parse(self.zuul_items.read_text(encoding="utf-8"), self.zuul_items)
+            return parse_zuul_items(self.zuul_items.read_text(encoding="utf-8"), self.zuul_items)
         except UnicodeDecodeError:
             raise InputError("the file is not text", where=self.zuul_items) from None
 

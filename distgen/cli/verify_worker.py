@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from distgen.catalogue.load import load
+from distgen.catalogue.load import load_catalogue
 from distgen.catalogue.mirrors import apply_mirrors
 from distgen.catalogue.sources import source
 from distgen.cli.session import Session
@@ -29,8 +29,8 @@ def main() -> None:
     session = Session(start=None, verbosity=-1, color=False, environ=dict(os.environ))
 
     def read(root: Path) -> tuple[Catalogue, Lock]:
-        around = source.Around(session.environ, session.cache)
-        found = load(root, ask=source.asking(around))
+        around = source.SourceContext(session.environ, session.cache)
+        found = load_catalogue(root, ask=source.source_reader(around))
         return apply_mirrors(found, lock_file.read(root / lock_file.FILE))
 
     answers, sys.stdout = sys.stdout.buffer, sys.stderr

@@ -119,8 +119,10 @@ def submit(
         hint = "the next commit of the catalogue gives it another name"
         raise ReviewMoved(here, where=desk.place, hint=hint) from None
     except DistgenError as refused:
-        hint = next((told for sign, told in _ADVICE.items() if re.search(sign, refused.what)), "")
-        raise DistgenError(refused.what, where=refused.where, hint=hint) from None
+        hint = next(
+            (told for sign, told in _ADVICE.items() if re.search(sign, refused.problem)), ""
+        )
+        raise DistgenError(refused.problem, where=refused.where, hint=hint) from None
     if review:
         return ReviewOutcome("updated", f"{review} updated")
     return ReviewOutcome("created", f"change opened {find_link(said, _NUMBER)}".rstrip())

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from distgen.errors import plain
+from distgen.errors import printable
 
 _CUT = "\n*The rest does not fit here; the commit has it all.*\n"
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~&])")
@@ -69,7 +69,7 @@ def fence(lines: Iterable[str]) -> str:
 
 def shown(text: str) -> str:
     """Return text on one line, without what a forge would drop."""
-    return plain(text).replace("\n", " ")
+    return printable(text).replace("\n", " ")
 
 
 def shortened(text: str, width: int) -> str:

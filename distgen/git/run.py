@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from distgen.errors import DistgenError, InputError, plain
+from distgen.errors import DistgenError, InputError, printable
 from distgen.git.backoff import DEFAULT_RETRY_POLICY, Outages, RetryPolicy
 from distgen.git.processes import Interrupted, TimedOut, collect_output, open_process
 
@@ -185,7 +185,7 @@ def explain(outcome: GitResult) -> str:
 def clean_lines(said: bytes) -> str:
     """Return what git said, and a server through it, as lines of text: no secrets, no tricks."""
     lines = hide_secrets(said.decode("utf-8", "replace")).replace("\r", "\n").split("\n")
-    return "\n".join(plain(line[:_LONGEST]) for line in lines)
+    return "\n".join(printable(line[:_LONGEST]) for line in lines)
 
 
 def hide_secrets(text: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
-from distgen.catalogue import graph
+from distgen.catalogue.graph import including_parents
 from distgen.dockerfile.parse import Dockerfile, parse
 from distgen.lint.findings import in_order, with_origins
 from distgen.lint.rules import namespace
@@ -148,4 +148,4 @@ def parsed(rendered: Iterable[Tree]) -> dict[str, Dockerfile]:
 def with_ancestors(task: Work) -> tuple[Image, ...]:
     """Return the work's images and all they build on: rules look at what is inherited."""
     keys = {image.key for image in task.images}
-    return tuple(graph.parents(task.catalogue, keys))
+    return tuple(including_parents(task.catalogue, keys))

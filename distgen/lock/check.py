@@ -99,9 +99,9 @@ def _problems_or_failure(
     try:
         return list(ask())
     except (NotFound, git_sources.RefGone, downloads.FileGone) as gone:
-        return [_problem(need, "gone", gone.what)]
+        return [_problem(need, "gone", gone.problem)]
     except DistgenError as error:
-        return [_problem(need, "unknown", error.what)]
+        return [_problem(need, "unknown", error.problem)]
 
 
 def _check_base(upstreams: Upstreams, need: Need, fact: LockedBase) -> Iterable[LockProblem]:
@@ -111,7 +111,7 @@ def _check_base(upstreams: Upstreams, need: Need, fact: LockedBase) -> Iterable[
     except NotFound as gone:
         # A tag that is gone matters little as long as its digest is served.
         upstreams.registry.digest(reference.at(fact.digest))
-        return [_problem(need, "stale", gone.what)]
+        return [_problem(need, "stale", gone.problem)]
     if digest == fact.digest:
         return []
     try:
@@ -129,7 +129,7 @@ def _check_sources(
     try:
         repository = git_sources.open_repository(upstreams.git, git, upstreams.mirrors)
     except DistgenError as error:
-        return [_problem(need, "unknown", error.what) for need in needs]
+        return [_problem(need, "unknown", error.problem) for need in needs]
     return [
         problem
         for need in needs

@@ -9,13 +9,13 @@ from typing import Any
 import yaml
 
 from distgen.catalogue.folder import read_bounded
-from distgen.catalogue.overlay import read_yaml
 from distgen.errors import InputError
 from distgen.git.refs import is_commit_id
 from distgen.lock.facts import Facts
 from distgen.model.lock import Lock, LockedBase, LockedSource
 from distgen.model.words import Origin
-from distgen.schema import check
+from distgen.schema.check import check_document
+from distgen.schema.yaml import read_yaml
 
 FILE = "distgen.lock"
 LIMIT = 16 * 2**20
@@ -40,7 +40,7 @@ def read(path: str | Path) -> Lock:
 
 def parse(text: str | bytes, path: str = FILE) -> Lock:
     """Read the text of a lock file; `path` is for messages."""
-    return _lock(check.check("lock", read_yaml(text, path)))
+    return _lock(check_document("lock", read_yaml(text, path)))
 
 
 def read_facts(path: str | Path) -> Facts:
@@ -50,7 +50,7 @@ def read_facts(path: str | Path) -> Facts:
     except FileNotFoundError:
         raise InputError("there is no such file", where=Origin(str(path))) from None
     document = read_yaml(content, str(path))
-    data = check.check("facts", document)
+    data = check_document("facts", document)
     for git, refs in data.get("sources", {}).items():
         for ref, entry in refs.items():
             if is_commit_id(ref) and entry["commit"] != ref:

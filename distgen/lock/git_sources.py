@@ -22,7 +22,7 @@ from distgen.git.refs import (
 )
 from distgen.git.run import NO_REPOSITORY, Git, GitResult, explain, run
 from distgen.model.lock import LockedSource
-from distgen.text.suggest import nearest
+from distgen.text.suggest import suggest_nearest
 
 RELEASES = ("{version}", "v{version}")
 _COMMITTER = re.compile(rb"^committer .* (\d+) [+-]\d{4}$", re.MULTILINE)
@@ -67,7 +67,7 @@ def commit_of(repository: SourceRepository, ref: str) -> str | None:
     raise RefGone(
         f"the repository has no branch or tag {ref}",
         where=repository.url,
-        hint=nearest(ref, names),
+        hint=suggest_nearest(ref, names),
     )
 
 

@@ -11,7 +11,7 @@ from distgen.errors import InputError
 from distgen.model.catalogue import Image
 from distgen.model.lock import Lock, LockedBase, LockedSource
 from distgen.model.words import Origin
-from distgen.text.suggest import nearest
+from distgen.text.suggest import suggest_nearest
 
 Kind = Literal["base", "source", "download"]
 Fact = LockedBase | LockedSource | str
@@ -123,7 +123,9 @@ def needs_to_look_up(
     upgrades = {need.key for need in needed if upgrade is not None and matches(need, upgrade)}
     if upgrade is not None and needed and not upgrades:
         words = [word for need in needed for word in _names_of(need)]
-        raise InputError(f"nothing in the lock matches {upgrade!r}", hint=nearest(upgrade, words))
+        raise InputError(
+            f"nothing in the lock matches {upgrade!r}", hint=suggest_nearest(upgrade, words)
+        )
     return tuple(
         need
         for need in needed

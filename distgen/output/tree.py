@@ -143,7 +143,7 @@ def _owned(root: Path, place: Path) -> dict[str, int]:
         manifest = parse(content)
     except DistgenError as error:
         raise DistgenError(
-            error.what, where=place, hint=error.hint or "remove the folder"
+            error.problem, where=place, hint=error.hint or "remove the folder"
         ) from None
     if place != root.joinpath(*manifest.image.split("/"), manifest.stream):
         raise DistgenError(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from distgen.errors import DistgenError, plain
+from distgen.errors import DistgenError, printable
 from distgen.forges.forge import Forge
 from distgen.forges.message import describe_change, first_change, is_commit_of, is_same
 from distgen.forges.records import (
@@ -67,7 +67,9 @@ def update_review(plan: ReviewPlan, change: Change) -> Change:
         found = _raced(plan, change)
     except DistgenError as error:
         return replace(change, status="failed", commit=change.parent, detail=str(error))
-    return replace(found, detail=plain(found.detail))  # it holds addresses of the forge's making
+    return replace(
+        found, detail=printable(found.detail)
+    )  # it holds addresses of the forge's making
 
 
 def _raced(plan: ReviewPlan, change: Change) -> Change:

@@ -10,7 +10,7 @@ from distgen.git.objects import blob_id
 from distgen.model.published import BranchState, Edit, GeneratedFile, TreeEntry
 from distgen.model.rendered import File
 from distgen.model.words import MANIFEST, SYMLINK
-from distgen.text.diff import is_binary, unified
+from distgen.text.diff import diff_file, is_binary
 
 Merge = Callable[[bytes, bytes, bytes], bytes | None]
 """Applies the changes from a base to two other texts at once; None when they conflict."""
@@ -93,17 +93,17 @@ def _edit(path: _Versions) -> Edit | None:
             return None
         wanted = path.new.content if path.new else None
         return Edit(
-            path.path, "blocked", unified(path.path, wanted, path.content), None, path.content
+            path.path, "blocked", diff_file(path.path, wanted, path.content), None, path.content
         )
     was = path.generated
     if was is None and path.new:
         was = path.new.content
     if path.entry is None:
-        return Edit(path.path, "deleted", unified(path.path, was, None), path.generated, None)
+        return Edit(path.path, "deleted", diff_file(path.path, was, None), path.generated, None)
     content = path.content
     if content is None or not _is_generated(path, content):
         return Edit(
-            path.path, "modified", unified(path.path, was, content), path.generated, content
+            path.path, "modified", diff_file(path.path, was, content), path.generated, content
         )
     if path.entry.mode != path.last.mode:
         diff = f"old mode {path.last.mode:o}\nnew mode {path.entry.mode:o}\n"

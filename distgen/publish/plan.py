@@ -19,7 +19,7 @@ from distgen.publish import summary as review
 from distgen.publish.edit_messages import RESOLVE_HINT, conflict_sentence, edit_lines, edit_sentence
 from distgen.publish.edits import Merge, Step, decide_steps, mark_collisions, step_for_unrendered
 from distgen.render.manifest import describe, dump, generated, parse
-from distgen.text.diff import is_binary, unified
+from distgen.text.diff import diff_file, is_binary
 
 OnEdit = Literal["refuse", "keep", "merge", "overwrite"]
 RETIRED = "dead.package"
@@ -197,7 +197,7 @@ def _own_steps(new: Mapping[str, File], present: BranchState, on_edit: OnEdit) -
     if _NOTE.fullmatch(note):
         yield Step(RETIRED, delete=True)
         return
-    edit = Edit(RETIRED, "modified", unified(RETIRED, None, note), None, note)
+    edit = Edit(RETIRED, "modified", diff_file(RETIRED, None, note), None, note)
     yield step_for_unrendered(edit, on_edit)
 
 

@@ -30,7 +30,7 @@ from distgen.publish.repositories import (
     to_result,
 )
 from distgen.publish.scheduler import Dependencies, RunState, run_parents_first, sort_parents_first
-from distgen.text.diff import unified
+from distgen.text.diff import diff_file
 
 RenderTree = Callable[[Image], Tree]
 _BATCH = 256  # repositories
@@ -115,7 +115,7 @@ def format_diff(change: Change) -> str:
     after: dict[str, bytes | None] = dict.fromkeys(change.delete)
     after |= {file.path: file.content for file in change.write}
     paths = sorted(after, key=lambda path: (path == MANIFEST, path))  # what it sums up goes first
-    return "".join(unified(path, change.before.get(path), after[path]) for path in paths)
+    return "".join(diff_file(path, change.before.get(path), after[path]) for path in paths)
 
 
 def _begin(options: PublishOptions, repositories: Sequence[Repository]) -> None:

@@ -83,7 +83,7 @@ def _tagged(registry: Registry, wish: Wish) -> Reference:
 
 
 def _reason(gone: NotFound) -> str:
-    what = gone.what
+    what = gone.problem
     if isinstance(gone.where, Reference) and gone.where.tag:
         what = f"{what} {gone.where.tag}"
     return f"{what}; {gone.hint}" if gone.hint else what

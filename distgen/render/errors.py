@@ -12,7 +12,7 @@ from jinja2.exceptions import TemplateError
 
 from distgen.errors import InputError
 from distgen.model.words import Origin
-from distgen.text.suggest import did_you_mean, nearest
+from distgen.text.suggest import did_you_mean, suggest_nearest
 
 # What an expression of a template can raise: Jinja's own, and Python's for wrong operands.
 FAILURES = (
@@ -81,7 +81,9 @@ def _sentence(
         return _undefined(match["name"], environment, values)
     if match := _UNKNOWN.match(text):
         known = environment.filters if match["kind"] == "filter" else environment.tests
-        return f"there is no {match['kind']} `{match['name']}`", nearest(match["name"], known)
+        return f"there is no {match['kind']} `{match['name']}`", suggest_nearest(
+            match["name"], known
+        )
     if match := _UNSAFE.fullmatch(str(error)):
         return f"`{match['name']}` of a {match['kind']} is out of a template's reach", ""
     if isinstance(error, TemplateError):
@@ -100,4 +102,4 @@ def _undefined(name: str, environment: Environment, values: Mapping[str, Any]) -
 def _not_found(error: TemplateNotFound, environment: Environment) -> tuple[str, str]:
     name = str(error.name)
     known = environment.loader.list_templates() if environment.loader else []
-    return f"there is no template `{name}` below templates/", nearest(name, known)
+    return f"there is no template `{name}` below templates/", suggest_nearest(name, known)

@@ -15,7 +15,8 @@ from referencing import Registry
 
 from distgen.errors import InputError
 from distgen.model.words import KeyPath, Origin
-from distgen.schema import formats, messages
+from distgen.schema.formats import CHECKS, format_problem
+from distgen.schema.messages import CONTROL, explain_error, format_key
 from distgen.schema.yaml import Document, Scalar
 
 Schema = Mapping[str, Any]
@@ -30,13 +31,13 @@ _BREAKS = re.compile(r"[\n\t]")
 _TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
 
 
-def kinds() -> tuple[str, ...]:
+def schema_kinds() -> tuple[str, ...]:
     """Return the kinds of file, and of what commands print, that have a schema."""
     return _KINDS
 
 
 @cache
-def load(kind: str) -> Schema:
+def load_schema(kind: str) -> Schema:
     """Return the JSON Schema (2020-12) of a kind of file."""
     if kind not in _KINDS:
         raise InputError(f"there is no schema `{kind}`", hint="one of " + ", ".join(_KINDS))
@@ -46,44 +47,46 @@ def load(kind: str) -> Schema:
     return schema
 
 
-def check(kind: str, document: Document) -> dict[str, Any]:
+def check_document(kind: str, document: Document) -> dict[str, Any]:
     """Return a file's data with the types its schema means; raise InputError for a found."""
-    data: dict[str, Any] = plain(document.data, load(kind))
-    refuse(_validator_of(kind), data, document.origin)
+    data: dict[str, Any] = resolve_scalars(document.data, load_schema(kind))
+    refuse_mistakes(_validator_of(kind), data, document.origin)
     return data
 
 
-def validator(schema: Schema) -> Draft202012Validator:
+def compile_schema(schema: Schema) -> Draft202012Validator:
     """Compile a schema; it cannot reach the network and its formats are distgen's own."""
     return Draft202012Validator(schema, format_checker=_checker(), registry=Registry())
 
 
-def refuse(compiled: Draft202012Validator, data: Any, where: Where, at: KeyPath = ()) -> None:
+def refuse_mistakes(
+    compiled: Draft202012Validator, data: Any, where: Where, at: KeyPath = ()
+) -> None:
     """Raise InputError for the first mistake or line break in `data`, which stands at `at`."""
     errors = list(compiled.iter_errors(data))
     if errors:
-        found = [messages.explain(error, at) for error in errors]
+        found = [explain_error(error, at) for error in errors]
         first = min(found, key=lambda one: where(one.key) or Origin(""))
-        raise InputError(first.what, where=where(first.key), hint=first.hint)
+        raise InputError(first.problem, where=where(first.key), hint=first.hint)
     schema = cast("Schema", compiled.schema)
     for key in _breaks(data, (schema,), schema, at):
         raise InputError(
-            f"`{messages.dotted(key)}` holds a line break or a control character",
+            f"`{format_key(key)}` holds a line break or a control character",
             where=where(key),
             hint="write it on one line (`>-` folds lines into one)",
         )
 
 
-def refuse_schema(schema: Schema, where: Where, at: KeyPath) -> None:
+def refuse_bad_schema(schema: Schema, where: Where, at: KeyPath) -> None:
     """Raise InputError when a template's own schema of a value is no JSON Schema."""
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
-        found = messages.explain(error, at)
-        raise InputError(found.what, where=where(found.key), hint=found.hint) from None
+        found = explain_error(error, at)
+        raise InputError(found.problem, where=where(found.key), hint=found.hint) from None
 
 
-def plain(data: Any, schema: Schema) -> Any:
+def resolve_scalars(data: Any, schema: Schema) -> Any:
     """Return `data` with each `Scalar` as value or as text, whichever its schema takes."""
     return _plain(data, (schema,), schema)
 
@@ -100,7 +103,7 @@ def with_null_types(document: Document) -> Document:
     return Document(document.path, meant(document.data), document.marks)
 
 
-def typed(schema: Any) -> Any:
+def with_declared_types(schema: Any) -> Any:
     """Return a proper schema of a value with its defaults and choices in the declared types."""
     if not isinstance(schema, dict):
         return schema
@@ -108,17 +111,19 @@ def typed(schema: Any) -> Any:
     result: dict[str, Any] = {}
     for key, value in schema.items():
         if key == "default":
-            result[key] = plain(value, schema)
+            result[key] = resolve_scalars(value, schema)
         elif key == "type":
             result[key] = _null_type(value)
         elif key in ("const", "enum", "examples"):
-            result[key] = plain(value, own_type if key == "const" else {"items": own_type})
+            result[key] = resolve_scalars(
+                value, own_type if key == "const" else {"items": own_type}
+            )
         elif key in ("properties", "patternProperties") and isinstance(value, dict):
-            result[key] = {name: typed(inner) for name, inner in value.items()}
+            result[key] = {name: with_declared_types(inner) for name, inner in value.items()}
         elif isinstance(value, list):
-            result[key] = [typed(inner) for inner in value]
+            result[key] = [with_declared_types(inner) for inner in value]
         else:
-            result[key] = typed(value)
+            result[key] = with_declared_types(value)
     return result
 
 
@@ -128,20 +133,20 @@ def _null_type(types: Any) -> Any:
 
 @cache
 def _validator_of(kind: str) -> Draft202012Validator:
-    return validator(load(kind))
+    return compile_schema(load_schema(kind))
 
 
 @cache
 def _checker() -> FormatChecker:
     checker = FormatChecker(formats=())
-    for name in formats.CHECKS:
+    for name in CHECKS:
         checker.checks(name, raises=ValueError)(_raising(name))
     return checker
 
 
 def _raising(name: str) -> Callable[[object], bool]:
     def passes(instance: object) -> bool:
-        problem = formats.problem(name, instance) if isinstance(instance, str) else ""
+        problem = format_problem(name, instance) if isinstance(instance, str) else ""
         if problem:
             raise ValueError(problem)
         return True
@@ -219,11 +224,11 @@ def _breaks(
     places = list(_flat(schemas, root))
     free = free or any(place.get("multiline") is True for place in places)
     if isinstance(data, str):
-        if messages.CONTROL.search(_BREAKS.sub("", data) if free else data):
+        if CONTROL.search(_BREAKS.sub("", data) if free else data):
             yield at
     elif isinstance(data, dict):
         for key, value in data.items():
-            if messages.CONTROL.search(key):
+            if CONTROL.search(key):
                 yield (*at, key)
             yield from _breaks(value, _under(key, places), root, (*at, key), free)
     else:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from urllib.parse import SplitResult, urlsplit
 
 from distgen.errors import InputError
-from distgen.model import reference
+from distgen.model.reference import parse_reference
 
 _SAFE = r"[A-Za-z0-9_@%+=:,./-]"
 _NAME = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
@@ -128,7 +128,7 @@ def git_ref(text: str) -> str:
 def reference_text(text: str) -> str:
     """Refuse what is not `registry/repository:tag`."""
     try:
-        reference.parse_reference(text)
+        parse_reference(text)
     except InputError:
         return "is not a reference with its registry: `docker.io/library/python:3.11`"
     return "begins with a scheme" if "://" in text else ""
@@ -221,6 +221,6 @@ VALUE_FORMATS = (
 """Formats that a template's schema may ask of a value."""
 
 
-def problem(format_name: str, text: str) -> str:
+def format_problem(format_name: str, text: str) -> str:
     """Return what is wrong with a text that should have this format, or ""."""
     return CHECKS[format_name](text)

@@ -12,7 +12,7 @@ from jsonschema.exceptions import SchemaError, ValidationError
 
 from distgen.model.words import KeyPath
 from distgen.schema.formats import SECRET_FORMATS
-from distgen.text.suggest import did_you_mean, nearest
+from distgen.text.suggest import did_you_mean, suggest_nearest
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NOUNS = {
@@ -45,21 +45,21 @@ _Error = ValidationError | SchemaError
 
 
 @dataclass(frozen=True, slots=True)
-class Complaint:
+class Mistake:
     """A mistake: the key path it is about, what is wrong, and what to do."""
 
     key: KeyPath
-    what: str
+    problem: str
     hint: str = ""
 
 
-def dotted(key: KeyPath) -> str:
+def format_key(key: KeyPath) -> str:
     """Write a key path as people do: `streams.master.tags[0]`."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in key)
     return _visible(text.removeprefix("."))
 
 
-def shown(value: Any) -> str:
+def format_value(value: Any) -> str:
     """Write a value on one short line."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     text = _visible(text)
@@ -70,12 +70,12 @@ def _visible(text: str) -> str:
     return CONTROL.sub(lambda found: repr(found.group())[1:-1], text)
 
 
-def explain(error: _Error, at: KeyPath = ()) -> Complaint:
+def explain_error(error: _Error, at: KeyPath = ()) -> Mistake:
     """Return what a validation error means for data that stands at `at`."""
     key: KeyPath = (*at, *error.absolute_path)
     keyword = str(error.validator)
     if keyword in ("anyOf", "oneOf") and error.context:
-        return explain(_likeliest(error), at)
+        return explain_error(_likeliest(error), at)
     if "propertyNames" in error.absolute_schema_path:
         return _bad_key(error, key)
     if keyword == "additionalProperties":
@@ -83,11 +83,11 @@ def explain(error: _Error, at: KeyPath = ()) -> Complaint:
     if keyword == "required":
         wanted: Any = error.validator_value
         missing = next(name for name in wanted if name not in _keys(error))
-        place = f" in `{dotted(key)}`" if key else ""
-        return Complaint(key, f"the key `{missing}` is missing{place}")
+        place = f" in `{format_key(key)}`" if key else ""
+        return Mistake(key, f"the key `{missing}` is missing{place}")
     if keyword == "dependentRequired":
         given, missing = _lonely(error)
-        return Complaint((*key, given), f"the key `{given}` needs `{missing}` beside it")
+        return Mistake((*key, given), f"the key `{given}` needs `{missing}` beside it")
     return _bad_value(error, key, keyword)
 
 
@@ -107,13 +107,13 @@ def _keys(error: _Error) -> Mapping[str, Any]:
     return error.instance if isinstance(error.instance, Mapping) else {}
 
 
-def _bad_key(error: _Error, key: KeyPath) -> Complaint:
+def _bad_key(error: _Error, key: KeyPath) -> Mistake:
     name = str(error.instance)
     problem = str(error.cause) if error.cause else "is not a key that is taken here"
-    return Complaint((*key, name), f"the key `{shown(name)}` {problem}")
+    return Mistake((*key, name), f"the key `{format_value(name)}` {problem}")
 
 
-def _unknown_key(error: _Error, key: KeyPath) -> Complaint:
+def _unknown_key(error: _Error, key: KeyPath) -> Mistake:
     schema: Mapping[str, Any] = error.schema if isinstance(error.schema, Mapping) else {}
     known = list(schema.get("properties", ()))
     patterns = schema.get("patternProperties", ())
@@ -122,31 +122,35 @@ def _unknown_key(error: _Error, key: KeyPath) -> Complaint:
         for name in _keys(error)
         if name not in known and not any(re.search(pattern, name) for pattern in patterns)
     )
-    place = f" in `{dotted(key)}`" if key else ""
+    place = f" in `{format_key(key)}`" if key else ""
     hint = did_you_mean(str(extra), known)
-    return Complaint((*key, extra), f"unknown key `{shown(extra)}`{place}", hint)
+    return Mistake((*key, extra), f"unknown key `{format_value(extra)}`{place}", hint)
 
 
-def _bad_value(error: _Error, key: KeyPath, keyword: str) -> Complaint:
-    name = f"`{dotted(key)}`"
-    named = f"`{dotted(key)}: {shown(error.instance)}`" if key else f"`{shown(error.instance)}`"
+def _bad_value(error: _Error, key: KeyPath, keyword: str) -> Mistake:
+    name = f"`{format_key(key)}`"
+    named = (
+        f"`{format_key(key)}: {format_value(error.instance)}`"
+        if key
+        else f"`{format_value(error.instance)}`"
+    )
     expected: Any = error.validator_value
     if keyword == "type":
-        return Complaint(key, f"{name} must be {_types(expected)}, not {_kind(error.instance)}")
+        return Mistake(key, f"{name} must be {_types(expected)}, not {_kind(error.instance)}")
     if keyword == "enum":
-        words = [shown(word) for word in expected]
-        hint = nearest(str(error.instance), words)
-        return Complaint(key, f"{named} is not one of {', '.join(words)}", hint)
+        words = [format_value(word) for word in expected]
+        hint = suggest_nearest(str(error.instance), words)
+        return Mistake(key, f"{named} is not one of {', '.join(words)}", hint)
     if keyword == "const":
-        return Complaint(key, f"{named} must be {shown(expected)}")
+        return Mistake(key, f"{named} must be {format_value(expected)}")
     if keyword == "format":
         problem = str(error.cause) if error.cause else f"is no {expected}"
         if isinstance(error.cause, re.error):
             problem = f"is not a regular expression: {problem}"
-        return Complaint(key, f"{name if expected in SECRET_FORMATS else named} {problem}")
+        return Mistake(key, f"{name if expected in SECRET_FORMATS else named} {problem}")
     if keyword in _LIMITS:
-        return Complaint(key, f"{named} {_LIMITS[keyword].format(expected)}")
-    return Complaint(key, f"{named} is not what the schema asks for (`{keyword}`)")
+        return Mistake(key, f"{named} {_LIMITS[keyword].format(expected)}")
+    return Mistake(key, f"{named} is not what the schema asks for (`{keyword}`)")
 
 
 def _likeliest(error: _Error) -> ValidationError:
@@ -186,7 +190,7 @@ def _kind(value: Any) -> str:
     if value is None:
         return "empty"
     if isinstance(value, str):
-        return f"the text `{shown(value)}`"
+        return f"the text `{format_value(value)}`"
     if isinstance(value, Mapping):
         return "a mapping"
-    return "a list" if isinstance(value, list) else f"`{shown(value)}`"
+    return "a list" if isinstance(value, list) else f"`{format_value(value)}`"

@@ -13,7 +13,7 @@ def is_binary(content: bytes) -> bool:
     return b"\0" in content[:_PROBE]
 
 
-def unified(path: str, old: bytes | None, new: bytes | None) -> str:
+def diff_file(path: str, old: bytes | None, new: bytes | None) -> str:
     """Return a unified diff of one file; None stands for a file that is not there."""
     if old == new:
         return ""

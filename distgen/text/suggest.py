@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def suggest_nearest(word: str, known: Iterable[str]) -> str:
     """Return a hint that names the nearest known word, "" when none is near."""
     near = difflib.get_close_matches(word, sorted(set(known)), n=1, cutoff=0.6)
     return f"did you mean `{near[0]}`?" if near else ""
@@ -19,4 +19,4 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
         return ""
     more = ", ..." if len(words) > 8 else ""
     some = "known here: " + ", ".join(f"`{known}`" for known in words[:8]) + more
-    return nearest(word, words) or some
+    return suggest_nearest(word, words) or some

@@ -10,12 +10,12 @@ from typing import Any
 
 from distgen.errors import InputError
 from distgen.text.suggest import did_you_mean
-from distgen.tripleo import heat
-from distgen.tripleo.template import rendered
+from distgen.tripleo.heat import parse_list
+from distgen.tripleo.template import render_template
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class EntryFilter:
     """Which entries to take: by patterns that are searched in the name, and by services.
 
     `exclude` counts only without `include`, as in `openstack overcloud container image prepare`.
@@ -29,12 +29,12 @@ class Wanted:
     named: tuple[str, ...] = ()
 
 
-def render(
-    template: Path, values: Mapping[str, Any], wanted: Wanted
+def render_entries(
+    template: Path, values: Mapping[str, Any], wanted: EntryFilter
 ) -> tuple[Mapping[str, Any], ...]:
     """Return the entries of a template with these values, params and services included."""
     takes = _taking(wanted)
-    entries = heat.listed(rendered(template, values), f"{template}, rendered")
+    entries = parse_list(render_template(template, values), f"{template}, rendered")
     _refuse_strangers(wanted.named, entries, template)
     return tuple(entry for entry in entries if takes(entry))
 
@@ -49,7 +49,7 @@ def _refuse_strangers(
             raise InputError(f"no image serves {name}", where=template, hint=hint)
 
 
-def _taking(wanted: Wanted) -> Callable[[Mapping[str, Any]], bool]:
+def _taking(wanted: EntryFilter) -> Callable[[Mapping[str, Any]], bool]:
     try:
         include = [re.compile(pattern) for pattern in wanted.include]
         exclude = [re.compile(pattern) for pattern in wanted.exclude]

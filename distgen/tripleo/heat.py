@@ -32,20 +32,20 @@ _DISTRO = re.compile(r"^(?:openstack|centos|rhel|ubi[0-9]+)-")
 _KIND = re.compile(r"^(?:binary|source|rdo|rhos)-")
 
 
-class _Loader(_FastestLoader):
+class _HeatLoader(_FastestLoader):
     """PyYAML's safe loader, which leaves numbers and dates as text."""
 
 
-_Loader.yaml_implicit_resolvers = {
+_HeatLoader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag not in _TEXTS]
     for first, resolvers in _FastestLoader.yaml_implicit_resolvers.items()
 }
 
 
-def read(text: str, path: str) -> Any:
+def read_yaml(text: str, path: str) -> Any:
     """Return the data of one YAML file; raise InputError with the line of a mistake."""
     try:
-        return yaml.load(text, Loader=_Loader)
+        return yaml.load(text, Loader=_HeatLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = Origin(path, mark.line + 1, mark.column + 1) if mark else Origin(path)
@@ -53,14 +53,14 @@ def read(text: str, path: str) -> Any:
         raise InputError(f"cannot be read: {problem}", where=place) from None
 
 
-def scalar(text: str) -> str | bool | None:
+def parse_value(text: str) -> str | bool | None:
     """Return the value of `--set NAME=VALUE`: true, false and null mean themselves."""
     return _WORDS.get(text, text)
 
 
-def defaults(text: str, path: str) -> dict[str, Any]:
+def parse_defaults(text: str, path: str) -> dict[str, Any]:
     """Return the values of a prepare-defaults file: those of its first entry's `set`."""
-    data = _mapping(read(text, path), path).get("parameter_defaults")
+    data = _mapping(read_yaml(text, path), path).get("parameter_defaults")
     entries = _mapping(data or {}, path).get("ContainerImagePrepare")
     if not isinstance(entries, list) or not entries:
         raise InputError(
@@ -73,19 +73,19 @@ def defaults(text: str, path: str) -> dict[str, Any]:
     return found
 
 
-def listed(text: str, path: str) -> tuple[Mapping[str, Any], ...]:
+def parse_list(text: str, path: str) -> tuple[Mapping[str, Any], ...]:
     """Return the entries of a container list of any release, in its order."""
-    data = read(text, path)
+    data = read_yaml(text, path)
     key = next((key for key in _LISTS if isinstance(data, dict) and key in data), None)
     if key is None:
         raise InputError(f"holds none of {', '.join(_LISTS)}", where=path)
     return _entries(data[key], path)
 
 
-def containers(text: str, path: str) -> tuple[Mapping[str, Any], ...]:
+def parse_distinct(text: str, path: str) -> tuple[Mapping[str, Any], ...]:
     """Return the entries of a container list, each image once."""
     found: dict[str, Mapping[str, Any]] = {}
-    for entry in listed(text, path):
+    for entry in parse_list(text, path):
         found.setdefault(entry["imagename"], entry)
     return tuple(found.values())
 
@@ -104,7 +104,7 @@ def _entries(data: Any, path: str) -> tuple[Mapping[str, Any], ...]:
     return tuple(data)
 
 
-def container_list(entries: Iterable[Mapping[str, Any]]) -> str:
+def format_list(entries: Iterable[Mapping[str, Any]]) -> str:
     """Return the plain list in YAML, in the order of the template."""
     images = [
         {key: value for key, value in entry.items() if key not in _ONLY_IN_TEMPLATE}
@@ -113,16 +113,16 @@ def container_list(entries: Iterable[Mapping[str, Any]]) -> str:
     return as_yaml({LIST_KEY: images})
 
 
-def parameters(entries: Iterable[Mapping[str, Any]]) -> str:
+def format_parameters(entries: Iterable[Mapping[str, Any]]) -> str:
     """Return the environment of Heat: each parameter with its image, by name."""
     found = {name: entry["imagename"] for entry in entries for name in entry.get("params") or ()}
     return HEADER + as_yaml({"parameter_defaults": dict(sorted(found.items()))})
 
 
-def catalogue_list(images: Iterable[Image]) -> str:
+def format_catalogue(images: Iterable[Image]) -> str:
     """Return images of a catalogue as such a list; Kolla's say so."""
     kolla = {"image_source": "kolla"}
-    return container_list(
+    return format_list(
         {"imagename": image.reference, **(kolla if image.template.startswith("kolla:") else {})}
         for image in images
     )
@@ -135,19 +135,21 @@ def short_names(imagename: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((name, bare, _KIND.sub("", bare))))
 
 
-def merged(environments: Sequence[tuple[str, str]]) -> dict[str, dict[str, Any]]:
+def merge_environments(environments: Sequence[tuple[str, str]]) -> dict[str, dict[str, Any]]:
     """Return environments of Heat, (text, path) each, later ones laid over earlier."""
     found: dict[str, dict[str, Any]] = {"parameter_defaults": {}, "resource_registry": {}}
     for text, path in environments:
-        data = _mapping(read(text, path) or {}, path)
+        data = _mapping(read_yaml(text, path) or {}, path)
         for key, known in found.items():
             known.update(_mapping(data.get(key) or {}, path))
     return found
 
 
-def services(roles: str, path: str, environment: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
+def deployed_services(
+    roles: str, path: str, environment: Mapping[str, Mapping[str, Any]]
+) -> frozenset[str]:
     """Return the services of the roles that have machines, but those that Heat leaves out."""
-    data = read(roles, path)
+    data = read_yaml(roles, path)
     if not isinstance(data, list):
         raise InputError("holds no list of roles", where=path)
     parameters, registry = environment["parameter_defaults"], environment["resource_registry"]

@@ -14,14 +14,14 @@ from typing import Any
 from distgen.errors import InputError
 from distgen.model.reference import is_digest
 from distgen.tripleo import heat
-from distgen.tripleo.template import rendered
+from distgen.tripleo.template import render_template
 
 LATEST = "latest"
 _TAG = "distgen-tag-of-this-run"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ContainerEntry:
     """One image of a list; `name` has no tag, and `tag` is a digest where there is only that.
 
     `fixed` tags are written in the template itself, so the tag of the others says nothing of them.
@@ -36,7 +36,9 @@ class Entry:
     services: tuple[str, ...] = ()
 
 
-def read(path: Path, variables: Mapping[str, Any], tag: str | None = None) -> tuple[Entry, ...]:
+def read_list(
+    path: Path, variables: Mapping[str, Any], tag: str | None = None
+) -> tuple[ContainerEntry, ...]:
     """Read a list or a template of one (`*.j2`); each image once, in the order of the file.
 
     `tag` is that of all images but those whose tag is written in the template.
@@ -45,25 +47,25 @@ def read(path: Path, variables: Mapping[str, Any], tag: str | None = None) -> tu
     if is_template:
         tag = tag or str(variables.get("tag") or LATEST)
         values = {"name_prefix": "", "name_suffix": "", **variables, "tag": _TAG}
-        text, place = rendered(path, values), f"{path}, rendered"
+        text, place = render_template(path, values), f"{path}, rendered"
     else:
         text, place = _text(path), str(path)
-    merged: dict[tuple[str, str], Entry] = {}
-    for data in heat.listed(text, place):
+    merged: dict[tuple[str, str], ContainerEntry] = {}
+    for data in heat.parse_list(text, place):
         entry = _entry(data, tag, is_template)
         key = (entry.name, entry.tag)
         merged[key] = _together(merged[key], entry) if key in merged else entry
     return tuple(merged.values())
 
 
-def defaults(path: Path) -> Mapping[str, Any]:
+def read_defaults(path: Path) -> Mapping[str, Any]:
     """Read the variables of a template from a file of ContainerImagePrepare parameters."""
-    return heat.defaults(_text(path), str(path))
+    return heat.parse_defaults(_text(path), str(path))
 
 
-def as_list(rows: Iterable[tuple[str, Entry]]) -> str:
+def format_list(rows: Iterable[tuple[str, ContainerEntry]]) -> str:
     """Return the text of a list of images, by the names they were found under."""
-    return heat.container_list(
+    return heat.format_list(
         {
             "imagename": name,
             **({"image_source": entry.image_source} if entry.image_source else {}),
@@ -72,7 +74,7 @@ def as_list(rows: Iterable[tuple[str, Entry]]) -> str:
     )
 
 
-def as_environment(rows: Iterable[tuple[str, Entry]], insecure: Sequence[str]) -> str:
+def format_environment(rows: Iterable[tuple[str, ContainerEntry]], insecure: Sequence[str]) -> str:
     """Return the text of a heat environment: each parameter names its image."""
     found: dict[str, Any] = {}
     for name, entry in rows:
@@ -89,7 +91,7 @@ def _text(path: Path) -> str:
         raise InputError("the file is not text", where=path) from None
 
 
-def _entry(data: Mapping[str, Any], wanted: str | None, is_template: bool) -> Entry:
+def _entry(data: Mapping[str, Any], wanted: str | None, is_template: bool) -> ContainerEntry:
     plain, _, digest = data["imagename"].partition("@")
     repository, colon, tag = plain.rpartition(":")
     if not colon or "/" in tag:
@@ -98,7 +100,7 @@ def _entry(data: Mapping[str, Any], wanted: str | None, is_template: bool) -> En
             tag = digest
     fixed = is_template and tag != _TAG
     source = data.get("image_source")
-    return Entry(
+    return ContainerEntry(
         repository,
         tag if fixed or wanted is None else wanted,
         fixed,
@@ -108,8 +110,8 @@ def _entry(data: Mapping[str, Any], wanted: str | None, is_template: bool) -> En
     )
 
 
-def _together(one: Entry, other: Entry) -> Entry:
+def _together(one: ContainerEntry, other: ContainerEntry) -> ContainerEntry:
     params = tuple(dict.fromkeys((*one.params, *other.params)))
     services = tuple(dict.fromkeys((*one.services, *other.services)))
     source = one.image_source or other.image_source
-    return Entry(one.name, one.tag, one.fixed, source, params, services)
+    return ContainerEntry(one.name, one.tag, one.fixed, source, params, services)

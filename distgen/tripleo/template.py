@@ -18,7 +18,7 @@ from distgen.model.words import Origin
 from distgen.render.errors import FAILURES, calls
 
 
-class Absent(jinja2.Undefined):
+class AskableUndefined(jinja2.Undefined):
     """A value nobody gave: templates may ask whether it is there, but not print it."""
 
     def __str__(self) -> str:
@@ -27,11 +27,13 @@ class Absent(jinja2.Undefined):
     __html__ = __str__
 
 
-def rendered(template: Path, values: Mapping[str, Any]) -> str:
+def render_template(template: Path, values: Mapping[str, Any]) -> str:
     """Return the text that a template gives with these values; files beside it may be included."""
     loader = jinja2.FileSystemLoader(template.parent)
     environment = ImmutableSandboxedEnvironment(
-        loader=loader, undefined=Absent, finalize=lambda value: "" if value is None else value
+        loader=loader,
+        undefined=AskableUndefined,
+        finalize=lambda value: "" if value is None else value,
     )
     # a template asks whether `namespace` was given, which is also one of Jinja's own functions
     environment.globals.clear()

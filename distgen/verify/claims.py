@@ -15,7 +15,7 @@ from distgen.model.published import Edit, TreeEntry
 from distgen.model.rendered import File
 from distgen.model.words import MANIFEST
 from distgen.render.manifest import parse
-from distgen.text.diff import unified
+from distgen.text.diff import diff_file
 
 Standing = Literal[
     "reproduced", "edited downstream", "unknown source", "forged", "unsigned", "failed"
@@ -192,7 +192,7 @@ def _differences(
         if entry == TreeEntry(file.mode, blob_id(file.content)):
             continue
         if entry is None:
-            yield Edit(path, "deleted", unified(path, file.content, None), file.content, None)
+            yield Edit(path, "deleted", diff_file(path, file.content, None), file.content, None)
             continue
         now = b"" if entry.mode == SUBMODULE_MODE else read(entry)
         if path == MANIFEST and entry.mode == file.mode and same_manifest(now, file.content):
@@ -206,4 +206,4 @@ def _differences(
 
 def _shown(path: str, old: bytes | None, new: bytes) -> str:
     """Return the diff, but not of what was made to keep whoever compares it busy for hours."""
-    return unified(path, old, new) if len(new) <= _LARGE else f"{path} has {len(new)} bytes now\n"
+    return diff_file(path, old, new) if len(new) <= _LARGE else f"{path} has {len(new)} bytes now\n"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from distgen import __version__
-from distgen.catalogue.checkout import newest
+from distgen.catalogue.checkout import newest_commits
 from distgen.errors import DistgenError
 from distgen.git.cat_file import ObjectReader
 from distgen.git.commits import Commit, parse_commit, parse_person
@@ -210,7 +210,7 @@ def _searched(
     if found is None or proof.history is None or not _is_of(asked, found.image, found.stream):
         return None
     wanted_sum = hashlib.sha256(dump(replace(found, merge_bases={}))).hexdigest()
-    for source in newest(proof.history, _SOURCES):
+    for source in newest_commits(proof.history, _SOURCES):
         claimed = Claim(found.image, found.stream, source, "", "", source)
         if proof.sum(source, claimed.key) != wanted_sum:
             continue

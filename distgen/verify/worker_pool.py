@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import cast
 
-from distgen.catalogue.checkout import History, checked_out, date
+from distgen.catalogue.checkout import CatalogueRepository, check_out, commit_date
 from distgen.errors import DistgenError
 from distgen.git.processes import start_process
 from distgen.git.run import INTERRUPTED
@@ -42,7 +42,7 @@ class Proof:
     """
 
     def __init__(
-        self, history: History | None, program: Program, keys: Collection[str] = ()
+        self, history: CatalogueRepository | None, program: Program, keys: Collection[str] = ()
     ) -> None:
         self.history = history
         self._program = program
@@ -107,12 +107,12 @@ class Proof:
     def _read(self, commit: str) -> _Apart | str:
         if self.history is None:
             return "this catalogue is in no git repository, which would know its history"
-        made = date(self.history, commit)
+        made = commit_date(self.history, commit)
         if made is None:
             hint = "; fetch its whole history" if self.history.is_shallow else ""
             return f"commit {commit[:12]} is in no branch of this catalogue{hint}"
         try:
-            with checked_out(self.history, commit) as root:
+            with check_out(self.history, commit) as root:
                 past = _Apart(self._program, self.history.git.stop)
                 try:
                     why = past.ask((root, commit, made))

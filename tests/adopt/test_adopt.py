@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 from testing.downstream import FILES, STREAMS, commit, git
 
-from distgen.schema import check
+from distgen.schema.check import load_schema
 
 pytest_plugins = ["testing.commandline", "testing.downstream"]
 PATCHES = "overlays/small/tool/patches"
@@ -33,7 +33,7 @@ def streams(catalogue, distgen):
 def adopted(distgen, root, *words):
     """Return what became of each branch that has edits."""
     ran = distgen(root, "adopt", "--format", "json", *words)
-    jsonschema.validate(ran.json, check.load("adopt"))
+    jsonschema.validate(ran.json, load_schema("adopt"))
     found = {f"{row['image']}@{row['stream']}": row for row in ran.json["results"]}
     assert ran.code == int(any(row["status"] in ("refused", "failed") for row in found.values()))
     return {key: row for key, row in found.items() if row["status"] != "unchanged"}

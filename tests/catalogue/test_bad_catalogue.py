@@ -41,14 +41,14 @@ NO_NAME = "is not a name: lower-case letters and digits, with `.`, `_` or `-` be
 
 def mistake(root: Path, sets: tuple[str, ...] = ()) -> str:
     with pytest.raises(InputError) as caught:
-        load.load(root, sets)
+        load.load_catalogue(root, sets)
     assert caught.value.exit_code == 2
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
 
 def test_the_catalogue_that_is_then_broken_is_sound(catalogue):
-    assert len(load.load(catalogue(SOUND)).images) == 4
+    assert len(load.load_catalogue(catalogue(SOUND)).images) == 4
 
 
 CASES = [
@@ -408,12 +408,12 @@ def replaced(data: object, at: tuple[str | int, ...], odd: object) -> object:
 @pytest.mark.parametrize("path", RICH)
 def test_something_odd_in_any_place_is_one_sentence_or_fine(catalogue, path: str):
     root = catalogue({name: json.dumps(data) for name, data in RICH.items()})
-    assert len(load.load(root).images) == 3
+    assert len(load.load_catalogue(root).images) == 3
     for at in places(RICH[path]):
         for odd in ODD:
             (root / path).write_text(json.dumps(replaced(RICH[path], at, odd)))
             try:
-                load.load(root)
+                load.load_catalogue(root)
             except InputError as error:
                 assert error.where, error
                 assert "\n" not in str(error)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from distgen.catalogue import load
-from distgen.catalogue.overlay import trace
+from distgen.catalogue.overlay import trace_settings
 from distgen.model.catalogue import Download, Image, Parent, Policy, RuleSettings, Source, Stream
 from distgen.model.words import Origin
-from distgen.schema import check
+from distgen.schema.check import compile_schema
 
 APP = """
 description: An app
@@ -33,12 +33,12 @@ SMALL = {
 
 
 def by_key(root, *sets: str) -> dict[str, Image]:
-    return {image.key: image for image in load.load(root, sets).images}
+    return {image.key: image for image in load.load_catalogue(root, sets).images}
 
 
 def test_an_image_has_one_record_per_stream(catalogue):
     root = catalogue(SMALL)
-    loaded = load.load(root)
+    loaded = load.load_catalogue(root)
     assert [image.key for image in loaded.images] == ["ns/a@1.0", "ns/a@master"]
     assert loaded.root == str(root)
     image = loaded.images[1]
@@ -54,7 +54,7 @@ def test_an_image_has_one_record_per_stream(catalogue):
 
 
 def test_an_empty_catalogue_has_no_images(catalogue):
-    assert load.load(catalogue({})).images == ()
+    assert load.load_catalogue(catalogue({})).images == ()
 
 
 def test_layers_stack_in_the_order_of_the_design(catalogue):
@@ -107,7 +107,7 @@ def test_layers_stack_in_the_order_of_the_design(catalogue):
         "site": "x",
         "set": "x",
     }
-    told = [(one.value, str(one.origin)) for one in trace(image.layers)[("python",)]]
+    told = [(one.value, str(one.origin)) for one in trace_settings(image.layers)[("python",)]]
     assert told == [
         ("3.9", "templates/app/template.yaml:4:26"),
         ("namespace", "overlays/ns/namespace.yaml:4:10"),
@@ -139,7 +139,7 @@ def test_a_value_without_default_must_be_set_unless_it_may_be_null(catalogue):
         "templates/app/template.yaml": template,
         "overlays/ns/a.yaml": "template: app\nfrom: scratch\nvalues: {must: 1}\n",
     }
-    loaded = load.load(catalogue(files))
+    loaded = load.load_catalogue(catalogue(files))
     assert loaded.images[0].values == {"must": "1", "may": None}
     assert loaded.templates["app"].schema["required"] == ["must", "may"]
 
@@ -190,7 +190,7 @@ def test_templates_inherit_files_and_values(catalogue):
         "overlays/ns/namespace.yaml": NS,
         "overlays/ns/a.yaml": "template: app\nfrom: scratch\nvalues: {b: own}\n",
     }
-    loaded = load.load(catalogue(files))
+    loaded = load.load_catalogue(catalogue(files))
     template = loaded.templates["app"]
     assert template.extends == ("base",)
     assert loaded.images[0].values == {"a": "base", "b": "own", "c": {"app": "x"}}
@@ -216,7 +216,7 @@ def test_what_templates_share_is_known_by_its_path(catalogue):
         "templates/app/Dockerfile.j2~": "left by an editor",
         "templates/app/.Dockerfile.j2.swp": b"\xff",
     }
-    shared = load.load(catalogue(files)).shared
+    shared = load.load_catalogue(catalogue(files)).shared
     assert sorted(shared) == ["_shared/apt.j2", "_shared/notes.txt", "app/Dockerfile.j2"]
     assert shared["app/Dockerfile.j2"].content == b"FROM {{ base.reference }}\n"
 
@@ -225,7 +225,7 @@ def test_links_within_the_catalogue_are_read_as_what_they_mean(catalogue):
     root = catalogue({**SMALL, "common/tool.sh": "#!/bin/sh\n", "common/more/x": "y"})
     (root / "templates/app/tool.sh").symlink_to("../../common/tool.sh")
     (root / "templates/app/more").symlink_to("../../common/more")
-    files = {file.path: file for file in load.load(root).templates["app"].files}
+    files = {file.path: file for file in load.load_catalogue(root).templates["app"].files}
     assert files["tool.sh"].content == b"#!/bin/sh\n"
     assert files["tool.sh"].executable
     assert files["more/x"].content == b"y"
@@ -357,7 +357,7 @@ def test_addresses_references_and_tags_are_filled_with_values(catalogue):
             values: {python: 3.10}
             """,
     }
-    (image,) = load.load(catalogue(files)).images
+    (image,) = load.load_catalogue(catalogue(files)).images
     assert image.parents[0].reference == "docker.io/library/python:3.10-slim"
     assert (image.sources[0].git, image.sources[0].ref) == ("https://h/ns/a", "main")
     assert image.downloads[0].url == "https://h/3.10.tgz"
@@ -367,7 +367,7 @@ def test_addresses_references_and_tags_are_filled_with_values(catalogue):
 
 def test_gitea_is_another_name_of_forgejo(catalogue):
     files = {**SMALL, "distgen.yaml": "version: 1\ndist_git: {forge: gitea}\n"}
-    loaded = load.load(catalogue(files))
+    loaded = load.load_catalogue(catalogue(files))
     assert loaded.namespaces["ns"].dist_git.forge == "forgejo"
 
 
@@ -392,7 +392,7 @@ policy:
     DL3008: {level: ignore, reason: because}
 """,
     }
-    loaded = load.load(catalogue(files))
+    loaded = load.load_catalogue(catalogue(files))
     namespace = loaded.namespaces["ns"]
     path = "overlays/ns/namespace.yaml"
     assert loaded.images[0].url == "https://git.example.org/ns-a.git"
@@ -471,13 +471,13 @@ def test_files_that_are_no_overlays_may_lie_about(catalogue):
 def test_images_share_what_they_have_in_common(catalogue):
     """Ten thousand images must fit into memory: nothing is copied that no overlay changes."""
     images = {f"overlays/ns/i{n}.yaml": "template: app\nfrom: scratch\n" for n in range(3)}
-    loaded = load.load(catalogue({**SMALL, **images})).images
+    loaded = load.load_catalogue(catalogue({**SMALL, **images})).images
     assert len({id(image.values["packages"]) for image in loaded}) == 1
     assert len({id(image.layers[0]) for image in loaded}) == 1
 
 
 def test_the_schema_of_a_template_is_a_json_schema_of_its_values(catalogue):
-    template = load.load(catalogue(SMALL)).templates["app"]
-    compiled = check.validator(template.schema)
+    template = load.load_catalogue(catalogue(SMALL)).templates["app"]
+    compiled = compile_schema(template.schema)
     assert compiled.is_valid({"packages": ["x"], "python": "3", "env": {}, "user": None})
     assert not compiled.is_valid({"pakages": []})

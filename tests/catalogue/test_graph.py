@@ -6,7 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from distgen.catalogue import graph, load
+from distgen.catalogue import load
+from distgen.catalogue.graph import (
+    including_dependents,
+    including_parents,
+    parents_first,
+    select_images,
+    waves,
+)
 from distgen.errors import InputError
 from distgen.model.catalogue import Catalogue, Parent
 from distgen.model.words import Origin
@@ -25,7 +32,7 @@ FILES = {
 
 @pytest.fixture
 def loaded(catalogue) -> Catalogue:
-    return load.load(catalogue(FILES))
+    return load.load_catalogue(catalogue(FILES))
 
 
 def keys(images) -> list[str]:
@@ -33,21 +40,21 @@ def keys(images) -> list[str]:
 
 
 def test_parents_come_first_and_equals_by_name(loaded):
-    assert [keys(wave) for wave in graph.waves(loaded.images)] == [
+    assert [keys(wave) for wave in waves(loaded.images)] == [
         ["a/base@1.0", "a/base@master", "a/builder@1.0", "a/builder@master"],
         ["a/app@1.0", "a/app@master", "b/aside@master"],
         ["b/above@master"],
     ]
-    assert graph.order(reversed(loaded.images)) == graph.order(loaded.images)
+    assert parents_first(reversed(loaded.images)) == parents_first(loaded.images)
 
 
 def test_parents_outside_the_choice_are_not_waited_for(loaded):
     images = [image for image in loaded.images if image.name in ("base", "above")]
-    assert keys(graph.order(images)) == ["a/base@1.0", "a/base@master", "b/above@master"]
+    assert keys(parents_first(images)) == ["a/base@1.0", "a/base@master", "b/above@master"]
 
 
 def test_all_that_an_image_builds_on(loaded):
-    assert keys(graph.parents(loaded, ["b/above@master"])) == [
+    assert keys(including_parents(loaded, ["b/above@master"])) == [
         "a/base@master",
         "a/builder@master",
         "a/app@master",
@@ -56,12 +63,12 @@ def test_all_that_an_image_builds_on(loaded):
 
 
 def test_all_that_builds_on_an_image(loaded):
-    assert keys(graph.dependents(loaded, ["a/base@1.0"])) == [
+    assert keys(including_dependents(loaded, ["a/base@1.0"])) == [
         "a/base@1.0",
         "a/app@1.0",
         "b/aside@master",
     ]
-    assert keys(graph.dependents(loaded, ["a/builder@master"])) == [
+    assert keys(including_dependents(loaded, ["a/builder@master"])) == [
         "a/builder@master",
         "a/app@master",
         "b/above@master",
@@ -88,18 +95,18 @@ def test_all_that_builds_on_an_image(loaded):
     ],
 )
 def test_images_are_chosen_by_patterns(loaded, patterns, chosen):
-    assert keys(graph.select(loaded, patterns)) == chosen
+    assert keys(select_images(loaded, patterns)) == chosen
 
 
 def test_no_pattern_means_all(loaded):
-    assert graph.select(loaded, []) == graph.order(loaded.images)
+    assert select_images(loaded, []) == parents_first(loaded.images)
 
 
 def test_a_choice_is_widened_in_both_directions_from_what_was_chosen(loaded):
     assert keys(
-        graph.select(loaded, ["a/app@master"], with_parents=True, with_dependents=True)
+        select_images(loaded, ["a/app@master"], with_parents=True, with_dependents=True)
     ) == ["a/base@master", "a/builder@master", "a/app@master", "b/above@master"]
-    assert keys(graph.select(loaded, ["a/app@master"], with_dependents=True)) == [
+    assert keys(select_images(loaded, ["a/app@master"], with_dependents=True)) == [
         "a/app@master",
         "b/above@master",
     ]
@@ -108,8 +115,11 @@ def test_a_choice_is_widened_in_both_directions_from_what_was_chosen(loaded):
 def test_a_choice_with_a_gap_is_in_order_too(catalogue):
     lowest = {"overlays/b/zero.yaml": "template: t\nfrom: docker.io/library/debian:12"}
     files = {name: text.replace("a/base\n", "b/zero@master\n") for name, text in FILES.items()}
-    loaded = load.load(catalogue({**files, **lowest}))
-    assert keys(graph.select(loaded, ["b/above", "b/zero"])) == ["b/zero@master", "b/above@master"]
+    loaded = load.load_catalogue(catalogue({**files, **lowest}))
+    assert keys(select_images(loaded, ["b/above", "b/zero"])) == [
+        "b/zero@master",
+        "b/above@master",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +138,7 @@ def test_a_choice_with_a_gap_is_in_order_too(catalogue):
 )  # fmt: skip
 def test_a_pattern_that_matches_nothing_is_an_error(loaded, pattern: str, message: str):
     with pytest.raises(InputError) as caught:
-        graph.select(loaded, ["a/app", pattern])
+        select_images(loaded, ["a/app", pattern])
     assert str(caught.value) == message
 
 
@@ -140,7 +150,7 @@ def test_a_cycle_is_printed(loaded):
         replace(images["b/above@master"], parents=(Parent("base", "a/app@1.0", "x", where),)),
     ]
     with pytest.raises(InputError) as caught:
-        graph.order(circle)
+        parents_first(circle)
     assert str(caught.value) == (
         "overlays/a/app.yaml:2:1: images build on each other: "
         "a/app@1.0 -> b/above@master -> a/app@1.0; break the circle"

@@ -16,10 +16,10 @@ import pytest
 
 pytest.importorskip("kolla")
 
-from distgen.catalogue.imported import Generated, Request
-from distgen.catalogue.sources import cache as memo
+from distgen.catalogue.imported import SourceImages, SourceRequest
+from distgen.catalogue.sources.cache import load_entry, save_entry
 from distgen.catalogue.sources.kolla import images
-from distgen.catalogue.sources.source import Around
+from distgen.catalogue.sources.source import SourceContext
 from distgen.errors import InputError
 from distgen.model.catalogue import DistGit, Image, Layer, Namespace, Policy, Stream
 from distgen.model.words import Origin
@@ -46,11 +46,11 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def generate(
     root: Path, options: Mapping[str, Any], cache: Path | None, environ: Mapping[str, str] = {}
-) -> Generated:
+) -> SourceImages:
     origin = Origin("overlays/kolla/namespace.yaml", 2)
     layers = (Layer("namespace", origin.path, options),)
-    request = Request("kolla", NAMESPACE, STREAM, options, layers, root, origin)
-    return images.images(request, Around(environ, cache))
+    request = SourceRequest("kolla", NAMESPACE, STREAM, options, layers, root, origin)
+    return images.images(request, SourceContext(environ, cache))
 
 
 def kolla_build(work: Path, *arguments: str, environ: Mapping[str, str] = {}) -> None:
@@ -83,7 +83,7 @@ def files(image: Image) -> dict[str, bytes]:
     return {file.path: file.content for file in image.files}
 
 
-def named(generated: Generated, name: str) -> Image:
+def named(generated: SourceImages, name: str) -> Image:
     return next(image for image in generated.images if image.name == name)
 
 
@@ -406,26 +406,26 @@ def test_nothing_is_run_that_another_user_may_have_written(tmp_path):
     before = generate(tmp_path, options, cache)
     (kept,) = cache.glob("kolla-templates-*")
     name = kept.name.partition(".")[0]
-    known = memo.load(cache, name)
-    memo.save(cache, name, {**known, "codes": dict.fromkeys(known["codes"], (code, ()))})
+    known = load_entry(cache, name)
+    save_entry(cache, name, {**known, "codes": dict.fromkeys(known["codes"], (code, ()))})
     for mode in (0o620, 0o602):
         kept.chmod(mode)
-        assert memo.load(cache, name) is None
+        assert load_entry(cache, name) is None
     assert generate(tmp_path, options, cache) == before
     assert not ran.exists() and kept.stat().st_mode & 0o777 == 0o600
     (cache / "real").write_bytes(kept.read_bytes())
     kept.unlink()
     kept.symlink_to("real")
-    assert memo.load(cache, name) is None
+    assert load_entry(cache, name) is None
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 def test_a_file_of_another_owner_is_not_read(tmp_path):
-    memo.save(tmp_path, "kept", [1])
-    assert memo.load(tmp_path, "kept") == [1]
+    save_entry(tmp_path, "kept", [1])
+    assert load_entry(tmp_path, "kept") == [1]
     (file,) = tmp_path.iterdir()
     os.chown(file, 12345, 12345)
-    assert memo.load(tmp_path, "kept") is None
+    assert load_entry(tmp_path, "kept") is None
 
 
 # --- mistakes ----------------------------------------------------------------------------------

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from distgen.catalogue.overlay import Scalar, Setting, merge, origin, read_value, read_yaml, trace
+from distgen.catalogue.overlay import Setting, find_origin, merge_layers, trace_settings
 from distgen.errors import InputError
 from distgen.model.catalogue import Layer
 from distgen.model.words import Origin
+from distgen.schema.yaml import Scalar, read_value, read_yaml
 
 
 def layer(name: str, text: str) -> Layer:
@@ -134,12 +135,12 @@ def test_later_layers_win_and_maps_merge():
         layer("one", "a: x\nm: {b: x, c: x}\nl: [p]"),
         layer("two", "a: y\nm: {c: y, d: y}\nl: [q]"),
     ]
-    assert merge(layers) == {"a": "y", "m": {"b": "x", "c": "y", "d": "y"}, "l": ["q"]}
+    assert merge_layers(layers) == {"a": "y", "m": {"b": "x", "c": "y", "d": "y"}, "l": ["q"]}
 
 
 def test_null_deletes_what_is_inherited_and_nothing_else():
     layers = [layer("one", "a: x\nm: {b: x, c: x}"), layer("two", "a:\nm: {b: }\nz:")]
-    assert merge(layers) == {"m": {"c": "x"}}
+    assert merge_layers(layers) == {"m": {"c": "x"}}
 
 
 def test_operators_remove_then_append_to_the_inherited_list():
@@ -147,11 +148,11 @@ def test_operators_remove_then_append_to_the_inherited_list():
         layer("one", "l: [a, b, a]\nm: {l: [a]}"),
         layer("two", "l+: [c, b]\nl-: [a]\nm: {l+: [d]}\nnew+: [e]"),
     ]
-    assert merge(layers) == {"l": ["b", "c", "b"], "m": {"l": ["a", "d"]}, "new": ["e"]}
+    assert merge_layers(layers) == {"l": ["b", "c", "b"], "m": {"l": ["a", "d"]}, "new": ["e"]}
 
 
 def test_a_map_replaces_what_is_no_map_and_the_other_way_round():
-    assert merge([layer("one", "a: x\nb: {c: x}"), layer("two", "a: {d: y}\nb: y")]) == {
+    assert merge_layers([layer("one", "a: x\nb: {c: x}"), layer("two", "a: {d: y}\nb: y")]) == {
         "a": {"d": "y"},
         "b": "y",
     }
@@ -159,8 +160,8 @@ def test_a_map_replaces_what_is_no_map_and_the_other_way_round():
 
 def test_merging_changes_no_layer():
     layers = [layer("one", "l: [a]\nm: {n: [a]}"), layer("two", "l+: [b]\nm: {n+: [b]}")]
-    merge(layers)
-    assert merge(layers[:1]) == {"l": ["a"], "m": {"n": ["a"]}}
+    merge_layers(layers)
+    assert merge_layers(layers[:1]) == {"l": ["a"], "m": {"n": ["a"]}}
 
 
 @pytest.mark.parametrize(
@@ -180,7 +181,7 @@ def test_merging_changes_no_layer():
 )  # fmt: skip
 def test_an_operator_without_its_list_is_an_error(below: str, above: str, message: str):
     with pytest.raises(InputError) as caught:
-        merge([layer("one", below), layer("two", above)])
+        merge_layers([layer("one", below), layer("two", above)])
     assert str(caught.value) == message
 
 
@@ -189,7 +190,7 @@ def test_a_trace_names_every_setting_and_the_losers_too():
         layer("one", "a: x\nm: {b: x}\nl: [a]"),
         layer("two", "a: y\nl+: [b]\nl-: [a]\nm: {b: }"),
     ]
-    assert trace(layers) == {
+    assert trace_settings(layers) == {
         ("a",): (
             Setting("one", Origin("one.yaml", 1, 1), "", "x"),
             Setting("two", Origin("two.yaml", 1, 1), "", "y"),
@@ -211,14 +212,14 @@ def test_the_origin_of_a_value_is_the_layer_that_won():
         layer("one", "a: x\nm: {b: x, c: x}\nl: [a, z]"),
         layer("two", "m: {b: y}\nl-: [a]\nl+: [b,\n c]"),
     ]
-    assert origin(layers, ("a",)) == Origin("one.yaml", 1, 1)
-    assert origin(layers, ("m", "b")) == Origin("two.yaml", 1, 5)
-    assert origin(layers, ("m", "c")) == Origin("one.yaml", 2, 11)
-    assert origin(layers, ("l",)) == Origin("two.yaml", 3, 1)
-    assert [origin(layers, ("l", index)) for index in range(3)] == [
+    assert find_origin(layers, ("a",)) == Origin("one.yaml", 1, 1)
+    assert find_origin(layers, ("m", "b")) == Origin("two.yaml", 1, 5)
+    assert find_origin(layers, ("m", "c")) == Origin("one.yaml", 2, 11)
+    assert find_origin(layers, ("l",)) == Origin("two.yaml", 3, 1)
+    assert [find_origin(layers, ("l", index)) for index in range(3)] == [
         Origin("one.yaml", 3, 8),
         Origin("two.yaml", 3, 6),
         Origin("two.yaml", 4, 2),
     ]
-    assert origin(layers, ("m", "b", "deeper")) == Origin("two.yaml", 1, 5)
-    assert origin(layers, ("unknown",)) is None
+    assert find_origin(layers, ("m", "b", "deeper")) == Origin("two.yaml", 1, 5)
+    assert find_origin(layers, ("unknown",)) is None

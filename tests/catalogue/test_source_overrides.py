@@ -1,8 +1,8 @@
 import pytest
 
 from distgen.catalogue.mirrors import git_here
-from distgen.catalogue.source_overrides import override, speculate
-from distgen.catalogue.zuul_items import Item, parse, project_of
+from distgen.catalogue.source_overrides import override_sources, parse_override
+from distgen.catalogue.zuul_items import ZuulItem, parse_zuul_items, project_of
 from distgen.errors import InputError
 from distgen.model.catalogue import Catalogue, Image, Source, Stream
 from distgen.model.lock import Lock, LockedSource
@@ -39,8 +39,11 @@ def test_a_source_is_replaced_in_all_images_or_in_those_named():
         ("two", "master", "master", {"nodepool": (NODEPOOL, "master")}),
         ("three", "master", "master", {"sdk": (SDK, "master")}),
     )
-    chosen = [override("nodepool=feature/x"), override("ns/t*:nodepool=https://f.example/np#fix")]
-    made = speculate(before, chosen, [], Lock())
+    chosen = [
+        parse_override("nodepool=feature/x"),
+        parse_override("ns/t*:nodepool=https://f.example/np#fix"),
+    ]
+    made = override_sources(before, chosen, [], Lock())
     assert sources(made) == {
         "ns/one@master": {"nodepool": (NODEPOOL, "feature/x"), "sdk": (SDK, "master")},
         "ns/two@master": {"nodepool": ("https://f.example/np", "fix")},
@@ -60,7 +63,7 @@ def test_a_source_is_replaced_in_all_images_or_in_those_named():
     ],
 )
 def test_what_stands_behind_the_name(text, git, ref):
-    assert (override(text).git, override(text).ref) == (git, ref)
+    assert (parse_override(text).git, parse_override(text).ref) == (git, ref)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +75,7 @@ def test_what_stands_behind_the_name(text, git, ref):
 )  # fmt: skip
 def test_what_is_no_source_is_refused(text):
     with pytest.raises(InputError) as caught:
-        override(text)
+        parse_override(text)
     assert "u:p" not in str(caught.value)
 
 
@@ -85,10 +88,10 @@ def test_changes_replace_the_sources_of_their_project_and_branch():
         ("three", "master", "master", {"sdk": (SDK, "feature")}),
     )
     items = [
-        Item("opendev.org/zuul/nodepool", "master", "refs/changes/01/1/1", None),
-        Item("opendev.org/openstack/openstacksdk", "stable/x", "refs/changes/02/2/1", None),
+        ZuulItem("opendev.org/zuul/nodepool", "master", "refs/changes/01/1/1", None),
+        ZuulItem("opendev.org/openstack/openstacksdk", "stable/x", "refs/changes/02/2/1", None),
     ]
-    assert sources(speculate(before, [], items, Lock())) == {
+    assert sources(override_sources(before, [], items, Lock())) == {
         "ns/one@master": {"nodepool": (f"{NODEPOOL}.git", "refs/changes/01/1/1")},
         "ns/one@old": {"nodepool": (NODEPOOL, "stable/x")},
         "ns/two@master": {"sdk": (SDK, COMMIT)},
@@ -100,12 +103,12 @@ def test_changes_replace_the_sources_of_their_project_and_branch():
 def test_a_change_is_fetched_from_its_review_unless_the_lock_found_it_elsewhere():
     before = make_catalogue(("one", "master", "master", {"nodepool": (NODEPOOL, "master")}))
     review = "https://review.opendev.org/zuul/nodepool"
-    item = Item("opendev.org/zuul/nodepool", "master", "refs/changes/01/1/1", review)
-    made = speculate(before, [], [item], Lock())
+    item = ZuulItem("opendev.org/zuul/nodepool", "master", "refs/changes/01/1/1", review)
+    made = override_sources(before, [], [item], Lock())
     assert sources(made)["ns/one@master"]["nodepool"] == (review, item.ref)
     assert made.elsewhere == {(review, item.ref): NODEPOOL}
     lock = Lock(sources={(NODEPOOL, item.ref): LockedSource(COMMIT, "2024-05-01T12:00:00Z")})
-    made = speculate(before, [], [item], lock)
+    made = override_sources(before, [], [item], lock)
     assert sources(made)["ns/one@master"]["nodepool"] == (NODEPOOL, item.ref)
 
 
@@ -139,18 +142,18 @@ def test_items_of_gerrit_github_and_gitlab_and_of_branches():
         - project: {{name: org/plain, canonical_name: github.com/org/plain}}
           branch: main
     """
-    assert parse(text, "inventory.yaml") == (
-        Item(
+    assert parse_zuul_items(text, "inventory.yaml") == (
+        ZuulItem(
             "opendev.org/zuul/nodepool",
             "master",
             "refs/changes/02/700002/1",
             "https://review.opendev.org/zuul/nodepool",
         ),
-        Item("github.com/org/app", "main", "refs/pull/5/head", "https://github.com/org/app"),
-        Item(
+        ZuulItem("github.com/org/app", "main", "refs/pull/5/head", "https://github.com/org/app"),
+        ZuulItem(
             "gitlab.com/grp/lib", "main", "refs/merge-requests/9/head", "https://gitlab.com/grp/lib"
         ),
-        Item("github.com/org/post", "main", COMMIT, None),
+        ZuulItem("github.com/org/post", "main", COMMIT, None),
     )
 
 
@@ -168,7 +171,7 @@ def test_items_of_gerrit_github_and_gitlab_and_of_branches():
 )
 def test_what_is_no_inventory_is_a_sentence(text, sentence):
     with pytest.raises(InputError) as caught:
-        parse(text, "f")
+        parse_zuul_items(text, "f")
     assert str(caught.value).startswith(sentence)
 
 

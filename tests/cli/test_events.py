@@ -24,14 +24,14 @@ from testing.sites import COMMAND, distgen, ended, save, site, start
 
 from distgen.publish.repositories import list_repositories
 from distgen.publish.scheduler import Dependencies, RunState, sort_parents_first
-from distgen.schema import check
+from distgen.schema.check import load_schema
 
 
 def lines(path):
     """Return the events that were written, each held to the schema."""
     found = [json.loads(line) for line in path.read_text().splitlines()]
     for event in found:
-        jsonschema.validate(event, check.load("events"))
+        jsonschema.validate(event, load_schema("events"))
     return found
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from distgen.catalogue.load import load
+from distgen.catalogue.load import load_catalogue
 from distgen.lock import file
 from distgen.lock.plan import lock_of, needs
 from distgen.model.lock import LockedBase, LockedSource
@@ -25,7 +25,7 @@ def locked(tmp_path_factory):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, root / name)
     facts = {}
-    for need in needs(load(root).images):
+    for need in needs(load_catalogue(root).images):
         facts[need.key] = {
             "base": LockedBase(DIGEST),
             "source": LockedSource(COMMIT, DATE, "9.8.7"),

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from distgen.catalogue.graph import select
-from distgen.catalogue.load import load
+from distgen.catalogue.graph import select_images
+from distgen.catalogue.load import load_catalogue
 from distgen.dockerfile.parse import Dockerfile, argv, pairs, parse
 from distgen.lint import external
 from distgen.lint.check import lint, work
@@ -105,12 +105,15 @@ USERS = {
 
 @pytest.fixture(scope="module")
 def default_catalogue() -> Catalogue:
-    return load(ROOT)
+    return load_catalogue(ROOT)
 
 
 @pytest.fixture(scope="module")
 def images(default_catalogue: Catalogue) -> dict[str, Image]:
-    return {image.full_name: image for image in select(default_catalogue, ["opendev/*", "zuul/*"])}
+    return {
+        image.full_name: image
+        for image in select_images(default_catalogue, ["opendev/*", "zuul/*"])
+    }
 
 
 @pytest.fixture(scope="module")
@@ -232,7 +235,7 @@ def test_every_source_can_be_replaced_by_build_arguments(
 def test_a_locked_commit_is_what_is_checked_out_and_what_the_label_says(
     default_catalogue: Catalogue,
 ) -> None:
-    (image,) = select(default_catalogue, ["zuul/nodepool@master"])
+    (image,) = select_images(default_catalogue, ["zuul/nodepool@master"])
     (source,) = image.sources
     commit = "0123456789" * 4
     lock = Lock(sources={(source.git, source.ref): LockedSource(commit, "2026-01-02T03:04:05Z")})

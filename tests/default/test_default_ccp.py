@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from distgen.catalogue.graph import select
-from distgen.catalogue.load import load
+from distgen.catalogue.graph import select_images
+from distgen.catalogue.load import load_catalogue
 from distgen.dockerfile.parse import pairs, parse
 from distgen.errors import InputError
 from distgen.lint import external
@@ -48,13 +48,13 @@ USERS = {
 
 @cache
 def make_catalogue(*sets: str) -> Catalogue:
-    return load(ROOT, sets)
+    return load_catalogue(ROOT, sets)
 
 
 @cache
 def trees(*sets: str) -> dict[str, Tree]:
     renderer = Renderer(make_catalogue(*sets), Lock())
-    chosen = select(make_catalogue(*sets), [f"ccp/*@{STREAM}"])
+    chosen = select_images(make_catalogue(*sets), [f"ccp/*@{STREAM}"])
     return {image.name: renderer.tree(image) for image in chosen}
 
 
@@ -64,7 +64,7 @@ def content(tree: Tree, path: str = "Dockerfile") -> str:
 
 def found(image: str, *sets: str) -> tuple[Finding, ...]:
     """Return what lint finds of one image besides what is not pinned."""
-    chosen = select(make_catalogue(*sets), [f"ccp/{image}@{STREAM}"])
+    chosen = select_images(make_catalogue(*sets), [f"ccp/{image}@{STREAM}"])
     said = lint(work(make_catalogue(*sets), Lock(), chosen), external.lint)
     return tuple(one for one in said if one.code != "DG101")
 
@@ -83,7 +83,9 @@ def test_every_stream_has_the_same_layers() -> None:
 
 
 def test_nothing_is_found_but_what_only_a_lock_can_know() -> None:
-    said = lint(work(make_catalogue(), Lock(), select(make_catalogue(), ["ccp/*"])), external.lint)
+    said = lint(
+        work(make_catalogue(), Lock(), select_images(make_catalogue(), ["ccp/*"])), external.lint
+    )
     assert {(one.code, one.level) for one in said} == {("DG101", "warning")}
 
 
@@ -193,7 +195,7 @@ def test_what_the_architecture_forbids_is_an_error(setting: str, code: str, mess
 @pytest.mark.parametrize("value", ["cmd=[x]", "entrypoint=[x]"])
 def test_a_command_cannot_even_be_set(value: str) -> None:
     with pytest.raises(InputError, match=value.partition("=")[0]):
-        load(ROOT, [f"ccp/memcached:{value}"])
+        load_catalogue(ROOT, [f"ccp/memcached:{value}"])
 
 
 def test_a_service_may_change_the_owner_of_its_logs() -> None:
@@ -214,7 +216,9 @@ def test_a_commit_to_any_layer_tells_what_to_build_again_in_order() -> None:
     again = {
         name: [
             image.name
-            for image in select(make_catalogue(), [f"ccp/{name}@{STREAM}"], with_dependents=True)
+            for image in select_images(
+                make_catalogue(), [f"ccp/{name}@{STREAM}"], with_dependents=True
+            )
         ]
         for name in ("base-tools", "openstack-base", "nova-base", "memcached")
     }

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from distgen.catalogue.graph import order, select
-from distgen.catalogue.load import load
+from distgen.catalogue.graph import parents_first, select_images
+from distgen.catalogue.load import load_catalogue
 from distgen.lock import file
 from distgen.lock.plan import facts_by_key, needs
 from distgen.model.catalogue import Catalogue, Image
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 @cache
 def make_catalogue() -> Catalogue:
-    return load(ROOT)
+    return load_catalogue(ROOT)
 
 
 def parents(image: Image) -> set[str]:
@@ -39,7 +39,7 @@ def needed(image: Image) -> set[str]:
 
 def test_all_images_are_built_after_what_they_are_built_from() -> None:
     built: set[str] = set()
-    for image in order(make_catalogue().images):
+    for image in parents_first(make_catalogue().images):
         assert parents(image) <= built, image.key
         built.add(image.key)
     assert built == {image.key for image in make_catalogue().images}
@@ -48,7 +48,9 @@ def test_all_images_are_built_after_what_they_are_built_from() -> None:
 def test_what_depends_on_any_image_is_all_that_needs_it_in_build_order() -> None:
     needs = {image.key: needed(image) for image in make_catalogue().images}
     for image in make_catalogue().images:
-        chosen = [one.key for one in select(make_catalogue(), [image.key], with_dependents=True)]
+        chosen = [
+            one.key for one in select_images(make_catalogue(), [image.key], with_dependents=True)
+        ]
         assert chosen[0] == image.key
         assert set(chosen) == {image.key, *(key for key in needs if image.key in needs[key])}
         for position, key in enumerate(chosen):
@@ -64,8 +66,8 @@ def test_what_depends_on_any_image_is_all_that_needs_it_in_build_order() -> None
     ],
 )
 def test_a_new_base_tells_what_to_build_again(reference: str, images: list[str]) -> None:
-    chosen = select(make_catalogue(), [reference], with_dependents=True)
-    assert chosen == select(make_catalogue(), images)
+    chosen = select_images(make_catalogue(), [reference], with_dependents=True)
+    assert chosen == select_images(make_catalogue(), images)
 
 
 def test_the_graph_says_in_which_steps_to_build() -> None:

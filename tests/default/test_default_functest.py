@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from distgen.catalogue.graph import select
-from distgen.catalogue.load import load
+from distgen.catalogue.graph import select_images
+from distgen.catalogue.load import load_catalogue
 from distgen.dockerfile.parse import argv, packages, parse, script
 from distgen.lint import external
 from distgen.lint.check import lint, work
@@ -57,14 +57,15 @@ CHANGE = "refs/changes/57/45357/2"
 
 @cache
 def make_catalogue(*sets: str) -> Catalogue:
-    return load(ROOT, sets)
+    return load_catalogue(ROOT, sets)
 
 
 @cache
 def trees(*sets: str) -> dict[str, Tree]:
     renderer = Renderer(make_catalogue(*sets), Lock())
     return {
-        image.name: renderer.tree(image) for image in select(make_catalogue(*sets), ["functest/*"])
+        image.name: renderer.tree(image)
+        for image in select_images(make_catalogue(*sets), ["functest/*"])
     }
 
 
@@ -100,7 +101,8 @@ def test_eight_images_stand_on_their_layers() -> None:
 
 def test_nothing_is_found_but_what_only_a_lock_can_know() -> None:
     found = lint(
-        work(make_catalogue(), Lock(), select(make_catalogue(), ["functest/*"])), external.lint
+        work(make_catalogue(), Lock(), select_images(make_catalogue(), ["functest/*"])),
+        external.lint,
     )
     assert {(one.code, one.level) for one in found} == {("DG101", "warning")}
 
@@ -166,7 +168,7 @@ def test_core_edits_two_constraints_files_and_keeps_them_for_its_children() -> N
 def test_parser_is_core_on_another_release_with_three_packages_of_one_source() -> None:
     refs = {
         image.name: {source.name: source.ref for source in image.sources}
-        for image in select(make_catalogue(), ["functest/core", "functest/parser"])
+        for image in select_images(make_catalogue(), ["functest/core", "functest/parser"])
     }
     euphrates = {"functest": "stable/euphrates", "rally": "0.9.1"}
     assert refs == {
@@ -226,7 +228,7 @@ def test_core_from_a_change_under_review_is_one_value(value: str, names: list[st
 def test_a_locked_change_is_built_from_its_commit() -> None:
     commit = "0123456789" * 4
     changed = make_catalogue(f"functest/core:functest_ref={CHANGE}")
-    (image,) = select(changed, ["functest/core"])
+    (image,) = select_images(changed, ["functest/core"])
     git = next(source.git for source in image.sources if source.name == "functest")
     lock = Lock(sources={(git, CHANGE): LockedSource(commit, "2017-10-20T00:00:00Z")})
     assert f'ARG FUNCTEST_REF="{commit}"\n' in content(Renderer(changed, lock).tree(image))
@@ -234,6 +236,7 @@ def test_a_locked_change_is_built_from_its_commit() -> None:
 
 def test_what_core_feeds_is_rebuilt_after_it() -> None:
     found = [
-        image.name for image in select(make_catalogue(), ["functest/core"], with_dependents=True)
+        image.name
+        for image in select_images(make_catalogue(), ["functest/core"], with_dependents=True)
     ]
     assert found == ["core", "components", "features", "healthcheck", "restapi", "smoke", "vnf"]

@@ -20,7 +20,7 @@ from testing.monasca import (
     words_of,
 )
 
-from distgen.catalogue.load import load
+from distgen.catalogue.load import load_catalogue
 from distgen.lint import external
 from distgen.lint.check import lint, work
 from distgen.model.lock import Lock, LockedSource
@@ -120,7 +120,7 @@ def test_another_python_for_all_images_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "distgen.yaml").write_text("version: 1\n")
     overlay = tmp_path / "overlays/monasca/namespace.yaml"
     overlay.write_text(overlay.read_text() + 'values: {python: "3.11"}\n')
-    changed = load(tmp_path)
+    changed = load_catalogue(tmp_path)
     fresh, old = Renderer(changed, Lock()), Renderer(make_catalogue(), Lock())
     before = {image.key: image for image in make_catalogue().images}
     differing = {

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from conftest import CatalogueFolder
 
-from distgen.catalogue.load import load
+from distgen.catalogue.load import load_catalogue
 from distgen.dockerfile.parse import parse, script
 from distgen.errors import InputError
 from distgen.lint import external
@@ -63,7 +63,7 @@ def written(catalogue: CatalogueFolder, overlay: str, *sets: str, **files: str) 
     )
     for name in TEMPLATES:
         shutil.copytree(ROOT / "templates" / name, root / "templates" / name, dirs_exist_ok=True)
-    return load(root, sets)
+    return load_catalogue(root, sets)
 
 
 def rendered(catalogue: CatalogueFolder, overlay: str, *sets: str, **files: str) -> Tree:

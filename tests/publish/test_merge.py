@@ -7,7 +7,7 @@ from testing.dist_git import GIT, git
 
 from distgen.errors import DistgenError
 from distgen.publish.merge_file import three_way_merge
-from distgen.text.diff import unified
+from distgen.text.diff import diff_file
 
 
 def text(*lines):
@@ -88,11 +88,11 @@ def test_what_git_cannot_merge_is_said(tmp_path):
 def test_git_applies_the_diff(tmp_path, old, new):
     if old is not None:
         (tmp_path / "file").write_bytes(old)
-    git("apply", "-", folder=tmp_path, stdin=unified("file", old, new).encode())
+    git("apply", "-", folder=tmp_path, stdin=diff_file("file", old, new).encode())
     found = tmp_path / "file"
     assert (found.read_bytes() if found.exists() else None) == new
 
 
 def test_equal_files_have_no_diff_and_binary_ones_a_note():
-    assert unified("a", b"x", b"x") == ""
-    assert unified("a", b"\0", b"x") == "Binary files a/a and b/a differ\n"
+    assert diff_file("a", b"x", b"x") == ""
+    assert diff_file("a", b"\0", b"x") == "Binary files a/a and b/a differ\n"

@@ -23,7 +23,7 @@ def digest(root: Path, backwards: bool = False) -> str:
     """Return one hash of all trees of the catalogues in `root`."""
     found = hashlib.sha256()
     for behaviour in sorted(root.iterdir()):
-        loaded = load.load(behaviour / "input")
+        loaded = load.load_catalogue(behaviour / "input")
         renderer = Renderer(loaded, lockfile.read(behaviour / "input/distgen.lock"))
         images = reversed(loaded.images) if backwards else loaded.images
         trees = {image.key: generated(renderer.tree(image)) for image in images}
@@ -71,7 +71,7 @@ def test_the_order_of_rendering_changes_nothing():
 
 def test_rendering_again_in_one_process_changes_nothing():
     source = GOLDEN / "templates-extend-and-share-macros/input"
-    loaded = load.load(source)
+    loaded = load.load_catalogue(source)
     renderer = Renderer(loaded, lockfile.read(source / "distgen.lock"))
     once = [renderer.tree(image) for image in loaded.images]
     for image in loaded.images:

@@ -19,7 +19,7 @@ BEHAVIOURS = sorted(path.name for path in GOLDEN.iterdir())
 
 
 def rendered(source: Path) -> dict[str, tuple[bytes, bool]]:
-    loaded = load.load(source)
+    loaded = load.load_catalogue(source)
     renderer = Renderer(loaded, lockfile.read(source / "distgen.lock"))
     return {
         f"{image.full_name}/{image.stream.name}/{file.path}": (

@@ -8,14 +8,22 @@ import subprocess
 import pytest
 from jsonschema import Draft202012Validator
 
-from distgen.catalogue.overlay import read_yaml
 from distgen.errors import InputError
-from distgen.schema import check as schema
-from distgen.schema import formats
+from distgen.schema.check import (
+    check_document,
+    compile_schema,
+    load_schema,
+    refuse_mistakes,
+    resolve_scalars,
+    schema_kinds,
+    with_declared_types,
+)
+from distgen.schema.formats import CHECKS, VALUE_FORMATS, branch, format_problem, git_url
+from distgen.schema.yaml import read_yaml
 
 
 def check(kind: str, text: str) -> dict[str, object]:
-    return schema.check(kind, read_yaml(text, "f.yaml"))
+    return check_document(kind, read_yaml(text, "f.yaml"))
 
 
 def complaint(kind: str, text: str) -> str:
@@ -25,15 +33,15 @@ def complaint(kind: str, text: str) -> str:
 
 
 def test_every_kind_of_file_has_a_proper_schema():
-    assert {"config", "template", "namespace", "image", "lock"} <= set(schema.kinds())
-    for kind in schema.kinds():
-        Draft202012Validator.check_schema(schema.load(kind))
-        assert json.loads(json.dumps(schema.load(kind)))["title"]
+    assert {"config", "template", "namespace", "image", "lock"} <= set(schema_kinds())
+    for kind in schema_kinds():
+        Draft202012Validator.check_schema(load_schema(kind))
+        assert json.loads(json.dumps(load_schema(kind)))["title"]
 
 
 def test_every_key_of_a_schema_is_described_by_its_format_or_in_words():
     """A format nobody checks would let anything pass."""
-    known = set(formats.CHECKS)
+    known = set(CHECKS)
 
     def asked(node: object) -> set[str]:
         if isinstance(node, dict):
@@ -41,14 +49,14 @@ def test_every_key_of_a_schema_is_described_by_its_format_or_in_words():
             return own.union(*map(asked, node.values()))
         return set().union(*map(asked, node)) if isinstance(node, list) else set()
 
-    assert set().union(*(asked(schema.load(kind)) for kind in schema.kinds())) <= known
-    template = json.dumps(schema.load("template"))
-    assert json.dumps(list(formats.VALUE_FORMATS)) in template
+    assert set().union(*(asked(load_schema(kind)) for kind in schema_kinds())) <= known
+    template = json.dumps(load_schema("template"))
+    assert json.dumps(list(VALUE_FORMATS)) in template
 
 
 def test_an_unknown_kind_is_an_error():
     with pytest.raises(InputError, match="there is no schema `imag`; one of config, template"):
-        schema.load("imag")
+        load_schema("imag")
 
 
 def test_numbers_are_text_where_a_schema_asks_for_text():
@@ -75,7 +83,7 @@ def test_numbers_are_text_where_a_schema_asks_for_text():
 )
 def test_a_scalar_is_what_its_schema_can_take(wanted: dict[str, object], meant: list[object]):
     data = read_yaml("a: [3.10, 7, true]", "f").data["a"]
-    assert schema.plain(data, {"items": wanted}) == meant
+    assert resolve_scalars(data, {"items": wanted}) == meant
 
 
 def test_a_value_schema_gives_its_defaults_and_choices_the_type_they_have():
@@ -88,7 +96,7 @@ a:
     port: {type: [integer, null], minimum: 1}
 b: {type: array, items: {type: string}, default: [1, 2.0], examples: [[1]]}
 """
-    typed = {name: schema.typed(one) for name, one in read_yaml(text, "f").data.items()}
+    typed = {name: with_declared_types(one) for name, one in read_yaml(text, "f").data.items()}
     assert typed["a"]["default"] == {"version": "3.10", "port": 80}
     assert typed["a"]["properties"]["version"] == {
         "type": "string",
@@ -165,12 +173,12 @@ def test_the_first_of_several_mistakes_in_the_file_is_named():
 
 
 def test_text_is_free_below_multiline_but_never_of_control_characters():
-    one = schema.validator({"type": "string", "multiline": True})
-    schema.refuse(one, "a\n\tb", lambda key: None, ("v",))
+    one = compile_schema({"type": "string", "multiline": True})
+    refuse_mistakes(one, "a\n\tb", lambda key: None, ("v",))
     with pytest.raises(InputError, match="`v` holds a line break or a control character"):
-        schema.refuse(one, "a\rb", lambda key: None, ("v",))
-    below = schema.validator({"type": "object", "multiline": True})
-    schema.refuse(below, {"a": ["b\nc"]}, lambda key: None, ("v",))
+        refuse_mistakes(one, "a\rb", lambda key: None, ("v",))
+    below = compile_schema({"type": "object", "multiline": True})
+    refuse_mistakes(below, {"a": ["b\nc"]}, lambda key: None, ("v",))
 
 
 def test_a_schema_cannot_reach_out():
@@ -227,12 +235,12 @@ BAD_GIT = {
 
 @pytest.mark.parametrize("url", GOOD_GIT)
 def test_addresses_that_git_may_see(url: str):
-    assert formats.git_url(url) == ""
+    assert git_url(url) == ""
 
 
 @pytest.mark.parametrize("url", BAD_GIT)
 def test_addresses_that_git_must_not_see(url: str):
-    assert BAD_GIT[url] in formats.git_url(url)
+    assert BAD_GIT[url] in git_url(url)
 
 
 BRANCHES = [
@@ -246,7 +254,7 @@ BRANCHES = [
 def test_branches_are_what_git_says(name: str):
     asked = ["git", "check-ref-format", "--branch", name]
     git = subprocess.run(asked, check=False, capture_output=True)
-    assert (formats.branch(name) == "") == (git.returncode == 0)
+    assert (branch(name) == "") == (git.returncode == 0)
 
 
 FORMS = {
@@ -296,5 +304,5 @@ FORMS = {
 @pytest.mark.parametrize("form", FORMS)
 def test_forms_take_what_is_safe_and_nothing_else(form: str):
     good, bad = FORMS[form]
-    assert [text for text in good if formats.problem(form, text)] == []
-    assert [text for text in bad if not formats.problem(form, text)] == []
+    assert [text for text in good if format_problem(form, text)] == []
+    assert [text for text in bad if not format_problem(form, text)] == []

@@ -14,7 +14,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from distgen.cli.main import main
-from distgen.schema import check
+from distgen.schema.check import load_schema
 
 
 @dataclass(frozen=True)
@@ -100,4 +100,4 @@ def upstream(tmp_path: Path) -> Callable[[str], Upstream]:
 
 def keeps_to_its_schema(kind: str, printed: Any) -> None:
     """See that what a command printed as JSON is what `distgen schema KIND` promises."""
-    Draft202012Validator(check.load(kind)).validate(printed)
+    Draft202012Validator(load_schema(kind)).validate(printed)

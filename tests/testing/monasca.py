@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from distgen.catalogue.load import load
+from distgen.catalogue.load import load_catalogue
 from distgen.dockerfile.parse import Dockerfile, pairs, parse
 from distgen.model.catalogue import Catalogue
 from distgen.model.lock import Lock
@@ -47,7 +47,7 @@ MOVED = re.compile(
 @cache
 def make_catalogue() -> Catalogue:
     """Return the catalogue of this repository."""
-    return load(ROOT)
+    return load_catalogue(ROOT)
 
 
 @cache

@@ -54,7 +54,7 @@ def project(
             },
         }
     )
-    loaded = load.load(root)
+    loaded = load.load_catalogue(root)
     (made,) = (found for found in loaded.images if found.key == KEY)
     return Renderer(loaded, lock or Lock()), made
 

@@ -13,9 +13,8 @@ from click.testing import CliRunner
 from distgen.cli.commands.export import command
 from distgen.cli.session import Session
 from distgen.errors import InputError
-from distgen.tripleo import export as tripleo
-from distgen.tripleo import heat
-from distgen.tripleo.export import Wanted
+from distgen.tripleo.export import EntryFilter, render_entries
+from distgen.tripleo.heat import format_list, parse_defaults, parse_distinct, short_names
 
 OLDEST = """\
 {% set namespace=namespace or "tripleoupstream" %}
@@ -141,16 +140,16 @@ def names(listed: str) -> list[str]:
 
 def pair(template: Path, defaults: Path) -> tuple[dict[str, list[dict]], list[dict]]:
     """Return the rendered lists by driver, and the plain list beside the template."""
-    values = heat.defaults(defaults.read_text(), str(defaults))
+    values = parse_defaults(defaults.read_text(), str(defaults))
     lists = {
         driver: yaml.safe_load(
-            heat.container_list(
-                tripleo.render(template, {**values, "neutron_driver": driver}, Wanted())
+            format_list(
+                render_entries(template, {**values, "neutron_driver": driver}, EntryFilter())
             )
         )["container_images"]
         for driver in ("other", "ovn", "odl")
     }
-    plain = heat.containers(template.with_suffix("").read_text(), str(template))
+    plain = parse_distinct(template.with_suffix("").read_text(), str(template))
     return lists, [dict(entry) for entry in plain]
 
 
@@ -350,11 +349,14 @@ def test_the_list_and_the_environment_are_two_files(template, tmp_path):
     ],
 )
 def test_an_image_is_known_by_its_short_name(imagename, short):
-    assert short in heat.short_names(imagename)
+    assert short in short_names(imagename)
 
 
 def test_lists_of_all_periods_are_read_each_image_once():
     oldest = "uploads:\n- imagename: a/b:1\n  uploader: docker\n  push_destination: x:8787\n"
-    assert [entry["imagename"] for entry in heat.containers(oldest, "list")] == ["a/b:1"]
+    assert [entry["imagename"] for entry in parse_distinct(oldest, "list")] == ["a/b:1"]
     twice = "container_images:\n- imagename: a/b:1\n- imagename: a/c:1\n- imagename: a/b:1\n"
-    assert [entry["imagename"] for entry in heat.containers(twice, "list")] == ["a/b:1", "a/c:1"]
+    assert [entry["imagename"] for entry in parse_distinct(twice, "list")] == [
+        "a/b:1",
+        "a/c:1",
+    ]

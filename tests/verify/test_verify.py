@@ -11,9 +11,9 @@ import jsonschema
 import pytest
 from testing.downstream import FILES, SECRET, commit, git
 
-from distgen.catalogue.checkout import history
+from distgen.catalogue.checkout import find_repository
 from distgen.git.run import isolate
-from distgen.schema import check
+from distgen.schema.check import load_schema
 from distgen.verify.claims import Claim
 from distgen.verify.worker_pool import Program, Proof
 
@@ -23,7 +23,7 @@ pytest_plugins = ["testing.commandline", "testing.downstream"]
 def verified(distgen, root, *words):
     """Return the verdicts as (status, detail) by image, or by URL where there is none."""
     ran = distgen(root, "verify", "--format", "json", *words)
-    jsonschema.validate(ran.json, check.load("verify"))
+    jsonschema.validate(ran.json, load_schema("verify"))
     found = {row["image"] or row["url"]: row for row in ran.json["results"]}
     assert ran.code == int(any(row["status"] != "reproduced" for row in found.values()))
     return found
@@ -917,7 +917,7 @@ def test_a_file_that_is_too_long_is_not_read(published, distgen, cloned, monkeyp
 def test_what_renders_a_hostile_catalogue_is_ended(published, does, said):
     head = git(published, "rev-parse", "HEAD").strip()
     program = Program((sys.executable, "-c", does), {}, 0.5)
-    with Proof(history(isolate(os.environ), published), program) as proof:
+    with Proof(find_repository(isolate(os.environ), published), program) as proof:
         told = proof.wanted(Claim("small/tool", "main", head, "", "", head))
     assert told == f"the catalogue at {head[:12]} cannot be read: {said}"
 

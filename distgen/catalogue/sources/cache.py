@@ -18,7 +18,7 @@ _DIGEST = 32
 _WRITER = importlib.util.MAGIC_NUMBER + __version__.encode()
 
 
-def load(folder: Path | None, name: str) -> Any:
+def load_entry(folder: Path | None, name: str) -> Any:
     """Return what this user, Python and distgen saved under a name, None if nothing was."""
     if folder is None:
         return None
@@ -30,7 +30,7 @@ def load(folder: Path | None, name: str) -> Any:
     return marshal.loads(payload)
 
 
-def save(folder: Path | None, name: str, value: Any) -> None:
+def save_entry(folder: Path | None, name: str, value: Any) -> None:
     """Write plain values and code objects; a folder that cannot be written is left alone."""
     if folder is None:
         return

@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from distgen.catalogue.imported import Ask, Generated, Request
+from distgen.catalogue.imported import ReadSource, SourceImages, SourceRequest
 
 SOURCES = {"kolla": "distgen.catalogue.sources.kolla.images"}
 """The module of each source, by the word that a namespace's `source` names it with."""
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
+class SourceContext:
     """What a source may know of the machine.
 
     `environ` is where variables are looked up that the source's templates name, and `cache` the
@@ -28,13 +28,13 @@ class Around:
     cache: Path | None = None
 
 
-def asking(around: Around) -> Ask:
+def source_reader(around: SourceContext) -> ReadSource:
     """Return the function that asks whichever source a request names."""
 
-    def ask(request: Request) -> Generated:
+    def ask(request: SourceRequest) -> SourceImages:
         # a source is imported when it is asked: Kolla's must not cost those who have none
         source = importlib.import_module(SOURCES[request.source])
-        found: Generated = source.images(request, around)
+        found: SourceImages = source.images(request, around)
         return found
 
     return ask

@@ -16,7 +16,7 @@ from distgen.cli.remote_options import RemoteOptions, remote_options
 from distgen.cli.session import Choice, Session, format_option, image_arguments
 from distgen.cli.source_options import SourceOptions, load_catalogue
 from distgen.cli.tokens import add_tokens
-from distgen.errors import plain
+from distgen.errors import printable
 from distgen.output.files import add_file
 
 COLORS: dict[Fate, str] = {"adopted": "green", "refused": "red", "failed": "red"}
@@ -65,7 +65,7 @@ def as_text(found: Sequence[Adopted]) -> str:
     for one in found:
         details = [file.source for file in one.files] or [one.detail]
         for detail in details:
-            rows.append((one.status, one.image.key, plain(detail)))
+            rows.append((one.status, one.image.key, printable(detail)))
             below.append([] if one.status != "refused" or detail != details[-1] else diffs(one))
     text = []
     for row, line, more in zip(rows, texts(rows), below, strict=True):
@@ -76,7 +76,7 @@ def as_text(found: Sequence[Adopted]) -> str:
 
 def diffs(one: Adopted) -> list[str]:
     """Return the edits as lines that stand below the others."""
-    return [f"    {plain(part)}" for edit in one.edits for part in edit.diff.splitlines()]
+    return [f"    {printable(part)}" for edit in one.edits for part in edit.diff.splitlines()]
 
 
 def tell(session: Session, found: Sequence[Adopted], dry_run: bool) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from distgen.catalogue import settings
+from distgen.catalogue.settings import read_settings
 from distgen.cli.option_groups import option_group
 from distgen.cli.registry_options import jobs, registries, registry_option
 from distgen.cli.session import Choice, Session, format_option, image_arguments
@@ -23,8 +23,13 @@ from distgen.model.reference import is_digest, parse_reference, replace_registry
 from distgen.output.files import replace_file
 from distgen.registry.client import Registry
 from distgen.registry.discover import Seen, Wish, discover
-from distgen.tripleo import lists
-from distgen.tripleo.lists import Entry
+from distgen.tripleo.lists import (
+    ContainerEntry,
+    format_environment,
+    format_list,
+    read_defaults,
+    read_list,
+)
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -111,8 +116,8 @@ def discover_list(session: Session, template: Path, files: Files, wanted: Wanted
             raise InputError("its folder is not there", where=path)
     if len({path.resolve() for path in places}) < len(places):
         raise InputError("is both the list and the environment", where=files.output)
-    given = lists.defaults(files.defaults) if files.defaults else {}
-    entries = lists.read(template, {**given, **parse_assignments(files.sets)}, wanted.tag)
+    given = read_defaults(files.defaults) if files.defaults else {}
+    entries = read_list(template, {**given, **parse_assignments(files.sets)}, wanted.tag)
     asked = registries(session, mirrors(session), wanted.jobs)
     wishes = [wish(str(number), entry, wanted) for number, entry in enumerate(entries)]
     seen = search_registry(session, asked, wishes, wanted)
@@ -121,13 +126,13 @@ def discover_list(session: Session, template: Path, files: Files, wanted: Wanted
         for one in seen
         if one.reference is not None
     ]
-    text = lists.as_list(rows)
+    text = format_list(rows)
     insecure = sorted(
         {one.wish.reference.registry for one in seen if asked.is_plain(one.wish.reference)}
     )
     # Both files are ready before the first is written.
     if files.environment:
-        replace_file(files.environment, lists.as_environment(rows, insecure))
+        replace_file(files.environment, format_environment(rows, insecure))
     if files.output:
         replace_file(files.output, text)
     elif wanted.form == "text":
@@ -139,7 +144,9 @@ def discover_catalogue(session: Session, choice: Choice, wanted: Wanted) -> None
     catalogue = session.catalogue()
     wishes = []
     for image in choice.of(catalogue):
-        entry = Entry(image.reference.rpartition(":")[0], wanted.tag or image.stream.tags[0])
+        entry = ContainerEntry(
+            image.reference.rpartition(":")[0], wanted.tag or image.stream.tags[0]
+        )
         wishes.append(wish(image.reference, entry, wanted))
     asked = registries(session, catalogue.mirrors, wanted.jobs)
     seen = search_registry(session, asked, wishes, wanted)
@@ -195,7 +202,7 @@ def as_json(seen: Sequence[Seen]) -> str:
     return json.dumps({"images": rows, "summary": counts}, indent=2) + "\n"
 
 
-def wish(key: str, entry: Entry, wanted: Wanted) -> Wish:
+def wish(key: str, entry: ContainerEntry, wanted: Wanted) -> Wish:
     """Return what to look for, for one entry of a list."""
     sign = "@" if is_digest(entry.tag) else ":"
     reference = parse_reference(f"{replace_registry(entry.name, wanted.registry)}{sign}{entry.tag}")
@@ -215,7 +222,7 @@ def mirrors(session: Session) -> Mapping[str, Mapping[str, str]]:
         root = session.root
     except InputError:
         return {}
-    return settings.read(root).mirrors
+    return read_settings(root).mirrors
 
 
 def parse_assignments(sets: Sequence[str]) -> Mapping[str, str]:

@@ -9,8 +9,7 @@ from typing import Any
 
 import click
 
-from distgen.catalogue import overlay
-from distgen.catalogue.overlay import Setting
+from distgen.catalogue.overlay import Setting, trace_settings
 from distgen.cli.commands.show import plain
 from distgen.cli.session import Choice, Session, format_option, set_option
 from distgen.errors import InputError
@@ -48,7 +47,7 @@ def command(
 
 def explain_values(image: Image, key: str | None) -> dict[str, Any]:
     """Return an image's values, each with its settings in order, the one that counts last."""
-    traced = overlay.trace(image.layers)
+    traced = trace_settings(image.layers)
     chosen = chosen_keys(traced, key, image)
     return {
         "image": image.full_name,

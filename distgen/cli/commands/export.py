@@ -10,7 +10,17 @@ import click
 from distgen.cli.session import Session
 from distgen.errors import InputError
 from distgen.output.files import replace_file
-from distgen.tripleo import export, heat
+from distgen.tripleo.export import EntryFilter, render_entries
+from distgen.tripleo.heat import (
+    HEADER,
+    deployed_services,
+    format_list,
+    format_parameters,
+    merge_environments,
+    neutron_driver,
+    parse_defaults,
+    parse_value,
+)
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -58,27 +68,27 @@ def export_tripleo(session: Session, /, template: Path, **options: Any) -> None:
 
     Values come from --defaults, then from the mechanism drivers of --deployment, then from --set.
     """
-    deployment = heat.merged([(_read(path), str(path)) for path in options["deployment"]])
+    deployment = merge_environments([(_read(path), str(path)) for path in options["deployment"]])
     defaults = options["defaults"]
-    values = heat.defaults(_read(defaults), str(defaults)) if defaults else {}
-    if driver := heat.neutron_driver(deployment):
+    values = parse_defaults(_read(defaults), str(defaults)) if defaults else {}
+    if driver := neutron_driver(deployment):
         values["neutron_driver"] = driver
     values |= dict(_assignment(text) for text in options["sets"])
     named = options["names"]
     services = frozenset(named)
     if options["roles"]:
-        services |= heat.services(_read(options["roles"]), str(options["roles"]), deployment)
+        services |= deployed_services(_read(options["roles"]), str(options["roles"]), deployment)
     chosen = services if named or options["roles"] else None
-    wanted = export.Wanted(options["include"], options["exclude"], chosen, named)
-    entries = export.render(template, values, wanted)
+    wanted = EntryFilter(options["include"], options["exclude"], chosen, named)
+    entries = render_entries(template, values, wanted)
     if options["environment"] and options["environment"] == options["output"]:
         raise InputError("--environment and --output name the same file")
     if options["environment"]:
-        _write(options["environment"], heat.parameters(entries))
+        _write(options["environment"], format_parameters(entries))
     if options["output"]:
-        _write(options["output"], heat.HEADER + heat.container_list(entries))
+        _write(options["output"], HEADER + format_list(entries))
     else:
-        click.echo(heat.container_list(entries), nl=False)
+        click.echo(format_list(entries), nl=False)
     session.say(f"{len(entries)} images", level=1)
 
 
@@ -86,7 +96,7 @@ def _assignment(text: str) -> tuple[str, str | bool | None]:
     name, equals, value = text.partition("=")
     if not equals or not name.isidentifier():
         raise InputError(f"--set {text} is not an assignment", hint="write --set NAME=VALUE")
-    return name, heat.scalar(value)
+    return name, parse_value(value)
 
 
 def _read(path: Path) -> str:
@@ -98,7 +108,7 @@ def _read(path: Path) -> str:
 
 def _write(path: Path, text: str) -> None:
     """Write a file that is new or was written by this command; others may be somebody's input."""
-    if path.exists() and not _read(path).startswith(heat.HEADER):
+    if path.exists() and not _read(path).startswith(HEADER):
         raise InputError(
             "is there and was not written by distgen", where=path, hint="choose another name"
         )

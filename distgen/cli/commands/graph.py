@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import click
 
-from distgen.catalogue import graph
+from distgen.catalogue.graph import waves
 from distgen.cli.session import Choice, Session, format_option, image_arguments
 from distgen.model.catalogue import Image
 
@@ -54,7 +54,7 @@ def as_json(images: Sequence[Image], links: Sequence[Edge]) -> str:
     """Write nodes, edges, and the steps in which to build: each waits for those before it."""
     nodes = sorted({image.key for image in images} | {parent for parent, _, _ in links})
     rows = [{"parent": parent, "image": image, "role": role} for parent, image, role in links]
-    steps = [[image.key for image in step] for step in graph.waves(images)]
+    steps = [[image.key for image in step] for step in waves(images)]
     return json.dumps({"nodes": nodes, "edges": rows, "steps": steps}, indent=2)
 
 

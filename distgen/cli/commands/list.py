@@ -10,7 +10,7 @@ import click
 
 from distgen.cli.session import Choice, Session, format_option, image_arguments, set_option
 from distgen.model.catalogue import Image
-from distgen.tripleo import heat
+from distgen.tripleo.heat import as_yaml, format_catalogue
 
 
 def describe_image(image: Image) -> dict[str, Any]:
@@ -63,9 +63,9 @@ def command(session: Session, /, choice: Choice, sets: tuple[str, ...], form: st
     if form == "json":
         click.echo(json.dumps(rows, indent=2))
     elif form == "yaml":
-        click.echo(heat.as_yaml(rows), nl=False)
+        click.echo(as_yaml(rows), nl=False)
     elif form == "tripleo":
-        click.echo(heat.catalogue_list(images), nl=False)
+        click.echo(format_catalogue(images), nl=False)
     elif rows:
         lines = [(row["image"], row["stream"], row["from"], row["reference"]) for row in rows]
         click.echo(table([("IMAGE", "STREAM", "FROM", "REFERENCE"), *lines]))

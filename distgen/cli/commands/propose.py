@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from distgen.catalogue.graph import select
+from distgen.catalogue.graph import select_images
 from distgen.cli import prepare
 from distgen.cli import results as outcome
 from distgen.cli.forge_accounts import accounts
@@ -96,7 +96,7 @@ def _parents(catalogue: Catalogue, images: tuple[Image, ...]) -> tuple[Image, ..
         if parent.image and catalogue.namespaces[image.namespace].dist_git.forge == "gerrit"
     }
     missing = sorted(names - {image.key for image in images})
-    found = select(catalogue, missing) if missing else ()
+    found = select_images(catalogue, missing) if missing else ()
     return tuple(i for i in found if catalogue.namespaces[i.namespace].dist_git.forge == "gerrit")
 
 

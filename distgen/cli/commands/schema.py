@@ -6,11 +6,11 @@ import json
 
 import click
 
-from distgen.schema import check
+from distgen.schema.check import load_schema, schema_kinds
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(check.kinds()))
+@click.argument("kind", type=click.Choice(schema_kinds()))
 def command(kind: str) -> None:
     """Print the JSON Schema of a file of the catalogue, or of what a command prints."""
-    click.echo(json.dumps(check.load(kind), indent=2))
+    click.echo(json.dumps(load_schema(kind), indent=2))

@@ -11,12 +11,12 @@ from typing import Any
 
 import click
 
-from distgen.catalogue.checkout import history
+from distgen.catalogue.checkout import find_repository
 from distgen.cli.commands.list import texts
 from distgen.cli.remote_options import RemoteOptions, remote_options
 from distgen.cli.session import Choice, Session, format_option
 from distgen.cli.tokens import add_tokens
-from distgen.errors import InputError, plain
+from distgen.errors import InputError, printable
 from distgen.git.location import locate
 from distgen.model.catalogue import Catalogue
 from distgen.verify.claims import STANDINGS, Standing, Verdict
@@ -56,7 +56,7 @@ def command(ctx: click.Context, /, form: str, reach: RemoteOptions, **wishes: An
     program = Program(apart(), session.environ, reach.timeout)
     network = add_tokens(session, git, whole, request.images or whole.images)
     keys = tuple(image.key for image in request.images)
-    with Proof(history(git, Path(whole.root)), program, keys) as proof:
+    with Proof(find_repository(git, Path(whole.root)), program, keys) as proof:
         found = tuple(verify(network, proof, request, reach.folder(session)))
     click.echo(report(found) if form == "json" else as_text(found))
     counts = Counter(one.status for one in found)
@@ -117,13 +117,15 @@ def as_text(verdicts: Sequence[Verdict]) -> str:
     for one, line in zip(verdicts, texts(rows), strict=True):
         color = COLORS.get(one.status, "red")
         text.append(click.style(one.status, fg=color) + line[len(one.status) :])
-        text += [f"    {plain(part)}" for edit in one.edits for part in edit.diff.split("\n")[:-1]]
+        text += [
+            f"    {printable(part)}" for edit in one.edits for part in edit.diff.split("\n")[:-1]
+        ]
     return "\n".join(text)
 
 
 def format_name(verdict: Verdict) -> str:
     """Return what a line calls its subject: the image, or where it was found."""
-    return plain(verdict.key if verdict.image else verdict.url)
+    return printable(verdict.key if verdict.image else verdict.url)
 
 
 def format_verdict(verdict: Verdict) -> str:
@@ -134,4 +136,4 @@ def format_verdict(verdict: Verdict) -> str:
         own = f"with {count} file{'s' * (count > 1)} of its own"
     signed = f"signed by {verdict.signer}" if verdict.signature == "good" else ""
     detail = "; ".join(filter(None, (verdict.detail, own, signed)))
-    return plain(f"{(verdict.commit or '')[:12]}  {detail}".strip())
+    return printable(f"{(verdict.commit or '')[:12]}  {detail}".strip())

@@ -19,7 +19,7 @@ from distgen.model.catalogue import Image, Parent
 from distgen.model.lock import Lock
 from distgen.model.reference import HUB, Reference, names_a_registry, parse_reference
 from distgen.model.rendered import Finding, Tree
-from distgen.text.suggest import nearest
+from distgen.text.suggest import suggest_nearest
 
 SCRATCH = "scratch"
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -169,7 +169,7 @@ def _name(parent: Parent) -> str:
 
 
 def _similar(word: str, own: Dockerfile, before: int) -> str:
-    hint = nearest(word, (stage.name for stage in own.stages[:before] if stage.name))
+    hint = suggest_nearest(word, (stage.name for stage in own.stages[:before] if stage.name))
     return f"; {hint}" if hint else ""
 
 

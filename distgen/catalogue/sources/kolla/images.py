@@ -13,20 +13,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from distgen.catalogue.imported import Generated, Request
-from distgen.catalogue.sources import cache as memo
+from distgen.catalogue.imported import SourceImages, SourceRequest
+from distgen.catalogue.sources.cache import load_entry, save_entry
 from distgen.catalogue.sources.kolla.archives import CODE, absent
 from distgen.catalogue.sources.kolla.options import Settled, settle
 from distgen.catalogue.sources.kolla.package import why
 from distgen.catalogue.sources.kolla.parents import BASE, Read, public, read
 from distgen.catalogue.sources.kolla.render import TEMPLATE, Codes, Rendered, render
-from distgen.catalogue.sources.source import Around
+from distgen.catalogue.sources.source import SourceContext
 from distgen.dockerfile.filename import DOCKERFILE
 from distgen.errors import InputError
 from distgen.model.catalogue import Image, Parent, TemplateFile
 from distgen.model.rendered import Finding
 from distgen.model.words import Origin
-from distgen.tripleo import heat
+from distgen.tripleo.heat import parse_distinct, short_names
 
 NAME = "kolla"
 UNKNOWN, ENVIRONMENT = "DG110", "DG111"
@@ -51,14 +51,14 @@ class _Set:
     `beside` are the files below each image's folder, `names` finds an image by its reference.
     """
 
-    request: Request
+    request: SourceRequest
     settled: Settled
     beside: Mapping[str, Mapping[str, Path]]
     built: Mapping[str, _Built]
     names: Mapping[str, str]
 
 
-def images(request: Request, around: Around) -> Generated:
+def images(request: SourceRequest, around: SourceContext) -> SourceImages:
     """Return Kolla's images for one stream of a namespace: those chosen, and their parents."""
     whole = _rendered(request, around)
     listed, unknown = _listed(whole)
@@ -69,7 +69,7 @@ def images(request: Request, around: Around) -> Generated:
     listed = listed if listed and not whole.settled.patterns else frozenset()
     if wanting := sorted({*unknown, *listed} - set(chosen)):
         remarks.append(_unknown(whole, found[0], wanting))
-    return Generated(found, tuple(remarks))
+    return SourceImages(found, tuple(remarks))
 
 
 def scan(folders: tuple[str, ...]) -> dict[str, Path]:
@@ -86,17 +86,17 @@ def scan(folders: tuple[str, ...]) -> dict[str, Path]:
     return found
 
 
-def _rendered(request: Request, around: Around) -> _Set:
+def _rendered(request: SourceRequest, around: SourceContext) -> _Set:
     label = f"{request.namespace.name}@{request.stream.name}"
     settled = settle(request, around.cache, label)
     files = scan(settled.folders)
     for name, path in settled.base_files.items():
         files[f"base/{name}"] = Path(path)
     pack = hashlib.sha256("\0".join(settled.folders).encode()).hexdigest()[:16]
-    codes = Codes(memo.load(around.cache, f"kolla-templates-{pack}"), settled.release)
+    codes = Codes(load_entry(around.cache, f"kolla-templates-{pack}"), settled.release)
     texts = render(settled, files, around.environ, codes)
     if codes.new:
-        memo.save(around.cache, f"kolla-templates-{pack}", codes.kept())
+        save_entry(around.cache, f"kolla-templates-{pack}", codes.kept())
     built = _built(settled, texts, around.cache, label)
     names = {public(image.reference): name for name, image in built.items()}
     return _Set(request, settled, _beside(files, texts), built, names)
@@ -117,7 +117,7 @@ def _beside(files: Mapping[str, Path], templates: Iterable[str]) -> dict[str, di
 def _built(
     settled: Settled, texts: Mapping[str, Rendered], cache: Path | None, label: str
 ) -> dict[str, _Built]:
-    known = memo.load(cache, f"kolla-parents-{label}") or {}
+    known = load_entry(cache, f"kolla-parents-{label}") or {}
     before = len(known)
     values = settled.values
     found: dict[str, _Built] = {}
@@ -131,7 +131,7 @@ def _built(
         found[name] = _Built(name, folder, text, variables, read(text, known), reference)
     if len(known) != before:
         used = {hashlib.sha256(text.encode()).hexdigest() for text, _ in texts.values()}
-        memo.save(cache, f"kolla-parents-{label}", {key: known[key] for key in sorted(used)})
+        save_entry(cache, f"kolla-parents-{label}", {key: known[key] for key in sorted(used)})
     return found
 
 
@@ -150,9 +150,9 @@ def _listed(whole: _Set) -> tuple[frozenset[str] | None, tuple[str, ...]]:
         what = f"container_list {path} cannot be read: {why(error)}"
         raise InputError(what, where=whole.request.origin) from error
     found, unknown = set(), []
-    for entry in heat.containers(text, str(path)):
+    for entry in parse_distinct(text, str(path)):
         if entry.get("image_source", NAME) in (NAME, "tripleo"):
-            names = heat.short_names(entry["imagename"])
+            names = short_names(entry["imagename"])
             name = next((name for name in names if name in whole.built), None)
             found.add(name) if name else unknown.append(names[-1])
     return frozenset(filter(None, found)), tuple(unknown)

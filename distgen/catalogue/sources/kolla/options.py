@@ -16,8 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from distgen.catalogue.imported import Request
-from distgen.catalogue.sources import cache as memo
+from distgen.catalogue.imported import SourceRequest
+from distgen.catalogue.sources.cache import load_entry, save_entry
 from distgen.catalogue.sources.kolla.package import find, images_folder, imported, why
 from distgen.catalogue.sources.kolla.values import (
     archives,
@@ -99,7 +99,7 @@ class Settled:
     base_files: dict[str, str]
 
 
-def settle(request: Request, cache: Path | None, name: str) -> Settled:
+def settle(request: SourceRequest, cache: Path | None, name: str) -> Settled:
     """Resolve the settings, or take what an earlier run made of the same ones."""
     package = find(request.origin)
     configs = _paths(request.root, _listed(request.options.get("kolla_conf")))
@@ -107,15 +107,15 @@ def settle(request: Request, cache: Path | None, name: str) -> Settled:
     # the version of a git checkout is its commit, which no file of the package shows
     if (package.parent / ".git").exists():
         cache = None
-    known = memo.load(cache, f"kolla-{name}")
+    known = load_entry(cache, f"kolla-{name}")
     if known is not None and known["key"] == key:
         return Settled(**known["settled"])
     settled = _settle(request, package, configs)
-    memo.save(cache, f"kolla-{name}", {"key": key, "settled": asdict(settled)})
+    save_entry(cache, f"kolla-{name}", {"key": key, "settled": asdict(settled)})
     return settled
 
 
-def _key(request: Request, package: Path, configs: list[str]) -> str:
+def _key(request: SourceRequest, package: Path, configs: list[str]) -> str:
     """Return a digest of all that the result depends on: settings, their files, Kolla's code."""
     watched = [
         (str(path.relative_to(package)), path.stat().st_mtime_ns, path.stat().st_size)
@@ -136,7 +136,7 @@ def _config_text(path: str, origin: Origin) -> str:
         raise InputError(f"kolla_conf {path} cannot be read: {why(error)}", where=origin) from error
 
 
-def _settle(request: Request, package: Path, configs: list[str]) -> Settled:
+def _settle(request: SourceRequest, package: Path, configs: list[str]) -> Settled:
     options, root, origin = request.options, request.root, request.origin
     config, version, limits = imported(package)
     conf = _configured(config, request, configs)
@@ -178,7 +178,7 @@ def _settle(request: Request, package: Path, configs: list[str]) -> Settled:
     )
 
 
-def _configured(config: Any, request: Request, configs: list[str]) -> Any:
+def _configured(config: Any, request: SourceRequest, configs: list[str]) -> Any:
     """Return Kolla's parsed configuration with the settings over it."""
     cfg = importlib.import_module("oslo_config.cfg")
 
@@ -205,7 +205,7 @@ def _configured(config: Any, request: Request, configs: list[str]) -> Any:
     return conf
 
 
-def _written(request: Request, name: str) -> Origin:
+def _written(request: SourceRequest, name: str) -> Origin:
     """Return where a setting was written last, or where the settings begin."""
     spelt = {name, f"{name}+", f"{name}-"}
     for layer in reversed(request.layers):
