@@ -211,6 +211,24 @@ def test_a_wrong_file_of_facts_is_one_sentence(root, distgen, tmp_path, text, me
 
 
 @pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("sources: {{{url}: {{main: {{commit: 1, date: 2}}}}}}", "sources"),
+        ("downloads: {{{url}: {{sha256: 1}}}}", "downloads"),
+    ],
+)
+def test_no_password_in_an_address_is_repeated(root, distgen, tmp_path, text, key):
+    """The message of a key that is not as it should be repeated the key."""
+    path = tmp_path / "facts.yaml"
+    url = '"https://user:geheim@git.example.invalid/app"'
+    path.write_text("version: 1\n" + text.format(url=url))
+    ran = distgen(root, "lock", "--facts", path)
+    assert (ran.code, ran.out) == (2, "")
+    assert f"a key of `{key}` holds a user or password" in ran.err
+    assert "geheim" not in ran.err
+
+
+@pytest.mark.parametrize(
     ("kind", "message"),
     [
         ("absent", "there is no such file"),
