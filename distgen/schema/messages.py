@@ -111,7 +111,7 @@ def _bad_key(error: _Error, key: KeyPath) -> Mistake:
     name = str(error.instance)
     problem = str(error.cause) if error.cause else "is not a key that is taken here"
     if error.validator_value in SECRET_FORMATS and "@" in name:
-        place = f"a key of `{dotted(key)}`" if key else "a key"
+        place = f"a key of `{format_key(key)}`" if key else "a key"
         return Mistake((*key, name), f"{place} {problem}")
     return Mistake((*key, name), f"the key `{format_value(name)}` {problem}")
 

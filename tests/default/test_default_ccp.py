@@ -18,6 +18,7 @@ from distgen.lint.check import lint, work
 from distgen.model.catalogue import Catalogue
 from distgen.model.lock import Lock
 from distgen.model.rendered import Finding, Tree
+from distgen.registry.retention import DAY, Protected, Tagged, decide
 from distgen.render.renderer import Renderer
 
 ROOT = Path(__file__).parents[2]
@@ -237,3 +238,26 @@ def test_a_commit_to_any_layer_tells_what_to_build_again_in_order() -> None:
         "nova-base": ["nova-base", "nova-api", "nova-conductor"],
         "memcached": ["memcached"],
     }
+
+
+@pytest.mark.parametrize(
+    ("tag", "days", "action"),
+    [
+        ("master-19026_2", 364, "keep"),
+        ("master-19026_2", 366, "delete"),
+        ("2026.1-19026_2", 6, "keep"),
+        ("2026.1-19026_2", 8, "delete"),
+        ("2026.1-19026_2-keep", 3000, "keep"),
+        ("2026.1", 3000, "keep"),
+    ],
+)
+def test_builds_of_master_stay_long_and_others_a_week_unless_marked(
+    tag: str, days: int, action: str
+) -> None:
+    """The architecture: long for master, a week for branches, exceptions by a mark."""
+    now = 2_000_000_000
+    retention = make_catalogue().namespaces["ccp"].retention
+    streams = dict.fromkeys(("master", "2026.1"), "a tag that moves")
+    tagged = Tagged(tag, "sha256:" + "a" * 64, now - days * DAY)
+    (decision,) = decide("ccp/base", "ccp/base", [tagged], retention, Protected(streams, {}), now)
+    assert decision.action == action
