@@ -33,7 +33,7 @@ PURE = {
     ),
     "lock": ("facts", "plan"),
     "model": ("catalogue", "lock", "published", "reference", "rendered", "words"),
-    "publish": ("edit_messages", "edits", "plan", "report", "summary"),
+    "publish": (*("edit_messages", "edits", "plan", "report", "retirement", "summary", "target"),),
     "registry": ("retention", "tags"),
     "render": (
         *("context", "environment", "errors", "filters", "linemap", "manifest", "normalize"),

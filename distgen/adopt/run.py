@@ -37,8 +37,12 @@ from distgen.model.words import ATTRIBUTES, MANIFEST
 from distgen.pool import thread_pool
 from distgen.publish.branch import read_branch
 from distgen.publish.merge_file import three_way_merge
-from distgen.publish.options import Repository
-from distgen.publish.repositories import fetch_tips, list_repositories, open_reader
+from distgen.publish.repository_access import (
+    Repository,
+    fetch_tips,
+    list_repositories,
+    open_reader,
+)
 from distgen.render.manifest import generated
 from distgen.render.renderer import Renderer
 
@@ -109,7 +113,7 @@ def adopt(git: Git, request: Request, beside: Path | None) -> Iterator[Adopted]:
         for repository, job in jobs:
             images = [work.images[target.key] for target in repository.targets]
             try:
-                with open_reader(git, store, repository.place, job.result()) as (reader, stands):
+                with open_reader(store, repository.place, job.result()) as (reader, stands):
                     yield from _adopted(work, repository, images, (reader, stands))
             except DistgenError as error:
                 yield from (
@@ -126,7 +130,7 @@ def _surveyed(git: Git, store: Store, repository: Repository) -> RemoteHeads:
         git, repository.place, [target.branch for target in repository.targets]
     )
     if repository.place.folder is None and stands.tips:
-        return fetch_tips(git, store, repository.place, stands)
+        return fetch_tips(store, repository.place, stands)
     return stands
 
 

@@ -14,7 +14,7 @@ from distgen.git.auth import ask_credential_helpers, token_for
 from distgen.git.location import Place
 from distgen.git.run import Git
 from distgen.model.catalogue import Catalogue, Image
-from distgen.publish.options import Repository
+from distgen.publish.repository_access import Repository
 
 _ASKED = ("github", "gerrit", "forgejo")
 

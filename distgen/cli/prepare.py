@@ -21,7 +21,9 @@ from distgen.git.run import Git
 from distgen.lint import check
 from distgen.model.catalogue import Catalogue
 from distgen.pool import limit_jobs
-from distgen.publish.options import Observer, PublishOptions, Repository, ignore_step
+from distgen.publish.events import Observer, ignore_step
+from distgen.publish.options import PublishOptions
+from distgen.publish.repository_access import Repository
 from distgen.publish.run import PublishRequest
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -97,14 +99,14 @@ def prepare(session: Session, wishes: RunOptions, observe: Observer = ignore_ste
             objection=check.objection(task),
             refusal=source_overrides.publishing_refusal(speculation),
             sign=wishes.seal.by(git, Path(catalogue.root)),
-            creation=_creation(session, shown, catalogue),
+            creator=_creator(session, shown, catalogue),
         ),
         git=shown,
         store=wishes.reach.folder(session),
     )
 
 
-def _creation(
+def _creator(
     session: Session, git: Git, catalogue: Catalogue
 ) -> Callable[[Repository], Callable[[], None] | None]:
     """Return how repositories are made that are missing on their forge."""

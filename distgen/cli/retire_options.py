@@ -13,7 +13,7 @@ from distgen.errors import InputError
 from distgen.git.run import Git
 from distgen.model.catalogue import Catalogue, Image
 from distgen.publish.orphans import OrphanSearch, find_orphans
-from distgen.publish.plan import BranchTarget
+from distgen.publish.target import BranchTarget
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ from distgen.git.remote import push, read_remote_heads
 from distgen.git.store import Store, write_commits
 from distgen.model.published import Change
 from distgen.propose.reviews import ReviewPlan
-from distgen.publish.deliver import COMMIT_STATUSES, fetch_parents
+from distgen.publish.deliver import fetch_parents
 from distgen.publish.options import PublishContext
-from distgen.publish.repositories import plan_repository
+from distgen.publish.repository_plan import plan_repository
+from distgen.publish.results import COMMIT_STATUSES, without_commit
 
 Footers = Mapping[str, tuple[str, ...]]
 """The lines at the end of an image's message, by its key."""
@@ -29,66 +30,73 @@ def write_initial_commits(store: Store, plans: Iterable[ReviewPlan]) -> None:
         for change in plan.delivery.changes
         if change.status == "created" and not plan.dry
     )
-    seeds = {seed.commit: seed for seed in map(first_change, missing)}
-    with suppress(DistgenError):  # what that fails for is told when its branch is begun
-        write_commits(store, list(seeds.values()))
+    commits = {commit.commit: commit for commit in map(first_change, missing)}
+    with suppress(DistgenError):  # the same error is reported when the branch is begun
+        write_commits(store, list(commits.values()))
 
 
-def prepare_commits(ground: PublishContext, plan: ReviewPlan, footers: Footers) -> ReviewPlan:
-    """Begin missing branches, word the commits, and bring what they stand on into the store."""
+def prepare_commits(context: PublishContext, plan: ReviewPlan, footers: Footers) -> ReviewPlan:
+    """Begin missing branches, word the commits, and bring their parents into the store."""
     delivery = plan.delivery
-    if ground.git.stop.is_set():
+    if context.git.stop.is_set():
         return plan
     try:
-        planned = tuple(
-            _worded(ground, plan, change, footers)
-            for change in (delivery.changes if plan.dry else _begun(ground, plan))
-        )
-        made = () if plan.dry else COMMIT_STATUSES
-        needed = [c for c in planned if plan.has_reviews(c) or c.status in made]
-        fetch_parents(ground, plan.desk.store, replace(delivery, changes=tuple(needed)))
+        changes = delivery.changes if plan.dry else _begin_branches(context, plan)
+        changes = tuple(_finish_commit(context, plan, change, footers) for change in changes)
+        pushed = () if plan.dry else COMMIT_STATUSES
+        needed = (c for c in changes if plan.has_reviews(c) or c.status in pushed)
+        fetch_parents(context, replace(delivery, changes=tuple(needed)))
     except DistgenError as error:
-        planned = tuple(
-            replace(change, status="failed", commit=change.parent, detail=str(error))
-            for change in delivery.changes
-        )
-    return replace(plan, delivery=replace(delivery, changes=planned))
+        changes = tuple(without_commit(c, "failed", str(error)) for c in delivery.changes)
+    return replace(plan, delivery=replace(delivery, changes=changes))
 
 
-def _worded(ground: PublishContext, plan: ReviewPlan, change: Change, footers: Footers) -> Change:
-    """Return the change as the forge wants it, signed when commits are to be."""
+def _finish_commit(
+    context: PublishContext, plan: ReviewPlan, change: Change, footers: Footers
+) -> Change:
+    """Return the change with the message that the forge wants, signed when commits are to be."""
     if change.status not in COMMIT_STATUSES:
         return change
-    found = plan.forge.with_message(plan.desk, change, footers.get(change.key, ()))
-    sign = ground.options.sign
-    return sign_change(found, sign) if sign and not found.signature else found
+    change = plan.forge.with_message(plan.desk, change, footers.get(change.key, ()))
+    sign = context.options.sign
+    return sign_change(change, sign) if sign and not change.signature else change
 
 
-def _begun(ground: PublishContext, plan: ReviewPlan) -> tuple[Change, ...]:
+def _begin_branches(context: PublishContext, plan: ReviewPlan) -> tuple[Change, ...]:
     """Begin the branches that are missing, the first one first, and plan on them again."""
-    delivery = plan.delivery
+    delivery, repository = plan.delivery, plan.delivery.repository
     missing = [change for change in delivery.changes if change.status == "created"]
-    missing.sort(key=lambda change: change.branch != delivery.repository.head)
+    missing.sort(key=lambda change: change.branch != repository.head)
     if not missing:
         return delivery.changes
-    exists = delivery.stands.exists
-    failed: dict[str, Change] = {}
+    exists = delivery.heads.exists
+    failures: dict[str, Change] = {}
     for change in missing:
-        seed = first_change(change)
-        head = None if exists else delivery.repository.head
-        refused = push(plan.desk.store, plan.desk.place, [seed], head)
-        if refused and not read_remote_heads(ground.git, plan.desk.place, [change.branch]).tips:
-            why = DistgenError(
-                f"branch {change.branch} cannot be begun: {refused}",
-                where=plan.desk.place,
-                hint="begin it by hand, for a review needs something to stand on",
-            )
-            failed[change.key] = replace(change, status="failed", commit=None, detail=str(why))
+        failure = _begin_branch(context, plan, change, None if exists else repository.head)
+        if failure:
+            failures[change.key] = failure
         else:
             exists = True
-    keys = {change.key for change in delivery.changes} - failed.keys()
-    targets = tuple(found for found in delivery.repository.targets if found.key in keys)
-    repository = replace(delivery.repository, targets=targets)
-    again = plan_repository(ground, repository, delivery.wanted)[1] if targets else ()
-    now = failed | {change.key: change for change in again}
-    return tuple(now[change.key] for change in delivery.changes)
+    keys = {change.key for change in delivery.changes} - failures.keys()
+    targets = tuple(target for target in repository.targets if target.key in keys)
+    if not targets:
+        return tuple(failures[change.key] for change in delivery.changes)
+    repository = replace(repository, targets=targets)
+    new_plan = plan_repository(context, repository, delivery.desired_trees)
+    changes = failures | {change.key: change for change in new_plan.changes}
+    return tuple(changes[change.key] for change in delivery.changes)
+
+
+def _begin_branch(
+    context: PublishContext, plan: ReviewPlan, change: Change, head: str | None
+) -> Change | None:
+    """Push the first commit of a branch; return the change as failed when that is impossible."""
+    refusal = push(plan.desk.store, plan.desk.place, [first_change(change)], head)
+    if not refusal or read_remote_heads(context.git, plan.desk.place, [change.branch]).tips:
+        return None
+    error = DistgenError(
+        f"branch {change.branch} cannot be begun: {refusal}",
+        where=plan.desk.place,
+        hint="begin it by hand, for a review needs a commit to be based on",
+    )
+    return replace(change, status="failed", commit=None, detail=str(error))

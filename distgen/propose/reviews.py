@@ -1,4 +1,4 @@
-"""Turn the plan of a branch into what becomes of its review: opened, updated, closed, left."""
+"""Bring the review of each planned change up to date: open, update or close it, or leave it."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from distgen.forges.records import (
 from distgen.forges.refs import fetch_commits
 from distgen.git.commits import parse_commit
 from distgen.git.remote import list_refs
-from distgen.git.run import hide_secrets
 from distgen.git.store import has_commit, is_ancestor, write_commits
 from distgen.model.published import Change
 from distgen.model.words import MANIFEST
-from distgen.publish.deliver import COMMIT_STATUSES, Delivery
-from distgen.publish.options import Observer, ignore_step
+from distgen.publish.deliver import Delivery
+from distgen.publish.events import Observer, ignore_step, report_push
+from distgen.publish.results import COMMIT_STATUSES, without_commit
 
-_RACES = 3
+_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewPlan:
-    """A repository with what stands there, what is planned, and where its reviews are.
+    """A repository with its planned changes, and the refs at which its reviews are.
 
     `observe` hears of each push; `attempt` counts from 0.
     """
@@ -53,7 +53,7 @@ class ReviewPlan:
         return ReviewSubject(change.image, change.stream, change.branch, base, author)
 
     def has_reviews(self, change: Change) -> bool:
-        """Say whether there is anything that a review of the change may be at."""
+        """Say whether there is any ref at which a review of the change may be."""
         patterns = self.forge.ref_patterns(change.stream)
         prefixes = tuple(pattern.partition("*")[0] for pattern in patterns)
         return any(ref.startswith(prefixes) for ref in self.refs)
@@ -64,60 +64,58 @@ def update_review(plan: ReviewPlan, change: Change) -> Change:
     if change.status not in (*COMMIT_STATUSES, "unchanged"):
         return change
     try:
-        found = _raced(plan, change)
+        change = _update_in_turns(plan, change)
     except DistgenError as error:
-        return replace(change, status="failed", commit=change.parent, detail=str(error))
-    return replace(
-        found, detail=printable(found.detail)
-    )  # it holds addresses of the forge's making
+        return without_commit(change, "failed", str(error))
+    # the detail holds addresses of the forge's making
+    return replace(change, detail=printable(change.detail))
 
 
-def _raced(plan: ReviewPlan, change: Change) -> Change:
+def _update_in_turns(plan: ReviewPlan, change: Change) -> Change:
     """Look at the review again when somebody was faster."""
-    for _ in range(_RACES - 1):
+    for _ in range(_ATTEMPTS - 1):
         with suppress(ReviewMoved):
-            return _reviewed(plan, change)
-        plan = _seen_again(plan, change)
-    return _reviewed(plan, change)
+            return _update(plan, change)
+        plan = _refresh(plan, change)
+    return _update(plan, change)
 
 
-def _seen_again(plan: ReviewPlan, change: Change) -> ReviewPlan:
-    """Return the plan with the reviews as they are now."""
+def _refresh(plan: ReviewPlan, change: Change) -> ReviewPlan:
+    """Return the plan with the refs of reviews as they are now."""
     patterns = plan.forge.ref_patterns(change.stream)
     refs = list_refs(plan.desk.store.git, plan.desk.place, patterns) or {}
     return replace(plan, refs=refs, attempt=plan.attempt + 1)
 
 
-def _reviewed(plan: ReviewPlan, change: Change) -> Change:
-    nothing = change.status == "unchanged"
-    if nothing and not plan.has_reviews(change):
+def _update(plan: ReviewPlan, change: Change) -> Change:
+    is_unchanged = change.status == "unchanged"
+    if is_unchanged and not plan.has_reviews(change):
         return change
     if plan.dry and change.parent is None:
-        return _foreseen(change, None)
+        return _predict(change, None)
     reviews = plan.forge.find_reviews(plan.desk, plan.subject(change), plan.refs)
-    taken = next((found for found in reviews if not _is_free(plan, change, found)), None)
-    if taken:
-        what = f"{taken} is left alone, for somebody else pushed {taken.commit[:12]} to it"
-        status = change.status if nothing else "refused"
-        return replace(change, status=status, commit=change.parent, detail=what)
-    tidied = () if plan.dry else _tidied(plan, reviews)
-    review = next((found for found in reviews if not found.leftover), None)
-    if not nothing:
-        return _proposed(plan, _settled(plan, change, review), review)
+    foreign = next((review for review in reviews if not _is_free(plan, change, review)), None)
+    if foreign:
+        detail = f"{foreign} is left alone, for somebody else pushed {foreign.commit[:12]} to it"
+        return without_commit(change, change.status if is_unchanged else "refused", detail)
+    closings = () if plan.dry else _close_leftovers(plan, reviews)
+    review = next((review for review in reviews if not review.leftover), None)
+    if not is_unchanged:
+        return _propose(plan, _reuse_commit(plan, change, review), review)
     if review and review.state in ("open", "unknown") and review.commit != change.parent:
-        return _withdrawn(plan, change, review)
-    words = "; ".join(told.detail for told in tidied)
-    return replace(change, status="retired" if tidied else "unchanged", detail=words)
+        return _withdraw(plan, change, review)
+    detail = "; ".join(closing.detail for closing in closings)
+    return replace(change, status="retired" if closings else "unchanged", detail=detail)
 
 
-def _tidied(plan: ReviewPlan, reviews: Sequence[Review]) -> Sequence[ReviewOutcome]:
-    """Close the reviews that stand on earlier bases."""
+def _close_leftovers(plan: ReviewPlan, reviews: Sequence[Review]) -> Sequence[ReviewOutcome]:
+    """Close the reviews that are based on earlier tips of the branch."""
     leftovers = (review for review in reviews if review.leftover and review.state == "open")
     return [plan.forge.withdraw(plan.desk, review) for review in leftovers]
 
 
 def _is_free(plan: ReviewPlan, change: Change, review: Review) -> bool:
-    """Say whether a review holds nothing but what distgen put there, or what is merged."""
+    """Say whether a review holds only commits of distgen, or commits that are merged."""
     if review.gone or review.state == "merged" or review.commit == change.commit:
         return True
     subject = plan.subject(change)
@@ -129,8 +127,8 @@ def _is_free(plan: ReviewPlan, change: Change, review: Review) -> bool:
     return is_ancestor(plan.desk.store, subject.base, review.commit)
 
 
-def _settled(plan: ReviewPlan, change: Change, review: Review | None) -> Change:
-    """Return the change as its review has it, when that proposes the same."""
+def _reuse_commit(plan: ReviewPlan, change: Change, review: Review | None) -> Change:
+    """Return the change with the commit of its review, when that proposes the same."""
     if review is None or review.state == "merged":
         return change
     content = fetch_commits(plan.desk, {review.ref: review.commit}).get(review.commit, b"")
@@ -139,48 +137,44 @@ def _settled(plan: ReviewPlan, change: Change, review: Review | None) -> Change:
     return replace(change, commit=review.commit, message=parse_commit(content).message)
 
 
-def _withdrawn(plan: ReviewPlan, change: Change, review: Review) -> Change:
+def _withdraw(plan: ReviewPlan, change: Change, review: Review) -> Change:
     if plan.dry:
         return replace(change, status="retired", detail=f"{review} {NOTHING_LEFT}")
-    told = plan.forge.withdraw(plan.desk, review)
-    return replace(change, status=told.status, detail=told.detail)
+    outcome = plan.forge.withdraw(plan.desk, review)
+    return replace(change, status=outcome.status, detail=outcome.detail)
 
 
-def _proposed(plan: ReviewPlan, change: Change, review: Review | None) -> Change:
+def _propose(plan: ReviewPlan, change: Change, review: Review | None) -> Change:
     if review and _is_turned_down(plan, change, review):
-        what = f"{review} was turned down, and there is nothing new to propose"
-        return replace(change, status="unchanged", commit=review.commit, detail=what)
+        detail = f"{review} was turned down, and there is nothing new to propose"
+        return replace(change, status="unchanged", commit=review.commit, detail=detail)
     if plan.dry:
-        return _foreseen(change, review)
+        return _predict(change, review)
     if not has_commit(plan.desk.store, change.commit or ""):
         write_commits(plan.desk.store, [change])
     if review is None or review.gone or review.commit != change.commit:
-        plan.observe("pushing", _told(plan, change))
+        report_push(plan.observe, change.url, plan.attempt, [change])
     proposal = describe_change(change, plan.forge.LIMIT)
-    told = plan.forge.submit(plan.desk, change, proposal, review)
-    return replace(change, status=told.status, detail=told.detail)
+    outcome = plan.forge.submit(plan.desk, change, proposal, review)
+    return replace(change, status=outcome.status, detail=outcome.detail)
 
 
 def _is_turned_down(plan: ReviewPlan, change: Change, review: Review) -> bool:
-    """Say whether a person closed a review of the same generated files, whatever it stood on."""
+    """Say whether a person closed a review of the same generated files, whatever its base."""
     if review.state != "closed":
         return False
-    there = plan.desk.store.reader.read(f"{review.commit}:{MANIFEST}")
-    new = next((file.content for file in change.write if file.path == MANIFEST), None)
-    return review.commit == change.commit or (there is not None and there.content == new)
+    closed_manifest = plan.desk.store.reader.read(f"{review.commit}:{MANIFEST}")
+    manifest = next((file.content for file in change.write if file.path == MANIFEST), None)
+    return review.commit == change.commit or (
+        closed_manifest is not None and closed_manifest.content == manifest
+    )
 
 
-def _told(plan: ReviewPlan, change: Change) -> dict[str, object]:
-    keys = ("image", "stream", "branch", "commit", "parent")
-    commit = {key: getattr(change, key) for key in keys}
-    return {"url": hide_secrets(change.url), "attempt": plan.attempt + 1, "commits": [commit]}
-
-
-def _foreseen(change: Change, review: Review | None) -> Change:
-    """Return what proposing would come to."""
+def _predict(change: Change, review: Review | None) -> Change:
+    """Return the change as it would end if it were proposed."""
     if change.parent is None:
-        what = f"branch {change.branch} would be begun, and a review opened"
-        return replace(change, status="created", commit=None, detail=what)
+        detail = f"branch {change.branch} would be begun, and a review opened"
+        return replace(change, status="created", commit=None, detail=detail)
     if review is None or review.state not in ("open", "unknown"):
         return replace(change, status="created", detail="a review would be opened")
     if review.commit == change.commit:

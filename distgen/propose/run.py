@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -11,6 +11,7 @@ from threading import Event
 from distgen.errors import DistgenError, InputError
 from distgen.forges.forge import Forge, load_forge
 from distgen.forges.records import Account, Refs, ReviewContext
+from distgen.git.refs import HEADS
 from distgen.git.remote import RemoteHeads, list_refs, read_remote_heads
 from distgen.git.store import Store, write_commits
 from distgen.model.catalogue import Catalogue, Image
@@ -18,27 +19,34 @@ from distgen.model.published import Change, Result
 from distgen.pool import thread_pool
 from distgen.propose.prepare import prepare_commits, write_initial_commits
 from distgen.propose.reviews import ReviewPlan, update_review
-from distgen.publish.deliver import COMMIT_STATUSES, Delivery
-from distgen.publish.options import PublishContext, PublishOptions, Repository
+from distgen.publish.deliver import Delivery
+from distgen.publish.events import report_plans, report_start
+from distgen.publish.options import PublishContext, PublishOptions
 from distgen.publish.report import result_row
-from distgen.publish.repositories import (
+from distgen.publish.repository_access import Repository, list_repositories
+from distgen.publish.repository_plan import (
     DesiredTree,
-    failed_change,
-    list_repositories,
+    RenderTree,
+    RepositoryPlan,
+    desired_tree,
     plan_repository,
+    refuse_dirty_catalogue,
     repository_creator,
-    to_result,
 )
-from distgen.publish.run import RenderTree
-from distgen.publish.scheduler import Dependencies, RunState, run_parents_first, sort_parents_first
+from distgen.publish.results import COMMIT_STATUSES, failed_change, to_result
+from distgen.publish.scheduler import (
+    RunState,
+    find_dependencies,
+    run_parents_first,
+    sort_parents_first,
+)
 
-_BATCH = 100
-_HEADS = "refs/heads/"
+_BATCH = 100  # repositories
 
 
 @dataclass(frozen=True, slots=True)
 class ProposeRequest:
-    """What to propose: images, how to render each, and who speaks to the forge of each namespace.
+    """What to propose: images, how to render each, and the account for the forge of each namespace.
 
     `parents` are images that are not proposed now, but that some of `images` may depend on. A `dry`
     run finds out what would happen, and changes nothing.
@@ -46,155 +54,152 @@ class ProposeRequest:
 
     catalogue: Catalogue
     images: tuple[Image, ...]
-    trees: RenderTree
+    render: RenderTree
     accounts: Mapping[str, Account] = field(default_factory=dict)
     parents: tuple[Image, ...] = ()
     dry: bool = False
 
+    @property
+    def all_images(self) -> tuple[Image, ...]:
+        return (*self.images, *self.parents)
+
 
 def propose(request: ProposeRequest, store: Store, options: PublishOptions) -> Iterator[Result]:
     """Bring the reviews of all images up to date, parents first; yield each result when known."""
-    ground = PublishContext(store.git, store, options)
-    stop = store.git.stop
+    context, stop = PublishContext(store, options), store.git.stop
     request = replace(request, accounts=_stoppable(request.accounts, stop))
-    images = {image.key: image for image in (*request.images, *request.parents)}
-    chosen = {image.key for image in request.images}
-    course = RunState(Dependencies(_parents(images), True), options.jobs, stop, options.fail_fast)
-    repositories = sort_parents_first(_repositories(request, options, images), course.kinship)
+    dependencies = find_dependencies(request.all_images, independent=True)
+    state = RunState(dependencies, options.jobs, stop, options.fail_fast)
+    repositories = sort_parents_first(_repositories(request, options), dependencies)
     footers: dict[str, str] = {}
-    facts = {"version": options.provenance.version, "repositories": len(repositories)}
-    options.observe("started", {**facts, "jobs": options.jobs})
+    report_start(options.observe, options.provenance.version, len(repositories), options.jobs)
     with thread_pool(stop, options.jobs) as pool:
         for start in range(0, len(repositories), _BATCH):
             batch = repositories[start : start + _BATCH]
-            if why := course.halted():
-                found = (
-                    failed_change(one, why, "skipped") for each in batch for one in each.targets
-                )
-                changed: Iterator[Change] = (one for one in found if one.key in chosen)
+            if reason := state.stop_reason():
+                changes = _skip(request, batch, reason)
             else:
-                planned = tuple(_planned(pool, ground, request, batch, images))
-                footers |= _footers(planned)
-                ready = _only(planned, chosen)
-                for change in (change for plan in ready for change in plan.delivery.changes):
-                    options.observe("planned", result_row(to_result(change)))
-                changed = _proposed(pool, ground, ready, course, footers)
-            for told in map(to_result, changed):
-                options.observe("result", result_row(told))
-                yield told
+                plans = tuple(_plan_batch(pool, context, request, batch))
+                footers |= _footers(plans)
+                plans = _only_requested(request, plans)
+                report_plans(options.observe, (c for plan in plans for c in plan.delivery.changes))
+                changes = _propose_batch(pool, context, plans, state, footers)
+            for result in map(to_result, changes):
+                options.observe("result", result_row(result))
+                yield result
+
+
+def _skip(
+    request: ProposeRequest, repositories: Iterable[Repository], reason: str
+) -> Iterator[Change]:
+    """Yield the changes of repositories that are not begun."""
+    keys = {image.key for image in request.images}
+    for repository in repositories:
+        for target in repository.targets:
+            if target.key in keys:
+                yield failed_change(target, reason, "skipped")
 
 
 # --- planning ------------------------------------------------------------------------------------
 
 
-def _repositories(
-    request: ProposeRequest, options: PublishOptions, images: Mapping[str, Image]
-) -> tuple[Repository, ...]:
-    found = list_repositories(request.catalogue, tuple(images.values()))
-    for repository in found:
-        _refuse(repository, options)
-    return found
-
-
-def _planned(
-    pool: Executor,
-    ground: PublishContext,
-    request: ProposeRequest,
-    repositories: Sequence[Repository],
-    images: Mapping[str, Image],
-) -> Iterator[ReviewPlan]:
-    """Plan repositories; servers are asked while the next trees are rendered."""
-    jobs = []
+def _repositories(request: ProposeRequest, options: PublishOptions) -> tuple[Repository, ...]:
+    images = {image.key: image for image in request.all_images}
+    repositories = list_repositories(request.catalogue, tuple(images.values()))
     for repository in repositories:
-        desk = _desk(ground, request, repository, images[repository.targets[0].key])
-        wanted = {found.key: _rendered(request, images[found.key]) for found in repository.targets}
-        jobs.append(pool.submit(_plan, ground, repository, desk, wanted, request.dry))
-    for job in jobs:
-        yield job.result()
+        _refuse_without_forge(repository)
+    refuse_dirty_catalogue(options, repositories)
+    return repositories
 
 
-def _refuse(repository: Repository, options: PublishOptions) -> None:
+def _refuse_without_forge(repository: Repository) -> None:
     if repository.forge == "none":
         raise InputError(
             f"{repository.targets[0].image} has no forge to propose anything on",
             hint="set dist_git.forge",
         )
     family = load_forge(repository.forge)
-    reviews = {ref for one in repository.targets for ref in family.ref_patterns(one.stream)}
-    for one in repository.targets:
-        if f"{_HEADS}{one.branch}" in reviews:
+    patterns = {ref for target in repository.targets for ref in family.ref_patterns(target.stream)}
+    for target in repository.targets:
+        if f"{HEADS}{target.branch}" in patterns:
             raise InputError(
-                f"branch {one.branch} of {one.key} is one that reviews are proposed on",
+                f"branch {target.branch} of {target.key} is one that reviews are proposed on",
                 hint="give the stream a branch of another name",
             )
-    if options.dirty and not options.allow_dirty and repository.place.folder is None:
-        raise InputError(
-            f"the catalogue has changes that are not committed, and {repository.place} "
-            "is not on this machine",
-            hint="commit them, or use --allow-dirty",
-        )
+
+
+def _plan_batch(
+    pool: Executor,
+    context: PublishContext,
+    request: ProposeRequest,
+    repositories: Sequence[Repository],
+) -> Iterator[ReviewPlan]:
+    """Plan repositories; servers are asked while the next trees are rendered."""
+    images = {image.key: image for image in request.all_images}
+    jobs = []
+    for repository in repositories:
+        desk = _desk(context, request, repository, images[repository.targets[0].key])
+        trees = {
+            target.key: desired_tree(images[target.key], request.render)
+            for target in repository.targets
+        }
+        jobs.append(pool.submit(_plan, context, repository, desk, trees, request.dry))
+    for job in jobs:
+        yield job.result()
 
 
 def _desk(
-    ground: PublishContext, request: ProposeRequest, repository: Repository, image: Image
+    context: PublishContext, request: ProposeRequest, repository: Repository, image: Image
 ) -> ReviewContext:
-    assert ground.store is not None
-    where = request.catalogue.namespaces[image.namespace].dist_git
+    dist_git = request.catalogue.namespaces[image.namespace].dist_git
     return ReviewContext(
-        store=ground.store,
+        store=context.store,
         place=repository.place,
         account=request.accounts.get(image.namespace, Account()),
-        labels=where.labels,
+        labels=dist_git.labels,
     )
 
 
-def _rendered(request: ProposeRequest, image: Image) -> DesiredTree:
-    try:
-        return request.trees(image)
-    except DistgenError as error:
-        return error
-
-
 def _plan(
-    ground: PublishContext,
+    context: PublishContext,
     repository: Repository,
     desk: ReviewContext,
-    wanted: Mapping[str, DesiredTree],
+    desired_trees: Mapping[str, DesiredTree],
     dry: bool,
 ) -> ReviewPlan:
     family = load_forge(repository.forge)
     refs: Refs = {}
     try:
-        stands, refs = _looked(ground, repository, desk, family)
-        if not stands.exists and desk.place.folder is None:
-            maker = repository_creator(ground, repository)
+        heads, refs = _list_refs(context, repository, desk, family)
+        if not heads.exists and desk.place.folder is None:
+            create = repository_creator(context, repository)
             if not dry:
-                maker()
-            stands = RemoteHeads(True)
-        stands, planned = plan_repository(ground, repository, wanted, lambda: stands)
+                create()
+            heads = RemoteHeads(True)
+        plan = plan_repository(context, repository, desired_trees, lambda: heads)
     except DistgenError as error:
-        stands = RemoteHeads(True)
-        planned = tuple(failed_change(found, str(error)) for found in repository.targets)
-    delivery = Delivery(repository, stands, planned, wanted)
-    return ReviewPlan(desk, family, delivery, refs, dry, ground.options.observe)
+        failures = (failed_change(target, str(error)) for target in repository.targets)
+        plan = RepositoryPlan(RemoteHeads(True), tuple(failures))
+    delivery = Delivery(repository, plan.heads, plan.changes, desired_trees)
+    return ReviewPlan(desk, family, delivery, refs, dry, context.options.observe)
 
 
-def _looked(
-    ground: PublishContext, repository: Repository, desk: ReviewContext, family: Forge
+def _list_refs(
+    context: PublishContext, repository: Repository, desk: ReviewContext, family: Forge
 ) -> tuple[RemoteHeads, Refs]:
-    """Ask a repository where its branches and its reviews stand, a server only once."""
-    branches = [found.branch for found in repository.targets]
-    streams = {found.stream for found in repository.targets}
-    patterns = {ref for stream in streams for ref in family.ref_patterns(stream)}
+    """Ask a repository for its heads and the refs of its reviews, a server only once."""
+    branches = [target.branch for target in repository.targets]
+    streams = {target.stream for target in repository.targets}
+    patterns = sorted({ref for stream in streams for ref in family.ref_patterns(stream)})
     if desk.place.folder is not None:
-        stands = read_remote_heads(ground.git, desk.place, branches)
-        found = list_refs(ground.git, desk.place, sorted(patterns)) if stands.exists else {}
-        return stands, found or {}
-    wanted = {f"{_HEADS}{branch}": branch for branch in branches}
-    refs = list_refs(ground.git, desk.place, [*wanted, *sorted(patterns)])
+        heads = read_remote_heads(context.git, desk.place, branches)
+        refs = list_refs(context.git, desk.place, patterns) if heads.exists else {}
+        return heads, refs or {}
+    branch_of = {f"{HEADS}{branch}": branch for branch in branches}
+    refs = list_refs(context.git, desk.place, [*branch_of, *patterns])
     if refs is None:
         return RemoteHeads(False), {}
-    return RemoteHeads(True, {wanted[ref]: refs[ref] for ref in wanted if ref in refs}), refs
+    return RemoteHeads(True, {branch_of[ref]: refs[ref] for ref in branch_of if ref in refs}), refs
 
 
 def _footers(plans: Collection[ReviewPlan]) -> dict[str, str]:
@@ -207,55 +212,53 @@ def _footers(plans: Collection[ReviewPlan]) -> dict[str, str]:
     }
 
 
-def _parents(images: Mapping[str, Image]) -> dict[str, tuple[str, ...]]:
-    return {
-        key: tuple(parent.image for parent in image.parents if parent.image)
-        for key, image in images.items()
-    }
-
-
-def _only(plans: Collection[ReviewPlan], chosen: Collection[str]) -> tuple[ReviewPlan, ...]:
-    """Return the plans with those changes only that are to be proposed."""
-    kept = []
+def _only_requested(
+    request: ProposeRequest, plans: Collection[ReviewPlan]
+) -> tuple[ReviewPlan, ...]:
+    """Return the plans without the changes of parents that are not proposed."""
+    keys = {image.key for image in request.images}
+    requested = []
     for plan in plans:
-        changes = tuple(one for one in plan.delivery.changes if one.key in chosen)
+        changes = tuple(change for change in plan.delivery.changes if change.key in keys)
         if changes:
-            kept.append(replace(plan, delivery=replace(plan.delivery, changes=changes)))
-    return tuple(kept)
+            requested.append(replace(plan, delivery=replace(plan.delivery, changes=changes)))
+    return tuple(requested)
 
 
 # --- proposing -----------------------------------------------------------------------------------
 
 
-def _proposed(
+def _propose_batch(
     pool: Executor,
-    ground: PublishContext,
+    context: PublishContext,
     plans: Sequence[ReviewPlan],
-    course: RunState,
+    state: RunState,
     footers: Mapping[str, str],
 ) -> Iterator[Change]:
     """Prepare the commits of all plans, write them in one go, then bring the reviews up to date."""
-    above = {
-        key: tuple(dict.fromkeys(footers[parent] for parent in kin if footers.get(parent)))
-        for key, kin in course.kinship.parents.items()
+    footers_of_parents = {
+        key: tuple(dict.fromkeys(footers[parent] for parent in parents if footers.get(parent)))
+        for key, parents in state.dependencies.parents.items()
     }
-    assert ground.store is not None
-    write_initial_commits(ground.store, plans)
-    jobs = [pool.submit(prepare_commits, ground, plan, above) for plan in plans]
-    ready = {plan.delivery.repository.url: plan for plan in (job.result() for job in jobs)}
-    made = (one for plan in ready.values() if not plan.dry for one in plan.delivery.changes)
-    with suppress(DistgenError):  # what that fails for is told when its review is due
-        write_commits(ground.store, [change for change in made if change.status in COMMIT_STATUSES])
+    write_initial_commits(context.store, plans)
+    jobs = [pool.submit(prepare_commits, context, plan, footers_of_parents) for plan in plans]
+    plan_of = {plan.delivery.repository.url: plan for plan in (job.result() for job in jobs)}
+    changes = (c for plan in plan_of.values() if not plan.dry for c in plan.delivery.changes)
+    with suppress(DistgenError):  # the same error is reported when the review is due
+        write_commits(
+            context.store, [change for change in changes if change.status in COMMIT_STATUSES]
+        )
 
-    def work(delivery: Delivery) -> tuple[Change, ...]:
-        plan = ready[delivery.repository.url]
+    def update_reviews(delivery: Delivery) -> tuple[Change, ...]:
+        plan = plan_of[delivery.repository.url]
         return tuple(update_review(plan, change) for change in delivery.changes)
 
-    yield from run_parents_first(pool, work, [plan.delivery for plan in ready.values()], course)
+    deliveries = [plan.delivery for plan in plan_of.values()]
+    yield from run_parents_first(pool, update_reviews, deliveries, state)
 
 
 def _stoppable(accounts: Mapping[str, Account], stop: Event) -> dict[str, Account]:
-    """Let nobody who waits for a forge outlive the run."""
+    """Let no wait for a forge outlast the run."""
     return {
         name: replace(account, patience=replace(account.patience, stop=stop))
         for name, account in accounts.items()

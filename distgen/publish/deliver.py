@@ -23,75 +23,79 @@ from distgen.git.store import (
     write_commits,
 )
 from distgen.model.published import Change
-from distgen.model.words import Status
-from distgen.publish.options import PublishContext, Repository
-from distgen.publish.repositories import (
-    DesiredTree,
-    fetch_tips,
-    plan_repository,
-    repository_creator,
-)
+from distgen.publish.events import report_push
+from distgen.publish.options import PublishContext
+from distgen.publish.repository_access import Repository, fetch_tips
+from distgen.publish.repository_plan import DesiredTree, plan_repository, repository_creator
+from distgen.publish.results import COMMIT_STATUSES, without_commit
 
-COMMIT_STATUSES = ("created", "updated", "retired")
 _ATTEMPTS = 6
-_RACE = 0.05  # seconds
-_LOCKED = re.compile(r"cannot lock ref|\.lock'")
-_UNSEEN = PushRefusal("the push was taken, but the branch does not show it", passing=True)
+_RACE_PAUSE = 0.05  # seconds
+_LOCKED_REF = re.compile(r"cannot lock ref|\.lock'")
+_NOT_SHOWN = PushRefusal("the push was taken, but the branch does not show it", passing=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """The changes of one repository, and where it stood when they were planned."""
+    """The changes of one repository, and its heads when they were planned."""
 
     repository: Repository
-    stands: RemoteHeads
+    heads: RemoteHeads
     changes: tuple[Change, ...]
-    wanted: Mapping[str, DesiredTree] = field(repr=False)
+    desired_trees: Mapping[str, DesiredTree] = field(repr=False)
+
+    def with_commits_only(self) -> Delivery:
+        """Return the delivery with those changes only that have a commit to push."""
+        changes = (change for change in self.changes if change.status in COMMIT_STATUSES)
+        return replace(self, changes=tuple(changes))
 
 
-def fetch_parents(ground: PublishContext, store: Store, delivery: Delivery) -> None:
+def fetch_parents(context: PublishContext, delivery: Delivery) -> None:
     """Make sure that the store holds the parents of the delivery's commits."""
-    parents = {c.branch: c.parent for c in delivery.changes if c.parent}
-    missing = {branch: tip for branch, tip in parents.items() if not has_commit(store, tip)}
+    parents = {change.branch: change.parent for change in delivery.changes if change.parent}
+    missing = {branch: tip for branch, tip in parents.items() if not has_commit(context.store, tip)}
     if missing:
-        fetch_tips(ground.git, store, delivery.repository.place, RemoteHeads(True, missing))
+        fetch_tips(context.store, delivery.repository.place, RemoteHeads(True, missing))
 
 
-def deliver(ground: PublishContext, store: Store, delivery: Delivery) -> tuple[Change, ...]:
+def deliver(context: PublishContext, delivery: Delivery) -> tuple[Change, ...]:
     """Push a delivery whose commits are in the store; return its changes as they ended."""
-    settled: list[Change] = []
-    locked: dict[Path, FileIdentity] = {}
-    refused: PushRefusal | None = None
+    decided: list[Change] = []
+    locked_refs: dict[Path, FileIdentity] = {}
+    refusal: PushRefusal | None = None
     try:
         for attempt in range(_ATTEMPTS):
             if not delivery.changes:
-                return tuple(settled)
-            if attempt and not _paused(ground, delivery, attempt, refused):
-                why = f"the run was interrupted before another attempt: {refused}"
-                return (*settled, *_stopped(delivery.changes, "skipped", why))
+                return tuple(decided)
+            if attempt and not _pause(context, delivery, attempt, refusal):
+                reason = f"the run was interrupted before another attempt: {refusal}"
+                skipped = (without_commit(c, "skipped", reason) for c in delivery.changes)
+                return (*decided, *skipped)
             if attempt == _ATTEMPTS - 1:
-                remove_locks(locked)
-            refused = _push(ground, store, delivery, attempt)
-            now = _missed(ground, store, delivery, refused)
-            if now is None:
-                return (*settled, *delivery.changes)
-            refused = refused or _UNSEEN
-            if _lost(store, delivery.changes) or not _unmoved(delivery, now):
-                delivery, done = _planned_again(ground, store, delivery)
-                settled += done
-            elif _LOCKED.search(refused.why):
-                locked = locked or _locks(delivery)
-            elif not refused.passing or attempt + 1 >= ground.git.retry.attempts:
+                remove_locks(locked_refs)
+            refusal = _push(context, delivery, attempt)
+            heads = _heads_if_missed(context, delivery, refusal)
+            if heads is None:
+                return (*decided, *delivery.changes)
+            refusal = refusal or _NOT_SHOWN
+            if _store_lost_commits(context.store, delivery.changes) or _heads_moved(
+                delivery, heads
+            ):
+                delivery, changes = _plan_again(context, delivery)
+                decided += changes
+            elif _LOCKED_REF.search(refusal.why):
+                locked_refs = locked_refs or _find_locks(delivery)
+            elif not refusal.passing or attempt + 1 >= context.git.retry.attempts:
                 break
     except DistgenError as error:
-        refused = PushRefusal(str(error))
-    return (*settled, *_stopped(delivery.changes, "failed", str(refused)))
+        refusal = PushRefusal(str(error))
+    return (*decided, *(without_commit(c, "failed", str(refusal)) for c in delivery.changes))
 
 
-def _lost(store: Store, changes: Sequence[Change]) -> bool:
+def _store_lost_commits(store: Store, changes: Sequence[Change]) -> bool:
     """Say whether the store has lost the commits; begin it again when it is gone or damaged."""
     recreate_if_deleted(store)
-    seen = store.reader.closings
+    closings = store.reader.closings
     try:
         if not all(has_commit(store, change.commit or "") for change in changes):
             return True
@@ -99,130 +103,115 @@ def _lost(store: Store, changes: Sequence[Change]) -> bool:
     except DistgenError:
         sound = False
     if not sound:
-        reset_if_damaged(store, seen)
+        reset_if_damaged(store, closings)
     return not sound
 
 
-def _paused(
-    ground: PublishContext, delivery: Delivery, attempt: int, refused: PushRefusal | None
+def _pause(
+    context: PublishContext, delivery: Delivery, attempt: int, refusal: PushRefusal | None
 ) -> bool:
     """Wait before another attempt; return False when the run is interrupted."""
-    git = ground.git
-    if refused and refused.passing:
-        return wait_for_retry(git, attempt - 1, f"{delivery.repository.place}: {refused}")
-    return not git.stop.wait(_RACE * 2**attempt * (0.5 + git.retry.jitter() / 2))
+    git = context.git
+    if refusal and refusal.passing:
+        return wait_for_retry(git, attempt - 1, f"{delivery.repository.place}: {refusal}")
+    return not git.stop.wait(_RACE_PAUSE * 2**attempt * (0.5 + git.retry.jitter() / 2))
 
 
-def _missed(
-    ground: PublishContext, store: Store, delivery: Delivery, refused: PushRefusal | None
+def _heads_if_missed(
+    context: PublishContext, delivery: Delivery, refusal: PushRefusal | None
 ) -> RemoteHeads | None:
-    """Ask where the branches stand after a push, whatever its answer; None: the commits are there.
+    """Ask for the heads after a push, however it was answered; None: they hold the commits.
 
     A push that was taken counts, even if the server cannot be asked any more. An interrupted run
-    waits for the answer, too: only then the push is at its end.
+    waits for the answer, too: the push is at its end only then.
     """
-    patient = replace(ground.git, stop=ground.git.abandon)
-    ground, store = replace(ground, git=patient), replace(store, git=patient)
+    git = replace(context.git, stop=context.git.abandon)
+    context = replace(context, store=replace(context.store, git=git))
     branches = [change.branch for change in delivery.changes]
     try:
-        now = read_remote_heads(ground.git, delivery.repository.place, branches)
-        return None if _arrived(ground, store, delivery, now) else now
+        heads = read_remote_heads(git, delivery.repository.place, branches)
+        return None if _contain_commits(context, delivery, heads) else heads
     except DistgenError:
-        if refused is None:
+        if refusal is None:
             return None
         raise
 
 
-def _arrived(ground: PublishContext, store: Store, delivery: Delivery, now: RemoteHeads) -> bool:
-    """Say whether the branches hold the commits, be it below newer ones of somebody else."""
-    held = {change.branch: change.commit or "" for change in delivery.changes}
-    if not held.keys() <= now.tips.keys():
+def _contain_commits(context: PublishContext, delivery: Delivery, heads: RemoteHeads) -> bool:
+    """Say whether the heads are the commits, or newer ones of somebody else on top of them."""
+    commits = {change.branch: change.commit or "" for change in delivery.changes}
+    if not commits.keys() <= heads.tips.keys():
         return False
-    if any(now.tips[change.branch] == change.parent for change in delivery.changes):
+    if any(heads.tips[change.branch] == change.parent for change in delivery.changes):
         return False
-    beyond = {branch: tip for branch, tip in now.tips.items() if tip != held.get(branch, tip)}
-    if not beyond:
+    newer = {branch: tip for branch, tip in heads.tips.items() if tip != commits.get(branch, tip)}
+    if not newer:
         return True
-    seen = fetch_tips(ground.git, store, delivery.repository.place, RemoteHeads(True, beyond))
-    return all(is_ancestor(store, tip, held[branch]) for branch, tip in seen.tips.items())
+    fetched = fetch_tips(context.store, delivery.repository.place, RemoteHeads(True, newer))
+    return all(
+        is_ancestor(context.store, tip, commits[branch]) for branch, tip in fetched.tips.items()
+    )
 
 
-def _locks(delivery: Delivery) -> dict[Path, FileIdentity]:
+def _find_locks(delivery: Delivery) -> dict[Path, FileIdentity]:
     folder = delivery.repository.place.folder
     return find_locks(folder, [change.branch for change in delivery.changes]) if folder else {}
 
 
-def _push(
-    ground: PublishContext, store: Store, delivery: Delivery, attempt: int
-) -> PushRefusal | None:
+def _push(context: PublishContext, delivery: Delivery, attempt: int) -> PushRefusal | None:
+    repository = delivery.repository
+    report_push(context.options.observe, repository.url, attempt, delivery.changes)
     head = None
-    ground.options.observe("pushing", _told(delivery, attempt))
-    if not delivery.stands.exists:
-        if delivery.repository.place.folder is None:
-            repository_creator(ground, delivery.repository)()
+    if not delivery.heads.exists:
+        if repository.place.folder is None:
+            create = repository_creator(context, repository)
+            create()
         branches = [change.branch for change in delivery.changes]
-        first = delivery.repository.head
-        head = first if first in branches else branches[0]
-    return push(store, delivery.repository.place, delivery.changes, head)
+        head = repository.head if repository.head in branches else branches[0]
+    return push(context.store, repository.place, delivery.changes, head)
 
 
-def _told(delivery: Delivery, attempt: int) -> dict[str, object]:
-    keys = ("image", "stream", "branch", "commit", "parent")
-    commits = [{key: getattr(change, key) for key in keys} for change in delivery.changes]
-    return {
-        "url": hide_secrets(delivery.repository.url),
-        "attempt": attempt + 1,
-        "commits": commits,
-    }
-
-
-def _unmoved(delivery: Delivery, now: RemoteHeads) -> bool:
-    return now.exists == delivery.stands.exists and all(
-        now.tips.get(change.branch) == change.parent for change in delivery.changes
+def _heads_moved(delivery: Delivery, heads: RemoteHeads) -> bool:
+    """Say whether the heads are not those that the changes were planned on."""
+    return heads.exists != delivery.heads.exists or any(
+        heads.tips.get(change.branch) != change.parent for change in delivery.changes
     )
 
 
-def _planned_again(
-    ground: PublishContext, store: Store, delivery: Delivery
-) -> tuple[Delivery, tuple[Change, ...]]:
-    """Plan on what stands now; return what is to be pushed, and what needs no push."""
-    keys = {change.key for change in delivery.changes}
-    targets = tuple(found for found in delivery.repository.targets if found.key in keys)
-    repository = replace(delivery.repository, targets=targets)
-    stands, planned = plan_repository(ground, repository, delivery.wanted)
-    fetch_parents(ground, store, replace(delivery, changes=_committed(planned)))
-    before = {change.key: change.parent for change in delivery.changes}
-    planned = tuple(_held_if_overtaken(ground, store, c, before[c.key]) for c in planned)
-    write_commits(store, _committed(planned))
-    again = replace(delivery, stands=stands, changes=_committed(planned))
-    return again, tuple(c for c in planned if c.status not in COMMIT_STATUSES)
+def _plan_again(context: PublishContext, delivery: Delivery) -> tuple[Delivery, tuple[Change, ...]]:
+    """Plan on the heads as they are now; return what to push, and the changes without a push."""
+    old_parents = {change.key: change.parent for change in delivery.changes}
+    repository = delivery.repository
+    targets = tuple(target for target in repository.targets if target.key in old_parents)
+    repository = replace(repository, targets=targets)
+    plan = plan_repository(context, repository, delivery.desired_trees)
+    fetch_parents(context, replace(delivery, changes=plan.changes).with_commits_only())
+    changes = tuple(
+        _skip_if_overtaken(context, change, old_parents[change.key]) for change in plan.changes
+    )
+    delivery = replace(delivery, heads=plan.heads, changes=changes).with_commits_only()
+    write_commits(context.store, delivery.changes)
+    return delivery, tuple(c for c in changes if c.status not in COMMIT_STATUSES)
 
 
-def _committed(planned: Sequence[Change]) -> tuple[Change, ...]:
-    return tuple(change for change in planned if change.status in COMMIT_STATUSES)
-
-
-def _held_if_overtaken(
-    ground: PublishContext, store: Store, change: Change, before: str | None
-) -> Change:
+def _skip_if_overtaken(context: PublishContext, change: Change, old_parent: str | None) -> Change:
     """Return the change, skipped when another run brought its branch to a newer catalogue.
 
-    Dates tell, for a clone of the older state need not have the newer one.
+    Dates tell, for a clone of the older catalogue need not have the newer one.
     """
-    tip = store.reader.read(change.parent) if change.parent else None
-    if change.status not in COMMIT_STATUSES or change.parent == before or tip is None:
+    tip = context.store.reader.read(change.parent) if change.parent else None
+    if change.status not in COMMIT_STATUSES or change.parent == old_parent or tip is None:
         return change
-    theirs, ours = parse_commit(tip.content), ground.options.provenance
-    said = parse_trailers(theirs.message)
-    about = (said.get("Distgen-Image"), said.get("Distgen-Stream"))
-    source = said.get("Distgen-Source", ours.source)
+    theirs, ours = parse_commit(tip.content), context.options.provenance
+    named = parse_trailers(theirs.message)
+    source = named.get("Distgen-Source", ours.source)
+    is_same_branch = (named.get("Distgen-Image"), named.get("Distgen-Stream")) == (
+        change.image,
+        change.stream,
+    )
     is_older = parse_person(theirs.committer)[1] <= ours.date
-    if about != (change.image, change.stream) or source == ours.source or is_older:
+    if not is_same_branch or source == ours.source or is_older:
         return change
     newer = hide_secrets(source)
-    why = f"another run published {newer} meanwhile, which is newer; publish from there"
-    return replace(change, status="skipped", commit=change.parent, detail=why)
-
-
-def _stopped(found: Sequence[Change], status: Status, why: str) -> tuple[Change, ...]:
-    return tuple(replace(c, status=status, commit=c.parent, detail=why) for c in found)
+    reason = f"another run published {newer} meanwhile, which is newer; publish from there"
+    return without_commit(change, "skipped", reason)

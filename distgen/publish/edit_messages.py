@@ -1,4 +1,4 @@
-"""Say in words what became of downstream edits, and what a person can do where they stop a plan."""
+"""Say how downstream edits were treated, and what a person can do where they stop a plan."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from distgen.model.published import Edit
 
 RESOLVE_HINT = "mend that, or choose --on-edit overwrite"
-_DONE = {"refuse": "refused", "keep": "kept", "merge": "merged", "overwrite": "overwritten"}
+_VERBS = {"refuse": "refused", "keep": "kept", "merge": "merged", "overwrite": "overwritten"}
 
 
 def edit_lines(edits: Iterable[Edit], on_edit: str) -> Iterator[str]:
     """Yield a line of a commit message for each edit."""
     for edit in edits:
-        yield f"downstream edit of {edit.path} {_DONE[on_edit]}"
+        yield f"downstream edit of {edit.path} {_VERBS[on_edit]}"
 
 
 def edit_sentence(edits: Iterable[Edit], on_edit: str) -> str:
     """Return all of them in one sentence."""
     paths = ", ".join(edit.path for edit in edits)
-    return f"downstream edits {_DONE[on_edit]}: {paths}" if paths else ""
+    return f"downstream edits {_VERBS[on_edit]}: {paths}" if paths else ""
 
 
 def conflict_sentence(conflicts: Sequence[str], on_edit: str, *, retires: bool) -> str:

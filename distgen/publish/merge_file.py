@@ -13,16 +13,16 @@ _CONFLICTS = range(1, 128)  # git merge-file ends with their number; more is an 
 def three_way_merge(git: Git) -> Merge:
     """Return the function that applies two changes of one text, None when they conflict."""
 
-    def merge(base: bytes, present: bytes, new: bytes) -> bytes | None:
+    def merge(base: bytes, current: bytes, new: bytes) -> bytes | None:
         with scratch_folder() as folder:
-            paths = [folder / word for word in ("present", "base", "new")]
-            for path, content in zip(paths, (present, base, new), strict=True):
+            paths = [folder / name for name in ("present", "base", "new")]
+            for path, content in zip(paths, (current, base, new), strict=True):
                 path.write_bytes(content)
-            done = run(git, "merge-file", "-p", "-q", *map(str, paths))
-        if done.code == 0:
-            return done.output
-        if done.code in _CONFLICTS:
+            outcome = run(git, "merge-file", "-p", "-q", *map(str, paths))
+        if outcome.code == 0:
+            return outcome.output
+        if outcome.code in _CONFLICTS:
             return None
-        raise DistgenError(f"the edit cannot be merged: {explain(done)}")
+        raise DistgenError(f"the edit cannot be merged: {explain(outcome)}")
 
     return merge

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from distgen.git.location import Place
 from distgen.git.run import Git
 from distgen.git.signing import Sign
 from distgen.git.store import Store
 from distgen.model.published import Provenance
 from distgen.model.rendered import Tree
-from distgen.publish.plan import BranchTarget, OnEdit
+from distgen.publish.events import Observer, ignore_step
+from distgen.publish.plan import OnEdit
+from distgen.publish.repository_access import Repository
+
+CreateRepository = Callable[[], None]
 
 
-def _no_objection(tree: Tree) -> str:
+def _accept_tree(tree: Tree) -> str:
     return ""
 
 
-Observer = Callable[[str, Mapping[str, object]], None]
-"""Hears of each step of a run, from any thread: its name, and what it is about."""
-
-
-def ignore_step(step: str, about: Mapping[str, object]) -> None:
-    """Tell nobody."""
-
-
-def _no_creation(repository: Repository) -> Callable[[], None] | None:
+def _cannot_create(repository: Repository) -> CreateRepository | None:
     return None
 
 
@@ -35,7 +30,7 @@ class PublishOptions:
     """How to publish; `provenance` gets the author of each image's namespace.
 
     `objection` says why a tree that would be committed is wrong, "" when it is not; `refusal` says
-    why a tree that may be right must not go there. `creation` returns what makes a repository that
+    why a tree that may be right must not go there. `creator` returns what makes a repository that
     is missing on its server, None where that cannot be asked to. `observe` hears of each step, from
     any thread. `sign` signs commits.
     """
@@ -46,33 +41,32 @@ class PublishOptions:
     independent: bool = False
     dirty: bool = False
     allow_dirty: bool = False
-    objection: Callable[[Tree], str] = _no_objection
-    refusal: Callable[[Tree], str] = _no_objection
-    creation: Callable[[Repository], Callable[[], None] | None] = _no_creation
+    objection: Callable[[Tree], str] = _accept_tree
+    refusal: Callable[[Tree], str] = _accept_tree
+    creator: Callable[[Repository], CreateRepository | None] = _cannot_create
     fail_fast: bool = False
     observe: Observer = ignore_step
     sign: Sign | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Repository:
-    """A dist-git repository and the branches of it that a run is about.
+class LocalContext:
+    """What plans are made with where all repositories are on this machine, and read in place."""
 
-    `head` is the branch that it shows first when it is made, `author` who commits.
-    """
-
-    url: str
-    place: Place
-    targets: tuple[BranchTarget, ...]
-    head: str
-    forge: str
-    author: str
+    git: Git
+    options: PublishOptions
 
 
 @dataclass(frozen=True, slots=True)
 class PublishContext:
-    """What planning stands on: git, the store (None: only read where it lies), and options."""
+    """What plans are made with, and commits pushed from: the store holds what servers have."""
 
-    git: Git
-    store: Store | None
+    store: Store
     options: PublishOptions
+
+    @property
+    def git(self) -> Git:
+        return self.store.git
+
+
+PlanContext = LocalContext | PublishContext

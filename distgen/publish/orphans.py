@@ -13,6 +13,7 @@ from distgen.errors import DistgenError, InputError
 from distgen.git.cat_file import ObjectReader
 from distgen.git.local import read_all_heads
 from distgen.git.location import Place, locate
+from distgen.git.refs import HEADS
 from distgen.git.remote import list_refs
 from distgen.git.run import Git
 from distgen.git.store import fetch_refs, scratch_store
@@ -20,9 +21,7 @@ from distgen.model.catalogue import Catalogue
 from distgen.model.words import REVIEW_BRANCHES
 from distgen.pool import thread_pool
 from distgen.publish.branch import read_manifest, read_retirement
-from distgen.publish.plan import BranchTarget
-
-_HEADS = "refs/heads/"
+from distgen.publish.target import BranchTarget
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +50,8 @@ WHOLE_CATALOGUE = OrphanSearch()
 
 
 @dataclass(frozen=True, slots=True)
-class _Orphan:
-    """A branch that distgen wrote; `retired`: what stands there is the note of it."""
+class _WrittenBranch:
+    """A branch that distgen wrote; `retired`: it holds the note of retirement."""
 
     target: BranchTarget
     retired: bool = False
@@ -65,97 +64,101 @@ def find_orphans(
 
     Raise DistgenError where a server cannot be asked for the repository of an image that left.
     """
-    known = {image.key for image in catalogue.images}
+    catalogue_keys = {image.key for image in catalogue.images}
     names = search.names or tuple(f"{namespace}/*" for namespace in catalogue.namespaces)
     search = replace(search, names=names)
-    ours: dict[Place, set[str]] = {}
+    current_branches: dict[Place, set[str]] = {}
     for image in catalogue.images:
         place = locate(image.url, Path(catalogue.root))
-        ours.setdefault(place, set()).add(image.stream.branch)
+        current_branches.setdefault(place, set()).add(image.stream.branch)
     places = sorted(_places(catalogue, search).items())
     with thread_pool(git.stop, search.jobs) as pool:
-        look = partial(_on, git, ours)
-        found = [stray for those in pool.map(look, places) for stray in those]
-    by_key: dict[str, list[_Orphan]] = {}
-    for stray in found:
-        if stray.target.key not in known and search.matches(stray.target):
-            by_key.setdefault(stray.target.key, []).append(stray)
-    left = (_published(catalogue, by_key[key]) for key in sorted(by_key))
-    return tuple(one.target for one in left if search.retired or not one.retired)
+        look = partial(_find_in_repository, git, current_branches)
+        branches = [branch for result in pool.map(look, places) for branch in result]
+    branches_by_key: dict[str, list[_WrittenBranch]] = {}
+    for branch in branches:
+        if branch.target.key not in catalogue_keys and search.matches(branch.target):
+            branches_by_key.setdefault(branch.target.key, []).append(branch)
+    orphans = (_main_branch(catalogue, branches_by_key[key]) for key in sorted(branches_by_key))
+    return tuple(orphan.target for orphan in orphans if search.retired or not orphan.retired)
 
 
-def _published(catalogue: Catalogue, found: Sequence[_Orphan]) -> _Orphan:
+def _main_branch(catalogue: Catalogue, branches: Sequence[_WrittenBranch]) -> _WrittenBranch:
     """Return the branch that was published to; others with its manifest began from it."""
-    image, stream = found[0].target.image, found[0].target.stream
+    image, stream = branches[0].target.image, branches[0].target.stream
     namespace = catalogue.namespaces.get(image.partition("/")[0])
     streams = namespace.streams if namespace else ()
-    likely = {one.branch for one in streams if one.name == stream}
-    homes = {_home(pattern, image) for pattern in _patterns(catalogue, image)}
+    expected_branches = {item.branch for item in streams if item.name == stream}
+    expected_urls = {_fill(pattern, image) for pattern in _url_patterns(catalogue, image)}
 
-    def rank(stray: _Orphan) -> tuple[bool, bool, bool, bool, int, str]:
-        url, branch = stray.target.url, stray.target.branch
-        words = (branch not in likely, branch != stream, branch.rpartition("/")[2] != stream)
-        return (url not in homes, *words, len(branch), branch)
+    def rank(branch: _WrittenBranch) -> tuple[bool, bool, bool, bool, int, str]:
+        url, name = branch.target.url, branch.target.branch
+        last_part = name.rpartition("/")[2]
+        differences = (name not in expected_branches, name != stream, last_part != stream)
+        return (url not in expected_urls, *differences, len(name), name)
 
-    return min(found, key=rank)
+    return min(branches, key=rank)
 
 
-def _patterns(catalogue: Catalogue, full_name: str) -> set[str]:
+def _url_patterns(catalogue: Catalogue, full_name: str) -> set[str]:
     """Return where the namespace of an image is published; any may be that of one that left."""
-    own = catalogue.namespaces.get(full_name.partition("/")[0])
-    return {found.dist_git.url for found in ([own] if own else catalogue.namespaces.values())}
+    namespace = catalogue.namespaces.get(full_name.partition("/")[0])
+    namespaces = [namespace] if namespace else catalogue.namespaces.values()
+    return {namespace.dist_git.url for namespace in namespaces}
 
 
-def _home(pattern: str, full_name: str) -> str:
+def _fill(pattern: str, full_name: str) -> str:
     """Return the address of the repository of an image, or a glob of those of a glob."""
     namespace, _, image = full_name.partition("/")
     return pattern.replace("{namespace}", namespace).replace("{image}", image)
 
 
 def _places(catalogue: Catalogue, search: OrphanSearch) -> dict[str, Place]:
-    """Return where strays may be, by the address that the catalogue would give."""
+    """Return where orphans may be, by the address that the catalogue would give."""
     root = Path(catalogue.root)
     names = {name.partition("@")[0] for name in search.names}
-    found: dict[str, Place] = {}
+    places: dict[str, Place] = {}
     for name in names:
-        for pattern in _patterns(catalogue, name):
-            url = _home(pattern, name)
+        for pattern in _url_patterns(catalogue, name):
+            url = _fill(pattern, name)
             place = locate(url, root)
             if place.folder is not None:
-                found |= {_address(pattern, root, p): locate(str(p), root) for p in _globbed(place)}
+                for folder in _matching_folders(place.folder):
+                    places[_address(pattern, root, folder)] = locate(str(folder), root)
             elif not {*"*?["} & {*name}:
-                found[url] = place
+                places[url] = place
     if search.servers:
-        named = (i for i in catalogue.images if any(fnmatchcase(i.full_name, n) for n in names))
-        found |= {image.url: locate(image.url, root) for image in named}
-    return found
+        for image in catalogue.images:
+            if any(fnmatchcase(image.full_name, name) for name in names):
+                places[image.url] = locate(image.url, root)
+    return places
 
 
-def _globbed(place: Place) -> Iterator[Path]:
-    assert place.folder is not None
-    anchor = Path(place.folder.anchor)
-    for path in anchor.glob(str(place.folder.relative_to(anchor))):
+def _matching_folders(glob: Path) -> Iterator[Path]:
+    anchor = Path(glob.anchor)
+    for path in anchor.glob(str(glob.relative_to(anchor))):
         if path.is_dir():
             yield path
 
 
-def _address(pattern: str, root: Path, path: Path) -> str:
+def _address(pattern: str, root: Path, folder: Path) -> str:
     """Return a folder as the catalogue writes it: relative where its pattern is."""
-    if pattern.startswith(("/", "file:")) or not path.is_relative_to(root.absolute()):
-        return str(path)
-    return str(path.relative_to(root.absolute()))
+    if pattern.startswith(("/", "file:")) or not folder.is_relative_to(root.absolute()):
+        return str(folder)
+    return str(folder.relative_to(root.absolute()))
 
 
-def _on(
-    git: Git, ours: Mapping[Place, Collection[str]], where: tuple[str, Place]
-) -> tuple[_Orphan, ...]:
-    """Return the branches of a repository that distgen wrote and that are not ours now."""
-    url, place = where
+def _find_in_repository(
+    git: Git, current_branches: Mapping[Place, Collection[str]], location: tuple[str, Place]
+) -> tuple[_WrittenBranch, ...]:
+    """Return the branches that distgen wrote and that no image of the catalogue has now."""
+    url, place = location
     try:
         tips = {
             branch: tip
-            for branch, tip in _tips(git, place).items()
-            if branch not in ours.get(place, ()) and not branch.startswith(REVIEW_BRANCHES)
+            for branch, tip in _list_tips(git, place).items()
+            if branch not in current_branches.get(place, ())
+            and not branch.startswith(REVIEW_BRANCHES)
         }
         if not tips:
             return ()
@@ -166,28 +169,31 @@ def _on(
                 store = stack.enter_context(scratch_store(git, None))
                 fetch_refs(store, place, tuple(tips))
                 reader = store.reader
-            return tuple(_written(reader, url, tips))
+            return tuple(_written_branches(reader, url, tips))
     except InputError:
         raise
     except DistgenError:
-        if place.folder is None and place not in ours:
+        if place.folder is None and place not in current_branches:
             raise
         return ()
 
 
-def _tips(git: Git, place: Place) -> Mapping[str, str]:
+def _list_tips(git: Git, place: Place) -> Mapping[str, str]:
     """Return the commits of all branches."""
-    found = read_all_heads(place.folder) if place.folder is not None else None
-    if found is not None:
-        return found
-    refs = list_refs(git, place, (f"{_HEADS}*",)) or {}
-    return {ref.removeprefix(_HEADS): commit for ref, commit in refs.items()}
+    tips = read_all_heads(place.folder) if place.folder is not None else None
+    if tips is not None:
+        return tips
+    refs = list_refs(git, place, (f"{HEADS}*",)) or {}
+    return {ref.removeprefix(HEADS): commit for ref, commit in refs.items()}
 
 
-def _written(reader: ObjectReader, url: str, tips: Mapping[str, str]) -> Iterator[_Orphan]:
+def _written_branches(
+    reader: ObjectReader, url: str, tips: Mapping[str, str]
+) -> Iterator[_WrittenBranch]:
     for branch, tip in sorted(tips.items()):
-        found = read_manifest(reader, tip)
-        if found is not None:
-            yield _Orphan(BranchTarget(found.image, found.stream, url, branch))
-        elif about := read_retirement(reader, tip):
-            yield _Orphan(BranchTarget(*about, url, branch), retired=True)
+        manifest = read_manifest(reader, tip)
+        if manifest is not None:
+            target = BranchTarget(manifest.image, manifest.stream, url, branch)
+            yield _WrittenBranch(target)
+        elif retirement := read_retirement(reader, tip):
+            yield _WrittenBranch(BranchTarget(*retirement, url, branch), retired=True)

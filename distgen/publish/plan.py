@@ -1,125 +1,81 @@
-"""Turn a tree and what stands on a branch into a change with its commit, downstream edits kept."""
+"""Turn a tree and the state of its branch into a change with its commit, downstream edits kept."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from distgen.git.objects import blob_id, commit_id, format_person, tree_id
-from distgen.model.catalogue import Image
 from distgen.model.lock import Lock
 from distgen.model.published import BranchState, Change, Edit, Provenance, TreeEntry
 from distgen.model.rendered import File, Tree
 from distgen.model.words import MANIFEST, Status
-from distgen.publish import summary as review
 from distgen.publish.edit_messages import RESOLVE_HINT, conflict_sentence, edit_lines, edit_sentence
 from distgen.publish.edits import Merge, Step, decide_steps, mark_collisions, step_for_unrendered
+from distgen.publish.retirement import (
+    RETIRED,
+    is_untouched_note,
+    parse_retirement_note,
+    retirement_note,
+)
+from distgen.publish.summary import Summary, summarize, summarize_first
+from distgen.publish.target import BranchTarget
 from distgen.render.manifest import describe, dump, generated, parse
 from distgen.text.diff import diff_file, is_binary
 
 OnEdit = Literal["refuse", "keep", "merge", "overwrite"]
-RETIRED = "dead.package"
-_RETIRED_NOTE = "left the catalogue and is no longer published."
-_NOTE = re.compile(rf"(\S+)@(\S+) {re.escape(_RETIRED_NOTE)}\n(\n[^\n]+\n)?".encode())
 
 
-def no_merge(base: bytes, present: bytes, new: bytes) -> None:
+def no_merge(base: bytes, current: bytes, new: bytes) -> None:
     """Merge nothing: every change that meets an edit of the same file conflicts."""
 
 
-@dataclass(frozen=True, slots=True)
-class BranchTarget:
-    """The branch a change is for; `downloads` are the addresses that the image fetches.
-
-    `reason` is why it is retired, in the words of whoever retires it.
-    """
-
-    image: str
-    stream: str
-    url: str
-    branch: str
-    downloads: tuple[str, ...] = ()
-    reason: str = ""
-
-    @property
-    def key(self) -> str:
-        return f"{self.image}@{self.stream}"
-
-
-def branch_target(image: Image) -> BranchTarget:
-    """Return the branch that `image` is published to."""
-    downloads = tuple(download.url for download in image.downloads)
-    return BranchTarget(
-        image.full_name, image.stream.name, image.url, image.stream.branch, downloads
-    )
-
-
 def plan_change(
-    branch: BranchTarget,
+    target: BranchTarget,
     tree: Tree,
-    present: BranchState | None,
+    state: BranchState | None,
     origin: Provenance,
     on_edit: OnEdit,
     merge: Merge = no_merge,
 ) -> Change:
-    """Return what publishing `tree` would do; `present` None: the branch does not exist.
+    """Return what publishing `tree` would do; `state` None: the branch does not exist.
 
     `merge` is asked for files that changed on both sides, where `on_edit` says so.
     """
-    new = {file.path: file for file in generated(tree)}
-    if present is None:
-        summary = review.summarize_first(branch.image, branch.stream, describe(tree, new.values()))
-        message = _message(branch, summary, tree, origin)
-        return _commit(_change(branch, "created", write=new.values()), {}, origin, message)
-    change = _planned(branch, new, present, on_edit, merge)
+    files = {file.path: file for file in generated(tree)}
+    if state is None:
+        manifest = describe(tree, files.values())
+        summary = summarize_first(target.image, target.stream, manifest)
+        message = _commit_message(target, summary, tree, origin)
+        change = _new_change(target, "created", write=files.values())
+        return _with_commit(change, {}, origin, message)
+    change = _plan_files(target, files, state, on_edit, merge)
     if change.status != "updated":
         return change
-    manifest = describe(tree, new.values())
-    before, after = _contents(change, present)
-    summary = review.summarize(branch.image, present.manifest, manifest, before, after)
-    message = _message(branch, summary, tree, origin, edit_lines(change.edits, on_edit))
-    return _commit(replace(change, before=before), present.entries, origin, message)
+    manifest = describe(tree, files.values())
+    before, after = _changed_contents(change, state)
+    summary = summarize(target.image, state.manifest, manifest, before, after)
+    message = _commit_message(target, summary, tree, origin, edit_lines(change.edits, on_edit))
+    return _with_commit(replace(change, before=before), state.entries, origin, message)
 
 
 def plan_retirement(
-    branch: BranchTarget, present: BranchState, origin: Provenance, on_edit: OnEdit
+    target: BranchTarget, state: BranchState, origin: Provenance, on_edit: OnEdit
 ) -> Change:
     """Return what takes an image that left the catalogue off its branch; others' files stay."""
-    if present.manifest is None and not present.problem:
-        return _change(branch, "unchanged", present, detail="distgen owns nothing here")
-    change = _planned(branch, {RETIRED: retirement_note(branch)}, present, on_edit)
+    if state.manifest is None and not state.problem:
+        return _new_change(target, "unchanged", state, detail="distgen owns nothing here")
+    change = _plan_files(target, {RETIRED: retirement_note(target)}, state, on_edit)
     if change.status != "updated":
         return change
-    why = (branch.reason,) if branch.reason else ()
-    summary = review.Summary(f"{branch.image}: stream {branch.stream} retired", why)
-    tree = Tree(branch.image, branch.stream, ())
-    message = _message(branch, summary, tree, origin, edit_lines(change.edits, on_edit))
-    return _commit(replace(change, status="retired"), present.entries, origin, message)
-
-
-def retirement_note(branch: BranchTarget) -> File:
-    """Return the note that stands on a retired branch."""
-    why = f"\n{branch.reason}\n" if branch.reason else ""
-    return File(RETIRED, f"{branch.key} {_RETIRED_NOTE}\n{why}".encode())
-
-
-def retirement_reason(note: bytes) -> str:
-    """Return why a branch was retired, as the note on it says."""
-    return note.decode("utf-8", "replace").partition("\n\n")[2].rstrip("\n")
-
-
-def parse_retirement_note(note: bytes) -> tuple[str, str] | None:
-    """Return the image and the stream that a note of retirement is about, None for another text."""
-    found = _NOTE.match(note)
-    return (
-        (found[1].decode("utf-8", "replace"), found[2].decode("utf-8", "replace"))
-        if found
-        else None
-    )
+    lines = (target.reason,) if target.reason else ()
+    summary = Summary(f"{target.image}: stream {target.stream} retired", lines)
+    tree = Tree(target.image, target.stream, ())
+    message = _commit_message(target, summary, tree, origin, edit_lines(change.edits, on_edit))
+    return _with_commit(replace(change, status="retired"), state.entries, origin, message)
 
 
 def lock_digest(tree: Tree, downloads: Iterable[str], lock: Lock) -> str:
@@ -128,9 +84,9 @@ def lock_digest(tree: Tree, downloads: Iterable[str], lock: Lock) -> str:
     used = {
         "bases": {name: lock.bases[name].digest for name in tree.bases if name in lock.bases},
         "sources": {
-            f"{git} {ref}": [found.commit, found.date, found.version]
+            f"{git} {ref}": [source.commit, source.date, source.version]
             for git, ref in pins
-            if (found := lock.sources.get((git, ref)))
+            if (source := lock.sources.get((git, ref)))
         },
         "downloads": {url: lock.downloads[url] for url in downloads if url in lock.downloads},
     }
@@ -138,142 +94,146 @@ def lock_digest(tree: Tree, downloads: Iterable[str], lock: Lock) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
-def _planned(
-    branch: BranchTarget,
+def _plan_files(
+    target: BranchTarget,
     new: Mapping[str, File],
-    present: BranchState,
+    state: BranchState,
     on_edit: OnEdit,
     merge: Merge = no_merge,
 ) -> Change:
-    trouble = _trouble(branch, present)
+    """Return a change that writes the new files and deletes the old, without a commit yet."""
+    trouble = _branch_trouble(target, state)
     if trouble and on_edit != "overwrite":
-        return _change(branch, "refused", present, detail=f"{trouble}; {RESOLVE_HINT}")
-    decided = tuple(decide_steps(new, present, on_edit, merge))
-    own = _own_steps(_remembering(new, decided, present), present, on_edit)
-    steps = mark_collisions((*decided, *own), present, on_edit)
+        return _new_change(target, "refused", state, detail=f"{trouble}; {RESOLVE_HINT}")
+    file_steps = tuple(decide_steps(new, state, on_edit, merge))
+    new = _with_merge_bases(new, file_steps, state)
+    steps = mark_collisions((*file_steps, *_special_steps(new, state, on_edit)), state, on_edit)
     edits = tuple(step.edit for step in steps if step.edit)
     conflicts = [step.conflict for step in steps if step.conflict]
     if conflicts:
         detail = conflict_sentence(conflicts, on_edit, retires=RETIRED in new)
-        return _change(branch, "refused", present, edits=edits, detail=detail)
+        return _new_change(target, "refused", state, edits=edits, detail=detail)
     detail = edit_sentence(edits, on_edit)
     write = [step.write for step in steps if step.write]
     delete = tuple(step.path for step in steps if step.delete)
     if not write and not delete:
-        return _change(branch, "unchanged", present, edits=edits, detail=detail)
-    return replace(_change(branch, "updated", present, write, edits, detail), delete=delete)
+        return _new_change(target, "unchanged", state, edits=edits, detail=detail)
+    return replace(_new_change(target, "updated", state, write, edits, detail), delete=delete)
 
 
-def _remembering(
-    new: Mapping[str, File], steps: Iterable[Step], present: BranchState
+def _with_merge_bases(
+    new: Mapping[str, File], steps: Iterable[Step], state: BranchState
 ) -> Mapping[str, File]:
-    """Return the new files, where the manifest has the texts that only it will have."""
-    last = present.manifest
+    """Return the new files; their manifest gets the generated texts below edits that stay.
+
+    The next merge needs them, and no commit has them.
+    """
+    last = state.manifest
     if MANIFEST not in new or last is None:
         return new
-    edited = {}
+    merge_bases = {}
     for step in steps:
-        file, owned = new.get(step.path), last.files.get(step.path)
-        if step.base is None or is_binary(step.base) or file is None or owned is None:
+        file, last_file = new.get(step.path), last.files.get(step.path)
+        if step.base is None or is_binary(step.base) or file is None or last_file is None:
             continue
-        if step.path in last.merge_bases or file.sha256 != owned.sha256:
-            edited[step.path] = step.base
-    if not edited:
+        if step.path in last.merge_bases or file.sha256 != last_file.sha256:
+            merge_bases[step.path] = step.base
+    if not merge_bases:
         return new
-    manifest = replace(parse(new[MANIFEST].content), merge_bases=edited)
+    manifest = replace(parse(new[MANIFEST].content), merge_bases=merge_bases)
     return {**new, MANIFEST: File(MANIFEST, dump(manifest))}
 
 
-def _own_steps(new: Mapping[str, File], present: BranchState, on_edit: OnEdit) -> Iterator[Step]:
-    """Yield what becomes of the manifest, which does not list itself, and of a retirement note."""
-    entry, file = present.entries.get(MANIFEST), new.get(MANIFEST)
+def _special_steps(new: Mapping[str, File], state: BranchState, on_edit: OnEdit) -> Iterator[Step]:
+    """Yield the steps of the manifest, which does not list itself, and of a retirement note."""
+    entry, file = state.entries.get(MANIFEST), new.get(MANIFEST)
     if file and entry != TreeEntry(file.mode, blob_id(file.content)):
         yield Step(MANIFEST, write=file)
     elif entry and not file:
         yield Step(MANIFEST, delete=True)
-    note = present.content.get(RETIRED, b"")
+    note = state.content.get(RETIRED, b"")
     if RETIRED in new or parse_retirement_note(note) is None:
         return
-    if _NOTE.fullmatch(note):
+    if is_untouched_note(note):
         yield Step(RETIRED, delete=True)
         return
     edit = Edit(RETIRED, "modified", diff_file(RETIRED, None, note), None, note)
     yield step_for_unrendered(edit, on_edit)
 
 
-def _trouble(branch: BranchTarget, present: BranchState) -> str:
+def _branch_trouble(target: BranchTarget, state: BranchState) -> str:
     """Say why the branch must not be touched, whatever its files."""
-    if present.problem:
-        return present.problem
-    manifest = present.manifest
-    if manifest and (manifest.image, manifest.stream) != (branch.image, branch.stream):
-        return f"branch {branch.branch} belongs to {manifest.image}@{manifest.stream}"
+    if state.problem:
+        return state.problem
+    manifest = state.manifest
+    if manifest and (manifest.image, manifest.stream) != (target.image, target.stream):
+        return f"branch {target.branch} belongs to {manifest.image}@{manifest.stream}"
     return ""
 
 
-def _change(
-    branch: BranchTarget,
+def _new_change(
+    target: BranchTarget,
     status: Status,
-    present: BranchState | None = None,
+    state: BranchState | None = None,
     write: Iterable[File] = (),
     edits: tuple[Edit, ...] = (),
     detail: str = "",
 ) -> Change:
-    stands = present.commit if present else None
+    tip = state.commit if state else None
     return Change(
-        image=branch.image,
-        stream=branch.stream,
-        url=branch.url,
-        branch=branch.branch,
+        image=target.image,
+        stream=target.stream,
+        url=target.url,
+        branch=target.branch,
         status=status,
-        parent=stands,
+        parent=tip,
         write=tuple(write),
         edits=edits,
         detail=detail,
-        commit=stands,
+        commit=tip,
     )
 
 
-def _commit(
+def _with_commit(
     change: Change, entries: Mapping[str, TreeEntry], origin: Provenance, message: str
 ) -> Change:
     """Return the change with its message and the id that its commit will have."""
     after = {path: entry for path, entry in entries.items() if path not in change.delete}
     after |= {file.path: TreeEntry(file.mode, blob_id(file.content)) for file in change.write}
-    who, tree = format_person(origin.author, origin.date), tree_id(after)
+    author, tree = format_person(origin.author, origin.date), tree_id(after)
     return replace(
         change,
         message=message,
-        commit=commit_id(tree, change.parent, who, message),
+        commit=commit_id(tree, change.parent, author, message),
         author=origin.author,
         date=origin.date,
         tree=tree,
     )
 
 
-def _message(
-    branch: BranchTarget,
-    summary: review.Summary,
+def _commit_message(
+    target: BranchTarget,
+    summary: Summary,
     tree: Tree,
     origin: Provenance,
-    fates: Iterable[str] = (),
+    lines_of_edits: Iterable[str] = (),
 ) -> str:
     trailers = [
-        f"Distgen-Image: {branch.image}",
-        f"Distgen-Stream: {branch.stream}",
+        f"Distgen-Image: {target.image}",
+        f"Distgen-Stream: {target.stream}",
         *([f"Distgen-Source: {origin.source}"] if origin.source else []),
-        f"Distgen-Lock: sha256:{lock_digest(tree, branch.downloads, origin.lock)}",
+        f"Distgen-Lock: sha256:{lock_digest(tree, target.downloads, origin.lock)}",
         f"Distgen-Version: {origin.version}",
     ]
-    body = "\n".join((*summary.lines, *fates))
+    body = "\n".join((*summary.lines, *lines_of_edits))
     return "\n\n".join(filter(None, (summary.subject, body, "\n".join(trailers)))) + "\n"
 
 
-def _contents(
-    change: Change, present: BranchState
+def _changed_contents(
+    change: Change, state: BranchState
 ) -> tuple[dict[str, bytes | None], dict[str, bytes | None]]:
     """Return the changed paths before and after."""
     paths = [*change.delete, *(file.path for file in change.write)]
-    before = {path: present.content.get(path) for path in paths}
+    before = {path: state.content.get(path) for path in paths}
     after: dict[str, bytes | None] = dict.fromkeys(change.delete)
     return before, after | {file.path: file.content for file in change.write}

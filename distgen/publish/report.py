@@ -1,4 +1,4 @@
-"""What came of publishing as JSON: an object for each image and stream, and how many of each."""
+"""Turn results of publishing into JSON: an object for each image and stream, and their counts."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from distgen.model.published import Result
 
 def format_report(results: Iterable[Result]) -> str:
     """Return the JSON of publish, propose and status; its keys are stable."""
-    found = tuple(results)
-    whole = {"results": [result_row(one) for one in found], "summary": count_statuses(found)}
-    return json.dumps(whole, indent=2)
+    results = tuple(results)
+    report = {
+        "results": [result_row(result) for result in results],
+        "summary": count_statuses(results),
+    }
+    return json.dumps(report, indent=2)
 
 
 def result_row(result: Result) -> dict[str, object]:
@@ -31,5 +34,5 @@ def result_row(result: Result) -> dict[str, object]:
 
 
 def count_statuses(results: Iterable[Result]) -> dict[str, int]:
-    """Return how many came to each status."""
+    """Return the number of results of each status."""
     return dict(sorted(Counter(result.status for result in results).items()))

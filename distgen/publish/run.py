@@ -2,37 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from distgen.errors import DistgenError, InputError
+from distgen.errors import DistgenError
 from distgen.git.remote import RemoteHeads, read_remote_heads
 from distgen.git.run import Git
 from distgen.git.store import Store, reset_store, scratch_store, write_commits
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.published import Change, Result
-from distgen.model.rendered import Tree
 from distgen.model.words import MANIFEST
 from distgen.pool import thread_pool
-from distgen.publish.deliver import COMMIT_STATUSES, Delivery, deliver, fetch_parents
-from distgen.publish.options import PublishContext, PublishOptions, Repository
-from distgen.publish.plan import BranchTarget
+from distgen.publish.deliver import Delivery, deliver, fetch_parents
+from distgen.publish.events import report_plans, report_start
+from distgen.publish.options import LocalContext, PlanContext, PublishContext, PublishOptions
 from distgen.publish.report import result_row
-from distgen.publish.repositories import (
+from distgen.publish.repository_access import Repository, list_repositories
+from distgen.publish.repository_plan import (
     DesiredTree,
+    RenderTree,
     RepositoryPlan,
-    failed_change,
-    list_repositories,
+    desired_tree,
     plan_repository,
-    to_result,
+    refuse_dirty_catalogue,
 )
-from distgen.publish.scheduler import Dependencies, RunState, run_parents_first, sort_parents_first
+from distgen.publish.results import COMMIT_STATUSES, failed_change, to_result, without_commit
+from distgen.publish.scheduler import (
+    RunState,
+    find_dependencies,
+    run_parents_first,
+    sort_parents_first,
+)
+from distgen.publish.target import BranchTarget
 from distgen.text.diff import diff_file
 
-RenderTree = Callable[[Image], Tree]
 _BATCH = 256  # repositories
 
 
@@ -42,8 +49,8 @@ class PublishRequest:
 
     catalogue: Catalogue
     images: tuple[Image, ...]
-    trees: RenderTree
-    retired: tuple[BranchTarget, ...] = ()
+    render: RenderTree
+    orphans: tuple[BranchTarget, ...] = ()
 
 
 def publish(request: PublishRequest, store: Store, options: PublishOptions) -> Iterator[Result]:
@@ -52,18 +59,18 @@ def publish(request: PublishRequest, store: Store, options: PublishOptions) -> I
     The repositories are worked on in batches, so that the trees of thousands of images need no more
     memory than those of one batch.
     """
-    ground = PublishContext(store.git, store, options)
-    course = _course(request, options, store.git)
-    repositories = sort_parents_first(_repositories(request, options), course.kinship)
-    _begin(options, repositories)
+    context = PublishContext(store, options)
+    state = _new_state(request, options, store.git)
+    repositories = sort_parents_first(_repositories(request, options), state.dependencies)
+    report_start(options.observe, options.provenance.version, len(repositories), options.jobs)
     with thread_pool(store.git.stop, options.jobs) as pool:
         for batch in _batches(repositories):
-            planned = tuple(_planned(pool, ground, batch, request, course))
-            _announce(options, (change for delivery in planned for change in delivery.changes))
-            for change in _published(pool, ground, planned, course):
-                told = to_result(change)
-                options.observe("result", result_row(told))
-                yield told
+            deliveries = tuple(_plan_batch(pool, context, batch, request, state))
+            _report_plans(options, deliveries)
+            for change in _publish_batch(pool, context, deliveries, state):
+                result = to_result(change)
+                options.observe("result", result_row(result))
+                yield result
 
 
 def plan_each(
@@ -73,41 +80,39 @@ def plan_each(
 
     What lies on a server is read through a temporary store, which borrows from the one at `store`.
     """
-    course = _course(request, options, git)
-    repositories = sort_parents_first(_repositories(request, options), course.kinship)
-    _begin(options, repositories)
+    state = _new_state(request, options, git)
+    repositories = sort_parents_first(_repositories(request, options), state.dependencies)
+    report_start(options.observe, options.provenance.version, len(repositories), options.jobs)
     with (
-        _reading_store(git, repositories, store) as scratch,
+        _open_context(git, options, repositories, store) as context,
         thread_pool(git.stop, options.jobs) as pool,
     ):
-        ground = PublishContext(git, scratch, options)
         for batch in _batches(repositories):
-            planned = tuple(_planned(pool, ground, batch, request, course))
-            _announce(options, (change for delivery in planned for change in delivery.changes))
-            settled, deliveries = _settled(planned)
-            for change in settled:
-                course.note(change)
-            yield from settled
-            yield from run_parents_first(pool, lambda found: found.changes, deliveries, course)
+            deliveries = tuple(_plan_batch(pool, context, batch, request, state))
+            _report_plans(options, deliveries)
+            decided, deliveries = _split_decided(deliveries)
+            yield from state.record(decided)
+            yield from run_parents_first(pool, lambda delivery: delivery.changes, deliveries, state)
 
 
 def plan_only(
     request: PublishRequest, git: Git, options: PublishOptions, store: Path | None = None
 ) -> tuple[Change, ...]:
     """Return the changes that `publish` would make, in the order of the images; write nothing."""
-    found = {change.key: change for change in plan_each(request, git, options, store)}
-    keys = (*(image.key for image in request.images), *(gone.key for gone in request.retired))
-    return tuple(found[key] for key in keys)
+    changes = {change.key: change for change in plan_each(request, git, options, store)}
+    keys = (*(image.key for image in request.images), *(orphan.key for orphan in request.orphans))
+    return tuple(changes[key] for key in keys)
 
 
 def status_of(change: Change) -> Result:
     """Return what `status` says of a branch: unchanged, behind, drifted, or what stops a plan."""
+    result = to_result(change)
     if change.edits:
-        return replace(to_result(change), status="drifted", detail=change.detail)
+        return replace(result, status="drifted")
     if change.status in COMMIT_STATUSES:
         detail = change.detail or ("not published yet" if change.parent is None else "")
-        return replace(to_result(change), status="behind", commit=change.parent, detail=detail)
-    return to_result(change)
+        return replace(result, status="behind", commit=change.parent, detail=detail)
+    return result
 
 
 def format_diff(change: Change) -> str:
@@ -118,36 +123,15 @@ def format_diff(change: Change) -> str:
     return "".join(diff_file(path, change.before.get(path), after[path]) for path in paths)
 
 
-def _begin(options: PublishOptions, repositories: Sequence[Repository]) -> None:
-    facts = {"version": options.provenance.version, "repositories": len(repositories)}
-    options.observe("started", {**facts, "jobs": options.jobs})
-
-
-def _announce(options: PublishOptions, planned: Iterable[Change]) -> None:
-    for change in planned:
-        options.observe("planned", result_row(to_result(change)))
-
-
 def _repositories(request: PublishRequest, options: PublishOptions) -> tuple[Repository, ...]:
-    repositories = list_repositories(request.catalogue, request.images, request.retired)
-    if options.dirty and not options.allow_dirty:
-        for repository in repositories:
-            if repository.place.folder is None:
-                raise InputError(
-                    f"the catalogue has changes that are not committed, and {repository.place} "
-                    "is not on this machine",
-                    hint="commit them, or use --allow-dirty",
-                )
+    repositories = list_repositories(request.catalogue, request.images, request.orphans)
+    refuse_dirty_catalogue(options, repositories)
     return repositories
 
 
-def _course(request: PublishRequest, options: PublishOptions, git: Git) -> RunState:
-    parents = {
-        image.key: tuple(parent.image for parent in image.parents if parent.image)
-        for image in request.images
-    }
-    kinship = Dependencies(parents, options.independent)
-    return RunState(kinship, options.jobs, git.stop, options.fail_fast)
+def _new_state(request: PublishRequest, options: PublishOptions, git: Git) -> RunState:
+    dependencies = find_dependencies(request.images, independent=options.independent)
+    return RunState(dependencies, options.jobs, git.stop, options.fail_fast)
 
 
 def _batches(repositories: Sequence[Repository]) -> Iterator[Sequence[Repository]]:
@@ -155,130 +139,124 @@ def _batches(repositories: Sequence[Repository]) -> Iterator[Sequence[Repository
         yield repositories[start : start + _BATCH]
 
 
-def _planned(
+def _report_plans(options: PublishOptions, deliveries: Sequence[Delivery]) -> None:
+    report_plans(options.observe, (c for delivery in deliveries for c in delivery.changes))
+
+
+def _plan_batch(
     pool: Executor,
-    ground: PublishContext,
+    context: PlanContext,
     repositories: Sequence[Repository],
     request: PublishRequest,
-    course: RunState,
+    state: RunState,
 ) -> Iterator[Delivery]:
     """Yield the plan of each repository; servers are asked while trees are rendered."""
-    by_key = {image.key: image for image in request.images}
-    surveys = {
-        found.url: pool.submit(
-            read_remote_heads, ground.git, found.place, [t.branch for t in found.targets]
-        )
-        for found in repositories
-        if found.place.folder is None and not course.halted()
-    }
-    plans: list[tuple[Repository, dict[str, DesiredTree], Future[RepositoryPlan]]] = []
+    images = {image.key: image for image in request.images}
+    heads_by_url = _ask_servers(pool, context.git, repositories, state)
+    jobs: list[tuple[Repository, dict[str, DesiredTree], Future[RepositoryPlan]]] = []
     for repository in repositories:
-        if why := course.halted():
-            held = tuple(failed_change(found, why, "skipped") for found in repository.targets)
-            yield Delivery(repository, RemoteHeads(True), held, {})
+        if reason := state.stop_reason():
+            skipped = (failed_change(target, reason, "skipped") for target in repository.targets)
+            yield Delivery(repository, RemoteHeads(True), tuple(skipped), {})
             continue
-        wanted = {
-            found.key: _wanted(by_key.get(found.key), request.trees) for found in repository.targets
+        trees = {
+            target.key: desired_tree(images.get(target.key), request.render)
+            for target in repository.targets
         }
-        asked = surveys.get(repository.url)
-        known = asked.result if asked else None
-        plans.append(
-            (repository, wanted, pool.submit(plan_repository, ground, repository, wanted, known))
+        heads = heads_by_url.get(repository.url)
+        wait = heads.result if heads else None
+        plan = partial(plan_repository, context, repository, trees, wait)
+        jobs.append((repository, trees, pool.submit(plan)))
+    for repository, trees, job in jobs:
+        yield Delivery(repository, job.result().heads, job.result().changes, trees)
+
+
+def _ask_servers(
+    pool: Executor, git: Git, repositories: Sequence[Repository], state: RunState
+) -> dict[str, Future[RemoteHeads]]:
+    """Begin to ask the servers for the heads of their repositories, by address."""
+    return {
+        repository.url: pool.submit(
+            read_remote_heads,
+            git,
+            repository.place,
+            [target.branch for target in repository.targets],
         )
-    for repository, hoped, job in plans:
-        stands, planned = job.result()
-        yield Delivery(repository, stands, planned, hoped)
+        for repository in repositories
+        if repository.place.folder is None and not state.stop_reason()
+    }
 
 
-def _published(
-    pool: Executor, ground: PublishContext, planned: Sequence[Delivery], course: RunState
+def _publish_batch(
+    pool: Executor, context: PublishContext, deliveries: Sequence[Delivery], state: RunState
 ) -> Iterator[Change]:
     """Write the commits of a batch and push them; yield each change as it ended."""
-    store = ground.store
-    assert store is not None
-    settled, deliveries = _settled(planned)
-    for change in settled:
-        course.note(change)
-    yield from settled
-    if not course.halted():
-        deliveries, broken = _written(pool, ground, store, deliveries)
-        for change in broken:
-            course.note(change)
-        yield from broken
-    yield from run_parents_first(
-        pool, lambda found: deliver(ground, store, found), deliveries, course
-    )
+    decided, deliveries = _split_decided(deliveries)
+    yield from state.record(decided)
+    if not state.stop_reason():
+        deliveries, failures = _write_commits(pool, context, deliveries)
+        yield from state.record(failures)
+    yield from run_parents_first(pool, partial(deliver, context), deliveries, state)
 
 
-def _wanted(image: Image | None, trees: RenderTree) -> DesiredTree:
-    if image is None:
-        return None
-    try:
-        return trees(image)
-    except DistgenError as error:
-        return error
+def _split_decided(
+    deliveries: Sequence[Delivery],
+) -> tuple[tuple[Change, ...], tuple[Delivery, ...]]:
+    """Split the changes that need no push from the deliveries of those that do."""
+    changes = (change for delivery in deliveries for change in delivery.changes)
+    decided = tuple(change for change in changes if change.status not in COMMIT_STATUSES)
+    deliveries = tuple(delivery.with_commits_only() for delivery in deliveries)
+    return decided, tuple(delivery for delivery in deliveries if delivery.changes)
 
 
-def _settled(planned: Sequence[Delivery]) -> tuple[tuple[Change, ...], tuple[Delivery, ...]]:
-    """Split what is decided already from what has commits to deliver."""
-    settled = tuple(c for d in planned for c in d.changes if c.status not in COMMIT_STATUSES)
-    deliveries = (
-        replace(d, changes=tuple(c for c in d.changes if c.status in COMMIT_STATUSES))
-        for d in planned
-    )
-    return settled, tuple(delivery for delivery in deliveries if delivery.changes)
-
-
-def _written(
-    pool: Executor, ground: PublishContext, store: Store, deliveries: Sequence[Delivery]
+def _write_commits(
+    pool: Executor, context: PublishContext, deliveries: Sequence[Delivery]
 ) -> tuple[tuple[Delivery, ...], tuple[Change, ...]]:
-    """Write all commits in one go; return the deliveries that are ready, and what could not be."""
-    ready, broken = _supplied(pool, ground, store, deliveries)
+    """Write all commits in one go; return the deliveries that are ready, and the failures."""
+    ready, failures = _fetch_all_parents(pool, context, deliveries)
     try:
-        write_commits(store, [change for delivery in ready for change in delivery.changes])
+        write_commits(context.store, [change for delivery in ready for change in delivery.changes])
     except DistgenError:
         # The store is only a cache: begin it again, and find out which repository it cannot hold.
-        reset_store(store)
-        again, lost = _supplied(pool, ground, store, ready)
-        ready, broken = (), (*broken, *lost)
-        for delivery in again:
+        reset_store(context.store)
+        retried, more_failures = _fetch_all_parents(pool, context, ready)
+        ready, failures = (), (*failures, *more_failures)
+        for delivery in retried:
             try:
-                write_commits(store, delivery.changes)
+                write_commits(context.store, delivery.changes)
                 ready = (*ready, delivery)
             except DistgenError as error:
-                broken = (*broken, *_lost(delivery, error))
-    return ready, broken
+                failures = (*failures, *_fail_delivery(delivery, error))
+    return ready, failures
 
 
-def _supplied(
-    pool: Executor, ground: PublishContext, store: Store, deliveries: Sequence[Delivery]
+def _fetch_all_parents(
+    pool: Executor, context: PublishContext, deliveries: Sequence[Delivery]
 ) -> tuple[tuple[Delivery, ...], tuple[Change, ...]]:
-    jobs = [
-        (delivery, pool.submit(fetch_parents, ground, store, delivery)) for delivery in deliveries
-    ]
+    jobs = [(delivery, pool.submit(fetch_parents, context, delivery)) for delivery in deliveries]
     ready: list[Delivery] = []
-    broken: list[Change] = []
+    failures: list[Change] = []
     for delivery, job in jobs:
         try:
             job.result()
             ready.append(delivery)
         except DistgenError as error:
-            broken += _lost(delivery, error)
-    return tuple(ready), tuple(broken)
+            failures += _fail_delivery(delivery, error)
+    return tuple(ready), tuple(failures)
 
 
-def _lost(delivery: Delivery, error: DistgenError) -> Iterator[Change]:
+def _fail_delivery(delivery: Delivery, error: DistgenError) -> Iterator[Change]:
     for change in delivery.changes:
-        yield replace(change, status="failed", commit=change.parent, detail=str(error))
+        yield without_commit(change, "failed", str(error))
 
 
 @contextmanager
-def _reading_store(
-    git: Git, repositories: Sequence[Repository], beside: Path | None
-) -> Iterator[Store | None]:
+def _open_context(
+    git: Git, options: PublishOptions, repositories: Sequence[Repository], beside: Path | None
+) -> Iterator[PlanContext]:
     """Open a temporary store when a repository lies on a server; local ones are read in place."""
     if all(repository.place.folder is not None for repository in repositories):
-        yield None
+        yield LocalContext(git, options)
         return
     with scratch_store(git, beside) as store:
-        yield store
+        yield PublishContext(store, options)

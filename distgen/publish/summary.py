@@ -1,4 +1,4 @@
-"""Turn the old and new files of a branch into what a reviewer reads: a subject, a line a change."""
+"""Turn the old and new files of a branch into a summary: a subject, and a line for each change."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from distgen.text.diff import is_binary
 
 WIDTH = 72
 Contents = Mapping[str, bytes | None]
+Bases = Mapping[str, str | None]
+Sources = Mapping[str, Mapping[str, str | None]]
 
 _ASPECTS = {
     "ENV": "environment",
@@ -21,7 +23,7 @@ _ASPECTS = {
     "USER": "user",
     "EXPOSE": "ports",
     "VOLUME": "volumes",
-    "WORKDIR": "working folder",
+    "WORKDIR": "thread_pool folder",
     "ENTRYPOINT": "entrypoint",
     "CMD": "command",
     "HEALTHCHECK": "health check",
@@ -32,7 +34,7 @@ _ASPECTS = {
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a change means: `subject` for the log's one line, `lines` for its text."""
+    """What a change means to a reader: `subject` for the log's one line, `lines` for its text."""
 
     subject: str
     lines: tuple[str, ...]
@@ -40,7 +42,7 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One kind of change: how it reads in a subject, and its lines."""
+    """One kind of change: a phrase for the subject, and its lines."""
 
     phrase: str
     lines: tuple[str, ...]
@@ -48,7 +50,9 @@ class Fact:
 
 def summarize_first(image: str, stream: str, new: Manifest) -> Summary:
     """Describe the first publication of a stream."""
-    lines = [f"base image {_pinned(name, digest)}" for name, digest in sorted(new.bases.items())]
+    lines = [
+        f"base image {_with_digest(name, digest)}" for name, digest in sorted(new.bases.items())
+    ]
     lines += [
         f"source {name} {source['git']} at {_short(source.get('commit') or source.get('ref'))}"
         for name, source in sorted(new.sources.items())
@@ -72,131 +76,147 @@ def _facts(
 ) -> Iterator[Fact]:
     renamed: dict[str, str] = {}
     if old is not None:
-        yield from _bases(old.bases, new.bases, renamed)
-        yield from _sources(old.sources, new.sources, renamed)
+        yield from _bases(old.bases, new.bases)
+        yield from _sources(old.sources, new.sources)
+        renamed = {
+            **_renamed_bases(old.bases, new.bases),
+            **_renamed_pins(old.sources, new.sources),
+        }
     for path in sorted({*before, *after}):
-        was, now = before.get(path), after.get(path)
-        if is_dockerfile(path) and was is not None and now is not None:
-            yield from _dockerfile(path, _text(was, renamed), _text(now, {}))
+        old_content, new_content = before.get(path), after.get(path)
+        if is_dockerfile(path) and old_content is not None and new_content is not None:
+            yield from _dockerfile(path, _text(old_content, renamed), _text(new_content, {}))
     yield from _files(before, after)
 
 
-def _bases(
-    old: Mapping[str, str | None], new: Mapping[str, str | None], renamed: dict[str, str]
-) -> Iterator[Fact]:
-    lines = []
-    for name in sorted({*old} & {*new}):
-        if old[name] != new[name]:
-            lines.append(f"base image {name}: {_short(old[name])} -> {_short(new[name])}")
-            renamed |= _respelt(name, old[name], name, new[name])
+def _bases(old: Bases, new: Bases) -> Iterator[Fact]:
+    lines = [
+        f"base image {name}: {_short(old[name])} -> {_short(new[name])}"
+        for name in sorted({*old} & {*new})
+        if old[name] != new[name]
+    ]
     if lines:
         yield Fact(_count(len(lines), "base image", "updated"), tuple(lines))
-    gone, come = sorted({*old} - {*new}), sorted({*new} - {*old})
-    if len(gone) == len(come) == 1:
-        renamed |= _respelt(gone[0], old[gone[0]], come[0], new[come[0]])
-        yield Fact("base image changed", (f"base image {gone[0]} -> {come[0]}",))
-    elif gone or come:
-        lines = [f"base image {name} removed" for name in gone]
-        lines += [f"base image {_pinned(name, new[name])} added" for name in come]
+    removed, added = sorted({*old} - {*new}), sorted({*new} - {*old})
+    if len(removed) == len(added) == 1:
+        yield Fact("base image changed", (f"base image {removed[0]} -> {added[0]}",))
+    elif removed or added:
+        lines = [f"base image {name} removed" for name in removed]
+        lines += [f"base image {_with_digest(name, new[name])} added" for name in added]
         yield Fact("base images changed", tuple(lines))
 
 
-def _respelt(was: str, old: str | None, now: str, new: str | None) -> dict[str, str]:
+def _renamed_bases(old: Bases, new: Bases) -> dict[str, str]:
     """Return what to replace in the old text so that a new base alone makes no difference."""
-    pin = f"@{new}" if new else ""
-    return {was: now, f"@{old}": pin} if old else {was: now + pin}
+    pairs = [(name, name) for name in sorted({*old} & {*new}) if old[name] != new[name]]
+    removed, added = {*old} - {*new}, {*new} - {*old}
+    if len(removed) == len(added) == 1:
+        pairs += zip(removed, added, strict=True)
+    renamed: dict[str, str] = {}
+    for old_name, new_name in pairs:
+        digest = f"@{new[new_name]}" if new[new_name] else ""
+        if old[old_name]:
+            renamed |= {old_name: new_name, f"@{old[old_name]}": digest}
+        else:
+            renamed[old_name] = new_name + digest
+    return renamed
 
 
-def _sources(
-    old: Mapping[str, Mapping[str, str | None]],
-    new: Mapping[str, Mapping[str, str | None]],
-    renamed: dict[str, str],
-) -> Iterator[Fact]:
+def _sources(old: Sources, new: Sources) -> Iterator[Fact]:
     names: dict[str, list[str]] = {"updated": [], "added": [], "removed": []}
     lines = []
     for name in sorted({*old, *new}):
-        was, now = _pin(old.get(name)), _pin(new.get(name))
-        if was == now:
+        old_pin, new_pin = _pin(old.get(name)), _pin(new.get(name))
+        if old_pin == new_pin:
             continue
-        verb = "added" if not was else "removed" if not now else "updated"
+        verb = "added" if not old_pin else "removed" if not new_pin else "updated"
         names[verb].append(name)
-        lines.append(f"source {name}: {_short(was)} -> {_short(now)}" if verb == "updated"
+        lines.append(f"source {name}: {_short(old_pin)} -> {_short(new_pin)}" if verb == "updated"
                      else f"source {name} {verb}")  # fmt: skip
-        if was:
-            renamed[was] = now
-    for verb, found in names.items():
-        if found:
-            what = f"source {found[0]}" if len(found) == 1 else f"{len(found)} sources"
-            yield Fact(f"{what} {verb}", tuple(lines))
+    for verb, changed in names.items():
+        if changed:
+            phrase = f"source {changed[0]}" if len(changed) == 1 else f"{len(changed)} sources"
+            yield Fact(f"{phrase} {verb}", tuple(lines))
             lines = []
 
 
-def _dockerfile(path: str, old: str, new: str) -> Iterator[Fact]:
-    if old == new:
+def _renamed_pins(old: Sources, new: Sources) -> dict[str, str]:
+    """Return what to replace in the old text so that a new source alone makes no difference."""
+    pins = ((_pin(old[name]), _pin(new.get(name))) for name in sorted(old))
+    return {old_pin: new_pin for old_pin, new_pin in pins if old_pin and old_pin != new_pin}
+
+
+def _dockerfile(path: str, old_text: str, new_text: str) -> Iterator[Fact]:
+    if old_text == new_text:
         return
-    was, now = parse(old), parse(new)
-    facts = [*_packages(was, now), *_instructions(was, now)]
-    if not facts and _code(was) != _code(now):
+    old, new = parse(old_text), parse(new_text)
+    facts = [*_packages(old, new), *_instructions(old, new)]
+    if not facts and _code(old) != _code(new):
         facts = [Fact(f"{path} changed", (f"{path} changed",))]
     yield from facts
 
 
-def _packages(was: Dockerfile, now: Dockerfile) -> Iterator[Fact]:
-    old, new = packages(was.instructions), packages(now.instructions)
-    before = {(manager, name) for manager, names in old.items() for name in names}
-    after = {(manager, name) for manager, names in new.items() for name in names}
-    for verb, found in (("added", after - before), ("removed", before - after)):
-        if found:
-            lines = tuple(f"{manager} package {verb}: {name}" for manager, name in sorted(found))
-            yield Fact(_count(len(found), "package", verb), lines)
+def _packages(old: Dockerfile, new: Dockerfile) -> Iterator[Fact]:
+    before, after = _package_names(old), _package_names(new)
+    for verb, names in (("added", after - before), ("removed", before - after)):
+        if names:
+            lines = tuple(f"{manager} package {verb}: {name}" for manager, name in sorted(names))
+            yield Fact(_count(len(names), "package", verb), lines)
 
 
-def _instructions(was: Dockerfile, now: Dockerfile) -> Iterator[Fact]:
+def _package_names(file: Dockerfile) -> set[tuple[str, str]]:
+    """Return the packages that a Dockerfile installs, each with its package manager."""
+    managers = packages(file.instructions)
+    return {(manager, name) for manager, names in managers.items() for name in names}
+
+
+def _instructions(old: Dockerfile, new: Dockerfile) -> Iterator[Fact]:
     for command, aspect in _ASPECTS.items():
-        old, new = _said(was, command), _said(now, command)
-        if old != new:
-            lines = [f"removed: {text}" for text in old if text not in new]
-            lines += [f"now: {text}" for text in new if text not in old]
+        old_texts, new_texts = _texts(old, command), _texts(new, command)
+        if old_texts != new_texts:
+            lines = [f"removed: {text}" for text in old_texts if text not in new_texts]
+            lines += [f"now: {text}" for text in new_texts if text not in old_texts]
             yield Fact(f"{aspect} changed", tuple(lines) or (f"{aspect} reordered",))
-    if not any(_packages(was, now)) and _scripts(was) != _scripts(now):
+    if not any(_packages(old, new)) and _scripts(old) != _scripts(new):
         yield Fact("build steps changed", ("build steps changed",))
 
 
 def _files(before: Contents, after: Contents) -> Iterator[Fact]:
-    found: dict[str, list[str]] = {"added": [], "changed": [], "deleted": []}
+    paths_by_verb: dict[str, list[str]] = {"added": [], "changed": [], "deleted": []}
     for path in sorted({*before, *after} - {MANIFEST, ATTRIBUTES}):
-        was, now = before.get(path), after.get(path)
-        if was is None or now is None:
-            found["added" if was is None else "deleted"].append(path)
+        if before.get(path) is None:
+            paths_by_verb["added"].append(path)
+        elif after.get(path) is None:
+            paths_by_verb["deleted"].append(path)
         elif not is_dockerfile(path):
-            found["changed"].append(path)
-    for verb, paths in found.items():
+            paths_by_verb["changed"].append(path)
+    for verb, paths in paths_by_verb.items():
         if paths:
-            what = paths[0] if len(paths) == 1 else f"{len(paths)} files"
+            phrase = paths[0] if len(paths) == 1 else f"{len(paths)} files"
             lines = (f"{verb} {path}{_size(before.get(path), after.get(path))}" for path in paths)
-            yield Fact(f"{what} {verb}", tuple(lines))
+            yield Fact(f"{phrase} {verb}", tuple(lines))
 
 
-def _size(was: bytes | None, now: bytes | None) -> str:
-    """Return how many lines came and went, for a file that is there before and after."""
-    if was is None or now is None:
+def _size(old: bytes | None, new: bytes | None) -> str:
+    """Return how many lines were added and removed, for a file that is there before and after."""
+    if old is None or new is None:
         return ""
-    if was == now:
+    if old == new:
         return " (mode)"
-    if is_binary(was) or is_binary(now):
+    if is_binary(old) or is_binary(new):
         return " (binary)"
-    old, new = was.split(b"\n"), now.split(b"\n")
     added = removed = 0
-    for tag, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+    matcher = SequenceMatcher(None, old.split(b"\n"), new.split(b"\n"), autojunk=False)
+    for tag, old_start, old_end, new_start, new_end in matcher.get_opcodes():
         if tag != "equal":
-            removed, added = removed + b - a, added + d - c
+            removed, added = removed + old_end - old_start, added + new_end - new_start
     return f" (+{added} -{removed})"
 
 
 def _subject(image: str, phrases: list[str]) -> str:
-    for shown in range(len(phrases), 0, -1):
-        rest = len(phrases) - shown
-        parts = [*phrases[:shown], *([f"{rest} more"] if rest else [])]
+    for number in range(len(phrases), 0, -1):
+        rest = len(phrases) - number
+        parts = [*phrases[:number], *([f"{rest} more"] if rest else [])]
         subject = f"{image}: {', '.join(parts)}"
         if len(subject) <= WIDTH:
             return subject
@@ -215,7 +235,7 @@ def _pin(source: Mapping[str, str | None] | None) -> str:
     )
 
 
-def _pinned(name: str, digest: str | None) -> str:
+def _with_digest(name: str, digest: str | None) -> str:
     return f"{name}@{_short(digest)}" if digest else name
 
 
@@ -230,12 +250,12 @@ def _short(identity: str | None) -> str:
 
 def _text(content: bytes, renamed: Mapping[str, str]) -> str:
     text = content.decode("utf-8", "replace")
-    for was, now in renamed.items():
-        text = text.replace(was, now)
+    for old, new in renamed.items():
+        text = text.replace(old, new)
     return text
 
 
-def _said(file: Dockerfile, command: str) -> list[str]:
+def _texts(file: Dockerfile, command: str) -> list[str]:
     return [" ".join(step.original.split()) for step in file.instructions if step.cmd == command]
 
 

@@ -16,7 +16,7 @@ from distgen.git.run import run
 from distgen.model.published import Change, TreeEntry
 from distgen.model.words import MANIFEST
 from distgen.publish.branch import list_files, read_file, read_manifest
-from distgen.publish.plan import RETIRED
+from distgen.publish.retirement import RETIRED
 from distgen.render.manifest import dump
 from distgen.verify.claims import (
     Claim,

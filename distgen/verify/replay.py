@@ -19,16 +19,9 @@ from distgen.model.rendered import Tree
 from distgen.model.words import MANIFEST
 from distgen.publish.branch import read_branch
 from distgen.publish.merge_file import three_way_merge
-from distgen.publish.plan import (
-    BranchTarget,
-    OnEdit,
-    branch_target,
-    lock_digest,
-    plan_change,
-    plan_retirement,
-    retirement_note,
-    retirement_reason,
-)
+from distgen.publish.plan import OnEdit, lock_digest, plan_change, plan_retirement
+from distgen.publish.retirement import retirement_note, retirement_reason
+from distgen.publish.target import BranchTarget, branch_target
 from distgen.render.manifest import generated
 from distgen.render.renderer import Renderer
 from distgen.verify.claims import Claim, Expected

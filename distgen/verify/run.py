@@ -16,9 +16,13 @@ from distgen.git.signing import check_signature, trust_options
 from distgen.git.store import Store, is_ancestor, scratch_store
 from distgen.model.catalogue import Catalogue, Image
 from distgen.pool import thread_pool
-from distgen.publish.options import Repository
-from distgen.publish.plan import BranchTarget
-from distgen.publish.repositories import fetch_tips, list_repositories, open_reader
+from distgen.publish.repository_access import (
+    Repository,
+    fetch_tips,
+    list_repositories,
+    open_reader,
+)
+from distgen.publish.target import BranchTarget
 from distgen.verify.claims import Verdict
 from distgen.verify.judge import Subject, judge, named
 from distgen.verify.worker_pool import Proof
@@ -115,7 +119,7 @@ def _branches(ground: _Ground, repository: Repository) -> _Branches:
     try:
         branches = [target.branch for target in repository.targets]
         stands = read_remote_heads(ground.git, repository.place, branches)
-        with open_reader(ground.git, ground.store, repository.place, stands) as (reader, now):
+        with open_reader(ground.store, repository.place, stands) as (reader, now):
             sources = [named(reader, tip) for tip in now.tips.values()] if reader else []
             return _Branches(repository, now, min(sources, default=""))
     except DistgenError as error:
@@ -127,7 +131,7 @@ def _images(ground: _Ground, found: _Branches) -> tuple[Verdict, ...]:
     try:
         if isinstance(stands, DistgenError):
             raise stands
-        with open_reader(ground.git, ground.store, found.repository.place, stands) as (reader, now):
+        with open_reader(ground.store, found.repository.place, stands) as (reader, now):
             return tuple(_image(ground, target, reader, now.tips) for target in targets)
     except DistgenError as error:
         return tuple(_failed(target, str(error)) for target in targets)
@@ -158,7 +162,7 @@ def _address(ground: _Ground, address: Address) -> tuple[Verdict, ...]:
     try:
         branch, commit, stands = _meant(ground, address)
         where = replace(where, branch=branch)
-        fetch_tips(ground.git, ground.store, address.place, stands)
+        fetch_tips(ground.store, address.place, stands)
         asked = ground.known.get((address.place, branch)) or ground.known.get((address.place, ""))
         tip = _reachable(ground.store, address, commit, stands)
         found = _judged(ground, ground.store.reader, tip, asked)

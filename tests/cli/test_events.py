@@ -22,7 +22,7 @@ from testing.dist_git import (
 from testing.git_server import Fault, git_server
 from testing.sites import COMMAND, distgen, ended, save, site, start
 
-from distgen.publish.repositories import list_repositories
+from distgen.publish.repository_access import list_repositories
 from distgen.publish.scheduler import Dependencies, RunState, sort_parents_first
 from distgen.schema.check import load_schema
 
@@ -184,7 +184,7 @@ def test_repositories_stand_in_the_order_of_their_images_parents(tmp_path):
     ]
     circle = Dependencies({"ns/a@2024.1": ("ns/b@2024.1",), "ns/b@2024.1": ("ns/a@master",)})
     assert len(sort_parents_first(found, circle)) == 3
-    assert RunState(circle).halted() == ""
+    assert RunState(circle).stop_reason() == ""
 
 
 def slow_hook(folder, seconds, marker):

@@ -12,7 +12,8 @@ from distgen.model.lock import Lock, LockedBase, LockedSource
 from distgen.model.published import BranchState, TreeEntry
 from distgen.model.words import EXECUTABLE, MANIFEST
 from distgen.publish.merge_file import three_way_merge
-from distgen.publish.plan import branch_target, lock_digest, plan_change, plan_retirement
+from distgen.publish.plan import lock_digest, plan_change, plan_retirement
+from distgen.publish.target import branch_target
 from distgen.render.manifest import generated, parse
 
 APP = image("ns/app")

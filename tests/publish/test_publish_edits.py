@@ -16,7 +16,7 @@ from testing.dist_git import (
     tree,
 )
 
-from distgen.publish.plan import branch_target
+from distgen.publish.target import branch_target
 
 APP = image("ns/app")
 STEPS = [f"RUN step {number}" for number in range(6)]

@@ -21,7 +21,7 @@ from testing.git_server import git_server
 from testing.sites import distgen, save, site
 
 from distgen.publish.orphans import OrphanSearch, find_orphans
-from distgen.publish.plan import branch_target
+from distgen.publish.target import branch_target
 
 APP = image("ns/app")
 

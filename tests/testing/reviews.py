@@ -54,7 +54,7 @@ class Situation:
         request = ProposeRequest(
             catalogue=known,
             images=tuple(i for i in images if i.key in trees),
-            trees=lambda i: tree(i, trees.get(i.key, {"Dockerfile": "FROM quay.io/a:1\n"})),
+            render=lambda i: tree(i, trees.get(i.key, {"Dockerfile": "FROM quay.io/a:1\n"})),
             accounts=dict.fromkeys(known.namespaces, self.account),
             parents=tuple(i for i in images if i.key not in trees),
             dry=bool(found.get("dry")),
@@ -62,7 +62,7 @@ class Situation:
         assert isinstance(options, PublishOptions)
         about = RepositoryProfile("", ("distgen", "ns"))
         options = replace(
-            options, creation=lambda r: repository_maker(r.forge, r.place, self.account, about)
+            options, creator=lambda r: repository_maker(r.forge, r.place, self.account, about)
         )
         git = found.get("git") or self.git
         assert isinstance(git, Git)

@@ -12,8 +12,7 @@ from distgen.cli.session import Choice, Session, format_option, image_arguments,
 from distgen.cli.source_options import source_options
 from distgen.model.published import Change
 from distgen.publish import run as publish
-from distgen.publish.deliver import COMMIT_STATUSES
-from distgen.publish.repositories import to_result
+from distgen.publish.results import COMMIT_STATUSES, to_result
 
 COLORS = {"+": "green", "-": "red", "@": "cyan"}
 

@@ -46,7 +46,7 @@ def _propose(session: Session, run: prepare.Run, *, dry: bool) -> list[Result]:
     request = propose.ProposeRequest(
         catalogue=catalogue,
         images=images,
-        trees=run.request.trees,
+        render=run.request.render,
         accounts=accounts(session, run.git, catalogue, (*images, *parents)),
         parents=parents,
         dry=dry,

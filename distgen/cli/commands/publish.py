@@ -16,7 +16,7 @@ from distgen.cli.write_options import OutputOptions, deliver, write_options
 from distgen.git.store import open_store
 from distgen.model.published import Result
 from distgen.publish import run as publish
-from distgen.publish.repositories import to_result
+from distgen.publish.results import to_result
 
 
 @click.command()
@@ -59,7 +59,7 @@ def publish_all(session: Session, run: prepare.Run) -> list[Result]:
         session.say(text)
         run.options.observe("waiting", {"detail": text})
 
-    total = len(run.request.images) + len(run.request.retired)
+    total = len(run.request.images) + len(run.request.orphans)
     with open_store(run.store, run.git, tell=say) as store:
         done = publish.publish(run.request, store, run.options)
         return sort_results(run.request.images, show_progress(session, done, total))

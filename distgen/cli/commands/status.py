@@ -12,8 +12,8 @@ from distgen.cli.session import Choice, Session, format_option, image_arguments,
 from distgen.model.published import Result
 from distgen.publish import run as publish
 from distgen.publish.orphans import find_orphans
-from distgen.publish.plan import BranchTarget
 from distgen.publish.report import format_report
+from distgen.publish.target import BranchTarget
 
 
 @click.command()

@@ -1,0 +1,208 @@
+"""Plan the changes of all branches of one repository, by what is on them now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+
+from distgen.errors import DistgenError, InputError
+from distgen.git.auth import sends_token
+from distgen.git.cat_file import ObjectReader
+from distgen.git.commits import sign_change
+from distgen.git.location import creation_hint
+from distgen.git.objects import blob_id, tree_id
+from distgen.git.remote import RemoteHeads, read_remote_heads
+from distgen.git.store import reset_if_damaged
+from distgen.model.catalogue import Image
+from distgen.model.published import Change, TreeEntry
+from distgen.model.rendered import Tree
+from distgen.model.words import Status
+from distgen.publish.branch import read_branch, root_tree
+from distgen.publish.merge_file import three_way_merge
+from distgen.publish.options import (
+    CreateRepository,
+    LocalContext,
+    PlanContext,
+    PublishOptions,
+)
+from distgen.publish.plan import plan_change, plan_retirement
+from distgen.publish.repository_access import Repository, open_local_reader, open_reader
+from distgen.publish.results import COMMIT_STATUSES, failed_change, without_commit
+from distgen.publish.target import BranchTarget
+from distgen.render.manifest import generated
+
+RenderTree = Callable[[Image], Tree]
+DesiredTree = Tree | DistgenError | None
+"""What a branch is to hold: a tree, nothing (it is retired), or why it cannot be rendered."""
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryPlan:
+    """The heads of a repository, and the changes that are planned on top of them."""
+
+    heads: RemoteHeads
+    changes: tuple[Change, ...]
+
+
+def desired_tree(image: Image | None, render: RenderTree) -> DesiredTree:
+    """Return what the branch of an image is to hold; None: the image left the catalogue."""
+    if image is None:
+        return None
+    try:
+        return render(image)
+    except DistgenError as error:
+        return error
+
+
+def refuse_dirty_catalogue(options: PublishOptions, repositories: Iterable[Repository]) -> None:
+    """Refuse to publish uncommitted changes to a server, unless the options allow it."""
+    if not options.dirty or options.allow_dirty:
+        return
+    for repository in repositories:
+        if repository.place.folder is None:
+            raise InputError(
+                f"the catalogue has changes that are not committed, and {repository.place} "
+                "is not on this machine",
+                hint="commit them, or use --allow-dirty",
+            )
+
+
+def plan_repository(
+    context: PlanContext,
+    repository: Repository,
+    desired_trees: Mapping[str, DesiredTree],
+    wait_for_heads: Callable[[], RemoteHeads] | None = None,
+) -> RepositoryPlan:
+    """Plan all branches of a repository; what cannot be planned is a change that `failed`."""
+    branches = [target.branch for target in repository.targets]
+    try:
+        _refuse_shared_branches(repository)
+        if wait_for_heads:
+            heads = wait_for_heads()
+        else:
+            heads = read_remote_heads(context.git, repository.place, branches)
+        if not heads.exists and repository.place.folder is None:
+            repository_creator(context, repository)
+        return _retry_if_store_is_damaged(
+            context, lambda: _plan_branches(context, repository, desired_trees, heads)
+        )
+    except DistgenError as error:
+        status: Status = "skipped" if context.git.stop.is_set() else "failed"
+        failures = (failed_change(target, str(error), status) for target in repository.targets)
+        return RepositoryPlan(RemoteHeads(True), tuple(failures))
+
+
+def _retry_if_store_is_damaged(
+    context: PlanContext, plan: Callable[[], RepositoryPlan]
+) -> RepositoryPlan:
+    """Plan; begin the store again, and plan once more, when it turns out to be damaged."""
+    if isinstance(context, LocalContext):
+        return plan()
+    store = context.store
+    closings = store.reader.closings
+    try:
+        return plan()
+    except DistgenError as error:
+        if error.where != store.folder or context.git.stop.is_set():
+            raise
+        reset_if_damaged(store, closings)
+        return plan()
+
+
+def _plan_branches(
+    context: PlanContext,
+    repository: Repository,
+    desired_trees: Mapping[str, DesiredTree],
+    heads: RemoteHeads,
+) -> RepositoryPlan:
+    with _open(context, repository, heads) as access:
+        changes = tuple(
+            _plan_branch(context.options, repository, target, desired_trees[target.key], access)
+            for target in repository.targets
+        )
+        return RepositoryPlan(
+            access[1], tuple(_sign(context.options, change) for change in changes)
+        )
+
+
+def _open(
+    context: PlanContext, repository: Repository, heads: RemoteHeads
+) -> AbstractContextManager[tuple[ObjectReader | None, RemoteHeads]]:
+    if isinstance(context, LocalContext):
+        return open_local_reader(context.git, repository.place, heads)
+    return open_reader(context.store, repository.place, heads)
+
+
+def _plan_branch(
+    options: PublishOptions,
+    repository: Repository,
+    target: BranchTarget,
+    desired: DesiredTree,
+    access: tuple[ObjectReader | None, RemoteHeads],
+) -> Change:
+    reader, heads = access
+    if isinstance(desired, DistgenError):
+        return replace(failed_change(target, str(desired)), exit_code=desired.exit_code)
+    origin = replace(options.provenance, author=repository.author)
+    tip = heads.tips.get(target.branch)
+    if tip is None or reader is None:
+        if desired is None:
+            return failed_change(target, "there is no such branch", "unchanged")
+        change = plan_change(target, desired, None, origin, options.on_edit)
+        return _check_tree(options, change, desired)
+    if desired is None:
+        return plan_retirement(target, read_branch(reader, tip, {}), origin, options.on_edit)
+    files = {file.path: file for file in generated(desired)}
+    entries = {file.path: TreeEntry(file.mode, blob_id(file.content)) for file in files.values()}
+    if root_tree(reader, tip) == tree_id(entries):
+        return replace(failed_change(target, "", "unchanged"), parent=tip, commit=tip)
+    state = read_branch(reader, tip, files)
+    merge = three_way_merge(reader.git)
+    change = plan_change(target, desired, state, origin, options.on_edit, merge)
+    return _check_tree(options, change, desired)
+
+
+def _sign(options: PublishOptions, change: Change) -> Change:
+    """Return the change with a signature, when it becomes a commit and commits are to have one."""
+    if options.sign is None or change.status not in COMMIT_STATUSES:
+        return change
+    return sign_change(change, options.sign)
+
+
+def _check_tree(options: PublishOptions, change: Change, tree: Tree) -> Change:
+    """Return the change, failed when its tree must not be published; old trees are not judged."""
+    if change.status not in ("created", "updated"):
+        return change
+    if refusal := options.refusal(tree):
+        return without_commit(change, "refused", refusal)
+    if objection := options.objection(tree):
+        return without_commit(change, "failed", objection)
+    return change
+
+
+def repository_creator(context: PlanContext, repository: Repository) -> CreateRepository:
+    """Return what makes a repository that is missing on its server; raise when nothing does."""
+    create = context.options.creator(repository)
+    if create is None:
+        place = repository.place
+        hidden = (
+            ", or it is not shown to the token" if sends_token(context.git, place.address) else ""
+        )
+        hint = f"create it with: {creation_hint(place, repository.forge)}"
+        if repository.forge == "github":
+            hint += ", or name a token that may: dist_git.token_env"
+        raise DistgenError(f"there is no repository{hidden}", where=place, hint=hint)
+    return create
+
+
+def _refuse_shared_branches(repository: Repository) -> None:
+    keys_by_branch: dict[str, str] = {}
+    for target in repository.targets:
+        previous_key = keys_by_branch.setdefault(target.branch, target.key)
+        if previous_key != target.key:
+            raise DistgenError(
+                f"{previous_key} and {target.key} are both published to branch {target.branch}",
+                where=repository.place,
+                hint="give each stream its own branch and each image its own repository",
+            )
