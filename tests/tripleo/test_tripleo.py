@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from distgen.cli.session import Session
 from distgen.errors import InputError
 from distgen.tripleo.export import EntryFilter, render_entries
 from distgen.tripleo.heat import format_list, parse_defaults, parse_distinct, short_names
+from distgen.tripleo.lists import read_list
 
 OLDEST = """\
 {% set namespace=namespace or "tripleoupstream" %}
@@ -166,13 +166,28 @@ def test_for_every_driver_the_list_is_the_plain_one_less_the_other_drivers_image
     assert_in_step(template, template.parent / "defaults.yaml")
 
 
-@pytest.mark.skipif("TRIPLEO_LISTS" not in os.environ, reason="TRIPLEO_LISTS names no folder")
+BESIDE = (above / "shared/facts/tripleo/lists" for above in Path(__file__).resolve().parents)
+REAL = next(filter(Path.is_dir, BESIDE), None)
+real = pytest.mark.skipif(REAL is None, reason="no lists of real releases beside the checkout")
+
+
+@real
 def test_real_pairs_of_template_and_list_are_in_step():
-    """Point TRIPLEO_LISTS at a folder of container-images folders of releases."""
-    templates = list(Path(os.environ["TRIPLEO_LISTS"]).glob("*/*_containers.yaml.j2"))
-    assert templates
+    templates = [*REAL.glob("*/*_containers.yaml.j2")]
+    assert len(templates) >= 4
     for template in templates:
         assert_in_step(template, template.with_name("container_image_prepare_defaults.yaml"))
+
+
+@real
+def test_real_lists_are_read_whole_and_unlike_their_templates_need_no_values():
+    lists = [*REAL.rglob("*_containers.yaml")]
+    assert len(lists) >= 5
+    for path in lists:
+        written = {entry["imagename"] for entry in yaml.safe_load(path.read_text()).popitem()[1]}
+        entries = read_list(path, {})
+        assert {f"{entry.name}:{entry.tag}" for entry in entries} == written
+        assert len(entries) == len(written) > 50, path
 
 
 def test_the_list_is_printed_without_params_services_and_time(template):
