@@ -1,9 +1,14 @@
-"""Situations shared by the tests: a catalogue on disk, and an environment that says nothing."""
+"""Situations shared by the tests: a catalogue on disk, and an environment that says nothing.
+
+With `--no-unexpected-skips` a run fails that skipped a test for a reason which is not expected.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import signal
+import sys
 import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,6 +23,63 @@ CatalogueFolder = Callable[[Mapping[str, str | bytes]], Path]
 for number in (signal.SIGINT, signal.SIGHUP):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, lambda *_: None)
+
+
+IS_ROOT = os.geteuid() == 0
+EXPECTED_SKIPS = {
+    "root (reads everything|may write everywhere)": IS_ROOT,
+    "only root can give files away|needs root and setpriv": not IS_ROOT,
+    "the image's Python has tomllib": sys.version_info < (3, 11),
+    # `tox -e kolla` has it.
+    "could not import 'kolla': .*": True,
+    "no lists of real releases beside the checkout": True,
+}
+"""Reasons as regular expressions, and whether a test may be skipped for them."""
+
+
+class UnexpectedSkips:
+    """What was skipped for a reason that is not expected."""
+
+    def __init__(self) -> None:
+        self.lines: set[str] = set()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.skipped and not hasattr(report, "wasxfail"):
+            self._note(report)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.skipped:
+            self._note(report)
+
+    def _note(self, report: pytest.TestReport | pytest.CollectReport) -> None:
+        assert isinstance(report.longrepr, tuple)
+        reason = str(report.longrepr[2]).removeprefix("Skipped: ")
+        allowed = (pattern for pattern, holds in EXPECTED_SKIPS.items() if holds)
+        if not any(re.fullmatch(pattern, reason) for pattern in allowed):
+            self.lines.add(f"{report.nodeid}: {reason}")
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self.lines and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self.lines:
+            terminalreporter.section("skipped for a reason that is not expected", red=True)
+            terminalreporter.write("".join(f"{line}\n" for line in sorted(self.lines)))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--no-unexpected-skips",
+        action="store_true",
+        help="fail when a test was skipped for a reason that tests/conftest.py does not expect",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    is_worker = hasattr(config, "workerinput")  # of xdist, which reports to the main process
+    if config.getoption("--no-unexpected-skips") and not is_worker:
+        config.pluginmanager.register(UnexpectedSkips())
 
 
 @pytest.fixture(autouse=True)
