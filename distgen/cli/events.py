@@ -135,8 +135,12 @@ def graceful_signals(git: Git) -> Iterator[None]:
             os.write(2, _ENDING)
 
     # What is ignored stays so: a job in the background, or one that nohup keeps from a hangup.
-    heeded = (each for each in _SIGNALS if signal.getsignal(each) is not signal.SIG_IGN)
-    known = {number: signal.signal(number, ask) for number in heeded}
+    heeded = (
+        signal_number
+        for signal_number in _SIGNALS
+        if signal.getsignal(signal_number) is not signal.SIG_IGN
+    )
+    previous = {number: signal.signal(number, ask) for number in heeded}
     try:
         yield
     except DistgenError:
@@ -144,5 +148,5 @@ def graceful_signals(git: Git) -> Iterator[None]:
             raise KeyboardInterrupt from None
         raise
     finally:
-        for number, handler in known.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)

@@ -27,20 +27,20 @@ def accounts(
     patience = Patience(
         tries=servers.attempts, seconds=servers.timeout, pause=servers.pause_after, tell=session.say
     )
-    found = {}
+    accounts_by_name = {}
     for name, place in places(catalogue, images).items():
         where = catalogue.namespaces[name].dist_git
-        word, who = secret(session, name, catalogue), user(where)
+        word, user_name = secret(session, name, catalogue), user(where)
         # What git is given for the repository is refused here too when it would go unencrypted.
-        given = token(place, where, word)
+        from_helper = token(place, where, word)
         if not word and where.forge in _ASKED and host_name(place):
-            given = ask_credential_helpers(git, _web(place))
-        if given:
-            word, who = given.secret, given.user
+            from_helper = ask_credential_helpers(git, _web(place))
+        if from_helper:
+            word, user_name = from_helper.secret, from_helper.user
         if where.api and word:
-            token_for(where.api, who, word)
-        found[name] = Account(who, word, where.api, patience)
-    return found
+            token_for(where.api, user_name, word)
+        accounts_by_name[name] = Account(user_name, word, where.api, patience)
+    return accounts_by_name
 
 
 def creation(

@@ -20,13 +20,16 @@ from distgen.model.lock import Lock, LockedBase, LockedSource
 COLORS = {"added": "green", "updated": "green", "dropped": "yellow", "differs": "yellow"}
 
 
-def problems(found: Sequence[LockProblem], form: str) -> str:
+def problems(lock_problems: Sequence[LockProblem], form: str) -> str:
     """Return what a check found, one line or JSON object each."""
     if form == "json":
-        rows = [{**asdict(one), "users": list(one.users)} for one in found]
-        counts = dict(sorted(Counter(one.status for one in found).items()))
+        rows = [{**asdict(problem), "users": list(problem.users)} for problem in lock_problems]
+        counts = dict(sorted(Counter(problem.status for problem in lock_problems).items()))
         return json.dumps({"problems": rows, "summary": counts}, indent=2) + "\n"
-    lines = [(one.status, format_key((one.kind, one.name, one.ref)), one.detail) for one in found]
+    lines = [
+        (problem.status, format_key((problem.kind, problem.name, problem.ref)), problem.detail)
+        for problem in lock_problems
+    ]
     return table(lines) + "\n" if lines else ""
 
 

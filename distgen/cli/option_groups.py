@@ -16,9 +16,9 @@ def option_group(
     keys = [field.name for field in fields(record)]
 
     def wrap(command: Command) -> Command:
-        def call(*args: Any, **given: Any) -> Any:
-            values = {key: given.pop(key) for key in keys}
-            return command(*args, **{name: record(**values)}, **given)
+        def call(*args: Any, **parameters: Any) -> Any:
+            values = {key: parameters.pop(key) for key in keys}
+            return command(*args, **{name: record(**values)}, **parameters)
 
         call.__name__, call.__doc__ = command.__name__, command.__doc__
         call.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]

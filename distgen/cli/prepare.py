@@ -82,9 +82,15 @@ def prepare(session: Session, wishes: RunOptions, observe: Observer = ignore_ste
     task = check.work(catalogue, lock, chosen)
     altered = bool(wishes.sets or speculation.images)
     provenance, dirty = origin(session, git, catalogue, lock, altered)
-    shown = add_tokens(session, git, catalogue, catalogue.images if retires else task.images)
-    gone = orphans_to_retire(catalogue, shown, wishes.choice, wishes.reach.jobs) if retires else ()
-    retired = tuple(replace(target, reason=wishes.retired.reason.strip()) for target in gone)
+    git_with_tokens = add_tokens(
+        session, git, catalogue, catalogue.images if retires else task.images
+    )
+    orphans = (
+        orphans_to_retire(catalogue, git_with_tokens, wishes.choice, wishes.reach.jobs)
+        if retires
+        else ()
+    )
+    retired = tuple(replace(target, reason=wishes.retired.reason.strip()) for target in orphans)
     return Run(
         request=PublishRequest(catalogue, task.images, task.renderer.tree, retired),
         options=PublishOptions(
@@ -99,9 +105,9 @@ def prepare(session: Session, wishes: RunOptions, observe: Observer = ignore_ste
             objection=check.objection(task),
             refusal=source_overrides.publishing_refusal(speculation),
             sign=wishes.seal.by(git, Path(catalogue.root)),
-            creator=_creator(session, shown, catalogue),
+            creator=_creator(session, git_with_tokens, catalogue),
         ),
-        git=shown,
+        git=git_with_tokens,
         store=wishes.reach.folder(session),
     )
 

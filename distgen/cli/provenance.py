@@ -22,14 +22,14 @@ def origin(
     """Return where commits come from, and whether that is more than the commit that they name."""
     stand = read_catalogue_commit(git, Path(catalogue.root))
     dirty = bool(stand.dirty or altered)
-    found = Provenance(
+    provenance = Provenance(
         source=source(catalogue.source, stand.commit, dirty),
         author="",
         date=stand.date if stand.date is not None else epoch(session),
         version=__version__,
         lock=lock,
     )
-    return found, dirty
+    return provenance, dirty
 
 
 def source(address: str | None, commit: str | None, dirty: bool) -> str:

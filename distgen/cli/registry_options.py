@@ -30,9 +30,9 @@ def jobs(command: Command) -> Command:
     return option(command)
 
 
-def registry_option(what: str) -> Callable[..., Any]:
+def registry_option(purpose: str) -> Callable[..., Any]:
     """Return the option --registry, whose host may be written as an address."""
-    return click.option("--registry", metavar="HOST", callback=_host, help=what)
+    return click.option("--registry", metavar="HOST", callback=_host, help=purpose)
 
 
 def _host(ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:

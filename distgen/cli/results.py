@@ -33,12 +33,12 @@ COLORS: dict[Status, str] = {
 def sort_results(images: Iterable[Image], results: Iterable[Result]) -> list[Result]:
     """Return the results in the order of the images, then what was retired."""
     order = {image.key: number for number, image in enumerate(images)}
-    return sorted(results, key=lambda one: (order.get(one.key, len(order)), one.key))
+    return sorted(results, key=lambda result: (order.get(result.key, len(order)), result.key))
 
 
 def print_results(session: Session, results: Sequence[Result], text: str) -> None:
     """Print the results: the JSON `text`, or a line for each that is worth one."""
-    worth = [one for one in results if session.verbosity > 0 or one.status != "unchanged"]
+    worth = [result for result in results if session.verbosity > 0 or result.status != "unchanged"]
     text = text or as_text(worth)
     with ignore_broken_pipe():
         if text:
@@ -79,7 +79,7 @@ def summary(results: Sequence[Result]) -> str:
 
 def exit_code(results: Iterable[Result]) -> int:
     """Return 0 when all is well, 2 when the catalogue is wrong, else 1."""
-    return max((one.exit_code for one in results if one.status in STOPPED), default=0)
+    return max((result.exit_code for result in results if result.status in STOPPED), default=0)
 
 
 def show_progress(
@@ -103,6 +103,6 @@ def show_progress(
     console = Console(file=stream, no_color=session.color is False)
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=total)
-        for one in results:
-            progress.update(task, advance=1, description=one.image)
-            yield one
+        for result in results:
+            progress.update(task, advance=1, description=result.image)
+            yield result

@@ -52,31 +52,31 @@ retire_options = option_group(
 
 def split_choice(choice: Choice, catalogue: Catalogue) -> tuple[tuple[Image, ...], tuple[str, ...]]:
     """Return the images that are chosen, and the names of what is in the catalogue no more."""
-    here, gone = [], []
+    present, missing = [], []
     for pattern in choice.patterns:
         try:
             select_images(catalogue, [pattern])
-            here.append(pattern)
+            present.append(pattern)
         except InputError:
-            gone.append(pattern)
-    if gone and not here:
-        return (), tuple(gone)
-    return replace(choice, patterns=tuple(here)).of(catalogue), tuple(gone)
+            missing.append(pattern)
+    if missing and not present:
+        return (), tuple(missing)
+    return replace(choice, patterns=tuple(present)).of(catalogue), tuple(missing)
 
 
 def orphans_to_retire(
     catalogue: Catalogue, git: Git, choice: Choice, jobs: int
 ) -> tuple[BranchTarget, ...]:
     """Return what is left on branches of what was named and is in the catalogue no more."""
-    images, gone = split_choice(choice, catalogue)
-    known = dict.fromkeys(image.full_name for image in images)
-    names = (*gone, *known) if choice.patterns else ()
-    search = OrphanSearch(names, servers=True, jobs=jobs, retired=bool(gone))
-    found = find_orphans(catalogue, git, search)
-    for name in gone:
-        if not any(OrphanSearch((name,)).matches(target) for target in found):
+    images, missing = split_choice(choice, catalogue)
+    image_names = dict.fromkeys(image.full_name for image in images)
+    names = (*missing, *image_names) if choice.patterns else ()
+    search = OrphanSearch(names, servers=True, jobs=jobs, retired=bool(missing))
+    orphans = find_orphans(catalogue, git, search)
+    for name in missing:
+        if not any(OrphanSearch((name,)).matches(target) for target in orphans):
             raise InputError(
                 f"there is no image `{name}`, and no branch of it that could be retired",
                 hint="see `distgen list`, and `distgen status` for what left the catalogue",
             )
-    return found
+    return orphans

@@ -59,8 +59,8 @@ class Session:
     @property
     def cache(self) -> Path:
         """Return the folder of this user for what may be lost."""
-        given = self.environ.get("XDG_CACHE_HOME", "")
-        home = Path(given) if given and Path(given).is_absolute() else Path.home() / ".cache"
+        folder = self.environ.get("XDG_CACHE_HOME", "")
+        home = Path(folder) if folder and Path(folder).is_absolute() else Path.home() / ".cache"
         return home / "distgen"
 
     def lock(self) -> Lock:

@@ -22,29 +22,36 @@ USERS = {"github": "x-access-token", "gitlab": "oauth2"}
 
 def add_tokens(session: Session, git: Git, catalogue: Catalogue, images: Collection[Image]) -> Git:
     """Return git that shows the servers of the images the tokens that are meant for them."""
-    found = {
+    tokens = {
         name: token(place, catalogue.namespaces[name].dist_git, secret(session, name, catalogue))
         for name, place in places(catalogue, images).items()
     }
     return authorize(
-        git, scope_tokens({name: one for name, one in found.items() if one}, catalogue)
+        git,
+        scope_tokens(
+            {name: server_token for name, server_token in tokens.items() if server_token}, catalogue
+        ),
     )
 
 
 def scope_tokens(tokens: Mapping[str, Token], catalogue: Catalogue) -> Iterator[Token]:
     """Yield the tokens; where several are for one server, each is for its namespace's folder."""
-    taken: dict[str, str] = {}
-    for name, one in tokens.items():
-        rivals = {other for other in tokens.values() if other.url == one.url}
-        own = replace(one, url=one.url + _folder(name, catalogue)) if len(rivals) > 1 else one
-        other = taken.setdefault(own.url, name)
-        if tokens[other] != one:
+    servers: dict[str, str] = {}
+    for name, server_token in tokens.items():
+        rivals = {rival for rival in tokens.values() if rival.url == server_token.url}
+        scoped = (
+            replace(server_token, url=server_token.url + _folder(name, catalogue))
+            if len(rivals) > 1
+            else server_token
+        )
+        rival = servers.setdefault(scoped.url, name)
+        if tokens[rival] != server_token:
             raise InputError(
-                f"{other} and {name} name different tokens for one place",
-                where=own.url,
+                f"{rival} and {name} name different tokens for one place",
+                where=scoped.url,
                 hint="name one, or give each namespace a folder of its own in dist_git.url",
             )
-        yield own
+        yield scoped
 
 
 def _folder(namespace: str, catalogue: Catalogue) -> str:
@@ -59,15 +66,15 @@ def _folder(namespace: str, catalogue: Catalogue) -> str:
 def secret(session: Session, namespace: str, catalogue: Catalogue) -> str:
     """Return the token that a namespace names, "" when it names none or there is none."""
     where = catalogue.namespaces[namespace].dist_git
-    found = session.environ.get(where.token_env, "") if where.token_env else ""
+    word = session.environ.get(where.token_env, "") if where.token_env else ""
     place = f"the environment variable {where.token_env}"
-    if not found and where.token_file:
+    if not word and where.token_file:
         path = Path(where.token_file).expanduser()
-        place, found = str(path), _read(path)
-    found = found.strip()
-    if not found.isprintable() or not found.isascii() or " " in found:
-        raise InputError(f"what {place} holds is no token", hint="a token is one word")
-    return found
+        place, word = str(path), _read(path)
+    word = word.strip()
+    if not word.isprintable() or not word.isascii() or " " in word:
+        raise InputError(f"what {place} holds is not a token", hint="a token is one word")
+    return word
 
 
 def token(place: Place, where: DistGit, word: str) -> Token | None:

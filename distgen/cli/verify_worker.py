@@ -30,8 +30,8 @@ def main() -> None:
 
     def read(root: Path) -> tuple[Catalogue, Lock]:
         around = source.SourceContext(session.environ, session.cache)
-        found = load_catalogue(root, ask=source.source_reader(around))
-        return apply_mirrors(found, lock_file.read(root / lock_file.FILE))
+        catalogue = load_catalogue(root, ask=source.source_reader(around))
+        return apply_mirrors(catalogue, lock_file.read(root / lock_file.FILE))
 
     answers, sys.stdout = sys.stdout.buffer, sys.stderr
     answer(read, sys.stdin.buffer, answers)

@@ -70,7 +70,11 @@ def deliver(
         code = 130 if run.git.stop.is_set() else outcome.exit_code(results)
         events("ended", {"summary": count_statuses(results), "exit_code": code})
     text = format_report(results)
-    troubles = [one for one in (write_results(manner.watched.results, text), events.trouble) if one]
+    troubles = [
+        sentence
+        for sentence in (write_results(manner.watched.results, text), events.trouble)
+        if sentence
+    ]
     outcome.print_results(session, results, text if manner.form == "json" else "")
     session.say(("it would be: " if manner.dry_run else "") + tell(run, results))
     for trouble in troubles:

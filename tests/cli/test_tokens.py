@@ -204,7 +204,7 @@ def test_a_token_may_stand_in_a_file_of_its_owner(lab, site, folder, tmp_path):
     for words in ("two words\n", "tök€n\n"):
         secret.write_text(words)
         done = propose(root, "propose", "--allow-dirty")
-        assert done.stderr == f"distgen: what {secret} holds is no token; a token is one word\n"
+        assert done.stderr == f"distgen: what {secret} holds is not a token; a token is one word\n"
     secret.unlink()
     secret.mkdir()
     done = propose(root, "propose", "--allow-dirty")

@@ -41,32 +41,38 @@ def command(
     images = choice.of(catalogue)
     git = add_tokens(session, reach.git(session), catalogue, images)
     request = Request(catalogue, lock, images, reach.jobs)
-    found = tuple(adopt(git, request, reach.folder(session)))
+    adoptions = tuple(adopt(git, request, reach.folder(session)))
     if not dry_run:
-        write(session.root, found)
+        write(session.root, adoptions)
     if form == "json":
-        click.echo(report(found))
-    elif shown := [one for one in found if session.verbosity > 0 or one.status != "unchanged"]:
-        click.echo(as_text(shown))
-    tell(session, found, dry_run)
-    ctx.exit(int(any(one.status in ("refused", "failed") for one in found)))
+        click.echo(report(adoptions))
+    elif visible := [
+        adoption
+        for adoption in adoptions
+        if session.verbosity > 0 or adoption.status != "unchanged"
+    ]:
+        click.echo(as_text(visible))
+    tell(session, adoptions, dry_run)
+    ctx.exit(int(any(adoption.status in ("refused", "failed") for adoption in adoptions)))
 
 
-def write(root: Path, found: Iterable[Adopted]) -> None:
+def write(root: Path, adoptions: Iterable[Adopted]) -> None:
     """Write the files that carry the edits, each once."""
-    files = {file.source: file for one in found for file in one.files}
+    files = {file.source: file for adoption in adoptions for file in adoption.files}
     for source, file in files.items():
         add_file(root / source, file.content, file.executable)
 
 
-def as_text(found: Sequence[Adopted]) -> str:
+def as_text(adoptions: Sequence[Adopted]) -> str:
     """Return one line for each branch, or for each file; refused edits follow theirs."""
     rows, below = [], []
-    for one in found:
-        details = [file.source for file in one.files] or [one.detail]
+    for adoption in adoptions:
+        details = [file.source for file in adoption.files] or [adoption.detail]
         for detail in details:
-            rows.append((one.status, one.image.key, printable(detail)))
-            below.append([] if one.status != "refused" or detail != details[-1] else diffs(one))
+            rows.append((adoption.status, adoption.image.key, printable(detail)))
+            below.append(
+                [] if adoption.status != "refused" or detail != details[-1] else diffs(adoption)
+            )
     text = []
     for row, line, more in zip(rows, texts(rows), below, strict=True):
         status = row[0]
@@ -74,16 +80,18 @@ def as_text(found: Sequence[Adopted]) -> str:
     return "\n".join(text)
 
 
-def diffs(one: Adopted) -> list[str]:
+def diffs(adoption: Adopted) -> list[str]:
     """Return the edits as lines that stand below the others."""
-    return [f"    {printable(part)}" for edit in one.edits for part in edit.diff.splitlines()]
+    return [f"    {printable(part)}" for edit in adoption.edits for part in edit.diff.splitlines()]
 
 
-def tell(session: Session, found: Sequence[Adopted], dry_run: bool) -> None:
+def tell(session: Session, adoptions: Sequence[Adopted], dry_run: bool) -> None:
     """Narrate who else is reached, and what came of it all."""
-    touched = {one.image.full_name: one.touches for one in found if one.touches}
+    touched = {
+        adoption.image.full_name: adoption.touches for adoption in adoptions if adoption.touches
+    }
     for name, touches in touched.items():
         session.say(f"{', '.join(touches)} extend {name} and change, too")
-    counts = Counter(one.status for one in found)
+    counts = Counter(adoption.status for adoption in adoptions)
     summary = ", ".join(f"{counts[fate]} {fate}" for fate in FATES if counts[fate])
     session.say(("it would be: " if dry_run else "") + (summary or "no images"))

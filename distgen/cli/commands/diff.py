@@ -36,8 +36,8 @@ def command(
 ) -> None:
     """Show what publishing would change in the repositories."""
     session: Session = ctx.obj
-    wanted = prepare.RunOptions(choice=choice, sets=sets, allow_dirty=True, **wishes)
-    run = prepare.prepare(session, wanted)
+    run_options = prepare.RunOptions(choice=choice, sets=sets, allow_dirty=True, **wishes)
+    run = prepare.prepare(session, run_options)
     changes = publish.plan_only(
         run.request, run.git, run.options, prepare.existing_store(run.store)
     )
@@ -47,7 +47,9 @@ def command(
         for change in changes:
             show(change)
     differs = any(change.status != "unchanged" for change in changes)
-    failed = results.exit_code(to_result(one) for one in changes if one.status == "failed")
+    failed = results.exit_code(
+        to_result(planned_change) for planned_change in changes if planned_change.status == "failed"
+    )
     ctx.exit(failed or int(exit_code and differs))
 
 

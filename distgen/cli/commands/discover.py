@@ -76,7 +76,7 @@ class Files:
 )
 @option_group(
     Wanted,
-    "wanted",
+    "query",
     registry_option("Look in this registry, whatever the list says."),
     click.option("--tag", metavar="TAG", help="The tag to look for."),
     click.option(
@@ -91,7 +91,7 @@ class Files:
     format_option("text", "json"),
 )
 @click.pass_obj
-def command(session: Session, choice: Choice, *, files: Files, wanted: Wanted) -> None:
+def command(session: Session, choice: Choice, *, files: Files, query: Wanted) -> None:
     """Find out which images a registry has, and under which tag.
 
     With --template, the images of a list of containers: writes the list of those that are there,
@@ -101,14 +101,14 @@ def command(session: Session, choice: Choice, *, files: Files, wanted: Wanted) -
     if files.template is not None:
         if choice.patterns:
             raise InputError(f"{choice.patterns[0]!r} is one too many beside --template")
-        discover_list(session, files.template, files, wanted)
+        discover_list(session, files.template, files, query)
         return
     if files != Files(None, None, (), False, None, None):
         raise InputError("these options are for a list of images", hint="add --template FILE")
-    discover_catalogue(session, choice, wanted)
+    discover_catalogue(session, choice, query)
 
 
-def discover_list(session: Session, template: Path, files: Files, wanted: Wanted) -> None:
+def discover_list(session: Session, template: Path, files: Files, query: Wanted) -> None:
     """Write which images of a list are there, and the heat environment that names them."""
     places = [path for path in (files.output, files.environment) if path is not None]
     for path in places:
@@ -116,103 +116,107 @@ def discover_list(session: Session, template: Path, files: Files, wanted: Wanted
             raise InputError("its folder is not there", where=path)
     if len({path.resolve() for path in places}) < len(places):
         raise InputError("is both the list and the environment", where=files.output)
-    given = read_defaults(files.defaults) if files.defaults else {}
-    entries = read_list(template, {**given, **parse_assignments(files.sets)}, wanted.tag)
-    asked = registries(session, mirrors(session), wanted.jobs)
-    wishes = [wish(str(number), entry, wanted) for number, entry in enumerate(entries)]
-    seen = search_registry(session, asked, wishes, wanted)
+    defaults = read_defaults(files.defaults) if files.defaults else {}
+    entries = read_list(template, {**defaults, **parse_assignments(files.sets)}, query.tag)
+    registry = registries(session, mirrors(session), query.jobs)
+    wishes = [wish(str(number), entry, query) for number, entry in enumerate(entries)]
+    matches = search_registry(session, registry, wishes, query)
     rows = [
-        (name(one, files.digests), entries[int(one.wish.key)])
-        for one in seen
-        if one.reference is not None
+        (name(match, files.digests), entries[int(match.wish.key)])
+        for match in matches
+        if match.reference is not None
     ]
     text = format_list(rows)
     insecure = sorted(
-        {one.wish.reference.registry for one in seen if asked.is_plain(one.wish.reference)}
+        {
+            match.wish.reference.registry
+            for match in matches
+            if registry.is_plain(match.wish.reference)
+        }
     )
     # Both files are ready before the first is written.
     if files.environment:
         replace_file(files.environment, format_environment(rows, insecure))
     if files.output:
         replace_file(files.output, text)
-    elif wanted.form == "text":
+    elif query.form == "text":
         click.echo(text, nl=False)
 
 
-def discover_catalogue(session: Session, choice: Choice, wanted: Wanted) -> None:
+def discover_catalogue(session: Session, choice: Choice, query: Wanted) -> None:
     """Write the digests of the catalogue's own images into the lock."""
     catalogue = session.catalogue()
     wishes = []
     for image in choice.of(catalogue):
         entry = ContainerEntry(
-            image.reference.rpartition(":")[0], wanted.tag or image.stream.tags[0]
+            image.reference.rpartition(":")[0], query.tag or image.stream.tags[0]
         )
-        wishes.append(wish(image.reference, entry, wanted))
-    asked = registries(session, catalogue.mirrors, wanted.jobs)
-    seen = search_registry(session, asked, wishes, wanted)
-    held = session.lock()
-    facts: dict[Any, Any] = dict(facts_by_key(held))
-    for one in seen:
-        if one.reference is not None:
-            facts[("base", one.wish.key, "")] = LockedBase(one.digest)
+        wishes.append(wish(image.reference, entry, query))
+    registry = registries(session, catalogue.mirrors, query.jobs)
+    matches = search_registry(session, registry, wishes, query)
+    lock = session.lock()
+    facts: dict[Any, Any] = dict(facts_by_key(lock))
+    for match in matches:
+        if match.reference is not None:
+            facts[("base", match.wish.key, "")] = LockedBase(match.digest)
     new = lock_of(facts)
-    if new != held:
+    if new != lock:
         replace_file(session.root / file.FILE, file.dump(new))
-    for one in seen if wanted.form == "text" else ():
-        if one.reference is not None:
-            click.echo(f"{one.wish.key}  {one.digest}")
+    for match in matches if query.form == "text" else ():
+        if match.reference is not None:
+            click.echo(f"{match.wish.key}  {match.digest}")
 
 
 def search_registry(
-    session: Session, asked: Registry, wishes: Sequence[Wish], wanted: Wanted
+    session: Session, registry: Registry, wishes: Sequence[Wish], query: Wanted
 ) -> tuple[Seen, ...]:
     """Return what the registry has; say what it has not, and fail where that matters."""
-    seen = discover(asked, wishes, wanted.jobs)
-    session.say(f"{asked.transport.requests} requests to registries", level=1)
-    if wanted.form == "json":
-        click.echo(as_json(seen), nl=False)
-    broken = list(dict.fromkeys(one.reason for one in seen if one.failed))
+    matches = discover(registry, wishes, query.jobs)
+    session.say(f"{registry.transport.requests} requests to registries", level=1)
+    if query.form == "json":
+        click.echo(as_json(matches), nl=False)
+    broken = list(dict.fromkeys(match.reason for match in matches if match.failed))
     if broken:
-        count = sum(one.failed for one in seen)
+        count = sum(match.failed for match in matches)
         raise DistgenError(
-            f"{count} of {len(seen)} images could not be looked up: " + "\n  ".join(broken[:10])
+            f"{count} of {len(matches)} images could not be looked up: " + "\n  ".join(broken[:10])
         )
-    dropped = [one for one in seen if one.reference is None]
-    for one in dropped:
-        session.say(f"dropped {one.wish.reference.name}: {one.reason}")
-    if dropped and (wanted.require_all or len(dropped) == len(seen)):
-        raise DistgenError(f"{len(dropped)} of {len(seen)} images are not there")
-    session.say(f"{len(seen) - len(dropped)} of {len(seen)} images found")
-    return seen
+    dropped = [match for match in matches if match.reference is None]
+    for match in dropped:
+        session.say(f"dropped {match.wish.reference.name}: {match.reason}")
+    if dropped and (query.require_all or len(dropped) == len(matches)):
+        raise DistgenError(f"{len(dropped)} of {len(matches)} images are not there")
+    session.say(f"{len(matches) - len(dropped)} of {len(matches)} images found")
+    return matches
 
 
-def as_json(seen: Sequence[Seen]) -> str:
+def as_json(matches: Sequence[Seen]) -> str:
     """Return the JSON of what was found and what was not; its keys are stable."""
     rows = [
         {
-            "name": one.wish.reference.name.removeprefix("http://"),
-            "status": "failed" if one.failed else "found" if one.reference else "dropped",
-            "reference": str(one.reference).removeprefix("http://") if one.reference else None,
-            "digest": one.digest or None,
-            "detail": one.reason,
+            "name": match.wish.reference.name.removeprefix("http://"),
+            "status": "failed" if match.failed else "found" if match.reference else "dropped",
+            "reference": str(match.reference).removeprefix("http://") if match.reference else None,
+            "digest": match.digest or None,
+            "detail": match.reason,
         }
-        for one in seen
+        for match in matches
     ]
     counts = dict(sorted(Counter(str(row["status"]) for row in rows).items()))
     return json.dumps({"images": rows, "summary": counts}, indent=2) + "\n"
 
 
-def wish(key: str, entry: ContainerEntry, wanted: Wanted) -> Wish:
+def wish(key: str, entry: ContainerEntry, query: Wanted) -> Wish:
     """Return what to look for, for one entry of a list."""
     sign = "@" if is_digest(entry.tag) else ":"
-    reference = parse_reference(f"{replace_registry(entry.name, wanted.registry)}{sign}{entry.tag}")
-    return Wish(key, reference, "" if entry.fixed else wanted.label)
+    reference = parse_reference(f"{replace_registry(entry.name, query.registry)}{sign}{entry.tag}")
+    return Wish(key, reference, "" if entry.fixed else query.label)
 
 
-def name(seen: Seen, digests: bool) -> str:
+def name(match: Seen, digests: bool) -> str:
     """Return what the list calls an image that was found."""
-    assert seen.reference is not None
-    reference = seen.reference.at(seen.digest) if digests else seen.reference
+    assert match.reference is not None
+    reference = match.reference.at(match.digest) if digests else match.reference
     return str(reference).removeprefix("http://")
 
 
@@ -227,10 +231,10 @@ def mirrors(session: Session) -> Mapping[str, Mapping[str, str]]:
 
 def parse_assignments(sets: Sequence[str]) -> Mapping[str, str]:
     """Parse the --set options of a template."""
-    found = {}
+    assignments = {}
     for text in sets:
         key, equals, value = text.partition("=")
         if not key or not equals:
             raise InputError("is not an assignment", where=f"--set {text}", hint="write KEY=VALUE")
-        found[key.strip()] = value
-    return found
+        assignments[key.strip()] = value
+    return assignments

@@ -36,11 +36,11 @@ def command(
     place = re.fullmatch(r"(.+):(\d+)", key or "")
     if place:
         task = check.work(catalogue, session.lock(), images)
-        rows = [explained_line(task, one, place[1], int(place[2])) for one in images]
+        rows = [explained_line(task, selected, place[1], int(place[2])) for selected in images]
         texts = [f"{row['image']}@{row['stream']} {key}: {row['origin'] or 'no template line'}\n"
                  f"  {row['text']}" for row in rows]  # fmt: skip
     else:
-        rows = [explain_values(one, key) for one in images]
+        rows = [explain_values(selected, key) for selected in images]
         texts = [as_text(row, with_name=len(rows) > 1) for row in rows]
     click.echo(json.dumps(rows, indent=2) if form == "json" else "\n".join(texts))
 
@@ -75,22 +75,24 @@ def chosen_keys(traced: Traced, key: str | None, image: Image) -> Sequence[KeyPa
     """Return the keys at or below `key`, all without one."""
     if key is None:
         return sorted((path for path in traced if not is_opened(traced, path)), key=str)
-    wanted = tuple(key.split("."))
-    found = [path for path in traced if tuple(map(str, path))[: len(wanted)] == wanted]
-    if not found:
+    prefix = tuple(key.split("."))
+    paths = [path for path in traced if tuple(map(str, path))[: len(prefix)] == prefix]
+    if not paths:
         names = sorted({".".join(map(str, path)) for path in traced})
         raise InputError(
             f"no overlay sets `{key}`",
             where=image.key,
             hint=did_you_mean(key, names) or "`distgen explain IMAGE` lists all keys",
         )
-    return sorted(found, key=str)
+    return sorted(paths, key=str)
 
 
 def is_opened(traced: Traced, path: KeyPath) -> bool:
     """Tell whether a key is only the empty map that other keys were put into."""
-    below = any(len(other) > len(path) and other[: len(path)] == path for other in traced)
-    return below and all(found.value == {} for found in traced[path])
+    below = any(
+        len(other_path) > len(path) and other_path[: len(path)] == path for other_path in traced
+    )
+    return below and all(setting.value == {} for setting in traced[path])
 
 
 def value_at(values: Any, path: KeyPath) -> Any:
@@ -104,17 +106,17 @@ def value_at(values: Any, path: KeyPath) -> Any:
 def as_text(row: Mapping[str, Any], *, with_name: bool) -> str:
     """Print each key with its value, then its settings: what counts first, what lost last."""
     lines = [f"{row['image']}@{row['stream']}"] if with_name else []
-    settings = [one for value in row["values"] for one in value["settings"]]
-    place, layer = (max(len(one[k]) for one in settings) for k in ("origin", "layer"))
+    settings = [setting for value in row["values"] for setting in value["settings"]]
+    place, layer = (max(len(setting[k]) for setting in settings) for k in ("origin", "layer"))
     for value in row["values"]:
         lines.append(f"{value['key']}: {short(value['value'])}")
         lost = False
-        for found in reversed(value["settings"]):
-            said = f"{found['operator'] or '='} {short(found['value'])}"
+        for assignment in reversed(value["settings"]):
+            assigned_value = f"{assignment['operator'] or '='} {short(assignment['value'])}"
             note = "  (overridden)" if lost else ""
-            where = f"{found['origin']:{place}}  {found['layer']:{layer}}"
-            lines.append(f"    {where}  {said}{note}")
-            lost = lost or not found["operator"]
+            where = f"{assignment['origin']:{place}}  {assignment['layer']:{layer}}"
+            lines.append(f"    {where}  {assigned_value}{note}")
+            lost = lost or not assignment["operator"]
     return "\n".join(lines)
 
 

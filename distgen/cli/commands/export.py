@@ -79,8 +79,8 @@ def export_tripleo(session: Session, /, template: Path, **options: Any) -> None:
     if options["roles"]:
         services |= deployed_services(_read(options["roles"]), str(options["roles"]), deployment)
     chosen = services if named or options["roles"] else None
-    wanted = EntryFilter(options["include"], options["exclude"], chosen, named)
-    entries = render_entries(template, values, wanted)
+    entry_filter = EntryFilter(options["include"], options["exclude"], chosen, named)
+    entries = render_entries(template, values, entry_filter)
     if options["environment"] and options["environment"] == options["output"]:
         raise InputError("--environment and --output name the same file")
     if options["environment"]:

@@ -23,9 +23,11 @@ def command(session: Session, directory: Path, minimal: bool) -> None:
     """Make a catalogue in an empty folder."""
     source = PACKAGE / "minimal" if minimal else _default()
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        taken = f"a catalogue ({SETTINGS})" if (directory / SETTINGS).exists() else "something"
+        obstacle = f"a catalogue ({SETTINGS})" if (directory / SETTINGS).exists() else "something"
         raise InputError(
-            f"there is {taken} in it already", where=directory, hint="name an empty or a new folder"
+            f"there is {obstacle} in it already",
+            where=directory,
+            hint="name an empty or a new folder",
         )
     copy_new(source, directory, parts=(*PARTS, ".gitignore", ".gitattributes"))
     session.say(f"made a catalogue in {directory}")

@@ -43,16 +43,20 @@ def command(
     session: Session = ctx.obj
     speculation, lock = load_catalogue(session, sets, replaced)
     catalogue = speculation.catalogue
-    found = check.lint(check.work(catalogue, lock, choice.of(catalogue)), external.lint)
-    said = WRITERS[form](found)
-    click.echo(color_levels(said) if form == "text" else said, nl=False)
+    findings = check.lint(check.work(catalogue, lock, choice.of(catalogue)), external.lint)
+    report = WRITERS[form](findings)
+    click.echo(color_levels(report) if form == "text" else report, nl=False)
     grave = () if fail_on == "never" else LEVELS[: LEVELS.index(fail_on) + 1]
-    ctx.exit(int(any(finding.level in grave for finding in found)))
+    ctx.exit(int(any(finding.level in grave for finding in findings)))
 
 
 def color_levels(report: str) -> str:
     """Colour the level of each finding; click takes the colours off where nobody sees them."""
     return "".join(
-        LEVEL.sub(lambda found: click.style(found[0], fg=COLORS[found[0]]), line, count=1)
+        LEVEL.sub(
+            lambda level_match: click.style(level_match[0], fg=COLORS[level_match[0]]),
+            line,
+            count=1,
+        )
         for line in report.splitlines(keepends=True)
     )

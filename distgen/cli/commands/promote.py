@@ -42,7 +42,7 @@ class Promotion:
 @image_arguments
 @option_group(
     Promotion,
-    "wanted",
+    "promotion",
     click.option("--from", "source", metavar="TAG", help="The tag or digest that was tested."),
     click.option("--to", "target", metavar="TAG", help="The tag to move there."),
     click.option("--undo", "record", metavar="FILE", type=FILE, help="Take a promotion back."),
@@ -56,21 +56,23 @@ class Promotion:
 @jobs
 @format_option("text", "json")
 @click.pass_context
-def command(ctx: click.Context, choice: Choice, *, wanted: Promotion, jobs: int, form: str) -> None:
+def command(
+    ctx: click.Context, choice: Choice, *, promotion: Promotion, jobs: int, form: str
+) -> None:
     """Move a tag of many images to what was tested together, or of none.
 
     Every image must have the tag given with --from. What the tag pointed at before is recorded,
     so that --undo takes it back.
     """
     session: Session = ctx.obj
-    asked = registries(session, mirrors(session), jobs)
-    moves = plan_moves(session, asked, choice, wanted, jobs)
+    registry = registries(session, mirrors(session), jobs)
+    moves = plan_moves(session, registry, choice, promotion, jobs)
     broken = [move for move in moves if move.status in ("missing", "changed", "failed")]
-    fatal = [move for move in broken if move.status == "failed" or not wanted.partial]
-    if not fatal and not wanted.dry_run:
-        moves = act(session, asked, moves, jobs, wanted)
+    fatal = [move for move in broken if move.status == "failed" or not promotion.partial]
+    if not fatal and not promotion.dry_run:
+        moves = act(session, registry, moves, jobs, promotion)
     click.echo(report(moves, form), nl=False)
-    session.say(f"{asked.transport.requests} requests to registries", level=1)
+    session.say(f"{registry.transport.requests} requests to registries", level=1)
     if fatal:
         raise DistgenError(
             f"nothing was moved: {len(fatal)} of {len(moves)} images are not as they should be"
@@ -79,20 +81,26 @@ def command(ctx: click.Context, choice: Choice, *, wanted: Promotion, jobs: int,
 
 
 def plan_moves(
-    session: Session, asked: Registry, choice: Choice, wanted: Promotion, parallel: int
+    session: Session, registry: Registry, choice: Choice, promotion: Promotion, parallel: int
 ) -> Sequence[Move]:
     """Return what is to move: to where the command line says, or back to what a record says."""
-    if wanted.record is not None:
-        if wanted.source or wanted.target or choice.patterns or wanted.output or wanted.registry:
+    if promotion.record is not None:
+        if (
+            promotion.source
+            or promotion.target
+            or choice.patterns
+            or promotion.output
+            or promotion.registry
+        ):
             raise InputError("--undo takes nothing but the file of the record")
         try:
-            text = wanted.record.read_text(encoding="utf-8")
+            text = promotion.record.read_text(encoding="utf-8")
         except UnicodeDecodeError:
-            raise InputError("the file is not text", where=wanted.record) from None
-        return check_undo(asked, undo(text, wanted.record), parallel)
-    if wanted.source and wanted.target:
-        found = targets(session, choice, wanted.registry, wanted.source)
-        return plan(asked, found, wanted.target, parallel)
+            raise InputError("the file is not text", where=promotion.record) from None
+        return check_undo(registry, undo(text, promotion.record), parallel)
+    if promotion.source and promotion.target:
+        repositories = targets(session, choice, promotion.registry, promotion.source)
+        return plan(registry, repositories, promotion.target, parallel)
     raise InputError("a promotion needs --from and --to", hint="or --undo FILE")
 
 
@@ -100,15 +108,15 @@ def targets(
     session: Session, choice: Choice, registry: str | None, source: str
 ) -> Sequence[Target]:
     """Return the repositories of the chosen images, each once."""
-    found = {}
+    targets_by_name = {}
     for image in choice.of(session.catalogue()):
         name = replace_registry(image.reference.rpartition(":")[0], registry)
-        found[name] = Target(image.full_name, parse_reference(name), source)
-    return list(found.values())
+        targets_by_name[name] = Target(image.full_name, parse_reference(name), source)
+    return list(targets_by_name.values())
 
 
 def act(
-    session: Session, asked: Registry, moves: Sequence[Move], parallel: int, wanted: Promotion
+    session: Session, registry: Registry, moves: Sequence[Move], parallel: int, promotion: Promotion
 ) -> tuple[Move, ...]:
     """Write down what is there now, then move."""
     going = [move for move in moves if move.status == "moves"]
@@ -116,18 +124,21 @@ def act(
         return tuple(moves)
     text = dump(going)
     path = (
-        wanted.output or state(session) / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
+        promotion.output
+        or state(session) / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, text)
     session.say(f"take it back with: distgen promote --undo {path}")
-    return promote(asked, moves, parallel)
+    return promote(registry, moves, parallel)
 
 
 def state(session: Session) -> Path:
     """Return the folder for records of this user."""
-    given = session.environ.get("XDG_STATE_HOME", "")
-    home = Path(given) if given and Path(given).is_absolute() else Path.home() / ".local" / "state"
+    folder = session.environ.get("XDG_STATE_HOME", "")
+    home = (
+        Path(folder) if folder and Path(folder).is_absolute() else Path.home() / ".local" / "state"
+    )
     return home / "distgen" / "promotions"
 
 

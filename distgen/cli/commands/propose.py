@@ -34,9 +34,9 @@ def command(ctx: click.Context, /, choice: Choice, manner: OutputOptions, **wish
     A review that has nothing left to propose is closed. One that somebody else pushed to is theirs:
     it is left alone. The first ^C lets what is under way end and begins nothing more.
     """
-    wanted = prepare.RunOptions(choice=choice, **wishes)
+    run_options = prepare.RunOptions(choice=choice, **wishes)
     work = partial(_propose, ctx.obj, dry=manner.dry_run)
-    deliver(ctx, wanted, manner, work, _summarise)
+    deliver(ctx, run_options, manner, work, _summarise)
 
 
 def _propose(session: Session, run: prepare.Run, *, dry: bool) -> list[Result]:
@@ -52,39 +52,45 @@ def _propose(session: Session, run: prepare.Run, *, dry: bool) -> list[Result]:
         dry=dry,
     )
     with _store(run, dry) as store:
-        done = propose.propose(request, store, run.options)
+        results = propose.propose(request, store, run.options)
         return outcome.sort_results(
-            images, outcome.show_progress(session, done, len(images), "proposing")
+            images, outcome.show_progress(session, results, len(images), "proposing")
         )
 
 
 def _summarise(_: prepare.Run, results: Sequence[Result]) -> str:
     text = outcome.summary(results)
-    if results and all(one.status == "unchanged" for one in results):
+    if results and all(result.status == "unchanged" for result in results):
         text = f"nothing new to propose for {_count(len(results), 'branch', 'branches')}"
-    quiet = (one for one in results if one.status == "unchanged" and NOTHING_LEFT in one.detail)
-    return "\n".join((text, *(f"{one.key}: {one.detail}" for one in quiet)))
+    quiet = (
+        result
+        for result in results
+        if result.status == "unchanged" and NOTHING_LEFT in result.detail
+    )
+    return "\n".join((text, *(f"{result.key}: {result.detail}" for result in quiet)))
 
 
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}"
+def _count(number: int, singular: str, plural: str) -> str:
+    return f"{number} {singular if number == 1 else plural}"
 
 
 def _with_forge(
     session: Session, catalogue: Catalogue, images: tuple[Image, ...]
 ) -> tuple[Image, ...]:
     """Leave out the images that have no forge; refuse when none has one."""
-    kept = tuple(i for i in images if catalogue.namespaces[i.namespace].dist_git.forge != "none")
-    if images and not kept:
+    with_forge = tuple(
+        i for i in images if catalogue.namespaces[i.namespace].dist_git.forge != "none"
+    )
+    if images and not with_forge:
         raise InputError(
             "none of these images has a forge where it could be proposed",
             where=catalogue.namespaces[images[0].namespace].dist_git.origin,
             hint="set dist_git.forge to github, gerrit, gitlab, forgejo or gitea",
         )
-    if left := len(images) - len(kept):
-        images_have = _count(left, "image has", "images have")
-        session.say(f"{images_have} no forge and {'is' if left == 1 else 'are'} left out")
-    return kept
+    if number := len(images) - len(with_forge):
+        images_have = _count(number, "image has", "images have")
+        session.say(f"{images_have} no forge and {'is' if number == 1 else 'are'} left out")
+    return with_forge
 
 
 def _parents(catalogue: Catalogue, images: tuple[Image, ...]) -> tuple[Image, ...]:
@@ -96,8 +102,8 @@ def _parents(catalogue: Catalogue, images: tuple[Image, ...]) -> tuple[Image, ..
         if parent.image and catalogue.namespaces[image.namespace].dist_git.forge == "gerrit"
     }
     missing = sorted(names - {image.key for image in images})
-    found = select_images(catalogue, missing) if missing else ()
-    return tuple(i for i in found if catalogue.namespaces[i.namespace].dist_git.forge == "gerrit")
+    parents = select_images(catalogue, missing) if missing else ()
+    return tuple(i for i in parents if catalogue.namespaces[i.namespace].dist_git.forge == "gerrit")
 
 
 @contextmanager

@@ -46,25 +46,25 @@ def command(
     session: Session = ctx.obj
     catalogue = session.catalogue()
     chosen = {image.full_name: image for image in choice.of(catalogue)}
-    asked = upstreams(session, catalogue, jobs)
-    places = places_of(session, catalogue, list(chosen.values()), asked, registry)
-    plans = prune.plan(asked.registry, places, int(time.time()), jobs)
-    done = prune.apply(asked.registry, plans, jobs) if really else ()
+    world = upstreams(session, catalogue, jobs)
+    places = places_of(session, catalogue, list(chosen.values()), world, registry)
+    plans = prune.plan(world.registry, places, int(time.time()), jobs)
+    outcomes = prune.apply(world.registry, plans, jobs) if really else ()
     decisions = [decision for plan in plans for decision in plan.decisions]
-    click.echo(as_json(decisions, done) if form == "json" else as_text(decisions), nl=False)
-    for outcome in done:
+    click.echo(as_json(decisions, outcomes) if form == "json" else as_text(decisions), nl=False)
+    for outcome in outcomes:
         if outcome.status != "deleted":
             session.say(f"{outcome.reference} is {outcome.status}: {outcome.detail}")
-    session.say(summary(plans, done, really))
-    session.say(f"{asked.registry.transport.requests} requests to registries", level=1)
-    ctx.exit(int(any(outcome.status == "failed" for outcome in done)))
+    session.say(summary(plans, outcomes, really))
+    session.say(f"{world.registry.transport.requests} requests to registries", level=1)
+    ctx.exit(int(any(outcome.status == "failed" for outcome in outcomes)))
 
 
 def places_of(
     session: Session,
     catalogue: Catalogue,
     images: Sequence[Image],
-    asked: Upstreams,
+    world: Upstreams,
     registry: str | None,
 ) -> Sequence[Place]:
     """Return the repositories whose namespace has a retention, with what stays in them."""
@@ -79,44 +79,51 @@ def places_of(
     sources = [
         tags.component(image, catalogue.namespaces[image.namespace].tags) for image in streams
     ]
-    refs = list_refs(asked, {source.git for source in sources if source is not None})
-    held = session.lock()
-    planned = tags.plan(streams, catalogue.namespaces, refs, held).tags
+    refs = list_refs(world, {source.git for source in sources if source is not None})
+    lock = session.lock()
+    planned_tags = tags.plan(streams, catalogue.namespaces, refs, lock).tags
     places = []
     for image in ours:
         name = split(image.reference)
-        mine = [tag for tag in planned if tag.image == image.full_name]
+        mine = [tag for tag in planned_tags if tag.image == image.full_name]
         policy = catalogue.namespaces[image.namespace].retention
         repository = parse_reference(replace_registry(name, registry))
-        places.append(Place(image.full_name, repository, policy, protect(mine, held, name)))
+        places.append(Place(image.full_name, repository, policy, protect(mine, lock, name)))
     return places
 
 
 def as_text(decisions: Sequence[Decision]) -> str:
     """Return one line for each tag: what becomes of it, its age in days, and why."""
     rows = [
-        (one.action, one.reference, "" if one.days is None else f"{one.days} d", one.reason)
-        for one in decisions
+        (
+            decision.action,
+            decision.reference,
+            "" if decision.days is None else f"{decision.days} d",
+            decision.reason,
+        )
+        for decision in decisions
     ]
     return table([("PLAN", "TAG", "AGE", "WHY"), *rows]) + "\n" if rows else ""
 
 
-def as_json(decisions: Sequence[Decision], done: Sequence[Outcome]) -> str:
+def as_json(decisions: Sequence[Decision], outcomes: Sequence[Outcome]) -> str:
     """Return the JSON of the plan and of what was done; its keys are stable."""
     rows: Mapping[str, object] = {
-        "tags": [asdict(one) for one in decisions],
-        "deleted": [{**asdict(one), "tags": list(one.tags)} for one in done],
-        "summary": dict(sorted(Counter(one.action for one in decisions).items())),
+        "tags": [asdict(decision) for decision in decisions],
+        "deleted": [{**asdict(decision), "tags": list(decision.tags)} for decision in outcomes],
+        "summary": dict(sorted(Counter(decision.action for decision in decisions).items())),
     }
     return json.dumps(rows, indent=2) + "\n"
 
 
-def summary(plans: Sequence[Plan], done: Sequence[Outcome], really: bool) -> str:
+def summary(plans: Sequence[Plan], outcomes: Sequence[Outcome], really: bool) -> str:
     """Return the last line: how many tags go, or went."""
-    going = [one for plan in plans for one in plan.decisions if one.action == "delete"]
+    going = [
+        decision for plan in plans for decision in plan.decisions if decision.action == "delete"
+    ]
     total = sum(len(plan.decisions) for plan in plans)
     if not really:
         more = "; delete them with --apply" if going else ""
         return f"{len(going)} of {total} tags would go{more}"
-    gone = sum(len(outcome.tags) for outcome in done if outcome.status == "deleted")
-    return f"{gone} of {total} tags deleted"
+    deleted = sum(len(outcome.tags) for outcome in outcomes if outcome.status == "deleted")
+    return f"{deleted} of {total} tags deleted"

@@ -33,9 +33,9 @@ def command(ctx: click.Context, /, choice: Choice, manner: OutputOptions, **wish
     The first ^C lets the pushes under way end and begins no other.
     """
     session: Session = ctx.obj
-    wanted = prepare.RunOptions(choice=choice, **wishes)
+    run_options = prepare.RunOptions(choice=choice, **wishes)
     work = dry_run if manner.dry_run else partial(publish_all, session)
-    deliver(ctx, wanted, manner, work, partial(summarise, session))
+    deliver(ctx, run_options, manner, work, partial(summarise, session))
 
 
 def summarise(session: Session, run: prepare.Run, results: list[Result]) -> str:
@@ -61,17 +61,23 @@ def publish_all(session: Session, run: prepare.Run) -> list[Result]:
 
     total = len(run.request.images) + len(run.request.orphans)
     with open_store(run.store, run.git, tell=say) as store:
-        done = publish.publish(run.request, store, run.options)
-        return sort_results(run.request.images, show_progress(session, done, total))
+        results = publish.publish(run.request, store, run.options)
+        return sort_results(run.request.images, show_progress(session, results, total))
 
 
 def tell_remarks(session: Session, run: prepare.Run) -> None:
     """Say what a source says of the images, such as files that only its own tool makes."""
     keys = {image.key for image in run.request.images}
-    found = [one for one in run.request.catalogue.findings if f"{one.image}@{one.stream}" in keys]
-    for one in found:
-        session.say(f"{one.image}@{one.stream}: {one.code} {one.message}", level=1)
-    if count := len({(one.image, one.stream) for one in found if one.code == "DG109"}):
+    remarks = [
+        remark
+        for remark in run.request.catalogue.findings
+        if f"{remark.image}@{remark.stream}" in keys
+    ]
+    for remark in remarks:
+        session.say(f"{remark.image}@{remark.stream}: {remark.code} {remark.message}", level=1)
+    if count := len(
+        {(remark.image, remark.stream) for remark in remarks if remark.code == "DG109"}
+    ):
         session.say(
             f"{count} of these need files that are not in them; `distgen lint` names the commands"
         )

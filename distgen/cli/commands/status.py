@@ -28,23 +28,25 @@ def command(
     """Say which repositories are behind the catalogue, and which were edited downstream."""
     session: Session = ctx.obj
     # Every image is told of for itself: that its parent was edited says nothing about it.
-    wanted = prepare.RunOptions(
+    run_options = prepare.RunOptions(
         choice=choice, sets=sets, allow_dirty=True, independent=True, **wishes
     )
-    run = prepare.prepare(session, wanted)
+    run = prepare.prepare(session, run_options)
     changes = publish.plan_each(
         run.request, run.git, run.options, prepare.existing_store(run.store)
     )
     results = outcome.sort_results(run.request.images, map(publish.status_of, changes))
     if not choice.patterns:
-        results += [orphan_result(found) for found in find_orphans(run.request.catalogue, run.git)]
+        results += [
+            orphan_result(target) for target in find_orphans(run.request.catalogue, run.git)
+        ]
     if results or form == "json":
         click.echo(format_report(results) if form == "json" else outcome.as_text(results))
     session.say(outcome.summary(results))
-    ctx.exit(outcome.exit_code(one for one in results if one.status == "failed"))
+    ctx.exit(outcome.exit_code(result for result in results if result.status == "failed"))
 
 
-def orphan_result(found: BranchTarget) -> Result:
+def orphan_result(target: BranchTarget) -> Result:
     """Return what is said of a branch whose image or stream has left the catalogue."""
     detail = "left the catalogue; `distgen publish --retire` takes it off the branch"
-    return Result(found.image, found.stream, found.url, found.branch, "behind", detail=detail)
+    return Result(target.image, target.stream, target.url, target.branch, "behind", detail=detail)

@@ -36,29 +36,29 @@ def command(session: Session, choice: Choice, offline: bool, jobs: int, form: st
     ]
     urls = {source.git for source in sources if source is not None}
     refs = {} if offline else list_refs(upstreams(session, catalogue, jobs), urls)
-    made = tags.plan(images, catalogue.namespaces, refs, session.lock())
+    plan = tags.plan(images, catalogue.namespaces, refs, session.lock())
     keys = {image.key for image in choice.of(catalogue)}
-    shown = [tag for tag in made.tags if f"{tag.image}@{tag.stream}" in keys]
-    click.echo(as_json(shown, made) if form == "json" else as_text(shown), nl=False)
-    for left in made.left_out:
-        session.say(f"{left.image}: {left.ref} gives no tag: {left.reason}", level=1)
+    chosen_tags = [tag for tag in plan.tags if f"{tag.image}@{tag.stream}" in keys]
+    click.echo(as_json(chosen_tags, plan) if form == "json" else as_text(chosen_tags), nl=False)
+    for entry in plan.left_out:
+        session.say(f"{entry.image}: {entry.ref} gives no tag: {entry.reason}", level=1)
 
 
-def as_text(shown: list[PlannedTag]) -> str:
+def as_text(tags_shown: list[PlannedTag]) -> str:
     """Return one line for each tag: what it is called, why, and what it is made from."""
     rows = [
         (tag.reference, tag.kind, tag.stream, tag.ref or "", (tag.commit or "")[:12])
-        for tag in shown
+        for tag in tags_shown
     ]
     head = ("REFERENCE", "KIND", "STREAM", "REF", "COMMIT")
     return table([head, *rows]) + "\n" if rows else ""
 
 
-def as_json(shown: list[PlannedTag], plan: TagPlan) -> str:
+def as_json(tags_shown: list[PlannedTag], plan: TagPlan) -> str:
     """Return the JSON that publishing jobs read; its keys are stable."""
-    images = {tag.image for tag in shown}
+    images = {tag.image for tag in tags_shown}
     rows = {
-        "tags": [asdict(tag) for tag in shown],
-        "left_out": [asdict(left) for left in plan.left_out if left.image in images],
+        "tags": [asdict(tag) for tag in tags_shown],
+        "left_out": [asdict(entry) for entry in plan.left_out if entry.image in images],
     }
     return json.dumps(rows, indent=2) + "\n"

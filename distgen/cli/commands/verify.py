@@ -57,11 +57,11 @@ def command(ctx: click.Context, /, form: str, reach: RemoteOptions, **wishes: An
     network = add_tokens(session, git, whole, request.images or whole.images)
     keys = tuple(image.key for image in request.images)
     with Proof(find_repository(git, Path(whole.root)), program, keys) as proof:
-        found = tuple(verify(network, proof, request, reach.folder(session)))
-    click.echo(report(found) if form == "json" else as_text(found))
-    counts = Counter(one.status for one in found)
+        verdicts = tuple(verify(network, proof, request, reach.folder(session)))
+    click.echo(report(verdicts) if form == "json" else as_text(verdicts))
+    counts = Counter(verdict.status for verdict in verdicts)
     session.say(", ".join(f"{counts[status]} {status}" for status in STANDINGS if counts[status]))
-    ctx.exit(int(any(one.status != "reproduced" for one in found)))
+    ctx.exit(int(any(verdict.status != "reproduced" for verdict in verdicts)))
 
 
 def claims_to_prove(
@@ -105,20 +105,22 @@ def address(text: str) -> Address:
     if sharp and not branch:
         raise InputError(f"{text} names no branch", hint="write the branch behind the #")
     commit = ""
-    if not sharp and (found := _COMMIT.fullmatch(text)):
-        url, commit = found.groups()
+    if not sharp and (commit_match := _COMMIT.fullmatch(text)):
+        url, commit = commit_match.groups()
     return Address(locate(url, Path.cwd()), branch, commit)
 
 
 def as_text(verdicts: Sequence[Verdict]) -> str:
     """Return one line for each verdict; edits follow theirs."""
-    rows = [(one.status, format_name(one), format_verdict(one)) for one in verdicts]
+    rows = [(verdict.status, format_name(verdict), format_verdict(verdict)) for verdict in verdicts]
     text = []
-    for one, line in zip(verdicts, texts(rows), strict=True):
-        color = COLORS.get(one.status, "red")
-        text.append(click.style(one.status, fg=color) + line[len(one.status) :])
+    for verdict, line in zip(verdicts, texts(rows), strict=True):
+        color = COLORS.get(verdict.status, "red")
+        text.append(click.style(verdict.status, fg=color) + line[len(verdict.status) :])
         text += [
-            f"    {printable(part)}" for edit in one.edits for part in edit.diff.split("\n")[:-1]
+            f"    {printable(part)}"
+            for edit in verdict.edits
+            for part in edit.diff.split("\n")[:-1]
         ]
     return "\n".join(text)
 
@@ -130,10 +132,10 @@ def format_name(verdict: Verdict) -> str:
 
 def format_verdict(verdict: Verdict) -> str:
     """Return what a line says behind the image: the commit, and why."""
-    own = ""
+    own_files = ""
     if verdict.own and verdict.status == "reproduced":
         count = len(verdict.own)
-        own = f"with {count} file{'s' * (count > 1)} of its own"
+        own_files = f"with {count} file{'s' * (count > 1)} of its own"
     signed = f"signed by {verdict.signer}" if verdict.signature == "good" else ""
-    detail = "; ".join(filter(None, (verdict.detail, own, signed)))
+    detail = "; ".join(filter(None, (verdict.detail, own_files, signed)))
     return printable(f"{(verdict.commit or '')[:12]}  {detail}".strip())
