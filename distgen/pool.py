@@ -1,4 +1,4 @@
-"""Threads that work for one run, and wait for nobody once it is given up."""
+"""Run tasks in threads that end when the run is given up."""
 
 from __future__ import annotations
 
@@ -8,115 +8,95 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
-from types import TracebackType
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from distgen.errors import DistgenError
 
-_OWN_FILES = 32
-_FILES = 8
-_PROCESSES = 10
-_PLENTY = 4096
+_FILES_OF_DISTGEN = 32
+_FILES_PER_JOB = 8
+_PROCESSES_PER_JOB = 10
+_UNCHECKED_PROCESSES = 4096
 Result = TypeVar("Result")
 Task = Callable[[], Iterable[Result]]
 
 
 def limit_jobs(jobs: int) -> int:
-    """Return how many of the jobs this process may do at once, for files and processes are limited.
+    """Return how many of the jobs the limits of this process allow at once.
 
-    Of open files a job needs the pipes of two programs, one of them starting; of processes, which
-    threads are counted among, itself and the eight or so that a push consists of.
+    A job needs the pipes of two programs, one of them starting; and as processes, which threads
+    count as, its own thread and the eight or so of a push.
     """
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if files != resource.RLIM_INFINITY:
-        jobs = max(1, min(jobs, (files - _OWN_FILES) // _FILES))
+        jobs = max(1, min(jobs, (files - _FILES_OF_DISTGEN) // _FILES_PER_JOB))
     processes = resource.getrlimit(resource.RLIMIT_NPROC)[0]
-    if processes == resource.RLIM_INFINITY or processes > _PLENTY:
+    if processes == resource.RLIM_INFINITY or processes > _UNCHECKED_PROCESSES:
         return jobs
-    wanted = _PROCESSES * jobs  # trying tells what others of this user take
-    with ThreadPoolExecutor(wanted) as probe:
-        return max(1, startable_threads(probe, wanted) // _PROCESSES)
+    # The limit counts all processes of this user; starting threads shows how many are left.
+    threads = _PROCESSES_PER_JOB * jobs
+    with ThreadPoolExecutor(threads) as probe:
+        return max(1, _startable_threads(probe, threads) // _PROCESSES_PER_JOB)
 
 
-def startable_threads(pool: Executor, count: int) -> int:
-    """Start the threads of a pool; return how many the machine gives."""
-    together = threading.Event()
+def _startable_threads(pool: Executor, count: int) -> int:
+    """Start `count` threads of a pool at once; return how many of them could be started."""
+    release = threading.Event()
     try:
         for number in range(count):
             try:
-                pool.submit(together.wait)
+                pool.submit(release.wait)
             except RuntimeError:
                 return number
     finally:
-        together.set()
+        release.set()
     return count
 
 
 @contextmanager
 def thread_pool(stop: threading.Event, jobs: int) -> Iterator[Executor]:
-    """Yield a pool of threads; when the caller gives up, `stop` is set for those that wait."""
+    """Yield a pool of threads; when the caller raises, set `stop` for the threads that wait."""
     pool = ThreadPoolExecutor(max(1, jobs), thread_name_prefix="distgen")
-    through = False
+    is_complete = False
     try:
-        if startable_threads(pool, jobs) < jobs:  # not later, when programs have taken the room
+        # All threads start now: later, programs may have used up the limit of processes.
+        if _startable_threads(pool, jobs) < jobs:
             raise DistgenError(
                 "too few threads can be started", hint="use fewer --jobs, or raise `ulimit -u`"
             )
         yield pool
-        through = True
+        is_complete = True
     finally:
-        if not through:
+        if not is_complete:
             stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
 
 
 def run_parallel(tasks: Sequence[Task[Result]], parallel: int) -> Iterator[Result]:
-    """Run tasks and yield their results as they come; what a task raises is raised here.
+    """Run tasks and yield their results as they come; raise what a task raises.
 
-    Whoever stops reading, as on ^C, waits for nobody: what has not begun is dropped, and a thread
-    that waits for an answer ends with the process.
+    When the reader stops, as on ^C, tasks that have not begun are dropped. A thread that waits for
+    a server ends with the process.
     """
     todo: queue.SimpleQueue[Task[Result]] = queue.SimpleQueue()
-    done: queue.SimpleQueue[list[Result] | BaseException] = queue.SimpleQueue()
+    outcomes: queue.SimpleQueue[list[Result] | BaseException] = queue.SimpleQueue()
     stop = threading.Event()
     for task in tasks:
         todo.put(task)
     for _ in range(min(parallel, len(tasks))):
-        threading.Thread(target=_work, args=(todo, done, stop), daemon=True).start()
+        threading.Thread(target=_work, args=(todo, outcomes, stop), daemon=True).start()
     try:
         for _ in tasks:
-            found = done.get()
-            if isinstance(found, BaseException):
-                raise found
-            yield from found
+            outcome = outcomes.get()
+            if isinstance(outcome, BaseException):
+                raise outcome
+            yield from outcome
     finally:
         stop.set()
 
 
-@dataclass(frozen=True)
-class _Delivering(Generic[Result]):
-    """Hands what a task raises over to the reader, who is in another thread."""
-
-    done: queue.SimpleQueue[list[Result] | BaseException]
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> bool:
-        if error is not None:
-            self.done.put(error)
-        return True
-
-
 def _work(
     todo: queue.SimpleQueue[Task[Result]],
-    done: queue.SimpleQueue[list[Result] | BaseException],
+    outcomes: queue.SimpleQueue[list[Result] | BaseException],
     stop: threading.Event,
 ) -> None:
     while not stop.is_set() and not todo.empty():
@@ -124,5 +104,9 @@ def _work(
             task = todo.get_nowait()
         except queue.Empty:
             return
-        with _Delivering(done):
-            done.put(list(task()))
+        try:
+            outcomes.put(list(task()))
+        # Every error is raised again by the reader, in its own thread. Without it the reader would
+        # wait forever: it expects one outcome for each task, also from one that calls sys.exit().
+        except BaseException as error:  # noqa: BLE001
+            outcomes.put(error)

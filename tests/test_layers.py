@@ -211,12 +211,23 @@ def test_the_package_file_of_a_room_is_one_docstring():
     assert wrong == []
 
 
+CATCHES_EVERYTHING = {
+    "pool": "the reader of run_parallel raises the error again, and would wait forever without it",
+}
+
+
 def test_nothing_catches_everything():
-    wrong = []
+    """A class with __exit__ returning True once hid an `except BaseException` from this test."""
+    broad = ("", "Exception", "BaseException")
+    handlers = []
     for name, tree in modules().items():
         for node in ast.walk(tree):
             if isinstance(node, ast.ExceptHandler):
                 caught = ast.unparse(node.type) if node.type else ""
-                if caught in ("", "Exception", "BaseException"):
-                    wrong.append(f"{name}:{node.lineno}")
-    assert wrong == []
+                handlers += [name] if caught in broad else []
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("suppress"):
+                handlers += [name] if {ast.unparse(word) for word in node.args} & {*broad} else []
+            if isinstance(node, ast.FunctionDef) and node.name == "__exit__":
+                returns = ast.unparse(node.returns) if node.returns else ""
+                handlers += [name] if returns != "None" else []
+    assert handlers == [*CATCHES_EVERYTHING]

@@ -65,7 +65,7 @@ def commit_date(past: CatalogueRepository, commit: str) -> int | None:
         kinds = ("refs/heads", "refs/remotes", "refs/tags")
         if not run(past.git, "for-each-ref", *options, *kinds, folder=past.folder).output:
             return None
-    return parse_person(parse_commit(found.output).committer)[1]
+    return parse_person(parse_commit(found.output).committer).seconds
 
 
 def newest_commits(past: CatalogueRepository, count: int) -> tuple[str, ...]:

@@ -138,7 +138,7 @@ def is_same(commit: bytes, change: Change) -> bool:
     found = parse_commit(commit)
     if not _is_provable(parse_trailers(found.message).get("Distgen-Source", "")):
         return False
-    there = (found.tree, found.parents, found.unsigned != found.id, _footers(found.message))
+    there = (found.tree, found.parents, found.unsigned_id != found.id, _footers(found.message))
     signed = bool(change.signature)
     return there == (change.tree, (change.parent,), signed, _footers(change.message))
 

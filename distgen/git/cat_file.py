@@ -12,7 +12,7 @@ from distgen.errors import DistgenError
 from distgen.git.processes import start_process
 from distgen.git.run import Git, git_command
 
-_LARGEST = 256 * 1024**2  # bytes of one object, which is held in memory
+_MAX_SIZE = 256 * 1024**2  # bytes of one object, which is kept in memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class GitObject:
 class ObjectReader:
     """A `git cat-file --batch` of one repository; threads may share it.
 
-    `closings` counts how often it was closed.
+    `close_count` says how often it was closed, so that threads reset a damaged store only once.
     """
 
     def __init__(self, git: Git, folder: Path) -> None:
@@ -36,7 +36,7 @@ class ObjectReader:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
         self._commits: dict[str, GitObject] = {}
-        self.closings = 0
+        self.close_count = 0
 
     def __enter__(self) -> ObjectReader:
         return self
@@ -45,11 +45,11 @@ class ObjectReader:
         self.close()
 
     def read(self, name: str) -> GitObject | None:
-        """Return the object that an id, a ref or `commit:path` means; None if there is none."""
+        """Return the object of an id, a ref or `commit:path`; None if it does not exist."""
         if "\n" in name:
             return None
-        if known := self._commits.get(name):
-            return known
+        if commit := self._commits.get(name):
+            return commit
         with self._lock:
             try:
                 return self._ask(name)
@@ -57,8 +57,8 @@ class ObjectReader:
                 self._end()
                 raise
             except (OSError, ValueError, IndexError):
-                # What it says next may be the answer to this question. It stays dead until somebody
-                # closes it: a new one would read a store that another thread begins again.
+                # The next answer would belong to this question. The process stays dead until
+                # close(): a new one would read a store that another thread resets.
                 if self._process is not None:
                     self._process.kill()
                     self._process.wait()
@@ -70,7 +70,7 @@ class ObjectReader:
         """End the process; the next question starts a new one."""
         with self._lock:
             self._end()
-            self.closings += 1
+            self.close_count += 1
 
     def _end(self) -> None:
         process, self._process = self._process, None
@@ -89,16 +89,16 @@ class ObjectReader:
                 return None
             raise ValueError(words)
         size = int(words[2])
-        if size > _LARGEST:
-            what = f"{name} has {size} bytes; no more than {_LARGEST} are read"
-            raise DistgenError(what, where=self.folder)
+        if size > _MAX_SIZE:
+            sentence = f"{name} has {size} bytes; no more than {_MAX_SIZE} are read"
+            raise DistgenError(sentence, where=self.folder)
         content = answer.read(size + 1)
         if len(content) != size + 1:
             raise ValueError(size)
-        found = GitObject(words[0].decode("ascii"), words[1].decode("ascii"), content[:-1])
-        if found.kind == "commit":  # every tip is asked for twice: is it there, what is its tree
-            self._commits[found.id] = found
-        return found
+        git_object = GitObject(words[0].decode("ascii"), words[1].decode("ascii"), content[:-1])
+        if git_object.kind == "commit":  # each tip is read twice: does it exist, what is its tree
+            self._commits[git_object.id] = git_object
+        return git_object
 
     def _pipes(self) -> tuple[IO[bytes], IO[bytes]]:
         if self._process is None:

@@ -1,4 +1,4 @@
-"""Turn changes into the stream of `git fast-import`: commits without a checkout or a ref."""
+"""Turn changes into the input of `git fast-import`: commits without a checkout or a ref."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NULL = "0" * 40
 def fast_import_stream(changes: Iterable[Change], ref: str) -> Iterator[bytes]:
     """Yield the commands that write the commits and print the id of each, in order.
 
-    `ref` is only a name to work under: it is gone at the end.
+    `ref` is a temporary name, which the last command removes.
     """
     for number, change in enumerate(changes, 1):
         yield from _commit(change, number, ref)
@@ -21,16 +21,17 @@ def fast_import_stream(changes: Iterable[Change], ref: str) -> Iterator[bytes]:
 
 
 def _commit(change: Change, number: int, ref: str) -> Iterator[bytes]:
-    who = format_person(change.author, change.date)
+    person = format_person(change.author, change.date)
     # Without the reset, the first commit of a branch would follow the change before it.
-    yield f"reset {ref}\ncommit {ref}\nmark :{number}\nauthor {who}\ncommitter {who}\n".encode()
+    yield f"reset {ref}\ncommit {ref}\nmark :{number}\n".encode()
+    yield f"author {person}\ncommitter {person}\n".encode()
     yield _data(change.message.encode("utf-8"))
     if change.parent:
         yield f"from {change.parent}\n".encode()
     for path in change.delete:
-        yield b"D %s\n" % _quoted(path)
+        yield b"D %s\n" % _quote(path)
     for file in change.write:
-        yield b"M %o inline %s\n" % (file.mode, _quoted(file.path))
+        yield b"M %o inline %s\n" % (file.mode, _quote(file.path))
         yield _data(file.content)
     yield f"get-mark :{number}\n".encode()
 
@@ -39,8 +40,8 @@ def _data(content: bytes) -> bytes:
     return b"data %d\n%s\n" % (len(content), content)
 
 
-def _quoted(path: str) -> bytes:
+def _quote(path: str) -> bytes:
     raw = path.encode("utf-8", "surrogateescape")
-    plain = (b"%c" % byte if 32 <= byte < 127 and byte not in b'"\\' else b"\\%03o" % byte
+    quoted = (b"%c" % byte if 32 <= byte < 127 and byte not in b'"\\' else b"\\%03o" % byte
              for byte in raw)  # fmt: skip
-    return b'"%s"' % b"".join(plain)
+    return b'"%s"' % b"".join(quoted)

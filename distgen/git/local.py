@@ -1,4 +1,4 @@
-"""Local dist-git repositories: read where their branches stand, make one, overcome stale locks."""
+"""Local dist-git repositories: read their branches, make one, remove stale locks."""
 
 from __future__ import annotations
 
@@ -14,56 +14,56 @@ from git.exc import InvalidGitRepositoryError, NoSuchPathError
 from git.refs.symbolic import SymbolicReference
 
 from distgen.errors import DistgenError
+from distgen.git.refs import HEADS
 from distgen.git.run import Git, explain, run
 
 _STALE = 3600  # seconds
 _PUSHABLE = ("ignore", "warn", "updateinstead", "false")
 _COMMIT = re.compile(rb"[0-9a-f]{40}")
-_HEADS = "refs/heads/"
 FileIdentity = tuple[int, int]
 
 
 def read_tips(folder: Path, branches: Iterable[str]) -> dict[str, str] | None:
-    """Return the commit of each branch of a local repository; None where nothing is yet.
+    """Return the commit of each branch of a local repository; None where none exists.
 
-    A plain bare repository is read without GitPython, which needs ten times as long for it.
+    A plain bare repository is read without GitPython, which takes ten times as long.
     """
     try:
         if _is_plain(folder):
-            return _read(folder, branches, None)
+            return _read_branches(folder, branches, None)
         repository = Repo(folder, expand_vars=False)
     except NoSuchPathError:
         return None
     except InvalidGitRepositoryError:
-        _refuse_other_things(folder)
+        _refuse_other_content(folder)
         return None
     except OSError as error:
         raise DistgenError(f"cannot be read: {error.strerror}", where=folder) from None
     with repository:
         if not repository.bare:
             _refuse_work_tree(repository, folder)
-        return _read(Path(repository.common_dir), branches, repository)
+        return _read_branches(Path(repository.common_dir), branches, repository)
 
 
 def read_all_heads(folder: Path) -> dict[str, str] | None:
-    """Return all branches of a plain bare repository; None where git has to be asked."""
+    """Return all branches of a plain bare repository; None where only git can read them."""
     try:
         if not _is_plain(folder) or (folder / "reftable").is_dir():
             return None
-        found = {
-            ref.removeprefix(_HEADS): commit
-            for ref, commit in _packed(folder).items()
-            if ref.startswith(_HEADS)
+        branches = {
+            ref.removeprefix(HEADS): commit
+            for ref, commit in _read_packed_refs(folder).items()
+            if ref.startswith(HEADS)
         }
-        for path in (folder / _HEADS).rglob("*"):
+        for path in (folder / HEADS).rglob("*"):
             if path.is_file() and path.suffix != ".lock":
                 text = path.read_bytes().strip()
                 if not _COMMIT.fullmatch(text):
                     return None
-                found[path.relative_to(folder / _HEADS).as_posix()] = text.decode("ascii")
+                branches[path.relative_to(folder / HEADS).as_posix()] = text.decode("ascii")
     except OSError as error:
         raise DistgenError(f"cannot be read: {error.strerror}", where=folder) from None
-    return found
+    return branches
 
 
 def _is_plain(folder: Path) -> bool:
@@ -71,26 +71,28 @@ def _is_plain(folder: Path) -> bool:
     return (folder / "HEAD").is_file() and all(parts) and not (folder / ".git").exists()
 
 
-def _read(folder: Path, branches: Iterable[str], repository: Repo | None) -> dict[str, str]:
-    found = {}
+def _read_branches(
+    folder: Path, branches: Iterable[str], repository: Repo | None
+) -> dict[str, str]:
+    commits = {}
     packed: dict[str, str] | None = None
     for branch in branches:
-        ref = f"refs/heads/{branch}"
+        ref = f"{HEADS}{branch}"
         try:
             text = (folder / ref).read_bytes().strip()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            packed = _packed(folder) if packed is None else packed
+            packed = _read_packed_refs(folder) if packed is None else packed
             if ref in packed:
-                found[branch] = packed[ref]
+                commits[branch] = packed[ref]
             continue
         if _COMMIT.fullmatch(text):
-            found[branch] = text.decode("ascii")
+            commits[branch] = text.decode("ascii")
         else:
-            found[branch] = _symbolic(repository or Repo(folder, expand_vars=False), ref)
-    return found
+            commits[branch] = _resolve(repository or Repo(folder, expand_vars=False), ref)
+    return commits
 
 
-def _packed(folder: Path) -> dict[str, str]:
+def _read_packed_refs(folder: Path) -> dict[str, str]:
     """Read `packed-refs` (gitrepository-layout(5)); lines of other kinds begin with # or ^."""
     with suppress(FileNotFoundError):
         lines = (folder / "packed-refs").read_bytes().splitlines()
@@ -103,7 +105,7 @@ def _packed(folder: Path) -> dict[str, str]:
     return {}
 
 
-def _symbolic(repository: Repo, ref: str) -> str:
+def _resolve(repository: Repo, ref: str) -> str:
     try:
         return SymbolicReference.dereference_recursive(repository, ref)
     except (ValueError, AssertionError):  # GitPython asserts that a ref is not empty
@@ -114,19 +116,19 @@ def _symbolic(repository: Repo, ref: str) -> str:
 
 @contextmanager
 def new_repository(git: Git, folder: Path, branch: str) -> Iterator[Path]:
-    """Make a bare repository beside `folder`, and put it there once the caller has filled it."""
+    """Make a bare repository beside `folder`, and move it there when the caller has filled it."""
     scratch: Path | None = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}.distgen-", dir=folder.parent))
-        _sweep(scratch, folder)
-        made_in = scratch / folder.name  # a folder of its own, for mkdtemp's are private
+        _remove_leftovers(scratch, folder)
+        repository = scratch / folder.name  # mkdtemp's folder itself can be read by its owner only
         options = ("-q", "--bare", "--template=", f"--initial-branch={branch}")
-        made = run(git, "init", *options, str(made_in))
-        if made.code:
-            raise DistgenError(f"cannot be made: {explain(made)}", where=folder)
-        yield made_in
-        made_in.rename(folder)
+        result = run(git, "init", *options, str(repository))
+        if result.code:
+            raise DistgenError(f"cannot be made: {explain(result)}", where=folder)
+        yield repository
+        repository.rename(folder)
     except OSError as error:
         raise DistgenError(f"cannot be made: {error.strerror}", where=folder) from None
     finally:
@@ -135,21 +137,21 @@ def new_repository(git: Git, folder: Path, branch: str) -> Iterator[Path]:
 
 
 def find_locks(folder: Path, branches: Iterable[str]) -> dict[Path, FileIdentity]:
-    """Return the lock files that keep the branches of a local repository from moving."""
-    found = {}
-    for name in ("HEAD", *(f"refs/heads/{branch}" for branch in branches)):
+    """Return the lock files that stop pushes to branches of a local repository."""
+    locks = {}
+    for name in ("HEAD", *(f"{HEADS}{branch}" for branch in branches)):
         path = folder / f"{name}.lock"
         with suppress(OSError):
-            found[path] = _identity(path)
-    return found
+            locks[path] = _identity(path)
+    return locks
 
 
-def remove_locks(found: Mapping[Path, FileIdentity]) -> None:
+def remove_locks(locks: Mapping[Path, FileIdentity]) -> None:
     """Remove the locks that are still the same files.
 
-    git holds such a lock for milliseconds; one that outlasts seconds was left by a killed git.
+    git keeps such a lock for milliseconds; one that is seconds old was left by a killed git.
     """
-    for path, identity in found.items():
+    for path, identity in locks.items():
         with suppress(OSError):
             if _identity(path) == identity:
                 path.unlink()
@@ -160,8 +162,8 @@ def _identity(path: Path) -> FileIdentity:
     return status.st_ino, status.st_mtime_ns
 
 
-def _sweep(scratch: Path, folder: Path) -> None:
-    """Remove what a run that was killed an hour ago or more left beside `folder`."""
+def _remove_leftovers(scratch: Path, folder: Path) -> None:
+    """Remove the folders beside `folder` that a run left which was killed an hour ago or more."""
     now = scratch.stat().st_mtime
     for path in folder.parent.glob(f".{folder.name}.distgen-*"):
         with suppress(OSError):
@@ -169,15 +171,15 @@ def _sweep(scratch: Path, folder: Path) -> None:
                 shutil.rmtree(path, ignore_errors=True)
 
 
-def _refuse_other_things(folder: Path) -> None:
+def _refuse_other_content(folder: Path) -> None:
     try:
         empty = folder.is_dir() and not any(folder.iterdir())
     except OSError as error:
         raise DistgenError(f"cannot be read: {error.strerror}", where=folder) from None
     if not empty:
-        what = "a folder with other things in it" if folder.is_dir() else "a file"
+        kind = "a folder with other things in it" if folder.is_dir() else "a file"
         raise DistgenError(
-            f"is {what}, not a git repository",
+            f"is {kind}, not a git repository",
             where=folder,
             hint="move it away, or change dist_git.url",
         )

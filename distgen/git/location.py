@@ -1,4 +1,4 @@
-"""Turn the address of a dist-git repository into a place: a local folder, or a server's address."""
+"""Turn the address of a dist-git repository into a local folder, or into a server's address."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _GERRIT = 29418
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a repository is; `folder` is None for a server, `address` is what git is given."""
+    """Where a repository is: `address` is for git, `folder` is None for a server."""
 
     address: str
     folder: Path | None
@@ -38,31 +38,31 @@ class Place:
 
 
 def locate(url: str, root: Path) -> Place:
-    """Return the place that `url` means, a relative one below `root`; refuse what is unsafe."""
+    """Return the place of `url`, where a path is relative to `root`; refuse an unsafe address."""
     if not url or not url.isprintable() or url.startswith("-"):
-        raise InputError(f"{hide_secrets(url)!r} is no address of a git repository")
+        raise InputError(f"{hide_secrets(url)!r} is not an address of a git repository")
     if scheme := _SCHEME.match(url):
-        return _of_scheme(url, scheme)
+        return _parse_url(url, scheme)
     if scp := _SCP.fullmatch(url):
         if scp[1].startswith("-") or scp[2].startswith("-"):
-            raise InputError(f"{hide_secrets(url)!r} is no address of a git repository")
+            raise InputError(f"{hide_secrets(url)!r} is not an address of a git repository")
         return Place(url, None)
-    return _local(root / url)
+    return _local_place(root / url)
 
 
-def _of_scheme(url: str, scheme: re.Match[str]) -> Place:
+def _parse_url(url: str, scheme: re.Match[str]) -> Place:
     name = scheme[1].lower()
     if scheme[2] == ":" or name not in SCHEMES:
-        known = ", ".join(f"{word}://" for word in SCHEMES)
+        allowed = ", ".join(f"{word}://" for word in SCHEMES)
         raise InputError(
             f"{hide_secrets(url)} uses a transport that distgen does not allow",
-            hint=f"use a path or one of {known}",
+            hint=f"use a path or one of {allowed}",
         )
     try:
         parts = urlsplit(url)
         host, password, _ = parts.hostname or "", parts.password, parts.port
     except ValueError:
-        raise InputError(f"{hide_secrets(url)!r} is no address of a git repository") from None
+        raise InputError(f"{hide_secrets(url)!r} is not an address of a git repository") from None
     if password is not None:
         raise InputError(
             f"the address {hide_secrets(url)} holds a password",
@@ -70,15 +70,15 @@ def _of_scheme(url: str, scheme: re.Match[str]) -> Place:
         )
     if name == "file":
         if host not in ("", "localhost"):
-            raise InputError(f"{url} names a host, and file:// is for this machine")
-        # Not the path of urlsplit(): # and ? are letters like others in the name of a folder.
-        return _local(Path("/" + unquote(url.partition("://")[2].partition("/")[2])))
+            raise InputError(f"{url} names a host, but file:// is for this machine")
+        # urlsplit() would cut the path at # and ?, which are allowed in the name of a folder.
+        return _local_place(Path("/" + unquote(url.partition("://")[2].partition("/")[2])))
     if not host or host.startswith("-"):
-        raise InputError(f"{hide_secrets(url)!r} is no address of a git repository")
+        raise InputError(f"{hide_secrets(url)!r} is not an address of a git repository")
     return Place(url, None)
 
 
-def _local(path: Path) -> Place:
+def _local_place(path: Path) -> Place:
     absolute = Path(path).absolute()
     return Place(str(absolute), absolute)
 
@@ -100,7 +100,7 @@ def creation_hint(place: Place, forge: str) -> str:
         owner, _, name = name.rpartition("/")
         return f"tea repos create --owner {owner.rpartition('/')[2]} --name {name}"
     if forge == "gerrit":
-        # Its commands are on a port of their own, and what asks for a password is below /a/.
+        # Gerrit has a port of its own for commands, and addresses with a password begin with /a/.
         if place.address.startswith("http"):
             ssh, name = f"ssh -p {_GERRIT} {host}", f"/{name}".rpartition("/a/")[2].strip("/")
         return f"{ssh} gerrit create-project {name}"

@@ -1,4 +1,4 @@
-"""Git's object ids and formats computed from bytes, so that a plan needs no repository."""
+"""Compute git's object ids from bytes, so that a plan needs no repository."""
 
 from __future__ import annotations
 
@@ -44,42 +44,42 @@ def tree_id(entries: Mapping[str, TreeEntry]) -> str:
 
 
 def tree_entries(content: bytes) -> Iterator[tuple[int, str, str]]:
-    """Yield mode, name and id of each entry of a tree object; refuse what git would never write.
+    """Yield mode, name and id of each entry of a tree object; refuse a tree git would not write.
 
-    Of two entries with one name nobody could say which of them a clone shows.
+    A tree may hold a name twice, and then it is open which of the two a clone shows.
     """
-    seen = {b"", b".", b"..", b".git"}
+    refused_names = {b"", b".", b"..", b".git"}
     start = 0
     try:
         while start < len(content):
             blank = content.index(b" ", start)
             end = content.index(b"\0", blank)
             name, oid = content[blank + 1 : end], content[end + 1 : end + 21]
-            if name in seen or b"/" in name or len(oid) != 20:
+            if name in refused_names or b"/" in name or len(oid) != 20:
                 raise ValueError(name)
-            seen.add(name)
+            refused_names.add(name)
             yield int(content[start:blank], 8), name.decode("utf-8", "surrogateescape"), oid.hex()
             start = end + 21
     except ValueError:
         raise DistgenError("a folder of a commit is damaged", hint="see `git fsck`") from None
 
 
-def commit_id(tree: str, parent: str | None, signature: str, message: str) -> str:
-    """Return the id of a commit; `signature` is "Name <address> seconds +0000"."""
-    return object_id("commit", commit_content(tree, parent, signature, message))
+def commit_id(tree: str, parent: str | None, person: str, message: str) -> str:
+    """Return the id of a commit; `person` is "Name <address> seconds +0000"."""
+    return object_id("commit", commit_content(tree, parent, person, message))
 
 
-def commit_content(tree: str, parent: str | None, signature: str, message: str) -> bytes:
+def commit_content(tree: str, parent: str | None, person: str, message: str) -> bytes:
     """Return the bytes of a commit."""
     lines = [f"tree {tree}"]
     if parent:
         lines.append(f"parent {parent}")
-    lines += [f"author {signature}", f"committer {signature}", "", message]
+    lines += [f"author {person}", f"committer {person}", "", message]
     return "\n".join(lines).encode("utf-8")
 
 
 def format_person(author: str, date: int) -> str:
-    """Return what git writes for a person and a moment, in UTC."""
+    """Return the line that git writes for a person and a time, in UTC."""
     return f"{author} {date} +0000"
 
 

@@ -1,4 +1,4 @@
-"""Run a program to its end or its time limit, out of the reach of a terminal's ^C."""
+"""Run a program to its end or its time limit, where a terminal's ^C does not reach it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from contextlib import contextmanager, suppress
 
 from distgen.errors import DistgenError
 
-_GULP = 4096  # bytes that every pipe takes at once
-_KEPT = 1 << 16  # bytes of what a program says on stderr
-_LOOK = 0.2  # seconds between two looks at whether the run was interrupted
+_PIPE_BUFFER = 4096  # bytes that every pipe takes at once
+_MAX_ERROR = 1 << 16  # bytes of stderr that are kept
+_POLL = 0.2  # seconds between two checks whether the run was interrupted
 
 
 class TimedOut(Exception):
@@ -29,7 +29,7 @@ class Interrupted(Exception):
 def start_process(
     command: Sequence[str], environment: Mapping[str, str], stderr: int
 ) -> subprocess.Popen[bytes]:
-    """Start a program in a session of its own, so that a ^C for us does not end a push of ours."""
+    """Start a program in a session of its own, so that ^C does not kill a running push."""
     try:
         return subprocess.Popen(
             command,
@@ -49,7 +49,7 @@ def start_process(
 def open_process(
     command: Sequence[str], environment: Mapping[str, str]
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a program, and end it with all that it started when the caller is through with it."""
+    """Start a program; at the end kill it and every process that it started."""
     process = start_process(command, environment, subprocess.PIPE)
     try:
         yield process
@@ -67,72 +67,72 @@ def open_process(
 def collect_output(
     process: subprocess.Popen[bytes], stdin: bytes, seconds: float, stop: threading.Event
 ) -> tuple[bytes, bytes]:
-    """Return stdout and the end of stderr; raise Overdue, or Interrupted once `stop` is set."""
+    """Return stdout and the end of stderr; raise TimedOut, or Interrupted once `stop` is set."""
     deadline = time.monotonic() + seconds
-    _feed(process, stdin)
+    _write_input(process, stdin)
     assert process.stdout is not None
     assert process.stderr is not None
     output, error, is_cut = bytearray(), bytearray(), False
-    due = _due(deadline)
+    next_check = _next_check(deadline)
     with selectors.DefaultSelector() as pipes:
         pipes.register(process.stdout, selectors.EVENT_READ, output)
         pipes.register(process.stderr, selectors.EVENT_READ, error)
         while pipes.get_map():
-            ended = process.poll() is not None
-            ready = pipes.select(max(0.0, due - time.monotonic()))
+            has_ended = process.poll() is not None
+            ready = pipes.select(max(0.0, next_check - time.monotonic()))
             for key, _ in ready:
-                _hear(pipes, key)
-            is_cut |= len(error) > _KEPT
-            del error[:-_KEPT]  # a server may talk without end, and its last words tell most
-            if ended and not ready:
-                break  # something that it left behind, such as a shared ssh, holds the pipes
-            if time.monotonic() >= due:
-                _go_on(deadline, stop)
-                due = _due(deadline)
+                _read_pipe(pipes, key)
+            is_cut |= len(error) > _MAX_ERROR
+            del error[:-_MAX_ERROR]  # a server may write without end, and its last lines say most
+            if has_ended and not ready:
+                break  # a process that it left behind, such as a shared ssh, has the pipes open
+            if time.monotonic() >= next_check:
+                _check_limits(deadline, stop)
+                next_check = _next_check(deadline)
     while process.poll() is None:
         with suppress(subprocess.TimeoutExpired):
-            process.wait(max(0.0, _due(deadline) - time.monotonic()))
+            process.wait(max(0.0, _next_check(deadline) - time.monotonic()))
             break
-        _go_on(deadline, stop)
-    # Half a line might be half a secret, which nobody recognises.
+        _check_limits(deadline, stop)
+    # A cut line may hold half a secret, which hide_secrets() does not recognise.
     return bytes(output), bytes(error.partition(b"\n")[2] if is_cut else error)
 
 
-def _hear(pipes: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
-    part = os.read(key.fd, _GULP << 4)
-    key.data.extend(part)
-    if not part:
+def _read_pipe(pipes: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
+    chunk = os.read(key.fd, _PIPE_BUFFER << 4)
+    key.data.extend(chunk)
+    if not chunk:
         pipes.unregister(key.fileobj)
 
 
-def _due(deadline: float) -> float:
-    return min(deadline, time.monotonic() + _LOOK)
+def _next_check(deadline: float) -> float:
+    return min(deadline, time.monotonic() + _POLL)
 
 
-def _go_on(deadline: float, stop: threading.Event) -> None:
+def _check_limits(deadline: float, stop: threading.Event) -> None:
     if stop.is_set():
         raise Interrupted
     if time.monotonic() >= deadline:
         raise TimedOut
 
 
-def _feed(process: subprocess.Popen[bytes], stdin: bytes) -> None:
-    """Hand a program its input, in a thread where that takes more than one gulp."""
+def _write_input(process: subprocess.Popen[bytes], stdin: bytes) -> None:
+    """Write the input of a program, in a thread where it is larger than the pipe's buffer."""
     pipe, process.stdin = process.stdin, None
     assert pipe is not None
 
     def write() -> None:
-        with suppress(OSError):  # a program that has ended reads no more
+        with suppress(OSError):  # a program that has ended reads nothing
             pipe.write(stdin)
         with suppress(OSError):
             pipe.close()
 
-    if len(stdin) <= _GULP:
+    if len(stdin) <= _PIPE_BUFFER:
         write()
     else:
         try:
             threading.Thread(target=write, daemon=True).start()
-        except RuntimeError:  # the limit of processes, which Python does not tell apart
+        except RuntimeError:  # Python raises this at the limit of processes
             raise DistgenError(
                 "no thread can be started", hint="use fewer --jobs, or raise `ulimit -u`"
             ) from None

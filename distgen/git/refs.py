@@ -1,4 +1,4 @@
-"""What the refs of a git repository mean: branches, releases, and series that came to an end."""
+"""Read the refs of a git repository: branches, releases, and closed series."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from collections.abc import Iterable, Mapping
 from packaging.version import InvalidVersion, Version
 
 Refs = Mapping[str, str]
-"""What the full names of a repository's refs point at: commits, tags peeled."""
+"""Full names of refs to commits; an annotated tag leads to its commit."""
 
 HEADS, TAGS = "refs/heads/", "refs/tags/"
 CLOSED_SERIES_SUFFIXES = ("-eol", "-eom", "-em")
-"""What OpenStack puts behind a series' name when its branch is closed: the last word first."""
+"""The suffixes of the tags with which OpenStack closes a series; the most final first."""
 
 
 def parse_ls_remote(lines: Iterable[str]) -> Refs:
-    """Parse `git ls-remote`: full ref names to commits, annotated tags to what they point at."""
-    found: dict[str, str] = {}
+    """Parse `git ls-remote`: full ref names to commits, annotated tags to their commits."""
+    refs: dict[str, str] = {}
     for line in lines:
         commit, _, ref = line.partition("\t")
         if ref.endswith("^{}"):
-            found[ref.removesuffix("^{}")] = commit
+            refs[ref.removesuffix("^{}")] = commit
         elif ref:
-            found.setdefault(ref, commit)
-    return found
+            refs.setdefault(ref, commit)
+    return refs
 
 
 def full_ref(ref: str, refs: Refs) -> str | None:
-    """Return the full name of a branch or tag as git would resolve it, None for what is neither."""
+    """Return the full name of a branch or tag as git would resolve it, None where it is neither."""
     for name in (ref, f"{TAGS}{ref}", f"{HEADS}{ref}"):
         if name in refs:
             return name
@@ -40,19 +40,19 @@ def is_commit_id(ref: str) -> bool:
 
 
 def release_version(name: str, shapes: Iterable[str]) -> Version | None:
-    """Return the version that a git tag stands for, None when it is no release (PEP 440)."""
+    """Return the version of a git tag, None when the tag is not a release (PEP 440)."""
     for shape in shapes:
         before, _, after = shape.partition("{version}")
         if name.startswith(before) and name.endswith(after) and len(name) > len(before + after):
             try:
-                return Version(_bare(name[len(before) : len(name) - len(after)]))
+                return Version(_refuse_prefix(name[len(before) : len(name) - len(after)]))
             except InvalidVersion:
                 continue
     return None
 
 
-def _bare(text: str) -> str:
-    # PEP 440 itself would take a leading v; here the shape decides whether one may be there.
+def _refuse_prefix(text: str) -> str:
+    # PEP 440 allows a leading v; here only the shape decides whether there may be one.
     if not text[:1].isdigit():
         raise InvalidVersion(text)
     return text

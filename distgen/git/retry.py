@@ -1,4 +1,4 @@
-"""Reach a server with git: again when it fails, not for ever, and not when it is out."""
+"""Run git on a server again when it fails, a limited number of times, and not when it is down."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BROKEN = re.compile(
     r"|transfer closed|Recv failure|Send failure|SSL_ERROR_SYSCALL|Broken pipe"
     r"|unexpected end of file|unexpected eof|TLS connection was non-properly terminated"
     r"|GnuTLS recv error|TLS packet|HTTP/2 stream|HTTP2 framing"
-    r"|\Afatal: Could not read from remote",  # and not a word of ssh before it
+    r"|\Afatal: Could not read from remote",  # without a line of ssh before it
     re.IGNORECASE,
 )
 _FINAL = re.compile(
@@ -33,39 +33,39 @@ _FINAL = re.compile(
 def run_with_retries(
     git: Git, place: Place, *arguments: str, folder: Path | None = None
 ) -> GitResult:
-    """Run a git command that reads from a place; a server that fails is asked again."""
+    """Run a git command that reads from a place; repeat it when the server fails."""
     folder = folder or NO_REPOSITORY
     if place.folder is not None:
         return run(git, *arguments, folder=folder)
     attempt = 0
     while True:
         if git.outages.is_out(place.server):
-            what = "did not answer again and again, and is not asked any more in this run"
-            raise DistgenError(what, where=place.server)
-        done = run(git, *arguments, folder=folder, network=True)
-        git.outages.record(place.server, not is_unanswered(done))
+            sentence = "did not answer again and again, and is not asked any more in this run"
+            raise DistgenError(sentence, where=place.server)
+        result = run(git, *arguments, folder=folder, network=True)
+        git.outages.record(place.server, not is_unanswered(result))
         attempt += 1
-        if not is_temporary(done) or attempt == git.retry.attempts:
-            return done
-        if not wait_for_retry(git, attempt - 1, f"{place}: {explain(done)}"):
-            return done
+        if not is_temporary(result) or attempt == git.retry.attempts:
+            return result
+        if not wait_for_retry(git, attempt - 1, f"{place}: {explain(result)}"):
+            return result
 
 
-def is_unanswered(done: GitResult) -> bool:
-    """Say whether there was no answer at all."""
-    return done.code != 0 and (done.overdue or bool(_NO_ANSWER.search(done.error)))
+def is_unanswered(result: GitResult) -> bool:
+    """Tell whether the server gave no answer at all."""
+    return result.code != 0 and (result.timed_out or bool(_NO_ANSWER.search(result.error)))
 
 
-def is_temporary(done: GitResult) -> bool:
-    """Say whether a failure may pass; one that took all the time there is will not."""
-    if done.code == 0 or done.overdue or _FINAL.search(done.error):
+def is_temporary(result: GitResult) -> bool:
+    """Tell whether a failure may pass; a command that took all its time would take it again."""
+    if result.code == 0 or result.timed_out or _FINAL.search(result.error):
         return False
-    is_cut = done.code == -signal.SIGPIPE
-    return is_cut or bool(_NO_ANSWER.search(done.error) or _BROKEN.search(done.error))
+    is_cut = result.code == -signal.SIGPIPE
+    return is_cut or bool(_NO_ANSWER.search(result.error) or _BROKEN.search(result.error))
 
 
-def wait_for_retry(git: Git, attempt: int, why: str) -> bool:
+def wait_for_retry(git: Git, attempt: int, reason: str) -> bool:
     """Pause before the next attempt; return False when the run is interrupted meanwhile."""
-    seconds = git.retry.pause_after(attempt)
-    git.retry.report(f"{why}; trying again in {seconds:.1f} seconds")
-    return not git.stop.wait(seconds)
+    pause = git.retry.pause_after(attempt)
+    git.retry.report(f"{reason}; trying again in {pause:.1f} seconds")
+    return not git.stop.wait(pause)

@@ -1,4 +1,4 @@
-"""The one place that runs git: in an environment of its own, its failures told as sentences."""
+"""Run git in an isolated environment, and turn its failures into sentences."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from distgen.git.backoff import DEFAULT_RETRY_POLICY, Outages, RetryPolicy
 from distgen.git.processes import Interrupted, TimedOut, collect_output, open_process
 
 NO_REPOSITORY = Path("/dev/null")
-"""No repository: else git is configured by the one that the caller happens to stand in."""
+"""Stands for no repository; without it git reads the configuration of the current folder."""
 _ISOLATED = {
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_CONFIG_GLOBAL": str(NO_REPOSITORY),
@@ -21,13 +21,13 @@ _ISOLATED = {
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_GRAFT_FILE": str(NO_REPOSITORY),
     "GIT_LITERAL_PATHSPECS": "1",
-    # What a repository lacks, git would fetch in whatever way that repository's own settings name.
+    # git fetches missing objects with the commands that the repository's own settings name.
     "GIT_NO_LAZY_FETCH": "1",
 }
 _SILENT = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", "LANGUAGE": "C"}
-# Whatever a redirect or an insteadOf of the configuration leads to: these, and never ext::.
+# A redirect or an insteadOf may lead to another transport; ext:: would run any command.
 _REACHABLE = {"GIT_ALLOW_PROTOCOL": "https:http:ssh:git:file"}
-# What a person sets so that git reaches a server: keys, certificates, credentials, proxies.
+# Variables with which a user lets git reach a server: keys, certificates, credentials, proxies.
 _TRANSPORT = re.compile(
     r"GIT_(ASKPASS|SSH|SSH_COMMAND|SSH_VARIANT|SSL_\w+|PROXY_\w+|HTTP_PROXY_AUTHMETHOD"
     r"|CONFIG_(GLOBAL|SYSTEM|NOSYSTEM|COUNT|KEY_\d+|VALUE_\d+))"
@@ -53,8 +53,8 @@ INTERRUPTED = "the run was interrupted"
 _USERINFO = re.compile(
     r"(\b(?:https?|ftp)://)[^/@\s]*@|(\b[a-z][a-z+.-]{0,20}://[^/:@\s]*):[^/@\s]*(@)"
 )
-_LONGEST = 500  # letters of a line that are worth showing
-_TOLD = re.compile(r"(?:fatal|error|remote|ERROR): *(.*)")
+_MAX_LINE = 500  # characters of a line that are shown
+_MESSAGE = re.compile(r"(?:fatal|error|remote|ERROR): *(.*)")
 _NOISE = re.compile(
     r"failed to push some refs|Could not read from remote repository|^hint:|^$"
     r"|and the repository exists|Please make sure you have the correct access rights"
@@ -63,10 +63,10 @@ _NOISE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Git:
-    """How to run git; `retry` says how long to wait for servers.
+    """How to run git: its environment for local work, and for commands that talk to a server.
 
-    `secrets` stand in the environment of what talks to a server, and in nothing that git says.
-    Once `stop` is set only pushes are brought to their end, once `abandon` is set not even they.
+    `secrets` are in the environment of `network` and are hidden in all output. When `stop` is set,
+    only running pushes go on; when `abandon` is set, they end too.
     """
 
     local: Mapping[str, str] = field(repr=False)
@@ -80,63 +80,65 @@ class Git:
 
 @dataclass(frozen=True, slots=True)
 class GitResult:
-    """What one git command said, without secrets; `error` is its stderr.
+    """The exit code and output of one git command, without secrets; `error` is its stderr.
 
-    `overdue` says that it was ended because it took too long.
+    `timed_out` means that it was killed because it took too long.
     """
 
     code: int
     output: bytes
     error: str
-    overdue: bool = False
+    timed_out: bool = False
 
 
 def isolate(environment: Mapping[str, str], retry: RetryPolicy = DEFAULT_RETRY_POLICY) -> Git:
     """Decide what git sees of the caller's environment and configuration.
 
-    Local work sees none of it, so it gives the same bytes for everybody, but for the folders of
-    others that the person trusts. What talks to a server keeps the person's own configuration and
-    transport variables, for the credentials in them.
+    Local work sees none of it, so every user gets the same bytes; only `safe.directory` is taken
+    over. Commands that talk to a server keep the user's configuration and transport variables, for
+    they hold credentials.
     """
-    plain = {name: text for name, text in environment.items() if not name.startswith("GIT_")}
+    other_variables = {
+        name: text for name, text in environment.items() if not name.startswith("GIT_")
+    }
     transport = {name: text for name, text in environment.items() if _TRANSPORT.fullmatch(name)}
-    local = plain | _SILENT | _ISOLATED | _REACHABLE
-    git = Git(local, plain | transport | _SILENT | _REACHABLE, retry)
-    settings = _settings(git)
+    local = other_variables | _SILENT | _ISOLATED | _REACHABLE
+    git = Git(local, other_variables | transport | _SILENT | _REACHABLE, retry)
+    settings = _user_settings(git)
     local = with_settings(local, (pair for pair in settings if pair[0] == "safe.directory"))
-    chosen = {key for key, _ in settings} | {*transport}
+    user_choices = {key for key, _ in settings} | {*transport}
     unattended = {}
-    if not {"core.sshcommand", "GIT_SSH", "GIT_SSH_COMMAND"} & chosen:
+    if not {"core.sshcommand", "GIT_SSH", "GIT_SSH_COMMAND"} & user_choices:
         unattended["GIT_SSH_COMMAND"] = "ssh -o BatchMode=yes"
-    if not {"core.askpass", "GIT_ASKPASS"} & chosen:
-        unattended["GIT_ASKPASS"] = ""  # nor the dialog of a desktop that SSH_ASKPASS names
+    if not {"core.askpass", "GIT_ASKPASS"} & user_choices:
+        unattended["GIT_ASKPASS"] = ""  # SSH_ASKPASS names the dialog of a desktop
     return replace(git, local=local, network={**git.network, **unattended})
 
 
 def with_settings(
     environment: Mapping[str, str], settings: Iterable[tuple[str, str]]
 ) -> dict[str, str]:
-    """Return the environment with settings added that git reads as if they were configured."""
+    """Return the environment with settings that git reads as if they were configured."""
     count = environment.get("GIT_CONFIG_COUNT") or "0"
     if not count.isdecimal():
         raise InputError(f"GIT_CONFIG_COUNT is {count!r}", hint="it must be a number")
-    found, number = dict(environment), int(count)
+    variables, number = dict(environment), int(count)
     for key, value in settings:
-        found |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+        variables |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
         number += 1
-    return found | ({"GIT_CONFIG_COUNT": str(number)} if number else {})
+    return variables | ({"GIT_CONFIG_COUNT": str(number)} if number else {})
 
 
-def _settings(git: Git) -> list[tuple[str, str]]:
-    """Return what the person has configured that distgen has to know: keys and values."""
+def _user_settings(git: Git) -> list[tuple[str, str]]:
+    """Return the keys and values of the user's configuration that distgen has to know."""
     words = ("config", "--null", "--get-regexp", r"^(core\.(sshcommand|askpass)|safe\.directory)$")
-    outcome = run(git, *words, folder=NO_REPOSITORY, network=True)
-    if outcome.overdue:  # without its answer git would run with other keys than the person's
+    result = run(git, *words, folder=NO_REPOSITORY, network=True)
+    if result.timed_out:  # without these settings git would use other keys than the user's
         raise DistgenError(
-            f"git does not say how it is configured: {explain(outcome)}",
+            f"git does not say how it is configured: {explain(result)}",
             hint="see whether `git config --list` ends, or wait longer with --timeout",
         )
-    lines = outcome.output.decode("utf-8", "surrogateescape").split("\0")
+    lines = result.output.decode("utf-8", "surrogateescape").split("\0")
     pairs = (line.partition("\n") for line in lines if line)
     return [(key, value) for key, _, value in pairs]
 
@@ -149,51 +151,52 @@ def run(
     network: bool = False,
     to_the_end: bool = False,
 ) -> GitResult:
-    """Run git on the repository in `folder` and return what it said.
+    """Run git on the repository in `folder` and return its exit code and output.
 
-    What is run `to_the_end` goes on when the run is stopped.
+    A command that runs `to_the_end` goes on when the run is stopped.
     """
-    seconds = git.retry.timeout if network else _LOCAL_SECONDS
-    # Also for a git that outlives a distgen which was killed.
-    limit = ("-c", f"http.lowSpeedTime={max(1, round(seconds))}") if network else ()
+    timeout = git.retry.timeout if network else _LOCAL_SECONDS
+    # git itself needs the limit too: it outlives a distgen that was killed.
+    limit = ("-c", f"http.lowSpeedTime={max(1, round(timeout))}") if network else ()
     words = git_command(folder, network, (*limit, *arguments))
     with open_process(words, git.network if network else git.local) as process:
         try:
             stop = git.abandon if to_the_end else git.stop
-            output, error = collect_output(process, stdin, seconds, stop)
+            output, error = collect_output(process, stdin, timeout, stop)
         except TimedOut:
-            return GitResult(-1, b"", f"fatal: no answer within {seconds:g} seconds", overdue=True)
+            sentence = f"fatal: no answer within {timeout:g} seconds"
+            return GitResult(-1, b"", sentence, timed_out=True)
         except Interrupted:
             return GitResult(-1, b"", f"fatal: {INTERRUPTED}")
     for secret in git.secrets if network else ():
-        # A server may repeat what it was sent.
-        output, error = (said.replace(secret.encode(), b"***") for said in (output, error))
+        # A server may repeat the secret that it was sent.
+        output, error = (stream.replace(secret.encode(), b"***") for stream in (output, error))
     return GitResult(process.returncode, output, clean_lines(error))
 
 
-def explain(outcome: GitResult) -> str:
-    """Return the part of git's words that says what went wrong, on one line."""
-    lines = outcome.error.splitlines()
-    told = [found[1].strip() for line in lines if (found := _TOLD.match(line.strip()))]
-    own = [line for line in told if not _NOISE.search(line)]
-    # Without a word of git's own it is ssh that knows, in the end: no such host, no such key.
-    others = [line for line in lines if not _NOISE.search(line)][-2:]
-    unique = list(dict.fromkeys(own or others or told or lines))
-    return "; ".join(unique[:4]) or f"git ended with code {outcome.code}"
+def explain(result: GitResult) -> str:
+    """Return the lines of git's output that say what went wrong, joined into one."""
+    lines = result.error.splitlines()
+    messages = [match[1].strip() for line in lines if (match := _MESSAGE.match(line.strip()))]
+    reasons = [message for message in messages if not _NOISE.search(message)]
+    # When git itself says nothing, ssh's last lines do: no such host, no such key.
+    last_lines = [line for line in lines if not _NOISE.search(line)][-2:]
+    unique = list(dict.fromkeys(reasons or last_lines or messages or lines))
+    return "; ".join(unique[:4]) or f"git ended with code {result.code}"
 
 
-def clean_lines(said: bytes) -> str:
-    """Return what git said, and a server through it, as lines of text: no secrets, no tricks."""
-    lines = hide_secrets(said.decode("utf-8", "replace")).replace("\r", "\n").split("\n")
-    return "\n".join(printable(line[:_LONGEST]) for line in lines)
+def clean_lines(output: bytes) -> str:
+    """Return output of git, or of a server through git, without secrets and control characters."""
+    lines = hide_secrets(output.decode("utf-8", "replace")).replace("\r", "\n").split("\n")
+    return "\n".join(printable(line[:_MAX_LINE]) for line in lines)
 
 
 def hide_secrets(text: str) -> str:
-    """Return the text without the passwords and tokens that stand in addresses."""
-    return _USERINFO.sub(lambda found: found[1] or f"{found[2]}{found[3]}", text)
+    """Return the text without the passwords and tokens of addresses in it."""
+    return _USERINFO.sub(lambda match: match[1] or f"{match[2]}{match[3]}", text)
 
 
 def git_command(folder: Path | None, network: bool, arguments: tuple[str, ...]) -> list[str]:
-    """Return the words that run git in a repository."""
-    where = ("--git-dir", str(folder)) if folder else ()
-    return ["git", *where, *_OPTIONS, *(_NETWORK_OPTIONS if network else ()), *arguments]
+    """Return the words of the command line that runs git on a repository."""
+    repository = ("--git-dir", str(folder)) if folder else ()
+    return ["git", *repository, *_OPTIONS, *(_NETWORK_OPTIONS if network else ()), *arguments]

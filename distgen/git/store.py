@@ -1,4 +1,4 @@
-"""The local store: one bare repository of what is about to be pushed, and only a cache."""
+"""The local store: a bare repository of the commits to push. It is only a cache."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from filelock import FileLock, Timeout
 
 from distgen.errors import DistgenError, InputError
 from distgen.git.auth import auth_error
+from distgen.git.backoff import ignore
 from distgen.git.cat_file import ObjectReader
 from distgen.git.commits import change_commit_content, unsigned_commit_content
 from distgen.git.fast_import import fast_import_stream
 from distgen.git.location import Place
 from distgen.git.objects import object_id
+from distgen.git.refs import HEADS
 from distgen.git.retry import run_with_retries
 from distgen.git.run import INTERRUPTED, Git, explain, run
 from distgen.git.temporary import scratch_folder
@@ -27,10 +29,10 @@ from distgen.model.published import Change
 _MARK = "distgen-store"
 _LOCK = "distgen.lock"
 _NOTE = "This folder is a cache of distgen. Delete it whenever no distgen is running.\n"
-_LOOK = 0.1  # seconds between two looks at whether a store is free
-_MANY_PACKS = 50
-_MANY_LOOSE = 100  # in one of 256 folders
-_LOOSE = str(10_000)
+_POLL = 0.1  # seconds between two attempts to lock a store
+_MAX_PACKS = 50
+_MAX_LOOSE = 100  # in one of 256 folders
+_UNPACK_LIMIT = str(10_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,45 +42,41 @@ class Store:
     git: Git
     folder: Path
     reader: ObjectReader
-    restoring: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
-
-
-def _say_nothing(text: str) -> None:
-    """Tell nobody."""
+    reset_lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
 
 @contextmanager
 def open_store(
-    folder: Path, git: Git, seconds: float = 600, tell: Callable[[str], None] = _say_nothing
+    folder: Path, git: Git, seconds: float = 600, report: Callable[[str], None] = ignore
 ) -> Iterator[Store]:
     """Lock and open the store, made when missing; wait at most `seconds` for another run."""
     _claim(folder)
     lock = FileLock(folder / _LOCK)
     try:
-        _acquire(lock, git, seconds, tell)
-        _sweep(folder)
+        _acquire(lock, git, seconds, report)
+        _remove_leftovers(folder)
         _initialise(git, folder)
-        _tidy(git, folder)
+        _repack(git, folder)
         with ObjectReader(git, folder) as reader:
             yield Store(git, folder, reader)
     finally:
         lock.release()
 
 
-def _acquire(lock: FileLock, git: Git, seconds: float, tell: Callable[[str], None]) -> None:
-    """Take the lock; say so when that has to be waited for."""
+def _acquire(lock: FileLock, git: Git, seconds: float, report: Callable[[str], None]) -> None:
+    """Take the lock; report when another run has it."""
     folder = Path(lock.lock_file).parent
     deadline = time.monotonic() + seconds
-    waiting = False
+    is_reported = False
     while True:
         try:
             lock.acquire(timeout=0)
             return
         except Timeout:
-            if not waiting:
-                tell(f"{folder}: waiting for another run of distgen that uses this store")
-                waiting = True
-        if git.stop.wait(_LOOK):
+            if not is_reported:
+                report(f"{folder}: waiting for another run of distgen that uses this store")
+                is_reported = True
+        if git.stop.wait(_POLL):
             raise DistgenError(INTERRUPTED)
         if time.monotonic() >= deadline:
             raise DistgenError(
@@ -90,9 +88,9 @@ def _acquire(lock: FileLock, git: Git, seconds: float, tell: Callable[[str], Non
 
 @contextmanager
 def scratch_store(git: Git, beside: Path | None) -> Iterator[Store]:
-    """Open a store that is thrown away at the end; it may read what the store `beside` has."""
-    with scratch_folder() as above:
-        folder = above / "store"
+    """Open a store that is deleted at the end; it can read the objects of the store `beside`."""
+    with scratch_folder() as parent:
+        folder = parent / "store"
         _initialise(git, folder)
         if beside is not None and (beside / "objects").is_dir():
             alternates = folder / "objects" / "info" / "alternates"
@@ -103,116 +101,122 @@ def scratch_store(git: Git, beside: Path | None) -> Iterator[Store]:
 
 
 def reset_store(store: Store) -> None:
-    """Throw away what the store holds and begin it again."""
-    with _used(store.folder):
+    """Delete the content of the store and make it anew."""
+    with _store_errors(store.folder):
         for path in store.folder.iterdir():
             if path.name not in (_MARK, _LOCK):
                 _remove(path)
     _initialise(store.git, store.folder)
-    store.reader.close()  # last: what another thread asks meanwhile may still read what was there
+    store.reader.close()  # last: until now another thread may have read the old objects
 
 
 def recreate_if_deleted(store: Store) -> None:
-    """Begin the store again when somebody deleted it under the run."""
-    with store.restoring:
+    """Make the store anew when it was deleted during the run."""
+    with store.reset_lock:
         if not _is_whole(store.folder):
-            with _used(store.folder):
+            with _store_errors(store.folder):
                 store.folder.mkdir(parents=True, exist_ok=True)
                 (store.folder / _MARK).write_text(_NOTE, encoding="utf-8")
             reset_store(store)
 
 
-def reset_if_damaged(store: Store, seen: int) -> None:
-    """Begin a damaged store again, unless another thread did since it was closed `seen` times."""
-    with store.restoring:
-        if store.reader.closings == seen:
+def reset_if_damaged(store: Store, close_count: int) -> None:
+    """Reset a damaged store, unless another thread did since its reader had this `close_count`."""
+    with store.reset_lock:
+        if store.reader.close_count == close_count:
             reset_store(store)
 
 
 def is_intact(store: Store, changes: Sequence[Change]) -> bool:
-    """Say whether the commits and all that is new in them can be read, by packing it."""
+    """Tell whether the commits and all their new objects can be read, by packing them."""
     revisions = "".join(
         f"{change.commit}\n^{change.parent}\n" if change.parent else f"{change.commit}\n"
         for change in changes
     )
     words = ("pack-objects", "-q", "--revs", "--thin", "--stdout")
     stdin = revisions.encode()
-    with store.restoring:  # half removed, a damaged store can look sound
+    with store.reset_lock:  # a half-deleted store can look intact
         return run(store.git, *words, folder=store.folder, stdin=stdin, to_the_end=True).code == 0
 
 
 def has_commit(store: Store, commit: str) -> bool:
-    """Say whether the store holds a commit."""
+    """Tell whether the store holds a commit."""
     return store.reader.read(commit) is not None
 
 
 def is_ancestor(store: Store, tip: str, commit: str) -> bool:
-    """Say whether a commit is in the history of another; the store holds both."""
+    """Tell whether `commit` is in the history of `tip`; the store holds both."""
     words = ("merge-base", "--is-ancestor", commit, tip)
     return run(store.git, *words, folder=store.folder).code == 0
 
 
 def fetch_refs(store: Store, place: Place, branches: Sequence[str]) -> None:
-    """Bring the branches, or refs by their full names, with their history into the store."""
-    refs = (name if name.startswith("refs/") else f"refs/heads/{name}" for name in branches)
-    done = run_with_retries(
+    """Fetch branches, or refs by their full names, with their history into the store."""
+    refs = (name if name.startswith("refs/") else f"{HEADS}{name}" for name in branches)
+    result = run_with_retries(
         store.git,
         place,
-        *("-c", f"fetch.unpackLimit={_LOOSE}", "-c", f"transfer.unpackLimit={_LOOSE}"),
+        *(
+            "-c",
+            f"fetch.unpackLimit={_UNPACK_LIMIT}",
+            "-c",
+            f"transfer.unpackLimit={_UNPACK_LIMIT}",
+        ),
         *("fetch", "-q", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance"),
         *(place.address, *refs),
         folder=store.folder,
     )
-    if done.code:
-        broken = DistgenError(f"cannot be fetched: {explain(done)}", where=place)
-        raise auth_error(store.git, place, done) or broken
+    if result.code:
+        other_error = DistgenError(f"cannot be fetched: {explain(result)}", where=place)
+        raise auth_error(store.git, place, result) or other_error
 
 
 def write_commits(store: Store, changes: Sequence[Change]) -> None:
-    """Write the commits of all changes, whose parents the store holds, in one go."""
+    """Write the commits of all changes at once; the store holds their parents."""
     if not changes:
         return
-    done = run(
+    result = run(
         store.git,
         *("-c", "fastimport.unpackLimit=0", "fast-import", "--quiet", "--done"),
         folder=store.folder,
         stdin=b"".join(fast_import_stream(changes, f"refs/distgen/{changes[0].commit}")),
         to_the_end=True,
     )
-    if done.code:
-        raise DistgenError(f"cannot be written: {explain(done)}", where=store.folder)
+    if result.code:
+        raise DistgenError(f"cannot be written: {explain(result)}", where=store.folder)
     ids = [
         object_id("commit", unsigned_commit_content(change)) if change.signature else change.commit
         for change in changes
     ]
-    signed = [change for change in changes if change.signature]
-    if done.output.decode("ascii").split() != ids or not _written(store, signed):
+    signed_changes = [change for change in changes if change.signature]
+    is_as_planned = result.output.decode("ascii").split() == ids
+    if not is_as_planned or not _write_signed_commits(store, signed_changes):
         raise DistgenError(
             "git wrote other commits than planned", where=store.folder, hint="delete this folder"
         )
 
 
-def _written(store: Store, changes: Sequence[Change]) -> bool:
-    """Write the commits of changes with their signatures, which fast-import does not know."""
+def _write_signed_commits(store: Store, changes: Sequence[Change]) -> bool:
+    """Write commits with signatures, which fast-import does not take; tell whether ids agree."""
     if not changes:
         return True
     with scratch_folder() as folder:
         paths = [folder / str(number) for number in range(len(changes))]
         for path, change in zip(paths, changes, strict=True):
             path.write_bytes(change_commit_content(change))
-        done = run(
+        result = run(
             store.git,
             *("hash-object", "-t", "commit", "-w", "--no-filters", "--stdin-paths"),
             folder=store.folder,
             stdin="".join(f"{path}\n" for path in paths).encode(),
             to_the_end=True,
         )
-    return done.output.decode("ascii").split() == [change.commit for change in changes]
+    return result.output.decode("ascii").split() == [change.commit for change in changes]
 
 
 def _claim(folder: Path) -> None:
-    """Make the folder ours, or refuse one that is something else."""
-    with _used(folder):
+    """Mark the folder as a store, or refuse one that holds other files."""
+    with _store_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / _MARK).exists():
             if any(path.name != _LOCK for path in folder.iterdir()):
@@ -225,19 +229,19 @@ def _claim(folder: Path) -> None:
 
 
 @contextmanager
-def _used(folder: Path) -> Iterator[None]:
+def _store_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         raise DistgenError(f"cannot be used as the store: {error.strerror}", where=folder) from None
 
 
-def _sweep(folder: Path) -> None:
-    """Remove what a killed git left; nobody else is here, for the lock is ours."""
-    rubbish = ("*.lock", "refs/**/*.lock", "objects/**/tmp_*", "objects/pack/*.keep",
+def _remove_leftovers(folder: Path) -> None:
+    """Remove the files of a killed git; no other run uses the store, for this one has its lock."""
+    patterns = ("*.lock", "refs/**/*.lock", "objects/**/tmp_*", "objects/pack/*.keep",
                "fast_import_crash_*")  # fmt: skip
-    with _used(folder):
-        for path in (path for pattern in rubbish for path in folder.glob(pattern)):
+    with _store_errors(folder):
+        for path in (path for pattern in patterns for path in folder.glob(pattern)):
             if path.name != _LOCK:
                 _remove(path)
 
@@ -250,16 +254,16 @@ def _is_whole(folder: Path) -> bool:
 def _initialise(git: Git, folder: Path) -> None:
     if _is_whole(folder):
         return
-    made = run(git, "init", "-q", "--bare", "--template=", "--initial-branch=none", str(folder))
-    if made.code:
-        raise DistgenError(f"cannot be made: {explain(made)}", where=folder)
+    result = run(git, "init", "-q", "--bare", "--template=", "--initial-branch=none", str(folder))
+    if result.code:
+        raise DistgenError(f"cannot be made: {explain(result)}", where=folder)
 
 
-def _tidy(git: Git, folder: Path) -> None:
-    """Pack the store when many runs have left many packs; all of it, for it has no refs."""
+def _repack(git: Git, folder: Path) -> None:
+    """Pack the whole store when many runs have left many packs; it has no refs to go by."""
     packs = sum(1 for _ in folder.glob("objects/pack/*.pack"))
     loose = sum(1 for _ in folder.glob("objects/17/*"))
-    if packs > _MANY_PACKS or loose > _MANY_LOOSE:
+    if packs > _MAX_PACKS or loose > _MAX_LOOSE:
         run(git, "repack", "-a", "-d", "-q", "--keep-unreachable", folder=folder)
         run(git, "prune-packed", "-q", folder=folder)
 

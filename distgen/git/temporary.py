@@ -12,12 +12,14 @@ from distgen.errors import DistgenError
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Yield a folder that is gone in the end; a disk that is full or read-only is a sentence."""
+    """Yield a folder that is deleted at the end; refuse a disk that is full or read-only."""
     try:
         with tempfile.TemporaryDirectory(prefix="distgen-") as name:
             yield Path(name)
     except OSError as error:
-        reason = (error.strerror or "").partition(" in [")[0]  # tempfile lists all it has tried
+        reason = (error.strerror or "").partition(" in [")[
+            0
+        ]  # tempfile lists every folder that it tried
         raise DistgenError(
             f"no temporary file can be written: {reason}",
             hint="make room, or name another folder in TMPDIR",

@@ -32,7 +32,7 @@ from distgen.publish.results import COMMIT_STATUSES, without_commit
 _ATTEMPTS = 6
 _RACE_PAUSE = 0.05  # seconds
 _LOCKED_REF = re.compile(r"cannot lock ref|\.lock'")
-_NOT_SHOWN = PushRefusal("the push was taken, but the branch does not show it", passing=True)
+_NOT_SHOWN = PushRefusal("the push was taken, but the branch does not show it", temporary=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +83,9 @@ def deliver(context: PublishContext, delivery: Delivery) -> tuple[Change, ...]:
             ):
                 delivery, changes = _plan_again(context, delivery)
                 decided += changes
-            elif _LOCKED_REF.search(refusal.why):
+            elif _LOCKED_REF.search(refusal.reason):
                 locked_refs = locked_refs or _find_locks(delivery)
-            elif not refusal.passing or attempt + 1 >= context.git.retry.attempts:
+            elif not refusal.temporary or attempt + 1 >= context.git.retry.attempts:
                 break
     except DistgenError as error:
         refusal = PushRefusal(str(error))
@@ -95,7 +95,7 @@ def deliver(context: PublishContext, delivery: Delivery) -> tuple[Change, ...]:
 def _store_lost_commits(store: Store, changes: Sequence[Change]) -> bool:
     """Say whether the store has lost the commits; begin it again when it is gone or damaged."""
     recreate_if_deleted(store)
-    closings = store.reader.closings
+    close_count = store.reader.close_count
     try:
         if not all(has_commit(store, change.commit or "") for change in changes):
             return True
@@ -103,7 +103,7 @@ def _store_lost_commits(store: Store, changes: Sequence[Change]) -> bool:
     except DistgenError:
         sound = False
     if not sound:
-        reset_if_damaged(store, closings)
+        reset_if_damaged(store, close_count)
     return not sound
 
 
@@ -112,7 +112,7 @@ def _pause(
 ) -> bool:
     """Wait before another attempt; return False when the run is interrupted."""
     git = context.git
-    if refusal and refusal.passing:
+    if refusal and refusal.temporary:
         return wait_for_retry(git, attempt - 1, f"{delivery.repository.place}: {refusal}")
     return not git.stop.wait(_RACE_PAUSE * 2**attempt * (0.5 + git.retry.jitter() / 2))
 
@@ -209,7 +209,7 @@ def _skip_if_overtaken(context: PublishContext, change: Change, old_parent: str 
         change.image,
         change.stream,
     )
-    is_older = parse_person(theirs.committer)[1] <= ours.date
+    is_older = parse_person(theirs.committer).seconds <= ours.date
     if not is_same_branch or source == ours.source or is_older:
         return change
     newer = hide_secrets(source)

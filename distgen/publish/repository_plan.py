@@ -100,13 +100,13 @@ def _retry_if_store_is_damaged(
     if isinstance(context, LocalContext):
         return plan()
     store = context.store
-    closings = store.reader.closings
+    close_count = store.reader.close_count
     try:
         return plan()
     except DistgenError as error:
         if error.where != store.folder or context.git.stop.is_set():
             raise
-        reset_if_damaged(store, closings)
+        reset_if_damaged(store, close_count)
         return plan()
 
 

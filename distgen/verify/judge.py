@@ -94,7 +94,7 @@ def _claimed(proof: Proof, reader: ObjectReader, commit: Commit, claimed: Claim)
     return replace(
         found,
         detail="; ".join(filter(None, remarks)),
-        exact=change.commit == commit.unsigned,
+        exact=change.commit == commit.unsigned_id,
         edits=edits,
         own=own(files, standing),
     )
@@ -117,7 +117,7 @@ def _different(reader: ObjectReader, commit: Commit, claimed: Claim, expected: E
         if version := _by_version(claimed):
             status, remarks = "unknown source", [f"{version}, which gives another {which}"]
     elif not edits and not is_by(commit, expected.author):
-        remarks = [f"committed by {parse_person(commit.committer)[0]}"]
+        remarks = [f"committed by {parse_person(commit.committer).name}"]
     if before is None:
         remarks.append("the commit before it is not there; fetch the whole history")
     detail = "; ".join(filter(None, remarks))

@@ -96,7 +96,7 @@ def planned_again(
     same: tuple[Change, OnEdit] | None = None
     for on_edit in _WAYS:
         change = _planned(reader, commit, wanted, on_edit)
-        if change.commit == commit.unsigned:
+        if change.commit == commit.unsigned_id:
             return change, on_edit
         if change.tree == commit.tree and same is None:
             same = change, on_edit

@@ -149,7 +149,7 @@ def test_without_a_key_nothing_is_published(small, distgen):
     )
     ran = distgen(small, "publish", "--sign", "ssh", "--signing-key", "/none/key")
     assert ran.code == 2
-    assert "/none/key: the key to sign with is not there" in ran.err
+    assert "/none/key: the key to sign with does not exist" in ran.err
     assert "needs --sign" in distgen(small, "publish", "--signing-key", "x").err
     assert not (small / "dist-git").exists()
 
@@ -197,7 +197,7 @@ def test_no_signature_is_not_enough(small, distgen, key, tmp_path):
 @pytest.mark.parametrize(
     ("whose", "why"),
     [
-        ("stranger", "whoever signed it is none of the allowed signers"),
+        ("stranger", "its signer is not one of the allowed signers"),
         ("expired", "key has expired"),
         ("other namespace", 'key is not permitted for use in signature namespace "git"'),
     ],
@@ -262,7 +262,7 @@ def test_a_revoked_key_counts_for_nothing(small, distgen, key, configured, tmp_p
     configured(**{"gpg_ssh_revocationFile": key.with_suffix(".pub")})
     row = judged(distgen, small, "--allowed-signers", allow(tmp_path, key))
     assert (row["status"], row["signature"]) == ("unsigned", "bad")
-    assert row["detail"] == "its key was revoked, or its signature is of something else"
+    assert row["detail"] == "its key was revoked, or it signs other content"
 
 
 def test_a_key_that_expired_later_still_counts(small, distgen, key, tmp_path):

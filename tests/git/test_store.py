@@ -244,7 +244,7 @@ def test_a_git_that_hangs_is_ended(tmp_path):
     begin = time.monotonic()
     done = run(slow, "version", network=True)
     assert 1.5 <= time.monotonic() - begin < 4.5
-    assert (explain(done), done.overdue) == ("no answer within 1.5 seconds", True)
+    assert (explain(done), done.timed_out) == ("no answer within 1.5 seconds", True)
 
 
 def test_a_git_that_hangs_over_its_configuration_is_ended(tmp_path):
@@ -325,15 +325,15 @@ def test_a_server_s_address_is_kept(url):
         ("fd::17", "uses a transport"),
         ("ftp://host/x", "uses a transport"),
         ("ext://x", "uses a transport"),
-        ("--upload-pack=touch x", "is no address"),
-        ("", "is no address"),
-        ("a\nb", "is no address"),
-        ("ssh://-oProxyCommand=x/y", "is no address"),
-        ("-oProxyCommand=x:y", "is no address"),
-        ("host:-x", "is no address"),
-        ("https:///x", "is no address"),
-        ("https://host:99999/x", "is no address"),
-        ("ssh://host:port/x", "is no address"),
+        ("--upload-pack=touch x", "is not an address"),
+        ("", "is not an address"),
+        ("a\nb", "is not an address"),
+        ("ssh://-oProxyCommand=x/y", "is not an address"),
+        ("-oProxyCommand=x:y", "is not an address"),
+        ("host:-x", "is not an address"),
+        ("https:///x", "is not an address"),
+        ("https://host:99999/x", "is not an address"),
+        ("ssh://host:port/x", "is not an address"),
         ("https://user:s3cret@host/x", "holds a password"),
         ("file://host/x", "names a host"),
     ],

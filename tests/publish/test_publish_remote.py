@@ -197,7 +197,7 @@ def test_a_page_to_log_in_is_no_repository(tmp_path):
         (result,) = run_publish(tmp_path, [app(server.url)], trees(app(server.url)))
     assert result.detail == (
         f"{server.url}/ns/app.git: answers, but not as a git server; "
-        "is the address right, and are you let in?"
+        "check the address, and whether you have access"
     )
 
 

@@ -60,7 +60,7 @@ def publish_all(session: Session, run: prepare.Run) -> list[Result]:
         run.options.observe("waiting", {"detail": text})
 
     total = len(run.request.images) + len(run.request.orphans)
-    with open_store(run.store, run.git, tell=say) as store:
+    with open_store(run.store, run.git, report=say) as store:
         results = publish.publish(run.request, store, run.options)
         return sort_results(run.request.images, show_progress(session, results, total))
 
