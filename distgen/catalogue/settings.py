@@ -74,7 +74,7 @@ def merge_dist_git(data: Mapping[str, Any], document: Document, site: DistGit) -
     return DistGit(
         url=own.get("url", site.url),
         author=own.get("author", site.author),
-        forge="forgejo" if own.get("forge") == "gitea" else own.get("forge", site.forge),
+        forge=own.get("forge", site.forge),
         origin=where,
         api=own.get("api", "" if "forge" in own else site.api),
         user=own.get("user", site.user if tokens is None else ""),

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 
 from distgen.cli.session import Session
 from distgen.cli.tokens import places, secret, token, user
 from distgen.forges.addresses import host_name
-from distgen.forges.forge import repository_maker
+from distgen.forges.forge import plan_creation
 from distgen.forges.http import Patience
+from distgen.forges.load import NO_FORGE, load_forge
 from distgen.forges.records import Account, RepositoryProfile
 from distgen.git.auth import ask_credential_helpers, token_for
 from distgen.git.location import Place
 from distgen.git.run import Git
 from distgen.model.catalogue import Catalogue, Image
+from distgen.publish.options import RepositoryCreation
 from distgen.publish.repository_access import Repository
-
-_ASKED = ("github", "gerrit", "forgejo")
 
 
 def accounts(
@@ -33,7 +33,7 @@ def accounts(
         word, user_name = secret(session, name, catalogue), user(where)
         # What git is given for the repository is refused here too when it would go unencrypted.
         from_helper = token(place, where, word)
-        if not word and where.forge in _ASKED and host_name(place):
+        if not word and _has_api(where.forge) and host_name(place):
             from_helper = ask_credential_helpers(git, _web(place))
         if from_helper:
             word, user_name = from_helper.secret, from_helper.user
@@ -45,16 +45,24 @@ def accounts(
 
 def creation(
     session: Session, git: Git, catalogue: Catalogue, repository: Repository
-) -> Callable[[], None] | None:
-    """Return what makes a repository that is missing on its forge, None where nothing does."""
+) -> RepositoryCreation:
+    """Return how a repository that is missing on its forge is made."""
     image = next(i for i in catalogue.images if i.full_name == repository.targets[0].image)
-    account = accounts(session, git, catalogue, [image])[image.namespace]
-    about = RepositoryProfile(
+    profile = RepositoryProfile(
         description=image.description,
         topics=("distgen", "dist-git", image.namespace),
         private=catalogue.namespaces[image.namespace].dist_git.private,
     )
-    return repository_maker(repository.forge, repository.place, account, about)
+    return plan_creation(
+        load_forge(repository.forge),
+        repository.place,
+        profile,
+        lambda: accounts(session, git, catalogue, [image])[image.namespace],
+    )
+
+
+def _has_api(forge: str) -> bool:
+    return forge != NO_FORGE and load_forge(forge).has_api
 
 
 def _web(place: Place) -> str:

@@ -17,12 +17,14 @@ from distgen.cli.session import Choice, Session
 from distgen.cli.signing_options import SigningOptions
 from distgen.cli.source_options import SourceOptions, load_catalogue
 from distgen.cli.tokens import add_tokens
+from distgen.forges.load import NO_FORGE
+from distgen.git.location import creation_hint
 from distgen.git.run import Git
 from distgen.lint import check
 from distgen.model.catalogue import Catalogue
 from distgen.pool import limit_jobs
 from distgen.publish.events import Observer, ignore_step
-from distgen.publish.options import PublishOptions
+from distgen.publish.options import PublishOptions, RepositoryCreation
 from distgen.publish.repository_access import Repository
 from distgen.publish.run import PublishRequest
 
@@ -105,21 +107,21 @@ def prepare(session: Session, wishes: RunOptions, observe: Observer = ignore_ste
             objection=check.objection(task),
             refusal=source_overrides.publishing_refusal(speculation),
             sign=wishes.seal.by(git, Path(catalogue.root)),
-            creator=_creator(session, git_with_tokens, catalogue),
+            creation=_creation(session, git_with_tokens, catalogue),
         ),
         git=git_with_tokens,
         store=wishes.reach.folder(session),
     )
 
 
-def _creator(
+def _creation(
     session: Session, git: Git, catalogue: Catalogue
-) -> Callable[[Repository], Callable[[], None] | None]:
+) -> Callable[[Repository], RepositoryCreation]:
     """Return how repositories are made that are missing on their forge."""
 
-    def ask(repository: Repository) -> Callable[[], None] | None:
-        if repository.forge == "none":
-            return None
+    def ask(repository: Repository) -> RepositoryCreation:
+        if repository.forge == NO_FORGE:
+            return RepositoryCreation(creation_hint(repository.place))
         # loaded for those who have a forge: its libraries take longer to start than most runs
         from distgen.cli import forge_accounts
 

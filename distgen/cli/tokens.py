@@ -11,13 +11,14 @@ from urllib.parse import urlsplit
 
 from distgen.cli.session import Session
 from distgen.errors import InputError
+from distgen.forges.load import NO_FORGE, load_forge
 from distgen.git.auth import Token, authorize, token_for
 from distgen.git.location import Place, locate
 from distgen.git.run import Git
 from distgen.model.catalogue import Catalogue, DistGit, Image
 
-USERS = {"github": "x-access-token", "gitlab": "oauth2"}
-"""Who a token speaks for, where the configuration does not say."""
+_USER = "distgen"
+"""Who a token speaks for, where neither the configuration nor a forge says."""
 
 
 def add_tokens(session: Session, git: Git, catalogue: Catalogue, images: Collection[Image]) -> Git:
@@ -84,7 +85,9 @@ def token(place: Place, where: DistGit, word: str) -> Token | None:
 
 def user(where: DistGit) -> str:
     """Return who a token speaks for: whom the configuration says, else whom the forge expects."""
-    return where.user or USERS.get(where.forge, "distgen")
+    if where.user or where.forge == NO_FORGE:
+        return where.user or _USER
+    return load_forge(where.forge).token_user
 
 
 def places(catalogue: Catalogue, images: Collection[Image]) -> dict[str, Place]:

@@ -1,15 +1,14 @@
-"""How a change becomes a review on a forge: siblings of one shape, github, gerrit, gitlab, forgejo.
+"""What distgen asks of a forge: each sibling here defines one `Forge`.
 
-Each module has what `Forge` says. They differ in where a review lives (a branch, a ref that is
-pushed to) and in what can be asked; which reviews there should be is none of their business.
+Forges differ in where a review lives (a branch, a ref that is pushed to) and in what their
+interfaces answer. Which reviews there should be is decided in `propose`, not here.
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, cast
 
 from distgen.forges.message import Proposal
 from distgen.forges.records import (
@@ -23,57 +22,60 @@ from distgen.forges.records import (
 )
 from distgen.git.location import Place
 from distgen.model.published import Change
+from distgen.publish.options import RepositoryCreation
 
-NAMES = ("github", "gerrit", "gitlab", "forgejo")
+
+def unchanged_message(context: ReviewContext, change: Change, footers: Sequence[str]) -> Change:
+    """Return the change as it is: what is merged is then what would have been published."""
+    return change
 
 
-class Forge(Protocol):
-    """The shape of the siblings."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forge:
+    """One forge, which its module defines as `FORGE`; what has a default may be left out."""
 
-    LIMIT: int
+    text_limit: int
     """How many bytes the text of a review may have."""
 
-    CREATES: bool
-    """Whether repositories can be made."""
+    token_user: str = "distgen"
+    """Who a token speaks for, where the configuration does not say."""
 
-    def ref_patterns(self, stream: str) -> Sequence[str]:
-        """Return the refs at which reviews of a stream may be."""
+    has_api: bool = False
+    """Whether its interface is used; git's credential helpers are then asked for a token."""
 
-    def depends_on_footer(self, desk: ReviewContext, subject: ReviewSubject) -> str:
-        """Return the line by which the message of a child's commit names this review, or ""."""
+    creation_hint: Callable[[Place], str]
+    """Returns the command with which a person makes a missing repository."""
 
-    def with_message(self, desk: ReviewContext, change: Change, footers: Sequence[str]) -> Change:
-        """Return the change with the message that the forge needs."""
+    create_repository: Callable[[Place, Account, RepositoryProfile], None] | None = None
+    """Makes a missing repository; None where only a person can."""
 
-    def find_reviews(
-        self, desk: ReviewContext, subject: ReviewSubject, refs: Refs
-    ) -> Sequence[Review]:
-        """Return the reviews of a subject that are not merged, whoever pushed to them last."""
+    ref_patterns: Callable[[str], Sequence[str]]
+    """Returns the refs at which reviews of a stream may be."""
 
-    def submit(
-        self, desk: ReviewContext, change: Change, proposal: Proposal, review: Review | None
-    ) -> ReviewOutcome:
-        """Open the review of a change, or bring the one there is up to date."""
+    find_reviews: Callable[[ReviewContext, ReviewSubject, Refs], Sequence[Review]]
+    """Returns the reviews of a subject that are not merged, whoever pushed to them last."""
 
-    def withdraw(self, desk: ReviewContext, review: Review) -> ReviewOutcome:
-        """Close a review that has nothing left to propose."""
+    submit: Callable[[ReviewContext, Change, Proposal, Review | None], ReviewOutcome]
+    """Opens the review of a change, or brings the one there is up to date."""
 
-    def create_repository(self, place: Place, account: Account, about: RepositoryProfile) -> None:
-        """Make a missing repository, where `CREATES` says that the forge can be asked to."""
+    withdraw: Callable[[ReviewContext, Review], ReviewOutcome]
+    """Closes a review that has nothing left to propose."""
 
+    with_message: Callable[[ReviewContext, Change, Sequence[str]], Change] = unchanged_message
+    """Returns the change with the message that the forge needs, footers included."""
 
-def load_forge(name: str) -> Forge:
-    """Return the sibling of that name, loaded now: their libraries must cost nobody else."""
-    return cast(Forge, importlib.import_module(f"distgen.forges.{name}"))
+    depends_on_footer: Callable[[ReviewContext, ReviewSubject], str] | None = None
+    """Returns the line by which the message of a child's commit names the review of a parent."""
 
 
-def repository_maker(
-    name: str, place: Place, account: Account, about: RepositoryProfile
-) -> Callable[[], None] | None:
-    """Return what makes a missing repository; None where the forge cannot be asked to."""
-    family = load_forge(name) if name in NAMES and place.folder is None and account.token else None
-    return (
-        partial(family.create_repository, place, account, about)
-        if family and family.CREATES
-        else None
-    )
+def plan_creation(
+    forge: Forge, place: Place, profile: RepositoryProfile, find_account: Callable[[], Account]
+) -> RepositoryCreation:
+    """Return how a missing repository is made: by the forge if it can, else by a person."""
+    hint = forge.creation_hint(place)
+    if forge.create_repository is None:
+        return RepositoryCreation(hint)
+    account = find_account()
+    if not account.token:
+        return RepositoryCreation(f"{hint}, or name a token that may: dist_git.token_env")
+    return RepositoryCreation(hint, partial(forge.create_repository, place, account, profile))

@@ -16,6 +16,7 @@ from requests import Response
 
 from distgen.errors import DistgenError
 from distgen.forges.addresses import find_link, project_path
+from distgen.forges.forge import Forge
 from distgen.forges.http import Guarded, Header, content, message
 from distgen.forges.message import Proposal, is_commit_of, review_branch
 from distgen.forges.records import (
@@ -23,7 +24,6 @@ from distgen.forges.records import (
     WITHDRAWAL_NOTE,
     Account,
     Refs,
-    RepositoryProfile,
     Review,
     ReviewContext,
     ReviewMoved,
@@ -39,8 +39,7 @@ from distgen.git.store import is_ancestor
 from distgen.model.published import Change
 
 # An option travels in one packet of git's protocol, 65,516 bytes, and a line break takes five.
-LIMIT = 13_000
-CREATES = False
+_TEXT_LIMIT = 13_000
 _HEAD = re.compile(r"refs/pull/(\d+)/head")
 _NEWEST = 200
 _DEPTH = 50
@@ -50,16 +49,6 @@ _HAD = ("same as the old commit", "same with old commit")  # Forgejo, Gitea
 def ref_patterns(stream: str) -> Sequence[str]:
     """Look for the heads of all pull requests."""
     return ("refs/pull/*/head",)
-
-
-def depends_on_footer(desk: ReviewContext, subject: ReviewSubject) -> str:
-    """Name nothing: Forgejo has no such footer."""
-    return ""
-
-
-def with_message(desk: ReviewContext, change: Change, footers: Sequence[str]) -> Change:
-    """Leave the commit as it is: what is merged is what would have been published."""
-    return change
 
 
 def find_reviews(desk: ReviewContext, subject: ReviewSubject, refs: Refs) -> Sequence[Review]:
@@ -141,8 +130,10 @@ def withdraw(desk: ReviewContext, review: Review) -> ReviewOutcome:
     return ReviewOutcome("retired", f"{review} closed, nothing is left to propose")
 
 
-def create_repository(place: Place, account: Account, about: RepositoryProfile) -> None:
-    """Leave it to the person."""
+def creation_hint(place: Place) -> str:
+    """Return the command with which a person makes the repository."""
+    owner, _, name = project_path(place).rpartition("/")
+    return f"tea repos create --owner {owner.rpartition('/')[2]} --name {name}"
 
 
 def _began(desk: ReviewContext, subject: ReviewSubject, commit: str) -> bool:
@@ -222,3 +213,14 @@ def _state(there: dict[str, Any]) -> State:
     if there.get("state") == "open":
         return "open"
     return "withdrawn" if (there.get("body") or "").startswith(WITHDRAWAL_NOTE) else "closed"
+
+
+FORGE = Forge(
+    text_limit=_TEXT_LIMIT,
+    has_api=True,
+    creation_hint=creation_hint,
+    ref_patterns=ref_patterns,
+    find_reviews=find_reviews,
+    submit=submit,
+    withdraw=withdraw,
+)

@@ -13,7 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from distgen.errors import DistgenError
-from distgen.forges.addresses import find_link, project_path
+from distgen.forges.addresses import find_link, host_name, project_path
+from distgen.forges.forge import Forge
 from distgen.forges.http import Guarded, content, message
 from distgen.forges.message import Proposal, change_id, review_branch
 from distgen.forges.message import with_review_message as reworded
@@ -22,7 +23,6 @@ from distgen.forges.records import (
     WITHDRAWAL_NOTE,
     Account,
     Refs,
-    RepositoryProfile,
     Review,
     ReviewContext,
     ReviewMoved,
@@ -32,13 +32,13 @@ from distgen.forges.records import (
 )
 from distgen.forges.refs import RefUpdate, fetch_commits, push_ref
 from distgen.git.commits import parse_trailers
-from distgen.git.location import Place
+from distgen.git.location import Place, ssh_command
 from distgen.git.remote import list_refs
 from distgen.git.store import is_ancestor
 from distgen.model.published import Change
 
-LIMIT = 16_000
-CREATES = False
+_TEXT_LIMIT = 16_000
+_SSH_PORT = 29418
 _PATCH_SET = re.compile(r"refs/changes/\d\d/(\d+)/(\d+)")
 _NUMBER = r"/\d+$"
 _NEWEST = 200
@@ -67,7 +67,7 @@ def depends_on_footer(desk: ReviewContext, subject: ReviewSubject) -> str:
 def with_message(desk: ReviewContext, change: Change, footers: Sequence[str]) -> Change:
     """Say in the message what Gerrit shows, and which change this is."""
     own = _id(desk, change.branch, change.parent)
-    return reworded(change, (*footers, f"Change-Id: {own}"), LIMIT)
+    return reworded(change, (*footers, f"Change-Id: {own}"), _TEXT_LIMIT)
 
 
 def find_reviews(desk: ReviewContext, subject: ReviewSubject, refs: Refs) -> Sequence[Review]:
@@ -140,8 +140,13 @@ def withdraw(desk: ReviewContext, review: Review) -> ReviewOutcome:
     return ReviewOutcome("retired", f"{review} abandoned, nothing is left to propose")
 
 
-def create_repository(place: Place, account: Account, about: RepositoryProfile) -> None:
-    """Leave it to an administrator: new projects need rights and a place in the tree of rights."""
+def creation_hint(place: Place) -> str:
+    """Return the command for an administrator, who has to give a new project its rights."""
+    if place.address.startswith("http"):
+        # The commands are on a port of their own, and what asks for a password is below /a/.
+        name = f"/{project_path(place)}".rpartition("/a/")[2].strip("/")
+        return f"ssh -p {_SSH_PORT} {host_name(place)} gerrit create-project {name}"
+    return f"{ssh_command(place)} gerrit create-project {project_path(place)}"
 
 
 def _latest(refs: Refs) -> dict[int, str]:
@@ -257,3 +262,16 @@ def _state(desk: ReviewContext, number: int, known: dict[int, str] | None, curre
     return (
         "withdrawn" if any(WITHDRAWAL_NOTE in one.get("message", "") for one in last) else "closed"
     )
+
+
+FORGE = Forge(
+    text_limit=_TEXT_LIMIT,
+    has_api=True,
+    creation_hint=creation_hint,
+    ref_patterns=ref_patterns,
+    find_reviews=find_reviews,
+    submit=submit,
+    withdraw=withdraw,
+    with_message=with_message,
+    depends_on_footer=depends_on_footer,
+)

@@ -16,10 +16,11 @@ from github3.exceptions import (  # type: ignore[import-untyped]
 )
 
 from distgen.errors import DistgenError
-from distgen.forges.branch import depends_on_footer, ref_patterns, review_ref, with_message
+from distgen.forges.addresses import project_path
+from distgen.forges.branch import ref_patterns, review_ref
+from distgen.forges.forge import Forge
 from distgen.forges.github_api import (
     asking,
-    interface,
     owner_and_name,
     reason,
     repository_of,
@@ -41,20 +42,7 @@ from distgen.forges.refs import RefUpdate, push_ref
 from distgen.git.location import Place
 from distgen.model.published import Change
 
-__all__ = [
-    "CREATES",
-    "LIMIT",
-    "create_repository",
-    "depends_on_footer",
-    "find_reviews",
-    "interface",
-    "ref_patterns",
-    "submit",
-    "with_message",
-    "withdraw",
-]  # fmt: skip
-LIMIT = 65_000  # GitHub takes 65,536 characters
-CREATES = True
+_TEXT_LIMIT = 65_000  # GitHub takes 65,536 characters
 _NEWEST = 5
 _DESCRIPTION = 350
 _TOPIC = re.compile(r"[^a-z0-9]+")
@@ -108,7 +96,9 @@ def withdraw(desk: ReviewContext, review: Review) -> ReviewOutcome:
     if review.number:
         with asking(desk.place, desk.account) as hub:
             pull = hub.pull_request(*owner_and_name(desk.place), review.number)
-            pull.update(state="closed", body=f"{WITHDRAWAL_NOTE}\n\n{pull.body or ''}"[:LIMIT])
+            pull.update(
+                state="closed", body=f"{WITHDRAWAL_NOTE}\n\n{pull.body or ''}"[:_TEXT_LIMIT]
+            )
     if not review.gone:
         push_ref(desk, RefUpdate("", review.ref, review.commit))
     return ReviewOutcome("retired", f"{review} closed, nothing is left to propose")
@@ -194,3 +184,21 @@ def _state(pull: Any) -> State:
     if pull.merged_at:
         return "merged"
     return "withdrawn" if (pull.body or "").startswith(WITHDRAWAL_NOTE) else "closed"
+
+
+def creation_hint(place: Place) -> str:
+    """Return the command with which a person makes the repository."""
+    return f"gh repo create {project_path(place)}"
+
+
+FORGE = Forge(
+    text_limit=_TEXT_LIMIT,
+    token_user="x-access-token",
+    has_api=True,
+    creation_hint=creation_hint,
+    create_repository=create_repository,
+    ref_patterns=ref_patterns,
+    find_reviews=find_reviews,
+    submit=submit,
+    withdraw=withdraw,
+)

@@ -9,13 +9,12 @@ import re
 from collections.abc import Sequence
 
 from distgen.errors import DistgenError
-from distgen.forges.addresses import find_link
-from distgen.forges.branch import depends_on_footer, ref_patterns, review_ref, with_message
+from distgen.forges.addresses import find_link, project_path
+from distgen.forges.branch import ref_patterns, review_ref
+from distgen.forges.forge import Forge
 from distgen.forges.message import Proposal, review_branch
 from distgen.forges.records import (
-    Account,
     Refs,
-    RepositoryProfile,
     Review,
     ReviewContext,
     ReviewOutcome,
@@ -27,20 +26,8 @@ from distgen.git.location import Place
 from distgen.git.store import is_ancestor
 from distgen.model.published import Change
 
-__all__ = [
-    "CREATES",
-    "LIMIT",
-    "create_repository",
-    "depends_on_footer",
-    "find_reviews",
-    "ref_patterns",
-    "submit",
-    "with_message",
-    "withdraw",
-]
 # An option travels in one packet of git's protocol, 65,516 bytes, and \\n grows from two to five.
-LIMIT = 26_000
-CREATES = False
+_TEXT_LIMIT = 26_000
 _REFUSED = re.compile(r"Error encountered with push options .*': (.*?)(?: =+ |$)")
 
 
@@ -97,5 +84,17 @@ def withdraw(desk: ReviewContext, review: Review) -> ReviewOutcome:
     return ReviewOutcome("retired", f"{review.name} deleted, nothing is left to propose")
 
 
-def create_repository(place: Place, account: Account, about: RepositoryProfile) -> None:
-    """Leave it to the person: a push creates projects only where GitLab is told to."""
+def creation_hint(place: Place) -> str:
+    """Return the command for a person: a push creates projects only where GitLab is told to."""
+    return f"glab repo create {project_path(place)}"
+
+
+FORGE = Forge(
+    text_limit=_TEXT_LIMIT,
+    token_user="oauth2",
+    creation_hint=creation_hint,
+    ref_patterns=ref_patterns,
+    find_reviews=find_reviews,
+    submit=submit,
+    withdraw=withdraw,
+)

@@ -13,8 +13,6 @@ from distgen.git.run import hide_secrets
 SCHEMES = ("https", "http", "ssh", "git", "file")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(:|//)")
 _SCP = re.compile(r"(?:[^/:@\s]+@)?([^/:@\s]+):(?!:)(.+)")
-_CREATE = {"github": "gh repo create", "gitlab": "glab repo create"}
-_GERRIT = 29418
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,27 +81,20 @@ def _local_place(path: Path) -> Place:
     return Place(str(absolute), absolute)
 
 
-def creation_hint(place: Place, forge: str) -> str:
-    """Return the command that creates a missing repository on its server."""
-    if "://" in place.address:
-        parts = urlsplit(place.address)
-        person = f"{parts.username}@" if parts.username and parts.scheme == "ssh" else ""
-        host, path, port = person + (parts.hostname or ""), parts.path, parts.port
-    else:
-        host, _, path = place.address.partition(":")
-        port = None
-    name = path.strip("/").removesuffix(".git")
-    ssh = f"ssh -p {port} {host}" if port else f"ssh {host}"
-    if forge in _CREATE:
-        return f"{_CREATE[forge]} {name}"
-    if forge == "forgejo":
-        owner, _, name = name.rpartition("/")
-        return f"tea repos create --owner {owner.rpartition('/')[2]} --name {name}"
-    if forge == "gerrit":
-        # Gerrit has a port of its own for commands, and addresses with a password begin with /a/.
-        if place.address.startswith("http"):
-            ssh, name = f"ssh -p {_GERRIT} {host}", f"/{name}".rpartition("/a/")[2].strip("/")
-        return f"{ssh} gerrit create-project {name}"
+def ssh_command(place: Place) -> str:
+    """Return the command that logs in to a place's server, such as `ssh -p 29418 bot@host`."""
+    if "://" not in place.address:
+        return f"ssh {place.address.partition(':')[0]}"
+    parts = urlsplit(place.address)
+    port = f"-p {parts.port} " if parts.port else ""
+    person = f"{parts.username}@" if parts.username and parts.scheme == "ssh" else ""
+    return f"ssh {port}{person}{parts.hostname or ''}"
+
+
+def creation_hint(place: Place) -> str:
+    """Return the command with which a person makes a missing repository on a plain git server."""
+    is_url = "://" in place.address
+    path = urlsplit(place.address).path if is_url else place.address.partition(":")[2]
     if place.address.startswith(("http", "git:")):
         return f"git init --bare {path.strip('/')} (on the server)"
-    return f"{ssh} git init --bare {path}"
+    return f"{ssh_command(place)} git init --bare {path}"

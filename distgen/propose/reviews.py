@@ -154,7 +154,7 @@ def _propose(plan: ReviewPlan, change: Change, review: Review | None) -> Change:
         write_commits(plan.desk.store, [change])
     if review is None or review.gone or review.commit != change.commit:
         report_push(plan.observe, change.url, plan.attempt, [change])
-    proposal = describe_change(change, plan.forge.LIMIT)
+    proposal = describe_change(change, plan.forge.text_limit)
     outcome = plan.forge.submit(plan.desk, change, proposal, review)
     return replace(change, status=outcome.status, detail=outcome.detail)
 

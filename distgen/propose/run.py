@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from threading import Event
 
 from distgen.errors import DistgenError, InputError
-from distgen.forges.forge import Forge, load_forge
+from distgen.forges.forge import Forge
+from distgen.forges.load import NO_FORGE, load_forge
 from distgen.forges.records import Account, Refs, ReviewContext
 from distgen.git.refs import HEADS
 from distgen.git.remote import RemoteHeads, list_refs, read_remote_heads
@@ -113,13 +114,13 @@ def _repositories(request: ProposeRequest, options: PublishOptions) -> tuple[Rep
 
 
 def _refuse_without_forge(repository: Repository) -> None:
-    if repository.forge == "none":
+    if repository.forge == NO_FORGE:
         raise InputError(
             f"{repository.targets[0].image} has no forge to propose anything on",
             hint="set dist_git.forge",
         )
-    family = load_forge(repository.forge)
-    patterns = {ref for target in repository.targets for ref in family.ref_patterns(target.stream)}
+    forge = load_forge(repository.forge)
+    patterns = {ref for target in repository.targets for ref in forge.ref_patterns(target.stream)}
     for target in repository.targets:
         if f"{HEADS}{target.branch}" in patterns:
             raise InputError(
@@ -167,10 +168,10 @@ def _plan(
     desired_trees: Mapping[str, DesiredTree],
     dry: bool,
 ) -> ReviewPlan:
-    family = load_forge(repository.forge)
+    forge = load_forge(repository.forge)
     refs: Refs = {}
     try:
-        heads, refs = _list_refs(context, repository, desk, family)
+        heads, refs = _list_refs(context, repository, desk, forge)
         if not heads.exists and desk.place.folder is None:
             create = repository_creator(context, repository)
             if not dry:
@@ -181,16 +182,16 @@ def _plan(
         failures = (failed_change(target, str(error)) for target in repository.targets)
         plan = RepositoryPlan(RemoteHeads(True), tuple(failures))
     delivery = Delivery(repository, plan.heads, plan.changes, desired_trees)
-    return ReviewPlan(desk, family, delivery, refs, dry, context.options.observe)
+    return ReviewPlan(desk, forge, delivery, refs, dry, context.options.observe)
 
 
 def _list_refs(
-    context: PublishContext, repository: Repository, desk: ReviewContext, family: Forge
+    context: PublishContext, repository: Repository, desk: ReviewContext, forge: Forge
 ) -> tuple[RemoteHeads, Refs]:
     """Ask a repository for its heads and the refs of its reviews, a server only once."""
     branches = [target.branch for target in repository.targets]
     streams = {target.stream for target in repository.targets}
-    patterns = sorted({ref for stream in streams for ref in family.ref_patterns(stream)})
+    patterns = sorted({ref for stream in streams for ref in forge.ref_patterns(stream)})
     if desk.place.folder is not None:
         heads = read_remote_heads(context.git, desk.place, branches)
         refs = list_refs(context.git, desk.place, patterns) if heads.exists else {}
@@ -207,6 +208,7 @@ def _footers(plans: Collection[ReviewPlan]) -> dict[str, str]:
     return {
         change.key: plan.forge.depends_on_footer(plan.desk, plan.subject(change))
         for plan in plans
+        if plan.forge.depends_on_footer
         for change in plan.delivery.changes
         if change.status in COMMIT_STATUSES
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from distgen.git.location import creation_hint
 from distgen.git.run import Git
 from distgen.git.signing import Sign
 from distgen.git.store import Store
@@ -17,12 +18,23 @@ from distgen.publish.repository_access import Repository
 CreateRepository = Callable[[], None]
 
 
+@dataclass(frozen=True, slots=True)
+class RepositoryCreation:
+    """How a repository that is missing on its server is made.
+
+    `hint` is the command for a person, `create` does it at once; None where only a person can.
+    """
+
+    hint: str
+    create: CreateRepository | None = None
+
+
 def _accept_tree(tree: Tree) -> str:
     return ""
 
 
-def _cannot_create(repository: Repository) -> CreateRepository | None:
-    return None
+def _create_by_hand(repository: Repository) -> RepositoryCreation:
+    return RepositoryCreation(creation_hint(repository.place))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +42,8 @@ class PublishOptions:
     """How to publish; `provenance` gets the author of each image's namespace.
 
     `objection` says why a tree that would be committed is wrong, "" when it is not; `refusal` says
-    why a tree that may be right must not go there. `creator` returns what makes a repository that
-    is missing on its server, None where that cannot be asked to. `observe` hears of each step, from
+    why a tree that may be right must not go there. `creation` returns how a repository that
+    is missing on its server is made. `observe` hears of each step, from
     any thread. `sign` signs commits.
     """
 
@@ -43,7 +55,7 @@ class PublishOptions:
     allow_dirty: bool = False
     objection: Callable[[Tree], str] = _accept_tree
     refusal: Callable[[Tree], str] = _accept_tree
-    creator: Callable[[Repository], CreateRepository | None] = _cannot_create
+    creation: Callable[[Repository], RepositoryCreation] = _create_by_hand
     fail_fast: bool = False
     observe: Observer = ignore_step
     sign: Sign | None = None

@@ -10,7 +10,6 @@ from distgen.errors import DistgenError, InputError
 from distgen.git.auth import sends_token
 from distgen.git.cat_file import ObjectReader
 from distgen.git.commits import sign_change
-from distgen.git.location import creation_hint
 from distgen.git.objects import blob_id, tree_id
 from distgen.git.remote import RemoteHeads, read_remote_heads
 from distgen.git.store import reset_if_damaged
@@ -183,17 +182,15 @@ def _check_tree(options: PublishOptions, change: Change, tree: Tree) -> Change:
 
 def repository_creator(context: PlanContext, repository: Repository) -> CreateRepository:
     """Return what makes a repository that is missing on its server; raise when nothing does."""
-    create = context.options.creator(repository)
-    if create is None:
+    creation = context.options.creation(repository)
+    if creation.create is None:
         place = repository.place
         hidden = (
             ", or it is not shown to the token" if sends_token(context.git, place.address) else ""
         )
-        hint = f"create it with: {creation_hint(place, repository.forge)}"
-        if repository.forge == "github":
-            hint += ", or name a token that may: dist_git.token_env"
+        hint = f"create it with: {creation.hint}"
         raise DistgenError(f"there is no repository{hidden}", where=place, hint=hint)
-    return create
+    return creation.create
 
 
 def _refuse_shared_branches(repository: Repository) -> None:

@@ -41,10 +41,33 @@ def load_schema(kind: str) -> Schema:
     """Return the JSON Schema (2020-12) of a kind of file."""
     if kind not in _KINDS:
         raise InputError(f"there is no schema `{kind}`", hint="one of " + ", ".join(_KINDS))
-    folder = resources.files("distgen.schema") / "json"
-    text = (folder / f"{kind}.json").read_text("utf-8")
-    schema: Schema = json.loads(text)
+    schema: Schema = _include(_read(f"{kind}.json"))
     return schema
+
+
+def _read(name: str) -> Any:
+    return json.loads((resources.files("distgen.schema") / "json" / name).read_text("utf-8"))
+
+
+def _include(schema: Any) -> Any:
+    """Return a schema with the files in it that a `$ref` names: two kinds of file may share one.
+
+    What stands beside such a `$ref` is added to what it names: a default, say.
+    """
+    if isinstance(schema, list):
+        return [_include(inner) for inner in schema]
+    if not isinstance(schema, dict):
+        return schema
+    schema = {key: _include(value) for key, value in schema.items()}
+    if not str(schema.get("$ref", "#")).startswith("#"):
+        return _merge(_include(_read(schema.pop("$ref"))), schema)
+    return schema
+
+
+def _merge(base: Any, addition: Any) -> Any:
+    if not isinstance(base, dict) or not isinstance(addition, dict):
+        return addition
+    return base | {key: _merge(base.get(key), value) for key, value in addition.items()}
 
 
 def check_document(kind: str, document: Document) -> dict[str, Any]:

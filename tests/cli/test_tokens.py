@@ -265,7 +265,7 @@ def test_without_a_forge_nothing_can_be_proposed(catalogue):
     assert done.returncode == 2
     assert done.stderr == (
         "distgen: distgen.yaml: none of these images has a forge where it could be proposed; "
-        "set dist_git.forge to github, gerrit, gitlab, forgejo or gitea\n"
+        "set dist_git.forge to github, gitlab, gerrit, forgejo or gitea\n"
     )
 
 

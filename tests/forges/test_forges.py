@@ -9,9 +9,11 @@ import requests
 from testing.servers import Reply, serve
 
 from distgen.errors import DistgenError
+from distgen.forges import forgejo, gerrit, github_api
 from distgen.forges.addresses import find_link, host_name, project_path
-from distgen.forges.forge import load_forge
+from distgen.forges.forge import Forge
 from distgen.forges.http import Guarded, Header, Patience, pause
+from distgen.forges.load import forge_names, load_forge
 from distgen.forges.records import Account
 from distgen.git.location import Place
 
@@ -58,7 +60,35 @@ def test_an_address_names_a_server_and_a_project(address, name, server):
 def test_an_interface_is_where_the_forge_has_it_or_where_the_site_says(
     name, address, api, expected
 ):
-    assert load_forge(name).interface(Place(address, None), Account(api=api)) == expected
+    interface = {
+        "github": github_api.interface,
+        "forgejo": forgejo.interface,
+        "gerrit": gerrit.interface,
+    }[name]
+    assert interface(Place(address, None), Account(api=api)) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "command"),
+    [
+        ("github", "https://github.com/acme/app.git", "gh repo create acme/app"),
+        ("gitlab", "git@gitlab.com:acme/app.git", "glab repo create acme/app"),
+        ("gerrit", "ssh://review.example.org:29418/acme/app",
+         "ssh -p 29418 review.example.org gerrit create-project acme/app"),
+        ("gerrit", "https://review.example.org:8443/r/a/acme/app",
+         "ssh -p 29418 review.example.org gerrit create-project acme/app"),
+        ("forgejo", "https://codeberg.org/acme/app.git",
+         "tea repos create --owner acme --name app"),
+        ("gitea", "https://host/below/acme/app.git", "tea repos create --owner acme --name app"),
+    ],
+)  # fmt: skip
+def test_a_forge_names_the_command_that_makes_a_repository(name, url, command):
+    assert load_forge(name).creation_hint(Place(url, None)) == command
+
+
+def test_the_schema_names_the_forges_that_there_are():
+    assert forge_names() == ("github", "gitlab", "gerrit", "forgejo", "gitea")
+    assert all(isinstance(load_forge(name), Forge) for name in forge_names())
 
 
 def test_the_link_of_a_review_is_found_in_a_servers_words():

@@ -345,23 +345,16 @@ def test_an_unsafe_address_is_refused(url, why):
 
 
 @pytest.mark.parametrize(
-    ("url", "forge", "command"),
+    ("url", "command"),
     [
-        ("https://github.com/acme/app.git", "github", "gh repo create acme/app"),
-        ("git@gitlab.com:acme/app.git", "gitlab", "glab repo create acme/app"),
-        ("ssh://review.example.org:29418/acme/app", "gerrit",
-         "ssh -p 29418 review.example.org gerrit create-project acme/app"),
-        ("https://review.example.org:8443/r/a/acme/app", "gerrit",
-         "ssh -p 29418 review.example.org gerrit create-project acme/app"),
-        ("https://codeberg.org/acme/app.git", "forgejo",
-         "tea repos create --owner acme --name app"),
-        ("ssh://git@host/srv/app.git", "none", "ssh git@host git init --bare /srv/app.git"),
-        ("git@host:srv/app.git", "none", "ssh git@host git init --bare srv/app.git"),
-        ("https://host/app.git", "none", "git init --bare app.git (on the server)"),
+        ("ssh://git@host/srv/app.git", "ssh git@host git init --bare /srv/app.git"),
+        ("ssh://git@host:222/srv/app.git", "ssh -p 222 git@host git init --bare /srv/app.git"),
+        ("git@host:srv/app.git", "ssh git@host git init --bare srv/app.git"),
+        ("https://host/app.git", "git init --bare app.git (on the server)"),
     ],
-)  # fmt: skip
-def test_a_missing_repository_is_told_with_the_command_that_makes_it(url, forge, command):
-    assert creation_hint(locate(url, Path("/root")), forge) == command
+)
+def test_a_missing_repository_is_told_with_the_command_that_makes_it(url, command):
+    assert creation_hint(locate(url, Path("/root"))) == command
 
 
 def test_much_input_reaches_a_program_that_takes_its_time(tmp_path):

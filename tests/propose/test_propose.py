@@ -10,7 +10,6 @@ from testing.dist_git import OPTIONS, ORIGIN, commits, content, git, listing
 from testing.git_server import Fault, git_server
 from testing.reviews import TOKEN, USER, Situation, arrived, commit_on, one, refs, reviews
 
-from distgen.forges.forge import Forge, load_forge
 from distgen.forges.message import change_id, describe_change, is_commit_of, with_review_message
 from distgen.model.published import Change
 from distgen.model.rendered import File
@@ -596,11 +595,3 @@ def test_only_distgens_own_commit_is_its_own():
     assert not own(head.replace("parent", f"parent {'2' * 40}\nparent"))
     assert not own(message=text.replace("master", "2024.1"))
     assert not own(message="s\n")
-
-
-@pytest.mark.parametrize("name", ["github", "gerrit", "gitlab", "forgejo"])
-def test_every_forge_has_the_same_shape(name):
-    family = load_forge(name)
-    shape = {name for name in vars(Forge) if not name.startswith("_")} | {*Forge.__annotations__}
-    assert {"LIMIT", "CREATES", "find_reviews", "submit", "withdraw"} < shape
-    assert all(hasattr(family, part) for part in shape)

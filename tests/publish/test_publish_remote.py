@@ -23,6 +23,7 @@ from testing.git_server import Fault, git_server
 
 from distgen.errors import InputError
 from distgen.git.run import isolate
+from distgen.publish.options import RepositoryCreation
 
 SECRET = "s3cr3t-TOKEN"
 
@@ -84,7 +85,7 @@ def test_a_repository_that_is_made_on_a_forge_shows_the_first_stream(tmp_path):
             server.repository("ns/app.git")
             server.hook("ns/app.git", "pre-receive", note)
 
-        options = replace(OPTIONS, creator=lambda repository: make)
+        options = replace(OPTIONS, creation=lambda repository: RepositoryCreation("", make))
         results = run_publish(tmp_path, images, trees(*images), options)
     assert {result.status for result in results} == {"created"}
     assert (root / "got").read_text() == "refs/heads/master\nrefs/heads/stable/2024.1\n"

@@ -11,7 +11,8 @@ from testing.dist_git import OPTIONS, git, image, make_catalogue, tree
 from testing.git_server import GitServer
 from testing.review_hooks import install, load
 
-from distgen.forges.forge import repository_maker
+from distgen.forges.forge import plan_creation
+from distgen.forges.load import load_forge
 from distgen.forges.records import Account, RepositoryProfile
 from distgen.git.auth import authorize, token_for
 from distgen.git.run import Git, isolate
@@ -62,7 +63,10 @@ class Situation:
         assert isinstance(options, PublishOptions)
         about = RepositoryProfile("", ("distgen", "ns"))
         options = replace(
-            options, creator=lambda r: repository_maker(r.forge, r.place, self.account, about)
+            options,
+            creation=lambda r: plan_creation(
+                load_forge(r.forge), r.place, about, lambda: self.account
+            ),
         )
         git = found.get("git") or self.git
         assert isinstance(git, Git)

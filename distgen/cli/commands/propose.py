@@ -16,6 +16,7 @@ from distgen.cli.forge_accounts import accounts
 from distgen.cli.session import Choice, Session, image_arguments, set_option
 from distgen.cli.write_options import OutputOptions, deliver, write_options
 from distgen.errors import InputError
+from distgen.forges.load import NO_FORGE, forge_names, load_forge
 from distgen.forges.records import NOTHING_LEFT
 from distgen.git.store import Store, open_store, scratch_store
 from distgen.model.catalogue import Catalogue, Image
@@ -79,13 +80,14 @@ def _with_forge(
 ) -> tuple[Image, ...]:
     """Leave out the images that have no forge; refuse when none has one."""
     with_forge = tuple(
-        i for i in images if catalogue.namespaces[i.namespace].dist_git.forge != "none"
+        i for i in images if catalogue.namespaces[i.namespace].dist_git.forge != NO_FORGE
     )
     if images and not with_forge:
+        names = forge_names()
         raise InputError(
             "none of these images has a forge where it could be proposed",
             where=catalogue.namespaces[images[0].namespace].dist_git.origin,
-            hint="set dist_git.forge to github, gerrit, gitlab, forgejo or gitea",
+            hint=f"set dist_git.forge to {', '.join(names[:-1])} or {names[-1]}",
         )
     if number := len(images) - len(with_forge):
         images_have = _count(number, "image has", "images have")
@@ -99,11 +101,17 @@ def _parents(catalogue: Catalogue, images: tuple[Image, ...]) -> tuple[Image, ..
         parent.image
         for image in images
         for parent in image.parents
-        if parent.image and catalogue.namespaces[image.namespace].dist_git.forge == "gerrit"
+        if parent.image and _names_parents(catalogue, image)
     }
     missing = sorted(names - {image.key for image in images})
     parents = select_images(catalogue, missing) if missing else ()
-    return tuple(i for i in parents if catalogue.namespaces[i.namespace].dist_git.forge == "gerrit")
+    return tuple(parent for parent in parents if _names_parents(catalogue, parent))
+
+
+def _names_parents(catalogue: Catalogue, image: Image) -> bool:
+    """Say whether reviews name those of parents, on the forge of an image."""
+    name = catalogue.namespaces[image.namespace].dist_git.forge
+    return name != NO_FORGE and load_forge(name).depends_on_footer is not None
 
 
 @contextmanager
