@@ -38,7 +38,7 @@ class EventFiles:
 _FILE = click.Path(path_type=Path, dir_okay=False)
 event_options = option_group(
     EventFiles,
-    "watched",
+    "event_files",
     click.option(
         "--events",
         metavar="FILE",
@@ -52,7 +52,7 @@ event_options = option_group(
         help="Write the results as JSON in the end, whole or not at all; - is stdout.",
     ),
 )
-"""Add --events and --results; the command gets them as one `watched`."""
+"""Add --events and --results; the command gets them as one `event_files`."""
 
 
 @dataclass

@@ -12,12 +12,16 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def option_group(
     record: Any, name: str, *options: Callable[..., Any]
 ) -> Callable[[Command], Command]:
-    """Add options named like the fields of `record`; the command gets it as `name`."""
+    """Add options named like fields of `record`; the command gets it as `name`.
+
+    An option may be a group itself, with a field for its record. Fields without an option keep
+    their defaults.
+    """
     keys = [field.name for field in fields(record)]
 
     def wrap(command: Command) -> Command:
         def call(*args: Any, **parameters: Any) -> Any:
-            values = {key: parameters.pop(key) for key in keys}
+            values = {key: parameters.pop(key) for key in keys if key in parameters}
             return command(*args, **{name: record(**values)}, **parameters)
 
         call.__name__, call.__doc__ = command.__name__, command.__doc__

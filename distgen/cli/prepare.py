@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 import click
 
 from distgen.catalogue import source_overrides
+from distgen.cli.option_groups import option_group
 from distgen.cli.provenance import origin
 from distgen.cli.remote_options import RemoteOptions, remote_options
 from distgen.cli.retire_options import RetireOptions, orphans_to_retire, split_choice
-from distgen.cli.session import Choice, Session
+from distgen.cli.session import Choice, Session, image_arguments, set_option
 from distgen.cli.signing_options import SigningOptions
 from distgen.cli.source_options import SourceOptions, load_catalogue
 from distgen.cli.tokens import add_tokens
@@ -21,12 +22,14 @@ from distgen.forges.load import NO_FORGE
 from distgen.git.location import creation_hint
 from distgen.git.run import Git
 from distgen.lint import check
-from distgen.model.catalogue import Catalogue
+from distgen.model.catalogue import Catalogue, Image
 from distgen.pool import limit_jobs
 from distgen.publish.events import Observer, ignore_step
 from distgen.publish.options import PublishOptions, RepositoryCreation
+from distgen.publish.plan import OnEdit
 from distgen.publish.repository_access import Repository
 from distgen.publish.run import PublishRequest
+from distgen.publish.target import BranchTarget
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -43,18 +46,23 @@ class Run:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What the command line asked for."""
+    """What the command line asks of a run; a command has options for some of it."""
 
     choice: Choice
     sets: tuple[str, ...]
-    on_edit: str
-    reach: RemoteOptions
+    on_edit: OnEdit
+    remote: RemoteOptions
     allow_dirty: bool = False
     independent: bool = False
     keep_going: bool = True
-    replaced: SourceOptions = field(default_factory=SourceOptions)
-    seal: SigningOptions = field(default_factory=SigningOptions)
-    retired: RetireOptions = field(default_factory=RetireOptions)
+    overrides: SourceOptions = field(default_factory=SourceOptions)
+    signing: SigningOptions = field(default_factory=SigningOptions)
+    retirement: RetireOptions = field(default_factory=RetireOptions)
+
+
+def run_options(*options: Callable[..., Any]) -> Callable[[Command], Command]:
+    """Add IMAGE..., --set and these options; the command gets all as one `options`."""
+    return option_group(RunOptions, "options", image_arguments, set_option, *options)
 
 
 def planning_options(command: Command) -> Command:
@@ -69,49 +77,56 @@ def planning_options(command: Command) -> Command:
     return on_edit(remote_options(command))
 
 
-def prepare(session: Session, wishes: RunOptions, observe: Observer = ignore_step) -> Run:
+def prepare(session: Session, options: RunOptions, observe: Observer = ignore_step) -> Run:
     """Read the catalogue and find out which commit of it will be published."""
 
     def tell(text: str) -> None:
         session.say(text, level=1)
         observe("waiting", {"detail": text})
 
-    git = wishes.reach.git(session, tell)
-    speculation, lock = load_catalogue(session, wishes.sets, wishes.replaced)
+    git = options.remote.git(session, tell)
+    speculation, lock = load_catalogue(session, options.sets, options.overrides)
     catalogue = speculation.catalogue
-    retires = wishes.retired.wanted
-    chosen = split_choice(wishes.choice, catalogue)[0] if retires else wishes.choice.of(catalogue)
-    task = check.work(catalogue, lock, chosen)
-    altered = bool(wishes.sets or speculation.images)
+    task = check.work(catalogue, lock, _choose_images(options, catalogue))
+    altered = bool(options.sets or speculation.images)
     provenance, dirty = origin(session, git, catalogue, lock, altered)
-    git_with_tokens = add_tokens(
-        session, git, catalogue, catalogue.images if retires else task.images
-    )
-    orphans = (
-        orphans_to_retire(catalogue, git_with_tokens, wishes.choice, wishes.reach.jobs)
-        if retires
-        else ()
-    )
-    retired = tuple(replace(target, reason=wishes.retired.reason.strip()) for target in orphans)
+    images = catalogue.images if options.retirement.requested else task.images
+    git_with_tokens = add_tokens(session, git, catalogue, images)
+    orphans = _choose_orphans(options, catalogue, git_with_tokens)
     return Run(
-        request=PublishRequest(catalogue, task.images, task.renderer.tree, retired),
+        request=PublishRequest(catalogue, task.images, task.renderer.tree, orphans),
         options=PublishOptions(
             provenance=provenance,
-            on_edit=wishes.on_edit,  # type: ignore[arg-type]
-            jobs=limit_jobs(wishes.reach.jobs),
-            independent=wishes.independent,
-            fail_fast=not wishes.keep_going,
+            on_edit=options.on_edit,
+            jobs=limit_jobs(options.remote.jobs),
+            independent=options.independent,
+            fail_fast=not options.keep_going,
             observe=observe,
             dirty=dirty,
-            allow_dirty=wishes.allow_dirty,
+            allow_dirty=options.allow_dirty,
             objection=check.objection(task),
             refusal=source_overrides.publishing_refusal(speculation),
-            sign=wishes.seal.by(git, Path(catalogue.root)),
+            sign=options.signing.by(git, Path(catalogue.root)),
             creation=_creation(session, git_with_tokens, catalogue),
         ),
         git=git_with_tokens,
-        store=wishes.reach.folder(session),
+        store=options.remote.folder(session),
     )
+
+
+def _choose_images(options: RunOptions, catalogue: Catalogue) -> tuple[Image, ...]:
+    if options.retirement.requested:
+        return split_choice(options.choice, catalogue)[0]
+    return options.choice.of(catalogue)
+
+
+def _choose_orphans(
+    options: RunOptions, catalogue: Catalogue, git: Git
+) -> tuple[BranchTarget, ...]:
+    if not options.retirement.requested:
+        return ()
+    targets = orphans_to_retire(catalogue, git, options.choice, options.remote.jobs)
+    return tuple(replace(target, reason=options.retirement.reason.strip()) for target in targets)
 
 
 def _creation(

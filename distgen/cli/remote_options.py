@@ -36,7 +36,7 @@ class RemoteOptions:
 
 remote_options = option_group(
     RemoteOptions,
-    "reach",
+    "remote",
     click.option(
         "--jobs",
         type=click.IntRange(1, 256),
@@ -66,4 +66,4 @@ remote_options = option_group(
         help="How often to ask a server again that fails, with pauses that grow.",
     ),
 )
-"""Add --jobs, --store, --timeout and --retries; the command gets them as one `reach`."""
+"""Add --jobs, --store, --timeout and --retries; the command gets them as one `remote`."""

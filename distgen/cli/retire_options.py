@@ -20,11 +20,11 @@ from distgen.publish.target import BranchTarget
 class RetireOptions:
     """Whether, and why, branches are retired whose image or stream has left the catalogue."""
 
-    wanted: bool = False
+    requested: bool = False
     reason: str = ""
 
     def __post_init__(self) -> None:
-        if self.reason and not self.wanted:
+        if self.reason and not self.requested:
             raise click.UsageError("--reason goes with --retire")
         if not self.reason.isprintable():
             raise click.UsageError("--reason is one line")
@@ -32,10 +32,10 @@ class RetireOptions:
 
 retire_options = option_group(
     RetireOptions,
-    "retired",
+    "retirement",
     click.option(
         "--retire",
-        "wanted",
+        "requested",
         is_flag=True,
         help="Take what left the catalogue off its branches; IMAGE may name it. Nothing is deleted"
         " but generated files.",
@@ -47,7 +47,7 @@ retire_options = option_group(
         help="Why it is retired, for `dead.package`.",
     ),
 )
-"""Add --retire and --reason; the command gets them as one `retired`."""
+"""Add --retire and --reason; the command gets them as one `retirement`."""
 
 
 def split_choice(choice: Choice, catalogue: Catalogue) -> tuple[tuple[Image, ...], tuple[str, ...]]:

@@ -31,7 +31,7 @@ class SigningOptions:
 
 signing_options = option_group(
     SigningOptions,
-    "seal",
+    "signing",
     click.option("--sign", "kind", type=click.Choice(["ssh", "gpg"]), help="Sign the commits."),
     click.option(
         "--signing-key",
@@ -41,4 +41,4 @@ signing_options = option_group(
         help="The key to sign with, in place of user.signingkey of git.",
     ),
 )
-"""Add --sign and --signing-key; the command gets them as one `seal`."""
+"""Add --sign and --signing-key; the command gets them as one `signing`."""

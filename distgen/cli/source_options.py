@@ -41,18 +41,18 @@ class SourceOptions:
 
 
 def load_catalogue(
-    session: Session, sets: tuple[str, ...], replaced: SourceOptions
+    session: Session, sets: tuple[str, ...], overrides: SourceOptions
 ) -> tuple[Speculation, Lock]:
     """Return what this run renders from: sources replaced, mirrors in the place of names."""
     lock = session.lock()
-    speculation = replaced.of(session.catalogue(sets), lock)
+    speculation = overrides.of(session.catalogue(sets), lock)
     catalogue, lock = apply_mirrors(speculation.catalogue, lock)
     return replace(speculation, catalogue=catalogue), lock
 
 
 source_options = option_group(
     SourceOptions,
-    "replaced",
+    "overrides",
     click.option(
         "--source",
         "sources",
@@ -67,4 +67,4 @@ source_options = option_group(
         help="Take sources from the changes that a Zuul inventory lists.",
     ),
 )
-"""Add --source and --zuul-items; the command gets them as one `replaced`."""
+"""Add --source and --zuul-items; the command gets them as one `overrides`."""

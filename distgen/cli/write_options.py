@@ -30,12 +30,12 @@ class OutputOptions:
 
     form: str
     dry_run: bool
-    watched: EventFiles
+    event_files: EventFiles
 
 
 write_options = option_group(
     OutputOptions,
-    "manner",
+    "output",
     click.option(
         "--dry-run", is_flag=True, help="Print what would change; write nothing anywhere."
     ),
@@ -51,20 +51,20 @@ write_options = option_group(
     event_options,
     signing_options,
 )
-"""Add the options of a run that writes; the command gets those of its manner as one `manner`."""
+"""Add the options of a run that writes; the command gets those of its output as one `output`."""
 
 
 def deliver(
     ctx: click.Context,
-    wishes: prepare.RunOptions,
-    manner: OutputOptions,
+    options: prepare.RunOptions,
+    output: OutputOptions,
     work: Callable[[prepare.Run], list[Result]],
     tell: Callable[[prepare.Run, list[Result]], str],
 ) -> None:
     """Plan, let `work` do it, report, end with `tell`'s summary, and exit as it went."""
     session: Session = ctx.obj
-    with open_events(manner.watched.events) as events:
-        run = prepare.prepare(session, wishes, events)
+    with open_events(output.event_files.events) as events:
+        run = prepare.prepare(session, options, events)
         with graceful_signals(run.git):
             results = work(run)
         code = 130 if run.git.stop.is_set() else outcome.exit_code(results)
@@ -72,11 +72,11 @@ def deliver(
     text = format_report(results)
     troubles = [
         sentence
-        for sentence in (write_results(manner.watched.results, text), events.trouble)
+        for sentence in (write_results(output.event_files.results, text), events.trouble)
         if sentence
     ]
-    outcome.print_results(session, results, text if manner.form == "json" else "")
-    session.say(("it would be: " if manner.dry_run else "") + tell(run, results))
+    outcome.print_results(session, results, text if output.form == "json" else "")
+    session.say(("it would be: " if output.dry_run else "") + tell(run, results))
     for trouble in troubles:
         narrate(f"distgen: {trouble}")
     ctx.exit(code or int(bool(troubles)))

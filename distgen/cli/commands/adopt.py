@@ -29,7 +29,7 @@ COLORS: dict[Fate, str] = {"adopted": "green", "refused": "red", "failed": "red"
 @remote_options
 @click.pass_context
 def command(
-    ctx: click.Context, /, choice: Choice, form: str, dry_run: bool, reach: RemoteOptions
+    ctx: click.Context, /, choice: Choice, form: str, dry_run: bool, remote: RemoteOptions
 ) -> None:
     """Turn downstream edits into patches in the overlays, so that publishing carries them.
 
@@ -39,9 +39,9 @@ def command(
     speculation, lock = load_catalogue(session, (), SourceOptions())
     catalogue = speculation.catalogue
     images = choice.of(catalogue)
-    git = add_tokens(session, reach.git(session), catalogue, images)
-    request = Request(catalogue, lock, images, reach.jobs)
-    adoptions = tuple(adopt(git, request, reach.folder(session)))
+    git = add_tokens(session, remote.git(session), catalogue, images)
+    request = Request(catalogue, lock, images, remote.jobs)
+    adoptions = tuple(adopt(git, request, remote.folder(session)))
     if not dry_run:
         write(session.root, adoptions)
     if form == "json":

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from dataclasses import replace
 
 import click
 
 from distgen.cli import prepare, results
-from distgen.cli.session import Choice, Session, format_option, image_arguments, set_option
+from distgen.cli.session import Session, format_option
 from distgen.cli.source_options import source_options
 from distgen.model.published import Change
 from distgen.publish import run as publish
@@ -18,39 +18,27 @@ COLORS = {"+": "green", "-": "red", "@": "cyan"}
 
 
 @click.command()
-@image_arguments
-@set_option
-@source_options
-@prepare.planning_options
-@format_option("text", "json")
-@click.option("--exit-code", is_flag=True, help="Exit 1 when there is a difference.")
+@prepare.run_options(
+    source_options,
+    prepare.planning_options,
+    format_option("text", "json"),
+    click.option("--exit-code", is_flag=True, help="Exit 1 when there is a difference."),
+)
 @click.pass_context
-def command(
-    ctx: click.Context,
-    /,
-    choice: Choice,
-    sets: tuple[str, ...],
-    form: str,
-    exit_code: bool,
-    **wishes: Any,
-) -> None:
+def command(ctx: click.Context, /, options: prepare.RunOptions, form: str, exit_code: bool) -> None:
     """Show what publishing would change in the repositories."""
     session: Session = ctx.obj
-    run_options = prepare.RunOptions(choice=choice, sets=sets, allow_dirty=True, **wishes)
-    run = prepare.prepare(session, run_options)
-    changes = publish.plan_only(
-        run.request, run.git, run.options, prepare.existing_store(run.store)
-    )
+    run = prepare.prepare(session, replace(options, allow_dirty=True))
+    store = prepare.existing_store(run.store)
+    changes = publish.plan_only(run.request, run.git, run.options, store)
     if form == "json":
         click.echo(json.dumps([describe_change(change) for change in changes], indent=2))
     else:
         for change in changes:
             show(change)
     differs = any(change.status != "unchanged" for change in changes)
-    failed = results.exit_code(
-        to_result(planned_change) for planned_change in changes if planned_change.status == "failed"
-    )
-    ctx.exit(failed or int(exit_code and differs))
+    failures = (to_result(change) for change in changes if change.status == "failed")
+    ctx.exit(results.exit_code(failures) or int(exit_code and differs))
 
 
 def show(change: Change) -> None:

@@ -35,13 +35,13 @@ def command(
     /,
     choice: Choice,
     sets: tuple[str, ...],
-    replaced: SourceOptions,
+    overrides: SourceOptions,
     form: str,
     fail_on: str,
 ) -> None:
     """Check the rendered images; each finding names its template line."""
     session: Session = ctx.obj
-    speculation, lock = load_catalogue(session, sets, replaced)
+    speculation, lock = load_catalogue(session, sets, overrides)
     catalogue = speculation.catalogue
     findings = check.lint(check.work(catalogue, lock, choice.of(catalogue)), external.lint)
     report = WRITERS[form](findings)

@@ -96,7 +96,7 @@ def platform(ctx: click.Context, option: click.Parameter, value: str | None) -> 
     format_option("text", "json"),
 )
 @click.pass_context
-def command(ctx: click.Context, choice: Choice, replaced: SourceOptions, asking: Asked) -> None:
+def command(ctx: click.Context, choice: Choice, overrides: SourceOptions, asking: Asked) -> None:
     """Resolve bases to digests, sources to commits and downloads to checksums.
 
     Looks up what distgen.lock lacks, and drops what no image needs. Nothing is written unless
@@ -106,7 +106,7 @@ def command(ctx: click.Context, choice: Choice, replaced: SourceOptions, asking:
     facts = None if asking.facts is None else file.read_facts(asking.facts)
     held = session.lock()
     catalogue = session.catalogue()
-    speculation = replaced.of(catalogue, held)
+    speculation = overrides.of(catalogue, held)
     # Both are needed: the sources as the catalogue has them, and those of this run.
     both = (*choice.of(catalogue), *choice.of(speculation.catalogue))
     everything = (*catalogue.images, *speculation.catalogue.images)

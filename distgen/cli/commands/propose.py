@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
 import click
 
@@ -13,7 +12,7 @@ from distgen.catalogue.graph import select_images
 from distgen.cli import prepare
 from distgen.cli import results as outcome
 from distgen.cli.forge_accounts import accounts
-from distgen.cli.session import Choice, Session, image_arguments, set_option
+from distgen.cli.session import Session
 from distgen.cli.write_options import OutputOptions, deliver, write_options
 from distgen.errors import InputError
 from distgen.forges.load import NO_FORGE, forge_names, load_forge
@@ -25,19 +24,16 @@ from distgen.propose import run as propose
 
 
 @click.command()
-@image_arguments
-@set_option
-@write_options
+@prepare.run_options(write_options)
 @click.pass_context
-def command(ctx: click.Context, /, choice: Choice, manner: OutputOptions, **wishes: Any) -> None:
+def command(ctx: click.Context, /, options: prepare.RunOptions, output: OutputOptions) -> None:
     """Open a review of what changed for each image and stream, or update the one there is.
 
     A review that has nothing left to propose is closed. One that somebody else pushed to is theirs:
     it is left alone. The first ^C lets what is under way end and begins nothing more.
     """
-    run_options = prepare.RunOptions(choice=choice, **wishes)
-    work = partial(_propose, ctx.obj, dry=manner.dry_run)
-    deliver(ctx, run_options, manner, work, _summarise)
+    work = partial(_propose, ctx.obj, dry=output.dry_run)
+    deliver(ctx, options, output, work, _summarise)
 
 
 def _propose(session: Session, run: prepare.Run, *, dry: bool) -> list[Result]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import click
 
 from distgen.cli import prepare
 from distgen.cli.results import show_progress, sort_results, summary
 from distgen.cli.retire_options import retire_options
-from distgen.cli.session import Choice, Session, image_arguments, set_option
+from distgen.cli.session import Session
 from distgen.cli.source_options import source_options
 from distgen.cli.write_options import OutputOptions, deliver, write_options
 from distgen.git.store import open_store
@@ -20,22 +19,21 @@ from distgen.publish.results import to_result
 
 
 @click.command()
-@image_arguments
-@set_option
-@source_options
-@write_options
-@retire_options
-@click.option("--independent", is_flag=True, help="Publish children of failed parents as well.")
+@prepare.run_options(
+    source_options,
+    write_options,
+    retire_options,
+    click.option("--independent", is_flag=True, help="Publish children of failed parents as well."),
+)
 @click.pass_context
-def command(ctx: click.Context, /, choice: Choice, manner: OutputOptions, **wishes: Any) -> None:
+def command(ctx: click.Context, /, options: prepare.RunOptions, output: OutputOptions) -> None:
     """Commit what changed to the dist-git repositories, parents first.
 
     The first ^C lets the pushes under way end and begins no other.
     """
     session: Session = ctx.obj
-    run_options = prepare.RunOptions(choice=choice, **wishes)
-    work = dry_run if manner.dry_run else partial(publish_all, session)
-    deliver(ctx, run_options, manner, work, partial(summarise, session))
+    work = dry_run if output.dry_run else partial(publish_all, session)
+    deliver(ctx, options, output, work, partial(summarise, session))
 
 
 def summarise(session: Session, run: prepare.Run, results: list[Result]) -> str:
@@ -68,16 +66,11 @@ def publish_all(session: Session, run: prepare.Run) -> list[Result]:
 def tell_remarks(session: Session, run: prepare.Run) -> None:
     """Say what a source says of the images, such as files that only its own tool makes."""
     keys = {image.key for image in run.request.images}
-    remarks = [
-        remark
-        for remark in run.request.catalogue.findings
-        if f"{remark.image}@{remark.stream}" in keys
-    ]
-    for remark in remarks:
-        session.say(f"{remark.image}@{remark.stream}: {remark.code} {remark.message}", level=1)
-    if count := len(
-        {(remark.image, remark.stream) for remark in remarks if remark.code == "DG109"}
-    ):
+    findings = [f for f in run.request.catalogue.findings if f"{f.image}@{f.stream}" in keys]
+    for finding in findings:
+        text = f"{finding.image}@{finding.stream}: {finding.code} {finding.message}"
+        session.say(text, level=1)
+    if count := len({(f.image, f.stream) for f in findings if f.code == "DG109"}):
         session.say(
             f"{count} of these need files that are not in them; `distgen lint` names the commands"
         )

@@ -32,13 +32,13 @@ def command(
     /,
     choice: Choice,
     sets: tuple[str, ...],
-    replaced: SourceOptions,
+    overrides: SourceOptions,
     output: Path,
     check: bool,
 ) -> None:
     """Render images into a folder, replacing only what was rendered there before."""
     session: Session = ctx.obj
-    speculation, lock = load_catalogue(session, sets, replaced)
+    speculation, lock = load_catalogue(session, sets, overrides)
     catalogue = speculation.catalogue
     task = pipeline.work(catalogue, lock, choice.of(catalogue))
     trees = tuple(pipeline.trees(task))

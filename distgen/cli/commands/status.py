@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 import click
 
 from distgen.cli import prepare
 from distgen.cli import results as outcome
-from distgen.cli.session import Choice, Session, format_option, image_arguments, set_option
+from distgen.cli.session import Session, format_option
 from distgen.model.published import Result
 from distgen.publish import run as publish
 from distgen.publish.orphans import find_orphans
@@ -17,29 +17,19 @@ from distgen.publish.target import BranchTarget
 
 
 @click.command()
-@image_arguments
-@set_option
-@prepare.planning_options
-@format_option("text", "json")
+@prepare.run_options(prepare.planning_options, format_option("text", "json"))
 @click.pass_context
-def command(
-    ctx: click.Context, /, choice: Choice, sets: tuple[str, ...], form: str, **wishes: Any
-) -> None:
+def command(ctx: click.Context, /, options: prepare.RunOptions, form: str) -> None:
     """Say which repositories are behind the catalogue, and which were edited downstream."""
     session: Session = ctx.obj
-    # Every image is told of for itself: that its parent was edited says nothing about it.
-    run_options = prepare.RunOptions(
-        choice=choice, sets=sets, allow_dirty=True, independent=True, **wishes
-    )
-    run = prepare.prepare(session, run_options)
-    changes = publish.plan_each(
-        run.request, run.git, run.options, prepare.existing_store(run.store)
-    )
+    # Each image is judged for itself: an edit of its parent says nothing about it.
+    options = replace(options, allow_dirty=True, independent=True)
+    run = prepare.prepare(session, options)
+    store = prepare.existing_store(run.store)
+    changes = publish.plan_each(run.request, run.git, run.options, store)
     results = outcome.sort_results(run.request.images, map(publish.status_of, changes))
-    if not choice.patterns:
-        results += [
-            orphan_result(target) for target in find_orphans(run.request.catalogue, run.git)
-        ]
+    if not options.choice.patterns:
+        results += map(orphan_result, find_orphans(run.request.catalogue, run.git))
     if results or form == "json":
         click.echo(format_report(results) if form == "json" else outcome.as_text(results))
     session.say(outcome.summary(results))
@@ -47,6 +37,6 @@ def command(
 
 
 def orphan_result(target: BranchTarget) -> Result:
-    """Return what is said of a branch whose image or stream has left the catalogue."""
+    """Return the result of a branch whose image or stream has left the catalogue."""
     detail = "left the catalogue; `distgen publish --retire` takes it off the branch"
     return Result(target.image, target.stream, target.url, target.branch, "behind", detail=detail)

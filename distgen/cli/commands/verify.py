@@ -43,7 +43,7 @@ COLORS: dict[Standing, str] = {"reproduced": "green", "edited downstream": "yell
 )
 @remote_options
 @click.pass_context
-def command(ctx: click.Context, /, form: str, reach: RemoteOptions, **wishes: Any) -> None:
+def command(ctx: click.Context, /, form: str, remote: RemoteOptions, **wishes: Any) -> None:
     """Prove that published commits are what the catalogue gives that they name.
 
     A URL may end in #BRANCH, #REF or @COMMIT. The catalogue must be in a git repository with its
@@ -51,13 +51,13 @@ def command(ctx: click.Context, /, form: str, reach: RemoteOptions, **wishes: An
     """
     session: Session = ctx.obj
     whole = session.catalogue()
-    request = claims_to_prove(whole, reach.jobs, **wishes)
-    git = reach.git(session)
-    program = Program(apart(), session.environ, reach.timeout)
+    request = claims_to_prove(whole, remote.jobs, **wishes)
+    git = remote.git(session)
+    program = Program(apart(), session.environ, remote.timeout)
     network = add_tokens(session, git, whole, request.images or whole.images)
     keys = tuple(image.key for image in request.images)
     with Proof(find_repository(git, Path(whole.root)), program, keys) as proof:
-        verdicts = tuple(verify(network, proof, request, reach.folder(session)))
+        verdicts = tuple(verify(network, proof, request, remote.folder(session)))
     click.echo(report(verdicts) if form == "json" else as_text(verdicts))
     counts = Counter(verdict.status for verdict in verdicts)
     session.say(", ".join(f"{counts[status]} {status}" for status in STANDINGS if counts[status]))
