@@ -153,22 +153,24 @@ def is_ancestor(store: Store, tip: str, commit: str) -> bool:
 def fetch_refs(store: Store, place: Place, branches: Sequence[str]) -> None:
     """Fetch branches, or refs by their full names, with their history into the store."""
     refs = (name if name.startswith("refs/") else f"{HEADS}{name}" for name in branches)
+    limits = (f"{name}.unpackLimit={_UNPACK_LIMIT}" for name in ("fetch", "transfer"))
+    close_count = store.reader.close_count
     result = run_with_retries(
         store.git,
         place,
-        *(
-            "-c",
-            f"fetch.unpackLimit={_UNPACK_LIMIT}",
-            "-c",
-            f"transfer.unpackLimit={_UNPACK_LIMIT}",
-        ),
+        *(word for limit in limits for word in ("-c", limit)),
         *("fetch", "-q", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance"),
         *(place.address, *refs),
         folder=store.folder,
     )
-    if result.code:
-        other_error = DistgenError(f"cannot be fetched: {explain(result)}", where=place)
-        raise auth_error(store.git, place, result) or other_error
+    if result.code == 0:
+        return
+    with store.reset_lock:  # another thread may be resetting the store, which breaks this fetch
+        is_reset = store.reader.close_count != close_count
+    if is_reset:
+        raise DistgenError("was reset while git fetched into it", where=store.folder)
+    other_error = DistgenError(f"cannot be fetched: {explain(result)}", where=place)
+    raise auth_error(store.git, place, result) or other_error
 
 
 def write_commits(store: Store, changes: Sequence[Change]) -> None:

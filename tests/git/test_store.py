@@ -12,17 +12,21 @@ from pathlib import Path
 
 import pytest
 from testing.dist_git import AUTHOR, GIT, git
+from testing.git_server import Fault, git_server
 
 from distgen.errors import DistgenError, InputError
 from distgen.git.backoff import RetryPolicy
 from distgen.git.cat_file import ObjectReader
 from distgen.git.location import creation_hint, locate
 from distgen.git.objects import TreeEntry, blob_id, commit_id, format_person, tree_id
+from distgen.git.remote import push
 from distgen.git.run import explain, hide_secrets, isolate, run
 from distgen.git.store import (
+    fetch_refs,
     has_commit,
     is_intact,
     open_store,
+    reset_if_damaged,
     reset_store,
     scratch_store,
     write_commits,
@@ -84,7 +88,7 @@ def test_a_store_is_not_called_sound_while_another_thread_begins_it_again(tmp_pa
         assert is_intact(store, [commit()])
         answers = []
         asking = threading.Thread(target=lambda: answers.append(is_intact(store, [commit()])))
-        with store.restoring:
+        with store.reset_lock:
             asking.start()
             asking.join(0.5)
             assert answers == []
@@ -365,3 +369,31 @@ def test_much_input_reaches_a_program_that_takes_its_time(tmp_path):
     slow = isolate({"PATH": f"{tmp_path}:{os.environ['PATH']}"})
     assert int(run(slow, "x", stdin=b"x" * 3_000_000).output) == 3_000_000
     assert run(slow, "x").output.split() == [b"0"]
+
+
+def test_a_fetch_that_fails_during_a_reset_blames_the_store(tmp_path):
+    """One thread reset a damaged store, and the fetch of another failed for good."""
+    with git_server(tmp_path / "srv") as server, open_store(tmp_path / "store", GIT) as store:
+        server.repository("app.git")
+        write_commits(store, [commit()])
+        place = locate(f"{server.url}/app.git", tmp_path)
+        assert push(store, place, [commit()], None) is None
+
+        def reset_and_fail(request):
+            if request.method == "POST":
+                reset_if_damaged(store, store.reader.close_count)
+                return Fault(status=404)
+            return None
+
+        server.meddle = reset_and_fail
+        reset_store(store)
+        with pytest.raises(DistgenError, match="was reset") as caught:
+            fetch_refs(store, place, ["master"])
+        assert caught.value.where == store.folder
+        server.meddle = lambda request: Fault(status=404)
+        with pytest.raises(DistgenError, match="cannot be fetched") as caught:
+            fetch_refs(store, place, ["master"])
+        assert caught.value.where == place
+        server.meddle = None
+        fetch_refs(store, place, ["master"])
+        assert has_commit(store, commit().commit)
