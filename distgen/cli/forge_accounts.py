@@ -8,12 +8,13 @@ from distgen.cli.session import Session
 from distgen.cli.tokens import places, secret, token, user
 from distgen.forges.addresses import host_name
 from distgen.forges.forge import plan_creation
-from distgen.forges.http import Patience
 from distgen.forges.load import NO_FORGE, load_forge
 from distgen.forges.records import Account, RepositoryProfile
+from distgen.forges.session import LONGEST_WAIT
 from distgen.git.auth import ask_credential_helpers, token_for
 from distgen.git.location import Place
 from distgen.git.run import Git
+from distgen.http import HttpPolicy
 from distgen.model.catalogue import Catalogue, Image
 from distgen.publish.options import RepositoryCreation
 from distgen.publish.repository_access import Repository
@@ -23,9 +24,12 @@ def accounts(
     session: Session, git: Git, catalogue: Catalogue, images: Collection[Image]
 ) -> Mapping[str, Account]:
     """Return the account for each namespace; git may know the token that nobody named."""
-    servers = git.retry
-    patience = Patience(
-        tries=servers.attempts, seconds=servers.timeout, pause=servers.pause_after, tell=session.say
+    policy = HttpPolicy(
+        git.retry.timeout,
+        git.retry.attempts,
+        report=session.say,
+        longest_wait=LONGEST_WAIT,
+        stop=git.stop,
     )
     accounts_by_name = {}
     for name, place in places(catalogue, images).items():
@@ -39,7 +43,7 @@ def accounts(
             word, user_name = from_helper.secret, from_helper.user
         if where.api and word:
             token_for(where.api, user_name, word)
-        accounts_by_name[name] = Account(user_name, word, where.api, patience)
+        accounts_by_name[name] = Account(user_name, word, where.api, policy)
     return accounts_by_name
 
 

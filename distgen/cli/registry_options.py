@@ -3,31 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any
 
 import click
 
+from distgen.cli.option_groups import option_group
+from distgen.cli.remote_options import retries_option, timeout_option
 from distgen.cli.session import Session
+from distgen.git.backoff import RetryPolicy
 from distgen.git.run import isolate
+from distgen.http import HttpPolicy
 from distgen.lock.resolve import Upstreams
 from distgen.model.catalogue import Catalogue
 from distgen.registry import credentials
 from distgen.registry.client import Registry
-from distgen.registry.http import Transport
-
-Command = TypeVar("Command", bound=Callable[..., Any])
+from distgen.registry.transport import Transport
 
 
-def jobs(command: Command) -> Command:
-    """Add --jobs."""
-    option = click.option(
+@dataclass(frozen=True)
+class UpstreamOptions:
+    """What the command line says of the servers that facts come from; `timeout` is in seconds."""
+
+    jobs: int
+    timeout: float
+    retries: int
+
+
+UPSTREAM_OPTIONS = (
+    click.option(
         "--jobs",
         type=click.IntRange(1, 256),
         default=16,
         show_default=True,
         help="How many things to ask for at once.",
-    )
-    return option(command)
+    ),
+    timeout_option,
+    retries_option,
+)
+upstream_options = option_group(UpstreamOptions, "reach", *UPSTREAM_OPTIONS)
+"""Add --jobs, --timeout and --retries; the command gets them as one `reach`."""
 
 
 def registry_option(purpose: str) -> Callable[..., Any]:
@@ -39,15 +54,26 @@ def _host(ctx: click.Context, option: click.Parameter, value: str | None) -> str
     return value.removeprefix("https://").rstrip("/") if value is not None else None
 
 
-def upstreams(session: Session, catalogue: Catalogue, parallel: int) -> Upstreams:
-    """Return the registries and git repositories as this user reaches them from here."""
-    registry = registries(session, catalogue.mirrors, parallel)
-    return Upstreams(registry, isolate(session.environ), catalogue.mirrors.get("git", {}), parallel)
+def upstreams(session: Session, catalogue: Catalogue, reach: UpstreamOptions) -> Upstreams:
+    """Return the registries, git repositories and web servers as this user reaches them."""
+    retry = RetryPolicy(reach.timeout, reach.retries + 1, report=session.say)
+    return Upstreams(
+        registries(session, catalogue.mirrors, reach),
+        isolate(session.environ, retry),
+        _http_policy(session, reach),
+        catalogue.mirrors.get("git", {}),
+        reach.jobs,
+    )
 
 
 def registries(
-    session: Session, mirrors: Mapping[str, Mapping[str, str]], parallel: int
+    session: Session, mirrors: Mapping[str, Mapping[str, str]], reach: UpstreamOptions
 ) -> Registry:
     """Return the registries with the logins of this user."""
-    transport = Transport(credentials.load(session.environ), parallel=parallel)
+    logins = credentials.load(session.environ)
+    transport = Transport(logins, _http_policy(session, reach), parallel=reach.jobs)
     return Registry(transport, mirrors.get("registries", {}))
+
+
+def _http_policy(session: Session, reach: UpstreamOptions) -> HttpPolicy:
+    return HttpPolicy(reach.timeout, reach.retries + 1, report=session.say)

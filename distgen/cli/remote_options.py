@@ -34,6 +34,21 @@ class RemoteOptions:
         return self.store or session.cache / "store"
 
 
+timeout_option = click.option(
+    "--timeout",
+    metavar="SECONDS",
+    type=click.FloatRange(0.1),
+    default=300,
+    show_default=True,
+    help="How long one exchange with a server may take.",
+)
+retries_option = click.option(
+    "--retries",
+    type=click.IntRange(0, 20),
+    default=3,
+    show_default=True,
+    help="How often to ask a server again that fails, with pauses that grow.",
+)
 remote_options = option_group(
     RemoteOptions,
     "remote",
@@ -50,20 +65,7 @@ remote_options = option_group(
         type=click.Path(path_type=Path, file_okay=False),
         help="The local store; it is a cache and may be deleted.",
     ),
-    click.option(
-        "--timeout",
-        metavar="SECONDS",
-        type=click.FloatRange(0.1),
-        default=300,
-        show_default=True,
-        help="How long one exchange with a server may take.",
-    ),
-    click.option(
-        "--retries",
-        type=click.IntRange(0, 20),
-        default=3,
-        show_default=True,
-        help="How often to ask a server again that fails, with pauses that grow.",
-    ),
+    timeout_option,
+    retries_option,
 )
 """Add --jobs, --store, --timeout and --retries; the command gets them as one `remote`."""

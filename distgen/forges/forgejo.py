@@ -17,7 +17,6 @@ from requests import Response
 from distgen.errors import DistgenError
 from distgen.forges.addresses import find_link, project_path
 from distgen.forges.forge import Forge
-from distgen.forges.http import Guarded, Header, content, message
 from distgen.forges.message import Proposal, is_commit_of, review_branch
 from distgen.forges.records import (
     NOTHING_LEFT,
@@ -32,6 +31,12 @@ from distgen.forges.records import (
     State,
 )
 from distgen.forges.refs import RefUpdate, fetch_commits, push_ref
+from distgen.forges.session import (
+    AuthorizationHeader,
+    SameHostSession,
+    error_message,
+    parse_json,
+)
 from distgen.git.commits import parse_commit as parsed
 from distgen.git.location import Place
 from distgen.git.remote import list_refs
@@ -163,13 +168,12 @@ def interface(place: Place, account: Account) -> str:
     return f"{root}/{below}/api/v1" if below else f"{root}/api/v1"
 
 
-def _session(desk: ReviewContext) -> Guarded | None:
+def _session(desk: ReviewContext) -> SameHostSession | None:
     """Return a session that may change things, None without an address or a token."""
     if not interface(desk.place, desk.account) or not desk.account.token:
         return None
-    session = Guarded()
-    session.base, session.patience = interface(desk.place, desk.account), desk.account.patience
-    session.auth = Header(f"token {desk.account.token}")
+    session = SameHostSession(interface(desk.place, desk.account), desk.account.policy)
+    session.auth = AuthorizationHeader(f"token {desk.account.token}")
     return session
 
 
@@ -180,7 +184,7 @@ def _ask(desk: ReviewContext, number: int) -> dict[str, Any]:
     answer = session.get(_address(desk, number))
     if not answer.ok:
         raise _refused(desk, session, answer)
-    found: dict[str, Any] = content(answer)
+    found: dict[str, Any] = parse_json(answer)
     return found
 
 
@@ -193,8 +197,8 @@ def _patch(desk: ReviewContext, number: int, words: dict[str, str]) -> None:
         raise _refused(desk, session, answer)
 
 
-def _refused(desk: ReviewContext, session: Guarded, answer: Response) -> DistgenError:
-    words = desk.account.hide(message(answer))
+def _refused(desk: ReviewContext, session: SameHostSession, answer: Response) -> DistgenError:
+    words = desk.account.hide(error_message(answer))
     hint = "is this Forgejo's interface, as /api/v1 is? dist_git.api says another"
     hint = hint if answer.status_code == 404 else ""
     return DistgenError(f"Forgejo says {words}", where=session.base, hint=hint)

@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 from distgen.errors import DistgenError
 from distgen.forges.addresses import find_link, host_name, project_path
 from distgen.forges.forge import Forge
-from distgen.forges.http import Guarded, content, message
 from distgen.forges.message import Proposal, change_id, review_branch
 from distgen.forges.message import with_review_message as reworded
 from distgen.forges.records import (
@@ -31,6 +30,7 @@ from distgen.forges.records import (
     State,
 )
 from distgen.forges.refs import RefUpdate, fetch_commits, push_ref
+from distgen.forges.session import SameHostSession, error_message, parse_json
 from distgen.git.commits import parse_trailers
 from distgen.git.location import Place, ssh_command
 from distgen.git.remote import list_refs
@@ -208,12 +208,11 @@ def _link(desk: ReviewContext, number: int) -> str:
     return f"{base}/c/{_name(desk)}/+/{number}" if base else ""
 
 
-def _session(desk: ReviewContext) -> Guarded | None:
+def _session(desk: ReviewContext) -> SameHostSession | None:
     """Return a session that may change things, None without an address or a password."""
     if not interface(desk.place, desk.account) or not desk.account.token:
         return None
-    session = Guarded()
-    session.base, session.patience = interface(desk.place, desk.account), desk.account.patience
+    session = SameHostSession(interface(desk.place, desk.account), desk.account.policy)
     session.auth = (desk.account.user, desk.account.token)
     return session
 
@@ -229,9 +228,9 @@ def _ask(desk: ReviewContext, path: str, **query: str) -> Any:
             if answer.status_code == 404
             else ""
         )
-        words = desk.account.hide(message(answer))
+        words = desk.account.hide(error_message(answer))
         raise DistgenError(f"Gerrit says {words}", where=session.base, hint=hint)
-    return content(answer)
+    return parse_json(answer)
 
 
 def _post(desk: ReviewContext, path: str, words: str) -> None:
@@ -240,7 +239,7 @@ def _post(desk: ReviewContext, path: str, words: str) -> None:
         raise DistgenError("Gerrit cannot be asked without a password", where=desk.place)
     answer = session.post(f"{session.base}/a/{path}", json={"message": words})
     if not answer.ok:
-        words = desk.account.hide(message(answer))
+        words = desk.account.hide(error_message(answer))
         raise DistgenError(f"Gerrit says {words}", where=session.base)
 
 

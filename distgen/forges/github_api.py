@@ -22,8 +22,8 @@ from github3.session import GitHubSession  # type: ignore[import-untyped]
 
 from distgen.errors import DistgenError
 from distgen.forges.addresses import host_name, project_path
-from distgen.forges.http import Guarded, Header, message
 from distgen.forges.records import Account
+from distgen.forges.session import AuthorizationHeader, SameHostSession, error_message
 from distgen.git.location import Place
 
 # github3 takes answers apart without asking what they are.
@@ -31,7 +31,7 @@ _UNREADABLE = (IncompleteResponse, UnexpectedResponse, UnprocessableResponseBody
                AttributeError, LookupError, TypeError, ValueError)  # fmt: skip
 
 
-class _Session(Guarded, GitHubSession):  # type: ignore[misc]
+class _Session(SameHostSession, GitHubSession):  # type: ignore[misc]
     """github3's session, which by itself would show the token to any host that an answer names."""
 
 
@@ -72,11 +72,10 @@ def interface(place: Place, account: Account) -> str:
 @contextmanager
 def asking(place: Place, account: Account) -> Iterator[Any]:
     """Yield the interface; what GitHub refuses is told as a sentence."""
-    session = _Session()
-    session.base = session.base_url = interface(place, account)
-    session.patience = account.patience
+    session = _Session(interface(place, account), account.policy)
+    session.base_url = session.base
     if account.token:
-        session.auth = Header(f"token {account.token}")
+        session.auth = AuthorizationHeader(f"token {account.token}")
     try:
         yield github3.GitHub(session=session)
     except AuthenticationFailed:
@@ -110,7 +109,7 @@ def unknown(place: Place, account: Account) -> DistgenError:
 def reason(error: GitHubError) -> str:
     """Return what GitHub says is wrong, with the parts of it, on one line."""
     parts = error.errors if isinstance(error.errors, list) else [error.errors]
-    said = "; ".join((message(error.response), *map(_part, parts)))
+    said = "; ".join((error_message(error.response), *map(_part, parts)))
     return " ".join(said.split())[:300]
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 from distgen.errors import DistgenError
-from distgen.forges.http import Patience
+from distgen.forges.session import LONGEST_WAIT
 from distgen.git.location import Place
 from distgen.git.store import Store
+from distgen.http import HttpPolicy
 
 WITHDRAWAL_NOTE = "distgen has nothing left to propose here."
 """What distgen says when it closes a review, and knows its own doing by."""
@@ -28,7 +30,7 @@ class Account:
     user: str = ""
     token: str = field(default="", repr=False)
     api: str = ""
-    patience: Patience = field(default_factory=Patience)
+    policy: HttpPolicy = field(default_factory=partial(HttpPolicy, longest_wait=LONGEST_WAIT))
 
     def hide(self, text: str) -> str:
         """Return a server's words without the token, which it may repeat."""

@@ -83,7 +83,7 @@ def check(
                 partial(
                     _problems_or_failure,
                     need,
-                    partial(_check_download, need, fact, need.key in fetched),
+                    partial(_check_download, upstreams, need, fact, need.key in fetched),
                 )
             )
     for git, needs in needs_by_repository(present).items():
@@ -155,11 +155,13 @@ def _check_source(
     return [_problem(need, "stale", f"locked {fact.commit}, {need.ref} is {commit} now")]
 
 
-def _check_download(need: Need, fact: str, fetched: bool) -> Iterable[LockProblem]:
+def _check_download(
+    upstreams: Upstreams, need: Need, fact: str, fetched: bool
+) -> Iterable[LockProblem]:
     if not fetched:
-        downloads.check_served(need.name)
+        downloads.check_served(need.name, upstreams.http)
         return []
-    sha256 = downloads.fetch_sha256(need.name)
+    sha256 = downloads.fetch_sha256(need.name, upstreams.http)
     if sha256 == fact:
         return []
     # The file that was locked is not served any more, so a build that compares checksums stops.

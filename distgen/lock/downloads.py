@@ -3,77 +3,81 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from functools import partial
 from urllib.parse import urlsplit
 
-import requests
-import urllib3
+from requests import Response
 
-from distgen import __version__
 from distgen.errors import DistgenError
-from distgen.registry.errors import sentence, status_text
-
-CONNECT, SILENCE = 10.0, 60.0
-CHUNK = 1 << 20
-# A ValueError is what a redirect to something that is no URL ends in.
-FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, ValueError)
+from distgen.http import (
+    HttpFailure,
+    HttpPolicy,
+    HttpSession,
+    OpenAnswer,
+    Retries,
+    follow,
+    open_answer,
+    persist,
+    status_text,
+)
 
 
 class FileGone(DistgenError):
     """The server answers, and does not have the file."""
 
 
-def fetch_sha256(url: str) -> str:
+def fetch_sha256(url: str, policy: HttpPolicy) -> str:
     """Download a file, keep nothing of it, and return its checksum."""
-    digest = hashlib.sha256()
-    try:
-        with _get(url, "GET") as response:
-            _check(response, url)
-            # What arrives counts: some servers call a .tar.gz a compressed .tar.
-            for chunk in response.raw.stream(CHUNK, decode_content=False):
-                digest.update(chunk)
-    except FAILURES as broken:
-        raise _failure(broken, url) from None
-    return digest.hexdigest()
+    checksum = ""
+
+    def digest(answer: OpenAnswer) -> None:
+        nonlocal checksum
+        sha256 = hashlib.sha256()
+        # What arrives counts: some servers call a .tar.gz a compressed .tar.
+        for chunk in answer.chunks(decode=False):
+            sha256.update(chunk)
+        checksum = sha256.hexdigest()
+
+    _raise_for_status(_request("GET", url, policy, digest), url)
+    return checksum
 
 
-def check_served(url: str) -> None:
-    """See that a file is still there, without fetching it; raise Gone where it is not."""
-    try:
-        with _get(url, "HEAD") as response:
-            if response.status_code not in (403, 405, 501):
-                _check(response, url)
-                return
-        with _get(url, "GET") as response:
-            _check(response, url)
-    except FAILURES as broken:
-        raise _failure(broken, url) from None
+def check_served(url: str, policy: HttpPolicy) -> None:
+    """See that a file is still there, without fetching it; raise FileGone where it is not."""
+    answer = _request("HEAD", url, policy)
+    if answer.status_code in (403, 405, 501):
+        # Signed addresses and simple servers answer GET only.
+        answer = _request("GET", url, policy)
+    _raise_for_status(answer, url)
 
 
-def _get(url: str, method: str) -> requests.Response:
-    return requests.request(
-        method,
-        url,
-        # The checksum is of the file, so nothing on the way may compress it.
-        headers={"User-Agent": f"distgen/{__version__}", "Accept-Encoding": "identity"},
-        auth=_nobody,
-        allow_redirects=True,
-        stream=True,
-        timeout=(CONNECT, SILENCE),
-    )
+def _request(
+    method: str, url: str, policy: HttpPolicy, read: Callable[[OpenAnswer], None] | None = None
+) -> Response:
+    """Return the answer at the end of redirects; `read` gets the one that has the file."""
+    server = ""
+
+    def ask(address: str) -> Response:
+        nonlocal server
+        server = urlsplit(address).netloc.rpartition("@")[2]
+        with open_answer(partial(session.request, method, address), policy) as answer:
+            if read is not None and answer.response.status_code == 200:
+                read(answer)
+        return answer.response
+
+    with HttpSession() as session:
+        try:
+            retries = Retries(policy=policy, server=urlsplit(url).netloc.rpartition("@")[2])
+            # A file whose connection broke is fetched again from its beginning.
+            return persist(lambda: follow(url, ask), method, retries)
+        except HttpFailure as failure:
+            raise DistgenError(f"cannot be fetched: {server} {failure}", where=url) from None
 
 
-def _nobody(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Keep requests from looking for passwords in ~/.netrc."""
-    return request
-
-
-def _check(response: requests.Response, url: str) -> None:
-    code = response.status_code
-    if code in (404, 410):
+def _raise_for_status(answer: Response, url: str) -> None:
+    if answer.status_code in (404, 410):
         raise FileGone("there is no such file", where=url)
-    if code != 200:
-        raise DistgenError(f"{urlsplit(url).netloc} answered {status_text(code)}", where=url)
-
-
-def _failure(broken: Exception, url: str) -> DistgenError:
-    return DistgenError(f"cannot be fetched: {sentence(broken, CONNECT, SILENCE)}", where=url)
+    if answer.status_code != 200:
+        what = f"{urlsplit(url).netloc} answered {status_text(answer.status_code)}"
+        raise DistgenError(what, where=url)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from distgen.catalogue.mirrors import git_here
 from distgen.errors import DistgenError
+from distgen.git.location import Place
 from distgen.git.refs import (
     HEADS,
     TAGS,
@@ -20,7 +21,8 @@ from distgen.git.refs import (
     parse_ls_remote,
     release_version,
 )
-from distgen.git.run import NO_REPOSITORY, Git, GitResult, explain, run
+from distgen.git.retry import is_temporary, is_unanswered, run_with_retries
+from distgen.git.run import Git, GitResult, explain, run
 from distgen.model.lock import LockedSource
 from distgen.text.suggest import suggest_nearest
 
@@ -38,16 +40,15 @@ class SourceRepository:
 
     git: Git
     url: str
-    place: str
+    place: Place
     refs: Refs
 
 
 def open_repository(git: Git, url: str, mirrors: Mapping[str, str]) -> SourceRepository:
     """Return a repository with its branches and tags and what they point at."""
-    place = git_here(url, mirrors)
+    place = Place(git_here(url, mirrors), None)
     # Naming the kinds lets the server leave out the rest: a Gerrit has a million refs/changes.
-    words = ("ls-remote", "--heads", "--tags", "--", place)
-    listing = run(git, *words, folder=NO_REPOSITORY, network=True)
+    listing = run_with_retries(git, place, "ls-remote", "--heads", "--tags", "--", place.address)
     if listing.code:
         raise DistgenError(f"the repository cannot be read: {explain(listing)}", where=url)
     refs = parse_ls_remote(listing.output.decode("utf-8", "replace").split("\n"))
@@ -105,9 +106,9 @@ def fetch_commit(repository: SourceRepository, ref: str, commit: str | None) -> 
             # Old servers give out only what a ref points at, which may have moved meanwhile.
             outcome = _run_fetch(repository, folder, ref)
         if outcome.code:
-            raise RefGone(
-                f"the repository does not give out {ref}: {explain(outcome)}", where=repository.url
-            )
+            what = f"the repository does not give out {ref}: {explain(outcome)}"
+            failed = is_unanswered(outcome) or is_temporary(outcome)
+            raise (DistgenError if failed else RefGone)(what, where=repository.url)
         outcome = run(
             repository.git, "rev-parse", "--verify", "--quiet", "FETCH_HEAD^{commit}", folder=folder
         )
@@ -119,12 +120,12 @@ def fetch_commit(repository: SourceRepository, ref: str, commit: str | None) -> 
 
 
 def _run_fetch(repository: SourceRepository, folder: Path, name: str) -> GitResult:
-    return run(
+    return run_with_retries(
         repository.git,
+        repository.place,
         *("fetch", "--quiet", "--depth=1", "--no-tags", "--filter=tree:0", "--"),
-        *(repository.place, name),
+        *(repository.place.address, name),
         folder=folder,
-        network=True,
     )
 
 

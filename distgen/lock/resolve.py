@@ -9,6 +9,7 @@ from functools import partial
 from distgen.errors import DistgenError
 from distgen.git.refs import Refs
 from distgen.git.run import Git
+from distgen.http import HttpPolicy
 from distgen.lock import downloads, git_sources
 from distgen.lock.plan import Fact, Need, platform_of
 from distgen.model.lock import Lock, LockedBase
@@ -27,6 +28,7 @@ class Upstreams:
 
     registry: Registry
     git: Git
+    http: HttpPolicy
     mirrors: Mapping[str, str]
     parallel: int = PARALLEL
 
@@ -49,7 +51,7 @@ def resolve(
         if need.kind == "base":
             tasks.append(partial(_look_up_base, upstreams, need, lock, platform))
         elif need.kind == "download":
-            tasks.append(partial(_look_up_download, need))
+            tasks.append(partial(_look_up_download, upstreams, need))
     for git, repository_needs in needs_by_repository(needs).items():
         tasks.append(partial(_look_up_sources, upstreams, git, repository_needs, lock))
     yield from run_parallel(tasks, upstreams.parallel)
@@ -112,9 +114,9 @@ def _look_up_base(
         return [LookupResult(need, None, error)]
 
 
-def _look_up_download(need: Need) -> Iterable[LookupResult]:
+def _look_up_download(upstreams: Upstreams, need: Need) -> Iterable[LookupResult]:
     try:
-        return [LookupResult(need, downloads.fetch_sha256(need.name))]
+        return [LookupResult(need, downloads.fetch_sha256(need.name, upstreams.http))]
     except DistgenError as error:
         return [LookupResult(need, None, error)]
 

@@ -262,6 +262,6 @@ def _propose_batch(
 def _stoppable(accounts: Mapping[str, Account], stop: Event) -> dict[str, Account]:
     """Let no wait for a forge outlast the run."""
     return {
-        name: replace(account, patience=replace(account.patience, stop=stop))
+        name: replace(account, policy=replace(account.policy, stop=stop))
         for name, account in accounts.items()
     }

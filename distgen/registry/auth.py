@@ -63,7 +63,7 @@ class Authority:
         self._locks: defaultdict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
         self._guard = threading.Lock()
 
-    def known(self, host: str, scope: Scope) -> str | None:
+    def header(self, host: str, scope: Scope) -> str | None:
         """Return the header for a request; a host that wants tokens is asked for one at once."""
         challenge = self._challenges.get(host)
         if challenge is None:
@@ -72,7 +72,7 @@ class Authority:
 
     def answer(self, host: str, scope: Scope, header: str, refused: str | None) -> str | None:
         """Return the header that answers a 401, None where there is nothing better to say."""
-        challenge = _choose(challenges(header))
+        challenge = _choose(parse_challenges(header))
         if challenge is None:
             return None
         self._challenges[host] = _without_scope(challenge)
@@ -85,9 +85,9 @@ class Authority:
         with self._guard:
             lock = self._locks[key]
         with lock:
-            held = self._headers.get(key)
-            if held is not None and held != refused:
-                return held
+            header = self._headers.get(key)
+            if header is not None and header != refused:
+                return header
             header = self._obtain(host, scope, challenge)
             if header is None or (header == refused and header.startswith("Basic")):
                 return None
@@ -109,17 +109,17 @@ class Authority:
         realm = challenge.parameters.get("realm", "")
         _check_realm(realm, host)
         answer = read_json(self._fetch(_token_request(realm, scope, challenge, credential)))
-        said = answer if isinstance(answer, dict) else {}
-        token = said.get("token") or said.get("access_token")
+        document = answer if isinstance(answer, dict) else {}
+        token = document.get("token") or document.get("access_token")
         if not isinstance(token, str) or not re.fullmatch(r"[\x21-\x7e]+", token):
             place = urlsplit(realm).netloc
-            raise RegistryError(f"the token server {place} gave no token", where=host)
+            raise RegistryError(f"the token server {place} did not give a token", where=host)
         return token
 
 
-def challenges(header: str) -> tuple[Challenge, ...]:
+def parse_challenges(header: str) -> tuple[Challenge, ...]:
     """Parse a `WWW-Authenticate` header, which may hold several challenges (RFC 9110, 11.6.1)."""
-    found, at = [], 0
+    challenges, at = [], 0
     while at < len(header):
         scheme = _CHALLENGE.match(header, at)
         if scheme is None:
@@ -132,8 +132,8 @@ def challenges(header: str) -> tuple[Challenge, ...]:
             at = pair.end()
         while at < len(header) and header[at] in ", ":
             at += 1
-        found.append(Challenge(scheme.group(1).lower(), parameters))
-    return tuple(found)
+        challenges.append(Challenge(scheme.group(1).lower(), parameters))
+    return tuple(challenges)
 
 
 def _without_scope(challenge: Challenge) -> Challenge:
@@ -156,7 +156,7 @@ def _check_realm(realm: str, host: str) -> None:
     except ValueError:
         parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise RegistryError("the registry names no place to get a token from", where=host)
+        raise RegistryError("the registry does not name a token server", where=host)
     if parts.scheme == "http" and host.startswith("https://"):
         raise RegistryError(
             f"the registry wants credentials sent to {parts.netloc} unencrypted, which is refused",
@@ -168,16 +168,16 @@ def _token_request(
     realm: str, scope: Scope, challenge: Challenge, credential: Credential | None
 ) -> TokenRequest:
     # A registry behind a proxy may know the repository by another name: its own word counts.
-    words = {"scope": challenge.parameters.get("scope") or str(scope)}
+    parameters = {"scope": challenge.parameters.get("scope") or str(scope)}
     if "service" in challenge.parameters:
-        words["service"] = challenge.parameters["service"]
+        parameters["service"] = challenge.parameters["service"]
     if credential is not None and credential.identity:
-        words |= {
+        parameters |= {
             "grant_type": "refresh_token",
             "refresh_token": credential.identity,
             "client_id": CLIENT,
         }
-        return TokenRequest(realm, form=urlencode(words))
-    join = "&" if urlsplit(realm).query else "?"
+        return TokenRequest(realm, form=urlencode(parameters))
+    separator = "&" if urlsplit(realm).query else "?"
     basic = credential.basic if credential is not None and credential.user else None
-    return TokenRequest(realm + join + urlencode(words), authorization=basic)
+    return TokenRequest(realm + separator + urlencode(parameters), authorization=basic)

@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from requests import Response
 from requests.utils import parse_header_links
 
 from distgen.errors import InputError
+from distgen.http import MAX_BODY, status_text
 from distgen.model.reference import HUB, Reference, is_digest, is_tag, mirror_of
 from distgen.registry.auth import Scope
-from distgen.registry.errors import NotFound, Refused, RegistryError, Unsupported, status_text
-from distgen.registry.http import Answer, Request, Transport
+from distgen.registry.errors import NotFound, Refused, RegistryError, Unsupported
 from distgen.registry.oci import (
     ACCEPT,
     TYPES,
@@ -24,8 +25,9 @@ from distgen.registry.oci import (
     choose_platform,
     digest_of,
     read_json,
-    verified,
+    verify_manifest,
 )
+from distgen.registry.transport import RegistryRequest, Transport
 
 HUB_HOST = "registry-1.docker.io"
 PAGE = 1000
@@ -39,8 +41,8 @@ class Registry:
     def __init__(self, transport: Transport, mirrors: Mapping[str, str] | None = None) -> None:
         self.transport = transport
         self._mirrors = dict(mirrors or {})
-        self._seen: dict[Reference, tuple[str, ImageManifest]] = {}
-        self._blobs: dict[str, Mapping[str, Any]] = {}
+        self._manifests: dict[Reference, tuple[str, ImageManifest]] = {}
+        self._configs: dict[str, Mapping[str, Any]] = {}
         self._lock = threading.Lock()
 
     def digest(self, reference: Reference) -> str:
@@ -49,31 +51,29 @@ class Registry:
             answer = self._ask("HEAD", reference, "manifests", {"Accept": ACCEPT})
         except Unsupported:
             return self.manifest(reference).digest
-        found = answer.headers.get("docker-content-digest", "")
+        digest = answer.headers.get("docker-content-digest", "")
         media_type = answer.headers.get("content-type", "").partition(";")[0]
-        if not is_digest(found) or media_type not in TYPES:
+        if not is_digest(digest) or media_type not in TYPES:
             return self.manifest(reference).digest
-        if reference.digest and found != reference.digest:
-            raise RegistryError(f"the registry answers with {found} instead", where=reference)
-        return found
+        if reference.digest and digest != reference.digest:
+            raise RegistryError(f"the registry answers with {digest} instead", where=reference)
+        return digest
 
     def manifest(self, reference: Reference) -> ImageManifest:
-        """Return the manifest or index of a tag or digest, verified; what is known is not sent."""
+        """Return the manifest or index of a tag or digest, verified; it is sent once."""
         with self._lock:
-            known = self._seen.get(reference)
-        if known is not None and reference.digest:
-            return known[1]
-        headers = {"Accept": ACCEPT}
-        if known is not None and known[0]:
-            headers["If-None-Match"] = known[0]
+            etag, manifest = self._manifests.get(reference, ("", None))
+        if manifest is not None and reference.digest:
+            return manifest
+        headers = {"Accept": ACCEPT, **({"If-None-Match": etag} if etag else {})}
         answer = self._ask("GET", reference, "manifests", headers)
-        if answer.status == 304 and known is not None:
-            return known[1]
-        found = verified(answer.body, answer.headers, reference)
+        if answer.status_code == 304 and manifest is not None:
+            return manifest
+        manifest = verify_manifest(answer.content, answer.headers, reference)
         with self._lock:
-            self._seen[reference] = (answer.headers.get("etag", ""), found)
-            self._seen[reference.at(found.digest)] = ("", found)
-        return found
+            self._manifests[reference] = (answer.headers.get("etag", ""), manifest)
+            self._manifests[reference.at(manifest.digest)] = ("", manifest)
+        return manifest
 
     def config(self, reference: Reference, platform: str | None = None) -> Mapping[str, Any]:
         """Return the configuration of an image: its labels, creation and platform.
@@ -84,72 +84,74 @@ class Registry:
         if manifest.is_index:
             child = choose_platform(manifest, platform, reference)
             manifest = self.manifest(reference.at(child))
-        described = manifest.document.get("config")
-        digest = described.get("digest") if isinstance(described, dict) else None
+        descriptor = manifest.document.get("config")
+        digest = descriptor.get("digest") if isinstance(descriptor, dict) else None
         if not isinstance(digest, str) or not is_digest(digest):
             raise RegistryError("the image has no configuration", where=reference)
         with self._lock:
-            known = self._blobs.get(digest)
-        if known is None:
-            known = self._blob(reference.at(digest))
+            config = self._configs.get(digest)
+        if config is None:
+            config = self._fetch_config(reference.at(digest))
             with self._lock:
-                self._blobs[digest] = known
-        return known
+                self._configs[digest] = config
+        return config
 
     def tags(self, reference: Reference) -> tuple[str, ...]:
         """Return all tags of a repository, sorted."""
-        place = self._located(reference)
+        place = self._place(reference)
         path: str | None = f"/v2/{place.repository}/tags/list?n={PAGE}"
-        found: set[str] = set()
+        tags: set[str] = set()
         for _ in range(MAX_PAGES):
-            request = Request("GET", str(path), Scope(place.repository))
-            answer = self._checked(self._send(place, request), reference, tag=None)
-            page, before = _tags_of(answer, reference), len(found)
-            found.update(page)
+            request = RegistryRequest("GET", str(path), Scope(place.repository))
+            answer = self._send(place, request)
+            _raise_for_status(answer, reference, is_about_repository=True)
+            page, count = _tags_of(answer, reference), len(tags)
+            tags.update(page)
             path = _next_page(answer, str(path), reference)
-            if path is None or (page and len(found) == before):
-                return tuple(sorted(found))
+            if path is None or (page and len(tags) == count):
+                return tuple(sorted(tags))
         raise RegistryError(f"the registry lists more than {MAX_PAGES} pages", where=reference.name)
 
     def is_plain(self, reference: Reference) -> bool:
         """Tell whether a registry was asked in plain HTTP."""
-        return self.transport.is_plain(self._located(reference).registry)
+        return self.transport.is_plain(self._place(reference).registry)
 
     def put(self, reference: Reference, manifest: ImageManifest) -> None:
         """Make a tag point at a manifest that the repository holds."""
-        place = self._located(reference)
+        place = self._place(reference)
         headers = {"Content-Type": manifest.media_type}
         scope = Scope(place.repository, "pull,push")
         path = f"/v2/{place.repository}/manifests/{_version(place)}"
-        request = Request("PUT", path, scope, headers, manifest.body)
-        answer = self._checked(self._send(place, request), reference)
+        request = RegistryRequest("PUT", path, scope, headers, manifest.body)
+        answer = self._send(place, request)
+        _raise_for_status(answer, reference)
         stored = answer.headers.get("docker-content-digest", manifest.digest)
         if stored != manifest.digest:
             raise RegistryError(f"the registry stored {stored} instead", where=reference)
 
     def delete(self, reference: Reference) -> bool:
         """Delete a digest with all its tags, or one tag; False where tags cannot be deleted."""
-        place = self._located(reference)
+        place = self._place(reference)
         path = f"/v2/{place.repository}/manifests/{_version(place)}"
-        request = Request("DELETE", path, Scope(place.repository, "delete,pull"))
+        request = RegistryRequest("DELETE", path, Scope(place.repository, "delete,pull"))
         answer = self._send(place, request)
-        if answer.status in (400, 405) and reference.tag and not reference.digest:
+        if answer.status_code in (400, 405) and reference.tag and not reference.digest:
             return False
-        if answer.status == 405:
+        if answer.status_code == 405:
             raise RegistryError(
                 "the registry does not let anybody delete",
                 where=reference,
                 hint="switch deletion on in its configuration",
             )
-        if answer.status != 404:
-            self._checked(answer, reference)
+        if answer.status_code != 404:
+            _raise_for_status(answer, reference)
         return True
 
-    def _blob(self, reference: Reference) -> Mapping[str, Any]:
+    def _fetch_config(self, reference: Reference) -> Mapping[str, Any]:
         answer = self._ask("GET", reference, "blobs", {}, BLOB_LIMIT)
-        if digest_of(answer.body, str(reference.digest)) != reference.digest:
-            raise RegistryError("what the registry sent does not have this digest", where=reference)
-        data = read_json(answer.body)
+        if digest_of(answer.content, str(reference.digest)) != reference.digest:
+            raise RegistryError("the registry sent content of another digest", where=reference)
+        data = read_json(answer.content)
         if not isinstance(data, dict):
             raise RegistryError("the image's configuration is not JSON", where=reference)
         return data
@@ -160,14 +162,16 @@ class Registry:
         reference: Reference,
         kind: str,
         headers: Mapping[str, str],
-        limit: int = 4 << 20,
-    ) -> Answer:
-        place = self._located(reference)
+        limit: int = MAX_BODY,
+    ) -> Response:
+        place = self._place(reference)
         path = f"/v2/{place.repository}/{kind}/{_version(place)}"
-        request = Request(method, path, Scope(place.repository), headers, limit=limit)
-        return self._checked(self._send(place, request), reference)
+        request = RegistryRequest(method, path, Scope(place.repository), headers, limit=limit)
+        answer = self._send(place, request)
+        _raise_for_status(answer, reference)
+        return answer
 
-    def _located(self, reference: Reference) -> Reference:
+    def _place(self, reference: Reference) -> Reference:
         place = mirror_of(reference, self._mirrors)
         if place.registry == HUB:
             repository = place.repository
@@ -176,27 +180,28 @@ class Registry:
             return Reference(HUB_HOST, repository, place.tag, place.digest)
         return place
 
-    def _send(self, place: Reference, request: Request) -> Answer:
+    def _send(self, place: Reference, request: RegistryRequest) -> Response:
         return self.transport.send(place.registry, request)
 
-    def _checked(self, answer: Answer, reference: Reference, tag: str | None = "") -> Answer:
-        if answer.status in (200, 201, 202, 304):
-            return answer
-        code, said = _first_error(answer)
-        if answer.status == 404:
-            whole = tag is None or code == "NAME_UNKNOWN"
-            raise NotFound(
-                f"the registry has no such {'repository' if whole else _thing(reference)}",
-                where=reference.name if whole else reference,
-            )
-        if answer.status in (401, 403):
-            raise Refused("the registry denies access to it", where=reference)
-        if answer.status in (405, 501):
-            raise Unsupported("the registry does not do that", where=reference)
-        reason = f": {said}" if said else ""
-        raise RegistryError(
-            f"the registry answered {status_text(answer.status)}{reason}", where=reference
-        )
+
+def _raise_for_status(
+    answer: Response, reference: Reference, *, is_about_repository: bool = False
+) -> None:
+    if answer.status_code in (200, 201, 202, 304):
+        return
+    code, words = _first_error(answer)
+    if answer.status_code == 404 and (is_about_repository or code == "NAME_UNKNOWN"):
+        raise NotFound("the registry has no such repository", where=reference.name)
+    if answer.status_code == 404:
+        kind = "digest" if reference.digest else "tag"
+        raise NotFound(f"the registry has no such {kind}", where=reference)
+    if answer.status_code in (401, 403):
+        raise Refused("the registry denies access to it", where=reference)
+    if answer.status_code in (405, 501):
+        raise Unsupported("the registry does not do that", where=reference)
+    reason = f": {words}" if words else ""
+    what = f"the registry answered {status_text(answer.status_code)}{reason}"
+    raise RegistryError(what, where=reference)
 
 
 def _version(reference: Reference) -> str:
@@ -206,20 +211,16 @@ def _version(reference: Reference) -> str:
     return version
 
 
-def _thing(reference: Reference) -> str:
-    return "digest" if reference.digest else "tag"
-
-
-def _tags_of(answer: Answer, reference: Reference) -> tuple[str, ...]:
-    listed = read_json(answer.body)
-    tags = listed.get("tags") or [] if isinstance(listed, dict) else None
+def _tags_of(answer: Response, reference: Reference) -> tuple[str, ...]:
+    document = read_json(answer.content)
+    tags = document.get("tags") or [] if isinstance(document, dict) else None
     if not isinstance(tags, list):
         raise RegistryError("the registry's list of tags is not JSON", where=reference.name)
-    # What cannot be a tag would be a path to somewhere else in the next request.
+    # A text that cannot be a tag, such as ../x, would lead the next request to another place.
     return tuple(tag for tag in tags if isinstance(tag, str) and is_tag(tag))
 
 
-def _next_page(answer: Answer, path: str, reference: Reference) -> str | None:
+def _next_page(answer: Response, path: str, reference: Reference) -> str | None:
     """Return path and query of the next page (RFC 8288); only the registry itself is asked."""
     for link in parse_header_links(answer.headers.get("link", "")):
         if link.get("rel") == "next":
@@ -227,7 +228,7 @@ def _next_page(answer: Answer, path: str, reference: Reference) -> str | None:
                 parts = urlsplit(urljoin(path, link["url"]))
             except ValueError:
                 parts = urlsplit("")
-            # Put behind a host's name, any other path could continue that name.
+            # Behind the name of a host, any other path continues that name: `@evil.example/x`.
             if not parts.path.startswith("/"):
                 raise RegistryError(
                     "the registry names no place for its next page of tags", where=reference.name
@@ -236,9 +237,9 @@ def _next_page(answer: Answer, path: str, reference: Reference) -> str | None:
     return None
 
 
-def _first_error(answer: Answer) -> tuple[str, str]:
-    said = read_json(answer.body)
-    errors = said.get("errors") if isinstance(said, dict) else None
+def _first_error(answer: Response) -> tuple[str, str]:
+    document = read_json(answer.content)
+    errors = document.get("errors") if isinstance(document, dict) else None
     first = errors[0] if isinstance(errors, list) and errors else None
     if not isinstance(first, dict):
         return "", ""

@@ -22,7 +22,7 @@ ACCEPT = ", ".join(TYPES)
 
 
 def read_json(body: bytes) -> Any:
-    """Parse what a server sent; None stands for what is not JSON, or nested beyond measure."""
+    """Parse a body; return None when it is not JSON, or nested too deeply."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
@@ -42,7 +42,7 @@ class ImageManifest:
         """Return the parsed body."""
         data = read_json(self.body)
         if not isinstance(data, dict):
-            raise RegistryError("the registry answered with something that is no manifest")
+            raise RegistryError("the registry answered with something that is not a manifest")
         return data
 
     @property
@@ -53,16 +53,16 @@ class ImageManifest:
     @cached_property
     def platforms(self) -> Mapping[str, str]:
         """Map each platform of an index (`linux/arm64/v8`) to the digest of its manifest."""
-        found: dict[str, str] = {}
+        digests: dict[str, str] = {}
         for entry in self._entries:
             platform = entry.get("platform")
             if not isinstance(platform, dict):
                 continue
             parts = [platform.get(key) for key in ("os", "architecture", "variant")]
-            # Attestations stand in the index as images of an unknown platform.
+            # BuildKit lists attestations in the index as images of an unknown platform.
             if parts[0] and parts[0] != "unknown" and is_digest(str(entry.get("digest"))):
-                found.setdefault("/".join(str(part) for part in parts if part), entry["digest"])
-        return found
+                digests.setdefault("/".join(str(part) for part in parts if part), entry["digest"])
+        return digests
 
     @cached_property
     def children(self) -> tuple[str, ...]:
@@ -72,10 +72,10 @@ class ImageManifest:
 
     @property
     def _entries(self) -> tuple[Mapping[str, Any], ...]:
-        listed = self.document.get("manifests") if self.is_index else None
-        if not isinstance(listed, list):
+        entries = self.document.get("manifests") if self.is_index else None
+        if not isinstance(entries, list):
             return ()
-        return tuple(entry for entry in listed if isinstance(entry, dict))
+        return tuple(entry for entry in entries if isinstance(entry, dict))
 
 
 def choose_platform(manifest: ImageManifest, platform: str | None, where: object) -> str:
@@ -83,32 +83,34 @@ def choose_platform(manifest: ImageManifest, platform: str | None, where: object
     offered = manifest.platforms
     if platform is None:
         platform = "linux/amd64" if "linux/amd64" in offered else next(iter(offered), None)
-    wanted = [name for name in offered if name == platform or name.startswith(f"{platform}/")]
-    if platform is None or not wanted:
+    matches = [name for name in offered if name == platform or name.startswith(f"{platform}/")]
+    if platform is None or not matches:
         raise NotFound(
             f"the image is not built for {platform or 'any platform'}",
             where=where,
             hint=f"it is for {', '.join(offered)}" if offered else "",
         )
-    return offered[wanted[0]]
+    return offered[matches[0]]
 
 
 def digest_of(body: bytes, like: str) -> str:
+    """Return the digest of a body, by the algorithm of another digest."""
     algorithm = "sha512" if like.startswith("sha512:") else "sha256"
     return f"{algorithm}:{hashlib.new(algorithm, body).hexdigest()}"
 
 
-def verified(body: bytes, headers: Mapping[str, str], reference: Reference) -> ImageManifest:
-    claimed = headers.get("docker-content-digest", "")
-    wanted = reference.digest or (claimed if is_digest(claimed) else "")
-    found = digest_of(body, wanted)
-    if wanted and found != wanted:
+def verify_manifest(body: bytes, headers: Mapping[str, str], reference: Reference) -> ImageManifest:
+    """Return the manifest in a body; raise RegistryError when it is not what was asked for."""
+    header = headers.get("docker-content-digest", "")
+    expected = reference.digest or (header if is_digest(header) else "")
+    digest = digest_of(body, expected)
+    if expected and digest != expected:
         raise RegistryError("what the registry sent does not have its digest", where=reference)
     media_type = headers.get("content-type", "").partition(";")[0].strip()
-    manifest = ImageManifest(found, media_type, body)
+    manifest = ImageManifest(digest, media_type, body)
     if media_type not in TYPES:
         raise Unreadable(
-            f"the registry answered with {media_type or 'nothing'}, which is no image",
+            f"the registry answered with {media_type or 'nothing'}, which is not an image",
             where=reference,
         )
     declared = manifest.document.get("mediaType", media_type)

@@ -12,10 +12,16 @@ from distgen.errors import DistgenError
 from distgen.forges import forgejo, gerrit, github_api
 from distgen.forges.addresses import find_link, host_name, project_path
 from distgen.forges.forge import Forge
-from distgen.forges.http import Guarded, Header, Patience, pause
 from distgen.forges.load import forge_names, load_forge
 from distgen.forges.records import Account
+from distgen.forges.session import (
+    LONGEST_WAIT,
+    AuthorizationHeader,
+    SameHostSession,
+    limit_pause,
+)
 from distgen.git.location import Place
+from distgen.http import HttpPolicy
 
 HTTPS = "https://host.example.org"
 
@@ -104,11 +110,10 @@ def test_the_link_of_a_review_is_found_in_a_servers_words():
 # --- asking --------------------------------------------------------------------------------------
 
 
-def session(front, **patience):
-    guarded = Guarded()
-    guarded.base = front.url
-    guarded.auth = Header("token secret-of-the-test")
-    guarded.patience = Patience(**patience)
+def session(front, **settings):
+    policy = HttpPolicy(**{"first_pause": 0, "longest_wait": LONGEST_WAIT, **settings})
+    guarded = SameHostSession(front.url, policy)
+    guarded.auth = AuthorizationHeader("token secret-of-the-test")
     return guarded
 
 
@@ -139,12 +144,10 @@ def test_a_change_that_is_redirected_is_an_error_and_no_question(status):
 def test_a_server_that_is_not_there_is_told_without_the_query():
     with serve(lambda asked: Reply(200)) as front:
         url = front.url
-    guarded = Guarded()
-    guarded.base = url
-    guarded.patience = Patience(tries=1)
+    guarded = SameHostSession(url, HttpPolicy(attempts=1))
     with pytest.raises(DistgenError) as error:
         guarded.get(f"{url}/x?token=secret")
-    assert str(error.value) == f"{url}/x: cannot be reached"
+    assert str(error.value) == f"{url}/x: cannot be reached (connection refused)"
 
 
 def test_a_netrc_does_not_replace_the_token(tmp_path, monkeypatch):
@@ -175,14 +178,16 @@ def test_waiting_ends_when_the_run_does():
             time.sleep(0.01)
         stop.set()
         waiting.join(5)
-    assert wrong == [f"waiting for {front.host} was interrupted"]
+    assert wrong == [
+        f"{front.url}/x: answered 429 (too many requests), and the run was interrupted"
+    ]
 
 
 def test_a_limit_that_never_ends_is_waited_for_as_long_as_one_that_is_told_at_once():
     """It was given up after five answers, however little time had passed."""
     with serve(lambda asked: Reply(429, headers={"Retry-After": "0"})) as front:
         with pytest.raises(DistgenError) as error:
-            session(front, longest=2, tries=1).get(f"{front.url}/x")
+            session(front, longest_wait=2, attempts=1).get(f"{front.url}/x")
         assert len(front.log) == 3
     assert str(error.value).endswith("which is too long")
 
@@ -203,7 +208,7 @@ def test_limits_are_read_as_github_describes_them(status, headers, body, expecte
     date = {"Date": "Tue, 14 Nov 2023 22:13:20 GMT"}  # 1700000000
     with serve(lambda asked: Reply(status, body, headers | date)) as front:
         answer = requests.get(front.url, timeout=10)
-    assert [pause(answer, attempt) for attempt in (0, 1)] == expected
+    assert [limit_pause(answer, attempt) for attempt in (0, 1)] == expected
 
 
 def test_what_may_be_asked_twice_is_asked_again_when_the_server_fails():
@@ -211,7 +216,7 @@ def test_what_may_be_asked_twice_is_asked_again_when_the_server_fails():
         for method, times in (("GET", 3), ("PATCH", 3), ("POST", 1)):
             with serve(lambda asked, ill=ill: ill) as front:
                 with suppress(DistgenError):
-                    session(front, tries=3, pause=lambda _: 0.0).request(method, f"{front.url}/x")
+                    session(front, attempts=3).request(method, f"{front.url}/x")
                 assert (method, len(front.log)) == (method, times)
 
 

@@ -9,8 +9,8 @@ from testing.review_hooks import load, save
 from testing.reviews import TOKEN, USER, Situation, arrived, commit_on, one, refs, reviews
 from testing.servers import Reply, serve
 
-from distgen.forges.http import Patience
 from distgen.forges.records import WITHDRAWAL_NOTE, Account
+from distgen.http import HttpPolicy
 
 FIRST, SECOND = {"Dockerfile": "FROM quay.io/a:1\n"}, {"Dockerfile": "FROM quay.io/a:2\n"}
 
@@ -41,7 +41,7 @@ def web(lab):
         return Reply(200, json.dumps(shown | {"html_url": f"http://forge.test/{number}"}).encode())
 
     with serve(answer) as front:
-        lab.account = Account(USER, TOKEN, f"{front.url}/api/v1", Patience(tries=1))
+        lab.account = Account(USER, TOKEN, f"{front.url}/api/v1", HttpPolicy(attempts=1))
         yield front
 
 
@@ -198,7 +198,7 @@ def test_a_squashed_pull_request_is_followed_by_a_new_one(lab, app, folder, web)
 
 def test_a_forge_that_refuses_is_told_in_its_words(lab, app, folder, web):
     lab.propose({app.key: FIRST}, app)
-    lab.account = Account(USER, "wrong", lab.account.api, Patience(tries=1))
+    lab.account = Account(USER, "wrong", lab.account.api, HttpPolicy(attempts=1))
     result = one(lab.propose({app.key: SECOND}, app))
     assert result.status == "failed"
     assert result.detail == f"{web.url}/api/v1: Forgejo says token is required"
@@ -207,7 +207,7 @@ def test_a_forge_that_refuses_is_told_in_its_words(lab, app, folder, web):
 def test_an_interface_that_is_not_there_is_told_with_what_to_set(lab, app, folder, web):
     lab.propose({app.key: FIRST}, app)
     with serve(lambda request: Reply(404, b"<html>Not found</html>")) as page:
-        lab.account = Account(USER, TOKEN, page.url, Patience(tries=1))
+        lab.account = Account(USER, TOKEN, page.url, HttpPolicy(attempts=1))
         result = one(lab.propose({app.key: SECOND}, app))
     assert result.status == "failed"
     assert result.detail == (

@@ -12,8 +12,8 @@ from testing.review_hooks import load, save
 from testing.reviews import TOKEN, USER, Situation, arrived, commit_on, one, refs, reviews
 from testing.servers import Reply, basic, serve
 
-from distgen.forges.http import Patience
 from distgen.forges.records import WITHDRAWAL_NOTE, Account
+from distgen.http import HttpPolicy
 
 FIRST, SECOND = {"Dockerfile": "FROM quay.io/a:1\n"}, {"Dockerfile": "FROM quay.io/a:2\n"}
 
@@ -59,7 +59,7 @@ def web(lab):
         return Reply(200, b")]}'\n" + json.dumps(what).encode())
 
     with serve(answer) as front:
-        lab.account = Account(USER, TOKEN, front.url, Patience(tries=1))
+        lab.account = Account(USER, TOKEN, front.url, HttpPolicy(attempts=1))
         yield front
 
 

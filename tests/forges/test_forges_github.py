@@ -13,9 +13,9 @@ from testing.servers import Reply, serve
 
 from distgen.errors import InputError
 from distgen.forges import github
-from distgen.forges.http import Patience
 from distgen.forges.records import WITHDRAWAL_NOTE, Account, RepositoryProfile
 from distgen.git.location import Place
+from distgen.http import HttpPolicy
 
 FIRST, SECOND = {"Dockerfile": "FROM quay.io/a:1\n"}, {"Dockerfile": "FROM quay.io/a:2\n"}
 REVIEW = "refs/heads/distgen/master"
@@ -283,7 +283,7 @@ def test_a_next_page_on_another_host_is_not_asked_for(lab, hub, app, folder):
 )
 def test_rate_limits_are_waited_for(lab, hub, app, folder, status, headers):
     told = []
-    lab.account = Account(USER, TOKEN, hub.url, Patience(tell=told.append))
+    lab.account = Account(USER, TOKEN, hub.url, HttpPolicy(report=told.append))
     limits = [Reply(status, b'{"message": "API rate limit exceeded"}', headers)]
     headers["Date"] = "Tue, 14 Nov 2023 22:13:20 GMT"
     hub.meddle = lambda asked: limits.pop() if limits and asked.method == "POST" else None

@@ -3,12 +3,14 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from testing.commandline import keeps_to_its_schema
+from testing.git_server import Fault, git_server
 from testing.servers import PASSWORD, USER, Reply, in_front_of, push, push_index, serve
 
 from distgen.lock import file as lockfile
@@ -547,6 +549,42 @@ def test_a_registry_that_fails_at_times_is_asked_again(
         )
         assert distgen(root, "lock").code == 0
     assert lock(root).bases["docker.io/library/flaky:1"].digest == digest
+
+
+def test_a_git_server_that_fails_at_times_is_asked_again(catalogue, distgen, upstream, tmp_path):
+    app = upstream("app")
+    with git_server(tmp_path / "srv", {}) as server:
+        shutil.copytree(app.path / ".git", tmp_path / "srv/app.git")
+        url = f"{server.url}/app.git"
+        root = catalogue(
+            {**TEMPLATE, "overlays/ns/one.yaml": image("scratch", {"app": (url, "master")})}
+        )
+        server.meddle = lambda request: Fault(503)
+        ran = distgen(root, "lock", "--retries", "0")
+        assert (ran.code, len(server.requests)) == (1, 1)
+        faults = [Fault(503), Fault(503)]
+        server.meddle = lambda request: faults.pop() if faults else None
+        ran = distgen(root, "lock", "--retries", "2")
+    assert ran.code == 0
+    assert ran.err.count("trying again") == 2
+    assert lock(root).sources[(url, "master")].commit == app.git("rev-parse", "HEAD")
+
+
+def test_a_git_server_that_fails_has_lost_nothing(catalogue, distgen, upstream, tmp_path):
+    """A commit that could not be fetched just now was told as gone, as if it was given up."""
+    app, ref = upstream("app"), "refs/changes/01/1/1"
+    app.git("update-ref", ref, "HEAD")
+    with git_server(tmp_path / "srv", {}) as server:
+        shutil.copytree(app.path / ".git", tmp_path / "srv/app.git")
+        url = f"{server.url}/app.git"
+        root = catalogue(
+            {**TEMPLATE, "overlays/ns/one.yaml": image("scratch", {"app": (url, ref)})}
+        )
+        assert distgen(root, "lock").code == 0
+        listing = [None, None]  # the requests by which git lists branches and tags
+        server.meddle = lambda request: listing.pop() if listing else Fault(503)
+        ran = distgen(root, "lock", "--check", "--retries", "0", "--format", "json")
+    assert problems(ran) == {(url, ref): "unknown"}
 
 
 # --- what jobs read ----------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from testing.servers import PASSWORD, USER, Reply, forward, in_front_of, push, p
 
 from distgen.model.reference import parse_reference
 from distgen.registry.client import Registry
-from distgen.registry.http import Transport
+from distgen.registry.transport import Transport
 
 pytest_plugins = ["testing.servers", "testing.commandline"]
 

@@ -21,15 +21,33 @@ from testing.servers import (
 )
 
 from distgen.errors import InputError
+from distgen.http import HttpPolicy
 from distgen.model.reference import parse_reference
-from distgen.registry.auth import challenges
+from distgen.registry.auth import parse_challenges
 from distgen.registry.client import Registry
 from distgen.registry.credentials import AuthFile, Credentials
 from distgen.registry.errors import NotFound, Refused, RegistryError
-from distgen.registry.http import Patience, Transport
+from distgen.registry.transport import Transport
 
 pytest_plugins = ["testing.servers"]
-QUICK = Patience(connect=2, silence=0.5, answer=2, attempts=3, pause=1)
+
+
+class Pauses(threading.Event):
+    """Stands for the end of a run, which does not come; keeps the pauses in place of waiting."""
+
+    def __init__(self):
+        super().__init__()
+        self.seconds = []
+
+    def wait(self, timeout=None):
+        self.seconds.append(timeout)
+        return False
+
+
+def quick(**settings):
+    """Return a policy with limits of seconds, and pauses of exactly 1, 2, ... seconds."""
+    policy = {"timeout": 2, "attempts": 3, "first_pause": 1, "silence": 0.5, "stop": Pauses()}
+    return HttpPolicy(jitter=lambda: 1.0, **{**policy, **settings})
 
 
 def ours(*hosts, password=PASSWORD):
@@ -37,9 +55,8 @@ def ours(*hosts, password=PASSWORD):
     return Credentials((AuthFile("test", {host: {"auth": secret} for host in hosts}),))
 
 
-def client(*hosts, waits=None, mirrors=None):
-    waits = [] if waits is None else waits
-    return Registry(Transport(ours(*hosts), QUICK, sleep=waits.append), mirrors)
+def client(*hosts, policy=None, mirrors=None):
+    return Registry(Transport(ours(*hosts), policy or quick()), mirrors)
 
 
 def at(server, rest):
@@ -199,7 +216,7 @@ def test_an_identity_token_buys_the_tokens(open_registry, bearer_registry, token
     known = Credentials(
         (AuthFile("t", {bearer_registry.host: {"identitytoken": "identity-token"}}),)
     )
-    registry = Registry(Transport(known, QUICK))
+    registry = Registry(Transport(known, quick()))
     reference = at(bearer_registry, "identity/image:1")
     registry.put(at(bearer_registry, "identity/image:2"), registry.manifest(reference))
     assert tagged(open_registry, "identity/image") == ["1", "2"]
@@ -233,12 +250,12 @@ def test_without_or_with_wrong_credentials_the_sentence_says_what_to_do(
     server = request.getfixturevalue(f"{kind}_registry")
     push(open_registry, f"closed/{kind}", "1")
     reference = at(server, f"closed/{kind}:1")
-    wrong = Registry(Transport(ours(server.host, password="wr0ng"), QUICK))
+    wrong = Registry(Transport(ours(server.host, password="wr0ng"), quick()))
     with pytest.raises(Refused) as caught:
         wrong.put(reference, wrong.manifest(reference))
     assert "does not accept the credentials" in str(caught.value)
     assert "wr0ng" not in str(caught.value)
-    nobody = Registry(Transport(patience=QUICK))
+    nobody = Registry(Transport(policy=quick()))
     with pytest.raises(Refused) as caught:
         nobody.put(reference, Registry(Transport()).manifest(at(open_registry, f"closed/{kind}:1")))
     assert f"log in, such as with `skopeo login {server.host}`" in str(caught.value)
@@ -295,15 +312,18 @@ def test_a_password_of_netrc_is_not_used(open_registry, tmp_path, monkeypatch):
 
 
 def test_challenges_are_parsed_also_when_there_are_several():
-    found = challenges(
+    found = parse_challenges(
         'Basic realm="a, \\"b\\"", Bearer realm="http://t/x",service="s",scope="a:b:pull,push"'
     )
     assert [(one.scheme, dict(one.parameters)) for one in found] == [
         ("basic", {"realm": 'a, "b"'}),
         ("bearer", {"realm": "http://t/x", "service": "s", "scope": "a:b:pull,push"}),
     ]
-    assert [one.scheme for one in challenges("Negotiate, Basic realm=x")] == ["negotiate", "basic"]
-    assert challenges("") == ()
+    assert [one.scheme for one in parse_challenges("Negotiate, Basic realm=x")] == [
+        "negotiate",
+        "basic",
+    ]
+    assert parse_challenges("") == ()
 
 
 # --- patience ----------------------------------------------------------------------------------
@@ -325,20 +345,20 @@ def failing(times, reply, then):
 @pytest.mark.parametrize("status", [0, 429, 500, 502, 503, 504])
 def test_what_may_pass_is_tried_again_with_growing_pauses(open_registry, status):
     digest = push(open_registry, "patience/image", "1")
-    waits = []
+    policy = quick()
     with failing(2, Reply(status), open_registry) as front:
-        assert client(waits=waits).digest(at(front, "patience/image:1")) == digest
-    assert waits == [1, 2]
+        assert client(policy=policy).digest(at(front, "patience/image:1")) == digest
+    assert policy.stop.seconds == [1, 2]
 
 
 def test_a_registry_is_left_alone_as_long_as_it_asks(open_registry):
     digest = push(open_registry, "busy/image", "1")
     date = {"Date": "Wed, 21 Oct 2015 07:28:00 GMT", "Retry-After": "Wed, 21 Oct 2015 07:28:09 GMT"}
     for headers, wait in (({"Retry-After": "7"}, 7), (date, 9)):
-        waits = []
+        policy = quick()
         with failing(1, Reply(429, headers=headers), open_registry) as front:
-            assert client(waits=waits).digest(at(front, "busy/image:1")) == digest
-        assert waits == [wait]
+            assert client(policy=policy).digest(at(front, "busy/image:1")) == digest
+        assert policy.stop.seconds == [wait]
 
 
 def test_a_registry_that_asks_for_an_hour_is_a_failure_that_says_so(open_registry):
@@ -346,31 +366,34 @@ def test_a_registry_that_asks_for_an_hour_is_a_failure_that_says_so(open_registr
         with pytest.raises(RegistryError) as caught:
             client().digest(at(front, "busy/image:1"))
         assert str(caught.value) == (
-            f"{front.host}: the registry answered 429 (too many requests) and asks to wait 3600 s"
+            f"{front.host}: the registry answered 429 (too many requests)"
+            " and asks to wait 60 minutes, which is too long"
         )
 
 
 def test_a_registry_that_stays_broken_is_given_up():
-    waits = []
+    policy = quick()
     with serve(lambda asked: Reply(503)) as front:
         with pytest.raises(RegistryError) as caught:
-            client(waits=waits).digest(at(front, "a/b:1"))
+            client(policy=policy).digest(at(front, "a/b:1"))
         assert str(caught.value) == (
             f"{front.host}: the registry answered 503 (service unavailable)"
         )
-    assert waits == [1, 2]
+    assert policy.stop.seconds == [1, 2]
 
 
 def test_a_registry_that_is_down_is_asked_about_the_first_image_only():
     with serve(lambda asked: Reply(200)) as front:
         pass
-    waits = []
-    registry = client(waits=waits)
+    policy = quick()
+    registry = client(policy=policy)
     for name in ("a/b:1", "c/d:1"):
         with pytest.raises(RegistryError) as caught:
             registry.digest(at(front, name))
-        assert str(caught.value) == f"{front.host}: the connection failed (connection refused)"
-    assert waits == [1, 2]
+        assert str(caught.value) == (
+            f"{front.host}: the registry cannot be reached (connection refused)"
+        )
+    assert policy.stop.seconds == [1, 2]
 
 
 def test_a_registry_that_never_answers_is_given_up():
@@ -381,13 +404,11 @@ def test_a_registry_that_never_answers_is_given_up():
         return Reply(200)
 
     with serve(hang) as front:
-        registry = Registry(
-            Transport(patience=Patience(silence=0.2, attempts=2), sleep=lambda _: None)
-        )
+        registry = client(policy=quick(silence=0.2, attempts=2))
         with pytest.raises(RegistryError) as caught:
             registry.digest(at(front, "a/b:1"))
         release.set()
-    assert str(caught.value) == f"{front.host}: no answer within 0.2 s"
+    assert str(caught.value) == f"{front.host}: the registry did not answer within 0.2 s"
 
 
 def test_an_answer_that_never_ends_is_cut_off():
@@ -403,7 +424,7 @@ def test_redirects_in_a_circle_end():
     circle = Reply(307, headers={"Location": "/v2/"})
     with serve(lambda asked: circle) as front, pytest.raises(RegistryError) as caught:
         client().manifest(at(front, "a/b:1"))
-    assert str(caught.value) == f"{front.host}: the registry redirects more than 5 times"
+    assert str(caught.value) == f"{front.host}: the registry redirects more than 10 times"
 
 
 # --- answers that cannot be true ---------------------------------------------------------------
@@ -431,7 +452,7 @@ def test_a_web_page_is_no_image():
         with pytest.raises(RegistryError) as caught:
             client().digest(at(front, "a/b:1"))
         assert str(caught.value) == (
-            f"{front.host}/a/b:1: the registry answered with text/html, which is no image"
+            f"{front.host}/a/b:1: the registry answered with text/html, which is not an image"
         )
         with pytest.raises(RegistryError) as caught:
             client().tags(at(front, "a/b"))

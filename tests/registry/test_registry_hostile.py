@@ -5,7 +5,7 @@ import hashlib
 import json
 
 import pytest
-from test_registry import at, client
+from test_registry import at, client, quick
 from testing.servers import Reply, serve
 
 from distgen.errors import DistgenError
@@ -91,7 +91,7 @@ def test_the_body_of_a_redirect_is_bounded_too():
         (
             Reply(302, b"", {"Location": "http://[bad"}),
             tags,
-            "HOST: the registry redirects to what is no URL",
+            "HOST: the registry redirects to what is not a URL",
         ),
         (
             Reply(302, b"", {"Location": "file:///etc/passwd"}),
@@ -101,7 +101,7 @@ def test_the_body_of_a_redirect_is_bounded_too():
         (
             Reply(200, DEEP, {"Content-Type": MANIFEST}),
             config,
-            "the registry answered with something that is no manifest",
+            "the registry answered with something that is not a manifest",
         ),
         (
             Reply(200, b'{"config": "x"}', {"Content-Type": MANIFEST}),
@@ -131,12 +131,13 @@ def test_the_body_of_a_redirect_is_bounded_too():
         (
             challenge("http://[bad"),
             config,
-            "http://HOST: the registry names no place to get a token from",
+            "http://HOST: the registry does not name a token server",
         ),
         (
             Reply(429, b"", {"Retry-After": "9" * 400}),
             config,
-            "HOST: the registry answered 429 (too many requests) and asks to wait inf s",
+            "HOST: the registry answered 429 (too many requests) and asks to wait for days,"
+            " which is too long",
         ),
         (
             Reply(429, b"", {"Retry-After": "\xb2"}),
@@ -152,7 +153,7 @@ def test_an_answer_that_makes_no_sense_is_a_sentence(reply, ask, sentence):
 def test_a_token_server_that_makes_no_sense_is_a_sentence():
     with serve(lambda asked: Reply(200, DEEP)) as tokens:
         said = refused(challenge(f"{tokens.url}/token"), config)
-    assert said == f"http://HOST: the token server {tokens.host} gave no token"
+    assert said == f"http://HOST: the token server {tokens.host} did not give a token"
 
 
 # --- downloads ---------------------------------------------------------------------------------
@@ -162,21 +163,21 @@ def test_the_checksum_is_of_what_arrives_though_the_server_calls_it_compressed()
     archive = gzip.compress(b"content of an archive")
     reply = Reply(200, archive, {"Content-Encoding": "gzip"})
     with serve(lambda asked: reply) as front:
-        found = downloads.fetch_sha256(f"{front.url}/x.tar.gz")
+        found = downloads.fetch_sha256(f"{front.url}/x.tar.gz", quick())
     assert found == hashlib.sha256(archive).hexdigest()
 
 
 @pytest.mark.parametrize(
     ("location", "sentence"),
     [
-        ("/again", "it redirects too often"),
-        ("file:///etc/passwd", "it redirects to what is no place on the web"),
-        ("http://[bad", "it redirects to what is no place on the web"),
+        ("/again", "redirects more than 10 times"),
+        ("file:///etc/passwd", "redirects to file://, which is refused"),
+        ("http://[bad", "redirects to what is not a URL"),
     ],
 )
 @pytest.mark.parametrize("ask", [downloads.fetch_sha256, downloads.check_served])
 def test_a_download_that_leads_nowhere_is_a_sentence(ask, location, sentence):
     with serve(lambda asked: Reply(302, b"", {"Location": location})) as front:
         with pytest.raises(DistgenError) as caught:
-            ask(f"{front.url}/x")
-        assert str(caught.value) == f"{front.url}/x: cannot be fetched: {sentence}"
+            ask(f"{front.url}/x", quick())
+        assert str(caught.value) == f"{front.url}/x: cannot be fetched: {front.host} {sentence}"

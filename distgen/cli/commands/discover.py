@@ -13,7 +13,12 @@ import click
 
 from distgen.catalogue.settings import read_settings
 from distgen.cli.option_groups import option_group
-from distgen.cli.registry_options import jobs, registries, registry_option
+from distgen.cli.registry_options import (
+    UPSTREAM_OPTIONS,
+    UpstreamOptions,
+    registries,
+    registry_option,
+)
 from distgen.cli.session import Choice, Session, format_option, image_arguments
 from distgen.errors import DistgenError, InputError
 from distgen.lock import file
@@ -35,14 +40,13 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Wanted(UpstreamOptions):
     """What the command line says about where to look, and for which tag."""
 
     registry: str | None
     tag: str | None
     label: str
     require_all: bool
-    jobs: int
     form: str
 
 
@@ -87,7 +91,7 @@ class Files:
         help="Take each image's tag from its label, or from several: {version}-{release}.",
     ),
     click.option("--require-all", is_flag=True, help="Write nothing unless every image was found."),
-    jobs,
+    *UPSTREAM_OPTIONS,
     format_option("text", "json"),
 )
 @click.pass_obj
@@ -118,7 +122,7 @@ def discover_list(session: Session, template: Path, files: Files, query: Wanted)
         raise InputError("is both the list and the environment", where=files.output)
     defaults = read_defaults(files.defaults) if files.defaults else {}
     entries = read_list(template, {**defaults, **parse_assignments(files.sets)}, query.tag)
-    registry = registries(session, mirrors(session), query.jobs)
+    registry = registries(session, mirrors(session), query)
     wishes = [wish(str(number), entry, query) for number, entry in enumerate(entries)]
     matches = search_registry(session, registry, wishes, query)
     rows = [
@@ -152,7 +156,7 @@ def discover_catalogue(session: Session, choice: Choice, query: Wanted) -> None:
             image.reference.rpartition(":")[0], query.tag or image.stream.tags[0]
         )
         wishes.append(wish(image.reference, entry, query))
-    registry = registries(session, catalogue.mirrors, query.jobs)
+    registry = registries(session, catalogue.mirrors, query)
     matches = search_registry(session, registry, wishes, query)
     lock = session.lock()
     facts: dict[Any, Any] = dict(facts_by_key(lock))

@@ -13,7 +13,7 @@ import click
 from distgen.cli.lock_facts import may_stay_unpinned, name_first, take_facts
 from distgen.cli.lock_report import problems, report
 from distgen.cli.option_groups import option_group
-from distgen.cli.registry_options import jobs, upstreams
+from distgen.cli.registry_options import UPSTREAM_OPTIONS, UpstreamOptions, upstreams
 from distgen.cli.session import Choice, Session, format_option, image_arguments
 from distgen.cli.source_options import SourceOptions, source_options
 from distgen.errors import InputError
@@ -40,7 +40,7 @@ PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9_.]+)?")
 
 
 @dataclass(frozen=True)
-class Asked:
+class Asked(UpstreamOptions):
     """What the command line says about what to look up, and what to do with it."""
 
     check: bool
@@ -48,7 +48,6 @@ class Asked:
     upgrade: str | None
     platform: str | None
     facts: Path | None
-    jobs: int
     form: str
 
 
@@ -92,7 +91,7 @@ def platform(ctx: click.Context, option: click.Parameter, value: str | None) -> 
         help="Ask nobody, and take over what FILE says: facts that were looked up elsewhere. "
         "With --check, compare the lock with them.",
     ),
-    jobs,
+    *UPSTREAM_OPTIONS,
     format_option("text", "json"),
 )
 @click.pass_context
@@ -123,7 +122,7 @@ def command(ctx: click.Context, choice: Choice, overrides: SourceOptions, asking
         used = {need.key for need in (*needs(everything), *published_needs(everything))}
         take_facts(session, facts, plan, needed, used, asking.form)
     else:
-        asked = upstreams(session, catalogue, asking.jobs)
+        asked = upstreams(session, catalogue, asking)
         right = write(session, asked, plan, asking, speculation.elsewhere)
         session.say(f"{asked.registry.transport.requests} requests to registries", level=1)
     ctx.exit(int(not right))
@@ -150,7 +149,7 @@ def compare(
     elif asking.offline:
         found = lockcheck.check_offline(strict, plan.unused, plan.lock)
     else:
-        asked = upstreams(session, catalogue, asking.jobs)
+        asked = upstreams(session, catalogue, asking)
         fetched = frozenset(need.key for need in plan.lookups)
         found = lockcheck.check(asked, strict, plan.unused, plan.lock, fetched)
         session.say(f"{asked.registry.transport.requests} requests to registries", level=1)

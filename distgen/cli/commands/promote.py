@@ -14,7 +14,12 @@ import click
 from distgen.cli.commands.discover import mirrors
 from distgen.cli.commands.list import table
 from distgen.cli.option_groups import option_group
-from distgen.cli.registry_options import jobs, registries, registry_option
+from distgen.cli.registry_options import (
+    UpstreamOptions,
+    registries,
+    registry_option,
+    upstream_options,
+)
 from distgen.cli.session import Choice, Session, format_option, image_arguments
 from distgen.errors import DistgenError, InputError
 from distgen.model.reference import parse_reference, replace_registry
@@ -53,11 +58,11 @@ class Promotion:
     click.option("--partial", is_flag=True, help="Leave out images that are not there."),
     click.option("--dry-run", is_flag=True, help="Print what would move; move nothing."),
 )
-@jobs
+@upstream_options
 @format_option("text", "json")
 @click.pass_context
 def command(
-    ctx: click.Context, choice: Choice, *, promotion: Promotion, jobs: int, form: str
+    ctx: click.Context, choice: Choice, *, promotion: Promotion, reach: UpstreamOptions, form: str
 ) -> None:
     """Move a tag of many images to what was tested together, or of none.
 
@@ -65,12 +70,12 @@ def command(
     so that --undo takes it back.
     """
     session: Session = ctx.obj
-    registry = registries(session, mirrors(session), jobs)
-    moves = plan_moves(session, registry, choice, promotion, jobs)
+    registry = registries(session, mirrors(session), reach)
+    moves = plan_moves(session, registry, choice, promotion, reach.jobs)
     broken = [move for move in moves if move.status in ("missing", "changed", "failed")]
     fatal = [move for move in broken if move.status == "failed" or not promotion.partial]
     if not fatal and not promotion.dry_run:
-        moves = act(session, registry, moves, jobs, promotion)
+        moves = act(session, registry, moves, reach.jobs, promotion)
     click.echo(report(moves, form), nl=False)
     session.say(f"{registry.transport.requests} requests to registries", level=1)
     if fatal:

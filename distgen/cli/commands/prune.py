@@ -11,7 +11,12 @@ from dataclasses import asdict
 import click
 
 from distgen.cli.commands.list import table
-from distgen.cli.registry_options import jobs, registry_option, upstreams
+from distgen.cli.registry_options import (
+    UpstreamOptions,
+    registry_option,
+    upstream_options,
+    upstreams,
+)
 from distgen.cli.session import Choice, Session, format_option, image_arguments
 from distgen.errors import InputError
 from distgen.lock.resolve import Upstreams, list_refs
@@ -26,7 +31,7 @@ from distgen.registry.retention import Decision, protect, split
 @image_arguments
 @registry_option("Work in this registry instead of the images'.")
 @click.option("--apply", "really", is_flag=True, help="Delete; without it the plan is printed.")
-@jobs
+@upstream_options
 @format_option("text", "json")
 @click.pass_context
 def command(
@@ -35,7 +40,7 @@ def command(
     *,
     registry: str | None,
     really: bool,
-    jobs: int,
+    reach: UpstreamOptions,
     form: str,
 ) -> None:
     """Print which tags `retention` of their namespace lets go, and delete them with --apply.
@@ -46,10 +51,10 @@ def command(
     session: Session = ctx.obj
     catalogue = session.catalogue()
     chosen = {image.full_name: image for image in choice.of(catalogue)}
-    world = upstreams(session, catalogue, jobs)
+    world = upstreams(session, catalogue, reach)
     places = places_of(session, catalogue, list(chosen.values()), world, registry)
-    plans = prune.plan(world.registry, places, int(time.time()), jobs)
-    outcomes = prune.apply(world.registry, plans, jobs) if really else ()
+    plans = prune.plan(world.registry, places, int(time.time()), reach.jobs)
+    outcomes = prune.apply(world.registry, plans, reach.jobs) if really else ()
     decisions = [decision for plan in plans for decision in plan.decisions]
     click.echo(as_json(decisions, outcomes) if form == "json" else as_text(decisions), nl=False)
     for outcome in outcomes:

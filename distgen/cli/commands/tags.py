@@ -8,7 +8,7 @@ from dataclasses import asdict
 import click
 
 from distgen.cli.commands.list import table
-from distgen.cli.registry_options import jobs, upstreams
+from distgen.cli.registry_options import UpstreamOptions, upstream_options, upstreams
 from distgen.cli.session import Choice, Session, format_option, image_arguments
 from distgen.lock.resolve import list_refs
 from distgen.registry import tags
@@ -18,10 +18,12 @@ from distgen.registry.tags import PlannedTag, TagPlan
 @click.command()
 @image_arguments
 @click.option("--offline", is_flag=True, help="Ask nobody: only the tags that streams declare.")
-@jobs
+@upstream_options
 @format_option("text", "json")
 @click.pass_obj
-def command(session: Session, choice: Choice, offline: bool, jobs: int, form: str) -> None:
+def command(
+    session: Session, choice: Choice, offline: bool, reach: UpstreamOptions, form: str
+) -> None:
     """Plan the tags of images: releases, the newest one, branches and aliases.
 
     What is published under which tag follows from the component's git repository and from
@@ -35,7 +37,7 @@ def command(session: Session, choice: Choice, offline: bool, jobs: int, form: st
         tags.component(image, catalogue.namespaces[image.namespace].tags) for image in images
     ]
     urls = {source.git for source in sources if source is not None}
-    refs = {} if offline else list_refs(upstreams(session, catalogue, jobs), urls)
+    refs = {} if offline else list_refs(upstreams(session, catalogue, reach), urls)
     plan = tags.plan(images, catalogue.namespaces, refs, session.lock())
     keys = {image.key for image in choice.of(catalogue)}
     chosen_tags = [tag for tag in plan.tags if f"{tag.image}@{tag.stream}" in keys]
