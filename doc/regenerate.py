@@ -17,7 +17,7 @@ import click
 from distgen.cli.main import GROUPS, cli
 from distgen.lint.rules import catalogue as rules
 from distgen.render import filters
-from distgen.schema.check import load_schema
+from distgen.schema.packaged import load_schema
 
 DOC = Path(__file__).parent
 PACKAGE = DOC.parent / "distgen"

@@ -20,8 +20,12 @@ COMING = {"compare", "exports", "build", "report"}
 # Neither these nor anything they import, however far, touches disk, process, network or clock.
 PURE = {
     "": ("errors",),
-    "adopt": ("mbox",),
-    "catalogue": ("cycles", "graph", "mirrors", "parents", "placeholders"),
+    "adopt": ("mbox", "patches"),
+    "catalogue": (
+        *("build", "consistency", "cycles", "extension", "graph", "mirrors", "overlay", "parents"),
+        *("patches", "placeholders", "records", "source_overrides", "template_files", "values"),
+        "zuul_items",
+    ),
     "catalogue.sources.kolla": ("archives", "environ", "parents"),
     "dockerfile": ("filename", "instruction", "packages", "parse"),
     "forges": ("markdown", "message"),
@@ -39,7 +43,7 @@ PURE = {
         *("context", "environment", "errors", "filters", "linemap", "manifest", "normalize"),
         *("patch", "paths", "renderer", "unidiff"),
     ),
-    "schema": ("formats", "messages", "yaml"),
+    "schema": ("check", "formats", "messages", "scalars", "subschemas", "yaml"),
     "text": ("diff", "suggest"),
     "tripleo": ("heat",),
     "verify": ("claims", "report"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from distgen.adopt.mbox import Letter, Step, commits, diffs, file_name, is_alike, patch
-from distgen.catalogue.folder import is_leftover
+from distgen.catalogue.template_files import is_leftover
 from distgen.errors import DistgenError
 from distgen.model.catalogue import Image, TemplateFile
 from distgen.model.published import BranchState, Edit

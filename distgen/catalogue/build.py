@@ -7,12 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from distgen.catalogue.images import Overlay, patches_for_stream, refuse_unknown_streams
-from distgen.catalogue.namespaces import Group
 from distgen.catalogue.overlay import find_origin, merge_layers
-from distgen.catalogue.parents import resolve_parent
+from distgen.catalogue.parents import References, resolve_parent
+from distgen.catalogue.patches import patches_for_stream, refuse_unknown_streams
 from distgen.catalogue.placeholders import fill_placeholders, placeholder_names
-from distgen.catalogue.templates import CompiledTemplate
+from distgen.catalogue.records import CompiledTemplate, Group, Overlay
 from distgen.catalogue.values import StackedValues, ValueStack
 from distgen.errors import InputError
 from distgen.model.catalogue import Download, Image, Layer, Parent, Source, Stream, TemplateFile
@@ -20,13 +19,10 @@ from distgen.model.words import Origin
 from distgen.schema.formats import SECRET_FORMATS, format_problem
 from distgen.text.suggest import did_you_mean
 
-References = Mapping[str, Mapping[str, str]]
-"""The references of all images of a catalogue, by full name and stream."""
-
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An image of which all is known but what its parents are called.
+    """An image with everything but its parents, which may be drafts themselves.
 
     `chain` is what it extends, farthest first, and its own overlay; `spec` is the merge of all
     their keys but values.
@@ -35,7 +31,7 @@ class Draft:
     chain: tuple[Overlay, ...]
     group: Group
     stream: Stream
-    kind: CompiledTemplate
+    template: CompiledTemplate
     stacked: StackedValues
     spec: Mapping[str, Any]
     spec_layers: tuple[Layer, ...]
@@ -43,57 +39,60 @@ class Draft:
     url: str
 
     @property
-    def own(self) -> Overlay:
+    def overlay(self) -> Overlay:
         return self.chain[-1]
 
     def origin(self, *key: str) -> Origin:
-        """Return where the file of the image, or what it extends, says `key`."""
-        return find_origin(self.spec_layers, key) or self.own.origin()
+        """Return where the file of the image, or of one that it extends, has `key`."""
+        return find_origin(self.spec_layers, key) or self.overlay.origin()
 
 
 def draft_images(
     chain: tuple[Overlay, ...],
     group: Group,
-    kinds: Mapping[str, CompiledTemplate],
-    stacks: ValueStack,
+    templates: Mapping[str, CompiledTemplate],
+    value_stack: ValueStack,
 ) -> list[Draft]:
     """Return an image's drafts, one per stream in the namespace's order."""
-    own = chain[-1]
-    offered = {stream.name: stream for stream in group.namespace.streams}
-    for index, name in enumerate(own.streams or ()):
-        if name not in offered:
-            is_map = ("streams", name) in own.spec.marks
+    overlay = chain[-1]
+    streams = {stream.name: stream for stream in group.namespace.streams}
+    for index, name in enumerate(overlay.streams or ()):
+        if name not in streams:
+            is_map = ("streams", name) in overlay.spec.marks
             raise InputError(
                 f"the namespace `{group.name}` has no stream `{name}`",
-                where=own.spec.origin(("streams", name if is_map else index)),
-                hint=did_you_mean(name, offered),
+                where=overlay.spec.origin(("streams", name if is_map else index)),
+                hint=did_you_mean(name, streams),
             )
-    wanted = offered if own.streams is None else own.streams
-    streams = [stream for name, stream in offered.items() if name in wanted]
-    refuse_unknown_streams(own.patches, offered)
-    return [_draft(chain, group, stream, kinds, stacks) for stream in streams]
+    refuse_unknown_streams(overlay.folder.patches, streams)
+    return [
+        _draft(chain, group, stream, templates, value_stack)
+        for name, stream in streams.items()
+        if overlay.streams is None or name in overlay.streams
+    ]
 
 
-def finish_image(draft: Draft, known: References, stacks: ValueStack) -> Image:
-    """Return the image of a draft, its parents resolved among the `known` references."""
-    spec = _filled(draft, stacks)
+def finish_image(draft: Draft, references: References, value_stack: ValueStack) -> Image:
+    """Return the image of a draft, its parents resolved among the catalogue's `references`."""
+    spec = _fill_spec(draft, value_stack)
+    patches = _merge_files(overlay.folder.patches for overlay in draft.chain)
     return Image(
         namespace=draft.group.name,
-        name=draft.own.name,
+        name=draft.overlay.name,
         stream=draft.stream,
-        description=spec.get("description", draft.kind.template.description),
-        template=draft.kind.template.name,
-        parents=_parents(draft, spec, known),
+        description=spec.get("description", draft.template.template.description),
+        template=draft.template.name,
+        parents=_parents(draft, spec, references),
         sources=_sources(draft, spec.get("sources", {})),
         downloads=_downloads(draft, spec.get("downloads", {})),
         values=draft.stacked.values,
         layers=draft.stacked.layers,
-        files=_laid(one.files for one in draft.chain),
-        patches=patches_for_stream(_laid(one.patches for one in draft.chain), draft.stream.name),
+        files=_merge_files(overlay.folder.files for overlay in draft.chain),
+        patches=patches_for_stream(patches, draft.stream.name),
         reference=draft.reference,
         url=draft.url,
-        origin=draft.own.origin(),
-        heritage=tuple(one.full_name for one in draft.chain[:-1]),
+        origin=draft.overlay.origin(),
+        heritage=tuple(overlay.full_name for overlay in draft.chain[:-1]),
     )
 
 
@@ -101,146 +100,149 @@ def _draft(
     chain: tuple[Overlay, ...],
     group: Group,
     stream: Stream,
-    kinds: Mapping[str, CompiledTemplate],
-    stacks: ValueStack,
+    templates: Mapping[str, CompiledTemplate],
+    value_stack: ValueStack,
 ) -> Draft:
-    own = chain[-1]
-    spec_layers = _layers(((one.spec, one.stream_specs) for one in chain), stream.name)
-    value_layers = _layers(((one.values, one.stream_values) for one in chain), stream.name)
+    overlay = chain[-1]
+    spec_layers = _layers(((member.spec, member.stream_specs) for member in chain), stream.name)
+    value_layers = _layers(((member.values, member.stream_values) for member in chain), stream.name)
     spec = merge_layers(spec_layers)
-    kind = _kind(spec, spec_layers, own, kinds)
-    stacked = stacks.stack(kind, group, own, stream.name, value_layers)
-    words = _words(own, stream, stacked)
-    tagged = _tagged(stream, group, words, stacks)
-    reference = f"{group.namespace.registry}/{_repository(group, words, stacks)}:{tagged.tags[0]}"
-    return Draft(
-        chain, group, tagged, kind, stacked, spec, spec_layers, reference, _url(own, group)
-    )
+    template = _find_template(spec, spec_layers, overlay, templates)
+    stacked = value_stack.stack(template, group, overlay, stream.name, value_layers)
+    words = _placeholder_values(overlay, stream, stacked)
+    stream = _fill_tags(stream, group, words, value_stack)
+    repository = _repository(group, words, value_stack)
+    reference = f"{group.namespace.registry}/{repository}:{stream.tags[0]}"
+    url = _url(overlay, group)
+    return Draft(chain, group, stream, template, stacked, spec, spec_layers, reference, url)
 
 
 def _layers(pairs: Iterable[tuple[Layer, Mapping[str, Layer]]], stream: str) -> tuple[Layer, ...]:
-    """Return the layers of a chain of overlays that say something, each before its stream's."""
-    found: list[Layer] = []
+    """Return the layers of a chain of overlays that are not empty, each before its stream's."""
+    layers: list[Layer] = []
     for layer, by_stream in pairs:
-        found += [layer] if layer.values else []
-        found += [by_stream[stream]] if stream in by_stream else []
-    return tuple(found)
+        layers += [layer] if layer.values else []
+        layers += [by_stream[stream]] if stream in by_stream else []
+    return tuple(layers)
 
 
-def _kind(
+def _find_template(
     spec: Mapping[str, Any],
     layers: tuple[Layer, ...],
-    own: Overlay,
-    kinds: Mapping[str, CompiledTemplate],
+    overlay: Overlay,
+    templates: Mapping[str, CompiledTemplate],
 ) -> CompiledTemplate:
     name = spec.get("template", "")
-    if name in kinds:
-        return kinds[name]
+    if name in templates:
+        return templates[name]
     raise InputError(
         f"there is no template `{name}`" if name else "the key `template` is missing",
-        where=find_origin(layers, ("template",)) or own.origin(),
-        hint=did_you_mean(name, kinds),
+        where=find_origin(layers, ("template",)) or overlay.origin(),
+        hint=did_you_mean(name, templates),
     )
 
 
-def _words(own: Overlay, stream: Stream, stacked: StackedValues) -> Mapping[str, Any]:
+def _placeholder_values(
+    overlay: Overlay, stream: Stream, stacked: StackedValues
+) -> Mapping[str, Any]:
     """Return what `{name}` may stand for: values first, then the image's own words."""
     words = {"stream": stream.name, "branch": stream.branch}
-    words |= {"namespace": own.namespace, "image": own.name}
+    words |= {"namespace": overlay.namespace, "image": overlay.name}
     return ChainMap(dict(stacked.values), dict(stacked.spare), words)
 
 
-def _tagged(stream: Stream, group: Group, words: Mapping[str, Any], stacks: ValueStack) -> Stream:
+def _fill_tags(
+    stream: Stream, group: Group, words: Mapping[str, Any], value_stack: ValueStack
+) -> Stream:
     tags = []
     for index, tag in enumerate(stream.tags):
         where = group.document.origin(("streams", stream.name, "tags", index))
-        stacks.take(placeholder_names(tag))
+        value_stack.take(placeholder_names(tag))
         tags.append(fill_placeholders(tag, words, where))
         if problem := format_problem("tag", tags[-1]):
             raise InputError(f"`{tags[-1]}` {problem}", where=where)
     return stream if tuple(tags) == stream.tags else replace(stream, tags=tuple(tags))
 
 
-def _repository(group: Group, words: Mapping[str, Any], stacks: ValueStack) -> str:
+def _repository(group: Group, words: Mapping[str, Any], value_stack: ValueStack) -> str:
     where = group.document.origin(("repository",))
-    stacks.take(placeholder_names(group.namespace.repository))
+    value_stack.take(placeholder_names(group.namespace.repository))
     name = fill_placeholders(group.namespace.repository, words, where)
     if problem := format_problem("repository", name):
         raise InputError(f"`{name}` {problem}", where=where)
     return name
 
 
-def _url(own: Overlay, group: Group) -> str:
-    place = group.namespace.dist_git
-    url = fill_placeholders(
-        place.url, {"namespace": own.namespace, "image": own.name}, place.origin
-    )
+def _url(overlay: Overlay, group: Group) -> str:
+    dist_git = group.namespace.dist_git
+    words = {"namespace": overlay.namespace, "image": overlay.name}
+    url = fill_placeholders(dist_git.url, words, dist_git.origin)
     if problem := format_problem("git-url", url):
-        raise InputError(f"the address of the dist-git repository {problem}", where=place.origin)
+        raise InputError(f"the address of the dist-git repository {problem}", where=dist_git.origin)
     return url
 
 
-def _filled(draft: Draft, stacks: ValueStack) -> dict[str, Any]:
-    """Return the spec with `{value}` filled in where it may stand."""
-    words = _words(draft.own, draft.stream, draft.stacked)
+def _fill_spec(draft: Draft, value_stack: ValueStack) -> dict[str, Any]:
+    """Return the spec with `{value}` filled in where it is allowed."""
+    words = _placeholder_values(draft.overlay, draft.stream, draft.stacked)
 
-    def filled(says: Any, *key: str) -> Any:
-        if isinstance(says, dict):
-            return {name: filled(inner, *key, name) for name, inner in says.items()}
-        stacks.take(placeholder_names(says))
-        return fill_placeholders(says, words, draft.origin(*key))
+    def fill(data: Any, *key: str) -> Any:
+        if isinstance(data, dict):
+            return {name: fill(inner, *key, name) for name, inner in data.items()}
+        value_stack.take(placeholder_names(data))
+        return fill_placeholders(data, words, draft.origin(*key))
 
-    keep = ("template", "description")
-    return {key: says if key in keep else filled(says, key) for key, says in draft.spec.items()}
+    verbatim = ("template", "description")
+    return {key: data if key in verbatim else fill(data, key) for key, data in draft.spec.items()}
 
 
-def _parents(draft: Draft, spec: Mapping[str, Any], known: References) -> tuple[Parent, ...]:
+def _parents(draft: Draft, spec: Mapping[str, Any], references: References) -> tuple[Parent, ...]:
     if "from" not in spec:
         raise InputError(
             "the key `from` is missing",
-            where=draft.own.origin(),
+            where=draft.overlay.origin(),
             hint="name an image of the catalogue, an external reference or `scratch`",
         )
     stream = draft.stream.name
-    parents = [resolve_parent("base", spec["from"], stream, known, draft.origin("from"))]
+    parents = [resolve_parent("base", spec["from"], stream, references, draft.origin("from"))]
     for role, text in spec.get("builders", {}).items():
         where = draft.origin("builders", role)
-        parents.append(resolve_parent(role, text, stream, known, where))
+        parents.append(resolve_parent(role, text, stream, references, where))
     return tuple(parents)
 
 
 def _sources(draft: Draft, sources: Mapping[str, Mapping[str, str]]) -> tuple[Source, ...]:
-    for name, says in sources.items():
+    for name, keys in sources.items():
         for key, form in (("git", "git-url"), ("ref", "git-ref")):
-            _refuse_field(draft, ("sources", name, key), says.get(key), form)
+            _refuse_bad_field(draft, ("sources", name, key), keys.get(key), form)
     return tuple(
-        Source(name, says["git"], says["ref"], draft.origin("sources", name))
-        for name, says in sources.items()
+        Source(name, keys["git"], keys["ref"], draft.origin("sources", name))
+        for name, keys in sources.items()
     )
 
 
 def _downloads(draft: Draft, downloads: Mapping[str, Mapping[str, str]]) -> tuple[Download, ...]:
-    for name, says in downloads.items():
-        _refuse_field(draft, ("downloads", name, "url"), says.get("url"), "url")
+    for name, keys in downloads.items():
+        _refuse_bad_field(draft, ("downloads", name, "url"), keys.get("url"), "url")
     return tuple(
-        Download(name, says["url"], draft.origin("downloads", name))
-        for name, says in downloads.items()
+        Download(name, keys["url"], draft.origin("downloads", name))
+        for name, keys in downloads.items()
     )
 
 
-def _refuse_field(draft: Draft, key: tuple[str, str, str], text: str | None, form: str) -> None:
+def _refuse_bad_field(draft: Draft, key: tuple[str, str, str], text: str | None, form: str) -> None:
     where = draft.origin(*key)
     if text is None:
         raise InputError(f"the key `{key[2]}` is missing in `{'.'.join(key[:2])}`", where=where)
     if problem := format_problem(form, text):
-        shown = ".".join(key) if form in SECRET_FORMATS else f"{'.'.join(key)}: {text}"
-        raise InputError(f"`{shown}` {problem}", where=where)
+        field = ".".join(key) if form in SECRET_FORMATS else f"{'.'.join(key)}: {text}"
+        raise InputError(f"`{field}` {problem}", where=where)
 
 
-def _laid(files: Iterable[tuple[TemplateFile, ...]]) -> tuple[TemplateFile, ...]:
-    """Lay files over one another by path, later wins."""
-    groups = [group for group in files if group]
-    if len(groups) < 2:
-        return groups[0] if groups else ()
-    laid = {file.path: file for group in groups for file in group}
-    return tuple(laid[path] for path in sorted(laid))
+def _merge_files(folders: Iterable[tuple[TemplateFile, ...]]) -> tuple[TemplateFile, ...]:
+    """Return files by path; where two folders have one path, the file of the later folder."""
+    with_files = [files for files in folders if files]
+    if len(with_files) < 2:  # most images, and all streams of one then share the same files
+        return with_files[0] if with_files else ()
+    by_path = {file.path: file for files in with_files for file in files}
+    return tuple(by_path[path] for path in sorted(by_path))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from distgen.catalogue.folder import is_leftover
+from distgen.catalogue.template_files import is_leftover
 from distgen.errors import DistgenError
 from distgen.git.run import Git, explain, run
 from distgen.git.temporary import scratch_folder

@@ -24,16 +24,12 @@ def find_cycle(edges: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
 def refuse_cycles(images: Iterable[Image]) -> None:
     """Raise InputError when images build on each other, by `from` or `builders`."""
     by_key = {image.key: image for image in images}
-    cycle = find_cycle({key: _parents(image) for key, image in by_key.items()})
+    cycle = find_cycle({key: image.parent_keys for key, image in by_key.items()})
     if not cycle:
         return
     same_stream = len({by_key[key].stream.name for key in cycle if key in by_key}) == 1
-    shown = [key.partition("@")[0] if same_stream else key for key in cycle]
-    first = by_key[cycle[0]]
-    where = next(parent.origin for parent in first.parents if parent.image == cycle[1])
-    what = f"images build on each other: {' -> '.join(shown)}"
-    raise InputError(what, where=where, hint="break the circle")
-
-
-def _parents(image: Image) -> list[str]:
-    return [parent.image for parent in image.parents if parent.image]
+    names = [key.partition("@")[0] if same_stream else key for key in cycle]
+    parents = by_key[cycle[0]].parents
+    where = next(parent.origin for parent in parents if parent.image == cycle[1])
+    problem = f"images build on each other: {' -> '.join(names)}"
+    raise InputError(problem, where=where, hint="break the cycle")

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from distgen.catalogue.template_files import by_target, is_leftover, template_file
 from distgen.errors import InputError
 from distgen.model.catalogue import TemplateFile
-from distgen.model.words import ATTRIBUTES, MANIFEST, Origin
+from distgen.model.words import Origin
 from distgen.schema.yaml import Document, read_yaml
-
-_LEFTOVER = re.compile(r".*~|\..*\.sw[op]|\.DS_Store|__pycache__|.*\.py[co]", re.DOTALL)
-_OWN = {MANIFEST, ATTRIBUTES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +24,11 @@ class FolderEntry:
     is_folder: bool
 
 
-def is_leftover(name: str) -> bool:
-    """Tell whether a file is what editors leave behind, which is not read."""
-    return _LEFTOVER.fullmatch(name) is not None
-
-
 def read_document(root: Path, path: str) -> Document:
     """Read one YAML file of the catalogue; `path` is relative to `root`."""
     if (root / path).is_symlink():
         _refuse_outside(root, path)
-    return read_yaml(_content(root / path, path), path)
+    return read_yaml(_read_content(root / path, path), path)
 
 
 def list_folder(root: Path, folder: str) -> tuple[FolderEntry, ...]:
@@ -46,47 +38,38 @@ def list_folder(root: Path, folder: str) -> tuple[FolderEntry, ...]:
     leads outside the catalogue, or has a name git cannot take.
     """
     try:
-        with os.scandir(root / folder) as found:
-            kept = [entry for entry in found if not is_leftover(entry.name)]
+        with os.scandir(root / folder) as entries:
+            kept = [entry for entry in entries if not is_leftover(entry.name)]
     except FileNotFoundError:
         return ()
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=Origin(folder)) from None
-    return tuple(_entry(root, folder, one) for one in sorted(kept, key=lambda one: one.name))
+    in_order = sorted(kept, key=lambda entry: entry.name)
+    return tuple(_check_entry(root, folder, entry) for entry in in_order)
 
 
 def read_folder(root: Path, folder: str) -> tuple[TemplateFile, ...]:
-    """Read all files below a folder by path; links within the catalogue are read as what they mean.
+    """Read all files below a folder by path; links within the catalogue are followed.
 
     Raise InputError also for a file that goes where another one goes.
     """
     real = os.path.realpath(root / folder)
-    files = [_read(root, path, folder) for path in _walk(root, folder, (real,))]
-    taken: dict[str, str] = {}
-    for file in files:
-        other = taken.setdefault(file.path, file.source)
-        if other != file.source:
-            raise InputError(
-                f"goes to `{file.path}`, as does {other}",
-                where=Origin(file.source),
-                hint="rename or remove one",
-            )
-    return tuple(sorted(files, key=lambda file: file.path))
+    return by_target(_read_file(root, folder, path) for path in _walk(root, folder, (real,)))
 
 
-def _entry(root: Path, folder: str, found: os.DirEntry[str]) -> FolderEntry:
-    name, path = found.name, f"{folder}/{found.name}"
+def _check_entry(root: Path, folder: str, entry: os.DirEntry[str]) -> FolderEntry:
+    name, path = entry.name, f"{folder}/{entry.name}"
     if not name.isprintable() or "\\" in name:
         raise InputError(
-            f"{name!a} is no file name for a repository",
+            f"{name!a} is not a file name for a repository",
             where=Origin(folder),
             hint="rename it",
         )
     try:
-        is_folder, is_file = found.is_dir(), found.is_file()
+        is_folder, is_file = entry.is_dir(), entry.is_file()
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=Origin(path)) from None
-    if found.is_symlink():
+    if entry.is_symlink():
         _refuse_outside(root, path)
     if not is_folder and not is_file:
         raise InputError("is neither a file nor a folder", where=Origin(path), hint="remove it")
@@ -99,9 +82,12 @@ def _walk(root: Path, folder: str, above: tuple[str, ...]) -> Iterator[str]:
             yield entry.path
             continue
         real = os.path.realpath(root / entry.path)
-        if real in above or entry.name == ".git":
-            what = "is a repository of its own" if entry.name == ".git" else "leads to itself"
-            raise InputError(what, where=Origin(entry.path), hint="remove it")
+        if entry.name == ".git":
+            raise InputError(
+                "is a repository of its own", where=Origin(entry.path), hint="remove it"
+            )
+        if real in above:
+            raise InputError("leads to itself", where=Origin(entry.path), hint="remove it")
         yield from _walk(root, entry.path, (*above, real))
 
 
@@ -114,35 +100,16 @@ def _refuse_outside(root: Path, path: str) -> None:
         )
 
 
-def _read(root: Path, path: str, folder: str) -> TemplateFile:
-    content = _content(root / path, path)
-    target = path.removeprefix(f"{folder}/")
-    rendered = target.endswith(".j2")
-    if rendered:
-        _refuse_binary(content, path)
-    target = target.removesuffix(".j2") if rendered else target.removesuffix(".raw")
-    if target in _OWN:
-        raise InputError(f"distgen writes `{target}` itself", where=Origin(path), hint="remove it")
+def _read_file(root: Path, folder: str, path: str) -> TemplateFile:
+    content = _read_content(root / path, path)
     executable = bool((root / path).stat().st_mode & 0o100)
-    return TemplateFile(target, path, content, rendered, executable)
+    return template_file(folder, path, content, executable)
 
 
-def _refuse_binary(content: bytes, path: str) -> None:
-    try:
-        content.decode()
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise InputError(
-            "is not UTF-8 text, as a file that is rendered must be",
-            where=Origin(path, line),
-            hint="drop the suffix .j2 to have it copied as it is",
-        ) from None
-
-
-def _content(file: Path, path: str) -> bytes:
+def _read_content(file: Path, path: str) -> bytes:
     try:
         if not file.is_file():  # a pipe would wait for somebody to write
-            raise InputError("is no file", where=Origin(path))
+            raise InputError("is not a file", where=Origin(path))
         return file.read_bytes()
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=Origin(path)) from None

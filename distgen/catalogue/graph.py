@@ -1,9 +1,9 @@
-"""Orders images so that parents come first, and chooses those that somebody asks for."""
+"""Orders images so that parents come first, and selects them by patterns and by what they need."""
 
 from __future__ import annotations
 
 import graphlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from distgen.catalogue.cycles import refuse_cycles
@@ -14,14 +14,18 @@ from distgen.text.suggest import did_you_mean
 
 
 def waves(images: Iterable[Image]) -> tuple[tuple[Image, ...], ...]:
-    """Return images in steps, each sorted by key, whose parents all stand in earlier steps.
+    """Return images in steps, each sorted by key, with all their parents in earlier steps.
 
     Parents that are not among the images are not waited for. Raise InputError for a cycle.
     """
     by_key = {image.key: image for image in images}
     refuse_cycles(by_key.values())
-    edges = {key: [one for one in _above(image) if one in by_key] for key, image in by_key.items()}
-    sorter = graphlib.TopologicalSorter(edges)
+    sorter = graphlib.TopologicalSorter(
+        {
+            key: [parent for parent in image.parent_keys if parent in by_key]
+            for key, image in by_key.items()
+        }
+    )
     sorter.prepare()
     steps = []
     while ready := sorter.get_ready():
@@ -35,18 +39,52 @@ def parents_first(images: Iterable[Image]) -> tuple[Image, ...]:
     return tuple(image for step in waves(images) for image in step)
 
 
+def reachable(starts: Iterable[str], next_nodes: Callable[[str], Iterable[str]]) -> tuple[str, ...]:
+    """Return the nodes that these lead to, themselves included: each once, nearest first."""
+    nodes = dict.fromkeys(starts)
+    ahead = list(nodes)
+    for node in ahead:
+        for neighbour in next_nodes(node):
+            if neighbour not in nodes:
+                nodes[neighbour] = None
+                ahead.append(neighbour)
+    return tuple(nodes)
+
+
+def with_ancestors(images: Mapping[str, Image], keys: Iterable[str]) -> tuple[str, ...]:
+    """Return the keys and those of all that these images build on, nearest first."""
+    return reachable(keys, lambda key: images[key].parent_keys if key in images else ())
+
+
+def base_chain(images: Mapping[str, Image], image: Image) -> tuple[Image, ...]:
+    """Return an image, its base, the base of that, and so on up to the last one in `images`."""
+    chain = {image.key: image}
+
+    def base_key(key: str) -> tuple[str, ...]:
+        base = chain[key].base
+        if base is None or base.image is None or base.image not in images:
+            return ()
+        chain.setdefault(base.image, images[base.image])
+        return (base.image,)
+
+    return tuple(chain[key] for key in reachable([image.key], base_key))
+
+
 def including_parents(catalogue: Catalogue, keys: Iterable[str]) -> tuple[Image, ...]:
     """Return the images of these keys and all they build on, parents first."""
-    return _closed(catalogue, keys, {image.key: _above(image) for image in catalogue.images})
+    by_key = {image.key: image for image in catalogue.images}
+    chosen = set(with_ancestors(by_key, keys))
+    return parents_first(image for image in catalogue.images if image.key in chosen)
 
 
 def including_dependents(catalogue: Catalogue, keys: Iterable[str]) -> tuple[Image, ...]:
     """Return the images of these keys and all that builds on them, parents first."""
-    below: dict[str, list[str]] = {image.key: [] for image in catalogue.images}
+    children: dict[str, list[str]] = {image.key: [] for image in catalogue.images}
     for image in catalogue.images:
-        for key in _above(image):
-            below[key].append(image.key)
-    return _closed(catalogue, keys, below)
+        for key in image.parent_keys:
+            children[key].append(image.key)
+    chosen = set(reachable(keys, lambda key: children.get(key, ())))
+    return parents_first(image for image in catalogue.images if image.key in chosen)
 
 
 def select_images(
@@ -64,64 +102,49 @@ def select_images(
     """
     if not patterns:
         return parents_first(catalogue.images)
-    chosen: set[str] = set()
+    matching: set[str] = set()
     for pattern in patterns:
-        chosen.update(_matching(catalogue.images, pattern))
-    keys = set(chosen)
+        matching.update(_match(catalogue.images, pattern))
+    keys = set(matching)
     if with_parents:
-        keys |= {image.key for image in including_parents(catalogue, chosen)}
+        keys |= {image.key for image in including_parents(catalogue, matching)}
     if with_dependents:
-        keys |= {image.key for image in including_dependents(catalogue, chosen)}
+        keys |= {image.key for image in including_dependents(catalogue, matching)}
     return tuple(image for image in parents_first(catalogue.images) if image.key in keys)
 
 
-def _matching(images: Collection[Image], pattern: str) -> list[str]:
+def _match(images: Collection[Image], pattern: str) -> list[str]:
+    """Return the keys of the images that a pattern means."""
     host, slash, _ = pattern.partition("/")
     if slash and names_a_registry(host):
-        return _referring(images, pattern)
+        return _match_reference(images, pattern)
     name, at, stream = pattern.partition("@")
-    named = [image for image in images if fnmatchcase(image.full_name, name)]
-    found = [image.key for image in named if not at or fnmatchcase(image.stream.name, stream)]
-    if found:
-        return found
-    if named:
-        streams = {image.stream.name for image in named}
-        what = f"no image that matches `{name}` has a stream `{stream}`"
-        raise InputError(what, hint=did_you_mean(stream, streams))
-    known = {image.full_name for image in images}
-    short = sorted(one for one in known if one.partition("/")[2] == name)
-    hint = f"did you mean `{short[0]}`?" if short else did_you_mean(name, known)
+    of_name = [image for image in images if fnmatchcase(image.full_name, name)]
+    keys = [image.key for image in of_name if not at or fnmatchcase(image.stream.name, stream)]
+    if keys:
+        return keys
+    if of_name:
+        streams = {image.stream.name for image in of_name}
+        problem = f"no image that matches `{name}` has a stream `{stream}`"
+        raise InputError(problem, hint=did_you_mean(stream, streams))
+    names = {image.full_name for image in images}
+    same_ending = sorted(full_name for full_name in names if full_name.partition("/")[2] == name)
+    hint = f"did you mean `{same_ending[0]}`?" if same_ending else did_you_mean(name, names)
     raise InputError(f"no image matches `{name}`", hint=hint)
 
 
-def _referring(images: Iterable[Image], pattern: str) -> list[str]:
+def _match_reference(images: Iterable[Image], pattern: str) -> list[str]:
     """Return the images published as a reference, or built on one that is not of the catalogue."""
-    own: dict[str, list[str]] = {}
-    outside: dict[str, list[str]] = {}
+    published_as: dict[str, list[str]] = {}
+    built_on: dict[str, list[str]] = {}
     for image in images:
-        own.setdefault(image.reference, []).append(image.key)
+        published_as.setdefault(image.reference, []).append(image.key)
         for parent in image.parents:
             if not parent.image:
-                outside.setdefault(parent.reference, []).append(image.key)
-    for known in (own, outside):
-        if found := [key for text in known if fnmatchcase(text, pattern) for key in known[text]]:
-            return found
-    hint = did_you_mean(pattern, {*own, *outside})
+                built_on.setdefault(parent.reference, []).append(image.key)
+    for by_reference in (published_as, built_on):
+        matching = [text for text in by_reference if fnmatchcase(text, pattern)]
+        if matching:
+            return [key for text in matching for key in by_reference[text]]
+    hint = did_you_mean(pattern, {*published_as, *built_on})
     raise InputError(f"no image is published as `{pattern}` or built on it", hint=hint)
-
-
-def _above(image: Image) -> list[str]:
-    return [parent.image for parent in image.parents if parent.image]
-
-
-def _closed(
-    catalogue: Catalogue, keys: Iterable[str], edges: Mapping[str, Iterable[str]]
-) -> tuple[Image, ...]:
-    found: set[str] = set()
-    waiting = list(keys)
-    while waiting:
-        key = waiting.pop()
-        if key not in found:
-            found.add(key)
-            waiting.extend(edges.get(key, ()))
-    return parents_first(image for image in catalogue.images if image.key in found)

@@ -1,6 +1,6 @@
-"""Asks for the images that no template of the catalogue describes, and lays overlays over them.
+"""Asks sources for the images that no template describes, and puts overlays' files over them.
 
-What can answer lies on a higher floor, so `catalogue.load` is given it as a function.
+The sources are in a module above this one, so `catalogue.load` is given them as a function.
 """
 
 from __future__ import annotations
@@ -11,22 +11,20 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from distgen.catalogue.images import patches_for_stream, refuse_unknown_streams
-from distgen.catalogue.namespaces import Group
 from distgen.catalogue.overlay import merge_layers
+from distgen.catalogue.patches import patches_for_stream, refuse_unknown_streams
 from distgen.catalogue.placeholders import fill_placeholders
-from distgen.catalogue.settings import Assignment
+from distgen.catalogue.records import Assignment, Group, ImageFiles
 from distgen.dockerfile.filename import DOCKERFILE
 from distgen.errors import InputError
-from distgen.model.catalogue import Image, Layer, Namespace, Stream, Template, TemplateFile
+from distgen.model.catalogue import Image, Layer, Namespace, Stream, Template
 from distgen.model.rendered import Finding
 from distgen.model.words import Origin
-from distgen.schema.check import load_schema, resolve_scalars
+from distgen.schema.packaged import load_schema
+from distgen.schema.scalars import resolve_scalars
 from distgen.text.suggest import did_you_mean
 
-SHARED = "DG112"
-ImageFiles = tuple[tuple[TemplateFile, ...], tuple[TemplateFile, ...]]
-"""An image's own files and its patches."""
+SHARED_NAME = "DG112"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ class SourceRequest:
 
 @dataclass(frozen=True, slots=True)
 class SourceImages:
-    """Images whose `files` are their whole trees, sorted by name, and what is said of them."""
+    """Images with their whole trees in `files`, sorted by name, and findings about them."""
 
     images: tuple[Image, ...]
     findings: tuple[Finding, ...] = ()
@@ -61,137 +59,133 @@ def read_sources(
     groups: Collection[Group],
     assignments: Sequence[Assignment],
     root: Path,
-    owned: Mapping[str, ImageFiles],
-    ask: ReadSource | None,
+    overlays: Mapping[str, ImageFiles],
+    read_source: ReadSource | None,
 ) -> SourceImages:
-    """Return the images of all namespaces with a source, each with its own files and patches."""
-    found: list[Image] = []
+    """Return the images of all namespaces with a source, with the files and patches of overlays."""
+    images: list[Image] = []
     findings: list[Finding] = []
     for group in groups:
         for request in source_requests(group, assignments, root):
-            if ask is None:
+            if read_source is None:
                 raise InputError(f"nothing reads the source {group.source}", where=request.origin)
-            answer = ask(request)
-            found += answer.images
+            answer = read_source(request)
+            images += answer.images
             findings += answer.findings
-    _refuse_strangers(groups, owned, {image.full_name for image in found})
-    findings += _shared(found)
-    return SourceImages(tuple(_laid(image, owned) for image in found), tuple(findings))
+    _refuse_unknown_images(groups, overlays, {image.full_name for image in images})
+    findings += _shared_names(images)
+    return SourceImages(tuple(_with_overlay(image, overlays) for image in images), tuple(findings))
 
 
-def _refuse_strangers(
-    groups: Iterable[Group], owned: Mapping[str, ImageFiles], known: Collection[str]
+def _refuse_unknown_images(
+    groups: Iterable[Group], overlays: Mapping[str, ImageFiles], names: Collection[str]
 ) -> None:
-    streams = {group.name: [one.name for one in group.namespace.streams] for group in groups}
-    for name, (_, patches) in owned.items():
-        if name not in known:
+    streams = {group.name: [stream.name for stream in group.namespace.streams] for group in groups}
+    for name, folder in overlays.items():
+        if name not in names:
             raise InputError(
                 f"there is no image `{name}` to lay this over",
                 where=Origin(f"overlays/{name}"),
-                hint=did_you_mean(name, known),
+                hint=did_you_mean(name, names),
             )
-        refuse_unknown_streams(patches, streams[name.partition("/")[0]])
-
-
-def is_imported(image: Image) -> bool:
-    """Tell whether an image comes from a source: its template is called `source:place`."""
-    return ":" in image.template
+        refuse_unknown_streams(folder.patches, streams[name.partition("/")[0]])
 
 
 def source_requests(
     group: Group, assignments: Sequence[Assignment], root: Path
 ) -> Iterator[SourceRequest]:
-    """Yield what a namespace's source is to be asked, stream by stream."""
+    """Yield the requests to a namespace's source, one for each stream."""
     if not group.source:
         return
-    wide = [one for one in assignments if _is_for(one, group)]
+    for_group = [assignment for assignment in assignments if _is_for(assignment, group)]
     for stream in group.namespace.streams:
         layers = [group.settings, group.values, group.streams[stream.name]]
         layers += [
-            _below(one.layer, group.source)
-            for one in wide
-            if one.reaches(f"{group.name}/", stream.name)
+            _without_source_key(assignment.layer, group.source)
+            for assignment in for_group
+            if assignment.reaches(f"{group.name}/", stream.name)
         ]
-        written = tuple(_plain(layer) for layer in layers if layer.values)
-        options = merge_layers(written)
+        setting_layers = tuple(_as_settings(layer) for layer in layers if layer.values)
+        options = merge_layers(setting_layers)
         yield SourceRequest(
             source=group.source,
             namespace=group.namespace,
             stream=replace(stream, tags=_tags(group, stream, options)),
             options=options,
-            layers=written,
+            layers=setting_layers,
             root=root,
             origin=group.document.origin((group.source,)),
         )
 
 
-def empty_templates(found: Iterable[Image]) -> dict[str, Template]:
+def empty_templates(images: Iterable[Image]) -> dict[str, Template]:
     """Return an empty template for each image: its own files are all there is to render."""
-    nothing = Layer("template", "", {})
-    return {one.template: Template(one.template, "", {}, nothing, ()) for one in found}
+    no_defaults = Layer("template", "", {})
+    return {image.template: Template(image.template, "", {}, no_defaults, ()) for image in images}
 
 
-def _is_for(one: Assignment, group: Group) -> bool:
-    """Tell whether a --set names the namespace, whose images all share its settings."""
-    namespace, slash, name = one.pattern.partition("@")[0].partition("/")
+def _is_for(assignment: Assignment, group: Group) -> bool:
+    """Tell whether a --set names the namespace; all its images share their settings."""
+    namespace, slash, name = assignment.pattern.partition("@")[0].partition("/")
     if not slash or namespace == "*" or not fnmatchcase(group.name, namespace):
         return False
     if name != "*":
         raise InputError(
             f"all images of {group.name} share their settings",
-            where=one.layer.path,
+            where=assignment.layer.path,
             hint=f"write --set '{group.name}/*:KEY=VALUE'",
         )
     return True
 
 
 def _tags(group: Group, stream: Stream, options: Mapping[str, Any]) -> tuple[str, ...]:
-    at = ("streams", stream.name, "tags")
-    if at not in group.document.marks:
+    key = ("streams", stream.name, "tags")
+    if key not in group.document.marks:
         return ()
     words = {**options, "namespace": group.name, "stream": stream.name, "branch": stream.branch}
-    return tuple(fill_placeholders(tag, words, group.document.origin(at)) for tag in stream.tags)
+    where = group.document.origin(key)
+    return tuple(fill_placeholders(tag, words, where) for tag in stream.tags)
 
 
-def _below(layer: Layer, source: str) -> Layer:
-    """Let --set say `kolla.base=debian`, since a value of a template cannot be called base."""
-    inner = layer.values.get(source)
-    if not isinstance(inner, Mapping):
+def _without_source_key(layer: Layer, source: str) -> Layer:
+    """Let --set say `SOURCE.base=debian`, since a value of a template cannot be called base."""
+    settings = layer.values.get(source)
+    if not isinstance(settings, Mapping):
         return layer
-    others = {key: value for key, value in layer.values.items() if key != source}
-    return replace(layer, values={**others, **inner})
+    values = {key: value for key, value in layer.values.items() if key != source}
+    return replace(layer, values={**values, **settings})
 
 
-def _plain(layer: Layer) -> Layer:
-    """Return a layer with the texts that were typed instead of numbers, which 3.10 is not."""
-    meant = {"$ref": "#/$defs/settings", "$defs": load_schema("namespace")["$defs"]}
-    return replace(layer, values=resolve_scalars(layer.values, meant))
+def _as_settings(layer: Layer) -> Layer:
+    """Return a layer with texts in place of numbers: a release 3.10 is not 3.1."""
+    schema = {"$ref": "#/$defs/settings", "$defs": load_schema("namespace")["$defs"]}
+    return replace(layer, values=resolve_scalars(layer.values, schema))
 
 
-def _shared(found: Iterable[Image]) -> Iterator[Finding]:
-    """Say where builds of two streams would overwrite each other, once for each two streams.
+def _shared_names(images: Iterable[Image]) -> Iterator[Finding]:
+    """Yield where builds of two streams would overwrite each other, once for each two streams.
 
     The source itself gives its images these names, so this is no mistake of the catalogue.
     """
-    first: dict[str, Image] = {}
-    told: set[tuple[str, ...]] = set()
-    for image in found:
-        other = first.setdefault(image.reference, image)
-        place = (image.namespace, image.stream.name, other.namespace, other.stream.name)
-        if other is not image and place not in told:
-            told.add(place)
-            message = f"{image.reference} is what {other.key} is published as too; give it a tag"
-            at = (image.full_name, image.stream.name, DOCKERFILE, 1, 1)
-            yield Finding(*at, SHARED, "warning", message, image.origin)
+    first_by_reference: dict[str, Image] = {}
+    reported: set[tuple[str, ...]] = set()
+    for image in images:
+        first = first_by_reference.setdefault(image.reference, image)
+        streams = (image.namespace, image.stream.name, first.namespace, first.stream.name)
+        if first is not image and streams not in reported:
+            reported.add(streams)
+            message = f"{image.reference} is what {first.key} is published as too; give it a tag"
+            place = (image.full_name, image.stream.name, DOCKERFILE, 1, 1)
+            yield Finding(*place, SHARED_NAME, "warning", message, image.origin)
 
 
-def _laid(image: Image, owned: Mapping[str, ImageFiles]) -> Image:
-    if image.full_name not in owned:
+def _with_overlay(image: Image, overlays: Mapping[str, ImageFiles]) -> Image:
+    if image.full_name not in overlays:
         return image
-    files, patches = owned[image.full_name]
-    laid = {file.path: file for file in (*image.files, *files)}
+    folder = overlays[image.full_name]
+    by_path = {file.path: file for file in (*image.files, *folder.files)}
     return replace(
         image,
-        files=tuple(laid[path] for path in sorted(laid)),
-        patches=patches_for_stream(patches, image.stream.name),
+        files=tuple(by_path[path] for path in sorted(by_path)),
+        patches=patches_for_stream(folder.patches, image.stream.name),
     )

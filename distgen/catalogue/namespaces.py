@@ -1,13 +1,13 @@
-"""Reads what a namespace says of all its images: registry, streams, policy, values."""
+"""Reads the settings of a namespace: registry, streams, policy, values."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from distgen.catalogue.folder import read_document
+from distgen.catalogue.records import Group
 from distgen.catalogue.settings import merge_dist_git, values_layer
 from distgen.errors import InputError
 from distgen.model.catalogue import (
@@ -23,30 +23,12 @@ from distgen.model.catalogue import (
 from distgen.model.words import Origin
 from distgen.schema.check import check_document
 from distgen.schema.formats import format_problem
+from distgen.schema.packaged import validator_of
 from distgen.schema.yaml import Document
 
 FOLDER = "overlays"
 FILE = "namespace.yaml"
 _SETTINGS = ("level", "reason", "images", "exempt")
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """A namespace with its layers; the tags in its streams may still hold `{value}`.
-
-    `source` says where its images come from when not from templates, by the source's `settings`.
-    """
-
-    namespace: Namespace
-    document: Document
-    values: Layer
-    streams: Mapping[str, Layer]
-    source: str
-    settings: Layer
-
-    @property
-    def name(self) -> str:
-        return self.namespace.name
 
 
 def read_namespace(root: Path, name: str, site: DistGit) -> Group:
@@ -61,7 +43,7 @@ def read_namespace(root: Path, name: str, site: DistGit) -> Group:
             hint="write one with `registry` and `streams`",
         )
     document = read_document(root, path)
-    data = check_document("namespace", document)
+    data = check_document(validator_of("namespace"), document)
     namespace = Namespace(
         name=name,
         description=data.get("description", ""),
@@ -93,58 +75,59 @@ def _refuse_name(name: str, folder: str) -> None:
 
 
 def _streams(streams: Mapping[str, Any], document: Document) -> tuple[Stream, ...]:
-    found: list[Stream] = []
-    for name, says in streams.items():
-        own = says or {}
-        tags = tuple(own.get("tags", (name,)))
-        stream = Stream(name, own.get("branch", name), tags, own.get("speculative", False))
+    result: list[Stream] = []
+    for name, data in streams.items():
+        keys = data or {}
+        tags = tuple(keys.get("tags", (name,)))
+        stream = Stream(name, keys.get("branch", name), tags, keys.get("speculative", False))
         if problem := format_problem("branch", stream.branch):
             where = document.origin(("streams", name))
             raise InputError(f"`{name}` {problem}", where=where, hint="give the stream a `branch`")
-        for other in found:
-            if _clash(stream.branch, other.branch):
+        for earlier in result:
+            if _clash(stream.branch, earlier.branch):
                 raise InputError(
-                    f"the streams `{other.name}` and `{name}` cannot have the branches "
-                    f"`{other.branch}` and `{stream.branch}` in one repository",
+                    f"the streams `{earlier.name}` and `{name}` cannot have the branches "
+                    f"`{earlier.branch}` and `{stream.branch}` in one repository",
                     where=document.origin(("streams", name, "branch")),
                     hint="give each its own branch",
                 )
-        found.append(stream)
-    return tuple(found)
+        result.append(stream)
+    return tuple(result)
 
 
-def _clash(one: str, other: str) -> bool:
+def _clash(branch: str, earlier: str) -> bool:
     """Tell whether git cannot hold both branches: a branch is a file, its slashes are folders."""
-    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
+    return f"{branch}/".startswith(f"{earlier}/") or f"{earlier}/".startswith(f"{branch}/")
 
 
-def _tags(says: Mapping[str, Any]) -> TagPolicy:
+def _tags(tags: Mapping[str, Any]) -> TagPolicy:
     usual = TagPolicy()
     return TagPolicy(
-        component=says.get("component", usual.component),
-        releases=tuple(says.get("releases", usual.releases)),
-        latest=says.get("latest", usual.latest),
-        branches=tuple(says.get("branches", usual.branches)),
-        aliases=tuple(says.get("aliases", usual.aliases)),
-        promoted=tuple(says.get("promoted", usual.promoted)),
+        component=tags.get("component", usual.component),
+        releases=tuple(tags.get("releases", usual.releases)),
+        latest=tags.get("latest", usual.latest),
+        branches=tuple(tags.get("branches", usual.branches)),
+        aliases=tuple(tags.get("aliases", usual.aliases)),
+        promoted=tuple(tags.get("promoted", usual.promoted)),
     )
 
 
-def _retention(says: Mapping[str, Any]) -> Retention:
-    return Retention(tuple(says.get("keep", ())), tuple(says.get("days", {}).items()))
+def _retention(retention: Mapping[str, Any]) -> Retention:
+    days = tuple(retention.get("days", {}).items())
+    return Retention(tuple(retention.get("keep", ())), days)
 
 
 def _policy(policy: Mapping[str, Any], document: Document) -> Policy:
     rules = tuple(
         RuleSettings(
             code=code,
-            level=says.get("level"),
-            reason=says.get("reason", ""),
-            images=tuple(says.get("images", ())),
-            exempt=tuple(says.get("exempt", {}).items()),
-            options={key: value for key, value in says.items() if key not in _SETTINGS},
+            level=rule.get("level"),
+            reason=rule.get("reason", ""),
+            images=tuple(rule.get("images", ())),
+            exempt=tuple(rule.get("exempt", {}).items()),
+            options={key: value for key, value in rule.items() if key not in _SETTINGS},
             origin=document.origin(("policy", "rules", code)),
         )
-        for code, says in policy.get("rules", {}).items()
+        for code, rule in policy.get("rules", {}).items()
     )
     return Policy(tuple(policy.get("roots", ())), rules)

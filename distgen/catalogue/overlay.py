@@ -1,4 +1,4 @@
-"""Stacks the layers of an image into its values, and says where each value came from."""
+"""Stacks the layers of an image into its values, and finds the line that each value came from."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from distgen.text.suggest import did_you_mean
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One layer's word on one key: `operator` is "+", "-" or ""; a `value` of None deletes."""
+    """What one layer does to one key: `operator` is "+", "-" or ""; a `value` of None deletes."""
 
     layer: str
     origin: Origin
@@ -32,7 +32,7 @@ def merge_layers(layers: Sequence[Layer]) -> dict[str, Any]:
     """Stack layers, later wins: maps merge, `key+` appends, `key-` removes, null deletes.
 
     Removal comes before appending, in whatever order they are written. Raise InputError for an
-    item that is not there to remove and for an operator on something that is no list.
+    item that is not there to remove, and for an operator on something that is not a list.
     """
     values: dict[str, Any] = {}
     for layer in layers:
@@ -42,26 +42,26 @@ def merge_layers(layers: Sequence[Layer]) -> dict[str, Any]:
 
 def apply_layer(values: Mapping[str, Any], layer: Layer) -> dict[str, Any]:
     """Return `values` with one more layer on top; what it leaves alone is shared, not copied."""
-    return _stacked(values, layer.values, (), layer)
+    return _merge_maps(values, layer.values, (), layer)
 
 
 def trace_settings(layers: Sequence[Layer]) -> dict[KeyPath, tuple[Setting, ...]]:
     """Return every setting of every key in order, the winner last; lists are one key."""
-    found: dict[KeyPath, list[Setting]] = {}
+    by_name: dict[KeyPath, list[Setting]] = {}
     for layer in layers:
-        for name, written, operator, value in _leaves(layer.values, (), ()):
-            setting = Setting(layer.name, layer.origin(written), operator, value)
-            found.setdefault(name, []).append(setting)
-    return {name: tuple(settings) for name, settings in found.items()}
+        for name, key, operator, value in _leaves(layer.values, (), ()):
+            setting = Setting(layer.name, layer.origin(key), operator, value)
+            by_name.setdefault(name, []).append(setting)
+    return {name: tuple(settings) for name, settings in by_name.items()}
 
 
 def find_origin(layers: Sequence[Layer], key: KeyPath) -> Origin | None:
-    """Return where the merged value at `key` was last written, or the nearest thing above it."""
+    """Return the line that last wrote the merged value at `key`, or the nearest key above it."""
     while key:
         for layer in reversed(layers):
-            written = _written(layer.values, key)
-            if written:
-                return layer.origin(written)
+            spelling = _spelling(layer.values, key)
+            if spelling:
+                return layer.origin(spelling)
         if isinstance(key[-1], int):
             items = _item_origins(layers, key[:-1])
             if key[-1] < len(items):
@@ -70,7 +70,7 @@ def find_origin(layers: Sequence[Layer], key: KeyPath) -> Origin | None:
     return None
 
 
-def _stacked(
+def _merge_maps(
     below: Mapping[str, Any], above: Mapping[str, Any], at: KeyPath, layer: Layer
 ) -> dict[str, Any]:
     result = dict(below)
@@ -79,17 +79,17 @@ def _stacked(
         if operator:
             if name in above:
                 raise InputError(
-                    f"`{name}` and `{key}` stand side by side",
+                    f"`{name}` and `{key}` are both written",
                     where=layer.origin((*at, key)),
                     hint="write one list",
                 )
-            result[name] = _operated(result.get(name), key, value, layer.origin((*at, key)))
+            result[name] = _change_list(result.get(name), key, value, layer.origin((*at, key)))
         elif value is None:
             result.pop(name, None)
         elif isinstance(value, Mapping):
             under = result.get(name)
             inner = under if isinstance(under, Mapping) else {}
-            result[name] = _stacked(inner, value, (*at, key), layer)
+            result[name] = _merge_maps(inner, value, (*at, key), layer)
         else:
             result[name] = value
     return result
@@ -99,69 +99,72 @@ def _removals_first(item: tuple[str, Any]) -> bool:
     return item[0][-1:] != "-"
 
 
-def _operated(below: Any, key: str, items: Any, where: Origin) -> list[Any]:
+def _change_list(below: Any, key: str, items: Any, where: Origin) -> list[Any]:
     name, operator = split_operator(key)
     if not isinstance(items, list):
         raise InputError(f"`{key}` needs a list", where=where, hint=f"write `{key}: [...]`")
     if below is None and operator == "+":
         return items
     if not isinstance(below, list):
-        state = "nothing is inherited" if below is None else "what is inherited is no list"
-        raise InputError(f"`{key}` has no list to work on: {state}", where=where)
+        state = "nothing is inherited" if below is None else "the inherited value is not a list"
+        raise InputError(f"`{key}` has no list to change: {state}", where=where)
     if operator == "+":
         return [*below, *items]
     rest = list(below)
     for item in items:
         if item not in rest:
-            known = [format_value(one) for one in rest]
+            present = [format_value(member) for member in rest]
+            nearest = did_you_mean(format_value(item), present)
             raise InputError(
                 f"`{key}` removes `{format_value(item)}`, which is not in the inherited list",
                 where=where,
-                hint=did_you_mean(format_value(item), known) or f"the inherited `{name}` is empty",
+                hint=nearest or f"the inherited `{name}` is empty",
             )
-        rest = [one for one in rest if one != item]
+        rest = [member for member in rest if member != item]
     return rest
 
 
 def _leaves(
-    values: Mapping[str, Any], name: KeyPath, written: KeyPath
+    values: Mapping[str, Any], name: KeyPath, spelling: KeyPath
 ) -> Iterator[tuple[KeyPath, KeyPath, str, Any]]:
+    """Yield each setting: its key without operators and as written, its operator and its value."""
     for key, value in values.items():
-        plain, operator = split_operator(key)
+        plain_key, operator = split_operator(key)
         if isinstance(value, Mapping) and value:
-            yield from _leaves(value, (*name, key), (*written, key))
+            yield from _leaves(value, (*name, key), (*spelling, key))
         else:
-            yield (*name, plain), (*written, key), operator, value
+            yield (*name, plain_key), (*spelling, key), operator, value
 
 
-def _written(values: Any, key: KeyPath) -> KeyPath:
-    """Return `key` as the layer spells it, operators included; () when it has no such key."""
-    spelled: KeyPath = ()
+def _spelling(values: Any, key: KeyPath) -> KeyPath:
+    """Return `key` as the layer writes it, operators included; () when it has no such key."""
+    spelling: KeyPath = ()
     for part in key:
         if not isinstance(values, Mapping):
             return ()
-        found = next((p for p in (part, f"{part}+", f"{part}-") if p in values), None)
-        if found is None:
+        candidates = (part, f"{part}+", f"{part}-")
+        as_written = next((name for name in candidates if name in values), None)
+        if as_written is None:
             return ()
-        spelled = (*spelled, found)
-        values = values[found]
-    return spelled
+        spelling = (*spelling, as_written)
+        values = values[as_written]
+    return spelling
 
 
 def _item_origins(layers: Sequence[Layer], key: KeyPath) -> list[Origin]:
-    """Return where each item of the merged list at `key` was written."""
+    """Return the line of each item of the merged list at `key`."""
     items: list[tuple[Any, Origin]] = []
     for layer in layers:
         for operator in ("", "-", "+"):
-            written = (*key[:-1], f"{key[-1]}{operator}")
-            value = _value(layer.values, written)
+            spelling = (*key[:-1], f"{key[-1]}{operator}")
+            value = _value(layer.values, spelling)
             if not isinstance(value, list):
                 continue
             if operator == "-":
                 items = [item for item in items if item[0] not in value]
                 continue
-            own = [(item, layer.origin((*written, i))) for i, item in enumerate(value)]
-            items = own if not operator else [*items, *own]
+            new_items = [(item, layer.origin((*spelling, i))) for i, item in enumerate(value)]
+            items = new_items if not operator else [*items, *new_items]
     return [where for _, where in items]
 
 

@@ -1,4 +1,4 @@
-"""Resolves what `from` and `builders` say to a catalogue's image, an external one or scratch."""
+"""Resolves `from` and `builders` to a catalogue's image, an external one or scratch."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ from distgen.model.words import Origin
 from distgen.text.suggest import suggest_nearest
 
 SCRATCH = "scratch"
+References = Mapping[str, Mapping[str, str]]
+"""The references of all images of a catalogue, by full name and stream."""
 
 
 def resolve_parent(
-    role: str, text: str, stream: str, known: Mapping[str, Mapping[str, str]], where: Origin
+    role: str, text: str, stream: str, references: References, where: Origin
 ) -> Parent:
-    """Return the parent that `text` names for an image in `stream`.
-
-    `known` maps the full name of each image of the catalogue to its streams' references.
-    """
+    """Return the parent that `text` names for an image in `stream`."""
     if text == SCRATCH:
         return Parent(role, None, SCRATCH, where)
-    full_name, at, wanted = text.partition("@")
-    if full_name in known:
-        return _own(role, full_name, wanted if at else stream, known[full_name], where)
+    full_name, at, other_stream = text.partition("@")
+    if full_name in references:
+        return _catalogue_parent(
+            role, full_name, other_stream if at else stream, references[full_name], where
+        )
     if is_external(text):
         return Parent(role, None, str(parse_reference(text, where)), where)
-    hint = suggest_nearest(full_name, known)
+    hint = suggest_nearest(full_name, references)
     if "://" in text:
         hint = "write a reference without a scheme"
     elif not hint:
@@ -42,13 +43,13 @@ def is_external(text: str) -> bool:
     return bool(slash) and "://" not in text and names_a_registry(host)
 
 
-def _own(
-    role: str, full_name: str, stream: str, streams: Mapping[str, str], where: Origin
+def _catalogue_parent(
+    role: str, full_name: str, stream: str, by_stream: Mapping[str, str], where: Origin
 ) -> Parent:
-    if stream not in streams:
+    if stream not in by_stream:
         raise InputError(
             f"`{full_name}` has no stream `{stream}`",
             where=where,
-            hint=f"it has {', '.join(streams)}; write `{full_name}@STREAM` to take another one",
+            hint=f"it has {', '.join(by_stream)}; write `{full_name}@STREAM` to take another one",
         )
-    return Parent(role, f"{full_name}@{stream}", streams[stream], where)
+    return Parent(role, f"{full_name}@{stream}", by_stream[stream], where)

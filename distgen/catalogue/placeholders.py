@@ -14,19 +14,19 @@ _PART = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}|[{}]")
 
 def placeholder_names(text: str) -> Iterable[str]:
     """Return the names that `text` asks for."""
-    return [found.group(1) for found in _PART.finditer(text) if found.group(1)]
+    return [part.group(1) for part in _PART.finditer(text) if part.group(1)]
 
 
 def fill_placeholders(text: str, values: Mapping[str, Any], where: object) -> str:
     """Return `text` with each `{name}` replaced by that value, which must be text."""
 
-    def one(found: re.Match[str]) -> str:
-        name = found.group(1)
-        if found.group() in ("{{", "}}"):
-            return found.group()[0]
+    def replacement(part: re.Match[str]) -> str:
+        name = part.group(1)
+        if part.group() in ("{{", "}}"):
+            return part.group()[0]
         if name is None:
-            what = f"`{text}` holds a single `{found.group()}`"
-            raise InputError(what, where=where, hint="double a real brace")
+            problem = f"`{text}` holds a single `{part.group()}`"
+            raise InputError(problem, where=where, hint="double a real brace")
         if name not in values:
             raise InputError(
                 f"`{text}` asks for `{{{name}}}`, which has no value here",
@@ -34,8 +34,8 @@ def fill_placeholders(text: str, values: Mapping[str, Any], where: object) -> st
                 hint=did_you_mean(name, values),
             )
         if not isinstance(values[name], str):
-            what = f"`{text}` asks for `{{{name}}}`, whose value is not text"
-            raise InputError(what, where=where)
+            problem = f"`{text}` asks for `{{{name}}}`, and that value is not text"
+            raise InputError(problem, where=where)
         return str(values[name])
 
-    return _PART.sub(one, text) if "{" in text or "}" in text else text
+    return _PART.sub(replacement, text) if "{" in text or "}" in text else text

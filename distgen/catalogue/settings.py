@@ -3,47 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from distgen.catalogue.folder import read_document
 from distgen.catalogue.overlay import split_operator
+from distgen.catalogue.records import Assignment, Settings
 from distgen.errors import InputError
 from distgen.model.catalogue import DistGit, Layer
 from distgen.model.words import Origin
 from distgen.schema.check import check_document
 from distgen.schema.formats import format_problem
+from distgen.schema.packaged import validator_of
 from distgen.schema.yaml import Document, read_value
 
 FILE = "distgen.yaml"
 _URL = "dist-git/{namespace}/{image}.git"
 _AUTHOR = "distgen <distgen@localhost>"
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What a site decides: `values` are its overlay."""
-
-    dist_git: DistGit
-    source: str | None
-    mirrors: Mapping[str, Mapping[str, str]]
-    values: Layer
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """One `--set`: a layer for the images that match `pattern`."""
-
-    text: str
-    pattern: str
-    layer: Layer
-
-    def reaches(self, full_name: str, stream: str) -> bool:
-        """Tell whether the layer is for this image and stream."""
-        name, _, wanted = self.pattern.partition("@")
-        return fnmatchcase(full_name, name) and fnmatchcase(stream, wanted or "*")
 
 
 def read_settings(root: Path) -> Settings:
@@ -53,7 +29,7 @@ def read_settings(root: Path) -> Settings:
             f"there is no {FILE} in {root}", hint="run `distgen init` there, or choose one with -C"
         )
     document = read_document(root, FILE)
-    data = check_document("config", document)
+    data = check_document(validator_of("config"), document)
     site = DistGit(_URL, _AUTHOR, "none", Origin(FILE))
     return Settings(
         dist_git=merge_dist_git(data, document, site),
@@ -64,29 +40,29 @@ def read_settings(root: Path) -> Settings:
 
 
 def merge_dist_git(data: Mapping[str, Any], document: Document, site: DistGit) -> DistGit:
-    """Return what a file says of `dist_git`, the rest as the site has it."""
-    own = data.get("dist_git")
-    if not own:
+    """Return the `dist_git` of a file; the site gives what the file leaves out."""
+    keys = data.get("dist_git")
+    if not keys:
         return site
-    where = document.origin(("dist_git", "url") if "url" in own else ("dist_git",))
+    where = document.origin(("dist_git", "url") if "url" in keys else ("dist_git",))
     # A token is for the forge it was given for: one place of its own replaces both of the site's.
-    tokens = own if {"token_env", "token_file"} & {*own} else None
+    tokens = keys if {"token_env", "token_file"} & {*keys} else None
     return DistGit(
-        url=own.get("url", site.url),
-        author=own.get("author", site.author),
-        forge=own.get("forge", site.forge),
+        url=keys.get("url", site.url),
+        author=keys.get("author", site.author),
+        forge=keys.get("forge", site.forge),
         origin=where,
-        api=own.get("api", "" if "forge" in own else site.api),
-        user=own.get("user", site.user if tokens is None else ""),
+        api=keys.get("api", "" if "forge" in keys else site.api),
+        user=keys.get("user", site.user if tokens is None else ""),
         token_env=site.token_env if tokens is None else tokens.get("token_env", ""),
         token_file=site.token_file if tokens is None else tokens.get("token_file", ""),
-        labels=tuple(own.get("labels", site.labels)),
-        private=own.get("private", site.private),
+        labels=tuple(keys.get("labels", site.labels)),
+        private=keys.get("private", site.private),
     )
 
 
 def values_layer(name: str, document: Document, at: tuple[str, ...]) -> Layer:
-    """Return the layer of the `values` that stand at `at`; numbers keep their text."""
+    """Return the layer of the `values` below the key `at`; numbers keep their text."""
     values: Any = document.data
     for key in (*at, "values"):
         values = (values or {}).get(key)
@@ -94,11 +70,11 @@ def values_layer(name: str, document: Document, at: tuple[str, ...]) -> Layer:
 
 
 def parse_assignment(text: str) -> Assignment:
-    """Take one `[IMAGEGLOB:]KEY=VALUE` apart: KEY is dotted, `KEY+` appends, VALUE is YAML."""
-    left, equals, right = text.partition("=")
-    where = Origin(f"--set {left or text}")
-    pattern, colon, dotted = left.rpartition(":")
-    keys = dotted.split(".")
+    """Parse `[IMAGEGLOB:]KEY=VALUE`: KEY is dotted, `KEY+` appends, VALUE is YAML."""
+    target, equals, right = text.partition("=")
+    where = Origin(f"--set {target or text}")
+    pattern, colon, dotted_key = target.rpartition(":")
+    keys = dotted_key.split(".")
     if not equals or not all(keys) or (colon and not pattern):
         raise InputError("is not an assignment", where=where, hint="write --set [IMAGES:]KEY=VALUE")
     if problem := format_problem("value-key", keys[0]):

@@ -13,22 +13,21 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from distgen.catalogue import cycles
+from distgen.catalogue.cycles import find_cycle
 from distgen.catalogue.folder import list_folder, read_document, read_folder
+from distgen.catalogue.records import CompiledTemplate
 from distgen.errors import InputError
 from distgen.model.catalogue import Layer, Template, TemplateFile
 from distgen.model.words import KeyPath, Origin
 from distgen.schema.check import (
     check_document,
     compile_schema,
-    load_schema,
     refuse_bad_schema,
     refuse_mistakes,
-    resolve_scalars,
-    with_declared_types,
-    with_null_types,
 )
 from distgen.schema.formats import format_problem
+from distgen.schema.packaged import load_schema, validator_of
+from distgen.schema.scalars import resolve_scalars, with_declared_types, with_null_types
 from distgen.schema.yaml import Document
 from distgen.text.suggest import did_you_mean
 
@@ -37,21 +36,8 @@ _FILE = "template.yaml"
 
 
 @dataclass(frozen=True, slots=True)
-class CompiledTemplate:
-    """A template ready for use: its default layers, the one it extends first, and its checks.
-
-    `nullable` are the values that may be absent, which templates then see as none.
-    """
-
-    template: Template
-    layers: tuple[Layer, ...]
-    checks: Mapping[str, Draft202012Validator]
-    nullable: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
 class _TemplateFolder:
-    """What one folder says before inheritance."""
+    """A folder of templates/, before inheritance; `properties` are the schemas of its values."""
 
     document: Document
     data: Mapping[str, Any]
@@ -61,22 +47,23 @@ class _TemplateFolder:
 
 def read_templates(root: Path) -> tuple[dict[str, CompiledTemplate], dict[str, TemplateFile]]:
     """Return the templates by name, and by path below templates/ the files others may include."""
-    own: dict[str, _TemplateFolder] = {}
-    shared: dict[str, TemplateFile] = {}
+    folders: dict[str, _TemplateFolder] = {}
+    includable: dict[str, TemplateFile] = {}
     for entry in list_folder(root, FOLDER):
         if entry.name.startswith(".") or not entry.is_folder:
             continue
         files = read_folder(root, entry.path)
         is_shared = entry.name.startswith("_")
         if not is_shared:
-            own[entry.name] = _own(root, entry.name, files)
-        kept = (file for file in files if is_shared or file.rendered)
-        shared.update({file.source.removeprefix(f"{FOLDER}/"): file for file in kept})
-    chains = _chains(own)
-    return {name: _kind(name, chain, own) for name, chain in chains.items()}, shared
+            folders[entry.name] = _read_template(root, entry.name, files)
+        for file in files:
+            if is_shared or file.is_rendered:
+                includable[file.source.removeprefix(f"{FOLDER}/")] = file
+    chains = _extension_chains(folders)
+    return {name: _compile(name, chain, folders) for name, chain in chains.items()}, includable
 
 
-def _own(root: Path, name: str, files: tuple[TemplateFile, ...]) -> _TemplateFolder:
+def _read_template(root: Path, name: str, files: tuple[TemplateFile, ...]) -> _TemplateFolder:
     path = f"{FOLDER}/{name}/{_FILE}"
     if problem := format_problem("name", name):
         raise InputError(f"`{name}` {problem}", where=Origin(f"{FOLDER}/{name}"))
@@ -87,40 +74,42 @@ def _own(root: Path, name: str, files: tuple[TemplateFile, ...]) -> _TemplateFol
             hint="write one, or begin the folder's name with _ when it only holds shared files",
         )
     document = read_document(root, path)
-    data = check_document("template", with_null_types(document))
+    data = check_document(validator_of("template"), with_null_types(document))
     properties = _properties(document) if data.get("values") else {}
-    for value, one in properties.items():
-        refuse_bad_schema(one, document.origin, ("values", value))
-    kept = tuple(file for file in files if file.source != path)
-    return _TemplateFolder(document, data, properties, kept)
+    for value, schema in properties.items():
+        refuse_bad_schema(schema, document.origin, ("values", value))
+    files = tuple(file for file in files if file.source != path)
+    return _TemplateFolder(document, data, properties, files)
 
 
 def _properties(document: Document) -> Mapping[str, Mapping[str, Any]]:
     """Return the schemas of a checked template's values, defaults in the types they declare."""
-    typed = {value: with_declared_types(one) for value, one in document.data["values"].items()}
-    whole: Mapping[str, Any] = resolve_scalars({"values": typed}, load_schema("template"))
-    found: Mapping[str, Mapping[str, Any]] = whole["values"]
-    return found
+    schemas = {
+        value: with_declared_types(schema) for value, schema in document.data["values"].items()
+    }
+    template: dict[str, Any] = resolve_scalars({"values": schemas}, load_schema("template"))
+    properties: Mapping[str, Mapping[str, Any]] = template["values"]
+    return properties
 
 
-def _chains(own: Mapping[str, _TemplateFolder]) -> dict[str, tuple[str, ...]]:
+def _extension_chains(folders: Mapping[str, _TemplateFolder]) -> dict[str, tuple[str, ...]]:
     """Return what each template extends, nearest first."""
     edges: dict[str, list[str]] = {}
-    for name, one in own.items():
-        parent = one.data.get("extends")
-        if parent is not None and parent not in own:
+    for name, folder in folders.items():
+        parent = folder.data.get("extends")
+        if parent is not None and parent not in folders:
             raise InputError(
                 f"there is no template `{parent}` to extend",
-                where=one.document.origin(("extends",)),
-                hint=did_you_mean(parent, own),
+                where=folder.document.origin(("extends",)),
+                hint=did_you_mean(parent, folders),
             )
         edges[name] = [parent] if parent else []
-    if cycle := cycles.find_cycle(edges):
-        where = own[cycle[0]].document.origin(("extends",))
-        what = f"templates extend each other: {' -> '.join(cycle)}"
-        raise InputError(what, where=where, hint="break the circle")
+    if cycle := find_cycle(edges):
+        problem = f"templates extend each other: {' -> '.join(cycle)}"
+        where = folders[cycle[0]].document.origin(("extends",))
+        raise InputError(problem, where=where, hint="break the cycle")
     chains: dict[str, tuple[str, ...]] = {}
-    for name in own:
+    for name in folders:
         chain: list[str] = []
         while parents := edges[chain[-1] if chain else name]:
             chain += parents
@@ -128,53 +117,60 @@ def _chains(own: Mapping[str, _TemplateFolder]) -> dict[str, tuple[str, ...]]:
     return chains
 
 
-def _kind(
-    name: str, chain: tuple[str, ...], own: Mapping[str, _TemplateFolder]
+def _compile(
+    name: str, chain: tuple[str, ...], folders: Mapping[str, _TemplateFolder]
 ) -> CompiledTemplate:
-    family = [own[one] for one in (*reversed(chain), name)]
+    """Return the template of a folder, with all that the templates of its chain have."""
+    inherited = [folders[ancestor] for ancestor in reversed(chain)]
+    farthest_first = [*inherited, folders[name]]
     properties: dict[str, Mapping[str, Any]] = {}
     files: dict[str, TemplateFile] = {}
-    for member in family:
-        properties.update(member.properties)
-        files.update({file.path: file for file in member.files})
-    checks = {value: compile_schema(one) for value, one in properties.items()}
-    layers = tuple(_defaults(member, family[index + 1 :]) for index, member in enumerate(family))
+    for folder in farthest_first:
+        properties.update(folder.properties)
+        files.update({file.path: file for file in folder.files})
+    checks = {value: compile_schema(schema) for value, schema in properties.items()}
+    layers = tuple(
+        _default_layer(folder, farthest_first[index + 1 :])
+        for index, folder in enumerate(farthest_first)
+    )
     for layer in layers:
         for value, default in layer.values.items():
-            _refuse_default(value, default, checks[value], layer)
+            _refuse_bad_default(value, default, checks[value], layer)
     template = Template(
         name=name,
-        description=own[name].data["description"],
+        description=folders[name].data["description"],
         schema=_object_schema(properties),
         defaults=layers[-1],
         files=tuple(files[path] for path in sorted(files)),
         extends=chain,
-        origin=own[name].document.origin(),
+        origin=folders[name].document.origin(),
     )
     nullable = frozenset(value for value, check in checks.items() if check.is_valid(None))
     return CompiledTemplate(template, layers, checks, nullable)
 
 
-def _defaults(member: _TemplateFolder, nearer: list[_TemplateFolder]) -> Layer:
+def _default_layer(folder: _TemplateFolder, nearer: list[_TemplateFolder]) -> Layer:
     """Return a template's defaults, less those of values that a nearer template declares anew."""
     values: dict[str, Any] = {}
     marks: dict[KeyPath, tuple[int, int]] = {}
-    for value, one in member.properties.items():
-        if "default" in one and not any(value in other.properties for other in nearer):
-            values[value] = one["default"]
-    for key, mark in member.document.marks.items():
+    for value, schema in folder.properties.items():
+        if "default" in schema and not any(value in heir.properties for heir in nearer):
+            values[value] = schema["default"]
+    for key, mark in folder.document.marks.items():
         if len(key) > 2 and key[0] == "values" and key[2] == "default":
             inner: KeyPath = (*key[1:2], *key[3:])
             marks[inner] = mark
-    return Layer("template", member.document.path, values, marks)
+    return Layer("template", folder.document.path, values, marks)
 
 
-def _refuse_default(value: str, default: Any, check: Draft202012Validator, layer: Layer) -> None:
+def _refuse_bad_default(
+    value: str, default: Any, check: Draft202012Validator, layer: Layer
+) -> None:
     try:
         refuse_mistakes(check, default, layer.origin, (value,))
     except InputError as error:
-        what = f"the default does not fit its own schema: {error.problem}"
-        raise InputError(what, where=error.where, hint=error.hint) from None
+        problem = f"the default does not fit its own schema: {error.problem}"
+        raise InputError(problem, where=error.where, hint=error.hint) from None
 
 
 def _object_schema(properties: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -182,6 +178,6 @@ def _object_schema(properties: Mapping[str, Mapping[str, Any]]) -> dict[str, Any
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
         "properties": dict(properties),
-        "required": [name for name, one in properties.items() if "default" not in one],
+        "required": [name for name, schema in properties.items() if "default" not in schema],
         "additionalProperties": False,
     }

@@ -54,7 +54,7 @@ class Session:
 
     def catalogue(self, sets: Sequence[str] = ()) -> Catalogue:
         around = source.SourceContext(self.environ, self.cache)
-        return load_catalogue(self.root, sets=sets, ask=source.source_reader(around))
+        return load_catalogue(self.root, sets=sets, read_source=source.source_reader(around))
 
     @property
     def cache(self) -> Path:

@@ -30,7 +30,7 @@ def main() -> None:
 
     def read(root: Path) -> tuple[Catalogue, Lock]:
         around = source.SourceContext(session.environ, session.cache)
-        catalogue = load_catalogue(root, ask=source.source_reader(around))
+        catalogue = load_catalogue(root, read_source=source.source_reader(around))
         return apply_mirrors(catalogue, lock_file.read(root / lock_file.FILE))
 
     answers, sys.stdout = sys.stdout.buffer, sys.stderr

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, cast
 
-from distgen.schema.check import load_schema
+from distgen.schema.packaged import load_schema
 
 if TYPE_CHECKING:
     from distgen.forges.forge import Forge

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
-from distgen.catalogue.graph import including_parents
+from distgen.catalogue.graph import including_parents, with_ancestors
 from distgen.dockerfile.parse import Dockerfile, parse
 from distgen.lint.findings import in_order, with_origins
 from distgen.lint.rules import namespace
@@ -43,7 +43,9 @@ def trees(task: Work) -> Iterator[Tree]:
 
 def lint(task: Work, linters: Linters) -> tuple[Finding, ...]:
     """Return everything that own rules and `linters` say, with the template line of each."""
-    rendered = {image.key: task.renderer.tree(image) for image in with_ancestors(task)}
+    # Rules look at what an image inherits, so all that it builds on is rendered, too.
+    inherited = including_parents(task.catalogue, {image.key for image in task.images})
+    rendered = {image.key: task.renderer.tree(image) for image in inherited}
     chosen = {image.key: rendered[image.key] for image in task.images}
     own = check(task, rendered, parsed(rendered.values()))
     return judged(task, (*own, *linters(chosen.values())))
@@ -71,7 +73,7 @@ def fault(task: Work) -> Callable[[Tree], str]:
 
     def find(tree: Tree) -> str:
         alone = replace(task, images=(images[tree.key],))
-        above = {key: dockerfile(key) for key in lineage(images, tree.key)}
+        above = {key: dockerfile(key) for key in with_ancestors(images, [tree.key])}
         family = {key: one for key, one in above.items() if one is not None}
         found = judged(alone, check(alone, {tree.key: tree}, family))
         errors = [finding for finding in found if finding.level == "error"]
@@ -83,18 +85,6 @@ def fault(task: Work) -> Callable[[Tree], str]:
         return f"{place}: {first.code} {first.message}{more}"
 
     return find
-
-
-def lineage(images: Mapping[str, Image], key: str) -> tuple[str, ...]:
-    """Return an image's key and the keys of all it builds on, each once."""
-    found = [key]
-    for above in found:
-        found += [
-            parent.image
-            for parent in images[above].parents
-            if parent.image and parent.image not in found
-        ]
-    return tuple(dict.fromkeys(found))
 
 
 def check(
@@ -143,9 +133,3 @@ def parsed(rendered: Iterable[Tree]) -> dict[str, Dockerfile]:
     """Return each tree's Dockerfile by key, parsed once."""
     texts = ((tree.key, read(tree)) for tree in rendered)
     return {key: parse(text) for key, text in texts if text is not None}
-
-
-def with_ancestors(task: Work) -> tuple[Image, ...]:
-    """Return the work's images and all they build on: rules look at what is inherited."""
-    keys = {image.key for image in task.images}
-    return tuple(including_parents(task.catalogue, keys))

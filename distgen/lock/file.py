@@ -15,6 +15,7 @@ from distgen.lock.facts import Facts
 from distgen.model.lock import Lock, LockedBase, LockedSource
 from distgen.model.words import Origin
 from distgen.schema.check import check_document
+from distgen.schema.packaged import validator_of
 from distgen.schema.yaml import read_yaml
 
 FILE = "distgen.lock"
@@ -40,7 +41,7 @@ def read(path: str | Path) -> Lock:
 
 def parse(text: str | bytes, path: str = FILE) -> Lock:
     """Read the text of a lock file; `path` is for messages."""
-    return _lock(check_document("lock", read_yaml(text, path)))
+    return _lock(check_document(validator_of("lock"), read_yaml(text, path)))
 
 
 def read_facts(path: str | Path) -> Facts:
@@ -50,7 +51,7 @@ def read_facts(path: str | Path) -> Facts:
     except FileNotFoundError:
         raise InputError("there is no such file", where=Origin(str(path))) from None
     document = read_yaml(content, str(path))
-    data = check_document("facts", document)
+    data = check_document(validator_of("facts"), document)
     for git, refs in data.get("sources", {}).items():
         for ref, entry in refs.items():
             if is_commit_id(ref) and entry["commit"] != ref:

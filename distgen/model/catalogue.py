@@ -37,14 +37,14 @@ class Layer:
 class TemplateFile:
     """A file of a template or an image's overlay folder, read into memory.
 
-    `path` is where it goes in the tree (it may hold `{{ image.name }}`), `source` where it stands
-    in the catalogue. `rendered` files went by `*.j2`; all others are copied as they are.
+    `path` is its path in the tree (it may hold `{{ image.name }}`), `source` the one in the
+    catalogue. Files called `*.j2` are rendered; all others are copied as they are.
     """
 
     path: str
     source: str
     content: bytes = field(repr=False)
-    rendered: bool
+    is_rendered: bool
     executable: bool
 
 
@@ -233,6 +233,22 @@ class Image:
     @property
     def key(self) -> str:
         return f"{self.namespace}/{self.name}@{self.stream.name}"
+
+    @property
+    def base(self) -> Parent | None:
+        """Return the parent that `from:` names."""
+        return next((parent for parent in self.parents if parent.role == "base"), None)
+
+    @property
+    def parent_keys(self) -> tuple[str, ...]:
+        """Return the keys of the parents that are images of the catalogue."""
+        return tuple(parent.image for parent in self.parents if parent.image)
+
+    @property
+    def imported_from(self) -> str:
+        """Return the source that brought it; empty where a template describes it."""
+        source, colon, _ = self.template.partition(":")
+        return source if colon else ""
 
 
 @dataclass(frozen=True, slots=True)

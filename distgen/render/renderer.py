@@ -136,7 +136,7 @@ class Renderer:
         return named
 
     def _recipe(self, source: Source, image: Image) -> Recipe:
-        if not source.rendered and "{" not in source.path:
+        if not source.is_rendered and "{" not in source.path:
             return Recipe(source, None, None)
         found = self._recipes.get(source.source)
         if found is None:
@@ -164,7 +164,7 @@ def recipe(environment: Sandbox, source: Source, image: Image) -> Recipe:
     return Recipe(
         source,
         compiled_name(environment, source, image.key) if "{" in source.path else None,
-        compiled(environment, source, image.key) if source.rendered else None,
+        compiled(environment, source, image.key) if source.is_rendered else None,
     )
 
 

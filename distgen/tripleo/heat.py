@@ -120,10 +120,10 @@ def format_parameters(entries: Iterable[Mapping[str, Any]]) -> str:
 
 
 def format_catalogue(images: Iterable[Image]) -> str:
-    """Return images of a catalogue as such a list; Kolla's say so."""
-    kolla = {"image_source": "kolla"}
+    """Return images of a catalogue as such a list; those that a source brought name it."""
     return format_list(
-        {"imagename": image.reference, **(kolla if image.template.startswith("kolla:") else {})}
+        {"imagename": image.reference}
+        | ({"image_source": image.imported_from} if image.imported_from else {})
         for image in images
     )
 

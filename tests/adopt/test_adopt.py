@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 from testing.downstream import FILES, STREAMS, commit, git
 
-from distgen.schema.check import load_schema
+from distgen.schema.packaged import load_schema
 
 pytest_plugins = ["testing.commandline", "testing.downstream"]
 PATCHES = "overlays/small/tool/patches"

@@ -153,7 +153,7 @@ def image(number):
 def make_catalogue(count):
     files = {path: file(f"app/{path}", text) for path, text in FILES.items()}
     shared = {path: file(path, text) for path, text in SHARED.items()}
-    shared |= {f"app/{path}": made for path, made in files.items() if made.rendered}
+    shared |= {f"app/{path}": made for path, made in files.items() if made.is_rendered}
     layer = Layer("template", "templates/app/template.yaml", {})
     template = Template("app", "", {}, layer, tuple(files.values()))
     images = tuple(image(number) for number in range(count))

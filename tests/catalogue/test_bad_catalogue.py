@@ -120,13 +120,13 @@ CASES = [
     (A, f"{HEAD}streams:\n  mastr: {{}}", f"{A}:4:3: the namespace `ns` has no stream `mastr`; "
      "did you mean `master`?"),
     (A, "template: app\nfrom: ns/a", f"{A}:2:1: images build on each other: ns/a -> ns/a; "
-     "break the circle"),
+     "break the cycle"),
     (A, "template: app\nfrom: ns/b", f"{A}:2:1: images build on each other: ns/a -> ns/b -> ns/a; "
-     "break the circle"),
+     "break the cycle"),
     (A, f"{HEAD}builders: {{b: ns/b}}", f"{A}:3:12: images build on each other: ns/a -> ns/b -> "
-     "ns/a; break the circle"),
+     "ns/a; break the cycle"),
     (A, f"{HEAD}extends: ns/a", f"{A}:3:1: images extend each other: ns/a -> ns/a; "
-     "break the circle"),
+     "break the cycle"),
     (A, f"{HEAD}extends: ns/bb", f"{A}:3:1: there is no image `ns/bb` to extend; "
      "did you mean `ns/b`?"),
     (A, f"{HEAD}sources: {{s: {{git: 'ext::sh -c id', ref: x}}}}", f"{A}:3:15: `sources.s.git` "
@@ -142,7 +142,7 @@ CASES = [
     (A, f"{HEAD}downloads: {{d: {{url: 'file:///etc/passwd'}}}}", f"{A}:3:17: `downloads.d.url` "
      "is not an http or https address"),
     (A, "template: app\nfrom: docker.io/x:{port}", f"{A}:2:1: `docker.io/x:{{port}}` asks for "
-     "`{port}`, whose value is not text"),
+     "`{port}`, and that value is not text"),
     (A, "template: app\nfrom: docker.io/x:{python", f"{A}:2:1: `docker.io/x:{{python` holds a "
      "single `{`; double a real brace"),
     (A, "template: app\nfrom: docker.io/x:{env.__class__}", f"{A}:2:1: "
@@ -155,7 +155,7 @@ CASES = [
      "namespace's folder"),
     ("overlays/ns/c/start.sh", "", "overlays/ns/c: there is no c.yaml beside the folder; write "
      "the image's overlay, or remove the folder"),
-    ("overlays/ns/a/patches/x.diff", "", "overlays/ns/a/patches/x.diff: is no patch; a folder "
+    ("overlays/ns/a/patches/x.diff", "", "overlays/ns/a/patches/x.diff: is not a patch; a folder "
      "`patches` holds *.patch only; rename it or move it out"),
     ("overlays/ns/a/.gitattributes", "", "overlays/ns/a/.gitattributes: distgen writes "
      "`.gitattributes` itself; remove it"),
@@ -198,7 +198,7 @@ CASES = [
     (APP, "description: x\nextends: ap", f"{APP}:2:1: there is no template `ap` to extend; "
      "did you mean `app`?"),
     (APP, "description: x\nextends: app", f"{APP}:2:1: templates extend each other: app -> app; "
-     "break the circle"),
+     "break the cycle"),
     (APP, "description: x\nvalues: {a: {typ: string}}", f"{APP}:2:14: unknown key `typ` in "
      "`values.a`; did you mean `type`?"),
     (APP, "description: x\nvalues: {a: {pattern: '('}}", f"{APP}:2:14: `values.a.pattern: (` "
@@ -276,7 +276,7 @@ def test_a_cycle_across_streams_names_them(catalogue):
     )
     assert mistake(root) == (
         f"{A}:2:1: images build on each other: ns/a@master -> ns/b@1.0 -> ns/a@master; "
-        "break the circle"
+        "break the cycle"
     )
 
 
@@ -284,7 +284,7 @@ def test_a_long_cycle_is_printed_once_around(catalogue):
     chain = {f"overlays/ns/{i}.yaml": f"template: app\nfrom: ns/{(i + 1) % 4}" for i in range(4)}
     assert mistake(catalogue({**SOUND, **chain})) == (
         "overlays/ns/0.yaml:2:1: images build on each other: "
-        "ns/0 -> ns/1 -> ns/2 -> ns/3 -> ns/0; break the circle"
+        "ns/0 -> ns/1 -> ns/2 -> ns/3 -> ns/0; break the cycle"
     )
 
 
@@ -338,7 +338,7 @@ def test_a_file_name_that_would_harm_is_refused(catalogue, name: bytes):
     with open(os.fsencode(root) + b"/templates/app/" + name, "w"):
         pass
     shown = ascii(os.fsdecode(name))
-    assert mistake(root) == f"templates/app: {shown} is no file name for a repository; rename it"
+    assert mistake(root) == f"templates/app: {shown} is not a file name for a repository; rename it"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")

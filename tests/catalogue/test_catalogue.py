@@ -6,6 +6,7 @@ import pytest
 
 from distgen.catalogue import load
 from distgen.catalogue.overlay import trace_settings
+from distgen.forges.load import load_forge
 from distgen.model.catalogue import Download, Image, Parent, Policy, RuleSettings, Source, Stream
 from distgen.model.words import Origin
 from distgen.schema.check import compile_schema
@@ -194,7 +195,7 @@ def test_templates_inherit_files_and_values(catalogue):
     template = loaded.templates["app"]
     assert template.extends == ("base",)
     assert loaded.images[0].values == {"a": "base", "b": "own", "c": {"app": "x"}}
-    assert [(f.path, f.source, f.rendered, f.executable) for f in template.files] == [
+    assert [(f.path, f.source, f.is_rendered, f.executable) for f in template.files] == [
         ("Dockerfile", "templates/app/Dockerfile.j2", True, False),
         (
             "deep/{{ image.name }}.conf.j2",
@@ -368,7 +369,7 @@ def test_addresses_references_and_tags_are_filled_with_values(catalogue):
 def test_gitea_is_another_name_of_forgejo(catalogue):
     files = {**SMALL, "distgen.yaml": "version: 1\ndist_git: {forge: gitea}\n"}
     loaded = load.load_catalogue(catalogue(files))
-    assert loaded.namespaces["ns"].dist_git.forge == "forgejo"
+    assert load_forge(loaded.namespaces["ns"].dist_git.forge) is load_forge("forgejo")
 
 
 def test_a_namespace_may_have_its_own_place_and_policy(catalogue):

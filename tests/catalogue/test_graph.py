@@ -153,5 +153,5 @@ def test_a_cycle_is_printed(loaded):
         parents_first(circle)
     assert str(caught.value) == (
         "overlays/a/app.yaml:2:1: images build on each other: "
-        "a/app@1.0 -> b/above@master -> a/app@1.0; break the circle"
+        "a/app@1.0 -> b/above@master -> a/app@1.0; break the cycle"
     )

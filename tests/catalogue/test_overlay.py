@@ -171,11 +171,11 @@ def test_merging_changes_no_layer():
          "list; did you mean `vim`?"),
         ("l: []", "l-: [vi]", "two.yaml:1:1: `l-` removes `vi`, which is not in the inherited "
          "list; the inherited `l` is empty"),
-        ("", "l-: [vi]", "two.yaml:1:1: `l-` has no list to work on: nothing is inherited"),
-        ("l: x", "l+: [vi]", "two.yaml:1:1: `l+` has no list to work on: what is inherited is no "
-         "list"),
+        ("", "l-: [vi]", "two.yaml:1:1: `l-` has no list to change: nothing is inherited"),
+        ("l: x", "l+: [vi]", "two.yaml:1:1: `l+` has no list to change: the inherited value is "
+         "not a list"),
         ("l: [a]", "l+: b", "two.yaml:1:1: `l+` needs a list; write `l+: [...]`"),
-        ("l: [a]", "m: {l: [a], l-: [b]}", "two.yaml:1:13: `l` and `l-` stand side by side; "
+        ("l: [a]", "m: {l: [a], l-: [b]}", "two.yaml:1:13: `l` and `l-` are both written; "
          "write one list"),
     ],
 )  # fmt: skip

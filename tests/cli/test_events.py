@@ -24,7 +24,7 @@ from testing.sites import COMMAND, distgen, ended, save, site, start
 
 from distgen.publish.repository_access import list_repositories
 from distgen.publish.scheduler import Dependencies, RunState, sort_parents_first
-from distgen.schema.check import load_schema
+from distgen.schema.packaged import load_schema
 
 
 def lines(path):

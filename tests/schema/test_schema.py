@@ -9,21 +9,15 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from distgen.errors import InputError
-from distgen.schema.check import (
-    check_document,
-    compile_schema,
-    load_schema,
-    refuse_mistakes,
-    resolve_scalars,
-    schema_kinds,
-    with_declared_types,
-)
+from distgen.schema.check import check_document, compile_schema, refuse_mistakes
 from distgen.schema.formats import CHECKS, VALUE_FORMATS, branch, format_problem, git_url
+from distgen.schema.packaged import KINDS, load_schema, validator_of
+from distgen.schema.scalars import resolve_scalars, with_declared_types
 from distgen.schema.yaml import read_yaml
 
 
 def check(kind: str, text: str) -> dict[str, object]:
-    return check_document(kind, read_yaml(text, "f.yaml"))
+    return check_document(validator_of(kind), read_yaml(text, "f.yaml"))
 
 
 def complaint(kind: str, text: str) -> str:
@@ -33,8 +27,8 @@ def complaint(kind: str, text: str) -> str:
 
 
 def test_every_kind_of_file_has_a_proper_schema():
-    assert {"config", "template", "namespace", "image", "lock"} <= set(schema_kinds())
-    for kind in schema_kinds():
+    assert {"config", "template", "namespace", "image", "lock"} <= set(KINDS)
+    for kind in KINDS:
         Draft202012Validator.check_schema(load_schema(kind))
         assert json.loads(json.dumps(load_schema(kind)))["title"]
 
@@ -49,7 +43,7 @@ def test_every_key_of_a_schema_is_described_by_its_format_or_in_words():
             return own.union(*map(asked, node.values()))
         return set().union(*map(asked, node)) if isinstance(node, list) else set()
 
-    assert set().union(*(asked(load_schema(kind)) for kind in schema_kinds())) <= known
+    assert set().union(*(asked(load_schema(kind)) for kind in KINDS)) <= known
     template = json.dumps(load_schema("template"))
     assert json.dumps(list(VALUE_FORMATS)) in template
 

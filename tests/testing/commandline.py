@@ -14,7 +14,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from distgen.cli.main import main
-from distgen.schema.check import load_schema
+from distgen.schema.packaged import load_schema
 
 
 @dataclass(frozen=True)

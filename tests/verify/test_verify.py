@@ -13,7 +13,7 @@ from testing.downstream import FILES, SECRET, commit, git
 
 from distgen.catalogue.checkout import find_repository
 from distgen.git.run import isolate
-from distgen.schema.check import load_schema
+from distgen.schema.packaged import load_schema
 from distgen.verify.claims import Claim
 from distgen.verify.worker_pool import Program, Proof
 

@@ -6,11 +6,11 @@ import json
 
 import click
 
-from distgen.schema.check import load_schema, schema_kinds
+from distgen.schema.packaged import KINDS, load_schema
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(schema_kinds()))
+@click.argument("kind", type=click.Choice(KINDS))
 def command(kind: str) -> None:
     """Print the JSON Schema of a file of the catalogue, or of what a command prints."""
     click.echo(json.dumps(load_schema(kind), indent=2))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from distgen.catalogue.graph import base_chain
 from distgen.dockerfile.instruction import Instruction
 from distgen.dockerfile.parse import Dockerfile
 from distgen.model.catalogue import Image, RuleSettings
@@ -20,14 +21,10 @@ class ImageIndex:
     dockerfiles: Mapping[str, Dockerfile]
 
     def ancestors(self, image: Image) -> tuple[tuple[Image, ...], str]:
-        """Return an image and what it builds on, upwards, and the external base above them."""
-        line = [image]
-        while True:
-            base = next((p for p in line[-1].parents if p.role == "base"), None)
-            above = self.images.get(base.image) if base and base.image else None
-            if above is None or above in line:
-                return tuple(line), base.reference if base else ""
-            line.append(above)
+        """Return an image and its bases of the catalogue, and the external base of the last one."""
+        chain = base_chain(self.images, image)
+        external = chain[-1].base
+        return chain, external.reference if external else ""
 
     def base(self, image: Image) -> Dockerfile | None:
         """Return the Dockerfile of what an image builds on, None where that is external."""

@@ -1,0 +1,35 @@
+"""Tells which patches of an image's folder a stream gets."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from distgen.errors import InputError
+from distgen.model.catalogue import TemplateFile
+from distgen.model.words import Origin
+from distgen.text.suggest import did_you_mean
+
+PATCHES = "patches/"
+
+
+def patches_for_stream(patches: Iterable[TemplateFile], stream: str) -> tuple[TemplateFile, ...]:
+    """Return the patches that a stream gets: those of all streams, then those in its own folder."""
+    all_patches = tuple(patches)
+    common = (file for file in all_patches if file.path.count("/") == 1)
+    of_stream = (file for file in all_patches if file.path.startswith(f"{PATCHES}{stream}/"))
+    return (*common, *of_stream)
+
+
+def refuse_unknown_streams(patches: Iterable[TemplateFile], streams: Collection[str]) -> None:
+    """Raise InputError for a folder of patches that is not named like a stream.
+
+    Its patches would not be applied, and nothing would say so.
+    """
+    for file in patches:
+        folder, slash, _ = file.path.removeprefix(PATCHES).partition("/")
+        if slash and folder not in streams:
+            raise InputError(
+                f"the namespace has no stream `{folder}` to patch",
+                where=Origin(file.source),
+                hint=did_you_mean(folder, streams),
+            )

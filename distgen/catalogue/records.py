@@ -1,0 +1,108 @@
+"""Records of what the files of a catalogue say, before anything is merged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from jsonschema import Draft202012Validator
+
+from distgen.model.catalogue import DistGit, Layer, Namespace, Template, TemplateFile
+from distgen.model.words import Origin
+from distgen.schema.yaml import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a site decides in `distgen.yaml`; `values` are its overlay."""
+
+    dist_git: DistGit
+    source: str | None
+    mirrors: Mapping[str, Mapping[str, str]]
+    values: Layer
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One `--set`: a layer for the images that match `pattern`."""
+
+    text: str
+    pattern: str
+    layer: Layer
+
+    def reaches(self, full_name: str, stream: str) -> bool:
+        """Tell whether the layer is for this image and stream."""
+        name, _, stream_pattern = self.pattern.partition("@")
+        return fnmatchcase(full_name, name) and fnmatchcase(stream, stream_pattern or "*")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A namespace with its layers; the tags in its streams may still hold `{value}`.
+
+    `source` names the source of its images, empty where they come from templates; `settings` are
+    for that source.
+    """
+
+    namespace: Namespace
+    document: Document
+    values: Layer
+    streams: Mapping[str, Layer]
+    source: str
+    settings: Layer
+
+    @property
+    def name(self) -> str:
+        return self.namespace.name
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFiles:
+    """The files of an image's folder, and the patches in it, both by name."""
+
+    files: tuple[TemplateFile, ...] = ()
+    patches: tuple[TemplateFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """What one image's file and folder say, before anything inherited.
+
+    `spec` and `stream_specs` are layers of all keys but values; `streams` None means all of them.
+    """
+
+    namespace: str
+    name: str
+    extends: str | None
+    streams: tuple[str, ...] | None
+    spec: Layer
+    stream_specs: Mapping[str, Layer]
+    values: Layer
+    stream_values: Mapping[str, Layer]
+    folder: ImageFiles
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+    def origin(self, key: str = "") -> Origin:
+        """Return the line of a key of the file, or the file."""
+        return self.spec.origin((key,)) if key else self.spec.origin()
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledTemplate:
+    """A template ready for use: its default layers, the one it extends first, and its checks.
+
+    `nullable` are the values that may be absent, which templates then see as none.
+    """
+
+    template: Template
+    layers: tuple[Layer, ...]
+    checks: Mapping[str, Draft202012Validator]
+    nullable: frozenset[str]
+
+    @property
+    def name(self) -> str:
+        return self.template.name

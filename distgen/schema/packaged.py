@@ -1,0 +1,61 @@
+"""Reads the JSON Schemas that travel in the package."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from distgen.errors import InputError
+from distgen.schema.check import compile_schema
+from distgen.schema.subschemas import Schema
+
+KINDS = (
+    *("config", "template", "namespace", "image", "lock", "facts"),
+    *("list", "results", "findings", "changes", "events", "verify", "adopt"),
+    *("lock-changes", "lock-problems", "tags", "discover", "promote", "prune"),
+)
+"""The kinds of file, and of what commands print, that have a schema."""
+
+
+@cache
+def load_schema(kind: str) -> Schema:
+    """Return the JSON Schema (2020-12) of a kind of file."""
+    if kind not in KINDS:
+        raise InputError(f"there is no schema `{kind}`", hint="one of " + ", ".join(KINDS))
+    schema: Schema = _include(_read(f"{kind}.json"))
+    return schema
+
+
+@cache
+def validator_of(kind: str) -> Draft202012Validator:
+    """Return the compiled schema of a kind of file."""
+    return compile_schema(load_schema(kind))
+
+
+def _read(name: str) -> Any:
+    return json.loads((resources.files("distgen.schema") / "json" / name).read_text("utf-8"))
+
+
+def _include(schema: Any) -> Any:
+    """Return a schema with the files in it that a `$ref` names: two kinds of file may share one.
+
+    The keys beside such a `$ref` are added to the file: a default, say.
+    """
+    if isinstance(schema, list):
+        return [_include(inner) for inner in schema]
+    if not isinstance(schema, dict):
+        return schema
+    schema = {key: _include(value) for key, value in schema.items()}
+    if not str(schema.get("$ref", "#")).startswith("#"):
+        return _merge(_include(_read(schema.pop("$ref"))), schema)
+    return schema
+
+
+def _merge(base: Any, addition: Any) -> Any:
+    if not isinstance(base, dict) or not isinstance(addition, dict):
+        return addition
+    return base | {key: _merge(base.get(key), value) for key, value in addition.items()}
