@@ -46,7 +46,7 @@ PURE = {
     "schema": ("check", "formats", "messages", "scalars", "subschemas", "yaml"),
     "text": ("diff", "suggest"),
     "tripleo": ("heat",),
-    "verify": ("claims", "report"),
+    "verify": ("claims", "compare", "report", "verdict"),
 }
 EFFECTS = {
     *("asyncio", "concurrent", "datetime", "fcntl", "filelock", "git", "github3", "glob", "http"),

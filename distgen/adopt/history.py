@@ -17,7 +17,7 @@ from distgen.model.published import Manifest, TreeEntry
 from distgen.model.rendered import File
 from distgen.model.words import EXECUTABLE, REGULAR
 from distgen.publish.branch import list_files, read_file, read_manifest
-from distgen.verify.claims import claim
+from distgen.verify.claims import parse_claim
 
 _SEARCHED = 1000
 
@@ -72,7 +72,7 @@ def companions(
 def _told(reader: ObjectReader, names: Iterable[str], author: str) -> Iterator[Told]:
     for name in names:
         commit = _read(reader, name)
-        is_own = claim(commit.message) and commit.author.startswith(f"{author} ")
+        is_own = parse_claim(commit.message) and commit.author.startswith(f"{author} ")
         if commit.parents and not is_own:
             yield Told(_letter(commit, commit.author), tuple(_steps(reader, commit)))
 

@@ -15,7 +15,7 @@ from distgen.cli.session import Session
 from distgen.lock import file as lock_file
 from distgen.model.catalogue import Catalogue
 from distgen.model.lock import Lock
-from distgen.verify.replay import answer
+from distgen.verify.replay import answer_questions
 
 _MEMORY = 2 * 1024**3
 _OUTPUT = 64 * 1024**2
@@ -34,4 +34,4 @@ def main() -> None:
         return apply_mirrors(catalogue, lock_file.read(root / lock_file.FILE))
 
     answers, sys.stdout = sys.stdout.buffer, sys.stderr
-    answer(read, sys.stdin.buffer, answers)
+    answer_questions(read, sys.stdin.buffer, answers)

@@ -14,7 +14,7 @@ from distgen.git.cat_file import ObjectReader
 from distgen.git.commits import Commit
 from distgen.model.catalogue import Catalogue
 from distgen.model.lock import Lock
-from distgen.model.published import Change, Provenance
+from distgen.model.published import Change, Edit, Provenance
 from distgen.model.rendered import Tree
 from distgen.model.words import MANIFEST
 from distgen.publish.branch import read_branch
@@ -24,15 +24,15 @@ from distgen.publish.retirement import retirement_note, retirement_reason
 from distgen.publish.target import BranchTarget, branch_target
 from distgen.render.manifest import generated
 from distgen.render.renderer import Renderer
-from distgen.verify.claims import Claim, Expected
+from distgen.verify.claims import Claim, Expectation
 
-Load = Callable[[Path], tuple[Catalogue, Lock]]
+LoadCatalogue = Callable[[Path], tuple[Catalogue, Lock]]
 _FAILURES = (DistgenError, MemoryError, RecursionError)
-_WAYS: tuple[OnEdit, ...] = ("refuse", "keep", "merge", "overwrite")
+_EDIT_POLICIES: tuple[OnEdit, ...] = ("refuse", "keep", "merge", "overwrite")
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class CatalogueState:
     """The catalogue as one of its commits has it."""
 
     commit: str
@@ -43,112 +43,120 @@ class Past:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Replay:
     """What a claim leads to; `tree` is None for an image that is not in the catalogue."""
 
     target: BranchTarget
     tree: Tree | None
-    origin: Provenance
-    expected: Expected
+    provenance: Provenance
+    expectation: Expectation
 
 
-def answer(load: Load, questions: IO[bytes], answers: IO[bytes]) -> None:
-    """Read a state of the catalogue, and answer what it leads to for as long as somebody asks.
+@dataclass(frozen=True, slots=True)
+class Replanned:
+    """A commit that was planned again, and the downstream edits that distgen would have kept."""
 
-    The first question is where it stands, its commit and that one's date; the answer is None, or
-    why it cannot be read. All others are a claim and a note, whose answer is `Wanted` or why not,
-    or the keys of images, whose answer are the sums of their manifests.
+    change: Change
+    kept_edits: tuple[Edit, ...] = ()
+
+
+def answer_questions(load: LoadCatalogue, questions: IO[bytes], answers: IO[bytes]) -> None:
+    """Read a state of the catalogue, and answer what it leads to until the questions end.
+
+    The first question is the folder of the state, its commit and that one's date; the answer is
+    None, or why it cannot be read. All others are a claim and a note, with a `Replay` or why not as
+    the answer, or the keys of images, with the sums of their manifests as the answer.
     """
 
-    def reply(made: object) -> None:
-        pickle.dump(made, answers)
+    def reply(reply_object: object) -> None:
+        pickle.dump(reply_object, answers)
         answers.flush()
 
-    root, commit, made = pickle.load(questions)
+    root, commit, date = pickle.load(questions)
     try:
         catalogue, lock = load(root)
-        past = Past(commit, made, catalogue, lock, Renderer(catalogue, lock))
+        state = CatalogueState(commit, date, catalogue, lock, Renderer(catalogue, lock))
     except _FAILURES as error:
-        reply(_why(error))
+        reply(_sentence(error))
         return
     reply(None)
     with suppress(EOFError):
         while True:
             question = pickle.load(questions)
             if isinstance(question, frozenset):
-                reply(dict(_sums(past, question)))
+                reply(dict(_manifest_sums(state, question)))
                 continue
-            claimed, note = question
+            claim, note = question
             try:
-                reply(_wanted(past, claimed, retirement_reason(note)))
+                reply(_render_claim(state, claim, retirement_reason(note)))
             except _FAILURES as error:
-                reply(f"it cannot be rendered from {commit[:12]}: {_why(error)}")
+                reply(f"it cannot be rendered from {commit[:12]}: {_sentence(error)}")
 
 
-def planned_again(
-    reader: ObjectReader, commit: Commit, wanted: Wanted
-) -> tuple[Change, OnEdit] | None:
-    """Plan a commit again on its parent; return the change that gives the same files, if any."""
-    if len(commit.parents) > 1 or (wanted.tree is None and not commit.parents):
+def replan(reader: ObjectReader, commit: Commit, replay: Replay) -> Replanned | None:
+    """Plan a commit again on its parent; return the plan that gives the same files, if any."""
+    if len(commit.parents) > 1 or (replay.tree is None and not commit.parents):
         return None
     if commit.parents and reader.read(commit.parents[0]) is None:  # where a shallow clone ends
         return None
-    same: tuple[Change, OnEdit] | None = None
-    for on_edit in _WAYS:
-        change = _planned(reader, commit, wanted, on_edit)
+    same_tree: Replanned | None = None
+    for on_edit in _EDIT_POLICIES:
+        change = _plan(reader, commit, replay, on_edit)
+        replanned = Replanned(change, change.edits if on_edit in ("keep", "merge") else ())
         if change.commit == commit.unsigned_id:
-            return change, on_edit
-        if change.tree == commit.tree and same is None:
-            same = change, on_edit
+            return replanned
+        if change.tree == commit.tree and same_tree is None:
+            same_tree = replanned
         if change.status != "refused" and not change.edits:
             break
-    return same
+    return same_tree
 
 
-def _planned(reader: ObjectReader, commit: Commit, wanted: Wanted, on_edit: OnEdit) -> Change:
-    new = {path: file for path, file in wanted.expected.files.items() if wanted.tree}
-    there = read_branch(reader, commit.parents[0], new) if commit.parents else None
-    if wanted.tree is None:
-        assert there is not None
-        return plan_retirement(wanted.target, there, wanted.origin, on_edit)
+def _plan(reader: ObjectReader, commit: Commit, replay: Replay, on_edit: OnEdit) -> Change:
+    generated_files = replay.expectation.files if replay.tree else {}
+    state = read_branch(reader, commit.parents[0], generated_files) if commit.parents else None
+    if replay.tree is None:
+        assert state is not None
+        return plan_retirement(replay.target, state, replay.provenance, on_edit)
     merge = three_way_merge(reader.git)
-    return plan_change(wanted.target, wanted.tree, there, wanted.origin, on_edit, merge)
+    return plan_change(replay.target, replay.tree, state, replay.provenance, on_edit, merge)
 
 
-def _sums(past: Past, keys: Collection[str]) -> Iterator[tuple[str, str]]:
-    for image in past.catalogue.images:
+def _manifest_sums(state: CatalogueState, keys: Collection[str]) -> Iterator[tuple[str, str]]:
+    for image in state.catalogue.images:
         if image.key in keys:
             with suppress(*_FAILURES):
-                tree = past.renderer.tree(image)
+                tree = state.renderer.tree(image)
                 manifest = next(file for file in generated(tree) if file.path == MANIFEST)
                 yield image.key, manifest.sha256
 
 
-def _wanted(past: Past, claimed: Claim, why: str) -> Wanted:
-    image = next((image for image in past.catalogue.images if image.key == claimed.key), None)
-    tree = past.renderer.tree(image) if image else None
-    branch = (
-        branch_target(image)
-        if image
-        else BranchTarget(claimed.image, claimed.stream, "", "", (), why)
-    )
-    spaces = past.catalogue.namespaces
-    namespace = spaces.get(claimed.image.partition("/")[0]) or spaces[min(spaces)]
-    address = past.catalogue.source
-    origin = Provenance(
-        source=f"{address}@{past.commit}" if address else past.commit,
+def _render_claim(state: CatalogueState, claim: Claim, reason: str) -> Replay:
+    image = next((image for image in state.catalogue.images if image.key == claim.key), None)
+    tree = state.renderer.tree(image) if image else None
+    retired = BranchTarget(claim.image, claim.stream, "", "", (), reason)
+    target = branch_target(image) if image else retired
+    namespaces = state.catalogue.namespaces
+    namespace = namespaces.get(claim.image.partition("/")[0]) or namespaces[min(namespaces)]
+    address = state.catalogue.source
+    provenance = Provenance(
+        source=f"{address}@{state.commit}" if address else state.commit,
         author=namespace.dist_git.author,
-        date=past.date,
-        version=claimed.version,
-        lock=past.lock,
+        date=state.date,
+        version=claim.version,
+        lock=state.lock,
     )
-    named = tree or Tree(claimed.image, claimed.stream, ())
-    digest = lock_digest(named, branch.downloads, past.lock)
-    files = generated(tree) if tree else (retirement_note(branch),)
-    by_path = {file.path: file for file in files}
-    expected = Expected(origin.source, f"sha256:{digest}", origin.author, by_path)
-    return Wanted(branch, tree, origin, expected)
+    rendered = tree or Tree(claim.image, claim.stream, ())
+    digest = lock_digest(rendered, target.downloads, state.lock)
+    files = generated(tree) if tree else (retirement_note(target),)
+    expectation = Expectation(
+        source=provenance.source,
+        lock=f"sha256:{digest}",
+        author=provenance.author,
+        files={file.path: file for file in files},
+    )
+    return Replay(target, tree, provenance, expectation)
 
 
-def _why(error: Exception) -> str:
+def _sentence(error: Exception) -> str:
     return str(error) if isinstance(error, DistgenError) else "it does not fit into memory"

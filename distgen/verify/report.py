@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
-from distgen.verify.claims import Verdict
+from distgen.verify.verdict import Verdict
 
 
-def report(verdicts: Iterable[Verdict]) -> str:
+def format_report(verdicts: Sequence[Verdict]) -> str:
     """Return the JSON of verify; its keys are stable."""
-    found = tuple(verdicts)
-    counts = Counter(one.status for one in found)
-    whole = {"results": [_row(one) for one in found], "summary": dict(sorted(counts.items()))}
-    return json.dumps(whole, indent=2)
+    counts = Counter(verdict.status for verdict in verdicts)
+    rows = [_row(verdict) for verdict in verdicts]
+    return json.dumps({"results": rows, "summary": dict(sorted(counts.items()))}, indent=2)
 
 
 def _row(verdict: Verdict) -> dict[str, Any]:
@@ -34,6 +33,6 @@ def _row(verdict: Verdict) -> dict[str, Any]:
         "edits": [
             {"path": edit.path, "kind": edit.kind, "diff": edit.diff} for edit in verdict.edits
         ],
-        "own": list(verdict.own),
+        "own": list(verdict.unmanaged),
         "detail": verdict.detail,
     }

@@ -1,4 +1,4 @@
-"""Drive the proof of published commits: of images' branches, and of any repository's."""
+"""Verify published commits: those on the branches of images, and those of any repository."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from distgen.errors import DistgenError, InputError
 from distgen.git.cat_file import ObjectReader
 from distgen.git.location import Place
+from distgen.git.refs import HEADS
 from distgen.git.remote import RemoteHeads, list_refs, read_remote_heads
 from distgen.git.run import Git, hide_secrets
 from distgen.git.signing import check_signature, trust_options
@@ -23,16 +24,14 @@ from distgen.publish.repository_access import (
     open_reader,
 )
 from distgen.publish.target import BranchTarget
-from distgen.verify.claims import Verdict
-from distgen.verify.judge import Subject, judge, named
-from distgen.verify.worker_pool import Proof
-
-__all__ = ["Address", "Request", "Signatures", "verify"]
-_HEADS = "refs/heads/"
+from distgen.verify.judge import claimed_source, judge
+from distgen.verify.judge_unclaimed import ExpectedImage
+from distgen.verify.verdict import Verdict
+from distgen.verify.worker_pool import WorkerPool
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class CommitAddress:
     """A repository and what of it is meant: a branch, a commit, or what a clone would show.
 
     `branch` may be the full name of any ref, such as that of a review.
@@ -44,7 +43,7 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
-class Signatures:
+class SignatureRule:
     """Whose signatures count, and whether there must be one; `allowed` None: as git has it."""
 
     allowed: Path | None = None
@@ -52,104 +51,127 @@ class Signatures:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """What to verify: the branches of images, and addresses; `signatures` None: ask for none."""
+class VerifyRequest:
+    """What to verify: the branches of images, and addresses.
+
+    `signature_rule` None looks at no signatures.
+    """
 
     catalogue: Catalogue
     images: tuple[Image, ...]
-    addresses: tuple[Address, ...] = ()
-    signatures: Signatures | None = None
+    addresses: tuple[CommitAddress, ...] = ()
+    signature_rule: SignatureRule | None = None
     jobs: int = 8
 
 
 @dataclass(frozen=True, slots=True)
-class _Ground:
-    """`known` is what should stand at a place on a branch, or on "" for any branch.
+class VerifyContext:
+    """What a run verifies with.
 
-    `trusted` are the options of git that say whose signatures count.
+    `images` says which image and stream belong at a place on a branch, or on "" for any branch.
+    `trust` are the options of git that say whose signatures count.
     """
 
     git: Git
-    proof: Proof
+    workers: WorkerPool
     store: Store
-    signatures: Signatures | None
-    trusted: tuple[str, ...]
-    known: Mapping[tuple[Place, str], tuple[str, str]]
+    signature_rule: SignatureRule | None
+    trust: tuple[str, ...]
+    images: Mapping[tuple[Place, str], tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Branches:
-    """A repository, where its branches stand or why nobody knows, and what its commits name."""
+class _RepositoryHeads:
+    """The heads of a repository, or why they are unknown, and what its commits name."""
 
     repository: Repository
-    stands: RemoteHeads | DistgenError
+    heads: RemoteHeads | DistgenError
     source: str = ""
 
 
-def verify(git: Git, proof: Proof, request: Request, beside: Path | None) -> Iterator[Verdict]:
+def verify(
+    git: Git, workers: WorkerPool, request: VerifyRequest, nearby_store: Path | None
+) -> Iterator[Verdict]:
     """Yield a verdict for each branch, repository by repository.
 
-    What lies on a server is read through a temporary store, which borrows from the one `beside`.
+    What lies on a server is read through a temporary store, which borrows from `nearby_store`.
     """
     repositories = list_repositories(request.catalogue, request.images)
-    with scratch_store(git, beside) as store, thread_pool(git.stop, request.jobs) as pool:
-        known = dict(_known(request.catalogue)) if request.addresses else {}
-        trusted: tuple[str, ...] = ()
-        if request.signatures:
-            trusted = trust_options(git, Path(request.catalogue.root), request.signatures.allowed)
-        ground = _Ground(git, proof, store, request.signatures, trusted, known)
-        found = tuple(pool.map(partial(_branches, ground), repositories))
-        # Those of one commit of the catalogue together, so that it is read once and forgotten.
-        ordered = sorted(found, key=lambda one: one.source)
-        jobs = {one.repository.url: pool.submit(_images, ground, one) for one in ordered}
-        others = [pool.submit(_address, ground, address) for address in request.addresses]
-        for job in (*(jobs[one.url] for one in repositories), *others):
+    rule = request.signature_rule
+    with scratch_store(git, nearby_store) as store, thread_pool(git.stop, request.jobs) as pool:
+        context = VerifyContext(
+            git=git,
+            workers=workers,
+            store=store,
+            signature_rule=rule,
+            trust=trust_options(git, Path(request.catalogue.root), rule.allowed) if rule else (),
+            images=dict(_images_by_place(request.catalogue)) if request.addresses else {},
+        )
+        heads = tuple(pool.map(partial(_read_heads, context), repositories))
+        # A state of the catalogue is read once: the commits that name it are judged together.
+        by_source = sorted(heads, key=lambda repository_heads: repository_heads.source)
+        jobs = {
+            repository_heads.repository.url: pool.submit(_judge_images, context, repository_heads)
+            for repository_heads in by_source
+        }
+        address_jobs = [
+            pool.submit(_judge_address, context, address) for address in request.addresses
+        ]
+        for job in (*(jobs[repository.url] for repository in repositories), *address_jobs):
             yield from job.result()
 
 
-def _known(catalogue: Catalogue) -> Iterator[tuple[tuple[Place, str], tuple[str, str]]]:
+def _images_by_place(catalogue: Catalogue) -> Iterator[tuple[tuple[Place, str], tuple[str, str]]]:
     for repository in list_repositories(catalogue, catalogue.images):
         for target in repository.targets:
             yield (repository.place, target.branch), (target.image, target.stream)
             yield (repository.place, ""), (target.image, "")
 
 
-def _branches(ground: _Ground, repository: Repository) -> _Branches:
-    """Find out where the branches stand, and fetch them from a server."""
+def _read_heads(context: VerifyContext, repository: Repository) -> _RepositoryHeads:
+    """Ask a repository for the heads of its branches, and fetch them from a server."""
     try:
         branches = [target.branch for target in repository.targets]
-        stands = read_remote_heads(ground.git, repository.place, branches)
-        with open_reader(ground.store, repository.place, stands) as (reader, now):
-            sources = [named(reader, tip) for tip in now.tips.values()] if reader else []
-            return _Branches(repository, now, min(sources, default=""))
+        listed_heads = read_remote_heads(context.git, repository.place, branches)
+        with open_reader(context.store, repository.place, listed_heads) as (reader, heads):
+            sources = [claimed_source(reader, tip) for tip in heads.tips.values()] if reader else []
+            return _RepositoryHeads(repository, heads, min(sources, default=""))
     except DistgenError as error:
-        return _Branches(repository, error)
+        return _RepositoryHeads(repository, error)
 
 
-def _images(ground: _Ground, found: _Branches) -> tuple[Verdict, ...]:
-    targets, stands = found.repository.targets, found.stands
+def _judge_images(
+    context: VerifyContext, repository_heads: _RepositoryHeads
+) -> tuple[Verdict, ...]:
+    repository, heads = repository_heads.repository, repository_heads.heads
     try:
-        if isinstance(stands, DistgenError):
-            raise stands
-        with open_reader(ground.store, found.repository.place, stands) as (reader, now):
-            return tuple(_image(ground, target, reader, now.tips) for target in targets)
+        if isinstance(heads, DistgenError):
+            raise heads
+        with open_reader(context.store, repository.place, heads) as (reader, heads_now):
+            return tuple(
+                _judge_image(context, target, reader, heads_now.tips)
+                for target in repository.targets
+            )
     except DistgenError as error:
-        return tuple(_failed(target, str(error)) for target in targets)
+        return tuple(_failed_verdict(target, str(error)) for target in repository.targets)
 
 
-def _image(
-    ground: _Ground, target: BranchTarget, reader: ObjectReader | None, tips: Mapping[str, str]
+def _judge_image(
+    context: VerifyContext,
+    target: BranchTarget,
+    reader: ObjectReader | None,
+    tips: Mapping[str, str],
 ) -> Verdict:
     tip = tips.get(target.branch)
     if tip is None or reader is None:
-        return _failed(target, "it is not published")
+        return _failed_verdict(target, "it is not published")
     try:
-        found = _judged(ground, reader, tip, (target.image, target.stream))
+        verdict = _judge_signed(context, reader, tip, (target.image, target.stream))
     except DistgenError as error:
-        return replace(_failed(target, str(error)), commit=tip)
-    # What a commit says of itself may be wrong; what was asked for is not.
+        return replace(_failed_verdict(target, str(error)), commit=tip)
+    # What a commit says of itself may be wrong; which image was asked for is certain.
     return replace(
-        found,
+        verdict,
         image=target.image,
         stream=target.stream,
         url=hide_secrets(target.url),
@@ -157,78 +179,85 @@ def _image(
     )
 
 
-def _address(ground: _Ground, address: Address) -> tuple[Verdict, ...]:
-    where = BranchTarget("", "", hide_secrets(address.place.address), address.branch)
+def _judge_address(context: VerifyContext, address: CommitAddress) -> tuple[Verdict, ...]:
+    target = BranchTarget("", "", hide_secrets(address.place.address), address.branch)
     try:
-        branch, commit, stands = _meant(ground, address)
-        where = replace(where, branch=branch)
-        fetch_tips(ground.store, address.place, stands)
-        asked = ground.known.get((address.place, branch)) or ground.known.get((address.place, ""))
-        tip = _reachable(ground.store, address, commit, stands)
-        found = _judged(ground, ground.store.reader, tip, asked)
-        return (replace(found, url=where.url, branch=branch),)
+        branch, commit, heads = _resolve_address(context, address)
+        target = replace(target, branch=branch)
+        fetch_tips(context.store, address.place, heads)
+        images = context.images
+        expected_image = images.get((address.place, branch)) or images.get((address.place, ""))
+        tip = _full_commit_id(context.store, address, commit, heads)
+        verdict = _judge_signed(context, context.store.reader, tip, expected_image)
+        return (replace(verdict, url=target.url, branch=branch),)
     except InputError:
         raise
     except DistgenError as error:
-        return (_failed(where, str(error)),)
+        return (_failed_verdict(target, str(error)),)
 
 
-def _meant(ground: _Ground, address: Address) -> tuple[str, str, RemoteHeads]:
+def _resolve_address(
+    context: VerifyContext, address: CommitAddress
+) -> tuple[str, str, RemoteHeads]:
     """Return the branch and commit that an address means, and what must be fetched for it."""
-    named_ref = (address.branch,) if address.branch.startswith("refs/") else ()
-    refs = list_refs(ground.git, address.place, ("HEAD", *(named_ref or (f"{_HEADS}*",))))
+    is_ref = address.branch.startswith("refs/")
+    pattern = address.branch if is_ref else f"{HEADS}*"
+    refs = list_refs(context.git, address.place, ("HEAD", pattern))
     if refs is None:
         raise DistgenError("there is no repository", where=address.place)
     tips = {
-        ref if named_ref else ref.removeprefix(_HEADS): tip
+        ref if is_ref else ref.removeprefix(HEADS): tip
         for ref, tip in refs.items()
         if ref != "HEAD"
     }
     if address.commit:
         return "", address.commit, RemoteHeads(True, tips)
-    branch = address.branch or _shown(refs, tips)
+    branch = address.branch or _default_branch(refs, tips)
     if branch not in tips:
         what = f"there is no branch {branch}" if branch else "it shows no branch"
-        known = ", ".join(sorted(tips))
-        hint = f"name one behind a #, of {known}" if known else ""
+        branches = ", ".join(sorted(tips))
+        hint = f"name one behind a #, of {branches}" if branches else ""
         raise DistgenError(what, where=address.place, hint=hint)
     return branch, tips[branch], RemoteHeads(True, {branch: tips[branch]})
 
 
-def _shown(refs: Mapping[str, str], tips: Mapping[str, str]) -> str:
-    """Return the branch that HEAD is on, the usual names first where more stand there."""
-    there = [branch for branch, tip in tips.items() if tip == refs.get("HEAD")]
-    return min(there, key=lambda branch: (branch not in ("main", "master"), branch), default="")
+def _default_branch(refs: Mapping[str, str], tips: Mapping[str, str]) -> str:
+    """Return the branch that HEAD is on, a usual name first where several have its commit."""
+    branches = [branch for branch, tip in tips.items() if tip == refs.get("HEAD")]
+    return min(branches, key=lambda branch: (branch not in ("main", "master"), branch), default="")
 
 
-def _reachable(store: Store, address: Address, commit: str, stands: RemoteHeads) -> str:
-    """Return the whole id of a commit that one of the tips has below it, also by a tag's name."""
-    found = store.reader.read(f"{commit}^{{commit}}")
-    tips = stands.tips.values()
-    if found is None or not (
-        commit in tips or any(is_ancestor(store, tip, found.id) for tip in tips)
+def _full_commit_id(store: Store, address: CommitAddress, commit: str, heads: RemoteHeads) -> str:
+    """Return the whole id of a commit that is in the history of a tip, also by a tag's name."""
+    git_object = store.reader.read(f"{commit}^{{commit}}")
+    tips = heads.tips.values()
+    if git_object is None or not (
+        commit in tips or any(is_ancestor(store, tip, git_object.id) for tip in tips)
     ):
         raise DistgenError(f"commit {commit} is in none of its branches", where=address.place)
-    return found.id
+    return git_object.id
 
 
-def _judged(ground: _Ground, reader: ObjectReader, commit: str, asked: Subject) -> Verdict:
-    found = judge(ground.proof, reader, commit, asked)
-    if ground.signatures is None:
-        return found
-    held = reader.read(commit)
-    assert held is not None
-    signature = check_signature(ground.git, held.content, ground.trusted, ground.signatures.allowed)
-    found = replace(found, signature=signature.state, signer=signature.signer)
-    if not ground.signatures.required or signature.state == "good":
-        return found
-    status = "unsigned" if found.status == "reproduced" else found.status
-    detail = "; ".join(filter(None, (signature.why, found.detail)))
-    return replace(found, status=status, detail=detail)
+def _judge_signed(
+    context: VerifyContext, reader: ObjectReader, commit: str, expected_image: ExpectedImage
+) -> Verdict:
+    """Judge a commit, and its signature where a rule asks for that."""
+    verdict = judge(context.workers, reader, commit, expected_image)
+    rule = context.signature_rule
+    if rule is None:
+        return verdict
+    git_object = reader.read(commit)
+    assert git_object is not None
+    signature = check_signature(context.git, git_object.content, context.trust, rule.allowed)
+    verdict = replace(verdict, signature=signature.state, signer=signature.signer)
+    if not rule.required or signature.state == "good":
+        return verdict
+    status = "unsigned" if verdict.status == "reproduced" else verdict.status
+    detail = "; ".join(filter(None, (signature.why, verdict.detail)))
+    return replace(verdict, status=status, detail=detail)
 
 
-def _failed(target: BranchTarget, why: str) -> Verdict:
+def _failed_verdict(target: BranchTarget, why: str) -> Verdict:
     url = hide_secrets(target.url)
-    return Verdict(
-        target.image, target.stream, url, target.branch, None, "failed", hide_secrets(why)
-    )
+    detail = hide_secrets(why)
+    return Verdict(target.image, target.stream, url, target.branch, None, "failed", detail)

@@ -15,7 +15,7 @@ from distgen.catalogue.checkout import find_repository
 from distgen.git.run import isolate
 from distgen.schema.packaged import load_schema
 from distgen.verify.claims import Claim
-from distgen.verify.worker_pool import Program, Proof
+from distgen.verify.worker_pool import WorkerCommand, WorkerPool
 
 pytest_plugins = ["testing.commandline", "testing.downstream"]
 
@@ -562,7 +562,7 @@ def test_a_trailer_that_stands_twice_is_forged(published, distgen, cloned):
     message = clone.git("log", "-1", "--format=%B").rstrip()
     as_distgen(clone, message.replace("Distgen-Image", "distgen-image: x/y\nDistgen-Image"))
     found = one(distgen, published)
-    assert (found["status"], found["detail"]) == ("forged", "Distgen-Image stands in it twice")
+    assert (found["status"], found["detail"]) == ("forged", "Distgen-Image is defined twice")
 
 
 def test_a_known_address_holds_what_the_catalogue_says(published, distgen):
@@ -916,9 +916,9 @@ def test_a_file_that_is_too_long_is_not_read(published, distgen, cloned, monkeyp
 )
 def test_what_renders_a_hostile_catalogue_is_ended(published, does, said):
     head = git(published, "rev-parse", "HEAD").strip()
-    program = Program((sys.executable, "-c", does), {}, 0.5)
-    with Proof(find_repository(isolate(os.environ), published), program) as proof:
-        told = proof.wanted(Claim("small/tool", "main", head, "", "", head))
+    program = WorkerCommand((sys.executable, "-c", does), {}, 0.5)
+    with WorkerPool(find_repository(isolate(os.environ), published), program) as workers:
+        told = workers.replay(Claim("small/tool", "main", head, "", "", head))
     assert told == f"the catalogue at {head[:12]} cannot be read: {said}"
 
 

@@ -19,14 +19,14 @@ from distgen.cli.tokens import add_tokens
 from distgen.errors import InputError, printable
 from distgen.git.location import locate
 from distgen.model.catalogue import Catalogue
-from distgen.verify.claims import STANDINGS, Standing, Verdict
-from distgen.verify.report import report
-from distgen.verify.run import Address, Request, Signatures, verify
-from distgen.verify.worker_pool import Program, Proof
+from distgen.verify.report import format_report
+from distgen.verify.run import CommitAddress, SignatureRule, VerifyRequest, verify
+from distgen.verify.verdict import VERDICT_STATUSES, Verdict, VerdictStatus
+from distgen.verify.worker_pool import WorkerCommand, WorkerPool
 
 _COMMIT = re.compile(r"(.+)@([0-9a-f]{7,40})")
 _URL = re.compile(r"[/.]|[^/@\s]+@[^/:\s]+:|[^/@:\s]+:|.*\.git(?:[#@]|$)")
-COLORS: dict[Standing, str] = {"reproduced": "green", "edited downstream": "yellow"}
+COLORS: dict[VerdictStatus, str] = {"reproduced": "green", "edited downstream": "yellow"}
 
 
 @click.command()
@@ -53,14 +53,16 @@ def command(ctx: click.Context, /, form: str, remote: RemoteOptions, **wishes: A
     whole = session.catalogue()
     request = claims_to_prove(whole, remote.jobs, **wishes)
     git = remote.git(session)
-    program = Program(apart(), session.environ, remote.timeout)
+    worker = WorkerCommand(worker_command(), session.environ, remote.timeout)
     network = add_tokens(session, git, whole, request.images or whole.images)
     keys = tuple(image.key for image in request.images)
-    with Proof(find_repository(git, Path(whole.root)), program, keys) as proof:
-        verdicts = tuple(verify(network, proof, request, remote.folder(session)))
-    click.echo(report(verdicts) if form == "json" else as_text(verdicts))
+    with WorkerPool(find_repository(git, Path(whole.root)), worker, keys) as workers:
+        verdicts = tuple(verify(network, workers, request, remote.folder(session)))
+    click.echo(format_report(verdicts) if form == "json" else as_text(verdicts))
     counts = Counter(verdict.status for verdict in verdicts)
-    session.say(", ".join(f"{counts[status]} {status}" for status in STANDINGS if counts[status]))
+    session.say(
+        ", ".join(f"{counts[status]} {status}" for status in VERDICT_STATUSES if counts[status])
+    )
     ctx.exit(int(any(verdict.status != "reproduced" for verdict in verdicts)))
 
 
@@ -71,22 +73,22 @@ def claims_to_prove(
     require_signature: bool,
     allowed_signers: Path | None,
     **more: bool,
-) -> Request:
+) -> VerifyRequest:
     """Return what the command line asks for: no image and no URL means all images."""
     urls = [text for text in subjects if _URL.match(text)]
     choice = Choice(tuple(text for text in subjects if text not in urls), **more)
     signed = require_signature or allowed_signers is not None
-    return Request(
+    return VerifyRequest(
         catalogue=whole,
         images=choice.of(whole) if choice.patterns or not urls else (),
         addresses=tuple(map(address, urls)),
-        signatures=Signatures(allowed_signers, require_signature) if signed else None,
+        signature_rule=SignatureRule(allowed_signers, require_signature) if signed else None,
         jobs=jobs,
     )
 
 
-def apart() -> tuple[str, ...]:
-    """Return the command that renders apart, which must find nothing in the present folder."""
+def worker_command() -> tuple[str, ...]:
+    """Return the command of the worker, which must import nothing from the present folder."""
     start = (
         "import sys; sys.path[:] = sys.argv[1:]; from distgen.cli.verify_worker import main; main()"
     )
@@ -99,7 +101,7 @@ def apart() -> tuple[str, ...]:
     )
 
 
-def address(text: str) -> Address:
+def address(text: str) -> CommitAddress:
     """Take a URL, URL#BRANCH or URL@COMMIT apart; relative paths start at the present folder."""
     url, sharp, branch = text.partition("#")
     if sharp and not branch:
@@ -107,7 +109,7 @@ def address(text: str) -> Address:
     commit = ""
     if not sharp and (commit_match := _COMMIT.fullmatch(text)):
         url, commit = commit_match.groups()
-    return Address(locate(url, Path.cwd()), branch, commit)
+    return CommitAddress(locate(url, Path.cwd()), branch, commit)
 
 
 def as_text(verdicts: Sequence[Verdict]) -> str:
@@ -133,8 +135,8 @@ def format_name(verdict: Verdict) -> str:
 def format_verdict(verdict: Verdict) -> str:
     """Return what a line says behind the image: the commit, and why."""
     own_files = ""
-    if verdict.own and verdict.status == "reproduced":
-        count = len(verdict.own)
+    if verdict.unmanaged and verdict.status == "reproduced":
+        count = len(verdict.unmanaged)
         own_files = f"with {count} file{'s' * (count > 1)} of its own"
     signed = f"signed by {verdict.signer}" if verdict.signature == "good" else ""
     detail = "; ".join(filter(None, (verdict.detail, own_files, signed)))

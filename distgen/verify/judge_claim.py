@@ -1,0 +1,122 @@
+"""Judge a commit with distgen's trailers: render what they name, and compare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from distgen import __version__
+from distgen.git.cat_file import ObjectReader
+from distgen.git.commits import Commit, parse_person
+from distgen.git.objects import format_person
+from distgen.model.published import Change, Edit, TreeEntry
+from distgen.model.words import MANIFEST
+from distgen.publish.branch import list_files, read_file
+from distgen.publish.retirement import RETIRED
+from distgen.verify.claims import (
+    Claim,
+    Expectation,
+    false_trailer,
+    is_authored_by,
+    metadata_difference,
+)
+from distgen.verify.compare import list_edits, name_some, unmanaged_build_inputs, unmanaged_paths
+from distgen.verify.published_commit import read_path
+from distgen.verify.replay import Replanned, Replay, replan
+from distgen.verify.verdict import Verdict, VerdictStatus, verdict_on
+from distgen.verify.worker_pool import WorkerPool
+
+
+def judge_claim(workers: WorkerPool, reader: ObjectReader, commit: Commit, claim: Claim) -> Verdict:
+    """Say whether the files of a commit are what its trailers say that they are."""
+    replay = workers.replay(claim, read_path(reader, commit.id, RETIRED))
+    if isinstance(replay, str):
+        return verdict_on(claim, commit, "unknown source", replay)
+    if falsehood := false_trailer(claim, replay.expectation):
+        return verdict_on(claim, commit, "forged", falsehood)
+    replanned = replan(reader, commit, replay)
+    if replanned is None:
+        return _judge_foreign_commit(reader, commit, claim, replay.expectation)
+    return _judge_replanned(reader, commit, claim, replay, replanned)
+
+
+def _judge_replanned(
+    reader: ObjectReader, commit: Commit, claim: Claim, replay: Replay, replanned: Replanned
+) -> Verdict:
+    """Judge a commit that has the files that distgen would have given it."""
+    entries, generated = list_files(reader, commit.id), replay.expectation.files
+    additions = unmanaged_build_inputs(generated, entries, lambda entry: read_file(reader, entry))
+    kept, added = _name_edits(replanned.kept_edits), _name_edits(additions)
+    remarks = (
+        "" if replay.tree else "it retires the stream",
+        f"{kept}; distgen kept the edit" if kept else "",
+        f"{added}; distgen left what it does not generate, and the build takes it" if added else "",
+        metadata_difference(commit, _commit_of(replanned.change)),
+        _version_difference(claim),
+    )
+    edits = replanned.kept_edits + additions
+    verdict = verdict_on(claim, commit, "edited downstream" if edits else "reproduced")
+    return replace(
+        verdict,
+        detail="; ".join(filter(None, remarks)),
+        exact=replanned.change.commit == commit.unsigned_id,
+        edits=edits,
+        unmanaged=unmanaged_paths(generated, entries),
+    )
+
+
+def _judge_foreign_commit(
+    reader: ObjectReader, commit: Commit, claim: Claim, expectation: Expectation
+) -> Verdict:
+    """Judge a commit that distgen would not have made: somebody's edit, or a forgery."""
+    entries, entries_before = list_files(reader, commit.id), _entries_before(reader, commit)
+    edits = list_edits(expectation.files, entries, lambda entry: read_file(reader, entry))
+    is_authored = is_authored_by(commit, expectation.author)
+    # distgen makes no commit that changes nothing; who does has not edited anything.
+    is_idle = len(commit.parents) > 1 or entries_before == entries
+    is_claimed = is_authored and entries_before is not None and bool(edits or not is_idle)
+    status: VerdictStatus = "edited downstream" if edits else "reproduced"
+    remark = _name_edits(edits)
+    if is_claimed or any(edit.path == MANIFEST for edit in edits):
+        which = remark or _name_changed_unmanaged(expectation, entries, entries_before or {})
+        status, remark = "forged", f"its trailers do not lead to {which}"
+        if difference := _version_difference(claim):
+            status, remark = "unknown source", f"{difference}, which gives another {which}"
+    elif not edits and not is_authored:
+        remark = f"committed by {parse_person(commit.committer).name}"
+    missing = "the commit before it is not there; fetch the whole history"
+    remarks = (remark, missing if entries_before is None else "")
+    verdict = verdict_on(claim, commit, status, "; ".join(filter(None, remarks)))
+    return replace(verdict, edits=edits, unmanaged=unmanaged_paths(expectation.files, entries))
+
+
+def _entries_before(reader: ObjectReader, commit: Commit) -> Mapping[str, TreeEntry] | None:
+    """Return the files of the commit before, None where a shallow clone ends."""
+    if not commit.parents:
+        return {}
+    return list_files(reader, commit.parents[0]) if reader.read(commit.parents[0]) else None
+
+
+def _name_edits(edits: Iterable[Edit]) -> str:
+    return name_some(edit.path for edit in edits)
+
+
+def _name_changed_unmanaged(
+    expectation: Expectation, entries: Mapping[str, TreeEntry], before: Mapping[str, TreeEntry]
+) -> str:
+    """Name the files that distgen does not generate, those first that a commit changed."""
+    unmanaged = unmanaged_paths(expectation.files, {*entries, *before})
+    changed = [path for path in unmanaged if entries.get(path) != before.get(path)]
+    return f"files that distgen does not generate ({name_some(changed or unmanaged)})"
+
+
+def _commit_of(change: Change) -> Commit:
+    """Return the commit that a change becomes."""
+    person = format_person(change.author, change.date)
+    parents = (change.parent,) if change.parent else ()
+    return Commit(change.commit or "", change.tree, parents, person, person, change.message, "")
+
+
+def _version_difference(claim: Claim) -> str:
+    is_same = claim.version in ("", __version__)
+    return "" if is_same else f"distgen {claim.version} made it, and this is {__version__}"
