@@ -9,6 +9,7 @@ from distgen.catalogue.parents import References, is_external
 from distgen.catalogue.records import Assignment, Group
 from distgen.errors import InputError
 from distgen.model.catalogue import Image
+from distgen.model.reference import untagged_name
 from distgen.model.words import KeyPath
 from distgen.text.suggest import did_you_mean
 
@@ -38,7 +39,7 @@ def refuse_shared_places(images: Iterable[Image]) -> None:
                 where=image.origin,
                 hint="put both {namespace} and {image} into the `url` of `dist_git`",
             )
-        repository = image.reference.rpartition(":")[0]
+        repository = untagged_name(image.reference)
         for tag in image.stream.tags:
             first = first_by_tag.setdefault(f"{repository}:{tag}", image)
             # A source names its images itself: for two of them this is a finding, not a mistake.

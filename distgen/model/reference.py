@@ -55,20 +55,36 @@ def parse_reference(text: str, where: object = None) -> Reference:
             where=where,
             hint=f"write it in full, such as docker.io/library/{rest}",
         )
-    path, at, digest = path.partition("@")
-    repository, colon, tag = path.rpartition(":") if ":" in path else (path, "", "")
+    repository, tag, digest = split_reference(path)
+    reference = Reference(scheme + host, repository, tag or None, digest or None)
     if not (
         _HOST.fullmatch(host)
         and _REPOSITORY.fullmatch(repository)
-        and (not colon or is_tag(tag))
-        and (not at or is_digest(digest))
+        and (not tag or is_tag(tag))
+        and (not digest or is_digest(digest))
+        and str(reference) == text
     ):
         raise InputError(
             f"{text!r} is not the name of an image",
             where=where,
             hint="write registry/repository:tag in lower case, or registry/repository@sha256:...",
         )
-    return Reference(scheme + host, repository, tag or None, digest or None)
+    return reference
+
+
+def split_reference(text: str) -> tuple[str, str, str]:
+    """Return the name, tag and digest of a reference, "" for missing ones; nothing is checked.
+
+    In `host:5000/name` the colon belongs to the host.
+    """
+    rest, _, digest = text.partition("@")
+    name, colon, tag = rest.rpartition(":")
+    return (name, tag, digest) if colon and "/" not in tag else (rest, "", digest)
+
+
+def untagged_name(text: str) -> str:
+    """Return a reference without its tag and digest."""
+    return split_reference(text)[0]
 
 
 def names_a_registry(host: str) -> bool:

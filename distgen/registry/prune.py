@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 
 from distgen.errors import DistgenError
 from distgen.model.catalogue import Retention
-from distgen.model.reference import Reference
+from distgen.model.reference import Reference, split_reference
 from distgen.pool import run_parallel
 from distgen.registry.client import Registry
 from distgen.registry.errors import NotFound, Unreadable
@@ -120,7 +120,7 @@ def _delete(registry: Registry, one: Plan) -> Iterable[Outcome]:
     going: dict[str, list[str]] = {}
     staying: set[str] = set(one.place.protected.digests)
     for decision in one.decisions:
-        tag = decision.reference.rpartition(":")[2]
+        tag = split_reference(decision.reference)[1]
         if decision.action == "delete":
             going.setdefault(decision.digest, []).append(tag)
         else:

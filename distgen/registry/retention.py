@@ -9,6 +9,7 @@ from typing import Literal
 
 from distgen.model.catalogue import Retention
 from distgen.model.lock import Lock
+from distgen.model.reference import untagged_name
 from distgen.registry.tags import PlannedTag
 
 DAY = 86400
@@ -92,17 +93,10 @@ def protect(planned: Sequence[PlannedTag], lock: Lock, name: str) -> Protected:
     digests = {
         base.digest: "the lock points at it"
         for reference, base in lock.bases.items()
-        if split(reference) == name
+        if untagged_name(reference) == name
     }
     moving = tuple(tag.tag for tag in planned if tag.floating)
     return Protected(tags, digests, moving)
-
-
-def split(reference: str) -> str:
-    """Return a reference without its tag and digest."""
-    plain = reference.partition("@")[0]
-    before, colon, tag = plain.rpartition(":")
-    return before if colon and "/" not in tag else plain
 
 
 def _decided(

@@ -22,7 +22,7 @@ from distgen.git.refs import (
 )
 from distgen.model.catalogue import Image, Namespace, Source, TagPolicy
 from distgen.model.lock import Lock
-from distgen.model.reference import is_tag
+from distgen.model.reference import is_tag, untagged_name
 from distgen.model.words import Origin
 
 Kind = Literal["stream", "release", "latest", "branch", "alias", "promoted"]
@@ -231,7 +231,7 @@ def _name(wish: _Wish) -> str:
 
 
 def _planned(image: Image, wish: _Wish, lock: Lock) -> PlannedTag:
-    name = image.reference.partition("@")[0].rpartition(":")[0]
+    name = untagged_name(image.reference)
     made = PlannedTag(
         image.full_name,
         wish.stream,

@@ -8,6 +8,7 @@ from typing import Any
 
 from distgen.model.catalogue import Image, Parent
 from distgen.model.lock import Lock
+from distgen.model.reference import split_reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +101,9 @@ def bases(image: Image, lock: Lock) -> Mapping[str, str | None]:
 
 def digest(parent: Parent, lock: Lock) -> str | None:
     """Return the digest of a parent, written in its reference or known to the lock."""
-    _, _, written = parent.reference.partition("@")
+    _, _, written = split_reference(parent.reference)
     locked = lock.bases.get(parent.reference)
     return written or (locked.digest if locked else None)
-
-
-def split_reference(reference: str) -> tuple[str, str]:
-    """Return the name and the tag of `registry:port/name:tag@digest`; the tag may be empty."""
-    plain = reference.partition("@")[0]
-    name, colon, tag = plain.rpartition(":")
-    return (name, tag) if colon and "/" not in tag else (plain, "")
 
 
 def _image(image: Image, exports: tuple[str, ...]) -> ImageFacts:
@@ -130,7 +124,7 @@ def _image(image: Image, exports: tuple[str, ...]) -> ImageFacts:
 
 
 def _parent(parent: Parent, lock: Lock, either: bool) -> ParentFacts:
-    name, tag = split_reference(parent.reference)
+    name, tag, _ = split_reference(parent.reference)
     known = digest(parent, lock)
     written = parent.reference
     if known and (either or "@" not in written):

@@ -14,6 +14,7 @@ import yaml
 
 from distgen.errors import InputError
 from distgen.model.catalogue import Image
+from distgen.model.reference import untagged_name
 from distgen.model.words import Origin
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def format_catalogue(images: Iterable[Image]) -> str:
 
 def short_names(imagename: str) -> tuple[str, ...]:
     """Return what an image may be called where it is built, likeliest first."""
-    name = imagename.rpartition("/")[2].partition("@")[0].partition(":")[0]
+    name = untagged_name(imagename).rpartition("/")[2]
     bare = _DISTRO.sub("", name)
     return tuple(dict.fromkeys((name, bare, _KIND.sub("", bare))))
 

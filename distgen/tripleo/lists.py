@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from distgen.errors import InputError
-from distgen.model.reference import is_digest
+from distgen.model.reference import is_digest, split_reference
 from distgen.tripleo import heat
 from distgen.tripleo.template import render_template
 
@@ -92,12 +92,9 @@ def _text(path: Path) -> str:
 
 
 def _entry(data: Mapping[str, Any], wanted: str | None, is_template: bool) -> ContainerEntry:
-    plain, _, digest = data["imagename"].partition("@")
-    repository, colon, tag = plain.rpartition(":")
-    if not colon or "/" in tag:
-        repository, tag = plain, LATEST
-        if wanted is None and is_digest(digest):
-            tag = digest
+    repository, tag, digest = split_reference(data["imagename"])
+    if not tag:
+        tag = digest if wanted is None and is_digest(digest) else LATEST
     fixed = is_template and tag != _TAG
     source = data.get("image_source")
     return ContainerEntry(

@@ -1,7 +1,14 @@
 import pytest
 
 from distgen.errors import InputError
-from distgen.model.reference import Reference, is_loopback, mirror_of, parse_reference
+from distgen.model.reference import (
+    Reference,
+    is_loopback,
+    mirror_of,
+    parse_reference,
+    split_reference,
+    untagged_name,
+)
 
 DIGEST = "sha256:" + "a" * 64
 
@@ -89,3 +96,27 @@ def test_the_longest_mirror_wins_and_only_whole_names_count():
 )
 def test_only_this_machine_is_loopback(host, expected):
     assert is_loopback(host) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("quay.io/ns/app:1.2", ("quay.io/ns/app", "1.2", "")),
+        ("quay.io/ns/app", ("quay.io/ns/app", "", "")),
+        ("host:5000/app", ("host:5000/app", "", "")),
+        ("host:5000/app:1@sha256:00", ("host:5000/app", "1", "sha256:00")),
+        ("host:5000/app@sha256:00", ("host:5000/app", "", "sha256:00")),
+        ("scratch", ("scratch", "", "")),
+        ("", ("", "", "")),
+    ],
+)
+def test_a_reference_is_split_in_one_way(text, parts):
+    """Four rooms cut tags off, and differed over a port without a tag."""
+    assert split_reference(text) == parts
+    assert untagged_name(text) == parts[0]
+
+
+@pytest.mark.parametrize("text", ["q.io/a:", "q.io/a@", "q.io/a:1@", "q.io/a:@sha256:00", "q.io/"])
+def test_a_reference_with_an_empty_part_is_refused(text):
+    with pytest.raises(InputError):
+        parse_reference(text)

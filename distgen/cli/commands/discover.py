@@ -24,7 +24,7 @@ from distgen.errors import DistgenError, InputError
 from distgen.lock import file
 from distgen.lock.plan import facts_by_key, lock_of
 from distgen.model.lock import LockedBase
-from distgen.model.reference import is_digest, parse_reference, replace_registry
+from distgen.model.reference import is_digest, parse_reference, replace_registry, untagged_name
 from distgen.output.files import replace_file
 from distgen.registry.client import Registry
 from distgen.registry.discover import Seen, Wish, discover
@@ -152,9 +152,7 @@ def discover_catalogue(session: Session, choice: Choice, query: Wanted) -> None:
     catalogue = session.catalogue()
     wishes = []
     for image in choice.of(catalogue):
-        entry = ContainerEntry(
-            image.reference.rpartition(":")[0], query.tag or image.stream.tags[0]
-        )
+        entry = ContainerEntry(untagged_name(image.reference), query.tag or image.stream.tags[0])
         wishes.append(wish(image.reference, entry, query))
     registry = registries(session, catalogue.mirrors, query)
     matches = search_registry(session, registry, wishes, query)

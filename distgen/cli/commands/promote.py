@@ -22,7 +22,7 @@ from distgen.cli.registry_options import (
 )
 from distgen.cli.session import Choice, Session, format_option, image_arguments
 from distgen.errors import DistgenError, InputError
-from distgen.model.reference import parse_reference, replace_registry
+from distgen.model.reference import parse_reference, replace_registry, untagged_name
 from distgen.output.files import replace_file
 from distgen.registry.client import Registry
 from distgen.registry.promote import Move, Target, check_undo, dump, plan, promote, undo
@@ -115,7 +115,7 @@ def targets(
     """Return the repositories of the chosen images, each once."""
     targets_by_name = {}
     for image in choice.of(session.catalogue()):
-        name = replace_registry(image.reference.rpartition(":")[0], registry)
+        name = replace_registry(untagged_name(image.reference), registry)
         targets_by_name[name] = Target(image.full_name, parse_reference(name), source)
     return list(targets_by_name.values())
 

@@ -21,10 +21,10 @@ from distgen.cli.session import Choice, Session, format_option, image_arguments
 from distgen.errors import InputError
 from distgen.lock.resolve import Upstreams, list_refs
 from distgen.model.catalogue import Catalogue, Image
-from distgen.model.reference import parse_reference, replace_registry
+from distgen.model.reference import parse_reference, replace_registry, untagged_name
 from distgen.registry import prune, tags
 from distgen.registry.prune import Outcome, Place, Plan
-from distgen.registry.retention import Decision, protect, split
+from distgen.registry.retention import Decision, protect
 
 
 @click.command()
@@ -89,7 +89,7 @@ def places_of(
     planned_tags = tags.plan(streams, catalogue.namespaces, refs, lock).tags
     places = []
     for image in ours:
-        name = split(image.reference)
+        name = untagged_name(image.reference)
         mine = [tag for tag in planned_tags if tag.image == image.full_name]
         policy = catalogue.namespaces[image.namespace].retention
         repository = parse_reference(replace_registry(name, registry))

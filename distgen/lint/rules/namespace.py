@@ -13,6 +13,7 @@ from distgen.lint.rules import limits
 from distgen.lint.rules.files import becomes_executable, is_script, steps
 from distgen.lint.rules.image import ImageIndex, RuleContext, matches
 from distgen.model.catalogue import Image, Policy, RuleSettings
+from distgen.model.reference import split_reference
 from distgen.model.rendered import Finding, Tree
 
 _BUILD_PACKAGES = (
@@ -75,8 +76,8 @@ def _roots(roots: Sequence[str], image: Image, family: ImageIndex) -> Iterator[V
     line, external = family.ancestors(image)
     if not roots or any(_any(roots, one.full_name, one.stream.name) for one in line):
         return
-    name = external.partition("@")[0]
-    if external and any(root in (external, name, _untagged(name)) for root in roots):
+    name, tag, _ = split_reference(external)
+    if external and any(root in (external, f"{name}:{tag}", name) for root in roots):
         return
     chain = " -> ".join([*(one.full_name for one in line), *filter(None, [external])])
     text = f"{chain} does not reach {' or '.join(roots)}"
@@ -186,8 +187,3 @@ _RULES: Mapping[str, Callable[[RuleContext], Iterator[Violation]]] = {
 
 def _any(globs: Iterable[str], image: str, stream: str) -> bool:
     return any(fnmatchcase(image, g) or fnmatchcase(f"{image}@{stream}", g) for g in globs)
-
-
-def _untagged(reference: str) -> str:
-    head, colon, tail = reference.rpartition(":")
-    return head if colon and "/" not in tail else reference
