@@ -10,13 +10,16 @@ import re
 import signal
 import sys
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+if TYPE_CHECKING:
+    from testing.catalogues import CatalogueFolder
+
 pytest.register_assert_rewrite("testing")
-CatalogueFolder = Callable[[Mapping[str, str | bytes]], Path]
 
 # A job in the background, or below nohup, ignores them, and so would all that the tests start; a
 # handler is not handed on.

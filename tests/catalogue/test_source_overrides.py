@@ -1,29 +1,16 @@
 import pytest
+from testing.images import image, make_catalogue
 
 from distgen.catalogue.mirrors import git_here
 from distgen.catalogue.source_overrides import override_sources, parse_override
 from distgen.catalogue.zuul_items import ZuulItem, parse_zuul_items, project_of
 from distgen.errors import InputError
-from distgen.model.catalogue import Catalogue, Image, Source, Stream
 from distgen.model.lock import Lock, LockedSource
 
 pytest_plugins = ["testing.commandline"]
 NODEPOOL = "https://opendev.org/zuul/nodepool"
 SDK = "https://opendev.org/openstack/openstacksdk"
 COMMIT = "a" * 40
-
-
-def make_catalogue(*images):
-    """Make a catalogue of (name, stream, branch, {source: (git, ref)})."""
-    made = tuple(
-        Image(
-            "ns", name, Stream(stream, branch, (stream,)), "", "app", (),
-            tuple(Source(key, git, ref) for key, (git, ref) in sources.items()), (), {}, (), (),
-            (), f"quay.io/ns/{name}:{stream}", "",
-        )
-        for name, stream, branch, sources in images
-    )  # fmt: skip
-    return Catalogue("/", made, {}, {}, None)
 
 
 def sources(speculation):
@@ -35,9 +22,10 @@ def sources(speculation):
 
 def test_a_source_is_replaced_in_all_images_or_in_those_named():
     before = make_catalogue(
-        ("one", "master", "master", {"nodepool": (NODEPOOL, "master"), "sdk": (SDK, "master")}),
-        ("two", "master", "master", {"nodepool": (NODEPOOL, "master")}),
-        ("three", "master", "master", {"sdk": (SDK, "master")}),
+        "/",
+        image("ns/one", sources={"nodepool": (NODEPOOL, "master"), "sdk": (SDK, "master")}),
+        image("ns/two", sources={"nodepool": (NODEPOOL, "master")}),
+        image("ns/three", sources={"sdk": (SDK, "master")}),
     )
     chosen = [
         parse_override("nodepool=feature/x"),
@@ -81,11 +69,12 @@ def test_what_is_no_source_is_refused(text):
 
 def test_changes_replace_the_sources_of_their_project_and_branch():
     before = make_catalogue(
-        ("one", "master", "master", {"nodepool": (f"{NODEPOOL}.git", "master")}),
-        ("one", "old", "stable/x", {"nodepool": (NODEPOOL, "stable/x")}),
-        ("two", "master", "master", {"sdk": (SDK, COMMIT)}),
-        ("two", "old", "stable/x", {"sdk": (SDK, "x-eol")}),
-        ("three", "master", "master", {"sdk": (SDK, "feature")}),
+        "/",
+        image("ns/one", sources={"nodepool": (f"{NODEPOOL}.git", "master")}),
+        image("ns/one@old", sources={"nodepool": (NODEPOOL, "stable/x")}, branch="stable/x"),
+        image("ns/two", sources={"sdk": (SDK, COMMIT)}),
+        image("ns/two@old", sources={"sdk": (SDK, "x-eol")}, branch="stable/x"),
+        image("ns/three", sources={"sdk": (SDK, "feature")}),
     )
     items = [
         ZuulItem("opendev.org/zuul/nodepool", "master", "refs/changes/01/1/1", None),
@@ -101,7 +90,7 @@ def test_changes_replace_the_sources_of_their_project_and_branch():
 
 
 def test_a_change_is_fetched_from_its_review_unless_the_lock_found_it_elsewhere():
-    before = make_catalogue(("one", "master", "master", {"nodepool": (NODEPOOL, "master")}))
+    before = make_catalogue("/", image("ns/one", sources={"nodepool": (NODEPOOL, "master")}))
     review = "https://review.opendev.org/zuul/nodepool"
     item = ZuulItem("opendev.org/zuul/nodepool", "master", "refs/changes/01/1/1", review)
     made = override_sources(before, [], [item], Lock())

@@ -8,18 +8,9 @@ import time
 
 import jsonschema
 import pytest
-from testing.dist_git import (
-    OPTIONS,
-    commits,
-    edit,
-    git,
-    image,
-    make_catalogue,
-    run_publish,
-    statuses,
-    tree,
-)
+from testing.dist_git import OPTIONS, commits, edit, git, run_publish, statuses
 from testing.git_server import Fault, git_server
+from testing.images import image, make_catalogue, tree
 from testing.sites import COMMAND, distgen, ended, save, site, start
 
 from distgen.publish.repository_access import list_repositories

@@ -3,8 +3,9 @@
 import os
 
 import pytest
-from testing.dist_git import GIT, commits, edit, git, image, plans, run_publish, tree
+from testing.dist_git import GIT, commits, edit, git, plans, run_publish
 from testing.git_server import Fault, git_server
+from testing.images import image, tree
 from testing.sites import distgen, site
 
 from distgen.errors import InputError

@@ -8,8 +8,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from testing.dist_git import GIT, git, image, run_publish, tree
+from testing.dist_git import GIT, git, run_publish
 from testing.git_server import Fault, git_server
+from testing.images import image, tree
 from testing.sites import distgen, site
 
 from distgen.git.auth import authorize, token_for

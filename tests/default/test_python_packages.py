@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from conftest import CatalogueFolder
+from testing.catalogues import CatalogueFolder
 
 from distgen.catalogue.load import load_catalogue
 from distgen.dockerfile.parse import parse, script

@@ -1,8 +1,9 @@
 """Merge requests of GitLab: a branch and the options of the push that brings it."""
 
 import pytest
-from testing.dist_git import OPTIONS, content, git, run_publish, tree
+from testing.dist_git import OPTIONS, content, git, run_publish
 from testing.git_server import git_server
+from testing.images import tree
 from testing.review_hooks import load, save
 from testing.reviews import TOKEN, USER, Situation, arrived, commit_on, one, refs, reviews
 

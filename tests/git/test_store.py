@@ -11,8 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from testing.dist_git import AUTHOR, GIT, git
+from testing.dist_git import GIT, git
 from testing.git_server import Fault, git_server
+from testing.images import AUTHOR
 
 from distgen.errors import DistgenError, InputError
 from distgen.git.backoff import RetryPolicy

@@ -6,18 +6,8 @@ from dataclasses import replace
 
 import pytest
 from testing import transports
-from testing.dist_git import (
-    OPTIONS,
-    QUICK,
-    commits,
-    content,
-    edit,
-    git,
-    image,
-    run_publish,
-    statuses,
-    tree,
-)
+from testing.dist_git import OPTIONS, QUICK, commits, content, edit, git, run_publish, statuses
+from testing.images import image, tree
 from testing.transports import Served
 
 from distgen.git.auth import authorize, token_for

@@ -19,8 +19,8 @@ from distgen.model.words import REGULAR, Origin
 MIDDLE = "quay.io/opendevorg/openstacksdk:master"
 KEYS = {ROOT: "opendev/python-base@master", MIDDLE: "opendev/openstacksdk@master"}
 BASE = image("opendev/python-base")
-SDK = image("opendev/openstacksdk", base=ROOT, parents=KEYS)
-NODEPOOL = image("opendev/nodepool", base=MIDDLE, parents=KEYS)
+SDK = image("opendev/openstacksdk", base=ROOT, keys=KEYS)
+NODEPOOL = image("opendev/nodepool", base=MIDDLE, keys=KEYS)
 
 
 def said(code, text, options=None, files=None, parents=None, of=NODEPOOL, **rule):

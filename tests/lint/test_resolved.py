@@ -36,7 +36,7 @@ def test_a_complete_tree_has_no_findings():
     of = image(
         base=ROOT,
         builders={"builder": BUILDER, "tool": EXTERNAL},
-        parents={**ROOT_IMAGE, BUILDER: "opendev/python-builder@master"},
+        keys={**ROOT_IMAGE, BUILDER: "opendev/python-builder@master"},
         sources={"nodepool": ("https://opendev.org/zuul/nodepool", "master")},
         downloads={"tini": "https://example.org/tini"},
     )
@@ -143,7 +143,7 @@ def test_sources_and_downloads_that_the_lock_does_not_hold_are_found_where_they_
 
 
 def test_an_undeclared_parent_is_an_error_that_names_the_declared_one():
-    of = image(base=ROOT, parents=ROOT_IMAGE)
+    of = image(base=ROOT, keys=ROOT_IMAGE)
     assert said(of, "FROM quay.io/opendevorg/python-base:3.10\n") == [
         (
             "DG102",
@@ -178,7 +178,7 @@ def test_an_undeclared_digest_is_an_undeclared_parent():
 
 
 def test_the_last_stage_builds_on_from():
-    of = image(base=ROOT, builders={"builder": BUILDER}, parents={**ROOT_IMAGE, BUILDER: "x/y@z"})
+    of = image(base=ROOT, builders={"builder": BUILDER}, keys={**ROOT_IMAGE, BUILDER: "x/y@z"})
     text = f"""
         FROM {ROOT} AS root
         FROM {BUILDER}
@@ -190,7 +190,7 @@ def test_the_last_stage_builds_on_from():
 
 
 def test_a_declared_parent_that_is_not_used_is_found_where_it_is_declared():
-    of = image(base=ROOT, builders={"builder": BUILDER}, parents=ROOT_IMAGE)
+    of = image(base=ROOT, builders={"builder": BUILDER}, keys=ROOT_IMAGE)
     content = f"FROM {ROOT}\n"
     found = completeness(of, tree(of, {"Dockerfile": content}), Lock(), {of.key: parse(content)})
     assert [(f.code, f.line, f.message, str(f.origin)) for f in found] == [
@@ -204,7 +204,7 @@ def test_a_declared_parent_that_is_not_used_is_found_where_it_is_declared():
 
 
 def test_one_parent_may_have_several_roles():
-    of = image(base=ROOT, builders={"builder": ROOT}, parents=ROOT_IMAGE)
+    of = image(base=ROOT, builders={"builder": ROOT}, keys=ROOT_IMAGE)
     assert said(of, f"FROM {ROOT} AS b\nFROM {ROOT}\n") == []
 
 
@@ -218,7 +218,7 @@ def test_scratch_is_declared_like_any_base():
 
 
 def test_a_build_argument_in_a_parent_is_an_error():
-    of = image(base=ROOT, parents=ROOT_IMAGE)
+    of = image(base=ROOT, keys=ROOT_IMAGE)
     text = f"""
         ARG BASE={ROOT}
         FROM $BASE AS one
@@ -235,7 +235,7 @@ def test_a_build_argument_in_a_parent_is_an_error():
     [("quay.io/a/b:latest", "is tagged latest"), ("quay.io/a/b", "has no tag")],
 )
 def test_a_parent_without_version_is_an_error(reference, why):
-    of = image(base=reference, parents={reference: "a/b@master"})
+    of = image(base=reference, keys={reference: "a/b@master"})
     assert said(of, f"FROM {reference}\n") == [
         ("DG105", 1, f"FROM {reference} {why}; name a version")
     ]
@@ -243,7 +243,7 @@ def test_a_parent_without_version_is_an_error(reference, why):
 
 
 def test_a_stage_that_does_not_stand_above_is_an_error():
-    of = image(base=ROOT, parents=ROOT_IMAGE)
+    of = image(base=ROOT, keys=ROOT_IMAGE)
     text = f"""
         FROM {ROOT} AS nodepool
         COPY --from=later /a /a
@@ -277,7 +277,7 @@ TREE = {
 
 
 def copied(line, files=None, **more):
-    of = image(base=ROOT, parents=ROOT_IMAGE)
+    of = image(base=ROOT, keys=ROOT_IMAGE)
     return [
         (code, message)
         for code, _, message in said(of, f"FROM {ROOT}\n{line}\n", files={**TREE, **(files or {})})
@@ -366,7 +366,7 @@ def test_a_missing_source_is_found_on_its_own_line():
              stop.sh \\
              /usr/bin/
         """
-    of = image(base=ROOT, parents=ROOT_IMAGE)
+    of = image(base=ROOT, keys=ROOT_IMAGE)
     assert codes(of, text, files=TREE) == [("DG106", 3)]
 
 
@@ -385,7 +385,7 @@ def test_what_dockerignore_leaves_out_is_not_there():
 
 
 def test_the_triggers_of_a_parent_want_files_of_the_child():
-    of = image(base=ROOT, parents=ROOT_IMAGE)
+    of = image(base=ROOT, keys=ROOT_IMAGE)
     parent = parse("FROM a:1\nONBUILD COPY start.sh app /\nONBUILD RUN true\nCOPY own /\n")
     others = {"opendev/python-base@master": parent}
     assert said(of, f"# child\nFROM {ROOT}\n", files=TREE, others=others) == [

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from testing.catalogues import TEMPLATE, overlay
 from testing.commandline import keeps_to_its_schema
 from testing.git_server import Fault, git_server
 from testing.servers import PASSWORD, USER, Reply, in_front_of, push, push_index, serve
@@ -16,40 +17,6 @@ from testing.servers import PASSWORD, USER, Reply, in_front_of, push, push_index
 from distgen.lock import file as lockfile
 
 pytest_plugins = ["testing.servers", "testing.commandline"]
-
-TEMPLATE = {
-    "templates/app/template.yaml": """
-        description: An application
-        values: {}
-        """,
-    "templates/app/Dockerfile.j2": """
-        FROM {{ base.reference }}
-        {% for name, source in sources | dictsort %}
-        RUN fetch {{ source.git }} {{ source.checkout }}
-        {% endfor %}
-        {% for name, file in downloads | dictsort %}
-        RUN get {{ file.url }} {{ file.sha256 or "unchecked" }}
-        {% endfor %}
-        CMD ["app"]
-        """,
-    "overlays/ns/namespace.yaml": """
-        registry: quay.io/ns
-        streams: {master: {}}
-        """,
-}
-
-
-def image(base, sources=None, downloads=None):
-    return json.dumps(
-        {
-            "template": "app",
-            "from": base,
-            "sources": {
-                name: {"git": git, "ref": ref} for name, (git, ref) in (sources or {}).items()
-            },
-            "downloads": {name: {"url": url} for name, url in (downloads or {}).items()},
-        }
-    )
 
 
 def mirrors(server, **git):
@@ -93,7 +60,7 @@ def test_bases_sources_and_downloads_are_resolved_and_rendering_uses_them(
             {
                 **TEMPLATE,
                 "distgen.yaml": mirrors(open_registry),
-                "overlays/ns/one.yaml": image(
+                "overlays/ns/one.yaml": overlay(
                     "docker.io/library/python:3.11-slim",
                     {"app": (app.url, "master"), "old": (app.url, "1.0.0")},
                     {"file": f"{web.url}/file.tar"},
@@ -130,7 +97,7 @@ def test_what_is_locked_is_not_asked_for_again_until_it_is_upgraded(
         {
             **TEMPLATE,
             "distgen.yaml": mirrors(open_registry),
-            "overlays/ns/one.yaml": image(
+            "overlays/ns/one.yaml": overlay(
                 "docker.io/library/stays:1", {"app": (app.url, "master")}
             ),
         }
@@ -158,7 +125,7 @@ def test_a_pattern_that_matches_nothing_is_a_mistake(catalogue, distgen, open_re
         {
             **TEMPLATE,
             "distgen.yaml": mirrors(open_registry),
-            "overlays/ns/one.yaml": image("docker.io/library/stays:1"),
+            "overlays/ns/one.yaml": overlay("docker.io/library/stays:1"),
         }
     )
     ran = distgen(root, "lock", "--upgrade", "ns/onne")
@@ -172,7 +139,7 @@ def test_entries_that_nobody_needs_are_dropped(catalogue, distgen, open_registry
         {
             **TEMPLATE,
             "distgen.yaml": mirrors(open_registry),
-            "overlays/ns/one.yaml": image("docker.io/library/kept:1"),
+            "overlays/ns/one.yaml": overlay("docker.io/library/kept:1"),
             "distgen.lock": f"""
                 version: 1
                 bases:
@@ -194,7 +161,7 @@ def test_one_platform_can_be_locked_and_the_lock_says_so(catalogue, distgen, ope
         {
             **TEMPLATE,
             "distgen.yaml": mirrors(open_registry),
-            "overlays/ns/one.yaml": image("docker.io/library/multi:1"),
+            "overlays/ns/one.yaml": overlay("docker.io/library/multi:1"),
         }
     )
     reference = "docker.io/library/multi:1"
@@ -221,7 +188,7 @@ def test_refs_of_changes_and_commits_and_closed_tags_are_resolved(catalogue, dis
     root = catalogue(
         {
             **TEMPLATE,
-            "overlays/ns/one.yaml": image(
+            "overlays/ns/one.yaml": overlay(
                 "scratch",
                 {
                     "change": (app.url, "refs/changes/42/42/1"),
@@ -253,8 +220,10 @@ def test_a_failure_leaves_the_old_file_whole_and_the_next_run_goes_on(
             **TEMPLATE,
             "distgen.yaml": mirrors(open_registry),
             "distgen.lock": old,
-            "overlays/ns/one.yaml": image("docker.io/library/fine:1"),
-            "overlays/ns/two.yaml": image("docker.io/library/late:1", {"app": (app.url, "mastr")}),
+            "overlays/ns/one.yaml": overlay("docker.io/library/fine:1"),
+            "overlays/ns/two.yaml": overlay(
+                "docker.io/library/late:1", {"app": (app.url, "mastr")}
+            ),
         }
     )
     ran = distgen(root, "lock")
@@ -281,8 +250,8 @@ def test_what_was_found_long_ago_is_looked_up_again(catalogue, distgen, open_reg
         {
             **TEMPLATE,
             "distgen.yaml": mirrors(open_registry),
-            "overlays/ns/one.yaml": image("docker.io/library/old:1"),
-            "overlays/ns/two.yaml": image("docker.io/library/not-yet:1"),
+            "overlays/ns/one.yaml": overlay("docker.io/library/old:1"),
+            "overlays/ns/two.yaml": overlay("docker.io/library/not-yet:1"),
         }
     )
     assert distgen(root, "lock").code == 1
@@ -304,7 +273,7 @@ def test_a_home_that_cannot_be_written_is_no_hindrance(
         {
             **TEMPLATE,
             "distgen.yaml": mirrors(open_registry),
-            "overlays/ns/one.yaml": image("docker.io/library/homeless:1"),
+            "overlays/ns/one.yaml": overlay("docker.io/library/homeless:1"),
         }
     )
     assert distgen(root, "lock").code == 0
@@ -320,7 +289,7 @@ def test_proxies_are_not_asked_for_this_very_machine(
         {
             **TEMPLATE,
             "distgen.yaml": mirrors(open_registry),
-            "overlays/ns/one.yaml": image("docker.io/library/direct:1"),
+            "overlays/ns/one.yaml": overlay("docker.io/library/direct:1"),
         }
     )
     assert distgen(root, "lock").code == 0
@@ -329,7 +298,7 @@ def test_proxies_are_not_asked_for_this_very_machine(
 def test_no_network_is_asked_when_offline(catalogue, distgen, upstream):
     app = upstream("app")
     root = catalogue(
-        {**TEMPLATE, "overlays/ns/one.yaml": image("scratch", {"app": (app.url, "master")})}
+        {**TEMPLATE, "overlays/ns/one.yaml": overlay("scratch", {"app": (app.url, "master")})}
     )
     ran = distgen(root, "lock", "--offline")
     assert (ran.code, ran.out) == (2, "")
@@ -345,7 +314,7 @@ def test_a_registry_that_wants_a_login_gets_the_one_of_docker(
         {
             **TEMPLATE,
             "distgen.yaml": mirrors(basic_registry),
-            "overlays/ns/one.yaml": image("docker.io/library/private:1"),
+            "overlays/ns/one.yaml": overlay("docker.io/library/private:1"),
         }
     )
     ran = distgen(root, "lock")
@@ -375,10 +344,10 @@ def test_a_check_says_what_is_missing_stale_gone_and_unused(
         files = {
             **TEMPLATE,
             "distgen.yaml": mirrors(open_registry),
-            "overlays/ns/one.yaml": image(
+            "overlays/ns/one.yaml": overlay(
                 "docker.io/library/fresh:1", {"app": (app.url, "master")}, {"f": f"{web.url}/f"}
             ),
-            "overlays/ns/two.yaml": image(
+            "overlays/ns/two.yaml": overlay(
                 "docker.io/library/stale:1", {"fork": (fork.url, "master")}
             ),
         }
@@ -392,7 +361,7 @@ def test_a_check_says_what_is_missing_stale_gone_and_unused(
         fork.git("branch", "-f", "master")
         fork.git("reflog", "expire", "--expire=now", "--all")
         fork.git("gc", "-q", "--prune=now")
-        catalogue({"overlays/ns/three.yaml": image("docker.io/library/missing:1")})
+        catalogue({"overlays/ns/three.yaml": overlay("docker.io/library/missing:1")})
         before = (root / "distgen.lock").read_bytes()
         ran = distgen(root, "lock", "--check", "--format", "json")
     assert ran.code == 1
@@ -425,7 +394,7 @@ def test_a_closed_network_locks_from_its_mirrors_under_public_names(
                 open_registry,
                 git={"https://opendev.invalid/": f"file://{app.path.parent.parent}/"},
             ),
-            "overlays/ns/one.yaml": image(
+            "overlays/ns/one.yaml": overlay(
                 "docker.io/library/closed:1",
                 {"nodepool": ("https://opendev.invalid/zuul/nodepool", "master")},
             ),
@@ -452,7 +421,7 @@ def test_sources_of_one_run_are_locked_beside_those_of_the_catalogue(catalogue, 
     app.git("reset", "-q", "--hard", "HEAD~1")
     head = app.git("rev-parse", "HEAD")
     root = catalogue(
-        {**TEMPLATE, "overlays/ns/one.yaml": image("scratch", {"app": (app.url, "master")})}
+        {**TEMPLATE, "overlays/ns/one.yaml": overlay("scratch", {"app": (app.url, "master")})}
     )
     assert distgen(root, "lock", "--source", "app=1042,3").code == 0
     assert {ref: one.commit for (_, ref), one in lock(root).sources.items()} == {
@@ -488,7 +457,7 @@ def test_the_changes_of_a_zuul_build_are_locked(catalogue, distgen, upstream, tm
                     },
                 }
             ),
-            "overlays/ns/one.yaml": image(
+            "overlays/ns/one.yaml": overlay(
                 "scratch",
                 {
                     "app": ("https://opendev.invalid/zuul/app", "master"),
@@ -544,7 +513,7 @@ def test_a_registry_that_fails_at_times_is_asked_again(
             {
                 **TEMPLATE,
                 "distgen.yaml": mirrors(front),
-                "overlays/ns/one.yaml": image("docker.io/library/flaky:1"),
+                "overlays/ns/one.yaml": overlay("docker.io/library/flaky:1"),
             }
         )
         assert distgen(root, "lock").code == 0
@@ -557,7 +526,7 @@ def test_a_git_server_that_fails_at_times_is_asked_again(catalogue, distgen, ups
         shutil.copytree(app.path / ".git", tmp_path / "srv/app.git")
         url = f"{server.url}/app.git"
         root = catalogue(
-            {**TEMPLATE, "overlays/ns/one.yaml": image("scratch", {"app": (url, "master")})}
+            {**TEMPLATE, "overlays/ns/one.yaml": overlay("scratch", {"app": (url, "master")})}
         )
         server.meddle = lambda request: Fault(503)
         ran = distgen(root, "lock", "--retries", "0")
@@ -578,7 +547,7 @@ def test_a_git_server_that_fails_has_lost_nothing(catalogue, distgen, upstream, 
         shutil.copytree(app.path / ".git", tmp_path / "srv/app.git")
         url = f"{server.url}/app.git"
         root = catalogue(
-            {**TEMPLATE, "overlays/ns/one.yaml": image("scratch", {"app": (url, ref)})}
+            {**TEMPLATE, "overlays/ns/one.yaml": overlay("scratch", {"app": (url, ref)})}
         )
         assert distgen(root, "lock").code == 0
         listing = [None, None]  # the requests by which git lists branches and tags
@@ -595,10 +564,10 @@ def test_what_lock_prints_keeps_to_its_schemas(catalogue, distgen, open_registry
     root = catalogue(
         {
             **TEMPLATE,
-            "overlays/ns/one.yaml": image(
+            "overlays/ns/one.yaml": overlay(
                 f"{open_registry.host}/lock/json:1", {"app": (upstream("app").url, "master")}
             ),
-            "overlays/ns/two.yaml": image(f"{open_registry.host}/lock/nowhere:1"),
+            "overlays/ns/two.yaml": overlay(f"{open_registry.host}/lock/nowhere:1"),
         }
     )
     failed = distgen(root, "lock", "--format", "json")
@@ -617,7 +586,7 @@ def test_a_check_that_upgrades_fetches_downloads_and_compares_their_content(cata
     with serve(lambda asked: Reply(200, content[0])) as front:
         url = f"{front.url}/file"
         root = catalogue(
-            {**TEMPLATE, "overlays/ns/one.yaml": image("scratch", None, {"file": url})}
+            {**TEMPLATE, "overlays/ns/one.yaml": overlay("scratch", None, {"file": url})}
         )
         assert distgen(root, "lock").code == 0
         assert distgen(root, "lock", "--check", "--upgrade").code == 0
@@ -651,8 +620,8 @@ def test_two_locks_at_once_keep_the_entries_of_each_other(catalogue, distgen, op
         root = catalogue(
             {
                 **TEMPLATE,
-                "overlays/ns/slow.yaml": image(f"{front.host}/lock/slow:1"),
-                "overlays/ns/quick.yaml": image(f"{open_registry.host}/lock/quick:1"),
+                "overlays/ns/slow.yaml": overlay(f"{front.host}/lock/slow:1"),
+                "overlays/ns/quick.yaml": overlay(f"{open_registry.host}/lock/quick:1"),
             }
         )
         assert distgen(root, "lock", "ns/slow").code == 0
@@ -664,7 +633,7 @@ def test_two_locks_at_once_keep_the_entries_of_each_other(catalogue, distgen, op
 
 @pytest.mark.parametrize("platform", ["", "amd64", "linux/", "LINUX/amd64"])
 def test_what_is_no_platform_is_refused_before_anybody_is_asked(catalogue, distgen, platform):
-    root = catalogue({**TEMPLATE, "overlays/ns/one.yaml": image("127.0.0.1:1/a/b:1")})
+    root = catalogue({**TEMPLATE, "overlays/ns/one.yaml": overlay("127.0.0.1:1/a/b:1")})
     ran = distgen(root, "lock", "--platform", platform)
     assert (ran.code, ran.err) == (
         2,

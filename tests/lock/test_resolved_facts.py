@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from test_lock import TEMPLATE, image
+from testing.catalogues import TEMPLATE, overlay
 from testing.servers import PASSWORD, USER, in_front_of, push, push_index
 
 pytest_plugins = ["testing.servers", "testing.commandline"]
@@ -37,12 +37,12 @@ def test_a_tag_that_moves_changes_the_right_dockerfiles_and_no_others(
         root = catalogue(
             {
                 **TEMPLATE,
-                "overlays/ns/web.yaml": image(
+                "overlays/ns/web.yaml": overlay(
                     f"{registry}/python:3.11", {"app": (app.url, "master")}
                 ),
-                "overlays/ns/worker.yaml": image("ns/web"),
-                "overlays/ns/tool.yaml": image(f"{registry}/python:3.11"),
-                "overlays/ns/db.yaml": image(f"{registry}/debian:12"),
+                "overlays/ns/worker.yaml": overlay("ns/web"),
+                "overlays/ns/tool.yaml": overlay(f"{registry}/python:3.11"),
+                "overlays/ns/db.yaml": overlay(f"{registry}/debian:12"),
             }
         )
         assert distgen(root, "lock").code == 0
@@ -82,8 +82,8 @@ def test_the_same_lock_comes_out_on_every_machine(
     root = catalogue(
         {
             **TEMPLATE,
-            "overlays/ns/one.yaml": image(f"{open_registry.host}/same/one:1"),
-            "overlays/ns/two.yaml": image(
+            "overlays/ns/one.yaml": overlay(f"{open_registry.host}/same/one:1"),
+            "overlays/ns/two.yaml": overlay(
                 f"{open_registry.host}/same/two:1", {"app": (app.url, "master")}
             ),
         }
@@ -107,9 +107,9 @@ def test_a_lock_that_is_killed_leaves_the_old_file_whole(
         {
             **TEMPLATE,
             "distgen.lock": old,
-            "overlays/ns/one.yaml": image(f"{open_registry.host}/killed/one:1"),
+            "overlays/ns/one.yaml": overlay(f"{open_registry.host}/killed/one:1"),
             # A listener that never answers, so that the command is killed while it waits.
-            "overlays/ns/two.yaml": image("127.0.0.1:{port}/killed/two:1"),
+            "overlays/ns/two.yaml": overlay("127.0.0.1:{port}/killed/two:1"),
         }
     )
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -139,7 +139,7 @@ def test_an_interrupted_lock_ends_at_once(catalogue, tmp_path):
     """Threads that wait for a silent registry must not keep the command alive after ^C."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         base = f"127.0.0.1:{silent.getsockname()[1]}/a/b:1"
-        root = catalogue({**TEMPLATE, "overlays/ns/one.yaml": image(base)})
+        root = catalogue({**TEMPLATE, "overlays/ns/one.yaml": overlay(base)})
         process = subprocess.Popen(
             [sys.executable, "-m", "distgen", "-C", str(root), "lock"],
             stderr=subprocess.PIPE,

@@ -17,14 +17,13 @@ from testing.dist_git import (
     content,
     edit,
     git,
-    image,
     listing,
     plans,
     run_publish,
     statuses,
-    tree,
 )
 from testing.git_server import Fault, git_server
+from testing.images import image, tree
 from testing.moments import arrange, await_halt, kill, resume, watch
 from testing.sites import COMMAND, distgen, ended, save, site, start
 

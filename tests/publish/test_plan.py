@@ -5,7 +5,8 @@ import json
 from dataclasses import replace
 
 import pytest
-from testing.dist_git import GIT, ORIGIN, image, tree
+from testing.dist_git import GIT, ORIGIN
+from testing.images import image, tree
 
 from distgen.git.objects import blob_id, tree_id
 from distgen.model.lock import Lock, LockedBase, LockedSource

@@ -12,14 +12,13 @@ from testing.dist_git import (
     content,
     edit,
     git,
-    image,
     listing,
     plans,
     run_publish,
     snapshot,
     statuses,
-    tree,
 )
+from testing.images import image, tree
 
 from distgen.errors import InputError
 from distgen.git.run import isolate

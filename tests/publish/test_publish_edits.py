@@ -4,17 +4,8 @@ import subprocess
 from dataclasses import replace
 
 import pytest
-from testing.dist_git import (
-    OPTIONS,
-    commits,
-    content,
-    edit,
-    git,
-    image,
-    listing,
-    run_publish,
-    tree,
-)
+from testing.dist_git import OPTIONS, commits, content, edit, git, listing, run_publish
+from testing.images import image, tree
 
 from distgen.publish.target import branch_target
 
@@ -425,6 +416,6 @@ def test_a_file_that_is_generated_no_more_goes_unless_it_was_edited(tmp_path, wh
 def test_a_retired_branch_keeps_an_edit_that_is_to_be_kept(tmp_path, where):
     edit(where, {"Dockerfile": "FROM mine\n"}, tmp_path)
     options = replace(OPTIONS, on_edit="keep")
-    (result,) = run_publish(tmp_path, [], {}, options, retired=[branch_target(APP)])
+    (result,) = run_publish(tmp_path, [], {}, options, orphans=[branch_target(APP)])
     assert result.status == "retired"
     assert listing(where) == ["Dockerfile", "dead.package"]

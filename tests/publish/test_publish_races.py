@@ -8,7 +8,8 @@ import textwrap
 from dataclasses import replace
 from pathlib import Path
 
-from testing.dist_git import OPTIONS, commits, content, edit, git, image, listing, run_publish, tree
+from testing.dist_git import OPTIONS, commits, content, edit, git, listing, run_publish
+from testing.images import image, tree
 from testing.moments import arrange, await_halt, kill, resume, watch
 
 APP = image("ns/app")
@@ -120,7 +121,8 @@ PROGRAM = """
     import sys
     sys.path[:0] = {path!r}
     from pathlib import Path
-    from testing.dist_git import image, run_publish, tree
+    from testing.dist_git import run_publish
+    from testing.images import image, tree
     images = [image("ns/base"), *(image(f"ns/app{{n}}", "ns/base") for n in range(12))]
     trees = {{i.key: tree(i, {{"Dockerfile": "FROM {line}\\n", "a/b": "x"}}) for i in images}}
     results = run_publish(Path({root!r}), images, trees, store=Path({store!r}))

@@ -12,14 +12,13 @@ from testing.dist_git import (
     content,
     edit,
     git,
-    image,
     plans,
     run_publish,
     snapshot,
     statuses,
-    tree,
 )
 from testing.git_server import Fault, git_server
+from testing.images import image, tree
 
 from distgen.errors import InputError
 from distgen.git.run import isolate

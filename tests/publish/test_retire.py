@@ -10,14 +10,12 @@ from testing.dist_git import (
     content,
     edit,
     git,
-    image,
     listing,
-    make_catalogue,
     run_publish,
     statuses,
-    tree,
 )
 from testing.git_server import git_server
+from testing.images import image, make_catalogue, tree
 from testing.sites import distgen, save, site
 
 from distgen.publish.orphans import OrphanSearch, find_orphans
@@ -53,7 +51,7 @@ def test_strays_are_the_branches_that_left_the_catalogue(tmp_path):
         assert [stray.key for stray in find_orphans(known, GIT, OrphanSearch(names))] == keys
     git("pack-refs", "--all", folder=repository(tmp_path, "ns/gone"))
     assert find_orphans(known, GIT) == found
-    results = run_publish(tmp_path, [APP], trees([APP]), retired=found)
+    results = run_publish(tmp_path, [APP], trees([APP]), orphans=found)
     assert statuses(results) == {
         "ns/app@2024.1": "retired",
         "ns/app@master": "unchanged",
@@ -73,7 +71,7 @@ def test_a_branch_that_somebody_began_from_a_stray_stays(tmp_path):
     copy = repository(tmp_path, "ns/gone-copy")
     git("clone", "-q", "--bare", str(where), str(copy))
     assert find_orphans(make_catalogue(tmp_path, APP), GIT) == found
-    run_publish(tmp_path, [], {}, retired=found)
+    run_publish(tmp_path, [], {}, orphans=found)
     assert listing(where, "stable/2024.1") == ["dead.package"]
     assert "Dockerfile" in listing(where, "feature")
     assert find_orphans(make_catalogue(tmp_path, APP), GIT) == ()  # they would have been the next
@@ -85,11 +83,11 @@ def test_a_retired_image_keeps_its_history_and_others_files(tmp_path):
     where = repository(tmp_path, "ns/app")
     edit(where, {"NOTES": "mine"}, tmp_path)
     gone = branch_target(APP)
-    results = run_publish(tmp_path, [images[1]], trees(images), retired=[gone])
+    results = run_publish(tmp_path, [images[1]], trees(images), orphans=[gone])
     assert statuses(results) == {"ns/app@master": "retired", "ns/other@master": "unchanged"}
     assert listing(where) == ["NOTES", "dead.package"]
     assert len(commits(where)) == 3
-    (again,) = run_publish(tmp_path, [], {}, retired=[gone])
+    (again,) = run_publish(tmp_path, [], {}, orphans=[gone])
     assert again.status == "unchanged"
     (back,) = run_publish(tmp_path, [APP], trees([APP]))
     assert back.status == "updated"
@@ -101,7 +99,7 @@ def test_an_edited_file_is_retired_only_when_asked_to(tmp_path):
     theirs = edit(repository(tmp_path, "ns/app"), {"Dockerfile": "FROM mine\n"}, tmp_path)
     for way in ("refuse", "merge"):
         options = replace(OPTIONS, on_edit=way)
-        (result,) = run_publish(tmp_path, [], {}, options, retired=[branch_target(APP)])
+        (result,) = run_publish(tmp_path, [], {}, options, orphans=[branch_target(APP)])
         assert (result.status, result.commit) == ("refused", theirs)
         assert result.detail.endswith("; choose --on-edit keep or overwrite")
 
@@ -110,7 +108,7 @@ def test_an_edited_note_of_a_retirement_goes_only_when_asked_to(tmp_path):
     """It was deleted without a word when the image came back."""
     run_publish(tmp_path, [APP], trees([APP]))
     where = repository(tmp_path, "ns/app")
-    run_publish(tmp_path, [], {}, retired=[replace(branch_target(APP), reason="no longer needed")])
+    run_publish(tmp_path, [], {}, orphans=[replace(branch_target(APP), reason="no longer needed")])
     note = content(where, "dead.package") + "see https://example.org/instead\n"
     theirs = edit(where, {"dead.package": note}, tmp_path)
 

@@ -4,6 +4,7 @@ import textwrap
 
 import pytest
 import yaml
+from testing.catalogues import FAMILY
 from testing.commandline import keeps_to_its_schema
 from testing.servers import Reply, in_front_of, push, push_index, serve
 
@@ -293,16 +294,6 @@ def test_a_registry_that_wants_a_login(distgen, tmp_path, template, basic_regist
 
 # --- the catalogue -----------------------------------------------------------------------------
 
-CATALOGUE = {
-    "templates/app/template.yaml": "description: An application\nvalues: {}\n",
-    "templates/app/Dockerfile.j2": (
-        "FROM {{ base.reference }}\nLABEL base={{ base.digest or 'none' }}\n"
-    ),
-    "overlays/ns/base.yaml": "template: app\nfrom: scratch\n",
-    "overlays/ns/app.yaml": "template: app\nfrom: ns/base\n",
-    "overlays/ns/late.yaml": "template: app\nfrom: ns/base\n",
-}
-
 
 def namespace(server, more=""):
     return f"registry: {server.host}/built\nstreams: {{master: {{}}}}\n{more}"
@@ -313,7 +304,7 @@ def test_what_was_built_is_pinned_in_what_is_built_on_it(
 ):
     digest, _ = push_index(open_registry, "built/base", "master")
     app = push(open_registry, "built/app", "master")
-    root = catalogue({**CATALOGUE, "overlays/ns/namespace.yaml": namespace(open_registry)})
+    root = catalogue({**FAMILY, "overlays/ns/namespace.yaml": namespace(open_registry)})
     ran = distgen(root, "discover", "ns/*")
     assert ran.code == 0
     reference = f"{open_registry.host}/built"
@@ -338,7 +329,7 @@ def test_a_downstream_that_takes_no_tag_beside_a_digest_gets_the_digest(
 ):
     digest = push(open_registry, "built/base", "master")
     root = catalogue(
-        {**CATALOGUE, "overlays/ns/namespace.yaml": namespace(open_registry, "exports: [osbs]\n")}
+        {**FAMILY, "overlays/ns/namespace.yaml": namespace(open_registry, "exports: [osbs]\n")}
     )
     assert distgen(root, "discover", "ns/base").code == 0
     assert distgen(root, "render", "-o", tmp_path / "out", "ns/app").code == 0
@@ -347,7 +338,7 @@ def test_a_downstream_that_takes_no_tag_beside_a_digest_gets_the_digest(
 
 
 def test_options_for_lists_are_refused_without_a_list(catalogue, distgen, open_registry):
-    root = catalogue({**CATALOGUE, "overlays/ns/namespace.yaml": namespace(open_registry)})
+    root = catalogue({**FAMILY, "overlays/ns/namespace.yaml": namespace(open_registry)})
     ran = distgen(root, "discover", "--digests")
     assert ran.code == 2
     assert ran.err == "distgen: these options are for a list of images; add --template FILE\n"
@@ -399,7 +390,7 @@ def test_images_that_could_not_be_asked_for_stand_in_the_json_too(distgen, tmp_p
 def test_the_catalogue_s_own_images_are_printed_as_json(catalogue, distgen, open_registry):
     push(open_registry, "built-json/base", "master")
     settings = f"registry: {open_registry.host}/built-json\nstreams: {{master: {{}}}}\n"
-    root = catalogue({**CATALOGUE, "overlays/ns/namespace.yaml": settings})
+    root = catalogue({**FAMILY, "overlays/ns/namespace.yaml": settings})
     ran = distgen(root, "discover", "--format", "json")
     keeps_to_its_schema("discover", ran.json)
     assert (ran.code, ran.json["summary"]) == (0, {"dropped": 2, "found": 1})

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from test_discover import CATALOGUE
+from testing.catalogues import FAMILY
 from testing.commandline import keeps_to_its_schema
 from testing.servers import PASSWORD, USER, Reply, forward, in_front_of, push, push_index, tagged
 
@@ -23,7 +23,7 @@ def group(catalogue, open_registry, request):
     def make(server=open_registry):
         return catalogue(
             {
-                **CATALOGUE,
+                **FAMILY,
                 "overlays/ns/namespace.yaml": (
                     f"registry: {server.host}/{account}\nstreams: {{master: {{}}, old: {{}}}}\n"
                 ),

@@ -5,12 +5,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from testing.registries import at, client, credentials_for, quick
 from testing.servers import (
-    PASSWORD,
-    USER,
     Asked,
     Reply,
-    basic,
     forward,
     get,
     in_front_of,
@@ -21,7 +19,6 @@ from testing.servers import (
 )
 
 from distgen.errors import InputError
-from distgen.http import HttpPolicy
 from distgen.model.reference import parse_reference
 from distgen.registry.auth import parse_challenges
 from distgen.registry.client import Registry
@@ -30,37 +27,6 @@ from distgen.registry.errors import NotFound, Refused, RegistryError
 from distgen.registry.transport import Transport
 
 pytest_plugins = ["testing.servers"]
-
-
-class Pauses(threading.Event):
-    """Stands for the end of a run, which does not come; keeps the pauses in place of waiting."""
-
-    def __init__(self):
-        super().__init__()
-        self.seconds = []
-
-    def wait(self, timeout=None):
-        self.seconds.append(timeout)
-        return False
-
-
-def quick(**settings):
-    """Return a policy with limits of seconds, and pauses of exactly 1, 2, ... seconds."""
-    policy = {"timeout": 2, "attempts": 3, "first_pause": 1, "silence": 0.5, "stop": Pauses()}
-    return HttpPolicy(jitter=lambda: 1.0, **{**policy, **settings})
-
-
-def ours(*hosts, password=PASSWORD):
-    secret = basic(USER, password).removeprefix("Basic ")
-    return Credentials((AuthFile("test", {host: {"auth": secret} for host in hosts}),))
-
-
-def client(*hosts, policy=None, mirrors=None):
-    return Registry(Transport(ours(*hosts), policy or quick()), mirrors)
-
-
-def at(server, rest):
-    return parse_reference(f"{server.host}/{rest}")
 
 
 # --- what a registry holds ---------------------------------------------------------------------
@@ -250,7 +216,7 @@ def test_without_or_with_wrong_credentials_the_sentence_says_what_to_do(
     server = request.getfixturevalue(f"{kind}_registry")
     push(open_registry, f"closed/{kind}", "1")
     reference = at(server, f"closed/{kind}:1")
-    wrong = Registry(Transport(ours(server.host, password="wr0ng"), quick()))
+    wrong = Registry(Transport(credentials_for(server.host, password="wr0ng"), quick()))
     with pytest.raises(Refused) as caught:
         wrong.put(reference, wrong.manifest(reference))
     assert "does not accept the credentials" in str(caught.value)

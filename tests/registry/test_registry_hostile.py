@@ -5,7 +5,7 @@ import hashlib
 import json
 
 import pytest
-from test_registry import at, client, quick
+from testing.registries import at, client, quick
 from testing.servers import Reply, serve
 
 from distgen.errors import DistgenError

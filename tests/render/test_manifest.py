@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from testing.dist_git import files, git, image, tree
+from testing.dist_git import git
+from testing.images import image, tree
 
 from distgen.errors import DistgenError, InputError
-from distgen.model.rendered import Tree
 from distgen.render.manifest import describe, dump, generated, parse
 
 APP = image("ns/app")
@@ -81,7 +81,7 @@ def test_a_template_may_not_bring_its_own_manifest():
 def test_git_sees_every_generated_file_as_generated_and_no_other(tmp_path):
     names = ["Dockerfile", "a b", 'quo"te', "star*", "[x]", "back\\slash", "#hash", "!bang",
              "ü.txt", "deep/er/file", "tab\there"]  # fmt: skip
-    found = Tree("ns/app", "master", files(dict.fromkeys(names, "x")))
+    found = tree(APP, dict.fromkeys(names, "x"))
     written = {file.path: file for file in generated(found)}
     git("init", "-q", str(tmp_path))
     (tmp_path / ".gitattributes").write_bytes(written[".gitattributes"].content)

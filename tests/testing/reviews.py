@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from testing.dist_git import OPTIONS, git, image, make_catalogue, tree
+from testing.dist_git import OPTIONS, git
 from testing.git_server import GitServer
+from testing.images import image, make_catalogue, tree
 from testing.review_hooks import install, load
 
 from distgen.forges.forge import plan_creation
