@@ -1,25 +1,31 @@
 """Situations shared by the tests: a catalogue on disk, and an environment that says nothing.
 
 With `--no-unexpected-skips` a run fails that skipped a test for a reason which is not expected.
+Properties are tried with the same cases each time; what has too many cases for each run takes some
+of them by chance, and `--seed` takes the same again. With `--thorough` both try many more, or all.
 """
 
 from __future__ import annotations
 
 import os
+import random
 import re
 import signal
 import sys
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from testing.catalogues import CatalogueFolder
 
 pytest.register_assert_rewrite("testing")
+Case = TypeVar("Case")
+Sample = Callable[[Iterable[Case], int], list[Case]]
 
 # A job in the background, or below nohup, ignores them, and so would all that the tests start; a
 # handler is not handed on.
@@ -77,12 +83,39 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="fail when a test was skipped for a reason that tests/conftest.py does not expect",
     )
+    parser.addoption("--thorough", action="store_true", help="try all cases, which takes long")
+    parser.addoption("--seed", type=int, help="choose the same cases as the run that printed it")
+
+
+settings.register_profile("steady", derandomize=True, deadline=None, max_examples=50, database=None)
+settings.register_profile("thorough", deadline=None, max_examples=2000, print_blob=True)
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("thorough" if config.getoption("--thorough") else "steady")
+    if config.option.seed is None:  # workers get it with the options
+        config.option.seed = random.randrange(10**6)
     is_worker = hasattr(config, "workerinput")  # of xdist, which reports to the main process
     if config.getoption("--no-unexpected-skips") and not is_worker:
         config.pluginmanager.register(UnexpectedSkips())
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Tell how the same cases are chosen again."""
+    return f"cases chosen by chance: --seed {config.option.seed}"
+
+
+@pytest.fixture
+def sample(pytestconfig: pytest.Config) -> Sample:
+    """Return a function that takes some of many cases by chance, or all of them in their order."""
+
+    def choose(cases: Iterable[Case], size: int) -> list[Case]:
+        listed = list(cases)
+        if pytestconfig.option.thorough or len(listed) <= size:
+            return listed
+        return random.Random(pytestconfig.option.seed).sample(listed, size)
+
+    return choose
 
 
 @pytest.fixture(autouse=True)
