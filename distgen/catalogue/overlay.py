@@ -155,6 +155,8 @@ def _item_origins(layers: Sequence[Layer], key: KeyPath) -> list[Origin]:
     """Return the line of each item of the merged list at `key`."""
     items: list[tuple[Any, Origin]] = []
     for layer in layers:
+        if _replaces(layer.values, key):
+            items = []
         for operator in ("", "-", "+"):
             spelling = (*key[:-1], f"{key[-1]}{operator}")
             value = _value(layer.values, spelling)
@@ -162,10 +164,20 @@ def _item_origins(layers: Sequence[Layer], key: KeyPath) -> list[Origin]:
                 continue
             if operator == "-":
                 items = [item for item in items if item[0] not in value]
-                continue
-            new_items = [(item, layer.origin((*spelling, i))) for i, item in enumerate(value)]
-            items = new_items if not operator else [*items, *new_items]
+            else:
+                items += [(item, layer.origin((*spelling, i))) for i, item in enumerate(value)]
     return [where for _, where in items]
+
+
+def _replaces(values: Any, key: KeyPath) -> bool:
+    """Say whether a layer writes something else at `key`, or above it; null deletes."""
+    for part in key:
+        if not isinstance(values, Mapping):
+            return True
+        if part not in values:
+            return False
+        values = values[part]
+    return True
 
 
 def _value(values: Any, key: KeyPath) -> Any:
