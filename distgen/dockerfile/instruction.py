@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass, field
 
 import dockerfile  # type: ignore[import-not-found]
@@ -63,11 +62,20 @@ def names_stage(words: tuple[str, ...]) -> bool:
 
 
 def unquote(word: str) -> str:
-    """Return a word without its quotes and escapes, or as it is when they do not match."""
-    if not any(mark in word for mark in "\"'\\"):
-        return word
-    try:
-        parts = shlex.split(word)
-    except ValueError:
-        return word
-    return parts[0] if len(parts) == 1 else word if parts else ""
+    """Return a word without its quotes and escapes, or as it is when they do not match.
+
+    That is how BuildKit reads it (frontend/dockerfile/shell/lex.go), variables left as they are.
+    """
+    text, quote = "", ""
+    letters = iter(word)
+    for letter in letters:
+        if letter == "\\" and quote != "'":
+            escaped = next(letters, "")
+            text += escaped if not quote or escaped in ('"', "$", "\\", "") else f"\\{escaped}"
+        elif letter == quote:
+            quote = ""
+        elif letter in "\"'" and not quote:
+            quote = letter
+        else:
+            text += letter
+    return word if quote else text

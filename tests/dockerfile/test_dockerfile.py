@@ -140,6 +140,9 @@ def test_what_no_builder_would_read_is_a_problem_with_its_line(text, line, messa
         ("LABEL a=b \"c d\"='e f' g=h\\ i", (("a", "b"), ("c d", "e f"), ("g", "h i"))),
         ("ENV name some words", (("name", "some words"),)),
         ("ENV quote=it\\'s empty=", (("quote", "it's"), ("empty", ""))),
+        (r'LABEL a="\$b \" \\ \n" c=\$d', (("a", r'$b " \ \n'), ("c", "$d"))),
+        (r"""LABEL a='\$b "'"c'd"\x""", (("a", r"""\$b "c'dx"""),)),
+        ("LABEL a='open", (("a", "'open"),)),
     ],
 )
 def test_labels_and_environment_are_pairs_without_quotes(text, expected):
