@@ -43,7 +43,7 @@ PURE = {
         *("context", "environment", "errors", "filters", "linemap", "manifest", "normalize"),
         *("patch", "paths", "renderer", "unidiff"),
     ),
-    "schema": ("check", "formats", "messages", "scalars", "subschemas", "yaml"),
+    "schema": ("check", "formats", "messages", "scalars", "subschemas", "yaml", "yaml_writer"),
     "text": ("diff", "suggest"),
     "tripleo": ("heat",),
     "verify": ("claims", "compare", "report", "verdict"),

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from distgen.catalogue.folder import read_bounded
 from distgen.errors import InputError
 from distgen.git.refs import is_commit_id
@@ -17,11 +15,11 @@ from distgen.model.words import Origin
 from distgen.schema.check import check_document
 from distgen.schema.packaged import validator_of
 from distgen.schema.yaml import read_yaml
+from distgen.schema.yaml_writer import dump_sorted
 
 FILE = "distgen.lock"
 LIMIT = 16 * 2**20
 """Bytes of a lock: a hundred thousand entries have as many."""
-_DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _ABOUT = {
     "bases": "# Images of other registries, each tag with the digest that it stood for.\n",
     "sources": "# Git repositories, each ref with the commit that it stood for, and its date.\n",
@@ -93,13 +91,9 @@ def dump(lock: Lock) -> str:
         "downloads": {url: {"sha256": digest} for url, digest in lock.downloads.items()},
     }
     parts = ((key, part) for key, part in data.items() if part)
-    return _HEADER + "".join(_ABOUT.get(key, "") + _dump_block(key, part) for key, part in parts)
+    blocks = (_ABOUT.get(key, "") + dump_sorted({key: part}) for key, part in parts)
+    return _HEADER + "".join(blocks)
 
 
 def _without_none(facts: dict[str, str | None]) -> dict[str, str]:
     return {key: fact for key, fact in facts.items() if fact is not None}
-
-
-def _dump_block(key: str, part: Any) -> str:
-    text: str = yaml.dump({key: part}, Dumper=_DUMPER, allow_unicode=True, width=10**6)
-    return text

@@ -9,10 +9,11 @@ import shlex
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import yaml as yaml_format
 from jinja2 import Undefined
 from jinja2.exceptions import FilterArgumentError
 from jinja2.filters import FILTERS as JINJA_FILTERS
+
+from distgen.schema.yaml_writer import dump_yaml
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
@@ -130,10 +131,7 @@ def yaml(value: Any, indent: int = 0) -> str:
 
     A list or map begins on its own line in the template: `  {{ value | yaml(2) }}`.
     """
-    text = yaml_format.safe_dump(
-        _plain(value), sort_keys=False, allow_unicode=True, default_flow_style=False, width=10_000
-    )
-    text = text.removesuffix("...\n").rstrip("\n")
+    text = dump_yaml(_plain(value), width=10_000).removesuffix("...\n").rstrip("\n")
     return text.replace("\n", "\n" + " " * indent)
 
 

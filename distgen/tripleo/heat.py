@@ -16,6 +16,7 @@ from distgen.errors import InputError
 from distgen.model.catalogue import Image
 from distgen.model.reference import untagged_name
 from distgen.model.words import Origin
+from distgen.schema.yaml_writer import dump_yaml
 
 if TYPE_CHECKING:
     from yaml import SafeLoader as _FastestLoader
@@ -111,13 +112,13 @@ def format_list(entries: Iterable[Mapping[str, Any]]) -> str:
         {key: value for key, value in entry.items() if key not in _ONLY_IN_TEMPLATE}
         for entry in entries
     ]
-    return as_yaml({LIST_KEY: images})
+    return dump_yaml({LIST_KEY: images})
 
 
 def format_parameters(entries: Iterable[Mapping[str, Any]]) -> str:
     """Return the environment of Heat: each parameter with its image, by name."""
     found = {name: entry["imagename"] for entry in entries for name in entry.get("params") or ()}
-    return HEADER + as_yaml({"parameter_defaults": dict(sorted(found.items()))})
+    return HEADER + dump_yaml({"parameter_defaults": dict(sorted(found.items()))})
 
 
 def format_catalogue(images: Iterable[Image]) -> str:
@@ -189,8 +190,3 @@ def _words(data: Any, what: str, path: str) -> list[str]:
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise InputError(f"{what} are no list of words", where=path)
     return words
-
-
-def as_yaml(data: Any) -> str:
-    """Return data in YAML, keys in their order and nothing folded."""
-    return yaml.safe_dump(data, sort_keys=False, default_flow_style=False, width=10**6)

@@ -13,6 +13,7 @@ from typing import Any
 
 from distgen.errors import InputError
 from distgen.model.reference import is_digest, split_reference
+from distgen.schema.yaml_writer import dump_yaml
 from distgen.tripleo import heat
 from distgen.tripleo.template import render_template
 
@@ -81,7 +82,7 @@ def format_environment(rows: Iterable[tuple[str, ContainerEntry]], insecure: Seq
         found |= dict.fromkeys(entry.params, name)
     if insecure:
         found["DockerInsecureRegistryAddress"] = list(insecure)
-    return heat.as_yaml({"parameter_defaults": dict(sorted(found.items()))})
+    return dump_yaml({"parameter_defaults": dict(sorted(found.items()))})
 
 
 def _text(path: Path) -> str:

@@ -41,7 +41,7 @@ sources:
       commit: '{"3" * 64}'
       date: '2024-05-03T12:00:00Z'
   https://h/z:
-    1e3:
+    '1e3':
       commit: '{"1" * 40}'
       date: '2024-05-01T12:00:00Z'
     stable/1.0:
@@ -54,6 +54,7 @@ sources:
 def test_a_lock_is_written_sorted_and_read_back(tmp_path):
     text = file.dump(LOCK)
     assert text.startswith(TEXT)
+    assert f"\n  https://h/é:\n    sha256: {'d' * 64}\n" in text
     path = tmp_path / "distgen.lock"
     path.write_text(text)
     assert file.read(path) == LOCK

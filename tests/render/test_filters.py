@@ -85,6 +85,11 @@ def test_json_and_yaml_read_back(value):
     assert yaml.safe_load(nested) == {"key": value}
 
 
+def test_text_of_any_language_stays_readable():
+    assert filters.yaml({"größe": "ä ☃ 日本"}) == "größe: ä ☃ 日本"
+    assert filters.json(["ä ☃"]) == filters.exec_form(["ä ☃"]) == '["ä ☃"]'
+
+
 @pytest.mark.parametrize("value", ["on", "3.10", "null", "1e3", "- a", "a: b", "# c", "*x", " a "])
 def test_yaml_quotes_what_is_not_text_otherwise(value):
     assert yaml.safe_load(f"key: {filters.yaml(value)}\n") == {"key": value}

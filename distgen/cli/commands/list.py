@@ -10,7 +10,8 @@ import click
 
 from distgen.cli.session import Choice, Session, format_option, image_arguments, set_option
 from distgen.model.catalogue import Image
-from distgen.tripleo.heat import as_yaml, format_catalogue
+from distgen.schema.yaml_writer import dump_yaml
+from distgen.tripleo.heat import format_catalogue
 
 
 def describe_image(image: Image) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def command(session: Session, /, choice: Choice, sets: tuple[str, ...], form: st
     if form == "json":
         click.echo(json.dumps(rows, indent=2))
     elif form == "yaml":
-        click.echo(as_yaml(rows), nl=False)
+        click.echo(dump_yaml(rows), nl=False)
     elif form == "tripleo":
         click.echo(format_catalogue(images), nl=False)
     elif rows:

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import click
-import yaml
 
 from distgen.cli.commands.list import describe_image
 from distgen.cli.session import Choice, Session, format_option, image_arguments, set_option
 from distgen.model.catalogue import Image
+from distgen.schema.yaml_writer import dump_documents
 
 
 def whole(image: Image) -> dict[str, Any]:
@@ -51,6 +51,4 @@ def command(session: Session, /, choice: Choice, sets: tuple[str, ...], form: st
     if form == "json":
         click.echo(json.dumps(rows, indent=2))
     else:
-        click.echo(
-            yaml.safe_dump_all(rows, sort_keys=False, allow_unicode=True, width=100), nl=False
-        )
+        click.echo(dump_documents(rows, width=100), nl=False)
