@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.server
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from testing.monasca import SHELL, text_of, trees, written
 
 from distgen.model.rendered import Tree
 
-NC = """#!{python}
+NC = """
 import socket, sys
 host, port = sys.argv[-2:]
 try:
@@ -94,7 +95,8 @@ def base(tmp_path: Path) -> Path:
     (modules / "confluent_kafka/__init__.py").write_text(KAFKA)
     (modules / "confluent_kafka/admin.py").write_text(KAFKA_ADMIN)
     (modules / "pymysql.py").write_text(PYMYSQL)
-    (root / "nc").write_text(NC.format(python=sys.executable))
+    words = shlex.join([sys.executable, "-c", NC])
+    (root / "nc").write_text(f'#!/bin/sh\nexec {words} "$@"\n')
     (root / "nc").chmod(0o755)
     return root
 

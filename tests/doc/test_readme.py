@@ -6,6 +6,7 @@ another language whose caption is a path is a file that the reader makes.
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -92,7 +93,8 @@ def test_every_command_of_the_page_works_and_prints_what_it_shows(page, tmp_path
     shutil.copytree(HERE, root, ignore=ignore)
     (tmp_path / "bin").mkdir()
     command = tmp_path / "bin/distgen"
-    command.write_text(f'#!/bin/sh\nexec {sys.executable} {HERE}/distgen_git.py "$@"\n')
+    words = shlex.join([sys.executable, f"{HERE}/distgen_git.py"])
+    command.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
     command.chmod(0o755)
     env = {**os.environ, **PERSON, "PATH": f"{tmp_path}/bin:{os.environ['PATH']}"}
     subprocess.run("git init -q && git add -A && git commit -q -m Begin", shell=True, cwd=root,

@@ -108,6 +108,11 @@ def test_a_renewed_store_is_empty_and_works(tmp_path):
         assert has_commit(store, commit().commit)
 
 
+def empty(path):
+    path.chmod(0o644)  # git makes them read-only
+    path.write_bytes(b"")
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -115,7 +120,7 @@ def test_a_renewed_store_is_empty_and_works(tmp_path):
         lambda store: (store / "HEAD").write_text(""),
         lambda store: (store / "config").unlink(),
         lambda store: (store / "config").write_text("[core\n"),
-        lambda store: [path.write_bytes(b"") for path in store.glob("objects/pack/*.pack")],
+        lambda store: [empty(path) for path in store.glob("objects/pack/*.pack")],
         lambda store: [path.unlink() for path in store.glob("objects/pack/*.idx")],
         lambda store: (store / "refs").rmdir() if not any((store / "refs").iterdir()) else None,
     ],

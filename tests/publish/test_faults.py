@@ -2,6 +2,7 @@
 
 import os
 import random
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -372,9 +373,8 @@ def test_a_full_disk_under_the_store_fails_all_and_leaves_it_usable(catalogue, t
     save(root)
     script = tmp_path / "script"
     words = [*COMMAND, "-C", str(root), "publish", "--store", f"{store}/s"]
-    script.write_text(
-        f"#!/bin/sh\n{' '.join(words)}; echo $?\nrm {store}/ballast\n{' '.join(words)}; echo $?\n"
-    )
+    publishing = f"{shlex.join(words)}; echo $?"
+    script.write_text(f"#!/bin/sh\n{publishing}\nrm {store}/ballast\n{publishing}\n")
     script.chmod(0o755)
     begin = confined(store, "1m")
     filled = f"head -c 700000 /dev/zero >{store}/ballast; exec {script}"
