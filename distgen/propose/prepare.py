@@ -57,7 +57,7 @@ def _finish_commit(
     """Return the change with the message that the forge wants, signed when commits are to be."""
     if change.status not in COMMIT_STATUSES:
         return change
-    change = plan.forge.with_message(plan.desk, change, footers.get(change.key, ()))
+    change = plan.forge.with_message(plan.review_context, change, footers.get(change.key, ()))
     sign = context.options.sign
     return sign_change(change, sign) if sign and not change.signature else change
 
@@ -91,12 +91,17 @@ def _begin_branch(
     context: PublishContext, plan: ReviewPlan, change: Change, head: str | None
 ) -> Change | None:
     """Push the first commit of a branch; return the change as failed when that is impossible."""
-    refusal = push(plan.desk.store, plan.desk.place, [first_change(change)], head)
-    if not refusal or read_remote_heads(context.git, plan.desk.place, [change.branch]).tips:
+    refusal = push(
+        plan.review_context.store, plan.review_context.place, [first_change(change)], head
+    )
+    if (
+        not refusal
+        or read_remote_heads(context.git, plan.review_context.place, [change.branch]).tips
+    ):
         return None
     error = DistgenError(
         f"branch {change.branch} cannot be begun: {refusal}",
-        where=plan.desk.place,
+        where=plan.review_context.place,
         hint="begin it by hand, for a review needs a commit to be based on",
     )
     return replace(change, status="failed", commit=None, detail=str(error))

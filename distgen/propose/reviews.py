@@ -38,7 +38,7 @@ class ReviewPlan:
     `observe` hears of each push; `attempt` counts from 0.
     """
 
-    desk: ReviewContext
+    review_context: ReviewContext
     forge: Forge
     delivery: Delivery
     refs: Refs
@@ -72,7 +72,7 @@ def update_review(plan: ReviewPlan, change: Change) -> Change:
 
 
 def _update_in_turns(plan: ReviewPlan, change: Change) -> Change:
-    """Look at the review again when somebody was faster."""
+    """Update a review; look at it again when another writer was faster."""
     for _ in range(_ATTEMPTS - 1):
         with suppress(ReviewMoved):
             return _update(plan, change)
@@ -83,7 +83,7 @@ def _update_in_turns(plan: ReviewPlan, change: Change) -> Change:
 def _refresh(plan: ReviewPlan, change: Change) -> ReviewPlan:
     """Return the plan with the refs of reviews as they are now."""
     patterns = plan.forge.ref_patterns(change.stream)
-    refs = list_refs(plan.desk.store.git, plan.desk.place, patterns) or {}
+    refs = list_refs(plan.review_context.store.git, plan.review_context.place, patterns) or {}
     return replace(plan, refs=refs, attempt=plan.attempt + 1)
 
 
@@ -93,7 +93,7 @@ def _update(plan: ReviewPlan, change: Change) -> Change:
         return change
     if plan.dry and change.parent is None:
         return _predict(change, None)
-    reviews = plan.forge.find_reviews(plan.desk, plan.subject(change), plan.refs)
+    reviews = plan.forge.find_reviews(plan.review_context, plan.subject(change), plan.refs)
     foreign = next((review for review in reviews if not _is_free(plan, change, review)), None)
     if foreign:
         detail = f"{foreign} is left alone, for somebody else pushed {foreign.commit[:12]} to it"
@@ -111,7 +111,7 @@ def _update(plan: ReviewPlan, change: Change) -> Change:
 def _close_leftovers(plan: ReviewPlan, reviews: Sequence[Review]) -> Sequence[ReviewOutcome]:
     """Close the reviews that are based on earlier tips of the branch."""
     leftovers = (review for review in reviews if review.leftover and review.state == "open")
-    return [plan.forge.withdraw(plan.desk, review) for review in leftovers]
+    return [plan.forge.withdraw(plan.review_context, review) for review in leftovers]
 
 
 def _is_free(plan: ReviewPlan, change: Change, review: Review) -> bool:
@@ -119,19 +119,21 @@ def _is_free(plan: ReviewPlan, change: Change, review: Review) -> bool:
     if review.gone or review.state == "merged" or review.commit == change.commit:
         return True
     subject = plan.subject(change)
-    content = fetch_commits(plan.desk, {review.ref: review.commit}).get(review.commit)
+    content = fetch_commits(plan.review_context, {review.ref: review.commit}).get(review.commit)
     if content is None:
         raise ReviewMoved("moves while it is read", where=review, hint="try again")
     if is_commit_of(content, subject.image, subject.stream, subject.author):
         return True
-    return is_ancestor(plan.desk.store, subject.base, review.commit)
+    return is_ancestor(plan.review_context.store, subject.base, review.commit)
 
 
 def _reuse_commit(plan: ReviewPlan, change: Change, review: Review | None) -> Change:
     """Return the change with the commit of its review, when that proposes the same."""
     if review is None or review.state == "merged":
         return change
-    content = fetch_commits(plan.desk, {review.ref: review.commit}).get(review.commit, b"")
+    content = fetch_commits(plan.review_context, {review.ref: review.commit}).get(
+        review.commit, b""
+    )
     if not content or not is_same(content, change):
         return change
     return replace(change, commit=review.commit, message=parse_commit(content).message)
@@ -140,7 +142,7 @@ def _reuse_commit(plan: ReviewPlan, change: Change, review: Review | None) -> Ch
 def _withdraw(plan: ReviewPlan, change: Change, review: Review) -> Change:
     if plan.dry:
         return replace(change, status="retired", detail=f"{review} {NOTHING_LEFT}")
-    outcome = plan.forge.withdraw(plan.desk, review)
+    outcome = plan.forge.withdraw(plan.review_context, review)
     return replace(change, status=outcome.status, detail=outcome.detail)
 
 
@@ -150,20 +152,21 @@ def _propose(plan: ReviewPlan, change: Change, review: Review | None) -> Change:
         return replace(change, status="unchanged", commit=review.commit, detail=detail)
     if plan.dry:
         return _predict(change, review)
-    if not has_commit(plan.desk.store, change.commit or ""):
-        write_commits(plan.desk.store, [change])
+    if not has_commit(plan.review_context.store, change.commit or ""):
+        write_commits(plan.review_context.store, [change])
     if review is None or review.gone or review.commit != change.commit:
         report_push(plan.observe, change.url, plan.attempt, [change])
     proposal = describe_change(change, plan.forge.text_limit)
-    outcome = plan.forge.submit(plan.desk, change, proposal, review)
+    outcome = plan.forge.submit(plan.review_context, change, proposal, review)
     return replace(change, status=outcome.status, detail=outcome.detail)
 
 
 def _is_turned_down(plan: ReviewPlan, change: Change, review: Review) -> bool:
     """Say whether a person closed a review of the same generated files, whatever its base."""
+    # Without this, any commit of the catalogue opened the same proposal again that was closed.
     if review.state != "closed":
         return False
-    closed_manifest = plan.desk.store.reader.read(f"{review.commit}:{MANIFEST}")
+    closed_manifest = plan.review_context.store.reader.read(f"{review.commit}:{MANIFEST}")
     manifest = next((file.content for file in change.write if file.path == MANIFEST), None)
     return review.commit == change.commit or (
         closed_manifest is not None and closed_manifest.content == manifest

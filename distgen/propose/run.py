@@ -139,17 +139,19 @@ def _plan_batch(
     images = {image.key: image for image in request.all_images}
     jobs = []
     for repository in repositories:
-        desk = _desk(context, request, repository, images[repository.targets[0].key])
+        review_context = _review_context(
+            context, request, repository, images[repository.targets[0].key]
+        )
         trees = {
             target.key: desired_tree(images[target.key], request.render)
             for target in repository.targets
         }
-        jobs.append(pool.submit(_plan, context, repository, desk, trees, request.dry))
+        jobs.append(pool.submit(_plan, context, repository, review_context, trees, request.dry))
     for job in jobs:
         yield job.result()
 
 
-def _desk(
+def _review_context(
     context: PublishContext, request: ProposeRequest, repository: Repository, image: Image
 ) -> ReviewContext:
     dist_git = request.catalogue.namespaces[image.namespace].dist_git
@@ -164,15 +166,15 @@ def _desk(
 def _plan(
     context: PublishContext,
     repository: Repository,
-    desk: ReviewContext,
+    review_context: ReviewContext,
     desired_trees: Mapping[str, DesiredTree],
     dry: bool,
 ) -> ReviewPlan:
     forge = load_forge(repository.forge)
     refs: Refs = {}
     try:
-        heads, refs = _list_refs(context, repository, desk, forge)
-        if not heads.exists and desk.place.folder is None:
+        heads, refs = _list_refs(context, repository, review_context, forge)
+        if not heads.exists and review_context.place.folder is None:
             create = repository_creator(context, repository)
             if not dry:
                 create()
@@ -182,22 +184,22 @@ def _plan(
         failures = (failed_change(target, str(error)) for target in repository.targets)
         plan = RepositoryPlan(RemoteHeads(True), tuple(failures))
     delivery = Delivery(repository, plan.heads, plan.changes, desired_trees)
-    return ReviewPlan(desk, forge, delivery, refs, dry, context.options.observe)
+    return ReviewPlan(review_context, forge, delivery, refs, dry, context.options.observe)
 
 
 def _list_refs(
-    context: PublishContext, repository: Repository, desk: ReviewContext, forge: Forge
+    context: PublishContext, repository: Repository, review_context: ReviewContext, forge: Forge
 ) -> tuple[RemoteHeads, Refs]:
     """Ask a repository for its heads and the refs of its reviews, a server only once."""
     branches = [target.branch for target in repository.targets]
     streams = {target.stream for target in repository.targets}
     patterns = sorted({ref for stream in streams for ref in forge.ref_patterns(stream)})
-    if desk.place.folder is not None:
-        heads = read_remote_heads(context.git, desk.place, branches)
-        refs = list_refs(context.git, desk.place, patterns) if heads.exists else {}
+    if review_context.place.folder is not None:
+        heads = read_remote_heads(context.git, review_context.place, branches)
+        refs = list_refs(context.git, review_context.place, patterns) if heads.exists else {}
         return heads, refs or {}
     branch_of = {f"{HEADS}{branch}": branch for branch in branches}
-    refs = list_refs(context.git, desk.place, [*branch_of, *patterns])
+    refs = list_refs(context.git, review_context.place, [*branch_of, *patterns])
     if refs is None:
         return RemoteHeads(False), {}
     return RemoteHeads(True, {branch_of[ref]: refs[ref] for ref in branch_of if ref in refs}), refs
@@ -206,7 +208,7 @@ def _list_refs(
 def _footers(plans: Collection[ReviewPlan]) -> dict[str, str]:
     """Return the lines by which the reviews of children name these."""
     return {
-        change.key: plan.forge.depends_on_footer(plan.desk, plan.subject(change))
+        change.key: plan.forge.depends_on_footer(plan.review_context, plan.subject(change))
         for plan in plans
         if plan.forge.depends_on_footer
         for change in plan.delivery.changes

@@ -137,6 +137,8 @@ def _merge_base(
     """
     if recorded is None and new is not None and new.sha256 == last.sha256:
         return new.content
+    # History is searched, for the text last generated is in no commit once an edit was kept, merged
+    # or amended to ours; the new text counts, for an edit that was adopted stayed an edit else.
     for version in versions:
         if version == recorded or (new is not None and version == new.content):
             return version

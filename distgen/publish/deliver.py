@@ -31,7 +31,10 @@ from distgen.publish.results import COMMIT_STATUSES, without_commit
 
 _ATTEMPTS = 6
 _RACE_PAUSE = 0.05  # seconds
+# What git says of its own locks. The word "locked" alone is not enough: a hook that refused with
+# "this branch is locked" was pushed against six times.
 _LOCKED_REF = re.compile(r"cannot lock ref|\.lock'")
+# A mirror that overwrites the repository, or a hook, may undo a push that the server has taken.
 _NOT_SHOWN = PushRefusal("the push was taken, but the branch does not show it", temporary=True)
 
 
@@ -71,6 +74,8 @@ def deliver(context: PublishContext, delivery: Delivery) -> tuple[Change, ...]:
                 reason = f"the run was interrupted before another attempt: {refusal}"
                 skipped = (without_commit(c, "skipped", reason) for c in delivery.changes)
                 return (*decided, *skipped)
+            # A lock that has stayed the same for all attempts was left by a git that was killed; a
+            # branch with one could not be published until a person removed it.
             if attempt == _ATTEMPTS - 1:
                 remove_locks(locked_refs)
             refusal = _push(context, delivery, attempt)
@@ -94,6 +99,8 @@ def deliver(context: PublishContext, delivery: Delivery) -> tuple[Change, ...]:
 
 def _store_lost_commits(store: Store, changes: Sequence[Change]) -> bool:
     """Say whether the store has lost the commits; begin it again when it is gone or damaged."""
+    # Rotten packs, and objects that a power cut had emptied, made every run fail until a person
+    # deleted the store. It may also be deleted while a run uses it.
     recreate_if_deleted(store)
     close_count = store.reader.close_count
     try:
@@ -199,6 +206,8 @@ def _skip_if_overtaken(context: PublishContext, change: Change, old_parent: str 
 
     Dates tell, for a clone of the older catalogue need not have the newer one.
     """
+    # Where jobs of two commits overlapped, the one that lost the race took back what the newer
+    # one had published.
     tip = context.store.reader.read(change.parent) if change.parent else None
     if change.status not in COMMIT_STATUSES or change.parent == old_parent or tip is None:
         return change

@@ -17,7 +17,7 @@ Merge = Callable[[bytes, bytes, bytes], bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PathStep:
     """The decision on one path; `conflict` says why it stops the whole change.
 
     `base` is the generated text below an edit, once the edit is kept or merged.
@@ -45,7 +45,7 @@ class _Versions:
 
 def decide_steps(
     new: Mapping[str, File], state: BranchState, on_edit: str, merge: Merge
-) -> Iterator[Step]:
+) -> Iterator[PathStep]:
     """Yield a step for each path that is not as it is to be, the manifest's own path left out."""
     last_files = state.manifest.files if state.manifest else {}
     for path in sorted({*new, *last_files} - {MANIFEST}):
@@ -66,7 +66,9 @@ def decide_steps(
             yield _step_with_edit(versions, edit, on_edit, merge)
 
 
-def mark_collisions(steps: Iterable[Step], state: BranchState, on_edit: str) -> tuple[Step, ...]:
+def mark_collisions(
+    steps: Iterable[PathStep], state: BranchState, on_edit: str
+) -> tuple[PathStep, ...]:
     """Return the steps, with a conflict where a file and a folder would share a name."""
     steps = tuple(steps)
     files = {*state.entries} - {step.path for step in steps if step.delete}
@@ -80,11 +82,11 @@ def mark_collisions(steps: Iterable[Step], state: BranchState, on_edit: str) -> 
     )
 
 
-def step_for_unrendered(edit: Edit, on_edit: str) -> Step:
+def step_for_unrendered(edit: Edit, on_edit: str) -> PathStep:
     """Return the step of an edited file that is not rendered any more."""
     if on_edit == "overwrite":
-        return Step(edit.path, delete=True, edit=edit)
-    return Step(edit.path, edit=edit, conflict="" if on_edit == "keep" else _reason(edit))
+        return PathStep(edit.path, delete=True, edit=edit)
+    return PathStep(edit.path, edit=edit, conflict="" if on_edit == "keep" else _reason(edit))
 
 
 def _is_up_to_date(path: _Versions) -> bool:
@@ -134,33 +136,36 @@ def _contains_edit(path: _Versions, edit: Edit, merge: Merge) -> bool:
         return False
     if content == new.content:
         return True
+    # git merges to a conflict where neighbouring lines changed, even if one side has both changes.
     return generated is not None and (
         _merge_texts(generated, content, new.content, merge) == new.content
     )
 
 
-def _step_without_edit(path: _Versions) -> Step:
-    return Step(path.path, write=path.new, delete=path.new is None)
+def _step_without_edit(path: _Versions) -> PathStep:
+    return PathStep(path.path, write=path.new, delete=path.new is None)
 
 
-def _step_with_edit(path: _Versions, edit: Edit, on_edit: str, merge: Merge) -> Step:
+def _step_with_edit(path: _Versions, edit: Edit, on_edit: str, merge: Merge) -> PathStep:
     if on_edit == "keep":
-        return Step(path.path, edit=edit, base=edit.generated)
+        return PathStep(path.path, edit=edit, base=edit.generated)
     if on_edit == "overwrite":
         return replace(_step_without_edit(path), edit=edit)
     if on_edit == "merge":
         return _merge_edit(path, edit, merge)
-    return Step(path.path, edit=edit, conflict=_reason(edit))
+    return PathStep(path.path, edit=edit, conflict=_reason(edit))
 
 
-def _merge_edit(path: _Versions, edit: Edit, merge: Merge) -> Step:
-    conflict = Step(path.path, edit=edit, conflict=f"{_reason(edit)} and cannot be merged")
+def _merge_edit(path: _Versions, edit: Edit, merge: Merge) -> PathStep:
+    conflict = PathStep(path.path, edit=edit, conflict=f"{_reason(edit)} and cannot be merged")
     new, last, entry = path.new, path.last, path.entry
     if last is None or new is None:
         return conflict
+    # The target of a link may be the text that was generated, for git stores both alike: there is
+    # nothing to merge line by line.
     if entry is None or path.content is None or entry.mode == SYMLINK:
         is_same = (new.mode, new.sha256) == (last.mode, last.sha256)
-        return Step(path.path, edit=edit, base=new.content) if is_same else conflict
+        return PathStep(path.path, edit=edit, base=new.content) if is_same else conflict
     base = path.content if edit.kind == "mode" else path.generated
     if base is None:
         return conflict
@@ -169,8 +174,8 @@ def _merge_edit(path: _Versions, edit: Edit, merge: Merge) -> Step:
     if content is None or (entry.mode not in (last.mode, mode)):
         return conflict
     if (mode, content) == (entry.mode, path.content):
-        return Step(path.path, edit=edit, base=new.content)
-    return Step(path.path, write=File(path.path, content, mode), edit=edit, base=new.content)
+        return PathStep(path.path, edit=edit, base=new.content)
+    return PathStep(path.path, write=File(path.path, content, mode), edit=edit, base=new.content)
 
 
 def _merge_texts(base: bytes, current: bytes, new: bytes, merge: Merge) -> bytes | None:
@@ -181,12 +186,12 @@ def _merge_texts(base: bytes, current: bytes, new: bytes, merge: Merge) -> bytes
     return None if any(map(is_binary, (base, current, new))) else merge(base, current, new)
 
 
-def _collision(step: Step, on_edit: str) -> Step:
+def _collision(step: PathStep, on_edit: str) -> PathStep:
     edit = step.edit or Edit(step.path, "blocked")
     if on_edit == "keep":
-        return Step(step.path, edit=edit)
+        return PathStep(step.path, edit=edit)
     reason = f"{step.path} cannot be written, because a file and a folder would share a name"
-    return Step(step.path, edit=edit, conflict=reason)
+    return PathStep(step.path, edit=edit, conflict=reason)
 
 
 def _reason(edit: Edit) -> str:

@@ -23,6 +23,7 @@ def three_way_merge(git: Git) -> Merge:
             return outcome.output
         if outcome.code in _CONFLICTS:
             return None
+        # An error of the one image: any other error ended the run and took all images with it.
         raise DistgenError(f"the edit cannot be merged: {explain(outcome)}")
 
     return merge

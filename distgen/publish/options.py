@@ -42,9 +42,8 @@ class PublishOptions:
     """How to publish; `provenance` gets the author of each image's namespace.
 
     `objection` says why a tree that would be committed is wrong, "" when it is not; `refusal` says
-    why a tree that may be right must not go there. `creation` returns how a repository that
-    is missing on its server is made. `observe` hears of each step, from
-    any thread. `sign` signs commits.
+    why a tree that may be right must not go there. `creation` returns how a repository is made that
+    is missing on its server. `observe` is called at each step, by any thread. `sign` signs commits.
     """
 
     provenance: Provenance

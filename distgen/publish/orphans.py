@@ -88,6 +88,8 @@ def _main_branch(catalogue: Catalogue, branches: Sequence[_WrittenBranch]) -> _W
     image, stream = branches[0].target.image, branches[0].target.stream
     namespace = catalogue.namespaces.get(image.partition("/")[0])
     streams = namespace.streams if namespace else ()
+    # Retired a second time, a packager's branch or a copy of the repository was taken for the one
+    # that was published, since only they still had a manifest.
     expected_branches = {item.branch for item in streams if item.name == stream}
     expected_urls = {_fill(pattern, image) for pattern in _url_patterns(catalogue, image)}
 

@@ -14,7 +14,13 @@ from distgen.model.published import BranchState, Change, Edit, Provenance, TreeE
 from distgen.model.rendered import File, Tree
 from distgen.model.words import MANIFEST, Status
 from distgen.publish.edit_messages import RESOLVE_HINT, conflict_sentence, edit_lines, edit_sentence
-from distgen.publish.edits import Merge, Step, decide_steps, mark_collisions, step_for_unrendered
+from distgen.publish.edits import (
+    Merge,
+    PathStep,
+    decide_steps,
+    mark_collisions,
+    step_for_unrendered,
+)
 from distgen.publish.retirement import (
     RETIRED,
     is_untouched_note,
@@ -122,7 +128,7 @@ def _plan_files(
 
 
 def _with_merge_bases(
-    new: Mapping[str, File], steps: Iterable[Step], state: BranchState
+    new: Mapping[str, File], steps: Iterable[PathStep], state: BranchState
 ) -> Mapping[str, File]:
     """Return the new files; their manifest gets the generated texts below edits that stay.
 
@@ -144,18 +150,20 @@ def _with_merge_bases(
     return {**new, MANIFEST: File(MANIFEST, dump(manifest))}
 
 
-def _special_steps(new: Mapping[str, File], state: BranchState, on_edit: OnEdit) -> Iterator[Step]:
+def _special_steps(
+    new: Mapping[str, File], state: BranchState, on_edit: OnEdit
+) -> Iterator[PathStep]:
     """Yield the steps of the manifest, which does not list itself, and of a retirement note."""
     entry, file = state.entries.get(MANIFEST), new.get(MANIFEST)
     if file and entry != TreeEntry(file.mode, blob_id(file.content)):
-        yield Step(MANIFEST, write=file)
+        yield PathStep(MANIFEST, write=file)
     elif entry and not file:
-        yield Step(MANIFEST, delete=True)
+        yield PathStep(MANIFEST, delete=True)
     note = state.content.get(RETIRED, b"")
     if RETIRED in new or parse_retirement_note(note) is None:
         return
     if is_untouched_note(note):
-        yield Step(RETIRED, delete=True)
+        yield PathStep(RETIRED, delete=True)
         return
     edit = Edit(RETIRED, "modified", diff_file(RETIRED, None, note), None, note)
     yield step_for_unrendered(edit, on_edit)

@@ -87,6 +87,7 @@ def plan_repository(
             context, lambda: _plan_branches(context, repository, desired_trees, heads)
         )
     except DistgenError as error:
+        # An interrupted run stops git in the middle: that is not the repository's fault.
         status: Status = "skipped" if context.git.stop.is_set() else "failed"
         failures = (failed_change(target, str(error), status) for target in repository.targets)
         return RepositoryPlan(RemoteHeads(True), tuple(failures))

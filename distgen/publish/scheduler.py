@@ -102,7 +102,7 @@ def run_parents_first(
     pending = dict.fromkeys(range(len(deliveries)))
     running: dict[Future[tuple[Change, ...]], int] = {}
     while pending or running:
-        if pending and not ready and not running:
+        if pending and not ready and not running:  # all that is left waits for each other
             ready.append(next(iter(pending)))
         while ready and len(running) < state.jobs:
             number = ready.popleft()
