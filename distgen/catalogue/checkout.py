@@ -17,9 +17,10 @@ from distgen.git.temporary import scratch_folder
 
 @dataclass(frozen=True, slots=True)
 class CatalogueRepository:
-    """The repository that a catalogue lies in; `prefix` is its folder below the root, or empty.
+    """The repository that a catalogue lies in; `prefix` is its folder below `top`, or empty.
 
-    `top` is the root, `objects` where they are kept, and `format` how they are named: sha1, sha256.
+    `top` is the root of the work tree, `objects` the folder of git's objects, and `format` the hash
+    that names them: sha1, sha256.
     """
 
     git: Git
@@ -35,60 +36,66 @@ def find_repository(git: Git, root: Path) -> CatalogueRepository | None:
     """Return the repository that holds the catalogue in `root`, None where it is in none."""
     words = ("--is-shallow-repository", "--show-object-format", "--show-prefix")
     places = ("--show-toplevel", "--absolute-git-dir", "--path-format=absolute")
-    objects = ("--git-path", "objects")
-    found = run(git, "-C", str(root), "rev-parse", *words, *places, *objects)
-    if found.code:
-        if "dubious ownership" in found.error:
+    object_folder = ("--git-path", "objects")
+    answer = run(git, "-C", str(root), "rev-parse", *words, *places, *object_folder)
+    if answer.code:
+        if "dubious ownership" in answer.error:
             raise DistgenError(
                 "git does not read a catalogue that belongs to another user",
                 where=root,
                 hint=f"work on a clone of your own: git clone {root}",
             )
         return None
-    told = found.output.decode("utf-8", "surrogateescape").split("\n")
-    shallow, form, prefix, *paths = told[:6]
-    top, folder, kept = map(Path, paths)
-    return CatalogueRepository(git, folder, prefix, top, kept, form, shallow == "true")
+    lines = answer.output.decode("utf-8", "surrogateescape").split("\n")
+    shallow, object_format, prefix, *paths = lines[:6]
+    top, folder, objects = map(Path, paths)
+    return CatalogueRepository(git, folder, prefix, top, objects, object_format, shallow == "true")
 
 
-def commit_date(past: CatalogueRepository, commit: str) -> int | None:
+def commit_date(repository: CatalogueRepository, commit: str) -> int | None:
     """Return when a commit was made; None when it is in no branch or tag of the repository.
 
     A commit that merely lies about, such as one of a fork's, was never the catalogue.
     """
-    found = run(past.git, "cat-file", "commit", commit, folder=past.folder)
-    if found.code:
+    content = run(repository.git, "cat-file", "commit", commit, folder=repository.folder)
+    if content.code:
         return None
-    merged = run(past.git, "merge-base", "--is-ancestor", commit, "HEAD", folder=past.folder)
-    if merged.code:
+    is_ancestor = run(
+        repository.git, "merge-base", "--is-ancestor", commit, "HEAD", folder=repository.folder
+    )
+    if is_ancestor.code:
         options = ("--count=1", f"--contains={commit}", "--format=%(refname)")
         kinds = ("refs/heads", "refs/remotes", "refs/tags")
-        if not run(past.git, "for-each-ref", *options, *kinds, folder=past.folder).output:
+        if not run(
+            repository.git, "for-each-ref", *options, *kinds, folder=repository.folder
+        ).output:
             return None
-    return parse_person(parse_commit(found.output).committer).seconds
+    return parse_person(parse_commit(content.output).committer).seconds
 
 
-def newest_commits(past: CatalogueRepository, count: int) -> tuple[str, ...]:
+def newest_commits(repository: CatalogueRepository, count: int) -> tuple[str, ...]:
     """Return the newest commits of the present branch that changed the catalogue."""
-    parts = (past.prefix + part for part in PARTS)
+    parts = (repository.prefix + part for part in PARTS)
     options = (f"--max-count={count}", "HEAD")
-    found = run(past.git, "rev-list", *options, "--", *parts, folder=past.folder)
-    return tuple(found.output.decode("ascii").split()) if found.code == 0 else ()
+    answer = run(repository.git, "rev-list", *options, "--", *parts, folder=repository.folder)
+    return tuple(answer.output.decode("ascii").split()) if answer.code == 0 else ()
 
 
 @contextmanager
-def check_out(past: CatalogueRepository, commit: str) -> Iterator[Path]:
-    """Write the files of a commit; yield the catalogue's folder, which is gone at the end."""
+def check_out(repository: CatalogueRepository, commit: str) -> Iterator[Path]:
+    """Write the files of a commit; yield the catalogue's folder, which is removed at the end."""
     with scratch_folder() as scratch:
         place = scratch.resolve() / "tree"
-        _write(past, commit, place, tuple(past.prefix + part for part in PARTS))
-        root = place / past.prefix
+        _write(repository, commit, place, tuple(repository.prefix + part for part in PARTS))
+        root = place / repository.prefix
         if not root.resolve().is_relative_to(place):
-            raise DistgenError(f"{past.prefix} is a link that leads outside the repository")
+            raise DistgenError(f"{repository.prefix} is a link that leads outside the repository")
         yield root
 
 
-def _write(past: CatalogueRepository, commit: str, place: Path, parts: tuple[str, ...]) -> None:
+def _write(
+    repository: CatalogueRepository, commit: str, place: Path, parts: tuple[str, ...]
+) -> None:
     """Write a commit, and of its submodules those that meet `parts`.
 
     A repository of its own does it, which only borrows the objects: attributes, filters and line
@@ -97,24 +104,26 @@ def _write(past: CatalogueRepository, commit: str, place: Path, parts: tuple[str
     place.mkdir(parents=True, exist_ok=True)
     with scratch_folder() as scratch:
         folder = scratch / "git"
-        options = ("-q", "--bare", "--template=", f"--object-format={past.format}")
-        done = run(past.git, "init", *options, str(folder))
-        if not done.code:
+        options = ("-q", "--bare", "--template=", f"--object-format={repository.format}")
+        outcome = run(repository.git, "init", *options, str(folder))
+        if not outcome.code:
             (folder / "objects/info").mkdir(exist_ok=True)
-            borrowed = os.fsencode(past.objects) + b"\n"
-            (folder / "objects/info/alternates").write_bytes(borrowed)
+            alternates = os.fsencode(repository.objects) + b"\n"
+            (folder / "objects/info/alternates").write_bytes(alternates)
             words = ("--work-tree", str(place), "read-tree", "--reset", "-u", commit)
-            done = run(past.git, *words, folder=folder)
-            if done.code and _completed(past, commit, scratch):
-                done = run(past.git, *words, folder=folder)
-        if done.code:
-            raise DistgenError(f"{commit} cannot be read: {explain(done)}", where=past.folder)
-        for path, pinned in _submodules(past.git, folder):
+            outcome = run(repository.git, *words, folder=folder)
+            if outcome.code and _fetch_missing(repository, commit, scratch):
+                outcome = run(repository.git, *words, folder=folder)
+        if outcome.code:
+            raise DistgenError(
+                f"{commit} cannot be read: {explain(outcome)}", where=repository.folder
+            )
+        for path, submodule_commit in _submodules(repository.git, folder):
             if any(f"{part}/".startswith(f"{path}/") or _below(path, part) for part in parts):
-                _write(_submodule(past, path), pinned, place / path, ("",))
+                _write(_submodule(repository, path), submodule_commit, place / path, ("",))
 
 
-def _completed(past: CatalogueRepository, commit: str, scratch: Path) -> bool:
+def _fetch_missing(repository: CatalogueRepository, commit: str, scratch: Path) -> bool:
     """Let a partial clone fetch what it lacks of a commit, from where its configuration says.
 
     git asks for all of it at once only when it writes files.
@@ -122,25 +131,28 @@ def _completed(past: CatalogueRepository, commit: str, scratch: Path) -> bool:
     place = scratch / "fetched"
     place.mkdir()
     index = {"GIT_INDEX_FILE": str(scratch / "index")}
-    git = replace(past.git, network={**past.git.network, **index})
+    git = replace(repository.git, network={**repository.git.network, **index})
     words = ("-c", "core.sparseCheckout=false", "--work-tree", str(place), "read-tree", "--reset")
-    return run(git, *words, "-u", commit, folder=past.folder, network=True).code == 0
+    return run(git, *words, "-u", commit, folder=repository.folder, network=True).code == 0
 
 
 def _submodules(git: Git, folder: Path) -> Iterator[tuple[str, str]]:
-    listed = run(git, "ls-files", "--stage", "-z", folder=folder)
-    for line in listed.output.decode("utf-8", "surrogateescape").split("\0"):
+    index = run(git, "ls-files", "--stage", "-z", folder=folder)
+    for line in index.output.decode("utf-8", "surrogateescape").split("\0"):
         head, _, path = line.partition("\t")
         if head.startswith("160000 "):
             yield path, head.split()[1]
 
 
-def _submodule(past: CatalogueRepository, path: str) -> CatalogueRepository:
-    found = find_repository(past.git, past.top / path)
-    if found is None or found.top == past.top:
-        what, hint = f"{path} is a submodule that is not here", "run `git submodule update --init`"
-        raise DistgenError(what, where=past.top, hint=hint)
-    return found
+def _submodule(repository: CatalogueRepository, path: str) -> CatalogueRepository:
+    submodule = find_repository(repository.git, repository.top / path)
+    if submodule is None or submodule.top == repository.top:
+        raise DistgenError(
+            f"{path} is a submodule that is not here",
+            where=repository.top,
+            hint="run `git submodule update --init`",
+        )
+    return submodule
 
 
 def _below(path: str, part: str) -> bool:

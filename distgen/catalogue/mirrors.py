@@ -13,7 +13,7 @@ SCRATCH = "scratch"
 
 
 def apply_mirrors(catalogue: Catalogue, lock: Lock) -> tuple[Catalogue, Lock]:
-    """Return catalogue and lock with every parent and source named as it is found from here.
+    """Return catalogue and lock with every parent and source at its address on this network.
 
     The lock on the disk keeps the public names, and so do the images themselves.
     """
@@ -22,26 +22,26 @@ def apply_mirrors(catalogue: Catalogue, lock: Lock) -> tuple[Catalogue, Lock]:
     if not registries and not gits:
         return catalogue, lock
     images = tuple(_image(image, registries, gits) for image in catalogue.images)
-    found = Lock(
+    lock_here = Lock(
         {reference_here(name, registries): base for name, base in lock.bases.items()},
         {(git_here(git, gits), ref): source for (git, ref), source in lock.sources.items()},
         lock.downloads,
     )
-    return replace(catalogue, images=images), found
+    return replace(catalogue, images=images), lock_here
 
 
 def reference_here(reference: str, mirrors: Mapping[str, str]) -> str:
-    """Return what a FROM says of a reference here."""
+    """Return a reference as a FROM names it here."""
     if reference == SCRATCH:
         return reference
     return str(mirror_of(parse_reference(reference), mirrors)).removeprefix("http://")
 
 
 def git_here(url: str, mirrors: Mapping[str, str]) -> str:
-    """Return where a repository is found from here: the longest matching beginning is replaced."""
-    for beginning in sorted(mirrors, key=len, reverse=True):
-        if url.startswith(beginning):
-            return mirrors[beginning] + url.removeprefix(beginning)
+    """Return the address of a repository here: the longest matching prefix is replaced."""
+    for prefix in sorted(mirrors, key=len, reverse=True):
+        if url.startswith(prefix):
+            return mirrors[prefix] + url.removeprefix(prefix)
     return url
 
 

@@ -34,7 +34,7 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class Speculation:
-    """A catalogue with sources replaced, and the keys of the images that have one."""
+    """A catalogue with sources replaced, and the keys of the images that have such a source."""
 
     catalogue: Catalogue
     images: tuple[str, ...] = ()
@@ -45,12 +45,12 @@ class Speculation:
 def parse_override(text: str) -> Override:
     """Parse `[IMAGE:]NAME=REF`, `NAME=URL#REF` or `NAME=CHANGE,PATCHSET` of Gerrit."""
     where = Origin(f"--source {text.partition('=')[0]}")
-    left, equals, right = text.partition("=")
-    images, colon, name = left.rpartition(":")
+    target, equals, right = text.partition("=")
+    images, colon, name = target.rpartition(":")
     url, sharp, ref = right.rpartition("#")
     if not (equals and name and ref) or (colon and not images) or (sharp and not url):
         raise InputError(
-            "is no replacement of a source",
+            "is not a replacement of a source",
             where=where,
             hint="write --source NAME=REF or NAME=URL#REF",
         )
@@ -61,8 +61,8 @@ def parse_override(text: str) -> Override:
     for kind, value in (("git-url", url), ("git-ref", ref)):
         problem = format_problem(kind, value) if value else ""
         if problem:
-            quoted = "the repository" if kind in SECRET_FORMATS else f"`{value}`"
-            raise InputError(f"{quoted} {problem}", where=where)
+            subject = "the repository" if kind in SECRET_FORMATS else f"`{value}`"
+            raise InputError(f"{subject} {problem}", where=where)
     return Override(text, images or "*", name, url or None, ref)
 
 
@@ -71,10 +71,9 @@ def override_sources(
 ) -> Speculation:
     """Replace the sources that overrides and Zuul's items name; overrides count more."""
     _refuse_unmatched(catalogue, overrides)
-    images = tuple(_replaced(image, overrides, items, lock) for image in catalogue.images)
-    changed = tuple(
-        new.key for new, old in zip(images, catalogue.images, strict=True) if new is not old
-    )
+    images = tuple(_replace_sources(image, overrides, items, lock) for image in catalogue.images)
+    pairs = zip(images, catalogue.images, strict=True)
+    replaced_keys = tuple(new.key for new, old in pairs if new is not old)
     elsewhere = {
         (item.git, item.ref): source.git
         for item in items
@@ -82,7 +81,7 @@ def override_sources(
         for source in image.sources
         if item.git is not None and item.git != source.git and _is_about(item, source, image)
     }
-    return Speculation(replace(catalogue, images=images), changed, elsewhere)
+    return Speculation(replace(catalogue, images=images), replaced_keys, elsewhere)
 
 
 def publishing_refusal(speculation: Speculation) -> Callable[[Tree], str]:
@@ -100,16 +99,20 @@ def publishing_refusal(speculation: Speculation) -> Callable[[Tree], str]:
     return refuse
 
 
-def _replaced(
+def _replace_sources(
     image: Image, overrides: Sequence[Override], items: Iterable[ZuulItem], lock: Lock
 ) -> Image:
     sources = []
     for source in image.sources:
-        mine = [one for one in overrides if source.name == one.name and _reaches(one, image)]
+        matching = [
+            override
+            for override in overrides
+            if source.name == override.name and _reaches(override, image)
+        ]
         change = next((item for item in items if _is_about(item, source, image)), None)
-        if mine:
-            git = mine[-1].git or source.git
-            sources.append(replace(source, git=git, ref=mine[-1].ref))
+        if matching:
+            last = matching[-1]
+            sources.append(replace(source, git=last.git or source.git, ref=last.ref))
         elif change is not None:
             sources.append(replace(source, git=_git(source, change, lock), ref=change.ref))
         else:
@@ -117,8 +120,8 @@ def _replaced(
     return image if tuple(sources) == image.sources else replace(image, sources=tuple(sources))
 
 
-def _reaches(one: Override, image: Image) -> bool:
-    name, _, stream = one.images.partition("@")
+def _reaches(override: Override, image: Image) -> bool:
+    name, _, stream = override.images.partition("@")
     return fnmatchcase(image.full_name, name) and fnmatchcase(image.stream.name, stream or "*")
 
 
@@ -129,16 +132,16 @@ def _is_about(item: ZuulItem, source: Source, image: Image) -> bool:
     ref = source.ref.removeprefix(HEADS)
     if ref == item.branch:
         return True
-    fixed = (
+    is_fixed = (
         is_commit_id(ref)
         or ref.endswith(CLOSED_SERIES_SUFFIXES)
         or release_version(ref, _VERSIONS) is not None
     )
-    return fixed and item.branch in (image.stream.name, image.stream.branch)
+    return is_fixed and item.branch in (image.stream.name, image.stream.branch)
 
 
 def _git(source: Source, item: ZuulItem, lock: Lock) -> str:
-    """Return where a change is fetched from: where the lock found it, else its review's host."""
+    """Return the repository to fetch a change from: the one in the lock, else its review's."""
     for git in (source.git, item.git):
         if git is not None and (git, item.ref) in lock.sources:
             return git
@@ -146,14 +149,13 @@ def _git(source: Source, item: ZuulItem, lock: Lock) -> str:
 
 
 def _refuse_unmatched(catalogue: Catalogue, overrides: Iterable[Override]) -> None:
-    for one in overrides:
-        reached = [image for image in catalogue.images if _reaches(one, image)]
-        names = {source.name for image in reached for source in image.sources}
-        if one.name not in names:
+    for override in overrides:
+        images = [image for image in catalogue.images if _reaches(override, image)]
+        names = {source.name for image in images for source in image.sources}
+        if override.name not in names:
+            which = "image" if override.images == "*" else f"image that matches {override.images}"
             raise InputError(
-                f"no image has a source called {one.name}"
-                if one.images == "*"
-                else f"no image that matches {one.images} has a source called {one.name}",
-                where=Origin(f"--source {one.text}"),
-                hint=did_you_mean(one.name, names),
+                f"no {which} has a source called {override.name}",
+                where=Origin(f"--source {override.text}"),
+                hint=did_you_mean(override.name, names),
             )

@@ -43,19 +43,19 @@ def parse_zuul_items(text: str, where: object) -> tuple[ZuulItem, ...]:
     """Return the changes of an inventory, of its `zuul` variable alone, or of a list of items."""
     try:
         data = yaml.load(text, _ZuulLoader)
-    except yaml.YAMLError as wrong:
-        mark = getattr(wrong, "problem_mark", None)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
         line = f" (line {mark.line + 1})" if mark is not None else ""
         raise InputError(f"the file is not YAML or JSON{line}", where=where) from None
-    found = _items(data)
-    if not isinstance(found, list):
+    entries = _items(data)
+    if not isinstance(entries, list):
         raise InputError(
             "there are no zuul.items in it",
             where=where,
             hint="give the inventory.yaml of a Zuul build, or its `zuul` variable",
         )
-    items = [_item(entry, where) for entry in found]
-    # A change later in the queue of the same project and branch stands on the one before.
+    items = [_item(entry, where) for entry in entries]
+    # A later change in the queue of the same project and branch includes the one before.
     newest = {(item.project, item.branch): item for item in items if item is not None}
     return tuple(newest.values())
 
@@ -72,33 +72,33 @@ def _items(data: Any) -> Any:
     if isinstance(data, list):
         return data
     for path in (("all", "vars", "zuul"), ("zuul",), ()):
-        here = data
+        variables = data
         for key in path:
-            here = here.get(key) if isinstance(here, Mapping) else None
-        if isinstance(here, Mapping) and "items" in here:
-            return here["items"]
+            variables = variables.get(key) if isinstance(variables, Mapping) else None
+        if isinstance(variables, Mapping) and "items" in variables:
+            return variables["items"]
     return None
 
 
 def _item(entry: Any, where: object) -> ZuulItem | None:
-    says = entry if isinstance(entry, Mapping) else {}
-    project = says.get("project")
-    named = project if isinstance(project, Mapping) else {}
-    name = str(named.get("canonical_name") or "")
+    keys = entry if isinstance(entry, Mapping) else {}
+    value = keys.get("project")
+    project = value if isinstance(value, Mapping) else {}
+    name = str(project.get("canonical_name") or "")
     if not name:
         raise InputError("an item of zuul.items has no project.canonical_name", where=where)
-    change, patchset = (str(says.get(key) or "") for key in ("change", "patchset"))
-    url = str(says.get("change_url") or "")
-    branch = str(says.get("branch") or "").removeprefix(HEADS)
+    change, patchset = (str(keys.get(key) or "") for key in ("change", "patchset"))
+    url = str(keys.get("change_url") or "")
+    branch = str(keys.get("branch") or "").removeprefix(HEADS)
     if not change:
         # Not a change but a branch or tag as it is, or as it was pushed.
-        pushed = str(says.get("newrev") or says.get("commit_id") or "")
-        return ZuulItem(name, branch, pushed, None) if is_commit_id(pushed) else None
+        commit = str(keys.get("newrev") or keys.get("commit_id") or "")
+        return ZuulItem(name, branch, commit, None) if is_commit_id(commit) else None
     if not (
         change.isdecimal() and (not patchset or patchset.isdecimal() or is_commit_id(patchset))
     ):
         raise InputError(f"the item of {name} has no change number and patchset", where=where)
-    git = _git(url, str(named.get("name") or ""))
+    git = _git(url, str(project.get("name") or ""))
     return ZuulItem(name, branch, _ref(change, patchset, url), git)
 
 

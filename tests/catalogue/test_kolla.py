@@ -442,7 +442,7 @@ def test_a_file_of_another_owner_is_not_read(tmp_path):
         ({"kolla_conf": "absent.conf"}, "absent.conf"),
         ({"regex": ["["]}, "Kolla's regex is wrong"),
         ({"regex": ["no-such-image"]}, "no image of Kolla matches"),
-        ({"tag": ["a"]}, "Kolla's option tag is one value, no list"),
+        ({"tag": ["a"]}, "Kolla's option tag is one value, not a list"),
         ({"docker_dir": ["absent"]}, "absent: docker_dir is not a folder"),
         ({"template_override": ["absent.j2"]}, "absent.j2: the template override cannot be read"),
         ({"base_arch": "mips"}, "Kolla refuses its option base_arch: Valid values are"),

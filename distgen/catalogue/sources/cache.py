@@ -1,4 +1,4 @@
-"""Keeps what a source computed from one run to the next; losing it costs time only."""
+"""Keeps results of a source from one run to the next; losing them costs time only."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def load_entry(folder: Path | None, name: str) -> Any:
     """Return what this user, Python and distgen saved under a name, None if nothing was."""
     if folder is None:
         return None
-    content = _own(_path(folder, name))
+    content = _read_safely(_path(folder, name))
     digest, payload = content[:_DIGEST], content[_DIGEST:]
     # marshal trusts its input, so a file that was cut short must never reach it
     if _digest(payload) != digest:
@@ -46,14 +46,15 @@ def save_entry(folder: Path | None, name: str, value: Any) -> None:
         return
 
 
-def _own(path: Path) -> bytes:
+def _read_safely(path: Path) -> bytes:
     """Read a file that only this user can have written: code in it is run."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as file:
-            about = os.fstat(descriptor)
-            theirs = about.st_uid != os.geteuid() or about.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-            return b"" if theirs or not stat.S_ISREG(about.st_mode) else file.read()
+            status = os.fstat(descriptor)
+            is_own = status.st_uid == os.geteuid()
+            is_safe = is_own and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+            return file.read() if is_safe and stat.S_ISREG(status.st_mode) else b""
     except OSError:
         return b""
 

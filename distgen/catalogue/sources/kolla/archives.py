@@ -7,31 +7,29 @@ from collections.abc import Collection, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from distgen.catalogue.sources.kolla.parents import Read
+from distgen.catalogue.sources.kolla.parents import DockerfileNeeds
 
-CODE = "DG109"
+MISSING_ARCHIVE = "DG109"
 Archives = Mapping[str, Mapping[str, Any]]
 _SUFFIX = "-archive"
 _SETS = {"plugins": "plugin", "additions": "additions"}
 
 
-def absent(
-    image: str, read: Read, paths: Collection[str], archives: Archives
+def missing_archives(
+    image: str, needs: DockerfileNeeds, paths: Collection[str], archives: Archives
 ) -> Iterator[tuple[int, str]]:
     """Yield line and message for each file that a Dockerfile takes and only a build would add."""
-    for word, line in dict(read.taken).items():
+    for word, line in dict(needs.files).items():
         name = word.removeprefix("./").rstrip("/")
-        if not name.endswith(_SUFFIX) or "://" in word or _there(name, paths):
+        if not name.endswith(_SUFFIX) or "://" in word or _is_present(name, paths):
             continue
-        made = command(image, name.removesuffix(_SUFFIX), archives)
-        if made:
-            yield (
-                line,
-                f"{name} is made by kolla-build and not in the repository; make it: {made}",
-            )
+        command = archive_command(image, name.removesuffix(_SUFFIX), archives)
+        if command:
+            problem = f"{name} is made by kolla-build and not in the repository"
+            yield line, f"{problem}; make it: {command}"
 
 
-def command(image: str, name: str, archives: Archives) -> str:
+def archive_command(image: str, name: str, archives: Archives) -> str:
     """Return the shell command that makes `<name>-archive` as kolla-build does, "" for none."""
     target = f"{name}{_SUFFIX}"
     if name in _SETS:
@@ -40,14 +38,14 @@ def command(image: str, name: str, archives: Archives) -> str:
             part
             for section in sorted(archives)
             if section.startswith(prefix) and archives[section]["enabled"]
-            for part in _unpacked(archives[section], name)
+            for part in _unpack_commands(archives[section], name)
         ]
         return " && ".join([f"mkdir -p {name}", *parts, f"tar -cf {target} {name}"])
     source = archives.get(name)
-    return _packed(source, target) if source and source["enabled"] else ""
+    return _pack_command(source, target) if source and source["enabled"] else ""
 
 
-def _packed(source: Mapping[str, Any], target: str) -> str:
+def _pack_command(source: Mapping[str, Any], target: str) -> str:
     place = shlex.quote(str(source["location"]))
     if source["type"] == "url":
         return f"curl -fL -o {target} {place}"
@@ -55,23 +53,23 @@ def _packed(source: Mapping[str, Any], target: str) -> str:
         folder, _, last = str(source["location"]).rstrip("/").rpartition("/")
         return f"tar -cf {target} -C {shlex.quote(folder or '.')} {shlex.quote(last)}"
     clone = shlex.quote(f"{target}-{str(source['reference']).replace('/', '-')}")
-    return f"{_cloned(source, clone)} && tar -cf {target} {clone}"
+    return f"{_clone_command(source, clone)} && tar -cf {target} {clone}"
 
 
-def _unpacked(source: Mapping[str, Any], folder: str) -> tuple[str, ...]:
+def _unpack_commands(source: Mapping[str, Any], folder: str) -> tuple[str, ...]:
     place = shlex.quote(str(source["location"]))
     if source["type"] == "url":
         return (f"curl -fL -o part.tar {place}", f"tar -xf part.tar -C {folder}", "rm part.tar")
     if source["type"] == "local":
         return (f"cp -r {place} {folder}/",)
     name = str(source["location"]).rstrip("/").rpartition("/")[2].removesuffix(".git")
-    return (_cloned(source, shlex.quote(f"{folder}/{name}")),)
+    return (_clone_command(source, shlex.quote(f"{folder}/{name}")),)
 
 
-def _cloned(source: Mapping[str, Any], folder: str) -> str:
+def _clone_command(source: Mapping[str, Any], folder: str) -> str:
     place, reference = shlex.quote(str(source["location"])), shlex.quote(str(source["reference"]))
     return f"git clone {place} {folder} && git -C {folder} checkout {reference}"
 
 
-def _there(name: str, paths: Collection[str]) -> bool:
+def _is_present(name: str, paths: Collection[str]) -> bool:
     return any(fnmatchcase(path, name) or path.startswith(f"{name}/") for path in paths)

@@ -15,21 +15,23 @@ from jinja2.sandbox import SandboxedEnvironment
 _ENV = re.compile(r"\benv\b")
 
 
-class Variables:
-    """What one image's templates see as `env`, and which variables they asked for.
+class VisibleEnvironment:
+    """The `env` of one image's templates; `requested` are the variables that they asked for.
 
-    `named` gives the variables that may be asked for.
+    `visible_names` returns the variables that may be asked for.
     """
 
-    def __init__(self, environ: Mapping[str, str], named: Callable[[], Collection[str]]) -> None:
+    def __init__(
+        self, environ: Mapping[str, str], visible_names: Callable[[], Collection[str]]
+    ) -> None:
         self._environ = environ
-        self._named = named
-        self.asked: set[str] = set()
+        self._visible_names = visible_names
+        self.requested: set[str] = set()
 
     def __getitem__(self, name: str) -> str:
-        if name not in self._named():
+        if name not in self._visible_names():
             raise KeyError(name)
-        self.asked.add(name)
+        self.requested.add(name)
         return self._environ[name]
 
     def get(self, name: str, default: object = None) -> object:
@@ -40,33 +42,35 @@ class Variables:
             return default
 
 
-def variables(text: str, name: str) -> tuple[str, ...]:
+def variable_names(text: str, name: str) -> tuple[str, ...]:
     """Return the variables a template reads by a literal name; refuse any other use of `env`."""
     if not _ENV.search(text):
         return ()
     tree = SandboxedEnvironment().parse(text, name)
     uses = [use for use in tree.find_all(nodes.Name) if use.name == "env"]
     # a template that calls something of its own `env` may do with that as it likes
-    own = any(use.ctx != "load" for use in uses)
+    is_assigned = any(use.ctx != "load" for use in uses)
     calls = {id(call.node): call for call in tree.find_all(nodes.Call)}
     reads: list[nodes.Getattr | nodes.Getitem] = [
         *tree.find_all(nodes.Getattr),
         *tree.find_all(nodes.Getitem),
     ]
-    found = {
-        id(read.node): _literal(read, calls.get(id(read))) for read in reads if read.node in uses
+    names = {
+        id(read.node): _literal_name(read, calls.get(id(read)))
+        for read in reads
+        if read.node in uses
     }
     for use in uses:
-        if not own and found.get(id(use)) is None:
+        if not is_assigned and names.get(id(use)) is None:
             raise TemplateSyntaxError(
                 "`env` can only be asked for a variable by its literal name, as in env.http_proxy",
                 use.lineno,
                 name,
             )
-    return tuple(sorted({read for read in found.values() if read}))
+    return tuple(sorted({variable for variable in names.values() if variable}))
 
 
-def _literal(read: nodes.Getattr | nodes.Getitem, call: nodes.Call | None) -> str | None:
+def _literal_name(read: nodes.Getattr | nodes.Getitem, call: nodes.Call | None) -> str | None:
     """Return the name that `env.NAME`, `env["NAME"]` or `env.get("NAME")` asks for."""
     word = read.attr if isinstance(read, nodes.Getattr) else _constant(read.arg)
     if call is None:

@@ -1,7 +1,7 @@
 """Turn a namespace's `kolla:` settings into what Kolla's own configuration makes of them.
 
-The `kolla` package is an extra and slow to import, so it is imported by name, and only when what
-it said of the same settings is not known from an earlier run.
+The `kolla` package is an extra and slow to import, so it is imported by name, and only when no
+earlier run kept the result of the same settings.
 """
 
 from __future__ import annotations
@@ -18,22 +18,27 @@ from typing import Any
 
 from distgen.catalogue.imported import SourceRequest
 from distgen.catalogue.sources.cache import load_entry, save_entry
-from distgen.catalogue.sources.kolla.package import find, images_folder, imported, why
+from distgen.catalogue.sources.kolla.package import (
+    find_kolla,
+    images_folder,
+    import_kolla,
+    read_error,
+)
 from distgen.catalogue.sources.kolla.values import (
-    archives,
-    arguments,
-    declare,
-    patterns,
-    unbuildable,
-    values,
+    archive_sections,
+    declare_section,
+    name_patterns,
+    pip_arguments,
+    template_values,
+    unbuildable_images,
     worker_names,
 )
 from distgen.errors import DistgenError, InputError
 from distgen.model.words import Origin
 from distgen.text.suggest import did_you_mean
 
-# What kolla-build has options for but nothing that is rendered depends on.
-_IDLE = frozenset(
+# Options of kolla-build that nothing depends on that is rendered.
+_WITHOUT_EFFECT = frozenset(
     (
         "build_args",
         "buildkit",
@@ -69,19 +74,25 @@ _IDLE = frozenset(
     )
 )
 # Settings beside those of kolla-build.
-OWN = frozenset(("kolla_conf", "build_date", "container_list"))
-_WATCHED = ("version.py", "common/*.py", "common/*.yaml", "image/kolla_worker.py", "image/unbuild*")
+_ADDITIONAL = frozenset(("kolla_conf", "build_date", "container_list"))
+_CODE_FILES = (
+    "version.py",
+    "common/*.py",
+    "common/*.yaml",
+    "image/kolla_worker.py",
+    "image/unbuild*",
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class KollaSettings:
     """What Kolla makes of the settings: plain values only, so that it can be kept.
 
     `values`, `filters` and `methods` are what templates see. `folders` hold the images, later ones
     laid over earlier; `overrides` are template override files. An image is built if its name is
     matched by one of `patterns` (or there are none) and it is not `unbuildable`. `arguments` are
-    added below the first FROM. `archives` are Kolla's source sections by name, and `base_files`
-    what is copied into the base image's folder.
+    lines to add below the first FROM. `archives` are Kolla's source sections by name, `base_files`
+    are files to copy into the base image's folder.
     """
 
     release: str
@@ -99,33 +110,33 @@ class Settled:
     base_files: dict[str, str]
 
 
-def settle(request: SourceRequest, cache: Path | None, name: str) -> Settled:
+def resolve_settings(request: SourceRequest, cache: Path | None, name: str) -> KollaSettings:
     """Resolve the settings, or take what an earlier run made of the same ones."""
-    package = find(request.origin)
-    configs = _paths(request.root, _listed(request.options.get("kolla_conf")))
-    key = _key(request, package, configs)
+    package = find_kolla(request.origin)
+    configs = _paths(request.root, _as_list(request.options.get("kolla_conf")))
+    key = _cache_key(request, package, configs)
     # the version of a git checkout is its commit, which no file of the package shows
     if (package.parent / ".git").exists():
         cache = None
-    known = load_entry(cache, f"kolla-{name}")
-    if known is not None and known["key"] == key:
-        return Settled(**known["settled"])
-    settled = _settle(request, package, configs)
-    save_entry(cache, f"kolla-{name}", {"key": key, "settled": asdict(settled)})
-    return settled
+    entry = load_entry(cache, f"kolla-settings-{name}")
+    if entry is not None and entry["key"] == key:
+        return KollaSettings(**entry["settings"])
+    settings = _resolve_settings(request, package, configs)
+    save_entry(cache, f"kolla-settings-{name}", {"key": key, "settings": asdict(settings)})
+    return settings
 
 
-def _key(request: SourceRequest, package: Path, configs: list[str]) -> str:
+def _cache_key(request: SourceRequest, package: Path, configs: list[str]) -> str:
     """Return a digest of all that the result depends on: settings, their files, Kolla's code."""
-    watched = [
+    code_files = [
         (str(path.relative_to(package)), path.stat().st_mtime_ns, path.stat().st_size)
-        for pattern in _WATCHED
+        for pattern in _CODE_FILES
         for path in sorted(package.glob(pattern))
     ]
-    installed = sorted(path.name for path in package.parent.glob("kolla-*-info"))
-    texts = [_config_text(path, _written(request, "kolla_conf")) for path in configs]
-    given = [dict(request.options), str(request.root)]
-    parts = [*given, str(package), watched, installed, texts, sys.prefix]
+    releases = sorted(path.name for path in package.parent.glob("kolla-*-info"))
+    texts = [_config_text(path, _setting_origin(request, "kolla_conf")) for path in configs]
+    options = [dict(request.options), str(request.root)]
+    parts = [*options, str(package), code_files, releases, texts, sys.prefix]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -133,40 +144,42 @@ def _config_text(path: str, origin: Origin) -> str:
     try:
         return Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"kolla_conf {path} cannot be read: {why(error)}", where=origin) from error
+        problem = f"kolla_conf {path} cannot be read: {read_error(error)}"
+        raise InputError(problem, where=origin) from error
 
 
-def _settle(request: SourceRequest, package: Path, configs: list[str]) -> Settled:
+def _resolve_settings(request: SourceRequest, package: Path, configs: list[str]) -> KollaSettings:
     options, root, origin = request.options, request.root, request.origin
-    config, version, limits = imported(package)
-    conf = _configured(config, request, configs)
+    config, version, limits = import_kolla(package)
+    conf = _parse_config(config, request, configs)
     release = version.git_info or version.version_info.cached_version_string()
     names = worker_names(package)
-    given = {
-        **values(config, conf, root, origin),
+    values = {
+        **template_values(config, conf, root, origin),
         "kolla_version": release,
         "build_date": str(options.get("build_date", "")),
         "image_name": "",
     }
-    if unknown := sorted(set(names["create_dockerfiles"]) - set(given)):
+    if unsupported := sorted(set(names["create_dockerfiles"]) - set(values)):
         raise DistgenError(
-            f"Kolla {release} gives its templates {', '.join(unknown)}, unknown to this distgen",
+            f"Kolla {release} gives its templates {', '.join(unsupported)}, unknown to this "
+            "distgen",
             where=origin,
             hint="take a newer distgen or an older kolla",
         )
-    return Settled(
+    return KollaSettings(
         release=str(release),
-        values={name: given[name] for name in names["create_dockerfiles"]},
+        values={name: values[name] for name in names["create_dockerfiles"]},
         filters=names["_get_filters"],
         methods=names["_get_methods"],
         package=str(package),
         folders=(images_folder(package), *_paths(root, conf.docker_dir)),
         overrides=tuple(_paths(root, conf.template_override)),
-        patterns=patterns(config, conf, _written(request, "profile")),
-        unbuildable=unbuildable(conf, limits),
+        patterns=name_patterns(config, conf, _setting_origin(request, "profile")),
+        unbuildable=unbuildable_images(conf, limits),
         skip_parents=bool(conf.skip_parents),
-        arguments=tuple(arguments(conf)),
-        archives=dict(archives(config, conf)),
+        arguments=tuple(pip_arguments(conf)),
+        archives=dict(archive_sections(config, conf)),
         base_files={
             name: str(root / conf[option])
             for name, option in (
@@ -178,7 +191,7 @@ def _settle(request: SourceRequest, package: Path, configs: list[str]) -> Settle
     )
 
 
-def _configured(config: Any, request: SourceRequest, configs: list[str]) -> Any:
+def _parse_config(config: Any, request: SourceRequest, configs: list[str]) -> Any:
     """Return Kolla's parsed configuration with the settings over it."""
     cfg = importlib.import_module("oslo_config.cfg")
 
@@ -189,66 +202,67 @@ def _configured(config: Any, request: SourceRequest, configs: list[str]) -> Any:
             super().__call__(*args, use_env=False, default_config_dirs=[], **more)
 
     conf = Sealed()
-    for group, declared in config.list_opts():
-        conf.register_opts(declared, group=group)
+    for group, options in config.list_opts():
+        conf.register_opts(options, group=group)
     # no host facts: without this Kolla takes the machine's own architecture
     conf.set_default("base_arch", "x86_64")
     for name, value in request.options.items():
-        if name not in OWN:
-            _set(config, conf, name, value, _written(request, name))
+        if name not in _ADDITIONAL:
+            _set_option(config, conf, name, value, _setting_origin(request, name))
     try:
         arguments = [word for path in configs for word in ("--config-file", path)]
         config.parse(conf, arguments, prog="kolla-build", default_config_files=[])
     except (cfg.Error, ValueError) as error:
-        what = f"Kolla refuses its settings: {error}"
-        raise InputError(what, where=request.origin) from error
+        problem = f"Kolla refuses its settings: {error}"
+        raise InputError(problem, where=request.origin) from error
     return conf
 
 
-def _written(request: SourceRequest, name: str) -> Origin:
-    """Return where a setting was written last, or where the settings begin."""
-    spelt = {name, f"{name}+", f"{name}-"}
+def _setting_origin(request: SourceRequest, name: str) -> Origin:
+    """Return the line that wrote a setting last, or the first line of the settings."""
+    spellings = {name, f"{name}+", f"{name}-"}
     for layer in reversed(request.layers):
-        if found := spelt & layer.values.keys():
-            return layer.origin((found.pop(),))
+        if keys := spellings & layer.values.keys():
+            return layer.origin((keys.pop(),))
     return request.origin
 
 
-def _set(config: Any, conf: Any, name: str, value: Any, origin: Origin) -> None:
-    plain = name.replace("-", "_")
-    if isinstance(value, Mapping) and plain not in _IDLE:
-        declare(config, conf, name, value)
+def _set_option(config: Any, conf: Any, name: str, value: Any, origin: Origin) -> None:
+    option = name.replace("-", "_")
+    if isinstance(value, Mapping) and option not in _WITHOUT_EFFECT:
+        declare_section(config, conf, name, value)
         for key, inner in value.items():
             _override(conf, key.replace("-", "_"), inner, name, origin)
         return
-    if plain in _IDLE:
+    if option in _WITHOUT_EFFECT:
         raise InputError(
             f"kolla-build's option {name} changes nothing that is rendered",
             where=origin,
             hint="leave it out",
         )
-    _override(conf, plain, value, None, origin)
+    _override(conf, option, value, None, origin)
 
 
 def _override(conf: Any, name: str, value: Any, group: str | None, origin: Origin) -> None:
     cfg = importlib.import_module("oslo_config.cfg")
-    place = conf._groups[group]._opts if group else conf._opts
-    where = f" in its section {group}" if group else ""
-    if name not in place or name in _IDLE:
-        hint = did_you_mean(name, place.keys() - _IDLE)
-        raise InputError(f"Kolla has no option {name}{where}", where=origin, hint=hint)
+    options = conf._groups[group]._opts if group else conf._opts
+    section = f" in its section {group}" if group else ""
+    if name not in options or name in _WITHOUT_EFFECT:
+        hint = did_you_mean(name, options.keys() - _WITHOUT_EFFECT)
+        raise InputError(f"Kolla has no option {name}{section}", where=origin, hint=hint)
     if isinstance(value, list | tuple):
-        if not isinstance(place[name]["opt"], cfg.MultiOpt | cfg.ListOpt):
-            raise InputError(f"Kolla's option {name}{where} is one value, no list", where=origin)
+        if not isinstance(options[name]["opt"], cfg.MultiOpt | cfg.ListOpt):
+            problem = f"Kolla's option {name}{section} is one value, not a list"
+            raise InputError(problem, where=origin)
         value = [str(item) for item in value]
     try:
         conf.set_override(name, value, group=group)
     except (cfg.Error, ValueError) as error:
-        what = f"Kolla refuses its option {name}{where}: {error}"
-        raise InputError(what, where=origin) from error
+        problem = f"Kolla refuses its option {name}{section}: {error}"
+        raise InputError(problem, where=origin) from error
 
 
-def _listed(value: Any) -> list[str]:
+def _as_list(value: Any) -> list[str]:
     if value is None:
         return []
     return [str(item) for item in value] if isinstance(value, list | tuple) else [str(value)]

@@ -1,4 +1,4 @@
-"""Find the installed Kolla, import of it what rendering needs, and find its images.
+"""Find the installed Kolla and its images, and import the parts that rendering needs.
 
 It is an extra and slow to import, so it is imported by name and only when it must be.
 """
@@ -23,7 +23,7 @@ from distgen.model.words import Origin
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def find(origin: Origin) -> Path:
+def find_kolla(origin: Origin) -> Path:
     """Return the folder of the kolla package, which is not imported for it."""
     spec = importlib.util.find_spec("kolla")
     if spec is None or not spec.submodule_search_locations:
@@ -35,8 +35,8 @@ def find(origin: Origin) -> Path:
     return Path(next(iter(spec.submodule_search_locations)))
 
 
-def imported(package: Path) -> tuple[Any, Any, Mapping[str, tuple[str, ...]]]:
-    """Import Kolla's options, its version, and what it says cannot be built where."""
+def import_kolla(package: Path) -> tuple[Any, Any, Mapping[str, tuple[str, ...]]]:
+    """Import Kolla's options, its version, and which images cannot be built where."""
     try:
         with _without_commit(package), _fast_yaml():
             version = importlib.import_module("kolla.version")
@@ -54,9 +54,9 @@ def _without_commit(package: Path) -> Iterator[None]:
     if (package.parent / ".git").exists() or "pbr.git" in sys.modules:
         yield
         return
-    none: Any = ModuleType("pbr.git")
-    none.get_git_short_sha = lambda git_dir=None: ""
-    sys.modules["pbr.git"] = pbr.git = none  # type: ignore[attr-defined]
+    without_git: Any = ModuleType("pbr.git")
+    without_git.get_git_short_sha = lambda git_dir=None: ""
+    sys.modules["pbr.git"] = pbr.git = without_git  # type: ignore[attr-defined]
     try:
         yield
     finally:
@@ -74,7 +74,7 @@ def _fast_yaml() -> Iterator[None]:
         yaml.safe_load = slow
 
 
-def why(error: OSError | UnicodeDecodeError) -> str:
+def read_error(error: OSError | UnicodeDecodeError) -> str:
     """Return why a file could not be read, in the words of the system."""
     return (error.strerror or "").lower() if isinstance(error, OSError) else "it is not UTF-8 text"
 

@@ -1,7 +1,7 @@
 """Read from a rendered Dockerfile which images it builds on and which files it takes.
 
-Kolla takes the second word of the first FROM, which is a flag, a variable or the wrong stage's base
-as soon as a Dockerfile says more than `FROM image`.
+Kolla takes the second word of the first FROM. That is a flag, a variable or the wrong stage's base
+as soon as a Dockerfile says more than `FROM image`; BuildKit's parser reads them all.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ _VARIABLE = re.compile(r"\$(?:\{(\w+)(?::?-([^}]*))?\}|(\w+))")
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
-    """What one Dockerfile says: the image of each role, and (file, line) of all it takes.
+class DockerfileNeeds:
+    """The images that one Dockerfile builds on, by role, and (file, line) of each file it takes.
 
-    Role "base" is what the image ends up on; others are named by their stage or by themselves.
+    Role "base" is the image of its last stage; others are named by their stage or by themselves.
     """
 
     parents: tuple[tuple[str, str], ...]
-    taken: tuple[tuple[str, int], ...]
+    files: tuple[tuple[str, int], ...]
 
 
-def read(text: str, known: dict[str, tuple[object, ...]]) -> Read:
-    """Return what a Dockerfile says; `known` keeps it by the digest of the text."""
+def read_needs(text: str, by_digest: dict[str, tuple[object, ...]]) -> DockerfileNeeds:
+    """Return what a Dockerfile needs; `by_digest` is a cache, by the digest of the text."""
     key = hashlib.sha256(text.encode()).hexdigest()
-    if key not in known:
-        own = parse(text)
-        known[key] = (tuple(_parents(own).items()), tuple(_taken(own)))
-    return Read(*known[key])  # type: ignore[arg-type]
+    if key not in by_digest:
+        dockerfile = parse(text)
+        by_digest[key] = (tuple(_parents(dockerfile).items()), tuple(_files(dockerfile)))
+    return DockerfileNeeds(*by_digest[key])  # type: ignore[arg-type]
 
 
-def public(word: str) -> str:
+def full_reference(word: str) -> str:
     """Return a reference with its registry, as a builder completes it."""
     host, slash, _ = word.partition("/")
     if not slash:
@@ -46,61 +46,61 @@ def public(word: str) -> str:
     return word if names_a_registry(host) else f"{HUB}/{word}"
 
 
-def _parents(own: Dockerfile) -> dict[str, str]:
-    defaults = _defaults(own)
-    found: dict[str, str] = {}
-    bottom = own.lineage[-1] if own.lineage else None
+def _parents(dockerfile: Dockerfile) -> dict[str, str]:
+    defaults = _argument_defaults(dockerfile)
+    parents: dict[str, str] = {}
+    bottom = dockerfile.lineage[-1] if dockerfile.lineage else None
     if bottom is not None and bottom.base:
-        found[BASE] = _filled(bottom.base, defaults)
-    for stage in own.stages:
+        parents[BASE] = _fill_variables(bottom.base, defaults)
+    for stage in dockerfile.stages:
         if stage.parent is None and stage is not bottom and stage.base:
-            word = _filled(stage.base, defaults)
-            _add(found, stage.name or _short(word), word)
+            word = _fill_variables(stage.base, defaults)
+            _add_parent(parents, stage.name or _short_name(word), word)
         for instruction in stage.instructions:
-            froms = [instruction.flag("from"), *(mount.image for mount in mounts(instruction))]
-            for word in filter(None, froms):
-                if not own.stage(word, stage.index) and re.search(r"[/:.@]", word):
-                    _add(found, _short(word), _filled(word, defaults))
-    return {role: word for role, word in found.items() if word != "scratch"}
+            words = [instruction.flag("from"), *(mount.image for mount in mounts(instruction))]
+            for word in filter(None, words):
+                if not dockerfile.stage(word, stage.index) and re.search(r"[/:.@]", word):
+                    _add_parent(parents, _short_name(word), _fill_variables(word, defaults))
+    return {role: word for role, word in parents.items() if word != "scratch"}
 
 
-def _add(found: dict[str, str], role: str, word: str) -> None:
-    if word in found.values():
+def _add_parent(parents: dict[str, str], role: str, word: str) -> None:
+    if word in parents.values():
         return
-    number, free = 1, role
-    while free in found:
-        number, free = number + 1, f"{role}-{number + 1}"
-    found[free] = word
+    number, free_role = 1, role
+    while free_role in parents:
+        number, free_role = number + 1, f"{role}-{number + 1}"
+    parents[free_role] = word
 
 
-def _short(word: str) -> str:
+def _short_name(word: str) -> str:
     return re.split("[:@]", word.rpartition("/")[2])[0]
 
 
-def _defaults(own: Dockerfile) -> Mapping[str, str]:
+def _argument_defaults(dockerfile: Dockerfile) -> Mapping[str, str]:
     """Return the defaults of the arguments before the first FROM, which a FROM may name."""
-    found = {}
-    for instruction in own.instructions:
+    defaults = {}
+    for instruction in dockerfile.instructions:
         if instruction.cmd == "FROM":
             break
         for value in instruction.value if instruction.cmd == "ARG" else ():
             name, equals, default = value.partition("=")
             if equals:
-                found[name] = default.strip("\"'")
-    return found
+                defaults[name] = default.strip("\"'")
+    return defaults
 
 
-def _filled(word: str, defaults: Mapping[str, str]) -> str:
-    def value(match: re.Match[str]) -> str:
-        braced, otherwise, plain = match.groups()
-        return defaults.get(braced or plain) or otherwise or match.group()
+def _fill_variables(word: str, defaults: Mapping[str, str]) -> str:
+    def value(variable: re.Match[str]) -> str:
+        braced_name, otherwise, plain_name = variable.groups()
+        return defaults.get(braced_name or plain_name) or otherwise or variable.group()
 
     return _VARIABLE.sub(value, word)
 
 
-def _taken(own: Dockerfile) -> Iterator[tuple[str, int]]:
-    for instruction in own.instructions:
+def _files(dockerfile: Dockerfile) -> Iterator[tuple[str, int]]:
+    for instruction in dockerfile.instructions:
         run = instruction.trigger or instruction
         if run.cmd in {"COPY", "ADD"} and run.flag("from") is None:
             for word in sources(run):
-                yield word, own.find(word, instruction)
+                yield word, dockerfile.find(word, instruction)

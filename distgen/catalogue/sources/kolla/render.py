@@ -22,9 +22,9 @@ import jinja2
 import yaml
 from jinja2.sandbox import SandboxedEnvironment
 
-from distgen.catalogue.sources.kolla.environ import Variables, variables
-from distgen.catalogue.sources.kolla.options import Settled
-from distgen.catalogue.sources.kolla.package import YAML_LOADER, why
+from distgen.catalogue.sources.kolla.environ import VisibleEnvironment, variable_names
+from distgen.catalogue.sources.kolla.options import KollaSettings
+from distgen.catalogue.sources.kolla.package import YAML_LOADER, read_error
 from distgen.errors import DistgenError, InputError
 from distgen.model.words import Origin
 from distgen.render.errors import FAILURES, calls
@@ -35,82 +35,87 @@ TEMPLATE = "Dockerfile.j2"
 _FROM = re.compile(r"^FROM\s", re.IGNORECASE)
 
 
-class Rendered(NamedTuple):
+class RenderedDockerfile(NamedTuple):
     """A Dockerfile, and the environment variables that its templates asked for."""
 
     text: str
     variables: tuple[str, ...]
 
 
-class Codes:
-    """Compiled templates by what they say; `new` tells if any was added.
+class CompiledTemplates:
+    """Compiled templates by their text; `is_changed` tells whether any was added.
 
-    They are good for one release of Jinja and of Kolla, whose filters Jinja applies to constants
+    They are good for one release of Jinja and of Kolla: Jinja applies Kolla's filters to constants
     while it compiles.
     """
 
-    def __init__(self, known: Mapping[str, Any] | None, release: str) -> None:
-        self._for = [jinja2.__version__, release]
-        self._known: dict[str, Any] = {}
-        if known and known["for"] == self._for:
-            self._known |= known["codes"]
+    def __init__(self, entry: Mapping[str, Any] | None, release: str) -> None:
+        self._releases = [jinja2.__version__, release]
+        self._cached: dict[str, Any] = {}
+        if entry and entry["for"] == self._releases:
+            self._cached |= entry["codes"]
         self._used: dict[str, Any] = {}
-        self.new = False
+        self.is_changed = False
 
     def get(self, environment: jinja2.Environment, name: str, text: str) -> types.CodeType:
         """Return the code of a template, compiled if it is new."""
         key = hashlib.sha256(f"{name}\n{text}".encode()).hexdigest()
         if key not in self._used:
-            if key not in self._known:
-                self._known[key] = (environment.compile(text, name, name), variables(text, name))
-                self.new = True
-            self._used[key] = self._known[key]
-        code: types.CodeType = self._used[key][0]
-        return code
+            if key not in self._cached:
+                code = environment.compile(text, name, name)
+                self._cached[key] = (code, variable_names(text, name))
+                self.is_changed = True
+            self._used[key] = self._cached[key]
+        compiled: types.CodeType = self._used[key][0]
+        return compiled
 
     @property
     def variables(self) -> frozenset[str]:
         """Return the environment variables that the templates used so far name."""
         return frozenset(name for _, names in self._used.values() for name in names)
 
-    def kept(self) -> dict[str, Any]:
-        """Return what a later run may be given, without what this one did not use."""
-        return {"for": self._for, "codes": self._used}
+    def entry(self) -> dict[str, Any]:
+        """Return the templates that this run used, for a later run."""
+        return {"for": self._releases, "codes": self._used}
 
 
-class _Loader(jinja2.BaseLoader):
-    """Makes a new template from kept code whenever one is asked for."""
+class _CompiledLoader(jinja2.BaseLoader):
+    """Makes a new template from compiled code whenever one is asked for."""
 
-    def __init__(self, codes: Codes, texts: Callable[[str], str]) -> None:
-        self._codes = codes
+    def __init__(self, compiled: CompiledTemplates, texts: Callable[[str], str]) -> None:
+        self._compiled = compiled
         self._texts = texts
 
     def load(
         self, environment: jinja2.Environment, name: str, globals: Any = None
     ) -> jinja2.Template:
-        code = self._codes.get(environment, name, self._texts(name))
+        code = self._compiled.get(environment, name, self._texts(name))
         return environment.template_class.from_code(environment, code, globals or {})
 
 
-def render(
-    settled: Settled, files: Files, environ: Mapping[str, str], codes: Codes
-) -> dict[str, Rendered]:
+def render_dockerfiles(
+    settings: KollaSettings,
+    files: Files,
+    environ: Mapping[str, str],
+    compiled: CompiledTemplates,
+) -> dict[str, RenderedDockerfile]:
     """Return the Dockerfile of each image by the path of its template."""
-    functions = _functions(settled)
-    environment = _environment(_Loader(codes, _reader(files)), functions)
-    override = _override(settled, functions, codes)
-    found = {}
-    with _uncollected():
+    functions = _functions(settings)
+    environment = _environment(_CompiledLoader(compiled, _reader(files)), functions)
+    override = _override(settings, functions, compiled)
+    dockerfiles = {}
+    with _without_garbage_collection():
         for path in files:
             if path.endswith(f"/{TEMPLATE}"):
-                seen = Variables(environ, lambda: codes.variables)
-                text = _dockerfile(settled, environment, override, (path, seen))
-                found[path] = Rendered(text, tuple(sorted(seen.asked)))
-    return found
+                env = VisibleEnvironment(environ, lambda: compiled.variables)
+                text = _dockerfile(settings, environment, override, (path, env))
+                variables = tuple(sorted(env.requested))
+                dockerfiles[path] = RenderedDockerfile(text, variables)
+    return dockerfiles
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
+def _without_garbage_collection() -> Iterator[None]:
     """Keep the collector from looking through the trees of all templates again and again."""
     was_on = gc.isenabled()
     gc.disable()
@@ -122,27 +127,27 @@ def _uncollected() -> Iterator[None]:
 
 
 def _dockerfile(
-    settled: Settled,
+    settings: KollaSettings,
     environment: SandboxedEnvironment,
     override: Callable[[], jinja2.Template] | None,
-    about: tuple[str, Variables],
+    subject: tuple[str, VisibleEnvironment],
 ) -> str:
-    path, seen = about
-    values = {**settled.values, "image_name": path.split("/")[-2]}
+    path, env = subject
+    values = {**settings.values, "image_name": path.split("/")[-2]}
     try:
         template = environment.get_template(path)
         if override is not None:
             values["parent_template"] = template
             template = override()
         # as template.render does, but for the rewriting of tracebacks, which hides the lines
-        context = template.new_context({**values, "env": seen})
+        context = template.new_context({**values, "env": env})
         text = environment.concat(template.root_render_func(context))
     except FAILURES as error:
-        raise InputError(_said(error), where=_place(error, path)) from error
-    return _with_arguments(text, settled.arguments)
+        raise InputError(_message(error), where=_line_of(error, path)) from error
+    return _with_arguments(text, settings.arguments)
 
 
-def _said(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     if isinstance(error, jinja2.TemplateNotFound):
         return f"there is no file {error.name} that it can take"
     if isinstance(error, jinja2.TemplateError) and error.message:
@@ -150,11 +155,11 @@ def _said(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _place(error: BaseException, path: str) -> Origin:
+def _line_of(error: BaseException, path: str) -> Origin:
     if isinstance(error, jinja2.TemplateSyntaxError):
         return Origin(error.name or path, error.lineno)
-    found = calls(error.__traceback__)
-    return found[-1] if found else Origin(path)
+    lines = calls(error.__traceback__)
+    return lines[-1] if lines else Origin(path)
 
 
 def _with_arguments(text: str, arguments: tuple[str, ...]) -> str:
@@ -182,7 +187,7 @@ def _reader(files: Files) -> Callable[[str], str]:
     return text
 
 
-def _environment(loader: _Loader, functions: Mapping[str, Any]) -> SandboxedEnvironment:
+def _environment(loader: _CompiledLoader, functions: Mapping[str, Any]) -> SandboxedEnvironment:
     environment = SandboxedEnvironment(loader=loader, cache_size=0)
     environment.filters.update(functions["filters"])
     environment.globals.update(functions["methods"])
@@ -190,57 +195,58 @@ def _environment(loader: _Loader, functions: Mapping[str, Any]) -> SandboxedEnvi
 
 
 def _override(
-    settled: Settled, functions: Mapping[str, Any], codes: Codes
+    settings: KollaSettings, functions: Mapping[str, Any], compiled: CompiledTemplates
 ) -> Callable[[], jinja2.Template] | None:
-    """Return what makes the override template: all override files as one that extends the parent.
+    """Return a maker of the override template: all override files as one that extends the parent.
 
     As in Kolla it stands alone in its own environment: it cannot import what the images import.
     """
-    if not settled.overrides:
+    if not settings.overrides:
         return None
-    texts = [_override_text(path) for path in settled.overrides]
-    name = settled.overrides[0]
-    merged = texts[0] + "".join(re.sub(r".*\{\%.*extends.*\n", "", text) for text in texts[1:])
-    environment = _environment(_Loader(codes, _only(name, merged)), functions)
+    texts = [_override_text(path) for path in settings.overrides]
+    name = settings.overrides[0]
+    # The first file extends the parent; the others add their blocks to it.
+    text = texts[0] + "".join(re.sub(r".*\{\%.*extends.*\n", "", more) for more in texts[1:])
+    environment = _environment(_CompiledLoader(compiled, _single_text(name, text)), functions)
     return lambda: environment.get_template(name)
 
 
-def _only(name: str, text: str) -> Callable[[str], str]:
-    def one(wanted: str) -> str:
-        if wanted != name:
-            raise jinja2.TemplateNotFound(wanted)
+def _single_text(name: str, text: str) -> Callable[[str], str]:
+    def load(requested_name: str) -> str:
+        if requested_name != name:
+            raise jinja2.TemplateNotFound(requested_name)
         return text
 
-    return one
+    return load
 
 
 def _override_text(path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        what = f"the template override cannot be read: {why(error)}"
-        raise InputError(what, where=path) from error
+        problem = f"the template override cannot be read: {read_error(error)}"
+        raise InputError(problem, where=path) from error
 
 
 # --- Kolla's own functions ---------------------------------------------------------------------
 
 
-def _functions(settled: Settled) -> dict[str, dict[str, Any]]:
+def _functions(settings: KollaSettings) -> dict[str, dict[str, Any]]:
     """Load Kolla's filters and methods as modules of our own, which read each YAML text once."""
-    folder = Path(settled.package) / "template"
+    folder = Path(settings.package) / "template"
     filters = _module(folder / "filters.py")
     methods = _module(folder / "methods.py")
     load = getattr(methods, "_load_repos", None)
     if load is not None:
-        methods._load_repos = _kept(load)  # type: ignore[attr-defined]
+        methods._load_repos = _read_once(load)  # type: ignore[attr-defined]
     methods.yaml = types.SimpleNamespace(safe_load=_yaml_reader())  # type: ignore[attr-defined]
-    # it logs a traceback before it raises, and the raised error is what a person is told
+    # it logs a traceback before it raises, and a person sees the error that it raises
     methods.LOG = logging.getLogger(__name__)  # type: ignore[attr-defined]
     methods.LOG.disabled = True
     methods.raise_error = _raise_error  # type: ignore[attr-defined]
     return {
-        "filters": {name: getattr(filters, name) for name in settled.filters},
-        "methods": {name: getattr(methods, name) for name in settled.methods},
+        "filters": {name: getattr(filters, name) for name in settings.filters},
+        "methods": {name: getattr(methods, name) for name in settings.methods},
     }
 
 
@@ -257,7 +263,7 @@ def _module(path: Path) -> types.ModuleType:
 
 
 def _yaml_reader() -> Callable[[Any], Any]:
-    parse = _kept(lambda text: yaml.load(text, Loader=YAML_LOADER))
+    parse = _read_once(lambda text: yaml.load(text, Loader=YAML_LOADER))
 
     def safe_load(stream: Any) -> Any:
         return parse(stream if isinstance(stream, str) else stream.read())
@@ -265,14 +271,14 @@ def _yaml_reader() -> Callable[[Any], Any]:
     return safe_load
 
 
-def _kept(read: Callable[[Any], Any]) -> Callable[..., Any]:
-    """Return a function that reads once and then gives copies: Kolla changes what it was given."""
-    known: dict[Any, bytes] = {}
+def _read_once(read: Callable[[Any], Any]) -> Callable[..., Any]:
+    """Return a function that reads once and then returns copies, since Kolla changes the data."""
+    pickled: dict[Any, bytes] = {}
 
     def copy(key: Any = None) -> Any:
-        if key not in known:
-            known[key] = pickle.dumps(read(key))
-        return pickle.loads(known[key])
+        if key not in pickled:
+            pickled[key] = pickle.dumps(read(key))
+        return pickle.loads(pickled[key])
 
     return copy
 

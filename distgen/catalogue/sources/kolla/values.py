@@ -1,7 +1,7 @@
 """Turn Kolla's parsed configuration into the values, users and archives that its worker derives.
 
-Kolla does this inside the class that also talks to the container engine, so it is said again here;
-which names a release passes on is read from that release's own source.
+Kolla does this inside the class that also talks to the container engine, so it is repeated here.
+The names that a release passes on are read from that release's own source.
 """
 
 from __future__ import annotations
@@ -40,32 +40,32 @@ def worker_names(package: Path) -> dict[str, tuple[str, ...]]:
     and a name that is missing would silently render as nothing.
     """
     tree = ast.parse((package / "image" / "kolla_worker.py").read_bytes())
-    wanted = ("create_dockerfiles", "_get_filters", "_get_methods")
+    names = ("create_dockerfiles", "_get_filters", "_get_methods")
     return {
         function.name: tuple(_literal_keys(function))
         for function in ast.walk(tree)
-        if isinstance(function, ast.FunctionDef) and function.name in wanted
+        if isinstance(function, ast.FunctionDef) and function.name in names
     }
 
 
 def _literal_keys(function: ast.FunctionDef) -> Iterator[str]:
-    for found in ast.walk(function):
-        if isinstance(found, ast.Dict):
-            for key in found.keys:
+    for node in ast.walk(function):
+        if isinstance(node, ast.Dict):
+            for key in node.keys:
                 if isinstance(key, ast.Constant) and isinstance(key.value, str):
                     yield key.value
 
 
-def values(config: Any, conf: Any, root: Path, origin: Origin) -> dict[str, Any]:
+def template_values(config: Any, conf: Any, root: Path, origin: Origin) -> dict[str, Any]:
     """Return what any release gives each template, but for the names of image and day."""
     manager, kind = _PACKAGING.get(conf.base, ("dnf", "rpm"))
     if conf.distro_package_manager is not None:
         manager = conf.distro_package_manager
     # Kolla sets the default of base_image on the object itself, where an item would not show it
-    found = {name: getattr(conf, name) for name in _AS_THEY_ARE if name in conf}
+    result = {name: getattr(conf, name) for name in _AS_THEY_ARE if name in conf}
     for name in ("repos_yaml", "patches_path"):
-        found[name] = str(root / conf[name]) if conf[name] else conf[name]
-    return found | {
+        result[name] = str(root / conf[name]) if conf[name] else conf[name]
+    return result | {
         "base_distro": conf.base,
         "base_distro_tag": conf.base_tag,
         "base_package_type": conf.base_package_type or kind,
@@ -81,12 +81,12 @@ def values(config: Any, conf: Any, root: Path, origin: Origin) -> dict[str, Any]
     }
 
 
-def declare(config: Any, conf: Any, section: str, wanted: Iterable[str] = ()) -> None:
+def declare_section(config: Any, conf: Any, section: str, profiles: Iterable[str] = ()) -> None:
     """Register the options of a section that Kolla knows by its kind only."""
     cfg = importlib.import_module("oslo_config.cfg")
     if section == "profiles":
-        missing = [name for name in wanted if name not in conf.profiles]
-        conf.register_opts([cfg.ListOpt(name, default=[]) for name in missing], group=section)
+        new_names = [name for name in profiles if name not in conf.profiles]
+        conf.register_opts([cfg.ListOpt(name, default=[]) for name in new_names], group=section)
     elif section not in conf:
         kind = (
             config.get_user_opts(None, None, group=section.removesuffix("-user"))
@@ -96,32 +96,31 @@ def declare(config: Any, conf: Any, section: str, wanted: Iterable[str] = ()) ->
         conf.register_opts(kind, group=section)
 
 
-def patterns(config: Any, conf: Any, origin: Origin) -> tuple[str, ...]:
-    """Return the regular expressions of which a built image's name matches one; none means all."""
+def name_patterns(config: Any, conf: Any, origin: Origin) -> tuple[str, ...]:
+    """Return regular expressions; an image is built if its name matches one, or there is none."""
     if conf.regex or not conf.profile:
         return tuple(conf.regex or ())
-    declare(config, conf, "profiles", conf.profile)
-    found: list[str] = []
+    declare_section(config, conf, "profiles", conf.profile)
+    patterns: list[str] = []
     for profile in conf.profile:
         if not conf.profiles[profile]:
-            known = [name for name in conf.profiles if conf.profiles[name]]
-            hint = did_you_mean(profile, known)
+            names = [name for name in conf.profiles if conf.profiles[name]]
+            hint = did_you_mean(profile, names)
             raise InputError(f"Kolla has no profile {profile}", where=origin, hint=hint)
-        found += conf.profiles[profile]
-    return tuple(found)
+        patterns += conf.profiles[profile]
+    return tuple(patterns)
 
 
-def unbuildable(conf: Any, limits: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
+def unbuildable_images(conf: Any, limits: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
     """Return the images that Kolla says cannot be built for this base and architecture."""
     if conf.enable_unbuildable:
         return ()
-    here = {conf.base, conf.base_arch}
-    return tuple(
-        sorted({name for tags in limits if set(tags.split("+")) <= here for name in limits[tags]})
-    )
+    target = {conf.base, conf.base_arch}
+    names = {name for tags in limits if set(tags.split("+")) <= target for name in limits[tags]}
+    return tuple(sorted(names))
 
 
-def arguments(conf: Any) -> Iterator[str]:
+def pip_arguments(conf: Any) -> Iterator[str]:
     """Return the lines that newer releases put below the first FROM."""
     names = ("pip_index_url", "pip_trusted_host", "pip_extra_index_url")
     for name in filter(conf.__contains__, names):
@@ -129,11 +128,11 @@ def arguments(conf: Any) -> Iterator[str]:
             yield f"ARG {name.upper()}"
 
 
-def archives(config: Any, conf: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+def archive_sections(config: Any, conf: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     """Return the sections that say where Kolla fetches sources, plugins and additions from."""
     for section in _sections(conf):
         if "-plugin-" in section or "-additions-" in section:
-            declare(config, conf, section)
+            declare_section(config, conf, section)
         if section in conf and "location" in conf[section] and conf[section].type is not None:
             source = conf[section]
             names = ("type", "location", "reference", "enabled")
@@ -147,7 +146,7 @@ def _sections(conf: Any) -> list[str]:
 def _users(config: Any, conf: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     for section in _sections(conf):
         if section.endswith("-user"):
-            declare(config, conf, section)
+            declare_section(config, conf, section)
             user = conf[section]
             user_values = {"uid": user.uid, "gid": user.gid, "group": user.group}
             yield section.removesuffix("-user"), user_values

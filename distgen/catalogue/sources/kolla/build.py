@@ -1,0 +1,121 @@
+"""Render all images of Kolla for one stream, as `kolla-build --template-only` does."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from distgen.catalogue.imported import SourceRequest
+from distgen.catalogue.sources.cache import load_entry, save_entry
+from distgen.catalogue.sources.kolla.options import KollaSettings, resolve_settings
+from distgen.catalogue.sources.kolla.parents import DockerfileNeeds, full_reference, read_needs
+from distgen.catalogue.sources.kolla.render import (
+    TEMPLATE,
+    CompiledTemplates,
+    RenderedDockerfile,
+    render_dockerfiles,
+)
+from distgen.catalogue.sources.source import SourceContext
+from distgen.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class KollaImage:
+    """A rendered image: its folder among Kolla's, its Dockerfile, and what that needs.
+
+    `variables` are those of the environment that its templates asked for.
+    """
+
+    name: str
+    folder: str
+    text: str
+    variables: tuple[str, ...]
+    needs: DockerfileNeeds
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class KollaBuild:
+    """All that was rendered for one request, by name.
+
+    `contexts` are the files below each image's folder, `names` the images by their references.
+    """
+
+    request: SourceRequest
+    settings: KollaSettings
+    contexts: Mapping[str, Mapping[str, Path]]
+    images: Mapping[str, KollaImage]
+    names: Mapping[str, str]
+
+
+def run_build(request: SourceRequest, context: SourceContext) -> KollaBuild:
+    """Render all images that Kolla has for the request's settings."""
+    label = f"{request.namespace.name}@{request.stream.name}"
+    settings = resolve_settings(request, context.cache, label)
+    files = list_files(settings.folders)
+    for name, path in settings.base_files.items():
+        files[f"base/{name}"] = Path(path)
+    digest = hashlib.sha256("\0".join(settings.folders).encode()).hexdigest()[:16]
+    entry = f"kolla-templates-{digest}"
+    templates = CompiledTemplates(load_entry(context.cache, entry), settings.release)
+    dockerfiles = render_dockerfiles(settings, files, context.environ, templates)
+    if templates.is_changed:
+        save_entry(context.cache, entry, templates.entry())
+    images = _images(settings, dockerfiles, context.cache, label)
+    names = {full_reference(image.reference): name for name, image in images.items()}
+    return KollaBuild(request, settings, _contexts(files, dockerfiles), images, names)
+
+
+def list_files(folders: tuple[str, ...]) -> dict[str, Path]:
+    """Return the files of Kolla's folders by path, later folders laid over earlier ones."""
+    files: dict[str, Path] = {}
+    for folder in folders:
+        if not Path(folder).is_dir():
+            raise InputError("docker_dir is not a folder", where=folder)
+        for top, folders_below, names in os.walk(folder, followlinks=True):
+            folders_below[:] = sorted(name for name in folders_below if name != ".git")
+            inside = Path(top).relative_to(folder).as_posix()
+            prefix = "" if inside == "." else f"{inside}/"
+            files |= {prefix + name: Path(top, name) for name in names}
+    return files
+
+
+def _contexts(files: Mapping[str, Path], templates: Iterable[str]) -> dict[str, dict[str, Path]]:
+    """Return the build contexts by folder: all files but templates, as paths inside it."""
+    contexts: dict[str, dict[str, Path]] = {path.rpartition("/")[0]: {} for path in templates}
+    for path, place in files.items():
+        folder = path.rpartition("/")[0] if not path.endswith(f"/{TEMPLATE}") else ""
+        while folder:
+            if folder in contexts:
+                contexts[folder][path.removeprefix(f"{folder}/")] = place
+            folder = folder.rpartition("/")[0]
+    return contexts
+
+
+def _images(
+    settings: KollaSettings,
+    dockerfiles: Mapping[str, RenderedDockerfile],
+    cache: Path | None,
+    label: str,
+) -> dict[str, KollaImage]:
+    needs_by_digest = load_entry(cache, f"kolla-parents-{label}") or {}
+    count_before = len(needs_by_digest)
+    values = settings.values
+    images: dict[str, KollaImage] = {}
+    for path in sorted(dockerfiles):
+        folder = path.removesuffix(f"/{TEMPLATE}")
+        name = folder.rpartition("/")[2]
+        if name in images:
+            raise InputError(f"{folder} and {images[name].folder} are both called {name}")
+        reference = f"{values['namespace']}/{values['image_prefix']}{name}:{values['tag']}"
+        text, variables = dockerfiles[path]
+        needs = read_needs(text, needs_by_digest)
+        images[name] = KollaImage(name, folder, text, variables, needs, reference)
+    if len(needs_by_digest) != count_before:
+        digests = {hashlib.sha256(text.encode()).hexdigest() for text, _ in dockerfiles.values()}
+        current = {digest: needs_by_digest[digest] for digest in sorted(digests)}
+        save_entry(cache, f"kolla-parents-{label}", current)
+    return images
