@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 
-from distgen.adopt.mbox import NO_DATE, Letter, Step
-from distgen.adopt.patches import Told
+from distgen.adopt.mbox import NO_DATE, FileChange, PatchHeader
+from distgen.adopt.records import PackagerCommit
 from distgen.git.cat_file import ObjectReader
 from distgen.git.commits import Commit, parse_commit, parse_person
 from distgen.git.run import run
@@ -22,9 +22,9 @@ from distgen.verify.claims import parse_claim
 _SEARCHED = 1000
 
 
-def history(
+def packager_commits(
     reader: ObjectReader, tip: str, author: str, edited: Collection[str]
-) -> tuple[Told, ...]:
+) -> tuple[PackagerCommit, ...]:
     """Return the commits of packagers since the newest one without an edit, oldest first.
 
     Before them comes the newest that is about an edited path, where none of them is. `author` is
@@ -42,7 +42,7 @@ def history(
     return (*_told(reader, dict.fromkeys(earlier), author), *told)
 
 
-def editor(reader: ObjectReader, tip: str, edited: Collection[str]) -> Letter:
+def last_editor(reader: ObjectReader, tip: str, edited: Collection[str]) -> PatchHeader:
     """Return an empty letter by whoever committed the newest change of these paths.
 
     It is for edits that no commit of a packager tells of: they changed one of distgen's, or began
@@ -53,8 +53,8 @@ def editor(reader: ObjectReader, tip: str, edited: Collection[str]) -> Letter:
     return replace(_letter(commit, commit.committer), message="")
 
 
-def companions(
-    reader: ObjectReader, tip: str, told: Collection[Told], edited: Collection[str]
+def companion_files(
+    reader: ObjectReader, tip: str, told: Collection[PackagerCommit], edited: Collection[str]
 ) -> Iterator[File]:
     """Yield the files, as they are now, that came with edits of these paths in one commit."""
     standing = list_files(reader, tip)
@@ -69,16 +69,16 @@ def companions(
             yield File(path, read_file(reader, entry), entry.mode)
 
 
-def _told(reader: ObjectReader, names: Iterable[str], author: str) -> Iterator[Told]:
+def _told(reader: ObjectReader, names: Iterable[str], author: str) -> Iterator[PackagerCommit]:
     for name in names:
         commit = _read(reader, name)
         is_own = parse_claim(commit.message) and commit.author.startswith(f"{author} ")
         if commit.parents and not is_own:
-            yield Told(_letter(commit, commit.author), tuple(_steps(reader, commit)))
+            yield PackagerCommit(_letter(commit, commit.author), tuple(_steps(reader, commit)))
 
 
-def _paths(told: Told) -> set[str]:
-    return {file.path for step in told.steps for file in (step.old, step.new) if file}
+def _paths(told: PackagerCommit) -> set[str]:
+    return {file.path for change in told.changes for file in (change.old, change.new) if file}
 
 
 def _commits(reader: ObjectReader, *span: str) -> Iterator[str]:
@@ -108,12 +108,12 @@ def _stands(reader: ObjectReader, found: Manifest, standing: Mapping[str, TreeEn
     return True
 
 
-def _steps(reader: ObjectReader, commit: Commit) -> Iterator[Step]:
+def _steps(reader: ObjectReader, commit: Commit) -> Iterator[FileChange]:
     before, after = list_files(reader, commit.parents[0]), list_files(reader, commit.id)
     for path in sorted({*before, *after}):
         old, new = before.get(path), after.get(path)
         if old != new:
-            yield Step(_file(reader, path, old), _file(reader, path, new))
+            yield FileChange(_file(reader, path, old), _file(reader, path, new))
 
 
 def _file(reader: ObjectReader, path: str, entry: TreeEntry | None) -> File | None:
@@ -122,11 +122,11 @@ def _file(reader: ObjectReader, path: str, entry: TreeEntry | None) -> File | No
     return File(path, read_file(reader, entry), entry.mode)
 
 
-def _letter(commit: Commit, by: str) -> Letter:
+def _letter(commit: Commit, by: str) -> PatchHeader:
     who, seconds, zone = parse_person(by)
     name, _, address = who.rpartition("<")
     address = address.strip("> ")
-    return Letter(
+    return PatchHeader(
         author=name.strip() or address,
         address=address,
         date=_date(seconds, zone),

@@ -1,34 +1,34 @@
-"""What became of downstream edits as JSON: an object for each branch, and how many of each fate."""
+"""What came of downstream edits as JSON: an object for each branch, and how many of each status."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
-from distgen.adopt.patches import Adopted
+from distgen.adopt.records import Adoption
 from distgen.git.run import hide_secrets
 
 
-def report(adopted: Iterable[Adopted]) -> str:
+def format_report(adoptions: Sequence[Adoption]) -> str:
     """Return the JSON of adopt; its keys are stable."""
-    found = tuple(adopted)
-    counts = Counter(one.status for one in found)
-    whole = {"results": [_row(one) for one in found], "summary": dict(sorted(counts.items()))}
-    return json.dumps(whole, indent=2)
+    counts = Counter(adoption.status for adoption in adoptions)
+    rows = [_row(adoption) for adoption in adoptions]
+    return json.dumps({"results": rows, "summary": dict(sorted(counts.items()))}, indent=2)
 
 
-def _row(one: Adopted) -> dict[str, Any]:
+def _row(adoption: Adoption) -> dict[str, Any]:
+    edits = adoption.edits
     return {
-        "image": one.image.full_name,
-        "stream": one.image.stream.name,
-        "url": hide_secrets(one.image.url),
-        "branch": one.image.stream.branch,
-        "status": one.status,
-        "commit": one.commit,
-        "files": [file.source for file in one.files],
-        "touches": list(one.touches),
-        "edits": [{"path": edit.path, "kind": edit.kind, "diff": edit.diff} for edit in one.edits],
-        "detail": one.detail,
+        "image": adoption.image.full_name,
+        "stream": adoption.image.stream.name,
+        "url": hide_secrets(adoption.image.url),
+        "branch": adoption.image.stream.branch,
+        "status": adoption.status,
+        "commit": adoption.commit,
+        "files": [file.source for file in adoption.files],
+        "touches": list(adoption.touches),
+        "edits": [{"path": edit.path, "kind": edit.kind, "diff": edit.diff} for edit in edits],
+        "detail": adoption.detail,
     }

@@ -1,38 +1,31 @@
-"""Drive adoption: read the edits of branches, and find the overlay files that carry them."""
+"""Adopt: read the edits of branches, and find the overlay files that carry them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from distgen.adopt.history import companions, editor, history
-from distgen.adopt.patches import (
-    PATCHES,
-    Adopted,
-    Adoption,
-    Files,
-    adoption,
-    can_come_along,
-    divided,
-    edited,
-    has_own,
-    laid,
-    named,
-    refusal,
-    same,
-    with_files,
-    with_patches,
+from distgen.adopt.draft import CatalogueDraft
+from distgen.adopt.edits import (
+    can_accompany,
+    find_targets,
+    refuse_outdated_renames,
+    refuse_targets,
 )
-from distgen.errors import DistgenError, InputError
+from distgen.adopt.history import companion_files, last_editor, packager_commits
+from distgen.adopt.overlay_files import has_overlay_file, overlay_files
+from distgen.adopt.patches import needs_same_files, plan_adoption
+from distgen.adopt.records import Adoption, AdoptionPlan, EditedBranch, Files
+from distgen.errors import DistgenError
 from distgen.git.cat_file import ObjectReader
 from distgen.git.remote import RemoteHeads, read_remote_heads
 from distgen.git.run import Git, hide_secrets
 from distgen.git.store import Store, scratch_store
-from distgen.lint.check import Work, fault
-from distgen.model.catalogue import Catalogue, Image, TemplateFile
+from distgen.model.catalogue import Catalogue, Image
 from distgen.model.lock import Lock
-from distgen.model.rendered import File, Tree
+from distgen.model.published import BranchState
+from distgen.model.rendered import File
 from distgen.model.words import ATTRIBUTES, MANIFEST
 from distgen.pool import thread_pool
 from distgen.publish.branch import read_branch
@@ -44,12 +37,11 @@ from distgen.publish.repository_access import (
     open_reader,
 )
 from distgen.render.manifest import generated
-from distgen.render.renderer import Renderer
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """Whose edits to adopt, and where from; `jobs` repositories are fetched at once."""
+class AdoptRequest:
+    """The images to adopt the edits of; `jobs` repositories are fetched at once."""
 
     catalogue: Catalogue
     lock: Lock
@@ -57,224 +49,155 @@ class Request:
     jobs: int = 8
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """A branch with edits: what its rendered files should be, and what carries that."""
+def adopt(git: Git, request: AdoptRequest, nearby_store: Path | None) -> Iterator[Adoption]:
+    """Yield what comes of the edits of each image; nothing is written.
 
-    image: Image
-    commit: str
-    found: Adoption
-    wanted: Files = field(repr=False)
-
-
-class _Work:
-    """The images of the catalogue as they become while edits are adopted one after the other."""
-
-    def __init__(self, request: Request) -> None:
-        self.catalogue, self.lock = request.catalogue, request.lock
-        self.renderer = Renderer(request.catalogue, request.lock)
-        self.images = {image.key: image for image in request.catalogue.images}
-
-    def tree(self, image: Image) -> Tree:
-        return self.renderer.tree(image)
-
-    def fault(self, became: Mapping[str, Image]) -> str:
-        """Say why one of the images could be published before and not as it became, "" if none."""
-        was, now = self._faults(self.images), self._faults({**self.images, **became})
-        for key, image in became.items():
-            why = now(self.tree(image))
-            if why and not was(self.tree(self.images[key])):
-                return why
-        return ""
-
-    def _faults(self, images: Mapping[str, Image]) -> Callable[[Tree], str]:
-        catalogue = replace(self.catalogue, images=tuple(images.values()))
-        return fault(Work(catalogue, self.lock, (), self.renderer))
-
-    def streams(self, image: Image) -> tuple[Image, ...]:
-        """Return the image in all its streams."""
-        return tuple(one for one in self.images.values() if one.full_name == image.full_name)
-
-    def heirs(self, image: Image) -> tuple[Image, ...]:
-        """Return the images whose overlays extend the one of this image."""
-        return tuple(one for one in self.images.values() if image.full_name in one.heritage)
-
-
-def adopt(git: Git, request: Request, beside: Path | None) -> Iterator[Adopted]:
-    """Yield what becomes of the edits of each image; nothing is written.
-
-    Images that others extend come first, for their patches reach those.
+    Images that others extend come first, for their patches reach those. What lies on a server is
+    read through a temporary store, which borrows from `nearby_store`.
     """
-    work = _Work(request)
-    repositories = list_repositories(request.catalogue, request.images)
-    with scratch_store(git, beside) as store, thread_pool(git.stop, request.jobs) as pool:
-        ordered = sorted(repositories, key=lambda found: _heritage(work, found))
-        jobs = [(found, pool.submit(_surveyed, git, store, found)) for found in ordered]
-        for repository, job in jobs:
-            images = [work.images[target.key] for target in repository.targets]
-            try:
-                with open_reader(store, repository.place, job.result()) as (reader, stands):
-                    yield from _adopted(work, repository, images, (reader, stands))
-            except DistgenError as error:
-                yield from (
-                    Adopted(image, "failed", detail=hide_secrets(str(error))) for image in images
-                )
-
-
-def _heritage(work: _Work, repository: Repository) -> int:
-    return max(len(work.images[target.key].heritage) for target in repository.targets)
-
-
-def _surveyed(git: Git, store: Store, repository: Repository) -> RemoteHeads:
-    stands = read_remote_heads(
-        git, repository.place, [target.branch for target in repository.targets]
+    draft = CatalogueDraft(request.catalogue, request.lock)
+    repositories = sorted(
+        list_repositories(request.catalogue, request.images),
+        key=lambda repository: _heritage(draft, repository),
     )
-    if repository.place.folder is None and stands.tips:
-        return fetch_tips(store, repository.place, stands)
-    return stands
+    with scratch_store(git, nearby_store) as store, thread_pool(git.stop, request.jobs) as pool:
+        jobs = [pool.submit(_fetch, git, store, repository) for repository in repositories]
+        for repository, job in zip(repositories, jobs, strict=True):
+            images = [draft.images[target.key] for target in repository.targets]
+            try:
+                with open_reader(store, repository.place, job.result()) as (reader, heads):
+                    yield from _adopt_image(draft, images, repository.author, reader, heads.tips)
+            except DistgenError as error:
+                detail = hide_secrets(str(error))
+                yield from (Adoption(image, "failed", detail=detail) for image in images)
 
 
-def _adopted(
-    work: _Work,
-    repository: Repository,
+def _heritage(draft: CatalogueDraft, repository: Repository) -> int:
+    return max(len(draft.images[target.key].heritage) for target in repository.targets)
+
+
+def _fetch(git: Git, store: Store, repository: Repository) -> RemoteHeads:
+    """Return the heads of a repository, and fetch them from a server."""
+    branches = [target.branch for target in repository.targets]
+    heads = read_remote_heads(git, repository.place, branches)
+    if repository.place.folder is None and heads.tips:
+        return fetch_tips(store, repository.place, heads)
+    return heads
+
+
+def _adopt_image(
+    draft: CatalogueDraft,
     images: Sequence[Image],
-    seen: tuple[ObjectReader | None, RemoteHeads],
-) -> Iterator[Adopted]:
-    """Yield what becomes of the edits of an image, stream by stream."""
-    reader, stands = seen
-    todo: list[_Seen] = []
+    author: str,
+    reader: ObjectReader | None,
+    tips: Mapping[str, str],
+) -> Iterator[Adoption]:
+    """Yield what comes of the edits of an image, stream by stream."""
+    branches: list[EditedBranch] = []
     for image in images:
-        tip = stands.tips.get(image.stream.branch)
+        tip = tips.get(image.stream.branch)
         if tip is None or reader is None:
-            yield Adopted(image, "unchanged", detail="it is not published")
+            yield Adoption(image, "unchanged", detail="it is not published")
             continue
         try:
-            found = _seen(work, reader, image, (tip, repository.author))
+            branch = _plan_branch(draft, reader, image, tip, author)
         except DistgenError as error:
-            yield Adopted(image, "failed", tip, hide_secrets(str(error)))
+            yield Adoption(image, "failed", tip, hide_secrets(str(error)))
             continue
-        if found.found.refusal:
-            edits = found.found.edits
-            yield Adopted(image, "refused", tip, found.found.refusal, edits=edits)
-        elif found.found.patches or found.found.files:
-            todo.append(found)
+        if branch.plan.refusal:
+            yield Adoption(image, "refused", tip, branch.plan.refusal, edits=branch.plan.edits)
+        elif branch.plan.patches or branch.plan.files:
+            branches.append(branch)
         else:
-            yield Adopted(image, "unchanged", tip)
-    if todo:
-        yield from _carried(work, todo)
+            yield Adoption(image, "unchanged", tip)
+    if branches:
+        yield from _adopt_branches(draft, branches)
 
 
-def _seen(work: _Work, reader: ObjectReader, image: Image, where: tuple[str, str]) -> _Seen:
-    """Find out what the overlay of an image needs so that it is rendered as its branch is."""
-    tip, author = where
-    tree = work.tree(image)
-    new = {file.path: file for file in generated(tree)}
-    there = read_branch(reader, tip, new)
-    last = there.manifest
-    if last is None or (last.image, last.stream) != (image.full_name, image.stream.name):
-        owner = f"it belongs to {last.image}@{last.stream}" if last else "distgen did not write it"
-        return _Seen(image, tip, Adoption(refusal=there.problem or owner), {})
-    edits, targets, why = edited(new, there, three_way_merge(reader.git))
-    if why or not edits:
-        return _Seen(image, tip, Adoption(edits=edits, refusal=why), {})
+def _plan_branch(
+    draft: CatalogueDraft, reader: ObjectReader, image: Image, tip: str, author: str
+) -> EditedBranch:
+    """Plan what the overlay of an image needs so that it is rendered as its branch is."""
+    tree_files = {file.path: file for file in generated(draft.tree(image))}
+    state = read_branch(reader, tip, tree_files)
+    if refusal := _refuse_branch(image, state):
+        return EditedBranch(image, tip, AdoptionPlan(refusal=refusal))
+    edits, targets, refusal = find_targets(tree_files, state, three_way_merge(reader.git))
+    if refusal or not edits:
+        return EditedBranch(image, tip, AdoptionPlan(edits=edits, refusal=refusal))
     paths = [edit.path for edit in edits]
-    told = history(reader, tip, author, paths)
-    rendered = [path for path in new if targets.get(path, path) is not None]
-    theirs = {
+    commits = packager_commits(reader, tip, author, paths)
+    rendered_paths = [path for path in tree_files if targets.get(path, path) is not None]
+    companions = {
         file.path: file
-        for file in companions(reader, tip, told, paths)
-        if file.path not in {*new, *last.files} and can_come_along(file, rendered)
+        for file in companion_files(reader, tip, commits, paths)
+        if _is_unmanaged(file, state, tree_files) and can_accompany(file, rendered_paths)
     }
-    plain = {path: file for path, file in new.items() if path not in (MANIFEST, ATTRIBUTES)}
-    whole: dict[str, File | None] = {**theirs, **targets}
-    if why := refusal(plain, whole) or divided(edits, new, theirs):
-        return _Seen(image, tip, Adoption(edits=edits, refusal=why), {})
-    found = adoption(plain, whole, told, image, editor(reader, tip, paths))
-    found = replace(found, edits=edits)
-    wanted = {path: file for path, file in {**plain, **whole}.items() if file is not None}
-    return _Seen(image, tip, found, wanted)
+    image_files = {
+        path: file for path, file in tree_files.items() if path not in (MANIFEST, ATTRIBUTES)
+    }
+    all_targets: dict[str, File | None] = {**companions, **targets}
+    if refusal := refuse_targets(image_files, all_targets) or refuse_outdated_renames(
+        edits, tree_files, companions
+    ):
+        return EditedBranch(image, tip, AdoptionPlan(edits=edits, refusal=refusal))
+    editor = last_editor(reader, tip, paths)
+    plan = plan_adoption(image_files, all_targets, commits, image, editor)
+    expected_files = {
+        path: file for path, file in {**image_files, **all_targets}.items() if file is not None
+    }
+    return EditedBranch(image, tip, replace(plan, edits=edits), expected_files)
 
 
-def _carried(work: _Work, todo: Sequence[_Seen]) -> Iterator[Adopted]:
-    """Yield the files that carry the edits of some streams, the first layout that does it."""
-    first = todo[0].image
-    shared = len(todo) == len(work.streams(first)) and same([seen.found for seen in todo])
-    trouble = _trouble(todo, shared)
-    layouts = () if trouble else (True, False) if shared else (False,)
-    for is_shared in layouts:
-        # Streams that share their patches get those of the first, whoever's commits they are.
-        new = {
-            seen.image.key: tuple(_files(todo[0] if is_shared else seen, is_shared))
-            for seen in todo
-        }
-        trouble, touches = _tried(work, todo, new)
-        if not trouble:
-            for seen in todo:
-                files, edits = new[seen.image.key], seen.found.edits
-                yield Adopted(seen.image, "adopted", seen.commit, "", files, edits, touches)
-            return
-    for seen in todo:
-        yield Adopted(seen.image, "refused", seen.commit, trouble, edits=seen.found.edits)
-
-
-def _trouble(todo: Sequence[_Seen], shared: bool) -> str:
-    """Say why whole files cannot be laid over, "" when they can."""
-    for seen in todo:
-        for file in seen.found.files:
-            if has_own(seen.image, file.path):
-                return f"{file.path} is binary, and the overlay has its own; replace that"
-            if not shared:
-                return f"{file.path} is binary, and a file of an overlay is for all streams"
+def _refuse_branch(image: Image, state: BranchState) -> str:
+    """Say why the edits of a branch are not those of an image, "" when they are."""
+    manifest = state.manifest
+    if manifest is None:
+        return state.problem or "distgen did not write it"
+    if (manifest.image, manifest.stream) != (image.full_name, image.stream.name):
+        return state.problem or f"it belongs to {manifest.image}@{manifest.stream}"
     return ""
 
 
-def _files(seen: _Seen, is_shared: bool) -> Iterator[TemplateFile]:
-    image = seen.image
-    inner = PATCHES if is_shared else f"{PATCHES}/{image.stream.name}"
-    taken = [
-        file.path.removeprefix(f"{inner}/")
-        for file in image.patches
-        if file.path.rpartition("/")[0] == inner
-    ]
-    folder = f"overlays/{image.full_name}"
-    for file in named(seen.found.patches, inner, taken):
-        yield replace(file, source=f"{folder}/{file.path}")
-    for whole in seen.found.files:
-        yield laid(folder, whole)
+def _is_unmanaged(file: File, state: BranchState, tree_files: Files) -> bool:
+    """Say whether distgen neither generates a file nor did so when it published the branch."""
+    published = state.manifest.files if state.manifest else {}
+    return file.path not in tree_files and file.path not in published
 
 
-def _tried(
-    work: _Work, todo: Sequence[_Seen], new: Mapping[str, Sequence[TemplateFile]]
-) -> tuple[str, tuple[str, ...]]:
-    """Render with the new files; say what goes wrong, and which other images change.
-
-    When all goes well the images of the work have the files from now on.
-    """
-    became: dict[str, Image] = {}
-    touches = []
-    every = [file for files in new.values() for file in files]
-    try:
-        for seen in todo:
-            image = _with(seen.image, new[seen.image.key])
-            if {file.path: file for file in work.tree(image).files} != seen.wanted:
-                return "patches of other names come after those of the edit; number them", ()
-            became[image.key] = image
-        for heir in work.heirs(todo[0].image):
-            image = _with(heir, every)
-            if work.tree(image) != work.tree(heir):
-                touches.append(heir.key)
-            became[heir.key] = image
-        why = work.fault(became)
-    except InputError as error:
-        return f"it would not be rendered any more: {error}", ()
-    if why:
-        return f"it would not be published any more: {why}", ()
-    work.images |= became
-    return "", tuple(touches)
+def _adopt_branches(draft: CatalogueDraft, branches: Sequence[EditedBranch]) -> Iterator[Adoption]:
+    """Yield the files that carry the edits of some streams, in the first layout that works."""
+    image = branches[0].image
+    has_all_streams = len(branches) == len(draft.streams(image))
+    can_share = has_all_streams and needs_same_files(branch.plan for branch in branches)
+    refusal = _refuse_whole_files(branches, can_share)
+    layouts = () if refusal else (True, False) if can_share else (False,)
+    for is_shared in layouts:
+        # Streams that share their patches get those of the first, whoever's commits they are.
+        new = {
+            branch.image.key: tuple(
+                overlay_files(
+                    branch.image, branches[0].plan if is_shared else branch.plan, is_shared
+                )
+            )
+            for branch in branches
+        }
+        refusal, touches = draft.add(branches, new)
+        if not refusal:
+            for branch in branches:
+                files, edits = new[branch.image.key], branch.plan.edits
+                yield Adoption(branch.image, "adopted", branch.commit, "", files, edits, touches)
+            return
+    for branch in branches:
+        yield Adoption(branch.image, "refused", branch.commit, refusal, edits=branch.plan.edits)
 
 
-def _with(image: Image, files: Iterable[TemplateFile]) -> Image:
-    found = tuple(files)
-    patches = [file for file in found if file.path.startswith(f"{PATCHES}/")]
-    others = [file for file in found if not file.path.startswith(f"{PATCHES}/")]
-    return with_files(with_patches(image, patches), others)
+def _refuse_whole_files(branches: Sequence[EditedBranch], can_share: bool) -> str:
+    """Say why whole files cannot be copied from the overlay, "" when they can."""
+    for branch in branches:
+        for file in branch.plan.files:
+            if has_overlay_file(branch.image, file.path):
+                return f"{file.path} is binary, and the overlay has its own; replace that"
+            if not can_share:
+                return f"{file.path} is binary, and a file of an overlay is for all streams"
+    return ""

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from distgen.adopt.patches import FATES, Adopted, Fate
-from distgen.adopt.report import report
-from distgen.adopt.run import Request, adopt
+from distgen.adopt.records import ADOPTION_STATUSES, Adoption, AdoptionStatus
+from distgen.adopt.report import format_report
+from distgen.adopt.run import AdoptRequest, adopt
 from distgen.cli.commands.list import texts
 from distgen.cli.remote_options import RemoteOptions, remote_options
 from distgen.cli.session import Choice, Session, format_option, image_arguments
@@ -19,7 +19,7 @@ from distgen.cli.tokens import add_tokens
 from distgen.errors import printable
 from distgen.output.files import add_file
 
-COLORS: dict[Fate, str] = {"adopted": "green", "refused": "red", "failed": "red"}
+COLORS: dict[AdoptionStatus, str] = {"adopted": "green", "refused": "red", "failed": "red"}
 
 
 @click.command()
@@ -40,12 +40,12 @@ def command(
     catalogue = speculation.catalogue
     images = choice.of(catalogue)
     git = add_tokens(session, remote.git(session), catalogue, images)
-    request = Request(catalogue, lock, images, remote.jobs)
+    request = AdoptRequest(catalogue, lock, images, remote.jobs)
     adoptions = tuple(adopt(git, request, remote.folder(session)))
     if not dry_run:
         write(session.root, adoptions)
     if form == "json":
-        click.echo(report(adoptions))
+        click.echo(format_report(adoptions))
     elif visible := [
         adoption
         for adoption in adoptions
@@ -56,14 +56,14 @@ def command(
     ctx.exit(int(any(adoption.status in ("refused", "failed") for adoption in adoptions)))
 
 
-def write(root: Path, adoptions: Iterable[Adopted]) -> None:
+def write(root: Path, adoptions: Iterable[Adoption]) -> None:
     """Write the files that carry the edits, each once."""
     files = {file.source: file for adoption in adoptions for file in adoption.files}
     for source, file in files.items():
         add_file(root / source, file.content, file.executable)
 
 
-def as_text(adoptions: Sequence[Adopted]) -> str:
+def as_text(adoptions: Sequence[Adoption]) -> str:
     """Return one line for each branch, or for each file; refused edits follow theirs."""
     rows, below = [], []
     for adoption in adoptions:
@@ -80,12 +80,12 @@ def as_text(adoptions: Sequence[Adopted]) -> str:
     return "\n".join(text)
 
 
-def diffs(adoption: Adopted) -> list[str]:
+def diffs(adoption: Adoption) -> list[str]:
     """Return the edits as lines that stand below the others."""
     return [f"    {printable(part)}" for edit in adoption.edits for part in edit.diff.splitlines()]
 
 
-def tell(session: Session, adoptions: Sequence[Adopted], dry_run: bool) -> None:
+def tell(session: Session, adoptions: Sequence[Adoption], dry_run: bool) -> None:
     """Narrate who else is reached, and what came of it all."""
     touched = {
         adoption.image.full_name: adoption.touches for adoption in adoptions if adoption.touches
@@ -93,5 +93,7 @@ def tell(session: Session, adoptions: Sequence[Adopted], dry_run: bool) -> None:
     for name, touches in touched.items():
         session.say(f"{', '.join(touches)} extend {name} and change, too")
     counts = Counter(adoption.status for adoption in adoptions)
-    summary = ", ".join(f"{counts[fate]} {fate}" for fate in FATES if counts[fate])
+    summary = ", ".join(
+        f"{counts[status]} {status}" for status in ADOPTION_STATUSES if counts[status]
+    )
     session.say(("it would be: " if dry_run else "") + (summary or "no images"))
