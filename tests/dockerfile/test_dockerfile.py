@@ -224,6 +224,12 @@ def remove(manager: str, *names: str) -> Operation:
             "bash -ec 'apt-get install z' && python3 -m pip install -U wheel && uv pip install u",
             (install("apt", "z"), install("pip", "wheel"), install("pip", "u")),
         ),
+        ("/bin/sh -c 'apt-get install a'", (install("apt", "a"),)),
+        ("bash -o pipefail 'apt-get install a'", ()),  # a script of that name
+        ("bash --norc 'apt-get install a'", ()),
+        ("dash -e 'apt-get install a'", ()),
+        ("sh -c", ()),
+        ("ssh -c 'apt-get install a'", ()),
         (
             "pip3 install git+https://opendev.org/a/nova@master#egg=nova git+https://x/y.git@1.0",
             (install("pip", "nova", "y"),),

@@ -348,6 +348,12 @@ def test_sources_that_the_builder_finds(line):
             "add --checksum=sha256:...",
         ),
         (
+            f"ADD https://example.org/x.tgz#{COMMIT} /x",  # no server hears what follows the `#`
+            "DG108",
+            f"ADD https://example.org/x.tgz#{COMMIT}: it is fetched without a checksum; "
+            "add --checksum=sha256:...",
+        ),
+        (
             "ADD https://opendev.org/zuul/zuul.git#main /x",
             "DG108",
             "ADD https://opendev.org/zuul/zuul.git#main: it is fetched without a checksum; "

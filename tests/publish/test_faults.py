@@ -73,6 +73,38 @@ def test_a_server_that_fails_for_a_moment_is_asked_again(tmp_path, server, fault
     assert commits(tmp_path / "srv/ns/app.git") == [result.commit, result.parent]
 
 
+def test_a_passing_error_of_a_push_pauses_and_a_lost_race_does_not(tmp_path, server):
+    found = app(server.url)
+    run_publish(tmp_path, [found], trees([found]))
+    told = []
+    policy = replace(QUICK, first_pause=2, jitter=lambda: 0.0, report=told.append)
+    known = isolate({"PATH": os.environ["PATH"]}, policy)
+    faults = [Fault(503)]
+    server.meddle = lambda asked: faults.pop() if asked.pushes and faults else None
+    begin = time.monotonic()
+    (result,) = run_publish(tmp_path, [found], trees([found], SECOND), git=known)
+    assert (result.status, faults) == ("updated", [])
+    assert time.monotonic() - begin >= 1
+    assert len(told) == 1
+    assert "returned error: 503" in told[0]
+    assert told[0].endswith("; trying again in 1.0 seconds")
+
+    told.clear()
+    known = isolate({"PATH": os.environ["PATH"]}, replace(policy, first_pause=120))
+    edits = [{"NOTES": "mine"}]
+
+    def lose_the_race(step, _):
+        if step == "pushing" and edits:
+            edit(tmp_path / "srv/ns/app.git", edits.pop(), tmp_path)
+
+    options = replace(OPTIONS, observe=lose_the_race)
+    begin = time.monotonic()
+    (result,) = run_publish(tmp_path, [found], trees([found]), options, git=known)
+    assert (result.status, edits, told) == ("updated", [], [])
+    assert time.monotonic() - begin < 60
+    assert len(commits(tmp_path / "srv/ns/app.git")) == 4
+
+
 def test_a_server_that_goes_on_failing_is_given_up_and_the_rest_goes_on(tmp_path, server):
     found = [app(server.url), app(server.url, "ns/other"), app(server.url, "ns/third", "ns/app")]
     server.meddle = lambda asked: Fault(502) if "/app.git" in asked.path else None

@@ -299,6 +299,16 @@ def test_parents_are_pushed_before_children(tmp_path):
     assert order.index("alone") < order.index("root")
 
 
+def test_a_child_of_two_parents_waits_for_both(tmp_path):
+    images = [image("ns/quick"), image("ns/slow"), image("ns/app", "ns/quick", "ns/slow")]
+    hook(tmp_path, images[1], "pre-receive", "sleep 0.7")
+    slow = repository(tmp_path, "ns/slow")
+    hook(tmp_path, images[2], "pre-receive", f"[ -e '{slow}/refs/heads/master' ]")
+    results = run_publish(tmp_path, images, trees(images))
+    assert statuses(results) == {found.key: "created" for found in images}
+    assert len(results) == 3
+
+
 @pytest.mark.parametrize("independent", [False, True])
 def test_children_of_a_failed_parent_are_skipped(tmp_path, independent):
     images = [image("ns/root"), image("ns/middle", "ns/root"), image("ns/leaf", "ns/middle"),

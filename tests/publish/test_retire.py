@@ -77,6 +77,18 @@ def test_a_branch_that_somebody_began_from_a_stray_stays(tmp_path):
     assert find_orphans(make_catalogue(tmp_path, APP), GIT) == ()  # they would have been the next
 
 
+def test_the_branch_of_a_review_is_no_orphan(tmp_path):
+    """What was proposed and never merged has no other branch with a manifest."""
+    gone = image("ns/gone@2024.1")
+    run_publish(tmp_path, [gone], trees([gone]))
+    where = repository(tmp_path, "ns/gone")
+    git("branch", "-m", "stable/2024.1", "distgen/2024.1", folder=where)
+    assert find_orphans(make_catalogue(tmp_path, APP), GIT) == ()
+    git("branch", "-m", "distgen/2024.1", "distgen-2024.1", folder=where)
+    (found,) = find_orphans(make_catalogue(tmp_path, APP), GIT)
+    assert found.branch == "distgen-2024.1"
+
+
 def test_a_retired_image_keeps_its_history_and_others_files(tmp_path):
     images = [APP, image("ns/other")]
     run_publish(tmp_path, images, trees(images))

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from testing.commandline import keeps_to_its_schema
 
@@ -188,6 +190,18 @@ def test_two_images_of_one_repository_cannot_share_a_tag():
     with pytest.raises(InputError) as caught:
         plan((*ours, *theirs), {**groups, **others}, refs(heads_master="a"), Lock())
     assert "opendev/nodepool and zuul/nodepool would both be published as" in str(caught.value)
+
+
+@pytest.mark.parametrize(("policy", "expected"), [({}, "1.0"), ({"component": "tools"}, "7.0")])
+def test_an_image_of_two_sources_gets_the_releases_of_the_one_named_like_it(policy, expected):
+    (nodepool,), groups = images({"master": ("master", ["master"])}, **policy)
+    tools = Source("tools", "https://h/tools", "master")
+    nodepool = replace(nodepool, sources=(tools, *nodepool.sources))
+    theirs = {"refs/heads/master": commit("c"), "refs/tags/7.0": commit("7")}
+    there = {**refs(heads_master="a", tags_1__0="1"), tools.git: theirs}
+    made = plan((nodepool,), groups, there, Lock())
+    assert {tag.tag for tag in made.tags} == {"master", "latest", expected}
+    assert {tag.git for tag in made.tags} == {tools.git if policy else GIT}
 
 
 def test_an_image_without_sources_gets_the_tags_of_its_streams():
