@@ -45,7 +45,7 @@ PURE = {
     ),
     "schema": ("check", "formats", "messages", "scalars", "subschemas", "yaml", "yaml_writer"),
     "text": ("diff", "suggest"),
-    "tripleo": ("heat",),
+    "tripleo": ("export", "heat", "lists", "template"),
     "verify": ("claims", "compare", "report", "verdict"),
 }
 EFFECTS = {

@@ -51,7 +51,7 @@ def read_yaml(text: str, path: str) -> Any:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = Origin(path, mark.line + 1, mark.column + 1) if mark else Origin(path)
-        problem = getattr(error, "problem", None) or "it is no YAML"
+        problem = getattr(error, "problem", None) or "it is not YAML"
         raise InputError(f"cannot be read: {problem}", where=place) from None
 
 
@@ -66,13 +66,13 @@ def parse_defaults(text: str, path: str) -> dict[str, Any]:
     entries = _mapping(data or {}, path).get("ContainerImagePrepare")
     if not isinstance(entries, list) or not entries:
         raise InputError(
-            "holds no parameter_defaults.ContainerImagePrepare with a list of entries", where=path
+            "has no parameter_defaults.ContainerImagePrepare with a list of entries", where=path
         )
-    found = _mapping(_mapping(entries[0], path).get("set") or {}, path)
-    for name, value in found.items():
+    values = _mapping(_mapping(entries[0], path).get("set") or {}, path)
+    for name, value in values.items():
         if not isinstance(value, str | bool | None):
-            raise InputError(f"the value of {name} is no plain one", where=path)
-    return found
+            raise InputError(f"the value of {name} is not a plain one", where=path)
+    return values
 
 
 def parse_list(text: str, path: str) -> tuple[Mapping[str, Any], ...]:
@@ -80,21 +80,21 @@ def parse_list(text: str, path: str) -> tuple[Mapping[str, Any], ...]:
     data = read_yaml(text, path)
     key = next((key for key in _LISTS if isinstance(data, dict) and key in data), None)
     if key is None:
-        raise InputError(f"holds none of {', '.join(_LISTS)}", where=path)
+        raise InputError(f"has none of {', '.join(_LISTS)}", where=path)
     return _entries(data[key], path)
 
 
-def parse_distinct(text: str, path: str) -> tuple[Mapping[str, Any], ...]:
+def parse_images(text: str, path: str) -> tuple[Mapping[str, Any], ...]:
     """Return the entries of a container list, each image once."""
-    found: dict[str, Mapping[str, Any]] = {}
+    by_name: dict[str, Mapping[str, Any]] = {}
     for entry in parse_list(text, path):
-        found.setdefault(entry["imagename"], entry)
-    return tuple(found.values())
+        by_name.setdefault(entry["imagename"], entry)
+    return tuple(by_name.values())
 
 
 def _entries(data: Any, path: str) -> tuple[Mapping[str, Any], ...]:
     if not isinstance(data, list):
-        raise InputError("holds no list of images", where=path)
+        raise InputError("has no list of images", where=path)
     for number, entry in enumerate(data, 1):
         name = entry.get("imagename") if isinstance(entry, dict) else None
         if not isinstance(name, str) or not name:
@@ -117,8 +117,8 @@ def format_list(entries: Iterable[Mapping[str, Any]]) -> str:
 
 def format_parameters(entries: Iterable[Mapping[str, Any]]) -> str:
     """Return the environment of Heat: each parameter with its image, by name."""
-    found = {name: entry["imagename"] for entry in entries for name in entry.get("params") or ()}
-    return HEADER + dump_yaml({"parameter_defaults": dict(sorted(found.items()))})
+    images = {name: entry["imagename"] for entry in entries for name in entry.get("params") or ()}
+    return HEADER + dump_yaml({"parameter_defaults": dict(sorted(images.items()))})
 
 
 def format_catalogue(images: Iterable[Image]) -> str:
@@ -139,12 +139,12 @@ def short_names(imagename: str) -> tuple[str, ...]:
 
 def merge_environments(environments: Sequence[tuple[str, str]]) -> dict[str, dict[str, Any]]:
     """Return environments of Heat, (text, path) each, later ones laid over earlier."""
-    found: dict[str, dict[str, Any]] = {"parameter_defaults": {}, "resource_registry": {}}
+    merged: dict[str, dict[str, Any]] = {"parameter_defaults": {}, "resource_registry": {}}
     for text, path in environments:
         data = _mapping(read_yaml(text, path) or {}, path)
-        for key, known in found.items():
-            known.update(_mapping(data.get(key) or {}, path))
-    return found
+        for key, section in merged.items():
+            section.update(_mapping(data.get(key) or {}, path))
+    return merged
 
 
 def deployed_services(
@@ -153,18 +153,18 @@ def deployed_services(
     """Return the services of the roles that have machines, but those that Heat leaves out."""
     data = read_yaml(roles, path)
     if not isinstance(data, list):
-        raise InputError("holds no list of roles", where=path)
+        raise InputError("is not a list of roles", where=path)
     parameters, registry = environment["parameter_defaults"], environment["resource_registry"]
-    found: set[str] = set()
+    services: set[str] = set()
     for role in data:
         name = _mapping(role, path).get("name")
         count = str(parameters.get(f"{name}Count", role.get("CountDefault", "0")))
         if not count.isdecimal():
-            raise InputError(f"{name}Count is {count!r}, which is no number", where=path)
+            raise InputError(f"{name}Count is {count!r}, which is not a number", where=path)
         if int(count):
-            runs = parameters.get(f"{name}Services", role.get("ServicesDefault"))
-            found.update(_words(runs, f"the services of {name}", path))
-    return frozenset(one for one in found if registry.get(one) != OFF)
+            names = parameters.get(f"{name}Services", role.get("ServicesDefault"))
+            services.update(_words(names, f"the services of {name}", path))
+    return frozenset(service for service in services if registry.get(service) != OFF)
 
 
 def neutron_driver(environment: Mapping[str, Mapping[str, Any]]) -> str | None:
@@ -175,18 +175,18 @@ def neutron_driver(environment: Mapping[str, Mapping[str, Any]]) -> str | None:
     # Heat takes a list of them, or one text with commas
     words = drivers.split(",") if isinstance(drivers, str) else drivers
     if not isinstance(words, list):
-        raise InputError(f"NeutronMechanismDrivers are {drivers!r}, which is no list")
+        raise InputError(f"NeutronMechanismDrivers are {drivers!r}, which is not a list")
     return "ovn" if "ovn" in words else "other"
 
 
 def _mapping(data: Any, path: str) -> dict[str, Any]:
     if not isinstance(data, dict):
-        raise InputError("holds no mapping where one is expected", where=path)
+        raise InputError("has something else where a mapping is expected", where=path)
     return data
 
 
-def _words(data: Any, what: str, path: str) -> list[str]:
+def _words(data: Any, subject: str, path: str) -> list[str]:
     words = [] if data is None else data
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-        raise InputError(f"{what} are no list of words", where=path)
+        raise InputError(f"{subject} are not a list of words", where=path)
     return words

@@ -8,64 +8,55 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from distgen.errors import InputError
 from distgen.model.reference import is_digest, split_reference
 from distgen.schema.yaml_writer import dump_yaml
 from distgen.tripleo import heat
-from distgen.tripleo.template import render_template
+from distgen.tripleo.template import TemplateSource, render_template
 
 LATEST = "latest"
-_TAG = "distgen-tag-of-this-run"
+_TAG_OF_THIS_RUN = "distgen-tag-of-this-run"
 
 
 @dataclass(frozen=True, slots=True)
 class ContainerEntry:
     """One image of a list; `name` has no tag, and `tag` is a digest where there is only that.
 
-    `fixed` tags are written in the template itself, so the tag of the others says nothing of them.
-    `params` are the heat parameters that are to name the image, `services` what needs it.
+    The tag of an image `has_fixed_tag` when the template itself has it: it is not the tag of the
+    other images. `params` are the heat parameters that are to name the image, `services` those
+    that need it.
     """
 
     name: str
     tag: str
-    fixed: bool = False
+    has_fixed_tag: bool = False
     image_source: str | None = None
     params: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
 
 
-def read_list(
-    path: Path, variables: Mapping[str, Any], tag: str | None = None
+def list_entries(text: str, path: str, tag: str | None = None) -> tuple[ContainerEntry, ...]:
+    """Return the images of a list, each once and in its order; `tag` replaces their tags."""
+    return _merge_entries(_entry(data, tag, False) for data in heat.parse_list(text, path))
+
+
+def template_entries(
+    template: TemplateSource, variables: Mapping[str, Any], tag: str | None = None
 ) -> tuple[ContainerEntry, ...]:
-    """Read a list or a template of one (`*.j2`); each image once, in the order of the file.
+    """Return the images of a template of a list, each once and in its order.
 
-    `tag` is that of all images but those whose tag is written in the template.
+    `tag` is that of all images but those with a tag in the template itself.
     """
-    is_template = path.suffix == ".j2"
-    if is_template:
-        tag = tag or str(variables.get("tag") or LATEST)
-        values = {"name_prefix": "", "name_suffix": "", **variables, "tag": _TAG}
-        text, place = render_template(path, values), f"{path}, rendered"
-    else:
-        text, place = _text(path), str(path)
-    merged: dict[tuple[str, str], ContainerEntry] = {}
-    for data in heat.parse_list(text, place):
-        entry = _entry(data, tag, is_template)
-        key = (entry.name, entry.tag)
-        merged[key] = _together(merged[key], entry) if key in merged else entry
-    return tuple(merged.values())
-
-
-def read_defaults(path: Path) -> Mapping[str, Any]:
-    """Read the variables of a template from a file of ContainerImagePrepare parameters."""
-    return heat.parse_defaults(_text(path), str(path))
+    tag = tag or str(variables.get("tag") or LATEST)
+    values = {"name_prefix": "", "name_suffix": "", **variables, "tag": _TAG_OF_THIS_RUN}
+    text = render_template(template, values)
+    entries = heat.parse_list(text, f"{template.path}, rendered")
+    return _merge_entries(_entry(data, tag, True) for data in entries)
 
 
 def format_list(rows: Iterable[tuple[str, ContainerEntry]]) -> str:
-    """Return the text of a list of images, by the names they were found under."""
+    """Return the text of a list of images, by the names that a registry has them under."""
     return heat.format_list(
         {
             "imagename": name,
@@ -77,39 +68,41 @@ def format_list(rows: Iterable[tuple[str, ContainerEntry]]) -> str:
 
 def format_environment(rows: Iterable[tuple[str, ContainerEntry]], insecure: Sequence[str]) -> str:
     """Return the text of a heat environment: each parameter names its image."""
-    found: dict[str, Any] = {}
+    parameters: dict[str, Any] = {}
     for name, entry in rows:
-        found |= dict.fromkeys(entry.params, name)
+        parameters |= dict.fromkeys(entry.params, name)
     if insecure:
-        found["DockerInsecureRegistryAddress"] = list(insecure)
-    return dump_yaml({"parameter_defaults": dict(sorted(found.items()))})
+        parameters["DockerInsecureRegistryAddress"] = list(insecure)
+    return dump_yaml({"parameter_defaults": dict(sorted(parameters.items()))})
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise InputError("the file is not text", where=path) from None
-
-
-def _entry(data: Mapping[str, Any], wanted: str | None, is_template: bool) -> ContainerEntry:
-    repository, tag, digest = split_reference(data["imagename"])
+def _entry(data: Mapping[str, Any], tag_of_list: str | None, is_template: bool) -> ContainerEntry:
+    name, tag, digest = split_reference(data["imagename"])
     if not tag:
-        tag = digest if wanted is None and is_digest(digest) else LATEST
-    fixed = is_template and tag != _TAG
+        tag = digest if tag_of_list is None and is_digest(digest) else LATEST
+    has_fixed_tag = is_template and tag != _TAG_OF_THIS_RUN
     source = data.get("image_source")
     return ContainerEntry(
-        repository,
-        tag if fixed or wanted is None else wanted,
-        fixed,
+        name,
+        tag if has_fixed_tag or tag_of_list is None else tag_of_list,
+        has_fixed_tag,
         source if isinstance(source, str) else None,
         tuple(data.get("params") or ()),
         tuple(data.get("services") or ()),
     )
 
 
-def _together(one: ContainerEntry, other: ContainerEntry) -> ContainerEntry:
-    params = tuple(dict.fromkeys((*one.params, *other.params)))
-    services = tuple(dict.fromkeys((*one.services, *other.services)))
-    source = one.image_source or other.image_source
-    return ContainerEntry(one.name, one.tag, one.fixed, source, params, services)
+def _merge_entries(entries: Iterable[ContainerEntry]) -> tuple[ContainerEntry, ...]:
+    """Return entries by image: one image may be there for many parameters and services."""
+    by_image: dict[tuple[str, str], ContainerEntry] = {}
+    for entry in entries:
+        key = (entry.name, entry.tag)
+        by_image[key] = _merge(by_image[key], entry) if key in by_image else entry
+    return tuple(by_image.values())
+
+
+def _merge(first: ContainerEntry, second: ContainerEntry) -> ContainerEntry:
+    params = tuple(dict.fromkeys((*first.params, *second.params)))
+    services = tuple(dict.fromkeys((*first.services, *second.services)))
+    source = first.image_source or second.image_source
+    return ContainerEntry(first.name, first.tag, first.has_fixed_tag, source, params, services)

@@ -7,7 +7,7 @@ container-images/*.yaml.j2, from the first of June 2017 on.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import jinja2
@@ -18,8 +18,20 @@ from distgen.model.words import Origin
 from distgen.render.errors import FAILURES, calls
 
 
+@dataclass(frozen=True)
+class TemplateSource:
+    """A template: its name for `loader`, which also finds the files that it includes.
+
+    `path` is its name in messages.
+    """
+
+    name: str
+    path: str
+    loader: jinja2.BaseLoader
+
+
 class AskableUndefined(jinja2.Undefined):
-    """A value nobody gave: templates may ask whether it is there, but not print it."""
+    """A value that was not given: templates may ask whether it is there, but not print it."""
 
     def __str__(self) -> str:
         return str(self._fail_with_undefined_error())
@@ -27,49 +39,48 @@ class AskableUndefined(jinja2.Undefined):
     __html__ = __str__
 
 
-def render_template(template: Path, values: Mapping[str, Any]) -> str:
+def render_template(template: TemplateSource, values: Mapping[str, Any]) -> str:
     """Return the text that a template gives with these values; files beside it may be included."""
-    loader = jinja2.FileSystemLoader(template.parent)
     environment = ImmutableSandboxedEnvironment(
-        loader=loader,
+        loader=template.loader,
         undefined=AskableUndefined,
         finalize=lambda value: "" if value is None else value,
     )
     # a template asks whether `namespace` was given, which is also one of Jinja's own functions
     environment.globals.clear()
     try:
-        return _printed(environment.get_template(template.name), _hyphenated(values))
+        return _text_of(environment.get_template(template.name), _add_hyphens(values))
     except jinja2.TemplateNotFound as error:
-        what = f"includes {error.name}, which is not beside it"
+        problem = f"includes {error.name}, which is not beside it"
         if error.name == template.name:
-            what = "there is no such template"
-        raise InputError(what, where=template) from None
+            problem = "there is no such template"
+        raise InputError(problem, where=template.path) from None
     except jinja2.UndefinedError as error:
         hint = "give it with --set NAME=VALUE or --defaults FILE"
-        raise InputError(str(error), where=_place(error, template), hint=hint) from None
+        raise InputError(str(error), where=_line_of(error, template.path), hint=hint) from None
     except FAILURES as error:
-        what = str(error) or f"the template cannot be rendered ({type(error).__name__})"
-        raise InputError(what, where=_place(error, template)) from None
+        problem = str(error) or f"the template cannot be rendered ({type(error).__name__})"
+        raise InputError(problem, where=_line_of(error, template.path)) from None
 
 
-def _printed(template: jinja2.Template, values: Mapping[str, Any]) -> str:
+def _text_of(template: jinja2.Template, values: Mapping[str, Any]) -> str:
     """Render without Jinja's rewriting of tracebacks, which would hide the template's lines."""
     return "".join(template.root_render_func(template.new_context(dict(values))))
 
 
-def _place(error: BaseException, template: Path) -> Origin:
+def _line_of(error: BaseException, path: str) -> Origin:
     if isinstance(error, jinja2.TemplateSyntaxError):
-        return Origin(error.filename or str(template), error.lineno)
-    found = calls(error.__traceback__)
-    return found[-1] if found else Origin(str(template))
+        return Origin(error.filename or path, error.lineno)
+    lines = calls(error.__traceback__)
+    return lines[-1] if lines else Origin(path)
 
 
-def _hyphenated(values: Mapping[str, Any]) -> dict[str, Any]:
+def _add_hyphens(values: Mapping[str, Any]) -> dict[str, Any]:
     """Give a prefix its hyphen behind and a suffix its hyphen in front."""
-    given = dict(values)
-    prefix, suffix = given.get("name_prefix"), given.get("name_suffix")
+    result = dict(values)
+    prefix, suffix = result.get("name_prefix"), result.get("name_suffix")
     if prefix and not str(prefix).endswith("-"):
-        given["name_prefix"] = f"{prefix}-"
+        result["name_prefix"] = f"{prefix}-"
     if suffix and not str(suffix).startswith("-"):
-        given["name_suffix"] = f"-{suffix}"
-    return given
+        result["name_suffix"] = f"-{suffix}"
+    return result

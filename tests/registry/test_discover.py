@@ -216,7 +216,7 @@ def test_values_may_come_from_a_file_of_prepare_defaults(
     ("text", "sentence"),
     [
         ("container_images_template: [", ", rendered:2:1: cannot be read: "),
-        ("images: []", ", rendered: holds none of container_images_template, "),
+        ("images: []", ", rendered: has none of container_images_template, "),
         (
             "container_images_template: [{image: x}]",
             ", rendered: entry 1 of the list has no imagename",

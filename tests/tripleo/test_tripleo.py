@@ -13,8 +13,8 @@ from distgen.cli.commands.export import command
 from distgen.cli.session import Session
 from distgen.errors import InputError
 from distgen.tripleo.export import EntryFilter, render_entries
-from distgen.tripleo.heat import format_list, parse_defaults, parse_distinct, short_names
-from distgen.tripleo.lists import read_list
+from distgen.tripleo.files import read_list, template_at
+from distgen.tripleo.heat import format_list, parse_defaults, parse_images, short_names
 
 OLDEST = """\
 {% set namespace=namespace or "tripleoupstream" %}
@@ -144,12 +144,14 @@ def pair(template: Path, defaults: Path) -> tuple[dict[str, list[dict]], list[di
     lists = {
         driver: yaml.safe_load(
             format_list(
-                render_entries(template, {**values, "neutron_driver": driver}, EntryFilter())
+                render_entries(
+                    template_at(template), {**values, "neutron_driver": driver}, EntryFilter()
+                )
             )
         )["container_images"]
         for driver in ("other", "ovn", "odl")
     }
-    plain = parse_distinct(template.with_suffix("").read_text(), str(template))
+    plain = parse_images(template.with_suffix("").read_text(), str(template))
     return lists, [dict(entry) for entry in plain]
 
 
@@ -300,13 +302,16 @@ def test_a_template_reaches_nothing_but_files_beside_it(tmp_path):
         ("{% include '../secret' %}", "includes ../secret, which is not beside it"),
         ("{{ ''.__class__.__mro__ }}", "unsafe"),
         ("{% if %}", "list.yaml.j2:1: "),
-        ("just text", "holds none of container_images_template"),
-        ("container_images_template: 1", "holds no list of images"),
+        ("just text", "has none of container_images_template"),
+        ("container_images_template: 1", "has no list of images"),
         ("container_images_template: [{a: 1}]", "entry 1 of the list has no imagename"),
         ("a: [", "cannot be read"),
         ("container_images_template: [{imagename: ''}]", "entry 1 of the list has no imagename"),
         ('container_images_template: [{imagename: "a\\nb"}]', "entry 1 of the list has the name"),
-        ("container_images_template: [{imagename: a, params: b}]", "the params of a are no list"),
+        (
+            "container_images_template: [{imagename: a, params: b}]",
+            "the params of a are not a list",
+        ),
         ("container_images_template: [{imagename: a, services: [[b]]}]", "the services of a are"),
         ("{{ 'a' * 10**15 }}", "the template cannot be rendered (MemoryError)"),
         ("{% for i in range(9**9) %}{% endfor %}", "'range' is undefined"),
@@ -317,25 +322,25 @@ def test_a_template_reaches_nothing_but_files_beside_it(tmp_path):
     assert "there is no such template" in refused("--template", tmp_path / "absent.j2")
     here.write_text(OLDEST)
     assert "not an assignment" in refused("--template", here, "--set", "tag")
-    assert "no regular expression" in refused("--template", here, "--include", "(")
+    assert "not a regular expression" in refused("--template", here, "--include", "(")
 
 
 @pytest.mark.parametrize(
     ("option", "text", "said"),
     [
-        ("--roles", "a: 1", "holds no list of roles"),
-        ("--roles", "- {name: A, CountDefault: x}", "ACount is 'x', which is no number"),
+        ("--roles", "a: 1", "is not a list of roles"),
+        ("--roles", "- {name: A, CountDefault: x}", "ACount is 'x', which is not a number"),
         ("--roles", "- {name: A, CountDefault: 1, ServicesDefault: [[b]]}", "the services of A"),
-        ("--deployment", "parameter_defaults: [1]", "holds no mapping where one is expected"),
+        ("--deployment", "parameter_defaults: [1]", "something else where a mapping is expected"),
         (
             "--deployment",
             "parameter_defaults: {NeutronMechanismDrivers: {a: b}}",
-            "which is no list",
+            "which is not a list",
         ),
         (
             "--defaults",
             "parameter_defaults: {ContainerImagePrepare: [{set: {tag: [1]}}]}",
-            "the value of tag is no plain one",
+            "the value of tag is not a plain one",
         ),
     ],
 )
@@ -369,9 +374,9 @@ def test_an_image_is_known_by_its_short_name(imagename, short):
 
 def test_lists_of_all_periods_are_read_each_image_once():
     oldest = "uploads:\n- imagename: a/b:1\n  uploader: docker\n  push_destination: x:8787\n"
-    assert [entry["imagename"] for entry in parse_distinct(oldest, "list")] == ["a/b:1"]
+    assert [entry["imagename"] for entry in parse_images(oldest, "list")] == ["a/b:1"]
     twice = "container_images:\n- imagename: a/b:1\n- imagename: a/c:1\n- imagename: a/b:1\n"
-    assert [entry["imagename"] for entry in parse_distinct(twice, "list")] == [
+    assert [entry["imagename"] for entry in parse_images(twice, "list")] == [
         "a/b:1",
         "a/c:1",
     ]

@@ -28,12 +28,11 @@ from distgen.model.reference import is_digest, parse_reference, replace_registry
 from distgen.output.files import replace_file
 from distgen.registry.client import Registry
 from distgen.registry.discover import Seen, Wish, discover
+from distgen.tripleo.files import read_defaults, read_list
 from distgen.tripleo.lists import (
     ContainerEntry,
     format_environment,
     format_list,
-    read_defaults,
-    read_list,
 )
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -212,7 +211,7 @@ def wish(key: str, entry: ContainerEntry, query: Wanted) -> Wish:
     """Return what to look for, for one entry of a list."""
     sign = "@" if is_digest(entry.tag) else ":"
     reference = parse_reference(f"{replace_registry(entry.name, query.registry)}{sign}{entry.tag}")
-    return Wish(key, reference, "" if entry.fixed else query.label)
+    return Wish(key, reference, "" if entry.has_fixed_tag else query.label)
 
 
 def name(match: Seen, digests: bool) -> str:

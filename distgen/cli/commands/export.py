@@ -11,6 +11,7 @@ from distgen.cli.session import Session
 from distgen.errors import InputError
 from distgen.output.files import replace_file
 from distgen.tripleo.export import EntryFilter, render_entries
+from distgen.tripleo.files import read_defaults, read_text, template_at
 from distgen.tripleo.heat import (
     HEADER,
     deployed_services,
@@ -18,7 +19,6 @@ from distgen.tripleo.heat import (
     format_parameters,
     merge_environments,
     neutron_driver,
-    parse_defaults,
     parse_value,
 )
 
@@ -68,19 +68,22 @@ def export_tripleo(session: Session, /, template: Path, **options: Any) -> None:
 
     Values come from --defaults, then from the mechanism drivers of --deployment, then from --set.
     """
-    deployment = merge_environments([(_read(path), str(path)) for path in options["deployment"]])
-    defaults = options["defaults"]
-    values = parse_defaults(_read(defaults), str(defaults)) if defaults else {}
+    deployment = merge_environments(
+        [(read_text(path), str(path)) for path in options["deployment"]]
+    )
+    values = dict(read_defaults(options["defaults"])) if options["defaults"] else {}
     if driver := neutron_driver(deployment):
         values["neutron_driver"] = driver
     values |= dict(_assignment(text) for text in options["sets"])
     named = options["names"]
     services = frozenset(named)
     if options["roles"]:
-        services |= deployed_services(_read(options["roles"]), str(options["roles"]), deployment)
+        services |= deployed_services(
+            read_text(options["roles"]), str(options["roles"]), deployment
+        )
     chosen = services if named or options["roles"] else None
     entry_filter = EntryFilter(options["include"], options["exclude"], chosen, named)
-    entries = render_entries(template, values, entry_filter)
+    entries = render_entries(template_at(template), values, entry_filter)
     if options["environment"] and options["environment"] == options["output"]:
         raise InputError("--environment and --output name the same file")
     if options["environment"]:
@@ -99,16 +102,9 @@ def _assignment(text: str) -> tuple[str, str | bool | None]:
     return name, parse_value(value)
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise InputError("is not UTF-8 text", where=path) from None
-
-
 def _write(path: Path, text: str) -> None:
     """Write a file that is new or was written by this command; others may be somebody's input."""
-    if path.exists() and not _read(path).startswith(HEADER):
+    if path.exists() and not read_text(path).startswith(HEADER):
         raise InputError(
             "is there and was not written by distgen", where=path, hint="choose another name"
         )

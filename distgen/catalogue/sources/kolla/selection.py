@@ -11,7 +11,7 @@ from distgen.catalogue.sources.kolla.build import KollaBuild
 from distgen.catalogue.sources.kolla.package import read_error
 from distgen.catalogue.sources.kolla.parents import full_reference
 from distgen.errors import InputError
-from distgen.tripleo.heat import parse_distinct, short_names
+from distgen.tripleo.heat import parse_images, short_names
 
 _IMAGE_SOURCES = ("kolla", "tripleo")
 
@@ -35,7 +35,7 @@ def read_container_list(build: KollaBuild) -> ContainerList | None:
         problem = f"container_list {path} cannot be read: {read_error(error)}"
         raise InputError(problem, where=build.request.origin) from error
     names, unknown = set(), []
-    for entry in parse_distinct(text, str(path)):
+    for entry in parse_images(text, str(path)):
         if entry.get("image_source", _IMAGE_SOURCES[0]) in _IMAGE_SOURCES:
             candidates = short_names(entry["imagename"])
             name = next((name for name in candidates if name in build.images), None)
