@@ -15,7 +15,8 @@ from typing import Any
 import click
 
 from distgen.cli.main import GROUPS, cli
-from distgen.lint.rules import catalogue as rules
+from distgen.lint.rules.rule import Rule
+from distgen.lint.ruleset import RULES
 from distgen.render import filters
 from distgen.schema.packaged import load_schema
 
@@ -199,6 +200,74 @@ def _resolved(whole: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str,
     return {**whole["$defs"].get(str(node["$ref"]).rpartition("/")[2], {}), **node}
 
 
+RULES_INTRODUCTION = """\
+What ``distgen lint`` checks by itself. It also runs `hadolint`_ on every Dockerfile (codes ``DL``
+and ``SC``) and `shellcheck`_ on every shell script (``SC``).
+
+A namespace's policy may change the level of any code, ignore it, or exempt images from it:
+
+.. code-block:: yaml
+
+   policy:
+     roots: [opendev/python-base]
+     rules:
+       DG203: {level: warning, images: ["opendev/*"], exempt: {opendev/gitea: "has its own"}}
+       DL3008: {level: ignore, reason: "the distribution removes old versions"}
+
+``level`` is ``error``, ``warning``, ``info``, ``style`` or ``ignore``, which needs a ``reason``;
+``images`` limits what is said to some images; every image under ``exempt`` has its reason. All
+further keys are options of the rule.
+
+.. _hadolint: https://github.com/hadolint/hadolint
+.. _shellcheck: https://www.shellcheck.net/
+"""
+
+
+def manual() -> str:
+    """Return the page of rules, from what each says above its function."""
+    head = f"{NOTICE}{title('Rules')}{RULES_INTRODUCTION}"
+    return "\n".join([head, *(_section(rule) for rule in RULES.values())])
+
+
+def _section(rule: Rule) -> str:
+    paragraphs = (rule.what, f"**Why**: {rule.why}", f"**Fix**: {rule.fix}")
+    options = [
+        f"``{name}``\n   {_kind(schema)}. {literal(schema['description'])}\n"
+        for name, schema in rule.options.items()
+    ]
+    return "\n".join(
+        [
+            f".. _{rule.code}:\n\n{title(f'{rule.code}: {rule.title}', '-')}"
+            f"Level: {rule.level}, {rule.when.words}.\n",
+            *(f"{fill(text, 98, break_on_hyphens=False)}\n" for text in paragraphs),
+            *(["Options:\n", *options] if options else []),
+        ]
+    )
+
+
+def namespace_schema() -> str:
+    """Return the schema of namespaces with what a policy may say of each rule.
+
+    Rules are checked long after the catalogue was read, and a room imports only from those before
+    it. So the schema does not ask them; their options are written into it here.
+    """
+    path = PACKAGE / "schema/json/namespace.json"
+    schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    plain = schema["$defs"]["rule"]
+    kept = {name: node for name, node in schema["$defs"].items() if not name.startswith("DG")}
+    with_options = {
+        rule.code: {**plain, "properties": {**plain["properties"], **rule.options}}
+        for rule in RULES.values()
+        if rule.options
+    }
+    schema["$defs"] = {**kept, **with_options}
+    schema["properties"]["policy"]["properties"]["rules"]["properties"] = {
+        code: {"$ref": f"#/$defs/{code}" if rule.options else "#/$defs/rule"}
+        for code, rule in RULES.items()
+    }
+    return json.dumps(schema, indent=2, ensure_ascii=False)
+
+
 def changes() -> str:
     """Return the page of changes, from the notes in doc/changes."""
     text = [NOTICE, title("Changes")]
@@ -254,8 +323,9 @@ PAGES = {
     "reference/catalogue.rst": catalogue,
     "reference/filters.rst": template_filters,
     "reference/modules.rst": modules,
-    "reference/rules.rst": rules.manual,
+    "reference/rules.rst": manual,
     "changes.rst": changes,
+    "../distgen/schema/json/namespace.json": namespace_schema,
 }
 
 if __name__ == "__main__":

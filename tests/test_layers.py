@@ -30,10 +30,11 @@ PURE = {
     "dockerfile": ("filename", "instruction", "packages", "parse"),
     "forges": ("markdown", "message"),
     "git": ("commits", "fast_import", "objects", "refs"),
-    "lint": ("build_context", "check", "findings"),
+    "lint": ("build_context", "check", "findings", "parent_uses", "policy", "ruleset"),
     "lint.reports": ("json", "sarif", "text"),
     "lint.rules": (
-        *("catalogue", "catalogue_optional", "files", "image", "limits", "namespace", "resolved"),
+        *("context", "copied", "files", "limits", "namespace", "parents", "pins", "rule"),
+        *("secrets", "sources"),
     ),
     "lock": ("facts", "plan"),
     "model": ("catalogue", "lock", "published", "reference", "rendered", "words"),

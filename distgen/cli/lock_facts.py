@@ -8,7 +8,7 @@ import click
 
 from distgen.cli.lock_report import report
 from distgen.cli.session import Session
-from distgen.lint.rules.namespace import exempts
+from distgen.lint.policy import exempts
 from distgen.lock import file
 from distgen.lock.facts import Facts, Takeover, take_over
 from distgen.lock.plan import Key, LockPlan, Need, facts_by_key, format_key, lock_of

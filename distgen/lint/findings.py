@@ -1,4 +1,4 @@
-"""Turn remarks on a tree into findings, and give each the template line it came from."""
+"""Turn violations of rules into findings, and give each the template line that it came from."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from distgen.dockerfile.filename import DOCKERFILE
-from distgen.lint.rules.catalogue import RULES
 from distgen.model.rendered import Finding, Tree
-from distgen.model.words import Origin
+from distgen.model.words import Level, Origin
 
 LineMap = Callable[[str, str], Sequence[Origin | None]]
 
@@ -17,7 +16,6 @@ LineMap = Callable[[str, str], Sequence[Origin | None]]
 class Violation:
     """What a rule says of a line; line 0 means the whole file or, without path, the whole tree."""
 
-    code: str
     message: str
     line: int = 0
     path: str = DOCKERFILE
@@ -25,57 +23,60 @@ class Violation:
     origin: Origin | None = None
 
 
-def findings(tree: Tree, remarks: Iterable[Violation]) -> tuple[Finding, ...]:
-    """Return remarks as findings of a tree, each of its rule's own level."""
+def as_findings(
+    tree: Tree, code: str, level: Level, violations: Iterable[Violation]
+) -> tuple[Finding, ...]:
+    """Return violations of one rule as findings of a tree."""
     return tuple(
         Finding(
             image=tree.image,
             stream=tree.stream,
-            path=remark.path,
-            line=remark.line,
-            column=remark.column,
-            code=remark.code,
-            level=RULES[remark.code].level,
-            message=remark.message,
-            origin=remark.origin,
+            path=violation.path,
+            line=violation.line,
+            column=violation.column,
+            code=code,
+            level=level,
+            message=violation.message,
+            origin=violation.origin,
         )
-        for remark in remarks
+        for violation in violations
     )
 
 
-def with_origins(found: Iterable[Finding], line_map: LineMap) -> tuple[Finding, ...]:
+def with_origins(findings: Iterable[Finding], line_map: LineMap) -> tuple[Finding, ...]:
     """Return findings with the origin of their line where they have none yet.
 
     `line_map` is asked once for each image (`ns/name@stream`) and path that has a finding.
     """
-    known: dict[tuple[str, str], Sequence[Origin | None]] = {}
-    placed = []
-    for finding in found:
-        if finding.origin is None and finding.line:
-            key = (f"{finding.image}@{finding.stream}", finding.path)
-            if key not in known:
-                known[key] = line_map(*key)
-            lines = known[key]
-            if finding.line <= len(lines):
-                finding = replace(finding, origin=lines[finding.line - 1])  # noqa: PLW2901
-        placed.append(finding)
-    return tuple(placed)
+    line_maps: dict[tuple[str, str], Sequence[Origin | None]] = {}
+
+    def with_origin(finding: Finding) -> Finding:
+        if finding.origin is not None or not finding.line:
+            return finding
+        key = (f"{finding.image}@{finding.stream}", finding.path)
+        if key not in line_maps:
+            line_maps[key] = line_map(*key)
+        origins = line_maps[key]
+        is_mapped = finding.line <= len(origins)
+        return replace(finding, origin=origins[finding.line - 1]) if is_mapped else finding
+
+    return tuple(with_origin(finding) for finding in findings)
 
 
-def in_order(found: Iterable[Finding]) -> tuple[Finding, ...]:
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return findings by image, stream, path, line, column, code and message, each once."""
     return tuple(
         sorted(
-            set(found),
+            set(findings),
             key=lambda f: (f.image, f.stream, f.path, f.line, f.column, f.code, f.message),
         )
     )
 
 
-def grouped(found: Iterable[Finding]) -> tuple[tuple[Finding, ...], ...]:
+def group_by_origin(findings: Iterable[Finding]) -> tuple[tuple[Finding, ...], ...]:
     """Return findings in order, those that one line of the catalogue causes together."""
     groups: dict[tuple[object, ...], list[Finding]] = {}
-    for finding in in_order(found):
+    for finding in in_order(findings):
         place = finding.origin or (finding.image, finding.stream, finding.path, finding.line)
         key = (place, finding.column, finding.code, finding.level, finding.message)
         groups.setdefault(key, []).append(finding)

@@ -15,7 +15,7 @@ from distgen.catalogue.graph import select_images
 from distgen.catalogue.load import load_catalogue
 from distgen.dockerfile.parse import Dockerfile, argv, pairs, parse
 from distgen.lint import external
-from distgen.lint.check import lint, work
+from distgen.lint.check import lint, plan_work
 from distgen.lock import file as lockfile
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.lock import Lock, LockedSource
@@ -160,7 +160,7 @@ def test_every_image_has_the_parents_that_its_namespace_chose(images: dict[str, 
 
 def test_no_image_has_a_finding(default_catalogue: Catalogue, images: dict[str, Image]) -> None:
     lock = lockfile.read(ROOT / "distgen.lock")
-    assert lint(work(default_catalogue, lock, tuple(images.values())), external.lint) == ()
+    assert lint(plan_work(default_catalogue, lock, tuple(images.values())), external.lint) == ()
 
 
 def test_every_image_starts_what_it_is_for(

@@ -14,7 +14,7 @@ from distgen.catalogue.load import load_catalogue
 from distgen.dockerfile.parse import pairs, parse
 from distgen.errors import InputError
 from distgen.lint import external
-from distgen.lint.check import lint, work
+from distgen.lint.check import lint, plan_work
 from distgen.model.catalogue import Catalogue
 from distgen.model.lock import Lock
 from distgen.model.rendered import Finding, Tree
@@ -66,7 +66,7 @@ def content(tree: Tree, path: str = "Dockerfile") -> str:
 def found(image: str, *sets: str) -> tuple[Finding, ...]:
     """Return what lint finds of one image besides what is not pinned."""
     chosen = select_images(make_catalogue(*sets), [f"ccp/{image}@{STREAM}"])
-    said = lint(work(make_catalogue(*sets), Lock(), chosen), external.lint)
+    said = lint(plan_work(make_catalogue(*sets), Lock(), chosen), external.lint)
     return tuple(one for one in said if one.code != "DG101")
 
 
@@ -85,7 +85,8 @@ def test_every_stream_has_the_same_layers() -> None:
 
 def test_nothing_is_found_but_what_only_a_lock_can_know() -> None:
     said = lint(
-        work(make_catalogue(), Lock(), select_images(make_catalogue(), ["ccp/*"])), external.lint
+        plan_work(make_catalogue(), Lock(), select_images(make_catalogue(), ["ccp/*"])),
+        external.lint,
     )
     assert {(one.code, one.level) for one in said} == {("DG101", "warning")}
 

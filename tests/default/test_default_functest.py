@@ -13,7 +13,7 @@ from distgen.catalogue.graph import select_images
 from distgen.catalogue.load import load_catalogue
 from distgen.dockerfile.parse import argv, packages, parse, script
 from distgen.lint import external
-from distgen.lint.check import lint, work
+from distgen.lint.check import lint, plan_work
 from distgen.model.catalogue import Catalogue
 from distgen.model.lock import Lock, LockedSource
 from distgen.model.rendered import Tree
@@ -101,7 +101,7 @@ def test_eight_images_stand_on_their_layers() -> None:
 
 def test_nothing_is_found_but_what_only_a_lock_can_know() -> None:
     found = lint(
-        work(make_catalogue(), Lock(), select_images(make_catalogue(), ["functest/*"])),
+        plan_work(make_catalogue(), Lock(), select_images(make_catalogue(), ["functest/*"])),
         external.lint,
     )
     assert {(one.code, one.level) for one in found} == {("DG101", "warning")}

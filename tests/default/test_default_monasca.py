@@ -22,7 +22,7 @@ from testing.monasca import (
 
 from distgen.catalogue.load import load_catalogue
 from distgen.lint import external
-from distgen.lint.check import lint, work
+from distgen.lint.check import lint, plan_work
 from distgen.model.lock import Lock, LockedSource
 from distgen.render.renderer import Renderer
 
@@ -41,7 +41,7 @@ def test_base_and_ten_components_exist_for_three_streams() -> None:
 def test_nothing_is_found_but_what_only_a_lock_can_know() -> None:
     images = tuple(image for image in make_catalogue().images if image.namespace == "monasca")
     assert {
-        finding.code for finding in lint(work(make_catalogue(), Lock(), images), external.lint)
+        finding.code for finding in lint(plan_work(make_catalogue(), Lock(), images), external.lint)
     } <= {"DG101"}
 
 

@@ -23,7 +23,7 @@ from distgen.catalogue.load import load_catalogue
 from distgen.dockerfile.parse import parse, script
 from distgen.errors import InputError
 from distgen.lint import external
-from distgen.lint.check import lint, work
+from distgen.lint.check import lint, plan_work
 from distgen.model.catalogue import Catalogue
 from distgen.model.lock import Lock
 from distgen.model.rendered import Tree
@@ -216,7 +216,7 @@ values:
   python3: [{{source: one}}]
 """
     loaded = written(catalogue, overlay, f"system={system}")
-    found = {one.code for one in lint(work(loaded, Lock(), loaded.images), external.lint)}
+    found = {one.code for one in lint(plan_work(loaded, Lock(), loaded.images), external.lint)}
     assert found == {"DG101", "DL3018" if system == "alpine" else "DL3008"}
 
 

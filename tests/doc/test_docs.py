@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from distgen.lint.ruleset import RULES
+
 HERE = Path(__file__).parents[2]
 spec = importlib.util.spec_from_file_location("regenerate", HERE / "doc/regenerate.py")
 regenerate = importlib.util.module_from_spec(spec)
@@ -40,6 +42,12 @@ def test_help_is_the_same_from_a_file_and_from_click(words):
         "distgen_git.py", "distgen"
     )
     assert texts[0].startswith("Usage: ")
+
+
+def test_every_rule_has_a_section():
+    text = regenerate.manual()
+    assert list(RULES) == sorted(RULES)
+    assert [code for code in RULES if f"\n{code}: {RULES[code].title}\n--" not in text] == []
 
 
 def test_change_notes_are_one_sentence_each():

@@ -6,9 +6,9 @@ from base64 import b64encode
 
 import pytest
 from testing.images import image, tree
+from testing.linting import check_tree
 
 from distgen.dockerfile.parse import parse
-from distgen.lint.rules.files import contents
 from distgen.model.rendered import File, Tree
 from distgen.model.words import REGULAR, SYMLINK
 
@@ -17,9 +17,16 @@ DASHES = "-" * 5
 TOKEN = "gh" + "p_" + "a1B2" * 9
 
 
+def contents(made, dockerfile, base=None):
+    """Return what rules say of the files of a tree; `base` is its parent's Dockerfile."""
+    parent = image("opendev/parent")
+    of = image("opendev/a", base="parent:1", keys={"parent:1": parent.key} if base else {})
+    dockerfiles = {of.key: dockerfile, **({parent.key: base} if base else {})}
+    return check_tree(of, made, dockerfiles, ("DG3",), others=(parent,))
+
+
 def said(files, dockerfile="FROM a:1\n"):
-    of = image()
-    found = contents(tree(of, files), parse(dockerfile))
+    found = contents(tree(image(), files), parse(dockerfile))
     return [(f.code, f.path, f.line, f.level, f.message) for f in found]
 
 

@@ -1,23 +1,21 @@
-"""A namespace's policy: rules on images, levels, exemptions, and the page that describes them."""
+"""A namespace's policy: rules on images, levels and exemptions."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from testing.images import EXTERNAL, ROOT, dedent, image, tree
+from testing.linting import check_tree
 
 from distgen.dockerfile.parse import parse
-from distgen.lint.findings import grouped, in_order, with_origins
-from distgen.lint.rules.catalogue import RULES, manual
-from distgen.lint.rules.image import ImageIndex
-from distgen.lint.rules.namespace import apply, check
+from distgen.lint.findings import group_by_origin, in_order, with_origins
+from distgen.lint.policy import apply
 from distgen.model.catalogue import Policy, RuleSettings
 from distgen.model.rendered import File, Finding, Tree
 from distgen.model.words import REGULAR, Origin
 
 MIDDLE = "quay.io/opendevorg/openstacksdk:master"
 KEYS = {ROOT: "opendev/python-base@master", MIDDLE: "opendev/openstacksdk@master"}
+DEMANDS = ("DG2",)
 BASE = image("opendev/python-base")
 SDK = image("opendev/openstacksdk", base=ROOT, keys=KEYS)
 NODEPOOL = image("opendev/nodepool", base=MIDDLE, keys=KEYS)
@@ -27,12 +25,10 @@ def said(code, text, options=None, files=None, parents=None, of=NODEPOOL, **rule
     """Return line and message of what one rule says of an image; `parents` are Dockerfiles."""
     content = dedent(text)
     known = {key: parse(dedent(other)) for key, other in (parents or {}).items()}
-    family = ImageIndex(
-        {one.key: one for one in (BASE, SDK, of)}, {**known, of.key: parse(content)}
-    )
     policy = Policy(rules=(RuleSettings(code, options=options or {}, **rule),))
     made = tree(of, {"Dockerfile": content, **(files or {})})
-    found = check(policy, of, made, family)
+    dockerfiles = {**known, of.key: parse(content)}
+    found = check_tree(of, made, dockerfiles, DEMANDS, policy=policy, others=(BASE, SDK))
     assert {f.code for f in found} <= {code}
     return [(f.line, f.message) for f in found]
 
@@ -42,8 +38,8 @@ FROM = f"FROM {MIDDLE}\n"
 
 
 def test_a_rule_that_no_policy_names_says_nothing():
-    family = ImageIndex({NODEPOOL.key: NODEPOOL}, {NODEPOOL.key: parse(FROM)})
-    assert check(Policy(), NODEPOOL, tree(NODEPOOL, {"Dockerfile": FROM}), family) == ()
+    made = tree(NODEPOOL, {"Dockerfile": FROM})
+    assert check_tree(NODEPOOL, made, {NODEPOOL.key: parse(FROM)}, DEMANDS) == ()
 
 
 def test_a_rule_speaks_only_of_the_images_it_is_for():
@@ -56,11 +52,10 @@ def test_a_rule_speaks_only_of_the_images_it_is_for():
 
 
 def roots(of, *names, **rule):
-    family = ImageIndex(
-        {one.key: one for one in (BASE, SDK, NODEPOOL)}, {of.key: parse("\nFROM x\n")}
-    )
     policy = Policy(roots=names, rules=(RuleSettings("DG201", **rule),) if rule else ())
-    found = check(policy, of, tree(of, {}), family)
+    dockerfiles = {of.key: parse("\nFROM x\n")}
+    others = (BASE, SDK, NODEPOOL)
+    found = check_tree(of, tree(of, {}), dockerfiles, DEMANDS, policy=policy, others=others)
     return [(f.code, f.line, f.message, str(f.origin)) for f in found]
 
 
@@ -138,9 +133,9 @@ def test_a_start_script_out_of_its_place(text, files, expected):
 
 def test_a_start_script_that_is_not_executable():
     text = f'{FROM}CMD ["/start.sh"]\n'
-    family = ImageIndex({NODEPOOL.key: NODEPOOL}, {NODEPOOL.key: parse(text)})
     made = Tree("opendev/nodepool", "master", (File("start.sh", SCRIPT.encode(), REGULAR),))
-    found = check(Policy(rules=(RuleSettings("DG202"),)), NODEPOOL, made, family)
+    policy = Policy(rules=(RuleSettings("DG202"),))
+    found = check_tree(NODEPOOL, made, {NODEPOOL.key: parse(text)}, DEMANDS, policy=policy)
     assert [(f.path, f.line, f.message) for f in found] == [
         ("start.sh", 1, "the start script start.sh is not executable")
     ]
@@ -420,19 +415,4 @@ def test_findings_are_sorted_once_each_and_grouped_by_origin():
     one, two = finding(origin=place), finding(image="opendev/zuul", line=5, origin=place)
     alone = finding(image="opendev/a")
     assert in_order([two, one, alone, one]) == (alone, one, two)
-    assert grouped([two, one, alone]) == ((alone,), (one, two))
-
-
-# --- the page --------------------------------------------------------------------------------
-
-
-def test_the_reference_page_of_rules_is_what_the_rules_say():
-    """Write what `manual()` returns to the page when a rule has changed."""
-    page = Path(__file__).parents[2] / "doc" / "reference" / "rules.rst"
-    assert page.read_text(encoding="utf-8") == manual()
-
-
-def test_every_rule_has_a_section():
-    text = manual()
-    assert list(RULES) == sorted(RULES)
-    assert [code for code in RULES if f"\n{code}: {RULES[code].title}\n--" not in text] == []
+    assert group_by_origin([two, one, alone]) == ((alone,), (one, two))

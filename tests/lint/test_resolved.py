@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from testing.images import EXTERNAL, ROOT, dedent, image, tree
+from testing.linting import check_tree
 
 from distgen.dockerfile.parse import parse
 from distgen.lint.build_context import context_of, copy_failure, ignoring_line, read_ignore
-from distgen.lint.rules.resolved import completeness
 from distgen.model.lock import Lock, LockedBase, LockedSource
 
 DIGEST = "sha256:" + "a" * 64
@@ -15,6 +15,7 @@ OTHER = "sha256:" + "b" * 64
 COMMIT = "c" * 40
 BUILDER = "quay.io/opendevorg/python-builder:3.11"
 LOCKED = Lock(bases={EXTERNAL: LockedBase(DIGEST)})
+RESOLVED = ("DG0", "DG1")
 ROOT_IMAGE = {ROOT: "opendev/python-base@master"}
 
 
@@ -22,9 +23,8 @@ def said(of, text, lock=LOCKED, files=None, others=None):
     """Return code, line and message of each finding about a Dockerfile."""
     content = dedent(text)
     own = {of.key: parse(content)}
-    found = completeness(
-        of, tree(of, {"Dockerfile": content, **(files or {})}), lock, {**(others or {}), **own}
-    )
+    made = tree(of, {"Dockerfile": content, **(files or {})})
+    found = check_tree(of, made, {**(others or {}), **own}, RESOLVED, lock)
     return [(f.code, f.line, f.message) for f in found]
 
 
@@ -64,7 +64,7 @@ def test_a_complete_tree_has_no_findings():
 
 def test_a_tree_without_dockerfile_says_so():
     of = image()
-    found = completeness(of, tree(of, {"README": ""}), Lock(), {})
+    found = check_tree(of, tree(of, {"README": ""}), {})
     assert [(f.code, f.path, f.line, f.level, f.message) for f in found] == [
         ("DG001", "Dockerfile", 0, "error", "the tree has no Dockerfile")
     ]
@@ -88,7 +88,7 @@ def test_an_unpinned_base_is_a_warning():
     assert said(of, text, LOCKED) == [
         ("DG101", 1, f"{EXTERNAL} is not pinned to a digest; write the digest that the lock knows")
     ]
-    found = completeness(of, tree(of, {"Dockerfile": text}), Lock(), {of.key: parse(text)})
+    found = check_tree(of, tree(of, {"Dockerfile": text}), {of.key: parse(text)}, RESOLVED)
     assert found[0].level == "warning"
 
 
@@ -124,7 +124,9 @@ def test_sources_and_downloads_that_the_lock_does_not_hold_are_found_where_they_
         RUN git clone https://opendev.org/zuul/nodepool
         """
     content = dedent(text)
-    found = completeness(of, tree(of, {"Dockerfile": content}), LOCKED, {of.key: parse(content)})
+    found = check_tree(
+        of, tree(of, {"Dockerfile": content}), {of.key: parse(content)}, RESOLVED, LOCKED
+    )
     assert [(f.code, f.line, f.message, str(f.origin)) for f in found] == [
         (
             "DG101",
@@ -192,7 +194,7 @@ def test_the_last_stage_builds_on_from():
 def test_a_declared_parent_that_is_not_used_is_found_where_it_is_declared():
     of = image(base=ROOT, builders={"builder": BUILDER}, keys=ROOT_IMAGE)
     content = f"FROM {ROOT}\n"
-    found = completeness(of, tree(of, {"Dockerfile": content}), Lock(), {of.key: parse(content)})
+    found = check_tree(of, tree(of, {"Dockerfile": content}), {of.key: parse(content)}, RESOLVED)
     assert [(f.code, f.line, f.message, str(f.origin)) for f in found] == [
         (
             "DG103",
@@ -255,12 +257,12 @@ def test_a_stage_that_does_not_stand_above_is_an_error():
         COPY --from=NodePool /a /a
         """
     assert said(of, text) == [
-        ("DG107", 2, "COPY --from names later, which is no stage above it"),
-        ("DG107", 3, "COPY --from names 1, which is no stage above it"),
-        ("DG107", 4, "RUN --mount from names nodepool, which is no stage above it"),
+        ("DG107", 2, "COPY --from names later, which is not a stage above it"),
+        ("DG107", 3, "COPY --from names 1, which is not a stage above it"),
+        ("DG107", 4, "RUN --mount from names nodepool, which is not a stage above it"),
         (
             "DG107", 6,
-            "COPY --from names nodepol, which is no stage above it; did you mean `nodepool`?",
+            "COPY --from names nodepol, which is not a stage above it; did you mean `nodepool`?",
         ),
     ]  # fmt: skip
 

@@ -35,7 +35,7 @@ def command(
     images = Choice((image,), False, False).of(catalogue)
     place = re.fullmatch(r"(.+):(\d+)", key or "")
     if place:
-        task = check.work(catalogue, session.lock(), images)
+        task = check.plan_work(catalogue, session.lock(), images)
         rows = [explained_line(task, selected, place[1], int(place[2])) for selected in images]
         texts = [f"{row['image']}@{row['stream']} {key}: {row['origin'] or 'no template line'}\n"
                  f"  {row['text']}" for row in rows]  # fmt: skip

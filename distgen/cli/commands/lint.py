@@ -43,7 +43,7 @@ def command(
     session: Session = ctx.obj
     speculation, lock = load_catalogue(session, sets, overrides)
     catalogue = speculation.catalogue
-    findings = check.lint(check.work(catalogue, lock, choice.of(catalogue)), external.lint)
+    findings = check.lint(check.plan_work(catalogue, lock, choice.of(catalogue)), external.lint)
     report = WRITERS[form](findings)
     click.echo(color_levels(report) if form == "text" else report, nl=False)
     grave = () if fail_on == "never" else LEVELS[: LEVELS.index(fail_on) + 1]

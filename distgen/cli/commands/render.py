@@ -40,8 +40,8 @@ def command(
     session: Session = ctx.obj
     speculation, lock = load_catalogue(session, sets, overrides)
     catalogue = speculation.catalogue
-    task = pipeline.work(catalogue, lock, choice.of(catalogue))
-    trees = tuple(pipeline.trees(task))
+    task = pipeline.plan_work(catalogue, lock, choice.of(catalogue))
+    trees = tuple(pipeline.render_trees(task))
     act = disk.compare if check else disk.write
     deltas = [act(output, tree) for tree in trees]
     if not choice.patterns:

@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import quote
 
 from distgen import __version__
-from distgen.lint.findings import grouped
-from distgen.lint.rules.catalogue import RULES
+from distgen.lint.findings import group_by_origin
+from distgen.lint.ruleset import RULES
 from distgen.model.rendered import Finding
 
 SCHEMA = (
@@ -28,7 +28,7 @@ def report(found: Iterable[Finding]) -> str:
     Results of several images that one line of the catalogue causes are one result, related to
     the rendered line of each; rendered paths are below `RENDERED`, where `render -o` wrote them.
     """
-    groups = grouped(found)
+    groups = group_by_origin(found)
     codes = sorted({group[0].code for group in groups})
     driver = {
         "name": "distgen",
@@ -49,14 +49,14 @@ def report(found: Iterable[Finding]) -> str:
 
 
 def _rule(code: str) -> dict[str, Any]:
-    if check := RULES.get(code):
+    if rule := RULES.get(code):
         return {
             "id": code,
-            "name": check.title.title().replace(" ", ""),
-            "shortDescription": {"text": check.title},
-            "fullDescription": {"text": f"{check.what} {check.why}"},
-            "help": {"text": check.fix},
-            "defaultConfiguration": {"level": _LEVELS[check.level]},
+            "name": rule.title.title().replace(" ", ""),
+            "shortDescription": {"text": rule.title},
+            "fullDescription": {"text": f"{rule.what} {rule.why}"},
+            "help": {"text": rule.fix},
+            "defaultConfiguration": {"level": _LEVELS[rule.level]},
         }
     wiki = "https://www.shellcheck.net/wiki/" if code.startswith("SC") else ""
     return {"id": code, "helpUri": f"{wiki or 'https://github.com/hadolint/hadolint/wiki/'}{code}"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from distgen.lint.findings import grouped
+from distgen.lint.findings import group_by_origin
 from distgen.model.rendered import Finding
 from distgen.model.words import LEVELS
 
@@ -15,7 +15,7 @@ _NAMED = 3
 def report(found: Iterable[Finding]) -> str:
     """Return one line for each place in the catalogue, and a last line that counts findings."""
     findings = tuple(found)
-    lines = [_line(group) for group in grouped(findings)]
+    lines = [_line(group) for group in group_by_origin(findings)]
     return "".join(f"{line}\n" for line in (*lines, summary(findings)))
 
 

@@ -1,13 +1,12 @@
-"""Tell which files of a tree are broken, unusable or secret: YAML, JSON, Python, scripts, keys."""
+"""Check that the files of a tree can be read and started: YAML, JSON, Python, scripts."""
 
 from __future__ import annotations
 
 import ast
-import base64
 import json
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
@@ -15,61 +14,88 @@ import yaml
 
 from distgen.dockerfile.instruction import Instruction
 from distgen.dockerfile.packages import commands
-from distgen.dockerfile.parse import Dockerfile, script, sources
-from distgen.lint.findings import Violation, findings
-from distgen.model.rendered import File, Finding, Tree
+from distgen.dockerfile.parse import script, sources
+from distgen.lint.findings import Violation
+from distgen.lint.rules.context import RuleContext
+from distgen.lint.rules.rule import rule
+from distgen.model.rendered import File
 from distgen.model.words import EXECUTABLE, REGULAR, SYMLINK
 
+_YAML_NAMES = (".yaml", ".yml")
+_JSON_NAMES = (".json",)
 _PYTHON = re.compile(rb"#!.*\bpython3[\d.]*\s*(?:-\S+\s*)*$")
-_YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_PLACEHOLDER = re.compile(r"[$<{%*(]|example|changeme|passw|secret|xxx", re.IGNORECASE)
-_AWS_SECRET = re.compile(
-    r"(?i:aws_?secret_?access_?key)[\"']?\s*[=:]\s*[\"']?"
-    r"[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+])(?<!EXAMPLEKEY)"
-)
-# a pattern is tried only where its literal stands: most files hold none of them
-_SECRETS = (
-    (
-        "a private key",
-        "PRIVATE KEY",
-        re.compile(
-            r"-----BEGIN (?:[A-Z]{2,9} )?PRIVATE KEY(?: BLOCK)?-----(?:\\n|\s|[\w-]+: [^\n]*)+"
-            r"[A-Za-z0-9+/=]{20}"
-        ),
-    ),
-    ("an AWS access key", "AKIA", re.compile(r"\bAKIA[A-Z2-7]{16}\b(?<!EXAMPLE)")),
-    ("an AWS access key", "ASIA", re.compile(r"\bASIA[A-Z2-7]{16}\b(?<!EXAMPLE)")),
-    ("an AWS secret key", "ecret", _AWS_SECRET),
-    ("an AWS secret key", "SECRET_ACCESS_KEY", _AWS_SECRET),
-    ("a GitHub token", "gh", re.compile(r"\bgh[pousr]_[A-Za-z0-9]{36,}\b")),
-    ("a GitHub token", "github_pat_", re.compile(r"\bgithub_pat_\w{60,}\b")),
-    ("a GitLab token", "glpat-", re.compile(r"\bglpat-[\w-]{20,}")),
-    ("a Slack token", "xox", re.compile(r"\bxox[abeprs]-\d{8,}-[\w-]{10,}")),
-    ("a PyPI token", "pypi-AgE", re.compile(r"\bpypi-AgEIcHlwaS5vcmc[\w-]{50,}")),
-    ("an npm token", "npm_", re.compile(r"\bnpm_[A-Za-z0-9]{36}\b")),
-    ("a Google API key", "AIza", re.compile(r"\bAIza[\w-]{35}(?![\w-])")),
-    ("a Stripe key", "k_live_", re.compile(r"\b[rs]k_live_[A-Za-z0-9]{24,}")),
-    ("a JSON web token", "eyJ", re.compile(r"\beyJ[\w-]{15,}\.eyJ[\w-]{15,}\.[\w-]{20,}")),
-)
-_URL_PASSWORD = re.compile(r"://([^\s:/@\"']{1,64}):([^\s:/@\"']{6,128})@")
-_REGISTRY_AUTH = re.compile(r'"auth"\s*:\s*"([A-Za-z0-9+/]{12,}={0,2})"')
+_YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def contents(
-    tree: Tree, own: Dockerfile | None, base: Dockerfile | None = None
-) -> tuple[Finding, ...]:
-    """Check every file of a tree but symbolic links; `base` is its parent's Dockerfile."""
-    done = steps(own, base)
-    remarks: list[Violation] = []
-    for file in tree.files:
-        if file.mode == SYMLINK:
-            continue
-        found = _broken(file.path.rpartition("/")[2], file.content)
-        remarks += (Violation(code, text, line, file.path) for code, line, text in found)
-        if is_script(file) and not becomes_executable(file, done):
-            text = f"{file.path} begins with #! but is not executable"
-            remarks.append(Violation("DG303", text, 1, file.path))
-    return findings(tree, remarks)
+@rule(
+    "DG301",
+    "A YAML file cannot be read",
+    "error",
+    what="A ``.yaml`` or ``.yml`` file of the tree is not YAML.",
+    why="It would fail in the container, or in the build system it is for.",
+    fix="Correct the template; run-time templates keep another suffix, such as ``.yaml.j2``.",
+    needs_stages=False,
+)
+def broken_yaml(context: RuleContext) -> Iterator[Violation]:
+    paths = (file for file in text_files(context) if file.path.endswith(_YAML_NAMES))
+    return _broken(paths, _yaml_error)
+
+
+@rule(
+    "DG302",
+    "A JSON file cannot be read",
+    "error",
+    what="A ``.json`` file of the tree is not JSON.",
+    why="It would fail in the container, or in the build system it is for.",
+    fix="Correct the template; the ``json`` filter writes any value as JSON.",
+    needs_stages=False,
+)
+def broken_json(context: RuleContext) -> Iterator[Violation]:
+    paths = (file for file in text_files(context) if file.path.endswith(_JSON_NAMES))
+    return _broken(paths, _json_error)
+
+
+@rule(
+    "DG303",
+    "A script is not executable",
+    "warning",
+    what="A file begins with ``#!`` but has no executable bit, and the Dockerfile sets none with "
+    "``COPY --chmod`` or ``chmod``.",
+    why="Starting it fails with *permission denied*, usually only at run time.",
+    fix="``chmod +x`` the template's file; the bit is kept. A file that is only sourced needs no "
+    "``#!``.",
+    needs_stages=False,
+)
+def scripts_without_permission(context: RuleContext) -> Iterator[Violation]:
+    for file in context.tree.files:
+        if is_script(file) and not becomes_executable(file, context):
+            yield Violation(f"{file.path} begins with #! but is not executable", 1, file.path)
+
+
+@rule(
+    "DG305",
+    "A Python script cannot be read",
+    "error",
+    what="A file that begins with ``#!`` and ``python3`` is not Python.",
+    why="It would fail in the container.",
+    fix="Correct the template line that the finding names.",
+    needs_stages=False,
+)
+def broken_python(context: RuleContext) -> Iterator[Violation]:
+    scripts = (
+        file
+        for file in text_files(context)
+        if _PYTHON.match(file.content.split(b"\n", 1)[0])
+        and not file.path.endswith((*_YAML_NAMES, *_JSON_NAMES))
+    )
+    return _broken(scripts, _python_error)
+
+
+def text_files(context: RuleContext) -> Iterator[File]:
+    """Yield the files of a tree that are text; a NUL near the beginning is what git goes by."""
+    for file in context.tree.files:
+        if file.mode != SYMLINK and b"\0" not in file.content[:8000]:
+            yield file
 
 
 def is_script(file: File) -> bool:
@@ -77,29 +103,29 @@ def is_script(file: File) -> bool:
     return file.content.startswith(b"#!") and file.mode in (REGULAR, EXECUTABLE)
 
 
-def steps(own: Dockerfile | None, base: Dockerfile | None) -> tuple[Instruction, ...]:
-    """Return what a build does: the triggers of the base, then the image's own instructions."""
-    return (*(base.triggers if base else ()), *(own.instructions if own else ()))
-
-
-def becomes_executable(file: File, done: Iterable[Instruction]) -> bool:
-    """Tell whether a script is executable, or made so by a COPY --chmod or a chmod."""
+def becomes_executable(file: File, context: RuleContext) -> bool:
+    """Tell whether a script is executable, or made so by a COPY --chmod or a chmod of the build."""
     if file.mode == EXECUTABLE:
         return True
+    steps = (*context.triggers, *context.dockerfile.instructions)
+    return any(_is_copied_executable(file, step) or _runs_chmod(file, step) for step in steps)
+
+
+def _is_copied_executable(file: File, step: Instruction) -> bool:
+    mode = step.flag("chmod") if step.cmd in {"COPY", "ADD"} else None
+    if not mode or not ("x" in mode or any(digit in "1357" for digit in mode)):
+        return False
+    return any(_covers(source, file.path) for source in sources(step))
+
+
+def _runs_chmod(file: File, step: Instruction) -> bool:
     name = file.path.rpartition("/")[2]
-    for instruction in done:
-        if instruction.cmd in {"COPY", "ADD"} and (mode := instruction.flag("chmod")):
-            copied = any(_covers(source, file.path) for source in sources(instruction))
-            if copied and ("x" in mode or any(digit in "1357" for digit in mode)):
-                return True
-        if instruction.cmd == "RUN":
-            for words in commands(script(instruction)):
-                if "chmod" in words and any(
-                    fnmatchcase(name, word.rpartition("/")[2]) or word in {"-R", "--recursive"}
-                    for word in words
-                ):
-                    return True
-    return False
+    return step.cmd == "RUN" and any(
+        fnmatchcase(name, word.rpartition("/")[2]) or word in {"-R", "--recursive"}
+        for words in commands(script(step))
+        if "chmod" in words
+        for word in words
+    )
 
 
 def _covers(source: str, path: str) -> bool:
@@ -107,81 +133,49 @@ def _covers(source: str, path: str) -> bool:
     return plain == "." or fnmatchcase(path, plain) or path.startswith(f"{plain}/")
 
 
+# Many images share a file, so each reader below looks at a content once.
+
+
+def _broken(
+    files: Iterable[File], read: Callable[[bytes], tuple[str, int] | None]
+) -> Iterator[Violation]:
+    for file in files:
+        if error := read(file.content):
+            yield Violation(*error, file.path)
+
+
 @lru_cache(maxsize=4096)
-def _broken(name: str, content: bytes) -> tuple[tuple[str, int, str], ...]:
-    """Return code, line and message; many images share a file, so it is looked at once."""
-    found: list[tuple[str, int, str]] = []
-    if b"\0" in content[:8000]:
-        return ()
-    text = content.decode("utf-8", "replace")
-    if name.endswith((".yaml", ".yml")):
-        found += _yaml(text)
-    elif name.endswith(".json"):
-        found += _json(text)
-    elif _PYTHON.match(content.split(b"\n", 1)[0]):
-        found += _python(text)
-    return (*found, *_secret(text))
-
-
-def _yaml(text: str) -> Iterator[tuple[str, int, str]]:
+def _yaml_error(content: bytes) -> tuple[str, int] | None:
     try:
-        for _ in yaml.parse(text, Loader=_YAML):
+        for _ in yaml.parse(content.decode("utf-8", "replace"), Loader=_YAML_LOADER):
             pass
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        text = f"not YAML: {error.problem or error.context}"
-        yield "DG301", mark.line + 1 if mark else 1, text
+        return f"not YAML: {error.problem or error.context}", mark.line + 1 if mark else 1
     except yaml.YAMLError as error:
-        yield "DG301", 1, f"not YAML: {str(error).splitlines()[0]}"
+        return f"not YAML: {str(error).splitlines()[0]}", 1
+    return None
 
 
-def _json(text: str) -> Iterator[tuple[str, int, str]]:
+@lru_cache(maxsize=4096)
+def _json_error(content: bytes) -> tuple[str, int] | None:
     try:
-        json.loads(text)
+        json.loads(content.decode("utf-8", "replace"))
     except json.JSONDecodeError as error:
-        yield "DG302", error.lineno, f"not JSON: {error.msg}"
+        return f"not JSON: {error.msg}", error.lineno
     except RecursionError:
-        yield "DG302", 1, "not JSON that can be read: nested too deep"
+        return "not JSON that can be read: nested too deep", 1
+    return None
 
 
-def _python(text: str) -> Iterator[tuple[str, int, str]]:
+@lru_cache(maxsize=4096)
+def _python_error(content: bytes) -> tuple[str, int] | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            ast.parse(text)
+            ast.parse(content.decode("utf-8", "replace"))
     except SyntaxError as error:
-        yield "DG305", error.lineno or 1, f"not Python: {error.msg}"
+        return f"not Python: {error.msg}", error.lineno or 1
     except (ValueError, RecursionError, MemoryError) as error:
-        yield "DG305", 1, f"not Python that can be read: {error}"
-
-
-def _secret(text: str) -> Iterator[tuple[str, int, str]]:
-    """Find secrets by their shape; the message never holds what was found."""
-    for what, start in sorted(set(_shapes(text)), key=lambda found: found[1]):
-        yield "DG304", text.count("\n", 0, start) + 1, f"this looks like {what}"
-
-
-def _shapes(text: str) -> Iterator[tuple[str, int]]:
-    for what, literal, pattern in _SECRETS:
-        if literal in text:
-            for match in pattern.finditer(text):
-                yield what, match.start()
-    for match in _URL_PASSWORD.finditer(text):
-        user, password = match.groups()
-        if password != user and not _PLACEHOLDER.search(password) and _mixed(password):
-            yield "a URL with a password", match.start()
-    for match in _REGISTRY_AUTH.finditer(text) if '"auth"' in text else ():
-        if _names_user(match[1]):
-            yield "a registry password", match.start()
-
-
-def _names_user(encoded: str) -> bool:
-    """Tell whether base64 holds `user:password`, as in a docker config.json."""
-    try:
-        return b":" in base64.b64decode(encoded, validate=True)[1:-1]
-    except ValueError:
-        return False
-
-
-def _mixed(password: str) -> bool:
-    return bool(re.search(r"\d", password) and re.search(r"[A-Za-z]", password))
+        return f"not Python that can be read: {error}", 1
+    return None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from distgen.dockerfile.instruction import Instruction
 from distgen.dockerfile.packages import left_behind
 from distgen.dockerfile.parse import installed
 from distgen.lint.findings import Violation
-from distgen.lint.rules.image import RuleContext, matches
+from distgen.lint.rules.context import RuleContext, matches
+from distgen.lint.rules.rule import NAMED, WORD, list_of, rule
 
 _LAYERS = frozenset({"RUN", "COPY", "ADD"})
 _STARTS = ("CMD", "ENTRYPOINT")
@@ -16,56 +16,103 @@ _SUPERVISORS = (
     *("supervisor", "supervisord", "runit", "runit-*", "s6", "s6-*", "daemontools", "monit"),
     *("circus", "honcho", "systemd", "systemd-sysv", "sysvinit-core", "upstart", "openrc"),
 )
+_INSTRUCTIONS = [
+    *("ADD", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "HEALTHCHECK", "LABEL", "MAINTAINER"),
+    *("ONBUILD", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"),
+]
 
 
-def layers(subject: RuleContext) -> Iterator[Violation]:
-    """Count what makes layers, the triggers of the base included."""
-    limit = subject.rule.options.get("max", 5)
-    found = [one for one in (*_triggers(subject), *_lineage(subject)) if one.cmd in _LAYERS]
-    if len(found) > limit:
-        text = f"{len(found)} RUN, COPY and ADD make as many layers; {limit} are allowed"
-        yield Violation("DG208", text, subject.line(found[limit]))
+@rule(
+    "DG208",
+    "The Dockerfile makes many layers",
+    "warning",
+    what="The stages of the Dockerfile that end up in the image have more ``RUN``, ``COPY`` and "
+    "``ADD`` than the policy allows, those that ``ONBUILD`` of the base adds among them.",
+    why="Each layer is fetched and unpacked on its own, and what one layer writes the next cannot "
+    "take out of the image again.",
+    fix="Join commands in one ``RUN`` and files in one ``COPY``.",
+    options={
+        "max": {
+            "type": "integer",
+            "description": "How many RUN, COPY and ADD there may be; 5 without it.",
+            "minimum": 1,
+        }
+    },
+    when=NAMED,
+)
+def layers(context: RuleContext) -> Iterator[Violation]:
+    limit = context.settings.options.get("max", 5)
+    steps = [step for step in (*context.triggers, *context.instructions) if step.cmd in _LAYERS]
+    if len(steps) > limit:
+        text = f"{len(steps)} RUN, COPY and ADD make as many layers; {limit} are allowed"
+        yield Violation(text, context.line(steps[limit]))
 
 
-def unwanted(subject: RuleContext) -> Iterator[Violation]:
-    """Find instructions that no image of the namespace has."""
-    refused = subject.option("instructions", _STARTS)
-    for one in _lineage(subject):
-        if one.cmd in refused:
-            yield Violation("DG209", f"{one.cmd} is not for images of this namespace", one.line)
-        elif one.trigger and one.trigger.cmd in refused:
-            text = f"ONBUILD {one.trigger.cmd} is not for images of this namespace"
-            yield Violation("DG209", text, one.line)
+@rule(
+    "DG209",
+    "The Dockerfile has an instruction that the namespace does without",
+    "error",
+    what="A stage that ends up in the image has one of the policy's ``instructions``, or an "
+    "``ONBUILD`` that adds one to images built on it.",
+    why="Where the deployer says what a container runs, an image that says it too can contradict.",
+    fix="Remove the instruction.",
+    options={
+        "instructions": list_of(
+            "Instructions that no image may have; CMD and ENTRYPOINT without it.",
+            {"type": "string", "enum": _INSTRUCTIONS},
+            minItems=1,
+            uniqueItems=True,
+        )
+    },
+    when=NAMED,
+)
+def forbidden_instructions(context: RuleContext) -> Iterator[Violation]:
+    forbidden = context.option("instructions", _STARTS)
+    for step in context.instructions:
+        if step.cmd in forbidden:
+            yield Violation(f"{step.cmd} is not for images of this namespace", step.line)
+        elif step.trigger and step.trigger.cmd in forbidden:
+            text = f"ONBUILD {step.trigger.cmd} is not for images of this namespace"
+            yield Violation(text, step.line)
 
 
-def exact_versions(subject: RuleContext) -> Iterator[Violation]:
-    """Find packages of the operating system that are installed in one version only."""
-    allowed = subject.option("allow")
-    for one in subject.own.instructions:
-        for operation in installed(one):
+@rule(
+    "DG210",
+    "A package of the operating system has an exact version",
+    "error",
+    what="A ``RUN`` installs ``name=version`` with apt or apk, or ``name-version-release`` with an "
+    "RPM package manager.",
+    why="Distributions remove a version when they fix it: the build then fails, or misses the fix.",
+    fix="Name the package only; the digest of the base image says which release it comes from.",
+    options={"allow": list_of("Patterns of packages that may have an exact version.", WORD)},
+    when=NAMED,
+)
+def exact_versions(context: RuleContext) -> Iterator[Violation]:
+    allowed = context.option("allow")
+    for step in context.dockerfile.instructions:
+        for operation in installed(step):
             for name, word in operation.exact:
                 if not matches(name, allowed):
-                    line = subject.own.find(word, one)
-                    yield Violation("DG210", f"{word} names an exact version", line)
+                    line = context.dockerfile.find(word, step)
+                    yield Violation(f"{word} names an exact version", line)
 
 
-def supervisors(subject: RuleContext) -> Iterator[Violation]:
-    """Find programs that start and watch others."""
-    patterns = (*_SUPERVISORS, *subject.option("packages"))
-    for one in _lineage(subject):
-        for operation in left_behind(installed(one)):
+@rule(
+    "DG211",
+    "A supervisor of several processes is installed",
+    "error",
+    what="A ``RUN`` installs an init system or a program that starts and watches others, such as "
+    "``supervisor``, ``runit``, ``s6`` or ``systemd-sysv``.",
+    why="With one process in a container its platform sees each of them live, fail and log.",
+    fix="Make an image for each process.",
+    options={"packages": list_of("Further patterns of packages that supervise processes.", WORD)},
+    when=NAMED,
+)
+def supervisors(context: RuleContext) -> Iterator[Violation]:
+    patterns = (*_SUPERVISORS, *context.option("packages"))
+    for step in context.instructions:
+        for operation in left_behind(installed(step)):
             for name in operation.names:
                 if matches(name, patterns):
                     text = f"{name} supervises processes; one container runs one process"
-                    yield Violation("DG211", text, subject.own.find(name, one))
-
-
-def _lineage(subject: RuleContext) -> Iterator[Instruction]:
-    """Yield the instructions that end up in the image, in the order they are carried out."""
-    for stage in reversed(subject.own.lineage):
-        yield from stage.instructions
-
-
-def _triggers(subject: RuleContext) -> tuple[Instruction, ...]:
-    base = subject.family.base(subject.image)
-    return base.triggers if base else ()
+                    yield Violation(text, context.dockerfile.find(name, step))

@@ -1,0 +1,78 @@
+"""Repeat what a source of images, such as Kolla's, found while it read them.
+
+Only the source can see these: it knows what its own build tool does besides the Dockerfile. It
+notes a code and a message; level and words are here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from distgen.lint.findings import Violation
+from distgen.lint.rules.context import RuleContext
+from distgen.lint.rules.rule import rule
+
+
+def repeat_source(context: RuleContext) -> Iterator[Violation]:
+    """Yield what the source of an image said of it under the code of the rule."""
+    for finding in context.reported:
+        if finding.code == context.settings.code:
+            yield Violation(
+                finding.message, finding.line, finding.path, finding.column, finding.origin
+            )
+
+
+@rule(
+    "DG109",
+    "A file that the original build tool makes is not in the tree",
+    "warning",
+    what="The Dockerfile of an image that comes from Kolla takes an archive of sources, plugins or "
+    "additions which ``kolla-build`` fetches and packs just before it builds.",
+    why="Whoever clones the repository cannot build it before that file is there.",
+    fix="Run the command that the finding names in a clone, or build with ``kolla-build``.",
+    needs_stages=False,
+)
+def absent_archives(context: RuleContext) -> Iterator[Violation]:
+    return repeat_source(context)
+
+
+@rule(
+    "DG110",
+    "A container list names an image that does not exist",
+    "warning",
+    what="The ``container_list`` of a namespace names images as Kolla's which the installed Kolla "
+    "does not have.",
+    why="They are neither rendered nor published, and somebody may wait for them.",
+    fix="Install the Kolla release that the list was written for, or take them off the list.",
+    needs_stages=False,
+)
+def unknown_images(context: RuleContext) -> Iterator[Violation]:
+    return repeat_source(context)
+
+
+@rule(
+    "DG111",
+    "The rendering depends on the environment",
+    "info",
+    what="A template asks for an environment variable by its name, as Kolla allows: its own base "
+    "image for ``http_proxy``, template overrides and images of a ``docker_dir`` for any.",
+    why="Another machine may render other files from the same catalogue.",
+    fix="Write the value into the override, and publish where the variable is always the same.",
+    needs_stages=False,
+)
+def environment_variables(context: RuleContext) -> Iterator[Violation]:
+    return repeat_source(context)
+
+
+@rule(
+    "DG112",
+    "Images of two streams are published under one name",
+    "warning",
+    what="Kolla gives an image the same registry name and tag in two streams or namespaces; before "
+    "release 23 its tag does not say which distribution it is.",
+    why="Whoever builds both overwrites one with the other.",
+    fix="Give one of the streams another ``tag``, or another ``namespace`` in its Kolla settings.",
+    needs_stages=False,
+)
+def shared_names(context: RuleContext) -> Iterator[Violation]:
+    return repeat_source(context)
