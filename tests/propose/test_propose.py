@@ -146,17 +146,17 @@ def test_missing_branches_are_begun_so_that_reviews_can_stand_on_them(lab, app):
     )
     assert content(folder, "Dockerfile", "distgen/2024.1") == SECOND["Dockerfile"]
     assert sorted(r["target"] for r in reviews(folder)) == ["master", "stable/2024.1"]
-    again = lab.propose({app.key: FIRST, old.key: SECOND}, old, app, store="elsewhere")
-    assert [result.status for result in again] == ["unchanged", "unchanged"]
-    assert [r.commit for r in again] == [r.commit for r in results]
+    second_results = lab.propose({app.key: FIRST, old.key: SECOND}, old, app, store="elsewhere")
+    assert [result.status for result in second_results] == ["unchanged", "unchanged"]
+    assert [r.commit for r in second_results] == [r.commit for r in results]
 
 
 def test_many_branches_are_begun_at_once(lab):
     """Some failed, for their first commits are the same, and git cannot write one pack twice."""
     images = [lab.image(f"ns/app{number}") for number in range(12)]
-    for found in images:
-        lab.repository(found)
-    trees = {found.key: FIRST for found in images}
+    for stream_image in images:
+        lab.repository(stream_image)
+    trees = {stream_image.key: FIRST for stream_image in images}
     results = lab.propose(trees, *images, options=replace(OPTIONS, jobs=8))
     assert {result.status for result in results} == {"created"}, results
 
@@ -212,9 +212,9 @@ def test_a_dry_run_tells_what_would_happen_and_writes_nothing(lab, app, folder):
     assert refs(folder) == before
     assert not (lab.root / "store").exists()
 
-    done = one(lab.propose({app.key: FIRST}, app))
+    result = one(lab.propose({app.key: FIRST}, app))
     before = (refs(folder), arrived(folder))
-    assert results[1].commit == done.commit
+    assert results[1].commit == result.commit
     assert one(lab.propose({app.key: FIRST}, app, dry=True)).status == "unchanged"
     assert one(lab.propose({app.key: SECOND}, app, dry=True)).status == "updated"
     assert (refs(folder), arrived(folder)) == before
@@ -262,17 +262,17 @@ def test_a_server_that_fails_once_is_asked_again(tmp_path, after):
 
 
 def test_two_runs_at_once_make_one_review(lab, app, folder):
-    others = []
+    rival_results = []
 
     def meddle(request):
-        if request.pushes and not others:
+        if request.pushes and not rival_results:
             lab.server.meddle = None
-            others.append(one(lab.propose({app.key: FIRST}, app, store="other")))
+            rival_results.append(one(lab.propose({app.key: FIRST}, app, store="other")))
 
     lab.server.meddle = meddle
     result = one(lab.propose({app.key: FIRST}, app))
-    assert result.commit == others[0].commit
-    assert {result.status, others[0].status} == {"created"}
+    assert result.commit == rival_results[0].commit
+    assert {result.status, rival_results[0].status} == {"created"}
     assert len(reviews(folder)) == 1
 
 
@@ -309,10 +309,13 @@ def test_runs_at_once_from_several_machines_share_their_reviews(tmp_path, forge_
 
         for tree in (FIRST, SECOND):
             with ThreadPoolExecutor(4) as pool:
-                found = list(pool.map(run, ("a", "b", "c", "d"), [tree] * 4))
-            told = {result.status for results in found for result in results}
-            assert told <= {"created", "updated", "unchanged"}, found
-            assert all([r.commit for r in one] == [r.commit for r in found[0]] for one in found)
+                results_by_run = list(pool.map(run, ("a", "b", "c", "d"), [tree] * 4))
+            statuses = {result.status for results in results_by_run for result in results}
+            assert statuses <= {"created", "updated", "unchanged"}, results_by_run
+            assert all(
+                [r.commit for r in run_results] == [r.commit for r in results_by_run[0]]
+                for run_results in results_by_run
+            )
         assert [len(review["commits"]) for f in folders for review in reviews(f)] == [2, 2]
 
 
@@ -334,11 +337,11 @@ def test_two_runs_from_two_commits_of_the_catalogue_end_with_the_later_push(lab,
 def test_a_review_that_another_run_moves_while_it_is_read_is_looked_at_again(lab, app, folder):
     """It was taken for somebody else's, and refused."""
     lab.propose({app.key: FIRST}, app)
-    asked = []
+    requests = []
 
     def meddle(request):
-        asked.append(request)
-        listings = [one for one in asked if one.method == "GET"]
+        requests.append(request)
+        listings = [request for request in requests if request.method == "GET"]
         if len(listings) == 3:  # after the refs and the branch comes the review
             lab.server.meddle = None
             lab.propose({app.key: {"Dockerfile": "FROM quay.io/a:3\n"}}, app)
@@ -351,23 +354,23 @@ def test_a_review_that_another_run_moves_while_it_is_read_is_looked_at_again(lab
 
 
 def test_each_push_of_a_review_is_told_when_it_begins(lab, app, folder):
-    told = []
-    watched = replace(OPTIONS, observe=lambda step, about: told.append((step, about)))
+    steps = []
+    watched = replace(OPTIONS, observe=lambda step, about: steps.append((step, about)))
     first = one(lab.propose({app.key: FIRST}, app, options=watched))
-    assert [step for step, _ in told] == ["started", "planned", "pushing", "result"]
+    assert [step for step, _ in steps] == ["started", "planned", "pushing", "result"]
     commit = {"image": "ns/app", "stream": "master", "branch": "master",
               "commit": first.commit, "parent": first.parent}  # fmt: skip
-    assert told[2][1] == {"url": app.url, "attempt": 1, "commits": [commit]}
-    told.clear()
+    assert steps[2][1] == {"url": app.url, "attempt": 1, "commits": [commit]}
+    steps.clear()
     lab.propose({app.key: FIRST}, app, options=watched)
-    assert [step for step, _ in told] == ["started", "planned", "result"]
+    assert [step for step, _ in steps] == ["started", "planned", "result"]
 
 
 def test_no_file_that_a_run_writes_holds_the_token(lab, app, folder):
     lab.propose({app.key: FIRST}, app)
-    said = json.dumps([arrived(folder), reviews(folder)])
+    server_state = json.dumps([arrived(folder), reviews(folder)])
     secrets = (TOKEN, lab.git.secrets[1])
-    assert not any(secret in said for secret in secrets)
+    assert not any(secret in server_state for secret in secrets)
     for path in Path(lab.root).rglob("*"):
         if path.is_file():
             assert not any(secret.encode() in path.read_bytes() for secret in secrets), path
@@ -449,7 +452,7 @@ def change(write=(), before=None, delete=(), lines=(), subject="ns/app: things c
 def test_a_body_says_which_lines_and_instructions_changed():
     old = "FROM a\n\nENV A=1\nRUN apt-get install \\\n    curl\n"
     new = "FROM b\n\nENV A=1\nRUN apt-get install \\\n    curl \\\n    git\n"
-    found = describe_change(
+    proposal = describe_change(
         change(
             [("Dockerfile", new), ("bin/start", "#!/bin/sh\nx\n"), (".distgen.json", "{}\n")],
             {"Dockerfile": old, "gone": "1\n2\n", ".distgen.json": "{ }\n"},
@@ -458,8 +461,8 @@ def test_a_body_says_which_lines_and_instructions_changed():
         ),
         65_000,
     )
-    assert found.title == "ns/app: things changed"
-    assert found.body == (
+    assert proposal.title == "ns/app: things changed"
+    assert proposal.body == (
         "- base image a -\\> b\n"
         "- apt package added: `@git_*x`\n"
         "\n"
@@ -514,19 +517,19 @@ def test_a_body_that_is_too_long_is_cut_between_lines_and_says_so():
 def test_what_files_hold_cannot_break_out_of_a_body():
     """Escapes do not keep GitHub from names and numbers: it looks for them in the HTML."""
     dockerfile = "FROM a\r\nRUN echo '```' @all \x1b[31m </details>\n<b>@all x\n"
-    found = describe_change(
+    proposal = describe_change(
         change(
             [("Dockerfile", dockerfile), ("a`b", "x\n"), ("c\n# d", "x\n")],
             lines=["now: LABEL x=@all #1 <b>", "downstream edit of @x/#1 &lt; <b> kept"],
         ),
         9_000,
     )
-    assert found.body.startswith(
+    assert proposal.body.startswith(
         "- now: `LABEL x=@all #1 <b>`\n"
         "- downstream edit of @&#8203;x/#&#8203;1 \\&lt; \\<b\\> kept\n"
     )
-    assert "- `Dockerfile`: new +3 -0 (FROM, RUN, \\<B\\>@&#8203;ALL)\n" in found.body
-    assert "- ``a`b``: new +1 -0\n- `c # d`: new +1 -0\n" in found.body
+    assert "- `Dockerfile`: new +3 -0 (FROM, RUN, \\<B\\>@&#8203;ALL)\n" in proposal.body
+    assert "- ``a`b``: new +1 -0\n- `c # d`: new +1 -0\n" in proposal.body
     assert (
         "````diff\n"
         "@@ FROM, RUN, <B>@ALL, line 1 @@\n"
@@ -534,12 +537,14 @@ def test_what_files_hold_cannot_break_out_of_a_body():
         "+RUN echo '```' @all  [31m </details>\n"
         "+<b>@all x\n"
         "````\n"
-    ) in found.body
+    ) in proposal.body
 
 
 def test_binary_files_and_modes_have_no_lines():
-    found = describe_change(change([("logo.png", "\0\1"), ("run", "x\n")], {"run": "x\n"}), 9_000)
-    assert "- `logo.png`: new binary\n- `run`: mode\n" in found.body
+    proposal = describe_change(
+        change([("logo.png", "\0\1"), ("run", "x\n")], {"run": "x\n"}), 9_000
+    )
+    assert "- `logo.png`: new binary\n- `run`: mode\n" in proposal.body
 
 
 def test_a_message_that_is_the_review_has_its_footers_last_and_another_id():
@@ -568,29 +573,33 @@ def test_a_message_that_is_the_review_has_its_footers_last_and_another_id():
 
 
 def test_a_change_id_depends_on_repository_branch_and_base_alone():
-    found = change_id("ns/app", "master", "1" * 40)
-    assert found == change_id("ns/app", "master", "1" * 40)
-    assert found[0] == "I" and len(found) == 41
-    others = {
+    first_id = change_id("ns/app", "master", "1" * 40)
+    assert first_id == change_id("ns/app", "master", "1" * 40)
+    assert first_id[0] == "I" and len(first_id) == 41
+    other_ids = {
         change_id("ns/other", "master", "1" * 40),
         change_id("ns/app", "stable", "1" * 40),
         change_id("ns/app", "master", "2" * 40),
         change_id("ns/app", "master", None),
     }
-    assert len(others | {found}) == 5
+    assert len(other_ids | {first_id}) == 5
 
 
 def test_only_distgens_own_commit_is_its_own():
-    who = "distgen <distgen@localhost>"
-    head = f"tree {'0' * 40}\nparent {'1' * 40}\nauthor {who} 17 +0000\ncommitter {who} 17 +0000"
+    author = "distgen <distgen@localhost>"
+    head = (
+        f"tree {'0' * 40}\nparent {'1' * 40}\nauthor {author} 17 +0000\ncommitter {author} 17 +0000"
+    )
     text = "s\n\nDistgen-Image: ns/app\nDistgen-Stream: master\n"
 
     def own(header=head, message=text):
-        return is_commit_of(f"{header}\n\n{message}".encode(), "ns/app", "master", who)
+        return is_commit_of(f"{header}\n\n{message}".encode(), "ns/app", "master", author)
 
     assert own()
     assert not own(head.replace("committer distgen", "committer Pat"))
-    assert not own(head.replace("committer distgen <distgen@localhost> 17", f"committer {who} 18"))
+    assert not own(
+        head.replace("committer distgen <distgen@localhost> 17", f"committer {author} 18")
+    )
     assert not own(head.replace("distgen@", "pat@"))
     assert not own(head.replace("parent", f"parent {'2' * 40}\nparent"))
     assert not own(message=text.replace("master", "2024.1"))

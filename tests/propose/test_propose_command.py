@@ -25,13 +25,13 @@ def lab(tmp_path):
 @pytest.fixture
 def folders(lab):
     """The repositories of the namespaces, each as its forge has it."""
-    made = {}
+    repositories = {}
     for forge, namespace in FORGES.items():
         if forge != "none":
-            made[namespace] = lab.repository(f"{namespace}/app.git")
-            install(made[namespace], forge)
-            commit_on(made[namespace], "master", {"README": "Made by hand.\n"})
-    return made
+            repositories[namespace] = lab.repository(f"{namespace}/app.git")
+            install(repositories[namespace], forge)
+            commit_on(repositories[namespace], "master", {"README": "Made by hand.\n"})
+    return repositories
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def image(version):
     return f"template: plain\nfrom: quay.io/fedora/fedora:{version}\n"
 
 
-def said(text):
+def plain_lines(text):
     """Return the lines of a text, with ID for commits and one blank for many."""
     return [re.sub(r"\b[0-9a-f]{12}\b", "ID", " ".join(line.split())) for line in text.splitlines()]
 
@@ -60,8 +60,8 @@ def test_a_person_follows_reviews_on_three_forges(distgen, root, folders, catalo
     address = lab.url
 
     def propose(*words):
-        done = distgen(root, "propose", "--allow-dirty", *words)
-        return done.code, said(done.out), said(done.err)
+        process = distgen(root, "propose", "--allow-dirty", *words)
+        return process.code, plain_lines(process.out), plain_lines(process.err)
 
     everywhere = ["lab/app", "review/app", "team/app"]
     assert propose("--dry-run") == (
@@ -121,8 +121,8 @@ def test_a_person_who_pushed_keeps_the_review(distgen, root, folders, catalogue)
     distgen(root, "propose", "--allow-dirty")
     commit_on(folders["lab"], "refs/heads/distgen/master", {"NOTES": "x\n"})
     catalogue({"overlays/lab/app.yaml": image(41)})
-    done = distgen(root, "propose", "--allow-dirty", "lab/app", "review/app")
-    assert (done.code, said(done.out), said(done.err)) == (
+    process = distgen(root, "propose", "--allow-dirty", "lab/app", "review/app")
+    assert (process.code, plain_lines(process.out), plain_lines(process.err)) == (
         1,
         ["refused lab/app@master branch distgen/master is left alone, "
          "for somebody else pushed ID to it"],

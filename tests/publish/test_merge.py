@@ -15,7 +15,7 @@ def text(*lines):
 
 
 @pytest.mark.parametrize(
-    ("base", "left", "right", "merged"),
+    ("base", "ours", "theirs", "merged"),
     [
         (text(1, 2, 3), text(0, 1, 2, 3), text(1, 2, 4), text(0, 1, 2, 4)),
         (text(1, 2, 3), text(1, "x", 3), text(1, "x", 3), text(1, "x", 3)),
@@ -28,8 +28,8 @@ def text(*lines):
         (b"a\rb\nc\nd\n", b"a\rb\nc\nd\ne\n", b"A\rb\nc\nd\n", b"A\rb\nc\nd\ne\n"),
     ],
 )  # fmt: skip
-def test_merge(base, left, right, merged):
-    assert three_way_merge(GIT)(base, left, right) == merged
+def test_merge(base, ours, theirs, merged):
+    assert three_way_merge(GIT)(base, ours, theirs) == merged
 
 
 def test_a_merge_is_the_one_that_git_makes(tmp_path):
@@ -39,9 +39,9 @@ def test_a_merge_is_the_one_that_git_makes(tmp_path):
     git("init", "-q", "-b", "base", folder=tmp_path)
     for number in range(25):
         base = [f"line {rand.randrange(30)}" for _ in range(20)]
-        versions = text(*base), text(*_scribbled(base, rand)), text(*_scribbled(base, rand))
-        tips = [_committed(tmp_path, f"base-{number}", versions[0], [])]
-        tips += [_committed(tmp_path, f"{number}", side, tips[:1]) for side in versions[1:]]
+        versions = text(*base), text(*_scribble(base, rand)), text(*_scribble(base, rand))
+        tips = [_write_commit(tmp_path, f"base-{number}", versions[0], [])]
+        tips += [_write_commit(tmp_path, f"{number}", side, tips[:1]) for side in versions[1:]]
         git("checkout", "-q", "-f", tips[1], folder=tmp_path)
         git("merge", "-q", "-s", "recursive", tips[2], folder=tmp_path, check=False)
         conflicted = git("ls-files", "-u", folder=tmp_path)
@@ -52,19 +52,19 @@ def test_a_merge_is_the_one_that_git_makes(tmp_path):
     assert 5 < clean < 25
 
 
-def _committed(folder, subject, content, parents):
+def _write_commit(folder, subject, content, parents):
     blob = git("hash-object", "-w", "--stdin", folder=folder, stdin=content).strip()
     tree = git("mktree", folder=folder, stdin=f"100644 blob {blob}\tfile\n".encode()).strip()
     above = [word for parent in parents for word in ("-p", parent)]
     return git("commit-tree", *above, "-m", subject, tree, folder=folder).strip()
 
 
-def _scribbled(lines, rand):
-    found = list(lines)
+def _scribble(lines, rand):
+    edited_lines = list(lines)
     for _ in range(rand.randrange(1, 3)):
-        at = rand.randrange(len(found))
-        found[at : at + rand.randrange(2)] = [f"new {rand.random()}"] * rand.randrange(2)
-    return found
+        at = rand.randrange(len(edited_lines))
+        edited_lines[at : at + rand.randrange(2)] = [f"new {rand.random()}"] * rand.randrange(2)
+    return edited_lines
 
 
 def test_what_git_cannot_merge_is_said(tmp_path):
@@ -89,8 +89,8 @@ def test_git_applies_the_diff(tmp_path, old, new):
     if old is not None:
         (tmp_path / "file").write_bytes(old)
     git("apply", "-", folder=tmp_path, stdin=diff_file("file", old, new).encode())
-    found = tmp_path / "file"
-    assert (found.read_bytes() if found.exists() else None) == new
+    path = tmp_path / "file"
+    assert (path.read_bytes() if path.exists() else None) == new
 
 
 def test_equal_files_have_no_diff_and_binary_ones_a_note():

@@ -23,8 +23,8 @@ def contents(base="FROM a", **more):
 
 
 def publish(tmp_path, base="FROM a", on_edit="refuse", **more):
-    found = {APP.key: tree(APP, contents(base, **more))}
-    (result,) = run_publish(tmp_path, [APP], found, replace(OPTIONS, on_edit=on_edit))
+    trees_by_key = {APP.key: tree(APP, contents(base, **more))}
+    (result,) = run_publish(tmp_path, [APP], trees_by_key, replace(OPTIONS, on_edit=on_edit))
     return result
 
 
@@ -162,13 +162,13 @@ def test_an_edit_beside_one_that_the_catalogue_took_is_merged(tmp_path, where, c
     (clone / "line").write_text("a = 2\nb = 2\n")
     commit(clone)
     theirs = push(clone)
-    taken = {"line": "a = 2\nb = 1\n"}
-    refused = publish(tmp_path, **taken)
+    changed_line = {"line": "a = 2\nb = 1\n"}
+    refused = publish(tmp_path, **changed_line)
     assert refused.edits[0].diff.endswith("@@ -1,2 +1,2 @@\n a = 2\n-b = 1\n+b = 2\n")
-    result = publish(tmp_path, on_edit="merge", **taken)
+    result = publish(tmp_path, on_edit="merge", **changed_line)
     assert (result.status, result.parent) == ("updated", theirs)
     assert content(where, "line") == "a = 2\nb = 2\n"
-    assert publish(tmp_path, on_edit="merge", **taken).status == "unchanged"
+    assert publish(tmp_path, on_edit="merge", **changed_line).status == "unchanged"
     assert publish(tmp_path, on_edit="merge", **lines).status == "refused"
 
 
@@ -264,8 +264,8 @@ def test_each_kind_of_edit_is_refused_kept_and_overwritten(tmp_path, where, clon
     assert content(where, "Dockerfile") == dockerfile("FROM b")
     assert git("ls-tree", "-r", "master", "bin", folder=where) == shape
     assert publish(tmp_path, "FROM b", "keep").status == "unchanged"
-    again = publish(tmp_path, "FROM b")
-    assert again.status == "refused"  # it is still known as an edit
+    second_result = publish(tmp_path, "FROM b")
+    assert second_result.status == "refused"  # it is still known as an edit
 
     result = publish(tmp_path, "FROM b", "overwrite")
     if change in (link_folder, make_folder):  # somebody's own file would have to go
@@ -317,10 +317,10 @@ def test_an_edit_that_is_rendered_with_a_new_mode_is_none(tmp_path, where, clone
     (clone / "bin/start").write_text(START + "# mine\n")
     git("commit", "-q", "-a", "--amend", "--no-edit", folder=clone)
     push(clone, "--force")
-    found = tree(APP, contents(**{"bin/start": START + "# mine\n"}))
-    files = tuple(replace(f, mode=0o100644) if f.path == "bin/start" else f for f in found.files)
-    wanted = {APP.key: replace(found, files=files)}
-    (result,) = run_publish(tmp_path, [APP], wanted)
+    rendered = tree(APP, contents(**{"bin/start": START + "# mine\n"}))
+    files = tuple(replace(f, mode=0o100644) if f.path == "bin/start" else f for f in rendered.files)
+    trees_by_key = {APP.key: replace(rendered, files=files)}
+    (result,) = run_publish(tmp_path, [APP], trees_by_key)
     assert result.status == "updated"
     assert git("ls-tree", "master", "bin/start", folder=where).startswith("100644")
 
@@ -334,8 +334,8 @@ def test_a_text_that_is_not_utf8_is_merged_after_it_was_kept(tmp_path, where):
     assert publish(tmp_path, on_edit="keep", **changed).status == "unchanged"
     assert publish(tmp_path, on_edit="merge", **changed).status == "updated"
     words = ["git", "-C", where, "show", "master:latin"]
-    found = subprocess.run(words, capture_output=True, check=True)
-    assert found.stdout == b"".join([b"CAF\xc9\n", *rows[1:], b"mine\n"])
+    process = subprocess.run(words, capture_output=True, check=True)
+    assert process.stdout == b"".join([b"CAF\xc9\n", *rows[1:], b"mine\n"])
 
 
 def test_a_link_is_merged_with_nothing(tmp_path, where, clone):

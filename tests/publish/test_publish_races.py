@@ -19,16 +19,16 @@ SECOND = {"Dockerfile": "FROM b\n"}
 
 def race(tmp_path, contents, action, options=OPTIONS):
     """Publish while `action` happens between plan and push."""
-    done = []
+    rival_pushes = []
 
     def observe(step, about):
-        if step == "pushing" and not done:
-            done.append(step)
+        if step == "pushing" and not rival_pushes:
+            rival_pushes.append(step)
             action()
 
-    wanted = {APP.key: tree(APP, contents)}
-    (result,) = run_publish(tmp_path, [APP], wanted, replace(options, observe=observe))
-    assert done
+    trees_by_key = {APP.key: tree(APP, contents)}
+    (result,) = run_publish(tmp_path, [APP], trees_by_key, replace(options, observe=observe))
+    assert rival_pushes
     return result
 
 
@@ -56,10 +56,10 @@ def test_a_push_that_lost_to_the_same_publication_has_nothing_left_to_do(tmp_pat
     trees = {APP.key: tree(APP, FIRST)}
     for contents in (FIRST, SECOND):
         trees = {APP.key: tree(APP, contents)}
-        other = []
-        result = race(tmp_path, contents, lambda t=trees, o=other: o.extend(
+        rival_results = []
+        result = race(tmp_path, contents, lambda t=trees, o=rival_results: o.extend(
             run_publish(tmp_path, [APP], t, store=tmp_path / "other")))  # fmt: skip
-        assert result.commit == other[0].commit
+        assert result.commit == rival_results[0].commit
     assert len(commits(tmp_path / "dist-git/ns/app.git")) == 2
     assert [path.name for path in (tmp_path / "dist-git/ns").iterdir()] == ["app.git"]
 
@@ -162,8 +162,8 @@ MOMENTS = [
 def test_a_publisher_killed_at_any_moment_hurts_nobody(tmp_path):
     """It was killed after a time by the clock: each time before there even was a store."""
     folder = tmp_path / "dist-git/ns"
-    for number, (what, when, nth, least, most) in enumerate(MOMENTS):
-        moment = arrange(tmp_path / f"moment{number}", what, when, nth)
+    for number, (action, when, nth, least, most) in enumerate(MOMENTS):
+        moment = arrange(tmp_path / f"moment{number}", action, when, nth)
         for where in folder.glob("*.git"):
             watch(moment, where)
         process = publisher(tmp_path, tmp_path / "store", number, moment.path)
@@ -203,7 +203,7 @@ def test_an_edit_made_while_a_killed_run_slept_is_seen(tmp_path):
     shutil.rmtree(tmp_path / "store/objects")
     (result,) = run_publish(tmp_path, [APP], {APP.key: tree(APP, SECOND)})
     assert result.status == "refused"
-    kept = replace(OPTIONS, on_edit="keep")
-    (result,) = run_publish(tmp_path, [APP], {APP.key: tree(APP, SECOND)}, kept)
+    keep_edits = replace(OPTIONS, on_edit="keep")
+    (result,) = run_publish(tmp_path, [APP], {APP.key: tree(APP, SECOND)}, keep_edits)
     assert result.status == "updated"
     assert listing(where) == [".distgen.json", ".gitattributes", "Dockerfile"]

@@ -35,7 +35,7 @@ def trees(*images, line="FROM a"):
     return {i.key: tree(i, {"Dockerfile": f"{line}\n"}) for i in images}
 
 
-def served(tmp_path, *names):
+def make_repositories(tmp_path, *names):
     """Make empty repositories that a server shows."""
     for name in names:
         git("init", "-q", "--bare", "-b", "master", str(tmp_path / f"served/{name}.git"))
@@ -48,12 +48,12 @@ def person(tmp_path, password):
     program = tmp_path / "askpass"
     program.write_text('#!/bin/sh\ncase "$1" in User*) echo bot;; *) echo "$PASSWORD";; esac\n')
     program.chmod(0o755)
-    known = {"GIT_ASKPASS": str(program), "PASSWORD": password, "HOME": str(tmp_path)}
-    return isolate({"PATH": os.environ["PATH"], **known})
+    environ = {"GIT_ASKPASS": str(program), "PASSWORD": password, "HOME": str(tmp_path)}
+    return isolate({"PATH": os.environ["PATH"], **environ})
 
 
 def test_a_server_is_published_to_as_a_folder_is(tmp_path):
-    root = served(tmp_path, "ns/app", "ns/other")
+    root = make_repositories(tmp_path, "ns/app", "ns/other")
     with git_server(root) as server:
         images = [app(server.url), app(server.url, "ns/other"), app(server.url, "ns/app@2024.1")]
         results = run_publish(tmp_path, images, trees(*images))
@@ -75,7 +75,7 @@ def test_a_server_is_published_to_as_a_folder_is(tmp_path):
 
 def test_a_repository_that_is_made_on_a_forge_shows_the_first_stream(tmp_path):
     """Forges show the branch that they got first; of several at once they took any."""
-    root = served(tmp_path)
+    root = make_repositories(tmp_path)
     note = '#!/bin/sh\ncut -d " " -f 3 | sort | paste -s -d " " >>"$GIT_DIR/../../got"\n'
     with git_server(root) as server:
         images = [app(server.url), app(server.url, "ns/app@2024.1")]
@@ -91,7 +91,7 @@ def test_a_repository_that_is_made_on_a_forge_shows_the_first_stream(tmp_path):
 
 
 def test_streams_are_pushed_together_or_not_at_all_over_http(tmp_path):
-    root = served(tmp_path, "ns/app")
+    root = make_repositories(tmp_path, "ns/app")
     script = '#!/bin/sh\ntest "$1" != refs/heads/stable/2024.1 || { echo "not this"; exit 1; }\n'
     with git_server(root) as server:
         server.hook("ns/app.git", "update", script)
@@ -110,14 +110,14 @@ def test_a_server_without_atomic_pushes_gets_one_stream_after_the_other(tmp_path
         results = run_publish(tmp_path, images, trees(*images))
         assert [result.status for result in results] == ["failed", "failed"]
         assert "set receive.advertiseAtomic there, or publish each stream" in results[0].detail
-        assert len([asked for asked in server.requests if "receive-pack" in asked.query]) == 1
-        for found in images:
-            (result,) = run_publish(tmp_path, [found], trees(found))
+        assert len([request for request in server.requests if "receive-pack" in request.query]) == 1
+        for stream_image in images:
+            (result,) = run_publish(tmp_path, [stream_image], trees(stream_image))
             assert commits(where, result.branch) == [result.commit]
 
 
 def test_a_push_whose_answer_was_lost_is_found_to_have_arrived(tmp_path):
-    root = served(tmp_path, "ns/app")
+    root = make_repositories(tmp_path, "ns/app")
     with git_server(root) as server:
         server.meddle = lambda request: Fault(after=True) if request.pushes else None
         (result,) = run_publish(tmp_path, [app(server.url)], trees(app(server.url)))
@@ -126,19 +126,19 @@ def test_a_push_whose_answer_was_lost_is_found_to_have_arrived(tmp_path):
 
 @pytest.mark.parametrize("fault", [Fault(), Fault(500), Fault(403, body=b"quota exceeded")])
 def test_a_push_that_breaks_is_a_sentence_and_the_rest_goes_on(tmp_path, fault):
-    root = served(tmp_path, "ns/app", "ns/other")
+    root = make_repositories(tmp_path, "ns/app", "ns/other")
     with git_server(root) as server:
         images = [app(server.url), app(server.url, "ns/other")]
-        server.meddle = lambda asked: fault if asked.pushes and "app" in asked.path else None
-        broken, other = run_publish(tmp_path, images, trees(*images))
-    assert (broken.status, other.status) == ("failed", "created")
+        server.meddle = lambda request: fault if request.pushes and "app" in request.path else None
+        broken, unharmed = run_publish(tmp_path, images, trees(*images))
+    assert (broken.status, unharmed.status) == ("failed", "created")
     assert broken.detail
     assert "\n" not in broken.detail
 
 
 def test_a_lost_race_over_http_is_planned_again(tmp_path):
     """One branch of two moved: without leases git 2.39 cuts off what it says of an atomic push."""
-    root = served(tmp_path, "ns/app")
+    root = make_repositories(tmp_path, "ns/app")
     attempts = []
 
     def observe(step, about):
@@ -159,7 +159,7 @@ def test_a_lost_race_over_http_is_planned_again(tmp_path):
 
 
 def test_a_plan_reads_a_server_and_leaves_nothing(tmp_path):
-    root = served(tmp_path, "ns/app", "ns/new")
+    root = make_repositories(tmp_path, "ns/app", "ns/new")
     with git_server(root) as server:
         images = [app(server.url), app(server.url, "ns/new")]
         run_publish(tmp_path, images[:1], trees(*images))
@@ -172,10 +172,10 @@ def test_a_plan_reads_a_server_and_leaves_nothing(tmp_path):
 
 
 def test_a_missing_repository_is_told_with_the_command_that_makes_it(tmp_path):
-    with git_server(served(tmp_path, "ns/other")) as server:
+    with git_server(make_repositories(tmp_path, "ns/other")) as server:
         images = [app(server.url), app(server.url, "ns/other")]
-        missing, other = run_publish(tmp_path, images, trees(*images))
-    assert (missing.status, other.status) == ("failed", "created")
+        missing, present = run_publish(tmp_path, images, trees(*images))
+    assert (missing.status, present.status) == ("failed", "created")
     assert missing.detail == (
         f"{server.url}/ns/app.git: there is no repository; "
         "create it with: git init --bare ns/app.git (on the server)"
@@ -183,7 +183,7 @@ def test_a_missing_repository_is_told_with_the_command_that_makes_it(tmp_path):
 
 
 def test_a_server_that_is_down_is_a_sentence(tmp_path):
-    with git_server(served(tmp_path)) as server:
+    with git_server(make_repositories(tmp_path)) as server:
         pass
     (result,) = run_publish(tmp_path, [app(server.url)], trees(app(server.url)))
     assert result.status == "failed"
@@ -193,7 +193,7 @@ def test_a_server_that_is_down_is_a_sentence(tmp_path):
 
 def test_a_page_to_log_in_is_no_repository(tmp_path):
     page = Fault(200, {"Content-Type": "text/html"}, b"<html>Who are you?</html>\n")
-    with git_server(served(tmp_path, "ns/app"), meddle=lambda asked: page) as server:
+    with git_server(make_repositories(tmp_path, "ns/app"), meddle=lambda request: page) as server:
         (result,) = run_publish(tmp_path, [app(server.url)], trees(app(server.url)))
     assert result.detail == (
         f"{server.url}/ns/app.git: answers, but not as a git server; "
@@ -206,26 +206,28 @@ def test_what_only_ssh_can_tell_is_told(tmp_path):
     program.write_text("#!/bin/sh\necho 'bot@host: Permission denied (publickey).' >&2\nexit 255\n")
     program.chmod(0o755)
     tool = isolate({"PATH": os.environ["PATH"], "GIT_SSH": str(program), "HOME": str(tmp_path)})
-    found = image("ns/app", url="bot@host:{namespace}/{image}.git")
-    (result,) = run_publish(tmp_path, [found], trees(found), git=tool)
+    image_over_ssh = image("ns/app", url="bot@host:{namespace}/{image}.git")
+    (result,) = run_publish(tmp_path, [image_over_ssh], trees(image_over_ssh), git=tool)
     assert result.detail == (
         "bot@host:ns/app.git: cannot be reached: bot@host: Permission denied (publickey)."
     )
 
 
 def test_a_password_comes_from_the_person_s_own_git(tmp_path):
-    root = served(tmp_path, "ns/app")
+    root = make_repositories(tmp_path, "ns/app")
     with git_server(root, {"bot": SECRET}) as server:
-        found = app(server.url)
+        protected = app(server.url)
         options = {"git": person(tmp_path, SECRET)}
-        assert run_publish(tmp_path, [found], trees(found), **options)[0].status == "created"
-    kept = [p for p in tmp_path.rglob("*") if p.is_file() and SECRET.encode() in p.read_bytes()]
-    assert kept == []
+        assert (
+            run_publish(tmp_path, [protected], trees(protected), **options)[0].status == "created"
+        )
+    leaks = [p for p in tmp_path.rglob("*") if p.is_file() and SECRET.encode() in p.read_bytes()]
+    assert leaks == []
 
 
 @pytest.mark.parametrize("password", [None, "wr0ng-TOKEN"])
 def test_a_missing_or_wrong_password_is_a_sentence_without_it(tmp_path, password):
-    root = served(tmp_path, "ns/app")
+    root = make_repositories(tmp_path, "ns/app")
     tool = person(tmp_path, password) if password else GIT
     with git_server(root, {"bot": SECRET}) as server:
         (result,) = run_publish(tmp_path, [app(server.url)], trees(app(server.url)), git=tool)
@@ -235,7 +237,7 @@ def test_a_missing_or_wrong_password_is_a_sentence_without_it(tmp_path, password
 
 
 def test_a_token_in_an_address_never_shows(tmp_path):
-    with git_server(served(tmp_path)) as server:
+    with git_server(make_repositories(tmp_path)) as server:
         url = server.url.replace("http://", f"http://{SECRET}@")
         (result,) = run_publish(tmp_path, [app(url)], trees(app(url)))
     assert result.status == "failed"
@@ -243,7 +245,7 @@ def test_a_token_in_an_address_never_shows(tmp_path):
 
 
 def test_what_is_not_committed_stays_on_this_machine(tmp_path):
-    root = served(tmp_path, "ns/app")
+    root = make_repositories(tmp_path, "ns/app")
     dirty = replace(OPTIONS, dirty=True)
     with git_server(root) as server:
         images = [image("ns/here"), app(server.url)]
@@ -255,6 +257,6 @@ def test_what_is_not_committed_stays_on_this_machine(tmp_path):
 
 
 def test_a_file_address_is_a_folder(tmp_path):
-    found = image("ns/app", url=f"file://{tmp_path}/dist-git/{{namespace}}/{{image}}.git")
-    assert run_publish(tmp_path, [found], trees(found))[0].status == "created"
+    image_by_url = image("ns/app", url=f"file://{tmp_path}/dist-git/{{namespace}}/{{image}}.git")
+    assert run_publish(tmp_path, [image_by_url], trees(image_by_url))[0].status == "created"
     assert content(tmp_path / "dist-git/ns/app.git", "Dockerfile") == "FROM a\n"

@@ -32,9 +32,9 @@ def summary(before, after, old=None, new=None):
 
 def test_base_and_packages():
     after = DOCKERFILE.replace(OLD, NEW).replace("curl git", "curl git gnupg2 jq")
-    found = summary(DOCKERFILE, after, manifest({BASE: OLD}), manifest({BASE: NEW}))
-    assert found.subject == "ns/app: base image updated, 2 packages added"
-    assert found.lines == (
+    summary_of_change = summary(DOCKERFILE, after, manifest({BASE: OLD}), manifest({BASE: NEW}))
+    assert summary_of_change.subject == "ns/app: base image updated, 2 packages added"
+    assert summary_of_change.lines == (
         f"base image {BASE}: sha256:{'a' * 12} -> sha256:{'b' * 12}",
         "apt package added: gnupg2",
         "apt package added: jq",
@@ -44,18 +44,18 @@ def test_base_and_packages():
 def test_a_new_base_alone_is_no_other_change():
     after = DOCKERFILE.replace(f"{BASE}@{OLD}", f"docker.io/library/python:3.12@{NEW}")
     old, new = manifest({BASE: OLD}), manifest({"docker.io/library/python:3.12": NEW})
-    found = summary(DOCKERFILE, after, old, new)
-    assert found.subject == "ns/app: base image changed"
-    assert found.lines == (f"base image {BASE} -> docker.io/library/python:3.12",)
+    summary_of_change = summary(DOCKERFILE, after, old, new)
+    assert summary_of_change.subject == "ns/app: base image changed"
+    assert summary_of_change.lines == (f"base image {BASE} -> docker.io/library/python:3.12",)
 
 
 def test_a_source_that_moved_explains_the_steps_that_name_it():
     before = DOCKERFILE + "RUN git checkout " + "1" * 40 + "\n"
     after = before.replace("1" * 40, "2" * 40)
     old, new = (manifest((), {"app": source(digit * 40)}) for digit in "12")
-    found = summary(before, after, old, new)
-    assert found.subject == "ns/app: source app updated"
-    assert found.lines == (f"source app: {'1' * 12} -> {'2' * 12}",)
+    summary_of_change = summary(before, after, old, new)
+    assert summary_of_change.subject == "ns/app: source app updated"
+    assert summary_of_change.lines == (f"source app: {'1' * 12} -> {'2' * 12}",)
 
 
 @pytest.mark.parametrize(
@@ -72,17 +72,17 @@ def test_a_source_that_moved_explains_the_steps_that_name_it():
     ],
 )  # fmt: skip
 def test_one_instruction(change, subject, lines):
-    found = summary(DOCKERFILE, DOCKERFILE.replace(*change))
-    assert (found.subject, found.lines) == (f"ns/app: {subject}", lines)
+    summary_of_change = summary(DOCKERFILE, DOCKERFILE.replace(*change))
+    assert (summary_of_change.subject, summary_of_change.lines) == (f"ns/app: {subject}", lines)
 
 
 def test_files():
     before = {"a": b"1\n2\n3\n", "gone": b"x", "logo": b"\0", "run": b"same"}
     after = {"a": b"1\nzwei\ndrei\n3\n", "come": b"x", "logo": b"\0\0", "run": b"same"}
     before, after = {**before, "come": None}, {**after, "gone": None}
-    found = summarize("ns/app", manifest(), manifest(), before, after)
-    assert found.subject == "ns/app: come added, 3 files changed, gone deleted"
-    assert found.lines == (
+    summary_of_change = summarize("ns/app", manifest(), manifest(), before, after)
+    assert summary_of_change.subject == "ns/app: come added, 3 files changed, gone deleted"
+    assert summary_of_change.lines == (
         "added come",
         "changed a (+2 -1)",
         "changed logo (binary)",
@@ -95,8 +95,8 @@ def test_a_long_subject_says_how_much_more_there_is():
     name = "functest/" + "long-name-" * 4
     after = DOCKERFILE.replace("git", "jq").replace("LANG=C.UTF-8", "A=b").replace("app", "b")
     texts = ({"Dockerfile": text.encode()} for text in (DOCKERFILE, after))
-    found = summarize(name, manifest(), manifest(), *texts)
-    assert found.subject == f"{name}: 4 changes"
+    summary_of_change = summarize(name, manifest(), manifest(), *texts)
+    assert summary_of_change.subject == f"{name}: 4 changes"
     texts = ({"Dockerfile": text.encode()} for text in (DOCKERFILE, after))
     short = summarize("ns/image-name", manifest(), manifest(), *texts)
     assert short.subject == "ns/image-name: 1 package added, 1 package removed, 2 more"
@@ -104,20 +104,20 @@ def test_a_long_subject_says_how_much_more_there_is():
 
 def test_metadata_alone():
     before, after = ({".gitattributes": text} for text in (b"a", b"b"))
-    found = summarize("ns/app", manifest(), manifest(), before, after)
-    assert found.subject == "ns/app: metadata updated"
+    summary_of_change = summarize("ns/app", manifest(), manifest(), before, after)
+    assert summary_of_change.subject == "ns/app: metadata updated"
 
 
 def test_a_file_that_is_no_dockerfile_harms_nobody():
-    found = summary("FROM a\n", "\0\xff\nFORM a\nRUN <<")
-    assert found.subject.startswith("ns/app: ")
+    summary_of_change = summary("FROM a\n", "\0\xff\nFORM a\nRUN <<")
+    assert summary_of_change.subject.startswith("ns/app: ")
 
 
 def test_the_first_publication_says_what_it_stands_on():
     new = manifest({BASE: NEW, "quay.io/ns/base:master": None}, {"app": source("c" * 40)})
-    found = summarize_first("ns/app", "master", new)
-    assert found.subject == "ns/app: first publication of stream master"
-    assert found.lines == (
+    summary_of_change = summarize_first("ns/app", "master", new)
+    assert summary_of_change.subject == "ns/app: first publication of stream master"
+    assert summary_of_change.lines == (
         f"base image {BASE}@sha256:{'b' * 12}",
         "base image quay.io/ns/base:master",
         f"source app https://example.org/app at {'c' * 12}",

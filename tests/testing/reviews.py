@@ -38,9 +38,9 @@ class Situation:
     def image(self, key: str, *parents: str) -> Image:
         return image(key, *parents, url=f"{self.server.url}/{{namespace}}/{{image}}.git")
 
-    def repository(self, found: Image, *branches: str) -> Path:
+    def repository(self, image: Image, *branches: str) -> Path:
         """Make the repository of an image on the forge, its branches begun by a person."""
-        name = f"{found.full_name}.git"
+        name = f"{image.full_name}.git"
         folder = self.server.repository(name)
         install(folder, self.forge)
         for branch in branches:
@@ -48,20 +48,24 @@ class Situation:
         return folder
 
     def propose(
-        self, trees: Mapping[str, Mapping[str, str]], *images: Image, **found: object
+        self,
+        trees: Mapping[str, Mapping[str, str]],
+        *images: Image,
+        options: PublishOptions = OPTIONS,
+        dry: bool = False,
+        git: Git | None = None,
+        store: str = "store",
     ) -> list[Result]:
         """Propose the trees of images, given as files by key; return the results by key."""
-        options = found.get("options", OPTIONS)
-        known = make_catalogue(self.root, *images, forge=self.forge)
+        catalogue = make_catalogue(self.root, *images, forge=self.forge)
         request = ProposeRequest(
-            catalogue=known,
+            catalogue=catalogue,
             images=tuple(i for i in images if i.key in trees),
             render=lambda i: tree(i, trees.get(i.key, {"Dockerfile": "FROM quay.io/a:1\n"})),
-            accounts=dict.fromkeys(known.namespaces, self.account),
+            accounts=dict.fromkeys(catalogue.namespaces, self.account),
             parents=tuple(i for i in images if i.key not in trees),
-            dry=bool(found.get("dry")),
+            dry=dry,
         )
-        assert isinstance(options, PublishOptions)
         about = RepositoryProfile("", ("distgen", "ns"))
         options = replace(
             options,
@@ -69,13 +73,10 @@ class Situation:
                 load_forge(r.forge), r.place, about, lambda: self.account
             ),
         )
-        git = found.get("git") or self.git
-        assert isinstance(git, Git)
-        if request.dry:
-            with scratch_store(git, None) as store:
-                return sorted(propose(request, store, options), key=lambda one: one.key)
-        with open_store(self.root / str(found.get("store", "store")), git) as store:
-            return sorted(propose(request, store, options), key=lambda one: one.key)
+        git = git or self.git
+        opened = scratch_store(git, None) if dry else open_store(self.root / store, git)
+        with opened as open_for_run:
+            return sorted(propose(request, open_for_run, options), key=lambda result: result.key)
 
     @property
     def git(self) -> Git:
@@ -112,8 +113,10 @@ def commit_on(folder: Path, ref: str, files: Mapping[str, str], message: str = "
     for path, text in files.items():
         blob = git("hash-object", "-w", "--stdin", folder=folder, stdin=text.encode()).strip()
         entries[path] = f"100644 blob {blob}\t{path}"
-    made = git("mktree", folder=folder, stdin="".join(f"{e}\n" for e in entries.values()).encode())
+    tree_id = git(
+        "mktree", folder=folder, stdin="".join(f"{e}\n" for e in entries.values()).encode()
+    )
     above = ("-p", parent) if parent else ()
-    commit = git("commit-tree", made.strip(), *above, "-m", message, folder=folder).strip()
+    commit = git("commit-tree", tree_id.strip(), *above, "-m", message, folder=folder).strip()
     git("update-ref", full, commit, folder=folder)
     return commit
