@@ -1,17 +1,22 @@
-"""Asks git which commit of its own history a catalogue stands on."""
+"""Read the commit of the catalogue's own repository, and which of its files differ from it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from distgen.catalogue.template_files import is_leftover
 from distgen.errors import DistgenError
-from distgen.git.run import Git, explain, run
+from distgen.git.repository import ask_git, open_repository
+from distgen.git.run import Git, explain
 from distgen.git.temporary import scratch_folder
 
+if TYPE_CHECKING:
+    from git import Repo
+
 PARTS = ("distgen.yaml", "distgen.lock", "templates", "overlays")
-_QUIET = (
+_SETTINGS = (
     *("-c", "core.fsmonitor=false"),
     *("-c", "core.quotePath=false"),
     *("-c", "core.sparseCheckout=false"),
@@ -21,9 +26,9 @@ _QUIET = (
 
 @dataclass(frozen=True, slots=True)
 class CatalogueCommit:
-    """The commit a catalogue stands on, None without one; `date` in seconds since 1970.
+    """The commit of a catalogue, None without one; `date` in seconds since 1970.
 
-    `dirty` are its paths that differ from that commit.
+    `dirty` are the paths of the catalogue that differ from that commit.
     """
 
     commit: str | None
@@ -32,30 +37,50 @@ class CatalogueCommit:
 
 
 def read_catalogue_commit(git: Git, root: Path) -> CatalogueCommit:
-    """Return what git knows of the catalogue in `root`; only the catalogue's own files count."""
-    head = run(git, "-C", str(root), "log", "-1", "--format=%H %ct", "--no-show-signature")
-    if head.code:
-        if "dubious ownership" in head.error:
-            raise DistgenError(
-                "git does not read a catalogue that belongs to another user",
-                where=root,
-                hint=f"allow it with `git config --global --add safe.directory {root}`",
-            )
-        return CatalogueCommit(None, None)
-    commit, _, date = head.output.decode("ascii").strip().partition(" ")
+    """Return the commit of the catalogue in `root`; other files of its repository do not count."""
+    with open_repository(git, root, or_above=True) as repository:
+        head = _read_head(repository, root) if repository is not None else None
+        if repository is None or head is None:
+            return CatalogueCommit(None, None)
+        return CatalogueCommit(*head, _dirty_paths(repository, root))
+
+
+def _read_head(repository: Repo, root: Path) -> tuple[str, int] | None:
+    """Return the current commit and its date, None where there is no commit yet."""
+    try:
+        commit = repository.head.commit
+        return commit.hexsha, commit.committed_date
+    except ValueError:
+        # GitPython raises it for an empty repository and for one of another user, but also for
+        # SHA-256 and reftable, which only git itself reads.
+        log = ask_git(repository, "log", "-1", "--format=%H %ct", "--no-show-signature")
+    if "dubious ownership" in log.error:
+        raise DistgenError(
+            "git does not read a catalogue that belongs to another user",
+            where=root,
+            hint=f"allow it with `git config --global --add safe.directory {root}`",
+        )
+    if log.code:
+        return None
+    name, _, date = log.output.decode("ascii").strip().partition(" ")
+    return name, int(date)
+
+
+def _dirty_paths(repository: Repo, root: Path) -> tuple[str, ...]:
+    """Return the paths of the catalogue that differ from the commit; git ignores some of them."""
     options = ("--porcelain=v1", "-z", "--untracked-files=all", "--ignored", "--no-renames", "--")
     with scratch_folder() as scratch:
-        # An index of its own looks at the files themselves: that of the clone may be told to pass
-        # over some, and takes line ends for the same that nobody else will get.
-        index = {"GIT_INDEX_FILE": str(scratch / "index")}
-        fresh = replace(git, local={**git.local, **index})
-        status = run(fresh, *_QUIET, "-C", str(root), "read-tree", "HEAD")
-        if not status.code:
-            status = run(fresh, *_QUIET, "-C", str(root), "status", *options, *PARTS)
+        # A new index compares the files themselves. That of the clone may be told to skip some
+        # files, and it takes line ends as equal that other clones do not have.
+        index = str(scratch / "index")
+        with repository.git.custom_environment(GIT_INDEX_FILE=index):
+            status = ask_git(repository, *_SETTINGS, "read-tree", "HEAD")
+            if not status.code:
+                words = ("-C", str(root.absolute()), *_SETTINGS, "status", *options, *PARTS)
+                status = ask_git(repository, *words)
     if status.code:
         raise DistgenError(explain(status), where=root)
     lines = status.output.decode("utf-8", "replace").split("\0")
-    # What git ignores is rendered all the same, and nobody else has it.
+    # A file that git ignores is rendered all the same, and no clone has it.
     paths = (line[3:] for line in lines if line)
-    found = tuple(path for path in paths if not is_leftover(path.rpartition("/")[2]))
-    return CatalogueCommit(commit, int(date), found)
+    return tuple(path for path in paths if not is_leftover(path.rpartition("/")[2]))

@@ -32,12 +32,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):
             return None
-        try:
-            module = importlib.import_module(f"distgen.cli.commands.{cmd_name}")
-        except ImportError as broken:
-            if "git executable" not in str(broken):
-                raise
-            raise DistgenError("git is not on PATH", hint="install git") from None
+        module = importlib.import_module(f"distgen.cli.commands.{cmd_name}")
         command: click.Command = module.command
         return command
 
@@ -94,8 +89,20 @@ def cli(ctx: click.Context, directory: str | None, quiet: bool, verbose: bool, c
         start=Path(directory) if directory else None,
         verbosity=-1 if quiet else int(verbose),
         color=ctx.color,
-        environ=dict(os.environ),
+        environ=_take_environment(),
     )
+
+
+def _take_environment() -> dict[str, str]:
+    """Return the environment, and remove git's variables from this process.
+
+    GitPython reads them: with GIT_COMMON_DIR it read the branches of another repository.
+    """
+    environ = dict(os.environ)
+    for name in environ:
+        if name.startswith("GIT_"):
+            del os.environ[name]
+    return environ
 
 
 def main() -> int:

@@ -8,14 +8,15 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-
-from git import Repo
-from git.exc import InvalidGitRepositoryError, NoSuchPathError
-from git.refs.symbolic import SymbolicReference
+from typing import TYPE_CHECKING
 
 from distgen.errors import DistgenError
 from distgen.git.refs import HEADS
+from distgen.git.repository import open_repository, resolve_ref
 from distgen.git.run import Git, explain, run
+
+if TYPE_CHECKING:
+    from git import Repo
 
 _STALE = 3600  # seconds
 _PUSHABLE = ("ignore", "warn", "updateinstead", "false")
@@ -23,26 +24,24 @@ _COMMIT = re.compile(rb"[0-9a-f]{40}")
 FileIdentity = tuple[int, int]
 
 
-def read_tips(folder: Path, branches: Iterable[str]) -> dict[str, str] | None:
+def read_tips(git: Git, folder: Path, branches: Iterable[str]) -> dict[str, str] | None:
     """Return the commit of each branch of a local repository; None where none exists.
 
     A plain bare repository is read without GitPython, which takes ten times as long.
     """
     try:
         if _is_plain(folder):
-            return _read_branches(folder, branches, None)
-        repository = Repo(folder, expand_vars=False)
-    except NoSuchPathError:
-        return None
-    except InvalidGitRepositoryError:
-        _refuse_other_content(folder)
-        return None
+            return _read_branches(git, folder, branches)
     except OSError as error:
         raise DistgenError(f"cannot be read: {error.strerror}", where=folder) from None
-    with repository:
+    with open_repository(git, folder) as repository:
+        if repository is None:
+            if folder.exists():
+                _refuse_other_content(folder)
+            return None
         if not repository.bare:
             _refuse_work_tree(repository, folder)
-        return _read_branches(Path(repository.common_dir), branches, repository)
+        return _read_branches(git, Path(repository.common_dir), branches)
 
 
 def read_all_heads(folder: Path) -> dict[str, str] | None:
@@ -71,9 +70,7 @@ def _is_plain(folder: Path) -> bool:
     return (folder / "HEAD").is_file() and all(parts) and not (folder / ".git").exists()
 
 
-def _read_branches(
-    folder: Path, branches: Iterable[str], repository: Repo | None
-) -> dict[str, str]:
+def _read_branches(git: Git, folder: Path, branches: Iterable[str]) -> dict[str, str]:
     commits = {}
     packed: dict[str, str] | None = None
     for branch in branches:
@@ -85,10 +82,8 @@ def _read_branches(
             if ref in packed:
                 commits[branch] = packed[ref]
             continue
-        if _COMMIT.fullmatch(text):
-            commits[branch] = text.decode("ascii")
-        else:
-            commits[branch] = _resolve(repository or Repo(folder, expand_vars=False), ref)
+        is_commit = _COMMIT.fullmatch(text)
+        commits[branch] = text.decode("ascii") if is_commit else resolve_ref(git, folder, ref)
     return commits
 
 
@@ -103,15 +98,6 @@ def _read_packed_refs(folder: Path) -> dict[str, str]:
             if _COMMIT.fullmatch(commit)
         }
     return {}
-
-
-def _resolve(repository: Repo, ref: str) -> str:
-    try:
-        return SymbolicReference.dereference_recursive(repository, ref)
-    except (ValueError, AssertionError):  # GitPython asserts that a ref is not empty
-        raise DistgenError(
-            f"{ref} is damaged", where=repository.common_dir, hint="see `git fsck`"
-        ) from None
 
 
 @contextmanager

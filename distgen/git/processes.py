@@ -39,10 +39,12 @@ def start_process(
             env=environment,
             start_new_session=True,
         )
+    except FileNotFoundError:
+        sentence = f"{command[0]} is not on PATH"
+        raise DistgenError(sentence, hint=f"install {command[0]}") from None
     except OSError as error:
-        is_missing = isinstance(error, FileNotFoundError)
-        hint = f"install {command[0]}" if is_missing else "use fewer --jobs, or raise `ulimit`"
-        raise DistgenError(f"{command[0]} cannot be started: {error.strerror}", hint=hint) from None
+        sentence = f"{command[0]} cannot be started: {error.strerror}"
+        raise DistgenError(sentence, hint="use fewer --jobs, or raise `ulimit`") from None
 
 
 @contextmanager

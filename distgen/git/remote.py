@@ -49,7 +49,7 @@ def read_remote_heads(git: Git, place: Place, branches: Sequence[str]) -> Remote
         raise DistgenError(f"cannot be read: {error.strerror}", where=place) from None
     if place.folder is None or has_reftable:
         return _ask_server(git, place, branches)
-    tips = read_tips(place.folder, branches)
+    tips = read_tips(git, place.folder, branches)
     return RemoteHeads(False) if tips is None else RemoteHeads(True, tips)
 
 

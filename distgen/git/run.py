@@ -32,21 +32,21 @@ _TRANSPORT = re.compile(
     r"GIT_(ASKPASS|SSH|SSH_COMMAND|SSH_VARIANT|SSL_\w+|PROXY_\w+|HTTP_PROXY_AUTHMETHOD"
     r"|CONFIG_(GLOBAL|SYSTEM|NOSYSTEM|COUNT|KEY_\d+|VALUE_\d+))"
 )
-_OPTIONS = (
-    *("-c", f"core.hooksPath={NO_REPOSITORY}"),
-    *("-c", f"core.attributesFile={NO_REPOSITORY}"),
-    *("-c", "core.alternateRefsCommand=:"),
-    *("-c", "gc.auto=0"),
-    *("-c", "maintenance.auto=false"),
-    *("-c", "core.fsync=none"),
+LOCAL_SETTINGS = (
+    ("core.hooksPath", str(NO_REPOSITORY)),
+    ("core.attributesFile", str(NO_REPOSITORY)),
+    ("core.alternateRefsCommand", ":"),
+    ("gc.auto", "0"),
+    ("maintenance.auto", "false"),
+    ("core.fsync", "none"),
 )
-_NETWORK_OPTIONS = (
-    *("-c", "push.followTags=false"),
-    *("-c", "push.gpgSign=false"),
-    *("-c", "push.recurseSubmodules=no"),
-    *("-c", "fetch.recurseSubmodules=no"),
-    *("-c", "transfer.credentialsInUrl=die"),
-    *("-c", "http.lowSpeedLimit=1"),
+_NETWORK_SETTINGS = (
+    ("push.followTags", "false"),
+    ("push.gpgSign", "false"),
+    ("push.recurseSubmodules", "no"),
+    ("fetch.recurseSubmodules", "no"),
+    ("transfer.credentialsInUrl", "die"),
+    ("http.lowSpeedLimit", "1"),
 )
 _LOCAL_SECONDS = 900
 INTERRUPTED = "the run was interrupted"
@@ -199,4 +199,6 @@ def hide_secrets(text: str) -> str:
 def git_command(folder: Path | None, network: bool, arguments: tuple[str, ...]) -> list[str]:
     """Return the words of the command line that runs git on a repository."""
     repository = ("--git-dir", str(folder)) if folder else ()
-    return ["git", *repository, *_OPTIONS, *(_NETWORK_OPTIONS if network else ()), *arguments]
+    settings = (*LOCAL_SETTINGS, *(_NETWORK_SETTINGS if network else ()))
+    options = (word for key, value in settings for word in ("-c", f"{key}={value}"))
+    return ["git", *repository, *options, *arguments]

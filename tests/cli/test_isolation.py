@@ -279,3 +279,32 @@ def test_a_count_of_settings_that_is_none_is_told(tmp_path):
     known = isolate({"PATH": os.environ["PATH"], "GIT_CONFIG_COUNT": "many"})
     with pytest.raises(InputError, match="GIT_CONFIG_COUNT is 'many'; it must be a number"):
         authorize(known, [token_for("https://host/", "bot", "secret")])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--help"],
+        ["--version"],
+        ["publish", "--help"],
+        ["adopt", "--help"],
+        ["no-such-command"],
+        ["list"],
+        ["show"],
+        ["graph"],
+        ["render", "-o", "out"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("columns", [{}, {"COLUMNS": "100"}], ids=["shipped help", "own width"])
+def test_a_command_that_needs_no_git_starts_none(catalogue, tmp_path, words, columns):
+    """`distgen list` and `--help` started git twice: GitPython asks its version when imported."""
+    root = site(catalogue, "base")
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "git").write_text(f"#!/bin/sh\necho $* >>{tmp_path}/ran\nexit 1\n")
+    (programs / "git").chmod(0o755)
+    words = [str(tmp_path / word) if word == "out" else word for word in words]
+    done = distgen(root, *words, PATH=f"{programs}:{os.environ['PATH']}", **columns)
+    assert done.code == (2 if words == ["no-such-command"] else 0), done.err
+    assert not (tmp_path / "ran").exists()

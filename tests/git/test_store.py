@@ -270,7 +270,7 @@ def test_a_git_that_hangs_over_its_configuration_is_ended(tmp_path):
 
 
 def test_no_git_at_all_is_a_sentence(tmp_path):
-    with pytest.raises(DistgenError, match="git cannot be started"):
+    with pytest.raises(DistgenError, match="git is not on PATH"):
         run(isolate({"PATH": str(tmp_path)}), "version")
 
 

@@ -895,7 +895,7 @@ def test_a_hostile_template_does_not_fill_the_memory(published, distgen):
 
 
 def test_a_file_that_is_too_long_is_not_read(published, distgen, cloned, monkeypatch):
-    monkeypatch.setattr("distgen.git.cat_file._LARGEST", 100_000)
+    monkeypatch.setattr("distgen.git.cat_file._MAX_SIZE", 100_000)
     clone = cloned(published)
     clone.write(settings_ini="x" * 100_001)
     clone.commit()
