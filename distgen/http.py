@@ -81,8 +81,8 @@ class HttpSession(requests.Session):
 
     def merge_environment_settings(self, url: Any, *settings: Any) -> Any:
         """Keep the proxies of the environment out of the way to this very machine."""
-        merged = super().merge_environment_settings(url, *settings)
-        return {**merged, "proxies": {}} if is_loopback(urlsplit(url).netloc) else merged
+        options = super().merge_environment_settings(url, *settings)
+        return {**options, "proxies": {}} if is_loopback(urlsplit(url).netloc) else options
 
 
 class Retries(urllib3.util.Retry):
@@ -282,8 +282,8 @@ def _failure_of(error: Exception, connect: float, silence: float, passing: bool)
     if isinstance(error, (requests.exceptions.InvalidHeader, ValueError)):
         return HttpFailure("has an address that cannot be asked over HTTP", passing=False)
     reason = next((c.strerror for c in causes if isinstance(c, OSError) and c.strerror), "")
-    what = "cannot be reached" if "NewConnectionError" in kinds else "broke off the connection"
-    return HttpFailure(what + (f" ({reason.lower()})" if reason else ""))
+    text = "cannot be reached" if "NewConnectionError" in kinds else "broke off the connection"
+    return HttpFailure(text + (f" ({reason.lower()})" if reason else ""))
 
 
 def _causes(error: BaseException) -> list[BaseException]:

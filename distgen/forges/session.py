@@ -79,8 +79,8 @@ class SameHostSession(HttpSession):
                 return failure.answer
             raise DistgenError(str(failure), where=without_query(url)) from None
         if target is not None:
-            what = f"has moved to {urlsplit(target).path}"
-            raise DistgenError(what, where=without_query(url))
+            problem = f"has moved to {urlsplit(target).path}"
+            raise DistgenError(problem, where=without_query(url))
         return answer
 
     def _refuse_other_host(self, url: str) -> None:
@@ -162,9 +162,9 @@ def parse_json(answer: Response) -> Any:
         # Gerrit's JSON begins with a line that keeps browsers from running it as a script.
         return json.loads(answer.text.removeprefix(")]}'"))
     except (ValueError, RecursionError):
-        what = "does not answer as its interface would"
+        problem = "does not answer as its interface would"
         hint = "is there another server in front of it, or is dist_git.api another address?"
-        raise DistgenError(what, where=without_query(answer.url), hint=hint) from None
+        raise DistgenError(problem, where=without_query(answer.url), hint=hint) from None
 
 
 def without_query(url: str) -> str:

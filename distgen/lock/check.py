@@ -48,12 +48,12 @@ def check_against_facts(
     needed: Sequence[Need], unused: Iterable[Key], lock: Lock, facts: Lock
 ) -> tuple[LockProblem, ...]:
     """Return the problems of a lock, compared with facts that were looked up elsewhere."""
-    entries, stated = facts_by_key(lock), facts_by_key(facts)
+    entries, new_facts = facts_by_key(lock), facts_by_key(facts)
     stale = [
         _problem(need, "stale", reason)
         for need in needed
-        if need.key in entries and need.key in stated
-        if (reason := difference(entries[need.key], stated[need.key]))
+        if need.key in entries and need.key in new_facts
+        if (reason := difference(entries[need.key], new_facts[need.key]))
     ]
     return _in_order([*check_offline(needed, unused, lock), *stale])
 

@@ -79,5 +79,5 @@ def _raise_for_status(answer: Response, url: str) -> None:
     if answer.status_code in (404, 410):
         raise FileGone("there is no such file", where=url)
     if answer.status_code != 200:
-        what = f"{urlsplit(url).netloc} answered {status_text(answer.status_code)}"
-        raise DistgenError(what, where=url)
+        problem = f"{urlsplit(url).netloc} answered {status_text(answer.status_code)}"
+        raise DistgenError(problem, where=url)

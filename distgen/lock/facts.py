@@ -48,32 +48,32 @@ def take_over(
 
     `needed` are the keys that the chosen images stand on, `used` those that any image does.
     """
-    held, stated = facts_by_key(plan.lock), facts_by_key(facts)
-    wanted = {need.key: need for need in plan.lookups}
+    lock_facts, new_facts = facts_by_key(plan.lock), facts_by_key(facts)
+    lookups = {need.key: need for need in plan.lookups}
     entries: dict[Key, Fact] = {}
     refusals = []
-    for key, fact in sorted(stated.items(), key=lambda pair: pair[0]):
+    for key, fact in sorted(new_facts.items(), key=lambda pair: pair[0]):
         reason = ""
-        if key in wanted:
-            reason = _other_platform(wanted[key], fact, plan)
+        if key in lookups:
+            reason = _other_platform(lookups[key], fact, plan)
             if not reason:
                 entries[key] = fact
         elif key not in used:
             refusals.append(Refusal(key, fact, "unneeded", "no image needs it"))
-        elif key in needed and key in held:
-            reason = difference(held[key], fact)
+        elif key in needed and key in lock_facts:
+            reason = difference(lock_facts[key], fact)
             reason = reason and f"{reason}; --upgrade takes it over"
         if reason:
             refusals.append(Refusal(key, fact, "differs", reason))
-    silent = (need for need in plan.lookups if need.key in held and need.key not in stated)
+    silent = (need for need in plan.lookups if need.key in lock_facts and need.key not in new_facts)
     return Takeover(entries, tuple(refusals), tuple(silent))
 
 
-def difference(held: Fact, stated: Fact) -> str:
+def difference(old: Fact, new: Fact) -> str:
     """Say how a fact differs from what is locked, "" where it does not."""
-    if held == stated:
+    if old == new:
         return ""
-    return f"locked {_format_fact(held)}, the facts say {_format_fact(stated)}"
+    return f"locked {_format_fact(old)}, the facts say {_format_fact(new)}"
 
 
 def published_needs(images: Iterable[Image]) -> Sequence[Need]:

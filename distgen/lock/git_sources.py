@@ -73,12 +73,12 @@ def commit_of(repository: SourceRepository, ref: str) -> str | None:
 
 
 def resolve_ref(
-    repository: SourceRepository, ref: str, locked: LockedSource | None = None
+    repository: SourceRepository, ref: str, earlier: LockedSource | None = None
 ) -> LockedSource:
-    """Return commit, date and version of a ref; the date of a `locked` commit is not fetched."""
+    """Return commit, date and version of a ref; the date of the `earlier` commit is not fetched."""
     head = commit_of(repository, ref)
-    if locked is not None and head == locked.commit:
-        return LockedSource(head, locked.date, version_of(ref, head, repository.refs))
+    if earlier is not None and head == earlier.commit:
+        return LockedSource(head, earlier.date, version_of(ref, head, repository.refs))
     commit, date = fetch_commit(repository, ref, head)
     return LockedSource(commit, date, version_of(ref, commit, repository.refs))
 
@@ -106,9 +106,9 @@ def fetch_commit(repository: SourceRepository, ref: str, commit: str | None) -> 
             # Old servers give out only what a ref points at, which may have moved meanwhile.
             outcome = _run_fetch(repository, folder, ref)
         if outcome.code:
-            what = f"the repository does not give out {ref}: {explain(outcome)}"
-            failed = is_unanswered(outcome) or is_temporary(outcome)
-            raise (DistgenError if failed else RefGone)(what, where=repository.url)
+            problem = f"the repository does not give out {ref}: {explain(outcome)}"
+            is_failure = is_unanswered(outcome) or is_temporary(outcome)
+            raise (DistgenError if is_failure else RefGone)(problem, where=repository.url)
         outcome = run(
             repository.git, "rev-parse", "--verify", "--quiet", "FETCH_HEAD^{commit}", folder=folder
         )
@@ -140,6 +140,6 @@ def _commit_date(content: bytes, commit: str) -> str:
 def _run_locally(git: Git, folder: Path, *arguments: str) -> bytes:
     outcome = run(git, *arguments, folder=folder)
     if outcome.code:
-        what = f"git cannot work in a temporary folder: {explain(outcome)}"
-        raise DistgenError(what, where=folder)
+        problem = f"git cannot work in a temporary folder: {explain(outcome)}"
+        raise DistgenError(problem, where=folder)
     return outcome.output

@@ -68,28 +68,30 @@ class Authority:
         challenge = self._challenges.get(host)
         if challenge is None:
             return None
-        return self._header(host, scope, challenge, refused=None)
+        return self._header(host, scope, challenge, rejected_header=None)
 
-    def answer(self, host: str, scope: Scope, header: str, refused: str | None) -> str | None:
+    def answer(
+        self, host: str, scope: Scope, header: str, rejected_header: str | None
+    ) -> str | None:
         """Return the header that answers a 401, None where there is nothing better to say."""
         challenge = _choose(parse_challenges(header))
         if challenge is None:
             return None
         self._challenges[host] = _without_scope(challenge)
-        return self._header(host, scope, challenge, refused)
+        return self._header(host, scope, challenge, rejected_header)
 
     def _header(
-        self, host: str, scope: Scope, challenge: Challenge, refused: str | None
+        self, host: str, scope: Scope, challenge: Challenge, rejected_header: str | None
     ) -> str | None:
         key = (host, str(scope))
         with self._guard:
             lock = self._locks[key]
         with lock:
             header = self._headers.get(key)
-            if header is not None and header != refused:
+            if header is not None and header != rejected_header:
                 return header
             header = self._obtain(host, scope, challenge)
-            if header is None or (header == refused and header.startswith("Basic")):
+            if header is None or (header == rejected_header and header.startswith("Basic")):
                 return None
             self._headers[key] = header
             return header
@@ -142,9 +144,9 @@ def _without_scope(challenge: Challenge) -> Challenge:
     return Challenge(challenge.scheme, rest)
 
 
-def _choose(offered: tuple[Challenge, ...]) -> Challenge | None:
+def _choose(challenges: tuple[Challenge, ...]) -> Challenge | None:
     for scheme in ("bearer", "basic"):
-        for challenge in offered:
+        for challenge in challenges:
             if challenge.scheme == scheme:
                 return challenge
     return None

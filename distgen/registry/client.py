@@ -125,9 +125,9 @@ class Registry:
         request = RegistryRequest("PUT", path, scope, headers, manifest.body)
         answer = self._send(place, request)
         _raise_for_status(answer, reference)
-        stored = answer.headers.get("docker-content-digest", manifest.digest)
-        if stored != manifest.digest:
-            raise RegistryError(f"the registry stored {stored} instead", where=reference)
+        stored_digest = answer.headers.get("docker-content-digest", manifest.digest)
+        if stored_digest != manifest.digest:
+            raise RegistryError(f"the registry stored {stored_digest} instead", where=reference)
 
     def delete(self, reference: Reference) -> bool:
         """Delete a digest with all its tags, or one tag; False where tags cannot be deleted."""
@@ -200,8 +200,8 @@ def _raise_for_status(
     if answer.status_code in (405, 501):
         raise Unsupported("the registry does not do that", where=reference)
     reason = f": {words}" if words else ""
-    what = f"the registry answered {status_text(answer.status_code)}{reason}"
-    raise RegistryError(what, where=reference)
+    problem = f"the registry answered {status_text(answer.status_code)}{reason}"
+    raise RegistryError(problem, where=reference)
 
 
 def _version(reference: Reference) -> str:

@@ -1,4 +1,4 @@
-"""Where docker, podman and skopeo keep the passwords of registries, read as they read them.
+"""Read the passwords of registries from where docker, podman and skopeo keep them.
 
 Formats: docker's config.json, containers-auth.json(5), docker-credential-helpers' protocol.
 """
@@ -60,9 +60,9 @@ class Credentials:
     def find(self, host: str, repository: str) -> Credential | None:
         """Return the most specific credential for a repository on a host, None without one."""
         for file in self.files:
-            found = _in_file(file, host, repository, self.environ)
-            if found is not None:
-                return found
+            credential = _find_in_file(file, host, repository, self.environ)
+            if credential is not None:
+                return credential
         return None
 
 
@@ -81,9 +81,9 @@ def load(environ: Mapping[str, str]) -> Credentials:
 
 
 def _places(environ: Mapping[str, str]) -> Sequence[Path]:
-    named = environ.get("REGISTRY_AUTH_FILE")
-    if named:
-        return [Path(named)]
+    path = environ.get("REGISTRY_AUTH_FILE")
+    if path:
+        return [Path(path)]
     home = Path(environ.get("HOME") or Path.home())
     run = environ.get("XDG_RUNTIME_DIR")
     runtime = Path(run) if run else Path("/run") / "containers" / str(os.getuid())
@@ -122,15 +122,15 @@ def _mapping(data: Any, key: str, path: str) -> Mapping[str, Any]:
     return value
 
 
-def _in_file(
+def _find_in_file(
     file: AuthFile, host: str, repository: str, environ: Mapping[str, str]
 ) -> Credential | None:
     server = HUB_KEYS[0] if _is_hub(host) else host
     helper = next((file.helpers[key] for key in _hosts(host) if key in file.helpers), file.store)
     if helper:
-        found = _ask(helper, server, environ)
-        if found is not None:
-            return found
+        credential = _ask_helper(helper, server, environ)
+        if credential is not None:
+            return credential
     by_place = {_place(key): entry for key, entry in file.auths.items()}
     parts = repository.split("/")
     names = [f"{host}/{'/'.join(parts[:end])}" for end in range(len(parts), 0, -1)]
@@ -149,7 +149,7 @@ def _hosts(host: str) -> Sequence[str]:
 
 
 def _place(key: str) -> str:
-    """Take what old dockers wrote around a host off it: a scheme and the version of the API."""
+    """Return the host of a key; old dockers wrote a scheme and the version of the API around it."""
     place = re.sub(r"\Ahttps?://", "", key).rstrip("/")
     return re.sub(r"/v[12]\Z", "", place) if "://" in key else place
 
@@ -178,13 +178,13 @@ def _entry(entry: Any, key: str, path: str) -> Credential | None:
     return Credential(user, password.strip("\0"))
 
 
-def _ask(helper: str, server: str, environ: Mapping[str, str]) -> Credential | None:
+def _ask_helper(helper: str, server: str, environ: Mapping[str, str]) -> Credential | None:
     """Ask a credential helper; what it prints is a secret and is never repeated."""
     program = f"docker-credential-{helper}"
     if not _HELPER.fullmatch(helper):
         raise InputError(f"{helper!r} is not the name of a credential helper")
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             [program, "get"],
             input=server,
             capture_output=True,
@@ -201,12 +201,12 @@ def _ask(helper: str, server: str, environ: Mapping[str, str]) -> Credential | N
             f"the credential helper {program} cannot be run ({broken.strerror})",
             hint="install it, or take it out of the configuration of docker or podman",
         ) from None
-    if done.returncode:
-        if "not found" in done.stdout.lower() + done.stderr.lower():
+    if process.returncode:
+        if "not found" in process.stdout.lower() + process.stderr.lower():
             return None
-        raise DistgenError(f"{program} failed for {server} with exit code {done.returncode}")
+        raise DistgenError(f"{program} failed for {server} with exit code {process.returncode}")
     try:
-        answer = json.loads(done.stdout)
+        answer = json.loads(process.stdout)
         user, secret = str(answer["Username"]), str(answer["Secret"])
     except (json.JSONDecodeError, KeyError, TypeError, RecursionError):
         raise DistgenError(f"{program} gave an answer for {server} that is not JSON") from None

@@ -1,4 +1,4 @@
-"""Drive the search for images in a registry: which of a list are there, under which tag."""
+"""Find images in a registry: which of a list are there, and under which tag."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FIELD = re.compile(r"\{([^{}]+)\}")
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ImageQuery:
     """An image to look for; `label` says how its real tag is made from the labels at this one.
 
     `label` is a label's name, or text with labels in braces: `{version}-{release}`.
@@ -29,61 +29,65 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What a registry says of a wish: reference and digest, or why it is left out.
+class RegistryMatch:
+    """What a registry says of a query: reference and digest, or the reason why it is left out.
 
-    `failed` is set where the registry could not say, which is not the same as not having it.
+    `failed` is set where the registry could not say whether it has the image.
     """
 
-    wish: Wish
+    query: ImageQuery
     reference: Reference | None
     digest: str = ""
     reason: str = ""
     failed: bool = False
 
 
-def discover(registry: Registry, wishes: Sequence[Wish], parallel: int) -> tuple[Seen, ...]:
-    """Look for images in parallel; the answers are in the order of the wishes."""
-    tasks: list[Callable[[], Iterable[Seen]]] = [partial(_seen, registry, one) for one in wishes]
-    found = {one.wish.key: one for one in run_parallel(tasks, parallel)}
-    return tuple(found[wish.key] for wish in wishes)
+def find_images(
+    registry: Registry, queries: Sequence[ImageQuery], parallel: int
+) -> tuple[RegistryMatch, ...]:
+    """Look for images in parallel; the answers are in the order of the queries."""
+    tasks: list[Callable[[], Iterable[RegistryMatch]]] = [
+        partial(_look_up, registry, query) for query in queries
+    ]
+    matches = {match.query.key: match for match in run_parallel(tasks, parallel)}
+    return tuple(matches[query.key] for query in queries)
 
 
-def tag_from(label: str, labels: Mapping[str, str]) -> str:
+def tag_from_labels(label: str, labels: Mapping[str, str]) -> str:
     """Return the tag that labels spell; raise NotFound for a label that is not there."""
-    wanted = _FIELD.findall(label) or [label]
-    missing = [name for name in wanted if not labels.get(name)]
+    names = _FIELD.findall(label) or [label]
+    missing = [name for name in names if not labels.get(name)]
     if missing:
-        known = ", ".join(sorted(labels)) or "none"
-        raise NotFound(f"it has no label {', '.join(missing)}", hint=f"its labels: {known}")
+        present = ", ".join(sorted(labels)) or "none"
+        raise NotFound(f"it has no label {', '.join(missing)}", hint=f"its labels: {present}")
     if not _FIELD.search(label):
         return labels[label]
     return _FIELD.sub(lambda match: labels[match.group(1)], label)
 
 
-def _seen(registry: Registry, wish: Wish) -> Iterable[Seen]:
+def _look_up(registry: Registry, query: ImageQuery) -> Iterable[RegistryMatch]:
     try:
-        reference = _tagged(registry, wish)
-        return [Seen(wish, reference, registry.digest(reference))]
-    except NotFound as gone:
-        return [Seen(wish, None, reason=_reason(gone))]
+        reference = _reference_to_look_up(registry, query)
+        return [RegistryMatch(query, reference, registry.digest(reference))]
+    except NotFound as error:
+        return [RegistryMatch(query, None, reason=_missing_reason(error))]
     except DistgenError as error:
-        return [Seen(wish, None, reason=str(error), failed=True)]
+        return [RegistryMatch(query, None, reason=str(error), failed=True)]
 
 
-def _tagged(registry: Registry, wish: Wish) -> Reference:
-    if not wish.label:
-        return wish.reference
-    config = registry.config(wish.reference).get("config") or {}
-    found = config.get("Labels") if isinstance(config, Mapping) else None
-    tag = tag_from(wish.label, found if isinstance(found, Mapping) else {})
+def _reference_to_look_up(registry: Registry, query: ImageQuery) -> Reference:
+    if not query.label:
+        return query.reference
+    config = registry.config(query.reference).get("config") or {}
+    labels = config.get("Labels") if isinstance(config, Mapping) else None
+    tag = tag_from_labels(query.label, labels if isinstance(labels, Mapping) else {})
     if not is_tag(tag):
         raise NotFound(f"its labels spell {tag!r}, which cannot be a tag")
-    return wish.reference.at(tag)
+    return query.reference.at(tag)
 
 
-def _reason(gone: NotFound) -> str:
-    what = gone.problem
-    if isinstance(gone.where, Reference) and gone.where.tag:
-        what = f"{what} {gone.where.tag}"
-    return f"{what}; {gone.hint}" if gone.hint else what
+def _missing_reason(error: NotFound) -> str:
+    reason = error.problem
+    if isinstance(error.where, Reference) and error.where.tag:
+        reason = f"{reason} {error.where.tag}"
+    return f"{reason}; {error.hint}" if error.hint else reason

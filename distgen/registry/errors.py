@@ -8,8 +8,8 @@ from distgen.errors import DistgenError
 class RegistryError(DistgenError):
     """A registry, or the way to it, failed; `where` is the image or the host."""
 
-    def __init__(self, what: str, *, where: object = None, hint: str = "") -> None:
-        super().__init__(_one_line(what), where=where, hint=_one_line(hint))
+    def __init__(self, problem: str, *, where: object = None, hint: str = "") -> None:
+        super().__init__(_one_line(problem), where=where, hint=_one_line(hint))
 
 
 class NotFound(RegistryError):

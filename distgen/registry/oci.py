@@ -80,17 +80,17 @@ class ImageManifest:
 
 def choose_platform(manifest: ImageManifest, platform: str | None, where: object) -> str:
     """Return the digest of one platform of an index: the given one, else linux/amd64, else any."""
-    offered = manifest.platforms
+    digests = manifest.platforms
     if platform is None:
-        platform = "linux/amd64" if "linux/amd64" in offered else next(iter(offered), None)
-    matches = [name for name in offered if name == platform or name.startswith(f"{platform}/")]
+        platform = "linux/amd64" if "linux/amd64" in digests else next(iter(digests), None)
+    matches = [name for name in digests if name == platform or name.startswith(f"{platform}/")]
     if platform is None or not matches:
         raise NotFound(
             f"the image is not built for {platform or 'any platform'}",
             where=where,
-            hint=f"it is for {', '.join(offered)}" if offered else "",
+            hint=f"it is for {', '.join(digests)}" if digests else "",
         )
-    return offered[matches[0]]
+    return digests[matches[0]]
 
 
 def digest_of(body: bytes, like: str) -> str:
@@ -102,9 +102,9 @@ def digest_of(body: bytes, like: str) -> str:
 def verify_manifest(body: bytes, headers: Mapping[str, str], reference: Reference) -> ImageManifest:
     """Return the manifest in a body; raise RegistryError when it is not what was asked for."""
     header = headers.get("docker-content-digest", "")
-    expected = reference.digest or (header if is_digest(header) else "")
-    digest = digest_of(body, expected)
-    if expected and digest != expected:
+    expected_digest = reference.digest or (header if is_digest(header) else "")
+    digest = digest_of(body, expected_digest)
+    if expected_digest and digest != expected_digest:
         raise RegistryError("what the registry sent does not have its digest", where=reference)
     media_type = headers.get("content-type", "").partition(";")[0].strip()
     manifest = ImageManifest(digest, media_type, body)
@@ -113,9 +113,9 @@ def verify_manifest(body: bytes, headers: Mapping[str, str], reference: Referenc
             f"the registry answered with {media_type or 'nothing'}, which is not an image",
             where=reference,
         )
-    declared = manifest.document.get("mediaType", media_type)
-    if declared != media_type:
+    manifest_type = manifest.document.get("mediaType", media_type)
+    if manifest_type != media_type:
         raise RegistryError(
-            f"the manifest says {declared} and the registry says {media_type}", where=reference
+            f"the manifest says {manifest_type} and the registry says {media_type}", where=reference
         )
     return manifest

@@ -1,4 +1,4 @@
-"""Drive the move of one tag over a whole set of images, and the way back."""
+"""Move one tag of a whole set of images, or of none, and take such a promotion back."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
-    """A tag of one repository on its way from `old` (None: not there yet) to `new` (None: away).
+class TagMove:
+    """A move of one tag between digests; `old` None creates the tag, `new` None removes it.
 
     `reference` ends in the tag that moves.
     """
@@ -35,7 +35,7 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class PromotionTarget:
     """A repository of the set, and the tag or digest that its tag is to be moved to."""
 
     image: str
@@ -43,24 +43,24 @@ class Target:
     version: str | None
 
 
-def plan(
-    registry: Registry, targets: Sequence[Target], tag: str, parallel: int
-) -> tuple[Move, ...]:
+def plan_promotion(
+    registry: Registry, targets: Sequence[PromotionTarget], tag: str, parallel: int
+) -> tuple[TagMove, ...]:
     """Look up where the tag is and where it goes to, in every repository of the set."""
-    tasks = [partial(_planned, registry, target, tag) for target in targets]
-    return _in_order(run_parallel(tasks, parallel))
+    tasks = [partial(_plan_move, registry, target, tag) for target in targets]
+    return _sort_moves(run_parallel(tasks, parallel))
 
 
-def promote(registry: Registry, moves: Sequence[Move], parallel: int) -> tuple[Move, ...]:
+def promote(registry: Registry, moves: Sequence[TagMove], parallel: int) -> tuple[TagMove, ...]:
     """Move the tags, and all of them back when one cannot be moved; verify them afterwards."""
-    done = _each(registry, moves, parallel, _moved)
-    if any(move.status == "failed" for move in done):
-        return _each(registry, done, parallel, _back)
-    return _each(registry, done, parallel, _verified)
+    results = _for_each_move(registry, moves, parallel, _move_tag)
+    if any(move.status == "failed" for move in results):
+        return _for_each_move(registry, results, parallel, _take_back)
+    return _for_each_move(registry, results, parallel, _verify_move)
 
 
-def dump(moves: Iterable[Move]) -> str:
-    """Return the record from which `undo` restores what was before."""
+def dump_record(moves: Iterable[TagMove]) -> str:
+    """Return the record from which `moves_back` restores the tags."""
     rows = [
         {key: value for key, value in asdict(move).items() if key not in ("status", "detail")}
         for move in moves
@@ -68,38 +68,40 @@ def dump(moves: Iterable[Move]) -> str:
     return json.dumps({"version": VERSION, "moves": rows}, indent=2) + "\n"
 
 
-def undo(text: str, where: object) -> tuple[Move, ...]:
-    """Return the moves that take back those of a record; nothing is asked yet."""
+def moves_back(text: str, where: object) -> tuple[TagMove, ...]:
+    """Return the moves that take back those of a record; no registry is asked yet."""
     try:
         data = json.loads(text)
         if data["version"] != VERSION:
             raise ValueError
-        return tuple(_reversed(row, where) for row in data["moves"])
+        return tuple(_move_back_of_row(row, where) for row in data["moves"])
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise InputError("the file is no record of a promotion", where=where) from None
+        raise InputError("the file is not a promotion record", where=where) from None
 
 
-def check_undo(registry: Registry, moves: Sequence[Move], parallel: int) -> tuple[Move, ...]:
-    """See that the tags are where the record left them, and that what they go back to is served."""
-    return _each(registry, moves, parallel, _undoable)
+def check_undo(registry: Registry, moves: Sequence[TagMove], parallel: int) -> tuple[TagMove, ...]:
+    """Look up whether tags are where the record left them, and old digests are still served."""
+    return _for_each_move(registry, moves, parallel, _check_move)
 
 
-def _reversed(row: Any, where: object) -> Move:
+def _move_back_of_row(row: Any, where: object) -> TagMove:
     old, new = row["old"], row["new"]
     reference = parse_reference(str(row["reference"]), where)
     digests = [digest for digest in (old, new) if digest is not None]
-    if not reference.tag or not all(isinstance(one, str) and is_digest(one) for one in digests):
+    if not reference.tag or not all(
+        isinstance(digest, str) and is_digest(digest) for digest in digests
+    ):
         raise ValueError
-    return Move(str(row["image"]), str(reference), new, old)
+    return TagMove(str(row["image"]), str(reference), new, old)
 
 
-def _planned(registry: Registry, target: Target, tag: str) -> Iterable[Move]:
+def _plan_move(registry: Registry, target: PromotionTarget, tag: str) -> Iterable[TagMove]:
     if not is_tag(tag):
         raise InputError(f"{tag!r} cannot be a tag")
     reference = target.repository.at(tag)
-    move = Move(target.image, str(reference), None, None)
+    move = TagMove(target.image, str(reference), None, None)
     try:
-        move = replace(move, old=_digest(registry, reference))
+        move = replace(move, old=_tag_digest(registry, reference))
         new = registry.manifest(target.repository.at(str(target.version))).digest
     except NotFound as gone:
         return [replace(move, status="missing", detail=str(gone))]
@@ -108,32 +110,32 @@ def _planned(registry: Registry, target: Target, tag: str) -> Iterable[Move]:
     return [replace(move, new=new, status="unchanged" if new == move.old else "moves")]
 
 
-def _undoable(registry: Registry, move: Move) -> Move:
+def _check_move(registry: Registry, move: TagMove) -> TagMove:
     reference = parse_reference(move.reference)
-    now = _digest(registry, reference)
-    if now == move.new:
+    digest = _tag_digest(registry, reference)
+    if digest == move.new:
         return replace(move, status="unchanged")
-    if now != move.old:
-        where = f"moved to {now}" if now else "deleted"
-        return replace(move, status="changed", detail=f"it was {where} since")
+    if digest != move.old:
+        change = f"moved to {digest}" if digest else "deleted"
+        return replace(move, status="changed", detail=f"it was {change} since")
     if move.new is not None:
         registry.manifest(reference.at(move.new))
     return move
 
 
-def _moved(registry: Registry, move: Move) -> Move:
+def _move_tag(registry: Registry, move: TagMove) -> TagMove:
     if move.status != "moves":
         return move
-    _put(registry, parse_reference(move.reference), move.new)
+    _point_tag(registry, parse_reference(move.reference), move.new)
     return replace(move, status="promoted")
 
 
-def _back(registry: Registry, move: Move) -> Move:
-    """Take one move back; of a failed one nobody knows whether it arrived."""
+def _take_back(registry: Registry, move: TagMove) -> TagMove:
+    """Take one move back; a failed one may have arrived, so it is taken back, too."""
     if move.status not in ("promoted", "failed"):
         return move
     try:
-        _put(registry, parse_reference(move.reference), move.old)
+        _point_tag(registry, parse_reference(move.reference), move.old)
     except DistgenError as error:
         if move.status == "failed":
             return move
@@ -143,49 +145,49 @@ def _back(registry: Registry, move: Move) -> Move:
     return replace(move, status="restored", detail="another image could not be moved")
 
 
-def _verified(registry: Registry, move: Move) -> Move:
+def _verify_move(registry: Registry, move: TagMove) -> TagMove:
     if move.status != "promoted":
         return move
-    now = _digest(registry, parse_reference(move.reference))
-    if now == move.new:
+    digest = _tag_digest(registry, parse_reference(move.reference))
+    if digest == move.new:
         return move
-    return replace(move, status="failed", detail=f"it is {now} now: somebody else moved it")
+    return replace(move, status="failed", detail=f"it is {digest} now: somebody else moved it")
 
 
-def _put(registry: Registry, reference: Reference, digest: str | None) -> None:
+def _point_tag(registry: Registry, reference: Reference, digest: str | None) -> None:
     if digest is not None:
-        registry.put(reference, _manifest(registry, reference, digest))
-    elif _digest(registry, reference) is not None and not registry.delete(reference):
+        registry.put(reference, _fetch_manifest(registry, reference, digest))
+    elif _tag_digest(registry, reference) is not None and not registry.delete(reference):
         raise DistgenError(
             "it was not there before, and the registry does not delete tags", where=reference
         )
 
 
-def _manifest(registry: Registry, reference: Reference, digest: str) -> ImageManifest:
+def _fetch_manifest(registry: Registry, reference: Reference, digest: str) -> ImageManifest:
     return registry.manifest(reference.at(digest))
 
 
-def _digest(registry: Registry, reference: Reference) -> str | None:
+def _tag_digest(registry: Registry, reference: Reference) -> str | None:
     try:
         return registry.digest(reference)
     except NotFound:
         return None
 
 
-def _each(
+def _for_each_move(
     registry: Registry,
-    moves: Sequence[Move],
+    moves: Sequence[TagMove],
     parallel: int,
-    act: Callable[[Registry, Move], Move],
-) -> tuple[Move, ...]:
-    def one(move: Move) -> Iterable[Move]:
+    act: Callable[[Registry, TagMove], TagMove],
+) -> tuple[TagMove, ...]:
+    def result_of(move: TagMove) -> Iterable[TagMove]:
         try:
             return [act(registry, move)]
         except DistgenError as error:
             return [replace(move, status="failed", detail=str(error))]
 
-    return _in_order(run_parallel([partial(one, move) for move in moves], parallel))
+    return _sort_moves(run_parallel([partial(result_of, move) for move in moves], parallel))
 
 
-def _in_order(moves: Iterable[Move]) -> tuple[Move, ...]:
+def _sort_moves(moves: Iterable[TagMove]) -> tuple[TagMove, ...]:
     return tuple(sorted(moves, key=lambda move: (move.image, move.reference)))

@@ -1,4 +1,4 @@
-"""Drive the retention of tags: look at repositories, and delete what has been kept long enough."""
+"""Look at the tags of repositories, and delete those that have been kept long enough."""
 
 from __future__ import annotations
 
@@ -15,34 +15,40 @@ from distgen.model.reference import Reference, split_reference
 from distgen.pool import run_parallel
 from distgen.registry.client import Registry
 from distgen.registry.errors import NotFound, Unreadable
-from distgen.registry.retention import Decision, Protected, Tagged, candidates, decide
+from distgen.registry.retention import (
+    Protection,
+    RetentionDecision,
+    TaggedImage,
+    decide,
+    tags_with_an_age_limit,
+)
 
 Result = TypeVar("Result")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A repository to look at: what its namespace says of it, and what stays in it."""
+class PruneTarget:
+    """A repository to look at: the policy of its namespace, and the tags that stay."""
 
     image: str
     repository: Reference
     policy: Retention
-    protected: Protected
+    protection: Protection
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What is in a repository and what becomes of it."""
+class PrunePlan:
+    """The tags of a repository and a decision for each."""
 
-    place: Place
-    tags: tuple[Tagged, ...]
-    decisions: tuple[Decision, ...]
+    target: PruneTarget
+    tags: tuple[TaggedImage, ...]
+    decisions: tuple[RetentionDecision, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What happened to one image of a repository: its digest and the tags that went with it."""
+class PruneResult:
+    """The fate of one image of a repository: its digest and the tags that go with it."""
 
     reference: str
     tags: tuple[str, ...]
@@ -50,122 +56,138 @@ class Outcome:
     detail: str = ""
 
 
-def plan(registry: Registry, places: Sequence[Place], now: int, parallel: int) -> tuple[Plan, ...]:
-    """Look at all tags of all repositories and decide about them; raise when one cannot be seen."""
-    listed = _all([partial(_list, registry, place) for place in places], parallel)
-    looks = [partial(_look, registry, place, tag) for place, tags in listed for tag in tags]
-    seen: dict[str, list[Tagged]] = {place.image: [] for place in places}
-    for place, tagged in _all(looks, parallel):
-        if tagged is not None:
-            seen[place.image].append(tagged)
+def plan_pruning(
+    registry: Registry, targets: Sequence[PruneTarget], now: int, parallel: int
+) -> tuple[PrunePlan, ...]:
+    """Look at all tags of all repositories and decide about them; raise if a look fails."""
+    listings = _run_all([partial(_list_tags, registry, target) for target in targets], parallel)
+    looks = [
+        partial(_look_at_tag, registry, target, tag) for target, tags in listings for tag in tags
+    ]
+    images: dict[str, list[TaggedImage]] = {target.image: [] for target in targets}
+    for target, tagged_image in _run_all(looks, parallel):
+        if tagged_image is not None:
+            images[target.image].append(tagged_image)
     plans = []
-    for place in places:
-        tags = tuple(sorted(seen[place.image], key=lambda one: one.tag))
-        name = place.repository.name
-        decisions = decide(place.image, name, tags, place.policy, place.protected, now)
-        plans.append(Plan(place, tags, decisions))
+    for target in targets:
+        tags = tuple(sorted(images[target.image], key=lambda image: image.tag))
+        name = target.repository.name
+        decisions = decide(target.image, name, tags, target.policy, target.protection, now)
+        plans.append(PrunePlan(target, tags, decisions))
     return tuple(plans)
 
 
-def apply(registry: Registry, plans: Sequence[Plan], parallel: int) -> tuple[Outcome, ...]:
-    """Delete what the plans say, unless a tag that stays was moved to it in the meantime."""
+def delete_tags(
+    registry: Registry, plans: Sequence[PrunePlan], parallel: int
+) -> tuple[PruneResult, ...]:
+    """Delete the images of the plans, but for those that a floating tag was moved to meanwhile."""
     tasks = [
-        partial(_delete, registry, one)
-        for one in plans
-        if any(decision.action == "delete" for decision in one.decisions)
+        partial(_delete_images, registry, plan)
+        for plan in plans
+        if any(decision.action == "delete" for decision in plan.decisions)
     ]
-    return tuple(sorted(run_parallel(tasks, parallel), key=lambda done: done.reference))
+    return tuple(sorted(run_parallel(tasks, parallel), key=lambda result: result.reference))
 
 
-def _list(registry: Registry, place: Place) -> tuple[Place, tuple[str, ...]]:
+def _list_tags(registry: Registry, target: PruneTarget) -> tuple[PruneTarget, tuple[str, ...]]:
     try:
-        return place, registry.tags(place.repository)
+        return target, registry.tags(target.repository)
     except NotFound:
-        return place, ()
+        return target, ()
 
 
-def _look(registry: Registry, place: Place, tag: str) -> tuple[Place, Tagged | None]:
-    reference = place.repository.at(tag)
+def _look_at_tag(
+    registry: Registry, target: PruneTarget, tag: str
+) -> tuple[PruneTarget, TaggedImage | None]:
+    reference = target.repository.at(tag)
     try:
         manifest = registry.manifest(reference)
     except NotFound:
-        return place, None
+        return target, None
     except Unreadable:
-        # Without a known age it stays.
-        return place, Tagged(tag, "")
+        # An image of another kind has no known age, so it stays.
+        return target, TaggedImage(tag, "")
     children = manifest.children
-    if not candidates([tag], place.policy, place.protected):
-        return place, Tagged(tag, manifest.digest, None, children)
+    if not tags_with_an_age_limit([tag], target.policy, target.protection):
+        return target, TaggedImage(tag, manifest.digest, None, children)
     try:
-        created = moment(registry.config(reference).get("created"))
+        created = parse_time(registry.config(reference).get("created"))
     except NotFound:
         created = None
-    return place, Tagged(tag, manifest.digest, created, children)
+    return target, TaggedImage(tag, manifest.digest, created, children)
 
 
-def moment(text: object) -> int | None:
+def parse_time(text: object) -> int | None:
     """Return the time that an image says it was made, in seconds since 1970."""
-    found = _TIME.fullmatch(text) if isinstance(text, str) else None
-    if found is None:
+    match = _TIME.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
         return None
     try:
-        when = datetime.fromisoformat(found.group(1) + found.group(2).replace("Z", "+00:00"))
-        return int(when.timestamp())
+        # Python 3.10 reads neither Z nor nanoseconds.
+        time = datetime.fromisoformat(match.group(1) + match.group(2).replace("Z", "+00:00"))
+        return int(time.timestamp())
     except (ValueError, OverflowError):
         return None
 
 
-def _delete(registry: Registry, one: Plan) -> Iterable[Outcome]:
-    tags = {tagged.tag: tagged for tagged in one.tags}
-    going: dict[str, list[str]] = {}
-    staying: set[str] = set(one.place.protected.digests)
-    for decision in one.decisions:
+def _delete_images(registry: Registry, plan: PrunePlan) -> Iterable[PruneResult]:
+    repository = plan.target.repository
+    images = {image.tag: image for image in plan.tags}
+    tags_to_delete: dict[str, list[str]] = {}
+    kept_digests: set[str] = set(plan.target.protection.digests)
+    for decision in plan.decisions:
         tag = split_reference(decision.reference)[1]
         if decision.action == "delete":
-            going.setdefault(decision.digest, []).append(tag)
+            tags_to_delete.setdefault(decision.digest, []).append(tag)
         else:
-            staying |= {decision.digest, *tags[tag].children}
+            kept_digests |= {decision.digest, *images[tag].children}
     try:
-        moved = _moved_to(registry, one)
+        moved_tags = _moved_tags(registry, plan)
     except DistgenError as error:
         return [
-            Outcome(str(one.place.repository.at(digest)), tuple(names), "failed", str(error))
-            for digest, names in going.items()
+            PruneResult(str(repository.at(digest)), tuple(tags), "failed", str(error))
+            for digest, tags in tags_to_delete.items()
         ]
-    outcomes = []
-    for digest, names in going.items():
-        target = one.place.repository.at(digest)
-        made = Outcome(str(target), tuple(sorted(names)), "deleted")
-        if digest in moved:
-            outcomes.append(replace(made, status="kept", detail=f"{moved[digest]} was moved to it"))
-            continue
-        parts = [part for part in tags[names[0]].children if part not in staying | {*moved}]
-        try:
-            for part in (digest, *parts):
-                registry.delete(one.place.repository.at(part))
-        except DistgenError as error:
-            made = replace(made, status="failed", detail=str(error))
-        outcomes.append(made)
-    return outcomes
+    results = []
+    for digest, tags in tags_to_delete.items():
+        result = PruneResult(str(repository.at(digest)), tuple(sorted(tags)), "deleted")
+        if digest in moved_tags:
+            result = replace(result, status="kept", detail=f"{moved_tags[digest]} was moved to it")
+        else:
+            children = set(images[tags[0]].children) - kept_digests - {*moved_tags}
+            result = _delete_digests(registry, repository, [digest, *sorted(children)], result)
+        results.append(result)
+    return results
 
 
-def _moved_to(registry: Registry, one: Plan) -> Mapping[str, str]:
-    """Return where the tags that stay point now, for those that were moved since the plan."""
-    before = {tagged.tag: tagged.digest for tagged in one.tags}
-    moved: dict[str, str] = {}
-    for tag in one.place.protected.moving:
+def _delete_digests(
+    registry: Registry, repository: Reference, digests: Sequence[str], result: PruneResult
+) -> PruneResult:
+    try:
+        for digest in digests:
+            registry.delete(repository.at(digest))
+    except DistgenError as error:
+        return replace(result, status="failed", detail=str(error))
+    return result
+
+
+def _moved_tags(registry: Registry, plan: PrunePlan) -> Mapping[str, str]:
+    """Map digests to the floating tags that were moved to them since the plan."""
+    planned_digests = {image.tag: image.digest for image in plan.tags}
+    moved_tags: dict[str, str] = {}
+    for tag in plan.target.protection.floating_tags:
         try:
-            manifest = registry.manifest(one.place.repository.at(tag))
+            manifest = registry.manifest(plan.target.repository.at(tag))
         except (NotFound, Unreadable):
             continue
-        if manifest.digest != before.get(tag):
-            moved |= dict.fromkeys((manifest.digest, *manifest.children), tag)
-    return moved
+        if manifest.digest != planned_digests.get(tag):
+            moved_tags |= dict.fromkeys((manifest.digest, *manifest.children), tag)
+    return moved_tags
 
 
-def _all(tasks: Sequence[Callable[[], Result]], parallel: int) -> list[Result]:
-    return list(run_parallel([partial(_one, task) for task in tasks], parallel))
+def _run_all(tasks: Sequence[Callable[[], Result]], parallel: int) -> list[Result]:
+    return list(run_parallel([partial(_as_result, task) for task in tasks], parallel))
 
 
-def _one(task: Callable[[], Result]) -> Iterable[Result]:
+def _as_result(task: Callable[[], Result]) -> Iterable[Result]:
     return [task()]

@@ -18,7 +18,7 @@ OLDEST = 11 * 365 * DAY
 
 
 @dataclass(frozen=True, slots=True)
-class Tagged:
+class TaggedImage:
     """A tag as the registry has it; `children` are the manifests of an index.
 
     `created` is when its image was made, in seconds since 1970.
@@ -31,19 +31,19 @@ class Tagged:
 
 
 @dataclass(frozen=True, slots=True)
-class Protected:
-    """What stays whatever its age: tags that images are to have, and locked digests."""
+class Protection:
+    """Tags and digests that stay at any age: tags that images are to have, and locked digests."""
 
     tags: Mapping[str, str]
     digests: Mapping[str, str]
     """Each maps to the reason."""
-    moving: tuple[str, ...] = ()
+    floating_tags: tuple[str, ...] = ()
     """Those of the tags that may point elsewhere a moment later."""
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """What becomes of one tag, and why; `days` is its age, None where that is unknown."""
+class RetentionDecision:
+    """What to do with one tag, and why; `days` is its age, None where that is unknown."""
 
     image: str
     reference: str
@@ -53,79 +53,88 @@ class Decision:
     reason: str
 
 
-def candidates(tags: Iterable[str], policy: Retention, protected: Protected) -> tuple[str, ...]:
+def tags_with_an_age_limit(
+    tags: Iterable[str], policy: Retention, protection: Protection
+) -> tuple[str, ...]:
     """Return the tags whose age matters: all others stay without a look at their images."""
     return tuple(
         tag
         for tag in tags
-        if _limit(tag, policy) is not None and not _stays(tag, policy, protected)
+        if _days_to_keep(tag, policy) is not None and not _reason_to_keep(tag, policy, protection)
     )
 
 
 def decide(
     image: str,
     name: str,
-    tags: Sequence[Tagged],
+    tags: Sequence[TaggedImage],
     policy: Retention,
-    protected: Protected,
+    protection: Protection,
     now: int,
-) -> tuple[Decision, ...]:
+) -> tuple[RetentionDecision, ...]:
     """Decide about all tags of a repository; `name` is its name in the registry."""
-    first = [_decided(image, name, one, policy, protected, now) for one in tags]
+    decisions = [
+        replace(
+            _decide_on_tag(tagged_image, policy, protection, now),
+            image=image,
+            reference=f"{name}:{tagged_image.tag}",
+        )
+        for tagged_image in tags
+    ]
     # Registries delete images with all of their tags, and an index without its parts is broken.
-    needed: dict[str, str] = {}
-    for one, decision in zip(tags, first, strict=True):
+    keep_reasons: dict[str, str] = {}
+    for tagged_image, decision in zip(tags, decisions, strict=True):
         if decision.action == "keep":
-            needed.setdefault(one.digest, f"the same image as {one.tag}")
-            for child in one.children:
-                needed.setdefault(child, f"a part of {one.tag}")
+            keep_reasons.setdefault(tagged_image.digest, f"the same image as {tagged_image.tag}")
+            for child in tagged_image.children:
+                keep_reasons.setdefault(child, f"a part of {tagged_image.tag}")
     return tuple(
-        replace(decision, action="keep", reason=needed[decision.digest])
-        if decision.action == "delete" and decision.digest in needed
+        replace(decision, action="keep", reason=keep_reasons[decision.digest])
+        if decision.action == "delete" and decision.digest in keep_reasons
         else decision
-        for decision in first
+        for decision in decisions
     )
 
 
-def protect(planned: Sequence[PlannedTag], lock: Lock, name: str) -> Protected:
-    """Return what stays in the repository `name` because of the planned tags and the lock."""
-    tags = {tag.tag: "a tag that moves" if tag.floating else "a release" for tag in planned}
+def protection_of(tags: Sequence[PlannedTag], lock: Lock, name: str) -> Protection:
+    """Return what stays in the repository `name` because of planned tags and the lock."""
+    reasons = {tag.tag: "a tag that moves" if tag.floating else "a release" for tag in tags}
     digests = {
         base.digest: "the lock points at it"
         for reference, base in lock.bases.items()
         if untagged_name(reference) == name
     }
-    moving = tuple(tag.tag for tag in planned if tag.floating)
-    return Protected(tags, digests, moving)
+    floating_tags = tuple(tag.tag for tag in tags if tag.floating)
+    return Protection(reasons, digests, floating_tags)
 
 
-def _decided(
-    image: str, name: str, one: Tagged, policy: Retention, protected: Protected, now: int
-) -> Decision:
-    known = one.created is not None and one.created >= OLDEST
-    days = (now - one.created) // DAY if known and one.created is not None else None
-    made = Decision(image, f"{name}:{one.tag}", one.digest, "keep", days, "")
-    why = _stays(one.tag, policy, protected)
-    for digest in (one.digest, *one.children):
-        why = why or protected.digests.get(digest, "")
-    limit = _limit(one.tag, policy)
-    if why:
-        return replace(made, reason=why)
+def _decide_on_tag(
+    image: TaggedImage, policy: Retention, protection: Protection, now: int
+) -> RetentionDecision:
+    created = image.created
+    days = None if created is None or created < OLDEST else (now - created) // DAY
+    reason = _reason_to_keep(image.tag, policy, protection)
+    for digest in (image.digest, *image.children):
+        reason = reason or protection.digests.get(digest, "")
+    limit = _days_to_keep(image.tag, policy)
+    keep = RetentionDecision("", image.tag, image.digest, "keep", days, reason)
+    if reason:
+        return keep
     if limit is None:
-        return replace(made, reason="no rule is about it")
+        return replace(keep, reason="no rule is about it")
     if days is None:
-        return replace(made, reason="its age is unknown")
+        return replace(keep, reason="its age is unknown")
     if days < limit:
-        return replace(made, reason=f"kept for {limit} days")
-    return replace(made, action="delete", reason=f"older than {limit} days")
+        return replace(keep, reason=f"kept for {limit} days")
+    return replace(keep, action="delete", reason=f"older than {limit} days")
 
 
-def _stays(tag: str, policy: Retention, protected: Protected) -> str:
-    if tag in protected.tags:
-        return protected.tags[tag]
+def _reason_to_keep(tag: str, policy: Retention, protection: Protection) -> str:
+    if tag in protection.tags:
+        return protection.tags[tag]
     pattern = next((pattern for pattern in policy.keep if fnmatchcase(tag, pattern)), None)
     return f"an exception: {pattern}" if pattern is not None else ""
 
 
-def _limit(tag: str, policy: Retention) -> int | None:
+def _days_to_keep(tag: str, policy: Retention) -> int | None:
     return next((days for pattern, days in policy.days if fnmatchcase(tag, pattern)), None)

@@ -51,7 +51,7 @@ class PlannedTag:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
+class OmittedRef:
     """A ref of a component that gives no tag, and why."""
 
     image: str
@@ -64,22 +64,39 @@ class TagPlan:
     """The tags of all images, sorted by reference, and what was left out."""
 
     tags: tuple[PlannedTag, ...]
-    left_out: tuple[LeftOut, ...] = ()
+    left_out: tuple[OmittedRef, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class _Wish:
+class TagCandidate:
+    """A tag that an image may get, and the reason: a stream, or a ref of its component."""
+
     tag: str
     kind: Kind
     stream: str
     source: Source | None = None
     ref: str = ""
     commit: str | None = None
-    tied: bool = False
-    """Whether the catalogue or a release says so, rather than a rule that may give way."""
+    is_firm: bool = False
+    """Whether the tag comes from the catalogue or a release, not from a rule that may give way."""
 
 
-def plan(
+@dataclass(frozen=True, slots=True)
+class _Component:
+    """The component of an image: its refs, and the streams that are built from some of them."""
+
+    source: Source
+    refs: Refs
+    streams: Mapping[str, str]
+    default_stream: str
+
+    def candidate(self, tag: str, kind: Kind, ref: str, *, is_firm: bool = False) -> TagCandidate:
+        """Return the candidate for a tag that is made from a ref."""
+        stream = self.streams.get(ref, self.default_stream)
+        return TagCandidate(tag, kind, stream, self.source, ref, self.refs[ref], is_firm)
+
+
+def plan_tags(
     images: Sequence[Image],
     namespaces: Mapping[str, Namespace],
     refs: Mapping[str, Refs],
@@ -89,173 +106,167 @@ def plan(
 
     Raises InputError when two streams, or two images of one repository, want the same tag.
     """
-    planned: list[PlannedTag] = []
-    left_out: list[LeftOut] = []
+    planned_tags: list[PlannedTag] = []
+    omitted_refs: list[OmittedRef] = []
     names = sorted({image.full_name for image in images})
     for name in names:
         streams = [image for image in images if image.full_name == name]
         namespace = namespaces[streams[0].namespace]
         order = [stream.name for stream in namespace.streams]
-        streams.sort(key=lambda image: _position(order, image.stream.name))
-        tags, skipped = _of_image(streams, namespace.tags, refs, lock)
-        planned += tags
-        left_out += [LeftOut(name, ref, reason) for ref, reason in skipped]
-    _refuse_shared(planned, {image.full_name: image.origin for image in images})
-    return TagPlan(tuple(sorted(planned, key=lambda tag: tag.reference)), tuple(left_out))
+        streams.sort(key=lambda image: _stream_position(order, image.stream.name))
+        candidates = _candidates(streams, namespace.tags, refs)
+        chosen, omissions = _choose_candidates(streams[0], candidates)
+        planned_tags += [_planned_tag(streams[0], candidate, lock) for candidate in chosen]
+        omitted_refs += [OmittedRef(name, ref, reason) for ref, reason in omissions]
+    _refuse_shared_tags(planned_tags, {image.full_name: image.origin for image in images})
+    return TagPlan(tuple(sorted(planned_tags, key=lambda tag: tag.reference)), tuple(omitted_refs))
 
 
-def component(image: Image, policy: TagPolicy) -> Source | None:
+def component_source(image: Image, policy: TagPolicy) -> Source | None:
     """Return the source whose releases and branches are the image's, None without sources."""
-    wanted = policy.component or image.name
-    named = [source for source in image.sources if source.name == wanted]
-    return next(iter([*named, *image.sources]), None)
+    name = policy.component or image.name
+    # An image may have its component and others beside it: the name decides, then the order.
+    return next(iter(sorted(image.sources, key=lambda source: source.name != name)), None)
 
 
-def _of_image(
-    streams: Sequence[Image], policy: TagPolicy, refs: Mapping[str, Refs], lock: Lock
-) -> tuple[list[PlannedTag], list[tuple[str, str]]]:
-    wishes = list(_declared(streams, policy, refs))
-    source = component(streams[0], policy)
-    there = refs.get(source.git, {}) if source is not None else {}
-    builders = {_ref_of(image, policy, there): image.stream.name for image in reversed(streams)}
-    first = streams[0].stream.name
-    if source is not None:
-        wishes += _branches(source, policy, there, builders, first)
-        wishes += _releases(source, policy, there, builders, first)
-    wishes += [_Wish(tag, "promoted", first) for tag in policy.promoted]
-    return _settle(streams[0], wishes, lock)
-
-
-def _declared(
+def _candidates(
     streams: Sequence[Image], policy: TagPolicy, refs: Mapping[str, Refs]
-) -> Iterator[_Wish]:
+) -> Iterator[TagCandidate]:
+    yield from _stream_candidates(streams, policy, refs)
+    default_stream = streams[0].stream.name
+    source = component_source(streams[0], policy)
+    if source is not None:
+        heads = refs.get(source.git, {})
+        # Of streams that are built from the same ref, the first has it.
+        names = {_component_ref(image, policy, heads): image.stream.name for image in streams[::-1]}
+        component = _Component(source, heads, names, default_stream)
+        yield from _branch_candidates(component, policy)
+        yield from _release_candidates(component, policy)
+    for tag in policy.promoted:
+        yield TagCandidate(tag, "promoted", default_stream)
+
+
+def _stream_candidates(
+    streams: Sequence[Image], policy: TagPolicy, refs: Mapping[str, Refs]
+) -> Iterator[TagCandidate]:
     for image in streams:
-        source = component(image, policy)
+        source = component_source(image, policy)
         for tag in image.stream.tags:
             if source is None:
-                yield _Wish(tag, "stream", image.stream.name, tied=True)
+                yield TagCandidate(tag, "stream", image.stream.name, is_firm=True)
                 continue
-            there = refs.get(source.git, {})
-            ref = full_ref(source.ref, there) or source.ref
-            commit = ref if is_commit_id(ref) else there.get(ref)
-            yield _Wish(tag, "stream", image.stream.name, source, ref, commit, True)
+            heads = refs.get(source.git, {})
+            ref = full_ref(source.ref, heads) or source.ref
+            commit = ref if is_commit_id(ref) else heads.get(ref)
+            yield TagCandidate(tag, "stream", image.stream.name, source, ref, commit, True)
 
 
-def _ref_of(image: Image, policy: TagPolicy, there: Refs) -> str:
-    source = component(image, policy)
-    return (full_ref(source.ref, there) or source.ref) if source is not None else ""
+def _component_ref(image: Image, policy: TagPolicy, refs: Refs) -> str:
+    source = component_source(image, policy)
+    return (full_ref(source.ref, refs) or source.ref) if source is not None else ""
 
 
-def _branches(
-    source: Source, policy: TagPolicy, there: Refs, builders: Mapping[str, str], first: str
-) -> Iterator[_Wish]:
-    """Wish for a tag per branch; for a closed series, from the git tag that closed it."""
-    found: dict[str, str] = {}
+def _branch_candidates(component: _Component, policy: TagPolicy) -> Iterator[TagCandidate]:
+    """Yield a tag for each branch; for a closed series, from the git tag that closed it."""
+    ref_of_tag: dict[str, str] = {}
     for pattern in policy.branches:
-        for ref in sorted(there):
+        for ref in sorted(component.refs):
             if ref.startswith(HEADS) and fnmatchcase(ref.removeprefix(HEADS), pattern):
-                found.setdefault(_starred(ref.removeprefix(HEADS), pattern), ref)
-    for suffix in (
-        CLOSED_SERIES_SUFFIXES if any("*" in pattern for pattern in policy.branches) else ()
-    ):
-        for ref in sorted(there):
+                ref_of_tag.setdefault(_match_of_star(ref.removeprefix(HEADS), pattern), ref)
+    has_series = any("*" in pattern for pattern in policy.branches)
+    for suffix in CLOSED_SERIES_SUFFIXES if has_series else ():
+        for ref in sorted(component.refs):
             if ref.startswith(TAGS) and ref.endswith(suffix):
-                found.setdefault(ref.removeprefix(TAGS).removesuffix(suffix), ref)
-    for tag, ref in found.items():
-        stream = builders.get(ref, first)
-        yield _Wish(tag, "branch", stream, source, ref, there[ref], ref in builders)
+                ref_of_tag.setdefault(ref.removeprefix(TAGS).removesuffix(suffix), ref)
+    for tag, ref in ref_of_tag.items():
+        yield component.candidate(tag, "branch", ref, is_firm=ref in component.streams)
 
 
-def _starred(branch: str, pattern: str) -> str:
+def _match_of_star(branch: str, pattern: str) -> str:
     before, star, after = pattern.partition("*")
     return branch[len(before) : len(branch) - len(after)] if star else branch
 
 
-def _releases(
-    source: Source, policy: TagPolicy, there: Refs, builders: Mapping[str, str], first: str
-) -> Iterator[_Wish]:
+def _release_candidates(component: _Component, policy: TagPolicy) -> Iterator[TagCandidate]:
     versions: dict[str, Version] = {}
-    for ref in there:
+    for ref in component.refs:
         if ref.startswith(TAGS):
             version = release_version(ref.removeprefix(TAGS), policy.releases)
             if version is not None:
                 versions[ref] = version
-    ordered = sorted(versions, key=lambda ref: (versions[ref], ref))
-
-    def wish(tag: str, kind: Kind, ref: str) -> _Wish:
-        stream, tied = builders.get(ref, first), kind == "release"
-        return _Wish(tag, kind, stream, source, ref, there[ref], tied)
-
-    for ref in ordered:
-        yield wish(ref.removeprefix(TAGS), "release", ref)
-    final = [ref for ref in ordered if not versions[ref].is_prerelease]
+    oldest_first = sorted(versions, key=lambda ref: (versions[ref], ref))
+    for ref in oldest_first:
+        yield component.candidate(ref.removeprefix(TAGS), "release", ref, is_firm=True)
+    final = [ref for ref in oldest_first if not versions[ref].is_prerelease]
     if final and policy.latest:
-        yield wish("latest", "latest", final[-1])
-    newest = {_alias(shape, versions[ref]): ref for ref in final for shape in policy.aliases}
+        yield component.candidate("latest", "latest", final[-1])
+    newest = {_alias_of(shape, versions[ref]): ref for ref in final for shape in policy.aliases}
     for tag, ref in newest.items():
-        yield wish(tag, "alias", ref)
+        yield component.candidate(tag, "alias", ref)
 
 
-def _alias(shape: str, version: Version) -> str:
+def _alias_of(shape: str, version: Version) -> str:
     parts = {"{X}": version.major, "{Y}": version.minor, "{Z}": version.micro}
     return re.sub(r"\{[XYZ]\}", lambda match: str(parts[match.group()]), shape)
 
 
-def _settle(
-    image: Image, wishes: Sequence[_Wish], lock: Lock
-) -> tuple[list[PlannedTag], list[tuple[str, str]]]:
-    """Give each tag to one wish: what was declared, then releases, branches and moving tags."""
-    taken: dict[str, _Wish] = {}
-    skipped: list[tuple[str, str]] = []
-    for wish in sorted(wishes, key=lambda one: _RANK.index(one.kind)):
-        if not is_tag(wish.tag):
-            skipped.append((wish.ref, f"{wish.tag!r} cannot be a tag in a registry"))
+def _choose_candidates(
+    image: Image, candidates: Iterable[TagCandidate]
+) -> tuple[Iterable[TagCandidate], list[tuple[str, str]]]:
+    """Return one candidate for each tag by the rank of its kind, and the refs without a tag."""
+    by_tag: dict[str, TagCandidate] = {}
+    omissions: list[tuple[str, str]] = []
+    for candidate in sorted(candidates, key=lambda candidate: _RANK.index(candidate.kind)):
+        if not is_tag(candidate.tag):
+            omissions.append((candidate.ref, f"{candidate.tag!r} cannot be a tag in a registry"))
             continue
-        other = taken.setdefault(wish.tag, wish)
-        if other is wish or (other.ref, other.stream) == (wish.ref, wish.stream):
+        winner = by_tag.setdefault(candidate.tag, candidate)
+        if winner is candidate or (winner.ref, winner.stream) == (candidate.ref, candidate.stream):
             continue
-        if other.stream != wish.stream and wish.tied and other.tied:
+        if winner.stream != candidate.stream and candidate.is_firm and winner.is_firm:
             raise InputError(
-                f"{image.full_name} would get the tag {wish.tag} twice:"
-                f" from {_name(other)} and from {_name(wish)}",
+                f"{image.full_name} would get the tag {candidate.tag} twice:"
+                f" from {_describe(winner)} and from {_describe(candidate)}",
                 where=image.origin,
                 hint="give one of the streams another tag, or narrow `tags:` of the namespace",
             )
-        if wish.ref:
-            skipped.append((wish.ref, f"the tag {wish.tag} is made from {_name(other)}"))
-    return [_planned(image, wish, lock) for wish in taken.values()], skipped
+        if candidate.ref:
+            reason = f"the tag {candidate.tag} is made from {_describe(winner)}"
+            omissions.append((candidate.ref, reason))
+    return by_tag.values(), omissions
 
 
-def _name(wish: _Wish) -> str:
-    return f"stream {wish.stream}" + (f" at {wish.ref}" if wish.ref else "")
+def _describe(candidate: TagCandidate) -> str:
+    return f"stream {candidate.stream}" + (f" at {candidate.ref}" if candidate.ref else "")
 
 
-def _planned(image: Image, wish: _Wish, lock: Lock) -> PlannedTag:
+def _planned_tag(image: Image, candidate: TagCandidate, lock: Lock) -> PlannedTag:
     name = untagged_name(image.reference)
-    made = PlannedTag(
+    planned_tag = PlannedTag(
         image.full_name,
-        wish.stream,
-        wish.tag,
-        f"{name}:{wish.tag}",
-        wish.kind,
-        wish.kind in _FLOATING,
+        candidate.stream,
+        candidate.tag,
+        f"{name}:{candidate.tag}",
+        candidate.kind,
+        candidate.kind in _FLOATING,
     )
-    if wish.source is None:
-        return made
-    locked = lock.sources.get((wish.source.git, wish.source.ref))
-    meant = wish.kind == "stream" or wish.ref.endswith(f"/{wish.source.ref}")
+    if candidate.source is None:
+        return planned_tag
+    locked_source = lock.sources.get((candidate.source.git, candidate.source.ref))
+    # The lock knows the ref that images are built from, not every ref of the component.
+    is_locked_ref = candidate.kind == "stream" or candidate.ref.endswith(f"/{candidate.source.ref}")
     return replace(
-        made,
-        git=wish.source.git,
-        ref=wish.ref,
-        commit=wish.commit,
-        locked=locked.commit if locked is not None and meant else None,
+        planned_tag,
+        git=candidate.source.git,
+        ref=candidate.ref,
+        commit=candidate.commit,
+        locked=locked_source.commit if locked_source is not None and is_locked_ref else None,
     )
 
 
-def _refuse_shared(planned: Iterable[PlannedTag], origins: Mapping[str, Origin]) -> None:
+def _refuse_shared_tags(tags: Iterable[PlannedTag], origins: Mapping[str, Origin]) -> None:
     owners: dict[str, str] = {}
-    for tag in planned:
+    for tag in tags:
         owner = owners.setdefault(tag.reference, tag.image)
         if owner != tag.image:
             raise InputError(
@@ -265,5 +276,5 @@ def _refuse_shared(planned: Iterable[PlannedTag], origins: Mapping[str, Origin])
             )
 
 
-def _position(order: Sequence[str], name: str) -> int:
+def _stream_position(order: Sequence[str], name: str) -> int:
     return order.index(name) if name in order else len(order)

@@ -18,7 +18,7 @@ from distgen.lint.check import lint, plan_work
 from distgen.model.catalogue import Catalogue
 from distgen.model.lock import Lock
 from distgen.model.rendered import Finding, Tree
-from distgen.registry.retention import DAY, Protected, Tagged, decide
+from distgen.registry.retention import DAY, Protection, TaggedImage, decide
 from distgen.render.renderer import Renderer
 
 ROOT = Path(__file__).parents[2]
@@ -259,6 +259,6 @@ def test_builds_of_master_stay_long_and_others_a_week_unless_marked(
     now = 2_000_000_000
     retention = make_catalogue().namespaces["ccp"].retention
     streams = dict.fromkeys(("master", "2026.1"), "a tag that moves")
-    tagged = Tagged(tag, "sha256:" + "a" * 64, now - days * DAY)
-    (decision,) = decide("ccp/base", "ccp/base", [tagged], retention, Protected(streams, {}), now)
+    tagged = TaggedImage(tag, "sha256:" + "a" * 64, now - days * DAY)
+    (decision,) = decide("ccp/base", "ccp/base", [tagged], retention, Protection(streams, {}), now)
     assert decision.action == action

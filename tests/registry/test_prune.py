@@ -6,8 +6,8 @@ from testing.commandline import keeps_to_its_schema
 from testing.servers import push, push_index, tagged
 
 from distgen.model.catalogue import Retention
-from distgen.registry.prune import moment
-from distgen.registry.retention import Protected, Tagged, decide
+from distgen.registry.prune import parse_time
+from distgen.registry.retention import Protection, TaggedImage, decide
 
 pytest_plugins = ["testing.servers", "testing.commandline"]
 NOW = int(datetime(2024, 6, 1, tzinfo=timezone.utc).timestamp())
@@ -17,7 +17,7 @@ def ago(days):
     return NOW - days * 86400
 
 
-def actions(tags, policy, protected=Protected({}, {})):  # noqa: B008 - frozen
+def actions(tags, policy, protected=Protection({}, {})):  # noqa: B008 - frozen
     made = decide("ns/app", "quay.io/ns/app", tags, policy, protected, NOW)
     return {one.reference.rpartition(":")[2]: (one.action, one.reason) for one in made}
 
@@ -26,10 +26,10 @@ def test_the_first_pattern_that_matches_says_how_long():
     policy = Retention(days=(("master-*", 90), ("*", 7)))
     assert actions(
         [
-            Tagged("master-1", "a", ago(30)),
-            Tagged("master-2", "b", ago(91)),
-            Tagged("pr-1", "c", ago(6)),
-            Tagged("pr-2", "d", ago(7)),
+            TaggedImage("master-1", "a", ago(30)),
+            TaggedImage("master-2", "b", ago(91)),
+            TaggedImage("pr-1", "c", ago(6)),
+            TaggedImage("pr-2", "d", ago(7)),
         ],
         policy,
     ) == {
@@ -42,16 +42,16 @@ def test_the_first_pattern_that_matches_says_how_long():
 
 def test_exceptions_planned_tags_and_what_no_rule_is_about_stay():
     policy = Retention(keep=("*-gold",), days=(("pr-*", 7),))
-    protected = Protected({"pr-tested": "a tag that moves"}, {"l": "the lock points at it"})
+    protected = Protection({"pr-tested": "a tag that moves"}, {"l": "the lock points at it"})
     assert actions(
         [
-            Tagged("pr-gold", "a", ago(99)),
-            Tagged("pr-tested", "b", ago(99)),
-            Tagged("other", "c", ago(99)),
-            Tagged("pr-locked", "l", ago(99)),
-            Tagged("pr-index", "d", ago(99), ("l",)),
-            Tagged("pr-epoch", "e", 0),
-            Tagged("pr-unknown", "f"),
+            TaggedImage("pr-gold", "a", ago(99)),
+            TaggedImage("pr-tested", "b", ago(99)),
+            TaggedImage("other", "c", ago(99)),
+            TaggedImage("pr-locked", "l", ago(99)),
+            TaggedImage("pr-index", "d", ago(99), ("l",)),
+            TaggedImage("pr-epoch", "e", 0),
+            TaggedImage("pr-unknown", "f"),
         ],
         policy,
         protected,
@@ -69,10 +69,10 @@ def test_exceptions_planned_tags_and_what_no_rule_is_about_stay():
 def test_what_a_tag_that_stays_is_made_of_stays():
     policy = Retention(days=(("pr-*", 7),))
     tags = [
-        Tagged("current", "i", None, ("amd64", "arm64")),
-        Tagged("pr-1", "i", ago(99), ("amd64", "arm64")),
-        Tagged("pr-1-arm64", "arm64", ago(99)),
-        Tagged("pr-2", "j", ago(99)),
+        TaggedImage("current", "i", None, ("amd64", "arm64")),
+        TaggedImage("pr-1", "i", ago(99), ("amd64", "arm64")),
+        TaggedImage("pr-1-arm64", "arm64", ago(99)),
+        TaggedImage("pr-2", "j", ago(99)),
     ]
     assert actions(tags, policy) == {
         "current": ("keep", "no rule is about it"),
@@ -83,10 +83,10 @@ def test_what_a_tag_that_stays_is_made_of_stays():
 
 
 def test_times_of_images_are_read_in_all_their_forms():
-    assert moment("1970-01-02T00:00:01.123456789Z") == 86401
-    assert moment("1970-01-02T02:00:00+02:00") == 86400
-    assert moment("yesterday") is None
-    assert moment(None) is None
+    assert parse_time("1970-01-02T00:00:01.123456789Z") == 86401
+    assert parse_time("1970-01-02T02:00:00+02:00") == 86400
+    assert parse_time("yesterday") is None
+    assert parse_time(None) is None
 
 
 def test_the_plan_is_printed_and_only_applied_when_asked(

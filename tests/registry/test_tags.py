@@ -8,7 +8,7 @@ from distgen.git.refs import parse_ls_remote, release_version
 from distgen.model.catalogue import DistGit, Image, Namespace, Policy, Source, Stream, TagPolicy
 from distgen.model.lock import Lock, LockedSource
 from distgen.model.words import Origin
-from distgen.registry.tags import LeftOut, plan
+from distgen.registry.tags import OmittedRef, plan_tags
 
 pytest_plugins = ["testing.commandline"]
 GIT = "https://opendev.example/zuul/nodepool"
@@ -53,7 +53,7 @@ def table(made):
 
 def test_releases_the_newest_release_the_last_commit_and_stable_branches():
     chosen, groups = images({"master": ("master", ["master"])})
-    made = plan(
+    made = plan_tags(
         chosen,
         groups,
         refs(
@@ -89,7 +89,7 @@ def test_aliases_follow_the_newest_release_of_their_series():
         promoted=("current-passed-ci",),
     )
     made = table(
-        plan(
+        plan_tags(
             chosen,
             groups,
             refs(
@@ -117,9 +117,11 @@ def test_aliases_follow_the_newest_release_of_their_series():
 
 def test_a_release_keeps_its_tag_when_an_alias_wants_it():
     chosen, groups = images({"master": ("master", ["m"])}, aliases=("{X}.{Y}",), branches=())
-    made = plan(chosen, groups, refs(heads_master="a", tags_1__2="1", tags_1__2__1="2"), Lock())
+    made = plan_tags(
+        chosen, groups, refs(heads_master="a", tags_1__2="1", tags_1__2__1="2"), Lock()
+    )
     assert table(made)["1.2"] == ("release", "master", "refs/tags/1.2", "1")
-    assert LeftOut("opendev/nodepool", "refs/tags/1.2.1", (
+    assert OmittedRef("opendev/nodepool", "refs/tags/1.2.1", (
         "the tag 1.2 is made from stream master at refs/tags/1.2"
     )) in made.left_out  # fmt: skip
 
@@ -128,7 +130,7 @@ def test_a_branch_is_built_by_the_stream_that_follows_it():
     chosen, groups = images(
         {"master": ("master", ["master"]), "2024.1": ("stable/2024.1", ["2024.1"])}
     )
-    made = plan(chosen, groups, refs(heads_master="a", heads_STABLE_2024__1="b"), Lock())
+    made = plan_tags(chosen, groups, refs(heads_master="a", heads_STABLE_2024__1="b"), Lock())
     assert table(made) == {
         "master": ("stream", "master", "refs/heads/master", "a"),
         "2024.1": ("stream", "2024.1", "refs/heads/stable/2024.1", "b"),
@@ -137,7 +139,7 @@ def test_a_branch_is_built_by_the_stream_that_follows_it():
 
 def test_a_closed_series_is_built_from_the_tag_that_closed_it():
     chosen, groups = images({"master": ("master", ["master"])})
-    made = plan(
+    made = plan_tags(
         chosen,
         groups,
         {GIT: {"refs/tags/rocky-em": commit("1"), "refs/tags/rocky-eol": commit("2"),
@@ -153,7 +155,7 @@ def test_the_same_tag_in_two_streams_is_an_error_that_names_both():
         {"master": ("master", ["latest"]), "2024.1": ("stable/2024.1", ["2024.1", "latest"])}
     )
     with pytest.raises(InputError) as caught:
-        plan(chosen, groups, refs(heads_master="a", heads_STABLE_2024__1="b"), Lock())
+        plan_tags(chosen, groups, refs(heads_master="a", heads_STABLE_2024__1="b"), Lock())
     assert str(caught.value) == (
         "overlays/x.yaml:1: opendev/nodepool would get the tag latest twice:"
         " from stream master at refs/heads/master and from stream 2024.1"
@@ -168,15 +170,15 @@ def test_a_release_that_is_named_like_another_stream_is_an_error():
     )
     there = refs(heads_master="a", heads_STABLE_2024__1="b", tags_2024__1="c")
     with pytest.raises(InputError, match=r"would get the tag 2024\.1 twice"):
-        plan(chosen, groups, there, Lock())
+        plan_tags(chosen, groups, there, Lock())
 
 
 def test_what_a_stream_declares_comes_before_what_is_derived_for_it():
     chosen, groups = images({"master": ("master", ["master", "latest"])})
-    made = plan(chosen, groups, refs(heads_master="a", tags_1__0="b"), Lock())
+    made = plan_tags(chosen, groups, refs(heads_master="a", tags_1__0="b"), Lock())
     assert table(made)["latest"] == ("stream", "master", "refs/heads/master", "a")
     assert made.left_out == (
-        LeftOut(
+        OmittedRef(
             "opendev/nodepool",
             "refs/tags/1.0",
             "the tag latest is made from stream master at refs/heads/master",
@@ -188,7 +190,7 @@ def test_two_images_of_one_repository_cannot_share_a_tag():
     ours, groups = images({"master": ("master", ["master"])})
     theirs, others = images({"master": ("master", ["master"])}, namespace="zuul")
     with pytest.raises(InputError) as caught:
-        plan((*ours, *theirs), {**groups, **others}, refs(heads_master="a"), Lock())
+        plan_tags((*ours, *theirs), {**groups, **others}, refs(heads_master="a"), Lock())
     assert "opendev/nodepool and zuul/nodepool would both be published as" in str(caught.value)
 
 
@@ -206,7 +208,7 @@ def test_an_image_of_two_sources_gets_the_releases_of_the_one_named_like_it(poli
 
 def test_an_image_without_sources_gets_the_tags_of_its_streams():
     chosen, groups = images({"master": (None, ["3.11", "latest"])})
-    made = plan(chosen, groups, {}, Lock())
+    made = plan_tags(chosen, groups, {}, Lock())
     assert [(tag.tag, tag.ref, tag.commit) for tag in made.tags] == [
         ("3.11", None, None),
         ("latest", None, None),
@@ -216,7 +218,7 @@ def test_an_image_without_sources_gets_the_tags_of_its_streams():
 def test_what_the_lock_holds_stands_beside_what_is_there_now():
     chosen, groups = images({"master": ("master", ["master"])})
     lock = Lock(sources={(GIT, "master"): LockedSource(commit("0"), "2024-05-01T12:00:00Z")})
-    made = plan(chosen, groups, refs(heads_master="a", tags_1__0="b"), lock)
+    made = plan_tags(chosen, groups, refs(heads_master="a", tags_1__0="b"), lock)
     assert {tag.tag: (tag.commit, tag.locked) for tag in made.tags} == {
         "1.0": (commit("b"), None),
         "latest": (commit("b"), None),
@@ -226,7 +228,7 @@ def test_what_the_lock_holds_stands_beside_what_is_there_now():
 
 def test_a_ref_that_no_registry_takes_as_a_tag_is_left_out_with_the_reason():
     chosen, groups = images({"master": ("master", ["master"])})
-    made = plan(chosen, groups, {GIT: {"refs/tags/1.0+local": commit("1")}}, Lock())
+    made = plan_tags(chosen, groups, {GIT: {"refs/tags/1.0+local": commit("1")}}, Lock())
     assert ("refs/tags/1.0+local", "'1.0+local' cannot be a tag in a registry") in [
         (left.ref, left.reason) for left in made.left_out
     ]

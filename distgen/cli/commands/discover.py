@@ -27,7 +27,7 @@ from distgen.model.lock import LockedBase
 from distgen.model.reference import is_digest, parse_reference, replace_registry, untagged_name
 from distgen.output.files import replace_file
 from distgen.registry.client import Registry
-from distgen.registry.discover import Seen, Wish, discover
+from distgen.registry.discover import ImageQuery, RegistryMatch, find_images
 from distgen.tripleo.files import read_defaults, read_list
 from distgen.tripleo.lists import (
     ContainerEntry,
@@ -125,16 +125,16 @@ def discover_list(session: Session, template: Path, files: Files, query: Wanted)
     wishes = [wish(str(number), entry, query) for number, entry in enumerate(entries)]
     matches = search_registry(session, registry, wishes, query)
     rows = [
-        (name(match, files.digests), entries[int(match.wish.key)])
+        (name(match, files.digests), entries[int(match.query.key)])
         for match in matches
         if match.reference is not None
     ]
     text = format_list(rows)
     insecure = sorted(
         {
-            match.wish.reference.registry
+            match.query.reference.registry
             for match in matches
-            if registry.is_plain(match.wish.reference)
+            if registry.is_plain(match.query.reference)
         }
     )
     # Both files are ready before the first is written.
@@ -159,20 +159,20 @@ def discover_catalogue(session: Session, choice: Choice, query: Wanted) -> None:
     facts: dict[Any, Any] = dict(facts_by_key(lock))
     for match in matches:
         if match.reference is not None:
-            facts[("base", match.wish.key, "")] = LockedBase(match.digest)
+            facts[("base", match.query.key, "")] = LockedBase(match.digest)
     new = lock_of(facts)
     if new != lock:
         replace_file(session.root / file.FILE, file.dump(new))
     for match in matches if query.form == "text" else ():
         if match.reference is not None:
-            click.echo(f"{match.wish.key}  {match.digest}")
+            click.echo(f"{match.query.key}  {match.digest}")
 
 
 def search_registry(
-    session: Session, registry: Registry, wishes: Sequence[Wish], query: Wanted
-) -> tuple[Seen, ...]:
+    session: Session, registry: Registry, wishes: Sequence[ImageQuery], query: Wanted
+) -> tuple[RegistryMatch, ...]:
     """Return what the registry has; say what it has not, and fail where that matters."""
-    matches = discover(registry, wishes, query.jobs)
+    matches = find_images(registry, wishes, query.jobs)
     session.say(f"{registry.transport.requests} requests to registries", level=1)
     if query.form == "json":
         click.echo(as_json(matches), nl=False)
@@ -184,18 +184,18 @@ def search_registry(
         )
     dropped = [match for match in matches if match.reference is None]
     for match in dropped:
-        session.say(f"dropped {match.wish.reference.name}: {match.reason}")
+        session.say(f"dropped {match.query.reference.name}: {match.reason}")
     if dropped and (query.require_all or len(dropped) == len(matches)):
         raise DistgenError(f"{len(dropped)} of {len(matches)} images are not there")
     session.say(f"{len(matches) - len(dropped)} of {len(matches)} images found")
     return matches
 
 
-def as_json(matches: Sequence[Seen]) -> str:
+def as_json(matches: Sequence[RegistryMatch]) -> str:
     """Return the JSON of what was found and what was not; its keys are stable."""
     rows = [
         {
-            "name": match.wish.reference.name.removeprefix("http://"),
+            "name": match.query.reference.name.removeprefix("http://"),
             "status": "failed" if match.failed else "found" if match.reference else "dropped",
             "reference": str(match.reference).removeprefix("http://") if match.reference else None,
             "digest": match.digest or None,
@@ -207,14 +207,14 @@ def as_json(matches: Sequence[Seen]) -> str:
     return json.dumps({"images": rows, "summary": counts}, indent=2) + "\n"
 
 
-def wish(key: str, entry: ContainerEntry, query: Wanted) -> Wish:
+def wish(key: str, entry: ContainerEntry, query: Wanted) -> ImageQuery:
     """Return what to look for, for one entry of a list."""
     sign = "@" if is_digest(entry.tag) else ":"
     reference = parse_reference(f"{replace_registry(entry.name, query.registry)}{sign}{entry.tag}")
-    return Wish(key, reference, "" if entry.has_fixed_tag else query.label)
+    return ImageQuery(key, reference, "" if entry.has_fixed_tag else query.label)
 
 
-def name(match: Seen, digests: bool) -> str:
+def name(match: RegistryMatch, digests: bool) -> str:
     """Return what the list calls an image that was found."""
     assert match.reference is not None
     reference = match.reference.at(match.digest) if digests else match.reference

@@ -25,7 +25,15 @@ from distgen.errors import DistgenError, InputError
 from distgen.model.reference import parse_reference, replace_registry, untagged_name
 from distgen.output.files import replace_file
 from distgen.registry.client import Registry
-from distgen.registry.promote import Move, Target, check_undo, dump, plan, promote, undo
+from distgen.registry.promote import (
+    PromotionTarget,
+    TagMove,
+    check_undo,
+    dump_record,
+    moves_back,
+    plan_promotion,
+    promote,
+)
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -87,7 +95,7 @@ def command(
 
 def plan_moves(
     session: Session, registry: Registry, choice: Choice, promotion: Promotion, parallel: int
-) -> Sequence[Move]:
+) -> Sequence[TagMove]:
     """Return what is to move: to where the command line says, or back to what a record says."""
     if promotion.record is not None:
         if (
@@ -102,32 +110,36 @@ def plan_moves(
             text = promotion.record.read_text(encoding="utf-8")
         except UnicodeDecodeError:
             raise InputError("the file is not text", where=promotion.record) from None
-        return check_undo(registry, undo(text, promotion.record), parallel)
+        return check_undo(registry, moves_back(text, promotion.record), parallel)
     if promotion.source and promotion.target:
         repositories = targets(session, choice, promotion.registry, promotion.source)
-        return plan(registry, repositories, promotion.target, parallel)
+        return plan_promotion(registry, repositories, promotion.target, parallel)
     raise InputError("a promotion needs --from and --to", hint="or --undo FILE")
 
 
 def targets(
     session: Session, choice: Choice, registry: str | None, source: str
-) -> Sequence[Target]:
+) -> Sequence[PromotionTarget]:
     """Return the repositories of the chosen images, each once."""
     targets_by_name = {}
     for image in choice.of(session.catalogue()):
         name = replace_registry(untagged_name(image.reference), registry)
-        targets_by_name[name] = Target(image.full_name, parse_reference(name), source)
+        targets_by_name[name] = PromotionTarget(image.full_name, parse_reference(name), source)
     return list(targets_by_name.values())
 
 
 def act(
-    session: Session, registry: Registry, moves: Sequence[Move], parallel: int, promotion: Promotion
-) -> tuple[Move, ...]:
+    session: Session,
+    registry: Registry,
+    moves: Sequence[TagMove],
+    parallel: int,
+    promotion: Promotion,
+) -> tuple[TagMove, ...]:
     """Write down what is there now, then move."""
     going = [move for move in moves if move.status == "moves"]
     if not going:
         return tuple(moves)
-    text = dump(going)
+    text = dump_record(going)
     path = (
         promotion.output
         or state(session) / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
@@ -147,7 +159,7 @@ def state(session: Session) -> Path:
     return home / "distgen" / "promotions"
 
 
-def report(moves: Sequence[Move], form: str) -> str:
+def report(moves: Sequence[TagMove], form: str) -> str:
     """Return one line or JSON object for each image."""
     if form == "json":
         counts = dict(sorted(Counter(move.status for move in moves).items()))
@@ -157,7 +169,7 @@ def report(moves: Sequence[Move], form: str) -> str:
     return table(lines) + "\n" if lines else ""
 
 
-def format_move(move: Move) -> str:
+def format_move(move: TagMove) -> str:
     """Return what a line says of a move: from where to where, or why not."""
     if move.detail:
         return move.detail.removeprefix(f"{move.reference}: ")

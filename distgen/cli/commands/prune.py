@@ -23,8 +23,8 @@ from distgen.lock.resolve import Upstreams, list_refs
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.reference import parse_reference, replace_registry, untagged_name
 from distgen.registry import prune, tags
-from distgen.registry.prune import Outcome, Place, Plan
-from distgen.registry.retention import Decision, protect
+from distgen.registry.prune import PrunePlan, PruneResult, PruneTarget
+from distgen.registry.retention import RetentionDecision, protection_of
 
 
 @click.command()
@@ -53,8 +53,8 @@ def command(
     chosen = {image.full_name: image for image in choice.of(catalogue)}
     world = upstreams(session, catalogue, reach)
     places = places_of(session, catalogue, list(chosen.values()), world, registry)
-    plans = prune.plan(world.registry, places, int(time.time()), reach.jobs)
-    outcomes = prune.apply(world.registry, plans, reach.jobs) if really else ()
+    plans = prune.plan_pruning(world.registry, places, int(time.time()), reach.jobs)
+    outcomes = prune.delete_tags(world.registry, plans, reach.jobs) if really else ()
     decisions = [decision for plan in plans for decision in plan.decisions]
     click.echo(as_json(decisions, outcomes) if form == "json" else as_text(decisions), nl=False)
     for outcome in outcomes:
@@ -71,7 +71,7 @@ def places_of(
     images: Sequence[Image],
     world: Upstreams,
     registry: str | None,
-) -> Sequence[Place]:
+) -> Sequence[PruneTarget]:
     """Return the repositories whose namespace has a retention, with what stays in them."""
     ours = [image for image in images if catalogue.namespaces[image.namespace].retention.days]
     if not ours:
@@ -82,22 +82,25 @@ def places_of(
     names = {image.full_name for image in ours}
     streams = [image for image in catalogue.images if image.full_name in names]
     sources = [
-        tags.component(image, catalogue.namespaces[image.namespace].tags) for image in streams
+        tags.component_source(image, catalogue.namespaces[image.namespace].tags)
+        for image in streams
     ]
     refs = list_refs(world, {source.git for source in sources if source is not None})
     lock = session.lock()
-    planned_tags = tags.plan(streams, catalogue.namespaces, refs, lock).tags
+    planned_tags = tags.plan_tags(streams, catalogue.namespaces, refs, lock).tags
     places = []
     for image in ours:
         name = untagged_name(image.reference)
         mine = [tag for tag in planned_tags if tag.image == image.full_name]
         policy = catalogue.namespaces[image.namespace].retention
         repository = parse_reference(replace_registry(name, registry))
-        places.append(Place(image.full_name, repository, policy, protect(mine, lock, name)))
+        places.append(
+            PruneTarget(image.full_name, repository, policy, protection_of(mine, lock, name))
+        )
     return places
 
 
-def as_text(decisions: Sequence[Decision]) -> str:
+def as_text(decisions: Sequence[RetentionDecision]) -> str:
     """Return one line for each tag: what becomes of it, its age in days, and why."""
     rows = [
         (
@@ -111,7 +114,7 @@ def as_text(decisions: Sequence[Decision]) -> str:
     return table([("PLAN", "TAG", "AGE", "WHY"), *rows]) + "\n" if rows else ""
 
 
-def as_json(decisions: Sequence[Decision], outcomes: Sequence[Outcome]) -> str:
+def as_json(decisions: Sequence[RetentionDecision], outcomes: Sequence[PruneResult]) -> str:
     """Return the JSON of the plan and of what was done; its keys are stable."""
     rows: Mapping[str, object] = {
         "tags": [asdict(decision) for decision in decisions],
@@ -121,7 +124,7 @@ def as_json(decisions: Sequence[Decision], outcomes: Sequence[Outcome]) -> str:
     return json.dumps(rows, indent=2) + "\n"
 
 
-def summary(plans: Sequence[Plan], outcomes: Sequence[Outcome], really: bool) -> str:
+def summary(plans: Sequence[PrunePlan], outcomes: Sequence[PruneResult], really: bool) -> str:
     """Return the last line: how many tags go, or went."""
     going = [
         decision for plan in plans for decision in plan.decisions if decision.action == "delete"

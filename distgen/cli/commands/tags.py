@@ -34,11 +34,11 @@ def command(
     # All streams of an image are planned, so that a clash with one that was not asked for shows.
     images = [image for image in catalogue.images if image.full_name in chosen]
     sources = [
-        tags.component(image, catalogue.namespaces[image.namespace].tags) for image in images
+        tags.component_source(image, catalogue.namespaces[image.namespace].tags) for image in images
     ]
     urls = {source.git for source in sources if source is not None}
     refs = {} if offline else list_refs(upstreams(session, catalogue, reach), urls)
-    plan = tags.plan(images, catalogue.namespaces, refs, session.lock())
+    plan = tags.plan_tags(images, catalogue.namespaces, refs, session.lock())
     keys = {image.key for image in choice.of(catalogue)}
     chosen_tags = [tag for tag in plan.tags if f"{tag.image}@{tag.stream}" in keys]
     click.echo(as_json(chosen_tags, plan) if form == "json" else as_text(chosen_tags), nl=False)
