@@ -231,7 +231,7 @@ def _next_page(answer: Response, path: str, reference: Reference) -> str | None:
             # Behind the name of a host, any other path continues that name: `@evil.example/x`.
             if not parts.path.startswith("/"):
                 raise RegistryError(
-                    "the registry names no place for its next page of tags", where=reference.name
+                    "the registry links to a page of tags that it cannot have", where=reference.name
                 )
             return parts.path + (f"?{parts.query}" if parts.query else "")
     return None

@@ -52,7 +52,7 @@ class PlannedTag:
 
 @dataclass(frozen=True, slots=True)
 class OmittedRef:
-    """A ref of a component that gives no tag, and why."""
+    """A ref of a component that does not get a tag, and the reason."""
 
     image: str
     ref: str

@@ -197,7 +197,7 @@ def test_a_promotion_needs_to_know_what_and_where(distgen, group, tmp_path):
     ran = distgen(group(), "promote", "--undo", tmp_path / "record")
     assert (ran.code, ran.err) == (
         2,
-        f"distgen: {tmp_path}/record: the file is no record of a promotion\n",
+        f"distgen: {tmp_path}/record: the file is not a promotion record\n",
     )
 
 
@@ -205,8 +205,8 @@ def test_a_promotion_needs_to_know_what_and_where(distgen, group, tmp_path):
     ("content", "sentence"),
     [
         (b"\xff", "the file is not text"),
-        (b"[" * 100_000, "the file is no record of a promotion"),
-        (b'{"version": 1, "moves": 5}', "the file is no record of a promotion"),
+        (b"[" * 100_000, "the file is not a promotion record"),
+        (b'{"version": 1, "moves": 5}', "the file is not a promotion record"),
         (
             b'{"version": 1, "moves": [{"image": "x", "reference": 5, "old": null, "new": null}]}',
             "'5' does not name its registry; write it in full, such as docker.io/library/5",

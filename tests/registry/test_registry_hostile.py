@@ -51,7 +51,7 @@ def test_a_next_page_that_would_continue_the_name_of_the_host_is_refused(target)
                 return Reply(401, b"", {"WWW-Authenticate": 'Basic realm="x"'})
             return next_page(target.format(evil=evil.host))
 
-        with serve(lure) as front, pytest.raises(RegistryError, match="names no place"):
+        with serve(lure) as front, pytest.raises(RegistryError, match="links to a page of tags"):
             tags(client(front.host), front)
         assert evil.log == []
 
@@ -86,7 +86,7 @@ def test_the_body_of_a_redirect_is_bounded_too():
         (
             next_page("http://[bad"),
             tags,
-            "HOST/a/b: the registry names no place for its next page of tags",
+            "HOST/a/b: the registry links to a page of tags that it cannot have",
         ),
         (
             Reply(302, b"", {"Location": "http://[bad"}),
