@@ -201,7 +201,7 @@ def test_an_image_of_two_sources_gets_the_releases_of_the_one_named_like_it(poli
     nodepool = replace(nodepool, sources=(tools, *nodepool.sources))
     theirs = {"refs/heads/master": commit("c"), "refs/tags/7.0": commit("7")}
     there = {**refs(heads_master="a", tags_1__0="1"), tools.git: theirs}
-    made = plan((nodepool,), groups, there, Lock())
+    made = plan_tags((nodepool,), groups, there, Lock())
     assert {tag.tag for tag in made.tags} == {"master", "latest", expected}
     assert {tag.git for tag in made.tags} == {tools.git if policy else GIT}
 
