@@ -63,34 +63,34 @@ def hook(folder, name, script):
 @pytest.mark.parametrize("fault", [Fault(503), Fault(429), Fault()], ids=["503", "429", "cut"])
 @pytest.mark.parametrize("step", ["info/refs", "git-upload-pack", "git-receive-pack"])
 def test_a_server_that_fails_for_a_moment_is_asked_again(tmp_path, server, fault, step):
-    found = app(server.url)
-    run_publish(tmp_path, [found], trees([found]), git=GIT)
+    app_image = app(server.url)
+    run_publish(tmp_path, [app_image], trees([app_image]), git=GIT)
     shutil.rmtree(tmp_path / "store")
     faults = [fault, fault]
-    server.meddle = lambda asked: faults.pop() if asked.path.endswith(step) and faults else None
-    (result,) = run_publish(tmp_path, [found], trees([found], SECOND))
+    server.meddle = lambda request: faults.pop() if request.path.endswith(step) and faults else None
+    (result,) = run_publish(tmp_path, [app_image], trees([app_image], SECOND))
     assert (result.status, result.detail, faults) == ("updated", "", [])
     assert commits(tmp_path / "srv/ns/app.git") == [result.commit, result.parent]
 
 
 def test_a_passing_error_of_a_push_pauses_and_a_lost_race_does_not(tmp_path, server):
-    found = app(server.url)
-    run_publish(tmp_path, [found], trees([found]))
-    told = []
-    policy = replace(QUICK, first_pause=2, jitter=lambda: 0.0, report=told.append)
-    known = isolate({"PATH": os.environ["PATH"]}, policy)
+    app_image = app(server.url)
+    run_publish(tmp_path, [app_image], trees([app_image]))
+    reports = []
+    policy = replace(QUICK, first_pause=2, jitter=lambda: 0.0, report=reports.append)
+    own_git = isolate({"PATH": os.environ["PATH"]}, policy)
     faults = [Fault(503)]
-    server.meddle = lambda asked: faults.pop() if asked.pushes and faults else None
+    server.meddle = lambda request: faults.pop() if request.pushes and faults else None
     begin = time.monotonic()
-    (result,) = run_publish(tmp_path, [found], trees([found], SECOND), git=known)
+    (result,) = run_publish(tmp_path, [app_image], trees([app_image], SECOND), git=own_git)
     assert (result.status, faults) == ("updated", [])
     assert time.monotonic() - begin >= 1
-    assert len(told) == 1
-    assert "returned error: 503" in told[0]
-    assert told[0].endswith("; trying again in 1.0 seconds")
+    assert len(reports) == 1
+    assert "returned error: 503" in reports[0]
+    assert reports[0].endswith("; trying again in 1.0 seconds")
 
-    told.clear()
-    known = isolate({"PATH": os.environ["PATH"]}, replace(policy, first_pause=120))
+    reports.clear()
+    own_git = isolate({"PATH": os.environ["PATH"]}, replace(policy, first_pause=120))
     edits = [{"NOTES": "mine"}]
 
     def lose_the_race(step, _):
@@ -99,97 +99,102 @@ def test_a_passing_error_of_a_push_pauses_and_a_lost_race_does_not(tmp_path, ser
 
     options = replace(OPTIONS, observe=lose_the_race)
     begin = time.monotonic()
-    (result,) = run_publish(tmp_path, [found], trees([found]), options, git=known)
-    assert (result.status, edits, told) == ("updated", [], [])
+    (result,) = run_publish(tmp_path, [app_image], trees([app_image]), options, git=own_git)
+    assert (result.status, edits, reports) == ("updated", [], [])
     assert time.monotonic() - begin < 60
     assert len(commits(tmp_path / "srv/ns/app.git")) == 4
 
 
 def test_a_server_that_goes_on_failing_is_given_up_and_the_rest_goes_on(tmp_path, server):
-    found = [app(server.url), app(server.url, "ns/other"), app(server.url, "ns/third", "ns/app")]
-    server.meddle = lambda asked: Fault(502) if "/app.git" in asked.path else None
-    broken, other, child = run_publish(tmp_path, found, trees(found))
-    assert (broken.status, other.status, child.status) == ("failed", "created", "skipped")
+    images = [app(server.url), app(server.url, "ns/other"), app(server.url, "ns/third", "ns/app")]
+    server.meddle = lambda request: Fault(502) if "/app.git" in request.path else None
+    broken, other_result, child = run_publish(tmp_path, images, trees(images))
+    assert (broken.status, other_result.status, child.status) == ("failed", "created", "skipped")
     assert broken.detail.endswith("The requested URL returned error: 502")
-    assert len([asked for asked in server.requests if "/app.git" in asked.path]) == QUICK.attempts
+    assert (
+        len([request for request in server.requests if "/app.git" in request.path])
+        == QUICK.attempts
+    )
 
 
 def test_a_server_that_forbids_the_push_is_asked_once(tmp_path, server):
-    found = app(server.url)
-    server.meddle = lambda asked: Fault(403) if asked.pushes else None
-    (result,) = run_publish(tmp_path, [found], trees([found]))
+    app_image = app(server.url)
+    server.meddle = lambda request: Fault(403) if request.pushes else None
+    (result,) = run_publish(tmp_path, [app_image], trees([app_image]))
     assert result.status == "failed"
     assert "HTTP 403" in result.detail
-    assert len([asked for asked in server.requests if asked.pushes]) == 1
+    assert len([request for request in server.requests if request.pushes]) == 1
 
 
 def test_a_server_that_does_not_answer_at_all_is_not_waited_for_thousands_of_times(tmp_path):
     with git_server(tmp_path / "srv") as server:
         address = server.url
-    told = []
-    known = isolate({"PATH": os.environ["PATH"]}, replace(QUICK, attempts=2, report=told.append))
-    found = [app(address, f"ns/a{number}") for number in range(40)] + [image("ns/here")]
+    reports = []
+    own_git = isolate(
+        {"PATH": os.environ["PATH"]}, replace(QUICK, attempts=2, report=reports.append)
+    )
+    images = [app(address, f"ns/a{number}") for number in range(40)] + [image("ns/here")]
     begin = time.monotonic()
-    results = run_publish(tmp_path, found, trees(found), replace(OPTIONS, jobs=2), git=known)
+    results = run_publish(tmp_path, images, trees(images), replace(OPTIONS, jobs=2), git=own_git)
     assert statuses(results).pop("ns/here@master") == "created"
-    assert [one.status for one in results].count("failed") == 40
+    assert [result.status for result in results].count("failed") == 40
     assert results[39].detail == (
         f"{address.partition('://')[2]}: did not answer again and again, and is not asked any more "
         "in this run"
     )
-    assert len(told) < 8
+    assert len(reports) < 8
     assert time.monotonic() - begin < 15
 
 
 def test_a_server_that_hangs_is_given_up_in_time(tmp_path, server):
-    found = [app(server.url), app(server.url, "ns/other")]
-    server.meddle = lambda asked: Fault(seconds=20) if "/app.git" in asked.path else None
-    known = isolate({"PATH": os.environ["PATH"]}, replace(QUICK, timeout=1.5))
+    images = [app(server.url), app(server.url, "ns/other")]
+    server.meddle = lambda request: Fault(seconds=20) if "/app.git" in request.path else None
+    own_git = isolate({"PATH": os.environ["PATH"]}, replace(QUICK, timeout=1.5))
     begin = time.monotonic()
-    hanging, other = run_publish(tmp_path, found, trees(found), git=known)
-    assert (hanging.status, other.status) == ("failed", "created")
+    hanging, other_result = run_publish(tmp_path, images, trees(images), git=own_git)
+    assert (hanging.status, other_result.status) == ("failed", "created")
     assert hanging.detail.endswith("no answer within 1.5 seconds")
     assert time.monotonic() - begin < 10
 
 
 def test_the_time_limit_of_the_command_line_is_the_servers(catalogue, tmp_path, server):
-    server.meddle = lambda asked: Fault(seconds=3)
+    server.meddle = lambda request: Fault(seconds=3)
     url = f"{server.url}/{{namespace}}/{{image}}.git"
     root = site(catalogue, "app", url=url)
-    done = distgen(root, "publish", "--timeout", "0.4")
-    assert done.code == 1
-    assert "no answer within 0.4 seconds" in done.out
-    server.meddle = lambda asked: Fault(500)
+    process = distgen(root, "publish", "--timeout", "0.4")
+    assert process.code == 1
+    assert "no answer within 0.4 seconds" in process.out
+    server.meddle = lambda request: Fault(500)
     begun = len(server.requests)
     assert distgen(root, "publish", "--retries", 0).code == 1
     assert len(server.requests) == begun + 1
 
 
 def test_a_push_whose_hook_hangs_is_ended_and_found_by_the_next_run(tmp_path, server):
-    found = app(server.url)
+    app_image = app(server.url)
     where = tmp_path / "srv/ns/app.git"
     hook(where, "pre-receive", f"sleep 2.5; touch {tmp_path}/through")
-    known = isolate({"PATH": os.environ["PATH"]}, replace(QUICK, timeout=1.5))
-    (result,) = run_publish(tmp_path, [found], trees([found]), git=known)
+    own_git = isolate({"PATH": os.environ["PATH"]}, replace(QUICK, timeout=1.5))
+    (result,) = run_publish(tmp_path, [app_image], trees([app_image]), git=own_git)
     assert (result.status, result.detail) == ("failed", "no answer within 1.5 seconds")
     (where / "hooks/pre-receive").unlink()
-    (again,) = run_publish(tmp_path, [found], trees([found]))
-    assert again.status in ("created", "unchanged")
+    (repeated,) = run_publish(tmp_path, [app_image], trees([app_image]))
+    assert repeated.status in ("created", "unchanged")
     deadline = time.monotonic() + 10
     while not (tmp_path / "through").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
-    (last,) = run_publish(tmp_path, [found], trees([found]))
-    assert (last.status, last.commit) == ("unchanged", again.commit)
-    assert commits(where) == [again.commit]
+    (last,) = run_publish(tmp_path, [app_image], trees([app_image]))
+    assert (last.status, last.commit) == ("unchanged", repeated.commit)
+    assert commits(where) == [repeated.commit]
 
 
 def test_a_hook_that_speaks_of_a_lock_is_asked_once(tmp_path, server):
     """It was taken for a lock that another git holds for a moment, and asked six times."""
-    found = app(server.url)
+    app_image = app(server.url)
     hook(tmp_path / "srv/ns/app.git", "pre-receive", "echo this branch is locked; exit 1")
-    (result,) = run_publish(tmp_path, [found], trees([found]))
+    (result,) = run_publish(tmp_path, [app_image], trees([app_image]))
     assert result.detail == "this branch is locked; [remote rejected] (pre-receive hook declined)"
-    assert len([asked for asked in server.requests if asked.pushes]) == 1
+    assert len([request for request in server.requests if request.pushes]) == 1
 
 
 # --- answers that cannot be believed -----------------------------------------------------------
@@ -197,12 +202,12 @@ def test_a_hook_that_speaks_of_a_lock_is_asked_once(tmp_path, server):
 
 def test_a_push_that_is_taken_and_then_taken_back_has_failed(tmp_path, server):
     """A mirror that overwrites the repository, or a hook, may do so."""
-    found = app(server.url)
+    app_image = app(server.url)
     where = tmp_path / "srv/ns/app.git"
-    run_publish(tmp_path, [found], trees([found]))
+    run_publish(tmp_path, [app_image], trees([app_image]))
     before = commits(where)
     hook(where, "post-receive", "while read old new ref; do git update-ref $ref $old; done")
-    (result,) = run_publish(tmp_path, [found], trees([found], SECOND))
+    (result,) = run_publish(tmp_path, [app_image], trees([app_image], SECOND))
     assert (result.status, result.commit) == ("failed", before[0])
     assert result.detail == "the push was taken, but the branch does not show it"
     assert commits(where) == before
@@ -217,35 +222,35 @@ done"""
 
 @pytest.mark.parametrize("answer", [None, Fault(after=True)], ids=["told", "lost"])
 def test_a_commit_of_somebody_on_top_of_ours_does_not_hide_it(tmp_path, server, answer):
-    found = app(server.url)
+    app_image = app(server.url)
     where = tmp_path / "srv/ns/app.git"
-    run_publish(tmp_path, [found], trees([found]))
+    run_publish(tmp_path, [app_image], trees([app_image]))
     hook(where, "post-receive", ON_TOP)
-    server.meddle = lambda asked: answer if asked.pushes else None
-    (result,) = run_publish(tmp_path, [found], trees([found], SECOND))
+    server.meddle = lambda request: answer if request.pushes else None
+    (result,) = run_publish(tmp_path, [app_image], trees([app_image], SECOND))
     assert (result.status, result.detail) == ("updated", "")
     assert commits(where)[1:] == [result.commit, result.parent]
 
 
 def test_a_push_that_arrived_counts_though_the_server_is_gone_after_it(tmp_path, server):
-    found = app(server.url)
+    app_image = app(server.url)
     pushed = []
 
-    def meddle(asked):
-        if asked.pushes:
-            pushed.append(asked)
+    def meddle(request):
+        if request.pushes:
+            pushed.append(request)
             return None
         return Fault(503) if pushed else None
 
     server.meddle = meddle
-    (result,) = run_publish(tmp_path, [found], trees([found]))
+    (result,) = run_publish(tmp_path, [app_image], trees([app_image]))
     assert (result.status, result.commit) == ("created", commits(tmp_path / "srv/ns/app.git")[0])
 
 
 def test_a_lost_answer_to_the_push_of_several_streams_is_found_out(tmp_path, server):
-    found = [app(server.url), app(server.url, "ns/app@2024.1")]
-    server.meddle = lambda asked: Fault(after=True) if asked.pushes else None
-    results = run_publish(tmp_path, found, trees(found))
+    images = [app(server.url), app(server.url, "ns/app@2024.1")]
+    server.meddle = lambda request: Fault(after=True) if request.pushes else None
+    results = run_publish(tmp_path, images, trees(images))
     assert {result.status for result in results} == {"created"}
     where = tmp_path / "srv/ns/app.git"
     for result in results:
@@ -268,56 +273,56 @@ def place(request, tmp_path, server):
 
 
 def test_a_branch_that_was_set_back_gets_the_same_commit_again(tmp_path, place):
-    found, where = place
-    (first,) = run_publish(tmp_path, [found], trees([found]))
-    (second,) = run_publish(tmp_path, [found], trees([found], SECOND))
+    app_image, where = place
+    (first,) = run_publish(tmp_path, [app_image], trees([app_image]))
+    (second,) = run_publish(tmp_path, [app_image], trees([app_image], SECOND))
     reset(where, first.commit)
-    (again,) = run_publish(tmp_path, [found], trees([found], SECOND))
-    assert (again.status, again.commit) == ("updated", second.commit)
+    (repeated,) = run_publish(tmp_path, [app_image], trees([app_image], SECOND))
+    assert (repeated.status, repeated.commit) == ("updated", second.commit)
 
 
 def test_a_history_that_was_rewritten_is_built_upon(tmp_path, place):
     """Our commit was squashed with others': the manifest tells what is generated."""
-    found, where = place
-    run_publish(tmp_path, [found], trees([found]))
+    app_image, where = place
+    run_publish(tmp_path, [app_image], trees([app_image]))
     edit(where, {"NOTES": "mine"}, tmp_path)
     squashed = git("commit-tree", "-m", "All in one", "master^{tree}", folder=where).strip()
     reset(where, squashed)
-    (result,) = run_publish(tmp_path, [found], trees([found], SECOND))
+    (result,) = run_publish(tmp_path, [app_image], trees([app_image], SECOND))
     assert (result.status, result.parent) == ("updated", squashed)
     assert content(where, "NOTES") == "mine"
     assert git("fsck", "--strict", "--full", "--no-dangling", folder=where) == ""
 
 
 def test_an_unrelated_history_gets_our_files_beside_its_own(tmp_path, place):
-    found, where = place
-    run_publish(tmp_path, [found], trees([found]))
+    app_image, where = place
+    run_publish(tmp_path, [app_image], trees([app_image]))
     source = tmp_path / "source"
     git("init", "-q", "-b", "master", str(source))
     (source / "LICENSE").write_text("theirs")
     git("add", "-A", folder=source)
     git("commit", "-q", "-m", "Begin anew", folder=source)
     git("push", "-q", "--force", str(where), "master", folder=source)
-    (result,) = run_publish(tmp_path, [found], trees([found]))
+    (result,) = run_publish(tmp_path, [app_image], trees([app_image]))
     assert result.status == "updated"
     assert listing(where) == [".distgen.json", ".gitattributes", "Dockerfile", "LICENSE"]
     assert len(commits(where)) == 2
 
 
 def test_a_history_that_is_rewritten_meanwhile_is_planned_on_anew(tmp_path, place):
-    found, where = place
-    (first,) = run_publish(tmp_path, [found], trees([found]))
+    app_image, where = place
+    (first,) = run_publish(tmp_path, [app_image], trees([app_image]))
     edit(where, {"NOTES": "mine"}, tmp_path)
-    seen = []
+    attempts = []
 
     def observe(step, about):
         if step == "pushing":
-            seen.append(about["attempt"])
+            attempts.append(about["attempt"])
             reset(where, first.commit)
 
     options = replace(OPTIONS, observe=observe)
-    (result,) = run_publish(tmp_path, [found], trees([found], SECOND), options)
-    assert seen == [1, 2]
+    (result,) = run_publish(tmp_path, [app_image], trees([app_image], SECOND), options)
+    assert attempts == [1, 2]
     assert (result.status, result.parent) == ("updated", first.commit)
     assert len(commits(where)) == 2
 
@@ -326,16 +331,16 @@ def test_a_history_that_is_rewritten_meanwhile_is_planned_on_anew(tmp_path, plac
 
 
 def test_a_store_that_is_deleted_during_a_run_is_made_again(tmp_path, server):
-    found = [app(server.url), app(server.url, "ns/other", "ns/app"),
+    images = [app(server.url), app(server.url, "ns/other", "ns/app"),
              app(server.url, "ns/third", "ns/other")]  # fmt: skip
-    run_publish(tmp_path, found, trees(found))
+    run_publish(tmp_path, images, trees(images))
     hook(tmp_path / "srv/ns/app.git", "pre-receive", f"rm -rf {tmp_path}/store")
-    results = run_publish(tmp_path, found, trees(found, SECOND))
+    results = run_publish(tmp_path, images, trees(images, SECOND))
     assert {(result.status, result.detail) for result in results} == {("updated", "")}
     for name in ("app", "other", "third"):
         assert git("fsck", "--strict", "--full", folder=tmp_path / f"srv/ns/{name}.git") == ""
     shutil.rmtree(tmp_path / "srv/ns/app.git/hooks")
-    assert {one.status for one in run_publish(tmp_path, found, trees(found, SECOND))} == {
+    assert {result.status for result in run_publish(tmp_path, images, trees(images, SECOND))} == {
         "unchanged"
     }
 
@@ -362,15 +367,15 @@ def foreign(store):
 @pytest.mark.parametrize("damage", [rot, empty, foreign])
 def test_a_damaged_store_is_begun_again_within_the_run(tmp_path, server, damage):
     """Every run failed until somebody deleted it."""
-    found = [app(server.url, name) for name in ("ns/app", "ns/app@2024.1", "ns/other", "ns/third")]
-    run_publish(tmp_path, found, trees(found))
+    images = [app(server.url, name) for name in ("ns/app", "ns/app@2024.1", "ns/other", "ns/third")]
+    run_publish(tmp_path, images, trees(images))
     shutil.rmtree(tmp_path / "store")
-    run_publish(tmp_path, found, trees(found, SECOND))  # fetches what it builds on
+    run_publish(tmp_path, images, trees(images, SECOND))  # fetches what it builds on
     damage(tmp_path / "store")
     third = {"Dockerfile": "FROM c\n"}
-    assert {one.status for one in plans(tmp_path, found, trees(found, third),
+    assert {result.status for result in plans(tmp_path, images, trees(images, third),
                                         store=tmp_path / "store")} == {"updated"}  # fmt: skip
-    results = run_publish(tmp_path, found, trees(found, third))
+    results = run_publish(tmp_path, images, trees(images, third))
     assert {(result.status, result.detail) for result in results} == {("updated", "")}
     for name in ("app", "other", "third"):
         where = tmp_path / f"srv/ns/{name}.git"
@@ -383,7 +388,7 @@ def noise(size):
     return "".join(random.Random(1).choices("0123456789abcdef", k=size))
 
 
-def confined(folder, size):
+def command_on_small_disk(folder, size):
     """Return what runs a command where `folder` is a disk of that size, or skip the test."""
     mount = f'mount -t tmpfs -o size={size} none "{folder}" && exec "$@"'
     for words in (["unshare", "-rm"], ["unshare", "-m"]):
@@ -408,20 +413,20 @@ def test_a_full_disk_under_the_store_fails_all_and_leaves_it_usable(catalogue, t
     publishing = f"{shlex.join(words)}; echo $?"
     script.write_text(f"#!/bin/sh\n{publishing}\nrm {store}/ballast\n{publishing}\n")
     script.chmod(0o755)
-    begin = confined(store, "1m")
+    begin = command_on_small_disk(store, "1m")
     filled = f"head -c 700000 /dev/zero >{store}/ballast; exec {script}"
-    done = subprocess.run(
+    process = subprocess.run(
         [*begin, "sh", "-c", filled],
         capture_output=True,
         text=True,
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
         check=False,
     )
-    assert "Traceback" not in done.stderr
-    assert done.stdout.splitlines()[2] == "1"
-    assert "No space left on device" in done.stdout or "Out of diskspace" in done.stdout
-    assert done.stdout.splitlines()[-1] == "0"
-    assert {one.name for one in (root / "dist-git/ns").iterdir()} == {"base.git", "app.git"}
+    assert "Traceback" not in process.stderr
+    assert process.stdout.splitlines()[2] == "1"
+    assert "No space left on device" in process.stdout or "Out of diskspace" in process.stdout
+    assert process.stdout.splitlines()[-1] == "0"
+    assert {folder.name for folder in (root / "dist-git/ns").iterdir()} == {"base.git", "app.git"}
 
 
 def test_a_full_disk_under_one_repository_fails_that_one_alone(catalogue, tmp_path):
@@ -433,38 +438,38 @@ def test_a_full_disk_under_one_repository_fails_that_one_alone(catalogue, tmp_pa
     save(root)
     small = root / "dist-git/full"
     small.mkdir(parents=True)
-    begin = confined(small, "100k")
-    done = subprocess.run(
+    begin = command_on_small_disk(small, "100k")
+    process = subprocess.run(
         [*begin, *COMMAND, "-C", str(root), "publish", "--format=json"],
         capture_output=True,
         text=True,
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
         check=False,
     )
-    assert '"failed": 1' in done.stdout
-    assert '"created": 2' in done.stdout
-    assert "Traceback" not in done.stderr
+    assert '"failed": 1' in process.stdout
+    assert '"created": 2' in process.stdout
+    assert "Traceback" not in process.stderr
     assert distgen(root, "publish").err == "1 created, 2 unchanged\n"
 
 
 def test_no_room_for_temporary_files_fails_what_needs_them_alone(tmp_path, monkeypatch):
     """It ended the run: an image whose edit is merged took all others with it."""
-    found = [image("ns/app"), image("ns/other")]
+    images = [image("ns/app"), image("ns/other")]
     text = "".join(f"RUN {number}\n" for number in range(9))
-    run_publish(tmp_path, found, trees(found, {"Dockerfile": text}))
+    run_publish(tmp_path, images, trees(images, {"Dockerfile": text}))
     edit(tmp_path / "dist-git/ns/app.git", {"Dockerfile": f"{text}# mine\n"}, tmp_path)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "full"))
     merged = replace(OPTIONS, on_edit="merge")
-    wanted = trees(found, {"Dockerfile": f"FROM b\n{text}"})
-    app, other = run_publish(tmp_path, found, wanted, merged)
-    assert (app.status, other.status) == ("failed", "updated")
+    trees_by_key = trees(images, {"Dockerfile": f"FROM b\n{text}"})
+    app, other_result = run_publish(tmp_path, images, trees_by_key, merged)
+    assert (app.status, other_result.status) == ("failed", "updated")
     assert app.detail == (
         "no temporary file can be written: No such file or directory; "
         "make room, or name another folder in TMPDIR"
     )
     (tmp_path / "full").mkdir()
-    app, other = run_publish(tmp_path, found, wanted, merged)
-    assert (app.status, other.status) == ("updated", "unchanged")
+    app, other_result = run_publish(tmp_path, images, trees_by_key, merged)
+    assert (app.status, other_result.status) == ("updated", "unchanged")
 
 
 CAPABLE = "caps=+dac_override,+dac_read_search"
@@ -487,14 +492,14 @@ def test_few_files_and_processes_are_made_do_with(catalogue, few):
         if few == "processes":
             subprocess.run(["chown", "-R", "54321", name], check=True)
         words = [*COMMAND, "-C", f"{name}/site", "publish", "--jobs", "100"]
-        done = subprocess.run(
+        process = subprocess.run(
             [*FEW[few], *words],
             capture_output=True,
             text=True,
             env={"PATH": os.environ["PATH"], "HOME": name},
             check=False,
         )
-    assert (done.returncode, done.stderr) == (0, "31 created\n")
+    assert (process.returncode, process.stderr) == (0, "31 created\n")
 
 
 # --- many at once, and killed ------------------------------------------------------------------
@@ -518,13 +523,13 @@ def test_two_or_eight_publishers_at_once_commit_each_change_once(
             for machine in range(machines)
         ]
         ends = [ended(process) for process in racing]
-        assert [done.code for done in ends] == [0] * machines
-        assert {s for done in ends for s in done.statuses.values()} <= {
+        assert [process.code for process in ends] == [0] * machines
+        assert {s for process in ends for s in process.statuses.values()} <= {
             "created",
             "updated",
             "unchanged",
         }
-        assert len({str([row["commit"] for row in done.results]) for done in ends}) == 1
+        assert len({str([row["commit"] for row in process.results]) for process in ends}) == 1
         for where in (tmp_path / "srv/ns").iterdir():
             for branch in ("main", "stable/old"):
                 assert len(commits(where, branch)) == number
@@ -558,18 +563,18 @@ def test_killed_at_any_moment_a_rerun_makes_the_commits_of_an_undisturbed_run(
         server.repository(f"ns/{name}.git")
     url = f"{server.url}/{{namespace}}/{{image}}.git"
     root = site(catalogue, *names, streams=("main", "old"), url=url)
-    for number, (what, when, nth, stopped, orphaned) in enumerate(MOMENTS):
-        moment = arrange(tmp_path / f"moment{number}", what, when, nth)
+    for number, (action, when, nth, stopped, orphaned) in enumerate(MOMENTS):
+        moment = arrange(tmp_path / f"moment{number}", action, when, nth)
         for folder in folders:
             watch(moment, folder)
         process = start(root, "publish", "--jobs", 1, PATH=moment.path)
         await_halt(moment, process)
         kill(process, also_git)
         resume(moment)
-        assert published(folders, stopped if also_git else orphaned), (what, when)
+        assert are_published(folders, stopped if also_git else orphaned), (action, when)
     last = distgen(root, "publish", "--format=json")
     assert last.code == 0
-    assert published(folders, len(names))
+    assert are_published(folders, len(names))
     for name, folder in zip(names, folders, strict=True):
         folder.rename(tmp_path / f"{name}.git")
         server.repository(f"ns/{name}.git")
@@ -582,7 +587,7 @@ def test_killed_at_any_moment_a_rerun_makes_the_commits_of_an_undisturbed_run(
         assert len(commits(where, "main")) == len(commits(where, "stable/old")) == 1
 
 
-def published(folders, number):
+def are_published(folders, number):
     """Say whether that many repositories have both branches, and the others none.
 
     A server may take a while for what it was told.
@@ -599,11 +604,11 @@ def published(folders, number):
 
 
 def test_pauses_and_chance_do_not_reach_the_commits(tmp_path):
-    found = image("ns/app")
+    app_image = image("ns/app")
     ids = set()
     for chance in (0.0, 0.99):
-        known = isolate({"PATH": os.environ["PATH"]}, replace(QUICK, jitter=lambda c=chance: c))
-        (change,) = plans(tmp_path, [found], trees([found]), git=known)
+        own_git = isolate({"PATH": os.environ["PATH"]}, replace(QUICK, jitter=lambda c=chance: c))
+        (change,) = plans(tmp_path, [app_image], trees([app_image]), git=own_git)
         ids.add(change.commit)
     assert len(ids) == 1
     policy = replace(QUICK, first_pause=1, jitter=lambda: 0.5)

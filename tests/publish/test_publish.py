@@ -39,9 +39,9 @@ def repository(tmp_path, name="ns/app"):
     return tmp_path / f"dist-git/{name}.git"
 
 
-def hook(tmp_path, found, name, script):
+def hook(tmp_path, image_with_hook, name, script):
     """Give the image's repository a hook, the repository made when missing."""
-    where = repository(tmp_path, found.full_name)
+    where = repository(tmp_path, image_with_hook.full_name)
     if not where.exists():
         git("init", "-q", "--bare", str(where))
     path = where / "hooks" / name
@@ -114,7 +114,7 @@ def test_two_machines_make_the_same_commits(tmp_path):
         **{"GIT_CONFIG_GLOBAL": str(tmp_path / "config"), "GIT_COMMITTER_DATE": "1 +0000"},
     }
     images = [image("ns/base"), image("ns/app", "ns/base"), image("ns/app@2024.1")]
-    found = []
+    commits_by_machine = []
     for name, tool, jobs in (("a", GIT, 1), ("b", isolate(hostile), 8)):
         root = tmp_path / name
         root.mkdir()
@@ -122,9 +122,9 @@ def test_two_machines_make_the_same_commits(tmp_path):
         for number, line in enumerate(("FROM a", "FROM b # ü")):
             store = tmp_path / f"store-{name}-{number if name == 'b' else 0}"
             results = run_publish(root, images, trees(images, line), options, store=store, git=tool)
-        found.append([result.commit for result in results])
-    assert found[0] == found[1]
-    assert None not in found[0]
+        commits_by_machine.append([result.commit for result in results])
+    assert commits_by_machine[0] == commits_by_machine[1]
+    assert None not in commits_by_machine[0]
 
 
 def test_all_streams_are_branches_of_one_repository_and_head_is_the_first(tmp_path):
@@ -173,8 +173,8 @@ def test_a_big_binary_tree_with_odd_names_arrives_whole(tmp_path):
     run_publish(tmp_path, [APP], {APP.key: tree(APP, odd)})
     git("clone", "-q", str(repository(tmp_path)), str(tmp_path / "clone"))
     for path, text in odd.items():
-        wanted = text if isinstance(text, bytes) else text.encode()
-        assert (tmp_path / "clone" / path).read_bytes() == wanted
+        expected = text if isinstance(text, bytes) else text.encode()
+        assert (tmp_path / "clone" / path).read_bytes() == expected
 
 
 # --- downstream edits --------------------------------------------------------------------------
@@ -184,8 +184,8 @@ def test_an_edit_refuses_its_branch_and_the_rest_goes_on(tmp_path):
     images = [APP, image("ns/other")]
     run_publish(tmp_path, images, trees(images))
     theirs = edit(repository(tmp_path), dockerfile("FROM a", "USER me"), tmp_path)
-    app, other = run_publish(tmp_path, images, trees(images, "FROM b"))
-    assert (app.status, app.commit, other.status) == ("refused", theirs, "updated")
+    app, other_result = run_publish(tmp_path, images, trees(images, "FROM b"))
+    assert (app.status, app.commit, other_result.status) == ("refused", theirs, "updated")
     assert app.detail.startswith("Dockerfile was edited downstream; adopt the edit")
     assert "+USER me\n" in app.edits[0].diff
     assert commits(repository(tmp_path))[0] == theirs
@@ -205,12 +205,12 @@ def test_on_edit_decides_and_history_keeps_the_edit(tmp_path, on_edit, dockerfil
     where = repository(tmp_path)
     theirs = edit(where, dockerfile("FROM a", *steps, "USER me"), tmp_path)
     options = replace(OPTIONS, on_edit=on_edit)
-    wanted = {APP.key: tree(APP, dockerfile("FROM b", *steps))}
-    (result,) = run_publish(tmp_path, [APP], wanted, options)
+    trees_by_key = {APP.key: tree(APP, dockerfile("FROM b", *steps))}
+    (result,) = run_publish(tmp_path, [APP], trees_by_key, options)
     assert (result.status, result.parent) == ("updated", theirs)
     assert content(where, "Dockerfile") == dockerfile_after
-    (again,) = run_publish(tmp_path, [APP], wanted, options)
-    assert (again.status, again.commit) == ("unchanged", result.commit)
+    (repeated,) = run_publish(tmp_path, [APP], trees_by_key, options)
+    assert (repeated.status, repeated.commit) == ("unchanged", result.commit)
 
 
 @pytest.mark.parametrize("first", ["keep", "merge"])
@@ -221,12 +221,12 @@ def test_an_edit_is_merged_again_and_again(tmp_path, first):
     where = repository(tmp_path)
     edit(where, dockerfile("FROM a", *steps, "USER me"), tmp_path)
     for base, on_edit in (("FROM b", first), ("FROM c", "merge"), ("FROM d", "merge")):
-        wanted = {APP.key: tree(APP, dockerfile(base, *steps))}
-        (result,) = run_publish(tmp_path, [APP], wanted, replace(OPTIONS, on_edit=on_edit))
+        trees_by_key = {APP.key: tree(APP, dockerfile(base, *steps))}
+        (result,) = run_publish(tmp_path, [APP], trees_by_key, replace(OPTIONS, on_edit=on_edit))
         assert result.status == "updated"
     assert content(where, "Dockerfile") == dockerfile("FROM d", *steps, "USER me")["Dockerfile"]
     edit(where, dockerfile("FROM d", *steps), tmp_path)
-    (result,) = run_publish(tmp_path, [APP], wanted)
+    (result,) = run_publish(tmp_path, [APP], trees_by_key)
     assert result.status == "updated"
     assert "edited" not in content(where, ".distgen.json")
 
@@ -249,8 +249,10 @@ def test_an_edit_is_merged_though_the_generated_text_is_only_in_old_history(tmp_
         steps[number] = "USER me"
         edit(where, dockerfile("FROM a", *steps), tmp_path)
     shutil.rmtree(tmp_path / "store")
-    wanted = {APP.key: tree(APP, dockerfile("FROM b", *[f"RUN {number}" for number in range(9)]))}
-    (result,) = run_publish(tmp_path, [APP], wanted, replace(OPTIONS, on_edit="merge"))
+    trees_by_key = {
+        APP.key: tree(APP, dockerfile("FROM b", *[f"RUN {number}" for number in range(9)]))
+    }
+    (result,) = run_publish(tmp_path, [APP], trees_by_key, replace(OPTIONS, on_edit="merge"))
     assert result.status == "updated"
     assert content(where, "Dockerfile") == dockerfile("FROM b", *steps)["Dockerfile"]
 
@@ -290,9 +292,14 @@ def test_parents_are_pushed_before_children(tmp_path):
         image("ns/alone"),
         image("ns/root"),
     ]
-    for found in images:
-        wait = "sleep 0.2" if found.name == "root" else ""
-        hook(tmp_path, found, "post-receive", f"{wait}\necho {found.name} >> {tmp_path}/order")
+    for family_image in images:
+        wait = "sleep 0.2" if family_image.name == "root" else ""
+        hook(
+            tmp_path,
+            family_image,
+            "post-receive",
+            f"{wait}\necho {family_image.name} >> {tmp_path}/order",
+        )
     run_publish(tmp_path, images, trees(images))
     order = (tmp_path / "order").read_text().split()
     assert [name for name in order if name != "alone"] == ["root", "middle", "leaf"]
@@ -305,7 +312,7 @@ def test_a_child_of_two_parents_waits_for_both(tmp_path):
     slow = repository(tmp_path, "ns/slow")
     hook(tmp_path, images[2], "pre-receive", f"[ -e '{slow}/refs/heads/master' ]")
     results = run_publish(tmp_path, images, trees(images))
-    assert statuses(results) == {found.key: "created" for found in images}
+    assert statuses(results) == {family_image.key: "created" for family_image in images}
     assert len(results) == 3
 
 
@@ -315,22 +322,19 @@ def test_children_of_a_failed_parent_are_skipped(tmp_path, independent):
               image("ns/alone")]  # fmt: skip
     hook(tmp_path, images[0], "pre-receive", "echo 'no pushes today'; exit 1")
     options = replace(OPTIONS, independent=independent)
-    found = {r.name: r for r in map(named, run_publish(tmp_path, images, trees(images), options))}
-    assert found["root"].status == "failed"
-    assert found["root"].detail == "no pushes today; [remote rejected] (pre-receive hook declined)"
-    assert found["alone"].status == "created"
-    if independent:
-        assert found["middle"].status == found["leaf"].status == "created"
-    else:
-        assert found["middle"].status == found["leaf"].status == "skipped"
-        assert found["middle"].detail == "its parent ns/root@master was failed"
-        assert not repository(tmp_path, "ns/leaf").exists()
-
-
-def named(found):
-    return type(
-        "Named", (), {"name": found.image[3:], "status": found.status, "detail": found.detail}
+    results = run_publish(tmp_path, images, trees(images), options)
+    result_of = {result.image.removeprefix("ns/"): result for result in results}
+    assert result_of["root"].status == "failed"
+    assert (
+        result_of["root"].detail == "no pushes today; [remote rejected] (pre-receive hook declined)"
     )
+    assert result_of["alone"].status == "created"
+    if independent:
+        assert result_of["middle"].status == result_of["leaf"].status == "created"
+    else:
+        assert result_of["middle"].status == result_of["leaf"].status == "skipped"
+        assert result_of["middle"].detail == "its parent ns/root@master was failed"
+        assert not repository(tmp_path, "ns/leaf").exists()
 
 
 def test_children_of_a_refused_parent_are_skipped(tmp_path):
@@ -381,8 +385,8 @@ def test_a_tree_that_cannot_be_rendered_fails_alone(tmp_path):
 def test_a_tree_with_a_file_and_a_folder_of_one_name_fails_alone(tmp_path):
     images = [APP, image("ns/other")]
     bad = {APP.key: tree(APP, {"conf": "x", "conf/y": "z"})}
-    app, other = run_publish(tmp_path, images, trees(images) | bad)
-    assert (app.status, other.status) == ("failed", "created")
+    app, other_result = run_publish(tmp_path, images, trees(images) | bad)
+    assert (app.status, other_result.status) == ("failed", "created")
     assert app.detail == "conf/y needs a folder where there is a file"
 
 
@@ -409,8 +413,8 @@ def test_what_stands_in_the_place_of_a_repository_is_a_sentence(tmp_path, prepar
     repository(tmp_path).parent.mkdir(parents=True)
     prepare(repository(tmp_path))
     before = snapshot(repository(tmp_path))
-    app, other = run_publish(tmp_path, images, trees(images))
-    assert (app.status, other.status) == ("failed", "created")
+    app, other_result = run_publish(tmp_path, images, trees(images))
+    assert (app.status, other_result.status) == ("failed", "created")
     assert why in app.detail
     assert "\n" not in app.detail
     assert snapshot(repository(tmp_path)) == before
@@ -468,13 +472,13 @@ def test_a_plan_is_what_publish_then_does_and_writes_nothing(tmp_path):
     images = [image("ns/root"), image("ns/app", "ns/root"), image("ns/new"), image("ns/same")]
     run_publish(tmp_path, [images[0], images[1], images[3]], trees(images))
     edit(repository(tmp_path, "ns/root"), dockerfile("FROM mine"), tmp_path)
-    wanted = trees(images, "FROM b") | trees([images[3]])
+    trees_by_key = trees(images, "FROM b") | trees([images[3]])
     shutil.rmtree(tmp_path / "store")
     before = snapshot(tmp_path)
-    changes = plans(tmp_path, images, wanted)
+    changes = plans(tmp_path, images, trees_by_key)
     assert snapshot(tmp_path) == before
     assert [c.status for c in changes] == ["refused", "skipped", "created", "unchanged"]
-    results = run_publish(tmp_path, images, wanted)
+    results = run_publish(tmp_path, images, trees_by_key)
     assert {c.key: (c.status, c.commit, c.parent, c.detail) for c in changes} == {
         r.key: (r.status, r.commit, r.parent, r.detail) for r in results
     }
@@ -484,8 +488,8 @@ def test_status_and_diff(tmp_path):
     images = [APP, image("ns/new"), image("ns/same"), image("ns/old")]
     run_publish(tmp_path, [images[0], images[2], images[3]], trees(images))
     edit(repository(tmp_path), dockerfile("FROM mine"), tmp_path)
-    wanted = trees(images) | trees([images[3]], "FROM b")
-    changes = plans(tmp_path, images, wanted)
+    trees_by_key = trees(images) | trees([images[3]], "FROM b")
+    changes = plans(tmp_path, images, trees_by_key)
     assert [status_of(change).status for change in changes] == [
         "drifted", "behind", "unchanged", "behind"]  # fmt: skip
     assert status_of(changes[1]).detail == "not published yet"

@@ -32,14 +32,14 @@ def repository(tmp_path, name):
     return tmp_path / f"dist-git/{name}.git"
 
 
-def test_strays_are_the_branches_that_left_the_catalogue(tmp_path):
+def test_orphans_are_the_branches_that_left_the_catalogue(tmp_path):
     everything = [APP, image("ns/app@2024.1"), image("ns/gone"), image("old/thing")]
     run_publish(tmp_path, everything, trees(everything))
     git("init", "-q", "--bare", str(repository(tmp_path, "ns/foreign")))
     (tmp_path / "dist-git/ns/notes").mkdir()
-    known = make_catalogue(tmp_path, APP)
-    found = find_orphans(known, GIT)
-    assert [(stray.key, stray.branch, stray.url) for stray in found] == [
+    catalogue_now = make_catalogue(tmp_path, APP)
+    orphans = find_orphans(catalogue_now, GIT)
+    assert [(orphan.key, orphan.branch, orphan.url) for orphan in orphans] == [
         ("ns/app@2024.1", "stable/2024.1", "dist-git/ns/app.git"),
         ("ns/gone@master", "master", "dist-git/ns/gone.git"),
     ]
@@ -48,30 +48,32 @@ def test_strays_are_the_branches_that_left_the_catalogue(tmp_path):
         (("ns/*@2024.1",), ["ns/app@2024.1"]),
         (("old/*",), ["old/thing@master"]),
     ]:
-        assert [stray.key for stray in find_orphans(known, GIT, OrphanSearch(names))] == keys
+        assert [
+            orphan.key for orphan in find_orphans(catalogue_now, GIT, OrphanSearch(names))
+        ] == keys
     git("pack-refs", "--all", folder=repository(tmp_path, "ns/gone"))
-    assert find_orphans(known, GIT) == found
-    results = run_publish(tmp_path, [APP], trees([APP]), orphans=found)
+    assert find_orphans(catalogue_now, GIT) == orphans
+    results = run_publish(tmp_path, [APP], trees([APP]), orphans=orphans)
     assert statuses(results) == {
         "ns/app@2024.1": "retired",
         "ns/app@master": "unchanged",
         "ns/gone@master": "retired",
     }
-    assert find_orphans(known, GIT) == ()
+    assert find_orphans(catalogue_now, GIT) == ()
 
 
-def test_a_branch_that_somebody_began_from_a_stray_stays(tmp_path):
-    gone = image("ns/gone@2024.1")
-    run_publish(tmp_path, [gone], trees([gone]))
+def test_a_branch_that_somebody_began_from_an_orphan_stays(tmp_path):
+    removed_image = image("ns/gone@2024.1")
+    run_publish(tmp_path, [removed_image], trees([removed_image]))
     where = repository(tmp_path, "ns/gone")
     for name in ("feature", "distgen/2024.1"):
         git("branch", name, "stable/2024.1", folder=where)
-    found = find_orphans(make_catalogue(tmp_path, APP), GIT)
-    assert [stray.branch for stray in found] == ["stable/2024.1"]
+    orphans = find_orphans(make_catalogue(tmp_path, APP), GIT)
+    assert [orphan.branch for orphan in orphans] == ["stable/2024.1"]
     copy = repository(tmp_path, "ns/gone-copy")
     git("clone", "-q", "--bare", str(where), str(copy))
-    assert find_orphans(make_catalogue(tmp_path, APP), GIT) == found
-    run_publish(tmp_path, [], {}, orphans=found)
+    assert find_orphans(make_catalogue(tmp_path, APP), GIT) == orphans
+    run_publish(tmp_path, [], {}, orphans=orphans)
     assert listing(where, "stable/2024.1") == ["dead.package"]
     assert "Dockerfile" in listing(where, "feature")
     assert find_orphans(make_catalogue(tmp_path, APP), GIT) == ()  # they would have been the next
@@ -79,14 +81,14 @@ def test_a_branch_that_somebody_began_from_a_stray_stays(tmp_path):
 
 def test_the_branch_of_a_review_is_no_orphan(tmp_path):
     """What was proposed and never merged has no other branch with a manifest."""
-    gone = image("ns/gone@2024.1")
-    run_publish(tmp_path, [gone], trees([gone]))
+    removed_image = image("ns/gone@2024.1")
+    run_publish(tmp_path, [removed_image], trees([removed_image]))
     where = repository(tmp_path, "ns/gone")
     git("branch", "-m", "stable/2024.1", "distgen/2024.1", folder=where)
     assert find_orphans(make_catalogue(tmp_path, APP), GIT) == ()
     git("branch", "-m", "distgen/2024.1", "distgen-2024.1", folder=where)
-    (found,) = find_orphans(make_catalogue(tmp_path, APP), GIT)
-    assert found.branch == "distgen-2024.1"
+    (orphan,) = find_orphans(make_catalogue(tmp_path, APP), GIT)
+    assert orphan.branch == "distgen-2024.1"
 
 
 def test_a_retired_image_keeps_its_history_and_others_files(tmp_path):
@@ -94,13 +96,13 @@ def test_a_retired_image_keeps_its_history_and_others_files(tmp_path):
     run_publish(tmp_path, images, trees(images))
     where = repository(tmp_path, "ns/app")
     edit(where, {"NOTES": "mine"}, tmp_path)
-    gone = branch_target(APP)
-    results = run_publish(tmp_path, [images[1]], trees(images), orphans=[gone])
+    target = branch_target(APP)
+    results = run_publish(tmp_path, [images[1]], trees(images), orphans=[target])
     assert statuses(results) == {"ns/app@master": "retired", "ns/other@master": "unchanged"}
     assert listing(where) == ["NOTES", "dead.package"]
     assert len(commits(where)) == 3
-    (again,) = run_publish(tmp_path, [], {}, orphans=[gone])
-    assert again.status == "unchanged"
+    (repeated,) = run_publish(tmp_path, [], {}, orphans=[target])
+    assert repeated.status == "unchanged"
     (back,) = run_publish(tmp_path, [APP], trees([APP]))
     assert back.status == "updated"
     assert listing(where) == [".distgen.json", ".gitattributes", "Dockerfile", "NOTES"]
@@ -144,16 +146,16 @@ def test_publish_retires_what_left_and_says_why(catalogue):
     distgen(root, "publish")
     (root / "overlays/ns/gone.yaml").unlink()
     save(root)
-    seen = distgen(root, "status", "--format", "json")
-    assert {k: s for k, s in seen.statuses.items() if s != "unchanged"} == {
+    status = distgen(root, "status", "--format", "json")
+    assert {k: s for k, s in status.statuses.items() if s != "unchanged"} == {
         "ns/gone@main": "behind",
         "ns/gone@old": "behind",
     }
     assert distgen(root, "publish").err.startswith("nothing changed")
     dry = distgen(root, "publish", "--retire", "--dry-run", "ns/gone")
     assert dry.err == "it would be: 2 retired\n"
-    done = distgen(root, "publish", "--retire", "--reason", "replaced by ns/app")
-    assert (done.code, done.err) == (0, "2 retired, 4 unchanged\n")
+    process = distgen(root, "publish", "--retire", "--reason", "replaced by ns/app")
+    assert (process.code, process.err) == (0, "2 retired, 4 unchanged\n")
     where = root / "dist-git/ns/gone.git"
     assert content(where, "dead.package", "main") == (
         "ns/gone@main left the catalogue and is no longer published.\n\nreplaced by ns/app\n"
@@ -161,9 +163,9 @@ def test_publish_retires_what_left_and_says_why(catalogue):
     assert "\nreplaced by ns/app\n" in git("log", "-1", "--format=%B", "main", folder=where)
     assert len(commits(where, "main")) == 2
     assert distgen(root, "publish", "--retire").err.startswith("nothing changed")
-    again = distgen(root, "publish", "--retire", "ns/gone", "--format", "json")
-    assert again.code == 0
-    assert again.statuses == {"ns/gone@main": "unchanged", "ns/gone@old": "unchanged"}
+    second_process = distgen(root, "publish", "--retire", "ns/gone", "--format", "json")
+    assert second_process.code == 0
+    assert second_process.statuses == {"ns/gone@main": "unchanged", "ns/gone@old": "unchanged"}
 
 
 @pytest.mark.parametrize(
@@ -174,12 +176,12 @@ def test_publish_retires_what_left_and_says_why(catalogue):
     ],
 )
 def test_what_cannot_be_retired_is_a_sentence(catalogue, words, message):
-    done = distgen(site(catalogue, "base"), "publish", *words)
-    assert done.code == 2
-    assert message in done.err
+    process = distgen(site(catalogue, "base"), "publish", *words)
+    assert process.code == 2
+    assert message in process.err
 
 
-def test_strays_on_a_server_are_streams_of_known_images_and_what_is_named(catalogue, tmp_path):
+def test_orphans_on_a_server_are_streams_of_known_images_and_what_is_named(catalogue, tmp_path):
     with git_server(tmp_path / "srv") as server:
         url = f"{server.url}/{{namespace}}/{{image}}.git"
         for name in ("base", "app", "gone"):
@@ -188,15 +190,15 @@ def test_strays_on_a_server_are_streams_of_known_images_and_what_is_named(catalo
         distgen(root, "publish")
         (root / "overlays/ns/gone.yaml").unlink()
         site(catalogue, "base", "app", url=url)
-        done = distgen(root, "publish", "--retire", "--format", "json")
-        assert done.statuses == {
+        process = distgen(root, "publish", "--retire", "--format", "json")
+        assert process.statuses == {
             "ns/app@main": "unchanged",
             "ns/base@main": "unchanged",
             "ns/app@old": "retired",
             "ns/base@old": "retired",
         }
-        done = distgen(root, "publish", "--retire", "--format", "json", "ns/gone")
-        assert done.statuses == {"ns/gone@main": "retired", "ns/gone@old": "retired"}
-    done = distgen(root, "publish", "--retire", "--retries", 0, "ns/gone")
-    assert done.code == 1
-    assert done.err.startswith(f"distgen: {server.url}/ns/gone.git: cannot be reached: ")
+        process = distgen(root, "publish", "--retire", "--format", "json", "ns/gone")
+        assert process.statuses == {"ns/gone@main": "retired", "ns/gone@old": "retired"}
+    process = distgen(root, "publish", "--retire", "--retries", 0, "ns/gone")
+    assert process.code == 1
+    assert process.err.startswith(f"distgen: {server.url}/ns/gone.git: cannot be reached: ")
