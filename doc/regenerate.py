@@ -230,7 +230,7 @@ def manual() -> str:
 
 
 def _section(rule: Rule) -> str:
-    paragraphs = (rule.what, f"**Why**: {rule.why}", f"**Fix**: {rule.fix}")
+    paragraphs = (rule.problem, f"**Why**: {rule.why}", f"**Fix**: {rule.fix}")
     options = [
         f"``{name}``\n   {_kind(schema)}. {literal(schema['description'])}\n"
         for name, schema in rule.options.items()

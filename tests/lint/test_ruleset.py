@@ -25,7 +25,7 @@ NEW_RULE = """
     "DG299",
     "The image has a forbidden label",
     "warning",
-    what="A ``LABEL`` of the Dockerfile is on the policy's list.",
+    problem="A ``LABEL`` of the Dockerfile is on the policy's list.",
     why="Some registries refuse it.",
     fix="Remove it.",
     options={"labels": list_of("Labels that no image may have.", WORD)},

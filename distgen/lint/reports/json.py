@@ -10,9 +10,9 @@ from distgen.lint.findings import in_order
 from distgen.model.rendered import Finding
 
 
-def report(found: Iterable[Finding]) -> str:
+def report(findings: Iterable[Finding]) -> str:
     """Return all findings in order; `origin` is null where the catalogue has no such line."""
-    return json.dumps([_entry(f) for f in in_order(found)], indent=2, ensure_ascii=False) + "\n"
+    return json.dumps([_entry(f) for f in in_order(findings)], indent=2, ensure_ascii=False) + "\n"
 
 
 def _entry(finding: Finding) -> dict[str, Any]:

@@ -22,13 +22,13 @@ SCHEMA = (
 _LEVELS = {"error": "error", "warning": "warning", "info": "note", "style": "note"}
 
 
-def report(found: Iterable[Finding]) -> str:
+def report(findings: Iterable[Finding]) -> str:
     """Return one result for each place: the template's line where it is known, else the tree's.
 
     Results of several images that one line of the catalogue causes are one result, related to
     the rendered line of each; rendered paths are below `RENDERED`, where `render -o` wrote them.
     """
-    groups = group_by_origin(found)
+    groups = group_by_origin(findings)
     codes = sorted({group[0].code for group in groups})
     driver = {
         "name": "distgen",
@@ -54,7 +54,7 @@ def _rule(code: str) -> dict[str, Any]:
             "id": code,
             "name": rule.title.title().replace(" ", ""),
             "shortDescription": {"text": rule.title},
-            "fullDescription": {"text": f"{rule.what} {rule.why}"},
+            "fullDescription": {"text": f"{rule.problem} {rule.why}"},
             "help": {"text": rule.fix},
             "defaultConfiguration": {"level": _LEVELS[rule.level]},
         }
@@ -64,7 +64,7 @@ def _rule(code: str) -> dict[str, Any]:
 
 def _result(group: Sequence[Finding], index: int) -> dict[str, Any]:
     first = group[0]
-    rendered = [_rendered(finding) for finding in group]
+    rendered = [_rendered_place(finding) for finding in group]
     result: dict[str, Any] = {
         "ruleId": first.code,
         "ruleIndex": index,
@@ -87,7 +87,7 @@ def _source(finding: Finding) -> dict[str, Any]:
     return _location(finding.origin.path, "CATALOGUE", finding.origin.line, finding.origin.column)
 
 
-def _rendered(finding: Finding) -> dict[str, Any]:
+def _rendered_place(finding: Finding) -> dict[str, Any]:
     path = f"{finding.image}/{finding.stream}/{finding.path}"
     return _location(path, "RENDERED", finding.line, finding.column)
 

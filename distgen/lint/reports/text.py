@@ -12,21 +12,21 @@ from distgen.model.words import LEVELS
 _NAMED = 3
 
 
-def report(found: Iterable[Finding]) -> str:
+def report(findings: Iterable[Finding]) -> str:
     """Return one line for each place in the catalogue, and a last line that counts findings."""
-    findings = tuple(found)
-    lines = [_line(group) for group in group_by_origin(findings)]
-    return "".join(f"{line}\n" for line in (*lines, summary(findings)))
+    listed = tuple(findings)
+    lines = [_line(group) for group in group_by_origin(listed)]
+    return "".join(f"{line}\n" for line in (*lines, summary(listed)))
 
 
-def summary(found: Iterable[Finding]) -> str:
+def summary(findings: Iterable[Finding]) -> str:
     """Return how many findings of each level there are, as a phrase."""
-    counts = Counter(finding.level for finding in found)
-    parts = [_counted(counts[level], level) for level in LEVELS if counts[level]]
+    counts = Counter(finding.level for finding in findings)
+    parts = [_format_count(counts[level], level) for level in LEVELS if counts[level]]
     return ", ".join(parts) or "no findings"
 
 
-def _counted(number: int, level: str) -> str:
+def _format_count(number: int, level: str) -> str:
     plural = "s" if number != 1 and level in {"error", "warning"} else ""
     return f"{number} {level}{plural}"
 

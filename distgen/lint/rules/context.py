@@ -79,7 +79,7 @@ class RuleContext:
         for stage in reversed(self.dockerfile.lineage):
             yield from stage.instructions
 
-    def inherited(self, cmd: str) -> Instruction | None:
+    def nearest_instruction(self, cmd: str) -> Instruction | None:
         """Return the nearest instruction of a kind, the image's own or that of an ancestor."""
         instructions = self.index.instructions(self.image)
         return next((step for step in instructions if step.cmd == cmd), None)

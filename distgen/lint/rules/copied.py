@@ -26,10 +26,10 @@ _GIT = re.compile(r"(?:git@|git://|ssh://).*|https?://[^#]*\.git(?:#.*)?", re.IG
     "DG106",
     "A file that the build copies is not there",
     "error",
-    what="A source of ``COPY``, ``ADD`` or a bind mount matches no file of the tree, is kept out "
-    "by ``.dockerignore``, leaves the build context or depends on a build argument. The "
-    "``ONBUILD`` instructions of a parent in the catalogue are checked against the tree of "
-    "the child.",
+    problem="A source of ``COPY``, ``ADD`` or a bind mount matches no file of the tree, is kept "
+    "out by ``.dockerignore``, leaves the build context or depends on a build argument. The "
+    "``ONBUILD`` instructions of a parent in the catalogue are checked against the tree of the "
+    "child.",
     why="The repository must build by itself.",
     fix="Add the file to the template or the image's folder, or correct the path.",
 )
@@ -48,7 +48,7 @@ def absent_files(context: RuleContext) -> Iterator[Violation]:
     "DG108",
     "A URL is added without a checksum",
     "error",
-    what="``ADD`` fetches a URL without ``--checksum``, or a git repository without a commit.",
+    problem="``ADD`` fetches a URL without ``--checksum``, or a git repository without a commit.",
     why="The content behind a URL can change, by accident or by malice.",
     fix="Make it one of the image's ``downloads`` and write "
     "``ADD --checksum=sha256:{{ downloads.NAME.sha256 }}``.",

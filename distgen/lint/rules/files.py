@@ -31,7 +31,7 @@ _YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     "DG301",
     "A YAML file cannot be read",
     "error",
-    what="A ``.yaml`` or ``.yml`` file of the tree is not YAML.",
+    problem="A ``.yaml`` or ``.yml`` file of the tree is not YAML.",
     why="It would fail in the container, or in the build system it is for.",
     fix="Correct the template; run-time templates keep another suffix, such as ``.yaml.j2``.",
     needs_stages=False,
@@ -45,7 +45,7 @@ def broken_yaml(context: RuleContext) -> Iterator[Violation]:
     "DG302",
     "A JSON file cannot be read",
     "error",
-    what="A ``.json`` file of the tree is not JSON.",
+    problem="A ``.json`` file of the tree is not JSON.",
     why="It would fail in the container, or in the build system it is for.",
     fix="Correct the template; the ``json`` filter writes any value as JSON.",
     needs_stages=False,
@@ -59,8 +59,8 @@ def broken_json(context: RuleContext) -> Iterator[Violation]:
     "DG303",
     "A script is not executable",
     "warning",
-    what="A file begins with ``#!`` but has no executable bit, and the Dockerfile sets none with "
-    "``COPY --chmod`` or ``chmod``.",
+    problem="A file begins with ``#!`` but has no executable bit, and the Dockerfile sets none "
+    "with ``COPY --chmod`` or ``chmod``.",
     why="Starting it fails with *permission denied*, usually only at run time.",
     fix="``chmod +x`` the template's file; the bit is kept. A file that is only sourced needs no "
     "``#!``.",
@@ -76,7 +76,7 @@ def scripts_without_permission(context: RuleContext) -> Iterator[Violation]:
     "DG305",
     "A Python script cannot be read",
     "error",
-    what="A file that begins with ``#!`` and ``python3`` is not Python.",
+    problem="A file that begins with ``#!`` and ``python3`` is not Python.",
     why="It would fail in the container.",
     fix="Correct the template line that the finding names.",
     needs_stages=False,

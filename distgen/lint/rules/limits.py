@@ -26,8 +26,8 @@ _INSTRUCTIONS = [
     "DG208",
     "The Dockerfile makes many layers",
     "warning",
-    what="The stages of the Dockerfile that end up in the image have more ``RUN``, ``COPY`` and "
-    "``ADD`` than the policy allows, those that ``ONBUILD`` of the base adds among them.",
+    problem="The stages of the Dockerfile that end up in the image have more ``RUN``, ``COPY`` "
+    "and ``ADD`` than the policy allows, those that ``ONBUILD`` of the base adds among them.",
     why="Each layer is fetched and unpacked on its own, and what one layer writes the next cannot "
     "take out of the image again.",
     fix="Join commands in one ``RUN`` and files in one ``COPY``.",
@@ -52,7 +52,7 @@ def layers(context: RuleContext) -> Iterator[Violation]:
     "DG209",
     "The Dockerfile has an instruction that the namespace does without",
     "error",
-    what="A stage that ends up in the image has one of the policy's ``instructions``, or an "
+    problem="A stage that ends up in the image has one of the policy's ``instructions``, or an "
     "``ONBUILD`` that adds one to images built on it.",
     why="Where the deployer says what a container runs, an image that says it too can contradict.",
     fix="Remove the instruction.",
@@ -80,8 +80,8 @@ def forbidden_instructions(context: RuleContext) -> Iterator[Violation]:
     "DG210",
     "A package of the operating system has an exact version",
     "error",
-    what="A ``RUN`` installs ``name=version`` with apt or apk, or ``name-version-release`` with an "
-    "RPM package manager.",
+    problem="A ``RUN`` installs ``name=version`` with apt or apk, or ``name-version-release`` "
+    "with an RPM package manager.",
     why="Distributions remove a version when they fix it: the build then fails, or misses the fix.",
     fix="Name the package only; the digest of the base image says which release it comes from.",
     options={"allow": list_of("Patterns of packages that may have an exact version.", WORD)},
@@ -101,8 +101,8 @@ def exact_versions(context: RuleContext) -> Iterator[Violation]:
     "DG211",
     "A supervisor of several processes is installed",
     "error",
-    what="A ``RUN`` installs an init system or a program that starts and watches others, such as "
-    "``supervisor``, ``runit``, ``s6`` or ``systemd-sysv``.",
+    problem="A ``RUN`` installs an init system or a program that starts and watches others, such "
+    "as ``supervisor``, ``runit``, ``s6`` or ``systemd-sysv``.",
     why="With one process in a container its platform sees each of them live, fail and log.",
     fix="Make an image for each process.",
     options={"packages": list_of("Further patterns of packages that supervise processes.", WORD)},

@@ -32,7 +32,7 @@ def _has_roots(policy: Policy, code: str, image: Image) -> bool:
     "DG201",
     "The image does not build on an agreed root",
     "error",
-    what="Following ``from`` upwards does not reach one of the policy's ``roots``, each "
+    problem="Following ``from`` upwards does not reach one of the policy's ``roots``, each "
     "``namespace/name`` or an external reference; the roots themselves are exempt.",
     why="One place to fix the operating system of all images of a namespace.",
     fix="Change ``from`` to a root or to an image that builds on one.",
@@ -58,8 +58,8 @@ def roots(context: RuleContext) -> Iterator[Violation]:
     "DG202",
     "The start script is not where it is expected",
     "error",
-    what="An image that has a start script calls it something else, does not mark it executable, "
-    "or does not start it from ``CMD`` or ``ENTRYPOINT``.",
+    problem="An image that has a start script calls it something else, does not mark it "
+    "executable, or does not start it from ``CMD`` or ``ENTRYPOINT``.",
     why="Who operates or overrides one image of the namespace then knows all of them.",
     fix="Rename the script, set its executable bit, and name it in ``CMD``.",
     options={
@@ -74,7 +74,7 @@ def roots(context: RuleContext) -> Iterator[Violation]:
 def start_script(context: RuleContext) -> Iterator[Violation]:
     agreed = context.option("script", ["start.sh"])[0].rpartition("/")[2]
     scripts = {file.path.rpartition("/")[2]: file for file in context.tree.files if is_script(file)}
-    starts = [step for cmd in ("CMD", "ENTRYPOINT") if (step := context.inherited(cmd))]
+    starts = [step for cmd in ("CMD", "ENTRYPOINT") if (step := context.nearest_instruction(cmd))]
     programs = {word.rpartition("/")[2]: step for step in starts for word in argv(step)}
     if agreed in programs:
         file = scripts.get(agreed)
@@ -95,8 +95,8 @@ def start_script(context: RuleContext) -> Iterator[Violation]:
     "DG203",
     "The first process is not an init",
     "error",
-    what="``ENTRYPOINT``, own or inherited from the catalogue, does not begin with an agreed init: "
-    "``dumb-init`` or ``tini``, unless the policy names others.",
+    problem="``ENTRYPOINT``, own or inherited from the catalogue, does not begin with an agreed "
+    "init: ``dumb-init`` or ``tini``, unless the policy names others.",
     why="An ordinary program as process 1 neither reaps orphans nor passes signals on.",
     fix='Write ``ENTRYPOINT ["dumb-init", "--"]``, here or in the root image.',
     options={
@@ -108,7 +108,7 @@ def start_script(context: RuleContext) -> Iterator[Violation]:
 )
 def init(context: RuleContext) -> Iterator[Violation]:
     agreed = context.option("init", ["dumb-init", "tini"])
-    entrypoint = context.inherited("ENTRYPOINT")
+    entrypoint = context.nearest_instruction("ENTRYPOINT")
     words = argv(entrypoint) if entrypoint else ()
     if words and (words[0] in agreed or words[0].rpartition("/")[2] in agreed):
         return
@@ -123,8 +123,9 @@ def init(context: RuleContext) -> Iterator[Violation]:
     "DG204",
     "Build packages stay in the image",
     "warning",
-    what="A ``RUN`` of a stage that ends up in the image installs compilers or headers (``gcc``, "
-    "``make``, ``*-dev``, ``*-devel``, an apk ``--virtual`` group) and does not remove them.",
+    problem="A ``RUN`` of a stage that ends up in the image installs compilers or headers "
+    "(``gcc``, ``make``, ``*-dev``, ``*-devel``, an apk ``--virtual`` group) and does not remove "
+    "them.",
     why="A later layer cannot make the image smaller, and a compiler helps an intruder.",
     fix="Remove them in the same ``RUN``, or compile in a builder stage and copy the result.",
     options={
@@ -153,14 +154,14 @@ def build_packages(context: RuleContext) -> Iterator[Violation]:
     "DG205",
     "There is no HEALTHCHECK",
     "error",
-    what="Neither the image nor a parent in the catalogue has a ``HEALTHCHECK``, or it is "
+    problem="Neither the image nor a parent in the catalogue has a ``HEALTHCHECK``, or it is "
     "``NONE``.",
     why="An engine can only restart what says that it is ill.",
     fix="Add a ``HEALTHCHECK`` to the template.",
     when=NAMED,
 )
 def healthcheck(context: RuleContext) -> Iterator[Violation]:
-    step = context.inherited("HEALTHCHECK")
+    step = context.nearest_instruction("HEALTHCHECK")
     if step is None or [word.upper() for word in step.value] == ["NONE"]:
         text = "HEALTHCHECK is NONE" if step else "there is no HEALTHCHECK"
         yield Violation(text, context.line(step))
@@ -170,7 +171,7 @@ def healthcheck(context: RuleContext) -> Iterator[Violation]:
     "DG206",
     "A required label is missing",
     "error",
-    what="A label that the policy requires is missing or empty.",
+    problem="A label that the policy requires is missing or empty.",
     why="Build systems and registries index images by their labels.",
     fix="Add a ``LABEL`` to the template.",
     options={
@@ -197,13 +198,13 @@ def required_labels(context: RuleContext) -> Iterator[Violation]:
     "DG207",
     "The image runs as root",
     "error",
-    what="The last ``USER``, own or inherited from the catalogue, is root, or there is none.",
+    problem="The last ``USER``, own or inherited from the catalogue, is root, or there is none.",
     why="What breaks out of the container is then root of the host's kernel too.",
     fix="End the template with ``USER name``; exempt the images that need root.",
     when=NAMED,
 )
 def root_user(context: RuleContext) -> Iterator[Violation]:
-    step = context.inherited("USER")
+    step = context.nearest_instruction("USER")
     user = step.value[0] if step and step.value else ""
     if user.partition(":")[0] in _ROOT_USERS or not user:
         fault = f"USER is {user}" if user else "there is no USER"

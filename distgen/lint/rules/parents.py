@@ -17,8 +17,8 @@ from distgen.text.suggest import suggest_nearest
     "DG001",
     "The Dockerfile cannot be read",
     "error",
-    what="The tree has no ``Dockerfile``, or BuildKit's parser refuses it: an unknown instruction, "
-    "an unterminated heredoc, a ``COPY`` without destination.",
+    problem="The tree has no ``Dockerfile``, or BuildKit's parser refuses it: an unknown "
+    "instruction, an unterminated heredoc, a ``COPY`` without destination.",
     why="No builder would build it, and the other rules cannot see what the parser cannot read.",
     fix="Correct the template line that the finding names.",
     needs_stages=False,
@@ -34,9 +34,9 @@ def unreadable(context: RuleContext) -> Iterator[Violation]:
     "DG102",
     "The Dockerfile uses a parent that is not declared",
     "error",
-    what="A ``FROM``, ``COPY --from`` or ``RUN --mount=from`` names an image that is neither "
-    "``from`` nor one of ``builders``, or the last stage builds on another image than "
-    "``from`` says.",
+    problem="A ``FROM``, ``COPY --from`` or ``RUN --mount=from`` names an image that is neither "
+    "``from`` nor one of ``builders``, or the last stage builds on another image than ``from`` "
+    "says.",
     why="Rebuild order, impact and the lock follow the declared parents; what is not declared is "
     "neither pinned nor rebuilt when it changes.",
     fix="Declare it in the image's overlay, and let the template say ``{{ base.reference }}`` or "
@@ -61,8 +61,8 @@ def undeclared_parents(context: RuleContext) -> Iterator[Violation]:
     "DG103",
     "A declared parent is not used",
     "error",
-    what="``from`` or ``builders`` declares an image that no ``FROM``, ``COPY --from`` or mount of "
-    "the Dockerfile names.",
+    problem="``from`` or ``builders`` declares an image that no ``FROM``, ``COPY --from`` or "
+    "mount of the Dockerfile names.",
     why="The image would be rebuilt, and wait, for something that is not in it.",
     fix="Remove it from the overlay, or use it in the template.",
 )
@@ -79,7 +79,7 @@ def unused_parents(context: RuleContext) -> Iterator[Violation]:
     "DG104",
     "A parent depends on a build argument",
     "error",
-    what="A ``FROM``, ``COPY --from`` or mount holds a variable.",
+    problem="A ``FROM``, ``COPY --from`` or mount holds a variable.",
     why="What is built then depends on the builder's command line, and nothing can tell from the "
     "repository which parent that is.",
     fix="Make it a value of the catalogue and render it.",
@@ -95,7 +95,7 @@ def variable_parents(context: RuleContext) -> Iterator[Violation]:
     "DG105",
     "A parent has no version",
     "error",
-    what="A parent has no tag, or the tag ``latest``, and no digest.",
+    problem="A parent has no tag, or the tag ``latest``, and no digest.",
     why="It is whatever was pushed last.",
     fix="Name a version in the catalogue, or lock its digest.",
 )
@@ -113,7 +113,7 @@ def parents_without_version(context: RuleContext) -> Iterator[Violation]:
     "DG107",
     "A stage does not exist",
     "error",
-    what="``COPY --from`` or ``RUN --mount=from`` names a stage that does not stand above it.",
+    problem="``COPY --from`` or ``RUN --mount=from`` names a stage that does not stand above it.",
     why="The builder would look for an image of that name on the Docker Hub.",
     fix="Correct the name; a stage of another image must be one of ``builders``.",
 )

@@ -18,13 +18,14 @@ COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
     "DG101",
     "A base, source or download is not pinned",
     "warning",
-    what="``distgen.lock`` does not hold the digest of an external base, the commit of a source or "
-    "the checksum of a download, or the ``FROM`` leaves out the digest that the lock holds.",
+    problem="``distgen.lock`` does not hold the digest of an external base, the commit of a "
+    "source or the checksum of a download, or the ``FROM`` leaves out the digest that the lock "
+    "holds.",
     why="A tag or branch moves: the same repository would build something else tomorrow.",
     fix="Run ``distgen lock`` and commit ``distgen.lock``; write ``{{ base.reference }}`` in the "
     "template, which carries the digest.",
 )
-def unpinned(context: RuleContext) -> Iterator[Violation]:
+def unpinned_inputs(context: RuleContext) -> Iterator[Violation]:
     yield from _bases(context)
     for source in context.image.sources:
         if (source.git, source.ref) in context.lock.sources or COMMIT.fullmatch(source.ref):

@@ -45,7 +45,7 @@ class Rule:
     code: str
     title: str
     level: Level
-    what: str
+    problem: str
     why: str
     fix: str
     options: Mapping[str, Schema] = field(default_factory=dict)

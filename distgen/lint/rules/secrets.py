@@ -49,7 +49,7 @@ _REGISTRY_AUTH = re.compile(r'"auth"\s*:\s*"([A-Za-z0-9+/]{12,}={0,2})"')
     "DG304",
     "A file holds what looks like a secret",
     "error",
-    what="A file holds a private key, a token of a known service, or a URL with a password. "
+    problem="A file holds a private key, a token of a known service, or a URL with a password. "
     "Defaults such as ``changeme`` are not meant.",
     why="Dist-git repositories are public and never forget.",
     fix="Withdraw the secret where it is valid, then mount it at run time or at build time with "

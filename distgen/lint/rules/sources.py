@@ -26,8 +26,8 @@ def repeat_source(context: RuleContext) -> Iterator[Violation]:
     "DG109",
     "A file that the original build tool makes is not in the tree",
     "warning",
-    what="The Dockerfile of an image that comes from Kolla takes an archive of sources, plugins or "
-    "additions which ``kolla-build`` fetches and packs just before it builds.",
+    problem="The Dockerfile of an image that comes from Kolla takes an archive of sources, "
+    "plugins or additions which ``kolla-build`` fetches and packs just before it builds.",
     why="Whoever clones the repository cannot build it before that file is there.",
     fix="Run the command that the finding names in a clone, or build with ``kolla-build``.",
     needs_stages=False,
@@ -40,8 +40,8 @@ def absent_archives(context: RuleContext) -> Iterator[Violation]:
     "DG110",
     "A container list names an image that does not exist",
     "warning",
-    what="The ``container_list`` of a namespace names images as Kolla's which the installed Kolla "
-    "does not have.",
+    problem="The ``container_list`` of a namespace names images as Kolla's which the installed "
+    "Kolla does not have.",
     why="They are neither rendered nor published, and somebody may wait for them.",
     fix="Install the Kolla release that the list was written for, or take them off the list.",
     needs_stages=False,
@@ -54,8 +54,8 @@ def unknown_images(context: RuleContext) -> Iterator[Violation]:
     "DG111",
     "The rendering depends on the environment",
     "info",
-    what="A template asks for an environment variable by its name, as Kolla allows: its own base "
-    "image for ``http_proxy``, template overrides and images of a ``docker_dir`` for any.",
+    problem="A template asks for an environment variable by its name, as Kolla allows: its own "
+    "base image for ``http_proxy``, template overrides and images of a ``docker_dir`` for any.",
     why="Another machine may render other files from the same catalogue.",
     fix="Write the value into the override, and publish where the variable is always the same.",
     needs_stages=False,
@@ -68,8 +68,8 @@ def environment_variables(context: RuleContext) -> Iterator[Violation]:
     "DG112",
     "Images of two streams are published under one name",
     "warning",
-    what="Kolla gives an image the same registry name and tag in two streams or namespaces; before "
-    "release 23 its tag does not say which distribution it is.",
+    problem="Kolla gives an image the same registry name and tag in two streams or namespaces; "
+    "before release 23 its tag does not say which distribution it is.",
     why="Whoever builds both overwrites one with the other.",
     fix="Give one of the streams another ``tag``, or another ``namespace`` in its Kolla settings.",
     needs_stages=False,
