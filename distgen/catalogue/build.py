@@ -12,6 +12,7 @@ from distgen.catalogue.parents import References, resolve_parent
 from distgen.catalogue.patches import patches_for_stream, refuse_unknown_streams
 from distgen.catalogue.placeholders import fill_placeholders, placeholder_names
 from distgen.catalogue.records import CompiledTemplate, Group, Overlay
+from distgen.catalogue.settings import edit_policy
 from distgen.catalogue.values import StackedValues, ValueStack
 from distgen.errors import InputError
 from distgen.model.catalogue import Download, Image, Layer, Parent, Source, Stream, TemplateFile
@@ -93,6 +94,7 @@ def finish_image(draft: Draft, references: References, value_stack: ValueStack) 
         url=draft.url,
         origin=draft.overlay.origin(),
         heritage=tuple(overlay.full_name for overlay in draft.chain[:-1]),
+        on_edit=edit_policy(spec.get("on_edit")),
     )
 
 
@@ -192,7 +194,7 @@ def _fill_spec(draft: Draft, value_stack: ValueStack) -> dict[str, Any]:
         value_stack.take(placeholder_names(data))
         return fill_placeholders(data, words, draft.origin(*key))
 
-    verbatim = ("template", "description")
+    verbatim = ("template", "description", "on_edit")
     return {key: data if key in verbatim else fill(data, key) for key, data in draft.spec.items()}
 
 

@@ -88,7 +88,7 @@ def _read_overlays(
         if not entry.is_folder:
             _refuse_stray(entry)
         elif not entry.name.startswith("."):
-            groups[entry.name] = read_namespace(root, entry.name, site.dist_git)
+            groups[entry.name] = read_namespace(root, entry.name, site)
             if groups[entry.name].source:
                 source_overlays.update(_read_source_overlays(root, entry))
             else:

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from distgen.catalogue.folder import read_document
-from distgen.catalogue.records import Group
-from distgen.catalogue.settings import merge_dist_git, values_layer
+from distgen.catalogue.records import Group, Settings
+from distgen.catalogue.settings import edit_policy, merge_dist_git, values_layer
 from distgen.errors import InputError
 from distgen.model.catalogue import (
-    DistGit,
     Layer,
     Namespace,
     Policy,
@@ -31,7 +30,7 @@ FILE = "namespace.yaml"
 _SETTINGS = ("level", "reason", "images", "exempt")
 
 
-def read_namespace(root: Path, name: str, site: DistGit) -> Group:
+def read_namespace(root: Path, name: str, site: Settings) -> Group:
     """Read overlays/NAME/namespace.yaml; raise InputError when there is none."""
     folder = f"{FOLDER}/{name}"
     _refuse_name(name, folder)
@@ -52,10 +51,11 @@ def read_namespace(root: Path, name: str, site: DistGit) -> Group:
         streams=_streams(data["streams"], document),
         policy=_policy(data.get("policy", {}), document),
         exports=tuple(data.get("exports", ())),
-        dist_git=merge_dist_git(data, document, site),
+        dist_git=merge_dist_git(data, document, site.dist_git),
         origin=document.origin(),
         tags=_tags(data.get("tags", {})),
         retention=_retention(data.get("retention", {})),
+        on_edit=(*edit_policy(data.get("on_edit")), *site.on_edit),
     )
     layers = {
         stream: values_layer("stream", document, ("streams", stream)) for stream in data["streams"]

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from jsonschema import Draft202012Validator
 
 from distgen.model.catalogue import DistGit, Layer, Namespace, Template, TemplateFile
-from distgen.model.words import Origin
+from distgen.model.words import EditPolicy, Origin
 from distgen.schema.yaml import Document
 
 
@@ -21,6 +21,7 @@ class Settings:
     source: str | None
     mirrors: Mapping[str, Mapping[str, str]]
     values: Layer
+    on_edit: EditPolicy = ()
 
 
 @dataclass(frozen=True, slots=True)

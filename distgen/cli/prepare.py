@@ -23,10 +23,10 @@ from distgen.git.location import creation_hint
 from distgen.git.run import Git
 from distgen.lint import check
 from distgen.model.catalogue import Catalogue, Image
+from distgen.model.words import OnEdit
 from distgen.pool import limit_jobs
 from distgen.publish.events import Observer, ignore_step
 from distgen.publish.options import PublishOptions, RepositoryCreation
-from distgen.publish.plan import OnEdit
 from distgen.publish.repository_access import Repository
 from distgen.publish.run import PublishRequest
 from distgen.publish.target import BranchTarget
@@ -50,7 +50,7 @@ class RunOptions:
 
     choice: Choice
     sets: tuple[str, ...]
-    on_edit: OnEdit
+    on_edit: OnEdit | None
     remote: RemoteOptions
     allow_dirty: bool = False
     independent: bool = False
@@ -70,9 +70,8 @@ def planning_options(command: Command) -> Command:
     on_edit = click.option(
         "--on-edit",
         type=click.Choice(["refuse", "keep", "merge", "overwrite"]),
-        default="refuse",
-        show_default=True,
-        help="What to do with generated files that were edited downstream.",
+        help="What to do with generated files that were edited downstream.  [default: as the"
+        " catalogue says, else refuse]",
     )
     return on_edit(remote_options(command))
 

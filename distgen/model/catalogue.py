@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from distgen.model.rendered import Finding
-from distgen.model.words import NOWHERE, KeyPath, Level, Origin
+from distgen.model.words import NOWHERE, EditPolicy, KeyPath, Level, Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +164,7 @@ class Namespace:
     origin: Origin = NOWHERE
     tags: TagPolicy = TagPolicy()
     retention: Retention = Retention()
+    on_edit: EditPolicy = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +226,8 @@ class Image:
     origin: Origin = NOWHERE
     heritage: tuple[str, ...] = ()
     """The images whose overlays it extends, farthest first."""
+    on_edit: EditPolicy = ()
+    """What its own overlay says of downstream edits; the namespace says the rest."""
 
     @property
     def full_name(self) -> str:

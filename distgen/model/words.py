@@ -18,6 +18,10 @@ Status = Literal[
     "behind",
     "drifted",
 ]
+OnEdit = Literal["refuse", "keep", "merge", "overwrite"]
+"""What to do with a generated file that was edited downstream."""
+EditPolicy = tuple[tuple[str, OnEdit], ...]
+"""What to do with edited files by globs of their paths; the first that matches counts."""
 LEVELS: tuple[Level, ...] = ("error", "warning", "info", "style")
 
 REGULAR, EXECUTABLE, SYMLINK = 0o100644, 0o100755, 0o120000

@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from distgen.model.published import Edit
+from distgen.model.words import EditPolicy, OnEdit
+from distgen.publish.edits import choose
 
 RESOLVE_HINT = "mend that, or choose --on-edit overwrite"
-_VERBS = {"refuse": "refused", "keep": "kept", "merge": "merged", "overwrite": "overwritten"}
+_VERBS: Mapping[OnEdit, str] = {
+    "refuse": "kept",
+    "keep": "kept",
+    "merge": "merged",
+    "overwrite": "overwritten",
+}
 
 
-def edit_lines(edits: Iterable[Edit], on_edit: str) -> Iterator[str]:
-    """Yield a line of a commit message for each edit."""
+def edit_lines(edits: Iterable[Edit], policy: EditPolicy) -> Iterator[str]:
+    """Yield a line of a commit message for each edit that did not stop the commit."""
     for edit in edits:
-        yield f"downstream edit of {edit.path} {_VERBS[on_edit]}"
+        yield f"downstream edit of {edit.path} {_VERBS[choose(policy, edit.path)]}"
 
 
-def edit_sentence(edits: Iterable[Edit], on_edit: str) -> str:
+def edit_sentence(edits: Iterable[Edit], policy: EditPolicy) -> str:
     """Return all of them in one sentence."""
-    paths = ", ".join(edit.path for edit in edits)
-    return f"downstream edits {_VERBS[on_edit]}: {paths}" if paths else ""
+    paths_by_verb: dict[str, list[str]] = {}
+    for edit in edits:
+        paths_by_verb.setdefault(_VERBS[choose(policy, edit.path)], []).append(edit.path)
+    return "; ".join(
+        f"downstream edits {verb}: {', '.join(paths)}" for verb, paths in paths_by_verb.items()
+    )
 
 
-def conflict_sentence(conflicts: Sequence[str], on_edit: str, *, retires: bool) -> str:
+def conflict_sentence(conflicts: Sequence[str], on_edit: OnEdit, *, retires: bool) -> str:
     """Return why edits stop a plan; `retires`: it takes the image off its branch."""
     more = f" (and {len(conflicts) - 1} more)" if len(conflicts) > 1 else ""
     return f"{conflicts[0]}{more}; {_way_out(on_edit, retires)}"
 
 
-def _way_out(on_edit: str, retires: bool) -> str:
+def _way_out(on_edit: OnEdit, retires: bool) -> str:
     if on_edit == "overwrite":
         return "rename one of them"
     if retires:

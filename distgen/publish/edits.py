@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 
 from distgen.git.objects import blob_id
 from distgen.model.published import BranchState, Edit, GeneratedFile, TreeEntry
 from distgen.model.rendered import File
-from distgen.model.words import MANIFEST, SYMLINK
+from distgen.model.words import MANIFEST, SYMLINK, EditPolicy, OnEdit
 from distgen.text.diff import diff_file, is_binary
 
 Merge = Callable[[bytes, bytes, bytes], bytes | None]
@@ -43,8 +44,13 @@ class _Versions:
     generated: bytes | None = field(repr=False)
 
 
+def choose(policy: EditPolicy, path: str) -> OnEdit:
+    """Return what a policy says of an edit of a file; without a word on it: refuse."""
+    return next((choice for glob, choice in policy if fnmatchcase(path, glob)), "refuse")
+
+
 def decide_steps(
-    new: Mapping[str, File], state: BranchState, on_edit: str, merge: Merge
+    new: Mapping[str, File], state: BranchState, policy: EditPolicy, merge: Merge
 ) -> Iterator[PathStep]:
     """Yield a step for each path that is not as it is to be, the manifest's own path left out."""
     last_files = state.manifest.files if state.manifest else {}
@@ -63,11 +69,11 @@ def decide_steps(
         if edit is None or _contains_edit(versions, edit, merge):
             yield _step_without_edit(versions)
         else:
-            yield _step_with_edit(versions, edit, on_edit, merge)
+            yield _step_with_edit(versions, edit, choose(policy, path), merge)
 
 
 def mark_collisions(
-    steps: Iterable[PathStep], state: BranchState, on_edit: str
+    steps: Iterable[PathStep], state: BranchState, policy: EditPolicy
 ) -> tuple[PathStep, ...]:
     """Return the steps, with a conflict where a file and a folder would share a name."""
     steps = tuple(steps)
@@ -75,14 +81,14 @@ def mark_collisions(
     files |= {step.path for step in steps if step.write}
     folders = {folder for path in files for folder in _folders(path)}
     return tuple(
-        _collision(step, on_edit)
+        _collision(step, choose(policy, step.path))
         if step.write and (step.path in folders or files & {*_folders(step.path)})
         else step
         for step in steps
     )
 
 
-def step_for_unrendered(edit: Edit, on_edit: str) -> PathStep:
+def step_for_unrendered(edit: Edit, on_edit: OnEdit) -> PathStep:
     """Return the step of an edited file that is not rendered any more."""
     if on_edit == "overwrite":
         return PathStep(edit.path, delete=True, edit=edit)
@@ -146,14 +152,26 @@ def _step_without_edit(path: _Versions) -> PathStep:
     return PathStep(path.path, write=path.new, delete=path.new is None)
 
 
-def _step_with_edit(path: _Versions, edit: Edit, on_edit: str, merge: Merge) -> PathStep:
+def _step_with_edit(path: _Versions, edit: Edit, on_edit: OnEdit, merge: Merge) -> PathStep:
     if on_edit == "keep":
         return PathStep(path.path, edit=edit, base=edit.generated)
     if on_edit == "overwrite":
         return replace(_step_without_edit(path), edit=edit)
+    step = PathStep(path.path, edit=edit, conflict=_reason(edit))
     if on_edit == "merge":
-        return _merge_edit(path, edit, merge)
-    return PathStep(path.path, edit=edit, conflict=_reason(edit))
+        step = _merge_edit(path, edit, merge)
+    # One edit made every later run red, although the catalogue had nothing for that file.
+    if step.conflict and _has_nothing_new(path):
+        return PathStep(path.path, edit=edit, base=edit.generated)
+    return step
+
+
+def _has_nothing_new(path: _Versions) -> bool:
+    """Say whether the catalogue gives an edited file as it was last generated."""
+    new, last = path.new, path.last
+    return (
+        new is not None and last is not None and (new.mode, new.sha256) == (last.mode, last.sha256)
+    )
 
 
 def _merge_edit(path: _Versions, edit: Edit, merge: Merge) -> PathStep:
@@ -164,8 +182,7 @@ def _merge_edit(path: _Versions, edit: Edit, merge: Merge) -> PathStep:
     # The target of a link may be the text that was generated, for git stores both alike: there is
     # nothing to merge line by line.
     if entry is None or path.content is None or entry.mode == SYMLINK:
-        is_same = (new.mode, new.sha256) == (last.mode, last.sha256)
-        return PathStep(path.path, edit=edit, base=new.content) if is_same else conflict
+        return conflict
     base = path.content if edit.kind == "mode" else path.generated
     if base is None:
         return conflict
@@ -186,7 +203,7 @@ def _merge_texts(base: bytes, current: bytes, new: bytes, merge: Merge) -> bytes
     return None if any(map(is_binary, (base, current, new))) else merge(base, current, new)
 
 
-def _collision(step: PathStep, on_edit: str) -> PathStep:
+def _collision(step: PathStep, on_edit: OnEdit) -> PathStep:
     edit = step.edit or Edit(step.path, "blocked")
     if on_edit == "keep":
         return PathStep(step.path, edit=edit)

@@ -11,8 +11,8 @@ from distgen.git.signing import Sign
 from distgen.git.store import Store
 from distgen.model.published import Provenance
 from distgen.model.rendered import Tree
+from distgen.model.words import OnEdit
 from distgen.publish.events import Observer, ignore_step
-from distgen.publish.plan import OnEdit
 from distgen.publish.repository_access import Repository
 
 CreateRepository = Callable[[], None]
@@ -41,13 +41,14 @@ def _create_by_hand(repository: Repository) -> RepositoryCreation:
 class PublishOptions:
     """How to publish; `provenance` gets the author of each image's namespace.
 
-    `objection` says why a tree that would be committed is wrong, "" when it is not; `refusal` says
-    why a tree that may be right must not go there. `creation` returns how a repository is made that
-    is missing on its server. `observe` is called at each step, by any thread. `sign` signs commits.
+    `on_edit` None: as the catalogue says. `objection` says why a tree that would be committed is
+    wrong, "" when it is not; `refusal` says why a tree that may be right must not go there.
+    `creation` returns how a repository is made that is missing on its server. `observe` is called
+    at each step, by any thread. `sign` signs commits.
     """
 
     provenance: Provenance
-    on_edit: OnEdit = "refuse"
+    on_edit: OnEdit | None = None
     jobs: int = 8
     independent: bool = False
     dirty: bool = False

@@ -6,17 +6,17 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Literal
 
 from distgen.git.objects import blob_id, commit_id, format_person, tree_id
 from distgen.model.lock import Lock
 from distgen.model.published import BranchState, Change, Edit, Provenance, TreeEntry
 from distgen.model.rendered import File, Tree
-from distgen.model.words import MANIFEST, Status
+from distgen.model.words import MANIFEST, EditPolicy, OnEdit, Status
 from distgen.publish.edit_messages import RESOLVE_HINT, conflict_sentence, edit_lines, edit_sentence
 from distgen.publish.edits import (
     Merge,
     PathStep,
+    choose,
     decide_steps,
     mark_collisions,
     step_for_unrendered,
@@ -32,8 +32,6 @@ from distgen.publish.target import BranchTarget
 from distgen.render.manifest import describe, dump, generated, parse
 from distgen.text.diff import diff_file, is_binary
 
-OnEdit = Literal["refuse", "keep", "merge", "overwrite"]
-
 
 def no_merge(base: bytes, current: bytes, new: bytes) -> None:
     """Merge nothing: every change that meets an edit of the same file conflicts."""
@@ -44,13 +42,15 @@ def plan_change(
     tree: Tree,
     state: BranchState | None,
     origin: Provenance,
-    on_edit: OnEdit,
+    on_edit: OnEdit | None,
     merge: Merge = no_merge,
 ) -> Change:
     """Return what publishing `tree` would do; `state` None: the branch does not exist.
 
-    `merge` is asked for files that changed on both sides, where `on_edit` says so.
+    `on_edit` None: the catalogue says how to treat edits. `merge` is asked for files that changed
+    on both sides, where they are to be merged.
     """
+    policy = _edit_policy(target, on_edit)
     files = {file.path: file for file in generated(tree)}
     if state is None:
         manifest = describe(tree, files.values())
@@ -58,29 +58,30 @@ def plan_change(
         message = _commit_message(target, summary, tree, origin)
         change = _new_change(target, "created", write=files.values())
         return _with_commit(change, {}, origin, message)
-    change = _plan_files(target, files, state, on_edit, merge)
+    change = _plan_files(target, files, state, policy, merge)
     if change.status != "updated":
         return change
     manifest = describe(tree, files.values())
     before, after = _changed_contents(change, state)
     summary = summarize(target.image, state.manifest, manifest, before, after)
-    message = _commit_message(target, summary, tree, origin, edit_lines(change.edits, on_edit))
+    message = _commit_message(target, summary, tree, origin, edit_lines(change.edits, policy))
     return _with_commit(replace(change, before=before), state.entries, origin, message)
 
 
 def plan_retirement(
-    target: BranchTarget, state: BranchState, origin: Provenance, on_edit: OnEdit
+    target: BranchTarget, state: BranchState, origin: Provenance, on_edit: OnEdit | None
 ) -> Change:
     """Return what takes an image that left the catalogue off its branch; others' files stay."""
     if state.manifest is None and not state.problem:
         return _new_change(target, "unchanged", state, detail="distgen owns nothing here")
-    change = _plan_files(target, {RETIRED: retirement_note(target)}, state, on_edit)
+    policy = _edit_policy(target, on_edit)
+    change = _plan_files(target, {RETIRED: retirement_note(target)}, state, policy)
     if change.status != "updated":
         return change
     lines = (target.reason,) if target.reason else ()
     summary = Summary(f"{target.image}: stream {target.stream} retired", lines)
     tree = Tree(target.image, target.stream, ())
-    message = _commit_message(target, summary, tree, origin, edit_lines(change.edits, on_edit))
+    message = _commit_message(target, summary, tree, origin, edit_lines(change.edits, policy))
     return _with_commit(replace(change, status="retired"), state.entries, origin, message)
 
 
@@ -100,26 +101,31 @@ def lock_digest(tree: Tree, downloads: Iterable[str], lock: Lock) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
+def _edit_policy(target: BranchTarget, on_edit: OnEdit | None) -> EditPolicy:
+    return target.on_edit if on_edit is None else (("*", on_edit),)
+
+
 def _plan_files(
     target: BranchTarget,
     new: Mapping[str, File],
     state: BranchState,
-    on_edit: OnEdit,
+    policy: EditPolicy,
     merge: Merge = no_merge,
 ) -> Change:
     """Return a change that writes the new files and deletes the old, without a commit yet."""
     trouble = _branch_trouble(target, state)
-    if trouble and on_edit != "overwrite":
+    if trouble and choose(policy, MANIFEST) != "overwrite":
         return _new_change(target, "refused", state, detail=f"{trouble}; {RESOLVE_HINT}")
-    file_steps = tuple(decide_steps(new, state, on_edit, merge))
+    file_steps = tuple(decide_steps(new, state, policy, merge))
     new = _with_merge_bases(new, file_steps, state)
-    steps = mark_collisions((*file_steps, *_special_steps(new, state, on_edit)), state, on_edit)
+    steps = mark_collisions((*file_steps, *_special_steps(new, state, policy)), state, policy)
     edits = tuple(step.edit for step in steps if step.edit)
-    conflicts = [step.conflict for step in steps if step.conflict]
+    conflicts = {step.path: step.conflict for step in steps if step.conflict}
     if conflicts:
-        detail = conflict_sentence(conflicts, on_edit, retires=RETIRED in new)
+        on_edit = choose(policy, next(iter(conflicts)))
+        detail = conflict_sentence(tuple(conflicts.values()), on_edit, retires=RETIRED in new)
         return _new_change(target, "refused", state, edits=edits, detail=detail)
-    detail = edit_sentence(edits, on_edit)
+    detail = edit_sentence(edits, policy)
     write = [step.write for step in steps if step.write]
     delete = tuple(step.path for step in steps if step.delete)
     if not write and not delete:
@@ -151,7 +157,7 @@ def _with_merge_bases(
 
 
 def _special_steps(
-    new: Mapping[str, File], state: BranchState, on_edit: OnEdit
+    new: Mapping[str, File], state: BranchState, policy: EditPolicy
 ) -> Iterator[PathStep]:
     """Yield the steps of the manifest, which does not list itself, and of a retirement note."""
     entry, file = state.entries.get(MANIFEST), new.get(MANIFEST)
@@ -166,7 +172,7 @@ def _special_steps(
         yield PathStep(RETIRED, delete=True)
         return
     edit = Edit(RETIRED, "modified", diff_file(RETIRED, None, note), None, note)
-    yield step_for_unrendered(edit, on_edit)
+    yield step_for_unrendered(edit, choose(policy, RETIRED))
 
 
 def _branch_trouble(target: BranchTarget, state: BranchState) -> str:

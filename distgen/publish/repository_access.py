@@ -40,7 +40,10 @@ def list_repositories(
     """Return the repositories of images and orphans, in their order."""
     root = Path(catalogue.root)
     targets_by_place: dict[Place, list[BranchTarget]] = {}
-    for target in (*map(branch_target, images), *orphans):
+    targets = [
+        branch_target(image, catalogue.namespaces[image.namespace].on_edit) for image in images
+    ]
+    for target in (*targets, *orphans):
         targets_by_place.setdefault(locate(target.url, root), []).append(target)
     return tuple(
         _repository(catalogue, place, tuple(targets)) for place, targets in targets_by_place.items()

@@ -16,10 +16,10 @@ from distgen.model.catalogue import Catalogue
 from distgen.model.lock import Lock
 from distgen.model.published import Change, Edit, Provenance
 from distgen.model.rendered import Tree
-from distgen.model.words import MANIFEST
+from distgen.model.words import MANIFEST, OnEdit
 from distgen.publish.branch import read_branch
 from distgen.publish.merge_file import three_way_merge
-from distgen.publish.plan import OnEdit, lock_digest, plan_change, plan_retirement
+from distgen.publish.plan import lock_digest, plan_change, plan_retirement
 from distgen.publish.retirement import retirement_note, retirement_reason
 from distgen.publish.target import BranchTarget, branch_target
 from distgen.render.manifest import generated
