@@ -24,7 +24,7 @@ def find_targets(
     """Return the edits, what the files should be with them, and why one cannot be adopted."""
     edits: list[Edit] = []
     targets: dict[str, File | None] = {}
-    for step in decide_steps(generated, state, "merge", merge):
+    for step in decide_steps(generated, state, (("*", "merge"),), merge):
         if step.edit is None:
             continue
         edits.append(step.edit)

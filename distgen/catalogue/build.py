@@ -11,8 +11,7 @@ from distgen.catalogue.overlay import find_origin, merge_layers
 from distgen.catalogue.parents import References, resolve_parent
 from distgen.catalogue.patches import patches_for_stream, refuse_unknown_streams
 from distgen.catalogue.placeholders import fill_placeholders, placeholder_names
-from distgen.catalogue.records import CompiledTemplate, Group, Overlay
-from distgen.catalogue.settings import edit_policy
+from distgen.catalogue.records import CompiledTemplate, Group, Overlay, edit_policy
 from distgen.catalogue.values import StackedValues, ValueStack
 from distgen.errors import InputError
 from distgen.model.catalogue import Download, Image, Layer, Parent, Source, Stream, TemplateFile

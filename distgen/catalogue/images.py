@@ -18,7 +18,7 @@ from distgen.schema.check import check_document
 from distgen.schema.formats import format_problem
 from distgen.schema.packaged import validator_of
 
-_SPEC = ("template", "description", "from", "builders", "sources", "downloads")
+_SPEC = ("template", "description", "from", "builders", "sources", "downloads", "on_edit")
 
 
 def read_overlay(root: Path, namespace: str, name: str, has_folder: bool) -> Overlay:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from distgen.catalogue.folder import read_document
-from distgen.catalogue.records import Group, Settings
-from distgen.catalogue.settings import edit_policy, merge_dist_git, values_layer
+from distgen.catalogue.records import Group, Settings, edit_policy
+from distgen.catalogue.settings import merge_dist_git, values_layer
 from distgen.errors import InputError
 from distgen.model.catalogue import (
     Layer,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import cast
 
 from jsonschema import Draft202012Validator
 
 from distgen.model.catalogue import DistGit, Layer, Namespace, Template, TemplateFile
-from distgen.model.words import EditPolicy, Origin
+from distgen.model.words import EditPolicy, OnEdit, Origin
 from distgen.schema.yaml import Document
 
 
@@ -107,3 +108,9 @@ class CompiledTemplate:
     @property
     def name(self) -> str:
         return self.template.name
+
+
+def edit_policy(choice: str | Mapping[str, str] | None) -> EditPolicy:
+    """Return the policy that an `on_edit` stands for: one word, or words by globs of paths."""
+    choices = {"*": choice} if isinstance(choice, str) else choice or {}
+    return tuple((glob, cast("OnEdit", word)) for glob, word in choices.items())

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from distgen.catalogue.folder import read_document
 from distgen.catalogue.overlay import split_operator
-from distgen.catalogue.records import Assignment, Settings
+from distgen.catalogue.records import Assignment, Settings, edit_policy
 from distgen.errors import InputError
 from distgen.model.catalogue import DistGit, Layer
-from distgen.model.words import EditPolicy, OnEdit, Origin
+from distgen.model.words import Origin
 from distgen.schema.check import check_document
 from distgen.schema.formats import format_problem
 from distgen.schema.packaged import validator_of
@@ -38,12 +38,6 @@ def read_settings(root: Path) -> Settings:
         values=values_layer("site", document, ()),
         on_edit=edit_policy(data.get("on_edit")),
     )
-
-
-def edit_policy(choice: str | Mapping[str, str] | None) -> EditPolicy:
-    """Return the policy that an `on_edit` stands for: one word, or words by globs of paths."""
-    choices = {"*": choice} if isinstance(choice, str) else choice or {}
-    return tuple((glob, cast("OnEdit", word)) for glob, word in choices.items())
 
 
 def merge_dist_git(data: Mapping[str, Any], document: Document, site: DistGit) -> DistGit:

@@ -72,7 +72,9 @@ def summary(results: Sequence[Result]) -> str:
         return "no images"
     if set(counts) == {"unchanged"}:
         stand = "1 branch is" if len(results) == 1 else f"{len(results)} branches are"
-        return f"nothing changed: {stand} as the catalogue says"
+        edited = sum(bool(result.edits) for result in results)
+        note = f"; {edited} {'has' if edited == 1 else 'have'} downstream edits" if edited else ""
+        return f"nothing changed: {stand} as the catalogue says{note}"
     order: tuple[Status, ...] = (*COLORS, "unchanged")
     return ", ".join(f"{counts[status]} {status}" for status in order if counts[status])
 

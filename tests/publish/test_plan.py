@@ -104,10 +104,31 @@ EDITS = {
 }
 
 
+@pytest.mark.parametrize("on_edit", ["refuse", "keep", "merge"])
 @pytest.mark.parametrize("kind", EDITS)
-@pytest.mark.parametrize("contents", [OLD, NEW], ids=["as before", "new"])
-def test_an_edit_refuses_the_whole_branch(kind, contents):
-    change = plan_app(branch_state(OLD, **EDITS[kind]), contents)
+def test_an_edit_that_nothing_new_meets_stops_nothing(kind, on_edit):
+    """One edit made every later run red, although there was nothing to deliver."""
+    change = plan_app(branch_state(OLD, **EDITS[kind]), OLD, on_edit)
+    assert change.status == "unchanged"
+    assert [(edit.path, edit.kind) for edit in change.edits] == [("Dockerfile", kind)]
+    assert (
+        change.detail
+        == f"downstream edits {'merged' if on_edit == 'merge' else 'kept'}: Dockerfile"
+    )
+    assert (change.write, change.delete, change.commit) == ((), (), "c" * 40)
+
+
+@pytest.mark.parametrize("kind", EDITS)
+def test_other_files_are_delivered_beside_an_edit(kind):
+    change = plan_app(branch_state(OLD, **EDITS[kind]), {**OLD, "more": "new\n"})
+    assert change.status == "updated"
+    assert {*new_texts(change)} == {"more", MANIFEST, ".gitattributes"}
+    assert "downstream edit of Dockerfile kept" in change.message
+
+
+@pytest.mark.parametrize("kind", EDITS)
+def test_an_edit_refuses_the_whole_branch(kind):
+    change = plan_app(branch_state(OLD, **EDITS[kind]), {**NEW, "more": "new\n"})
     assert change.status == "refused"
     assert [(edit.path, edit.kind) for edit in change.edits] == [("Dockerfile", kind)]
     assert "Dockerfile was" in change.detail or "mode of Dockerfile was" in change.detail
