@@ -1,4 +1,4 @@
-"""What a user is told when something is wrong: one sentence of where, what, and what to do.
+"""Errors that reach a user: one sentence of where, what is wrong, and what to do.
 
 DistgenError        exit 1, something outside failed (git, disk, a registry)
 └── InputError      exit 2, the catalogue, the configuration or the command line is wrong
@@ -12,11 +12,11 @@ class DistgenError(Exception):
 
     exit_code = 1
 
-    def __init__(self, what: str, *, where: object = None, hint: str = "") -> None:
-        self.problem = what
+    def __init__(self, problem: str, *, where: object = None, hint: str = "") -> None:
+        self.problem = problem
         self.where = where
         self.hint = hint
-        super().__init__(what)
+        super().__init__(problem)
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
@@ -30,7 +30,7 @@ class InputError(DistgenError):
 
 
 def printable(text: str) -> str:
-    """Return text of others' making that cannot command the terminal it is shown on."""
+    """Return a text without characters that would command the terminal it is shown on."""
     if text.isprintable():
         return text
     return "".join(sign if sign.isprintable() or sign in "\n\t" else " " for sign in text)

@@ -129,9 +129,9 @@ def catalogue() -> str:
     """Return the page of the catalogue's files, from their schemas."""
     text = [NOTICE, title("Files of a catalogue")]
     text.append(
-        "Every file is read strictly: an unknown key, a key that stands twice, or a value of the\n"
-        "wrong type is an error with its line. ``distgen schema KIND`` prints the JSON Schema of\n"
-        "a file, so that an editor can complete it. :doc:`overlays` says how values add up.\n\n"
+        "Every file is read strictly: an unknown key, a key that is defined twice, or a value of\n"
+        "the wrong type is an error with its line. ``distgen schema KIND`` prints the JSON Schema\n"
+        "of a file, so that an editor can complete it. :doc:`overlays` says how values add up.\n\n"
     )
     for kind, (name, example) in FILES.items():
         text.append(title(name, "-"))

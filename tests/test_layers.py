@@ -44,7 +44,10 @@ PURE = {
         *("context", "environment", "errors", "filters", "linemap", "manifest", "normalize"),
         *("patch", "paths", "renderer", "unidiff"),
     ),
-    "schema": ("check", "formats", "messages", "scalars", "subschemas", "yaml", "yaml_writer"),
+    "schema": (
+        *("check", "formats", "messages", "scalars", "sources", "subschemas", "yaml"),
+        "yaml_writer",
+    ),
     "text": ("diff", "suggest"),
     "tripleo": ("export", "heat", "lists", "template"),
     "verify": ("claims", "compare", "report", "verdict"),

@@ -1,6 +1,6 @@
-"""Says whether a text has the form that a name, an address or a word must have.
+"""Tells whether a text has the form that a name, an address or a word must have.
 
-Each check returns the problem as the rest of a sentence ("is not ..."), or "" when all is well.
+Each check returns the problem as the rest of a sentence ("is not ..."), or "" when there is none.
 """
 
 from __future__ import annotations
@@ -87,12 +87,12 @@ def git_url(text: str) -> str:
         return problem
     if "::" in text and not re.match(r"[a-z]+://[^/]*\[", text):
         return "names a remote helper (`::`), which may run commands"
-    scheme, found, rest = text.partition("://")
-    if not found:
+    scheme, separator, rest = text.partition("://")
+    if not separator:
         return _scp_or_path(text)
     if scheme not in _GIT_SCHEMES:
         return f"has the scheme `{scheme}`; use one of {', '.join(_GIT_SCHEMES)}"
-    return _located(scheme, rest)
+    return _address_problem(scheme, rest)
 
 
 def web_url(text: str) -> str:
@@ -104,7 +104,7 @@ def web_url(text: str) -> str:
         return "is not an http or https address"
     if re.search(r"[\s'\"`$\\<>{}|^]", rest):
         return "holds a character that an address must spell as %XX"
-    return _located(scheme, rest)
+    return _address_problem(scheme, rest)
 
 
 def branch(text: str) -> str:
@@ -121,7 +121,7 @@ def branch(text: str) -> str:
 
 
 def git_ref(text: str) -> str:
-    """Refuse what is no branch, tag, refs/... or commit."""
+    """Refuse what is not a branch, tag, refs/... or commit."""
     return "is not a branch, tag, `refs/...` or commit" if branch(text) else ""
 
 
@@ -151,7 +151,7 @@ def _unsafe(text: str) -> str:
     return "" if text.strip() == text and text else "is empty or has blanks around it"
 
 
-def _located(scheme: str, rest: str) -> str:
+def _address_problem(scheme: str, rest: str) -> str:
     try:
         parts = urlsplit(f"{scheme}://{rest}")
         _ = parts.port
@@ -222,5 +222,5 @@ VALUE_FORMATS = (
 
 
 def format_problem(format_name: str, text: str) -> str:
-    """Return what is wrong with a text that should have this format, or ""."""
+    """Return why a text does not have this format, or ""."""
     return CHECKS[format_name](text)

@@ -1,4 +1,4 @@
-"""Says in one sentence what a JSON Schema has against a piece of data."""
+"""Says in one sentence why data does not fit its JSON Schema."""
 
 from __future__ import annotations
 
@@ -67,11 +67,11 @@ def format_value(value: Any) -> str:
 
 
 def _visible(text: str) -> str:
-    return CONTROL.sub(lambda found: repr(found.group())[1:-1], text)
+    return CONTROL.sub(lambda sign: repr(sign.group())[1:-1], text)
 
 
 def explain_error(error: _Error, at: KeyPath = ()) -> Mistake:
-    """Return what a validation error means for data that stands at `at`."""
+    """Return the mistake behind a validation error in data at the key `at`."""
     key: KeyPath = (*at, *error.absolute_path)
     keyword = str(error.validator)
     if keyword in ("anyOf", "oneOf") and error.context:
@@ -81,25 +81,25 @@ def explain_error(error: _Error, at: KeyPath = ()) -> Mistake:
     if keyword == "additionalProperties":
         return _unknown_key(error, key)
     if keyword == "required":
-        wanted: Any = error.validator_value
-        missing = next(name for name in wanted if name not in _keys(error))
+        required: Any = error.validator_value
+        absent = next(name for name in required if name not in _keys(error))
         place = f" in `{format_key(key)}`" if key else ""
-        return Mistake(key, f"the key `{missing}` is missing{place}")
+        return Mistake(key, f"the key `{absent}` is missing{place}")
     if keyword == "dependentRequired":
-        given, missing = _lonely(error)
-        return Mistake((*key, given), f"the key `{given}` needs `{missing}` beside it")
+        present, absent = _unmet_dependency(error)
+        return Mistake((*key, present), f"the key `{present}` needs `{absent}` beside it")
     return _bad_value(error, key, keyword)
 
 
-def _lonely(error: _Error) -> tuple[str, str]:
-    """Return the key that needs another one, and that other."""
+def _unmet_dependency(error: _Error) -> tuple[str, str]:
+    """Return a key that needs another one, and the one that it needs."""
     needs: Any = error.validator_value
     return next(
-        (given, missing)
-        for given, others in needs.items()
-        if given in _keys(error)
-        for missing in others
-        if missing not in _keys(error)
+        (present, absent)
+        for present, companions in needs.items()
+        if present in _keys(error)
+        for absent in companions
+        if absent not in _keys(error)
     )
 
 
@@ -118,21 +118,21 @@ def _bad_key(error: _Error, key: KeyPath) -> Mistake:
 
 def _unknown_key(error: _Error, key: KeyPath) -> Mistake:
     schema: Mapping[str, Any] = error.schema if isinstance(error.schema, Mapping) else {}
-    known = list(schema.get("properties", ()))
+    names = list(schema.get("properties", ()))
     patterns = schema.get("patternProperties", ())
     extra = next(
         name
         for name in _keys(error)
-        if name not in known and not any(re.search(pattern, name) for pattern in patterns)
+        if name not in names and not any(re.search(pattern, name) for pattern in patterns)
     )
     place = f" in `{format_key(key)}`" if key else ""
-    hint = did_you_mean(str(extra), known)
+    hint = did_you_mean(str(extra), names)
     return Mistake((*key, extra), f"unknown key `{format_value(extra)}`{place}", hint)
 
 
 def _bad_value(error: _Error, key: KeyPath, keyword: str) -> Mistake:
     name = f"`{format_key(key)}`"
-    named = (
+    setting = (
         f"`{format_key(key)}: {format_value(error.instance)}`"
         if key
         else f"`{format_value(error.instance)}`"
@@ -143,49 +143,44 @@ def _bad_value(error: _Error, key: KeyPath, keyword: str) -> Mistake:
     if keyword == "enum":
         words = [format_value(word) for word in expected]
         hint = suggest_nearest(str(error.instance), words)
-        return Mistake(key, f"{named} is not one of {', '.join(words)}", hint)
+        return Mistake(key, f"{setting} is not one of {', '.join(words)}", hint)
     if keyword == "const":
-        return Mistake(key, f"{named} must be {format_value(expected)}")
+        return Mistake(key, f"{setting} must be {format_value(expected)}")
     if keyword == "format":
-        problem = str(error.cause) if error.cause else f"is no {expected}"
+        problem = str(error.cause) if error.cause else f"is not a valid {expected}"
         if isinstance(error.cause, re.error):
             problem = f"is not a regular expression: {problem}"
-        return Mistake(key, f"{name if expected in SECRET_FORMATS else named} {problem}")
+        return Mistake(key, f"{name if expected in SECRET_FORMATS else setting} {problem}")
     if keyword in _LIMITS:
-        return Mistake(key, f"{named} {_LIMITS[keyword].format(expected)}")
-    return Mistake(key, f"{named} is not what the schema asks for (`{keyword}`)")
+        return Mistake(key, f"{setting} {_LIMITS[keyword].format(expected)}")
+    return Mistake(key, f"{setting} is not what the schema asks for (`{keyword}`)")
 
 
 def _likeliest(error: _Error) -> ValidationError:
-    """Return the mistake in the alternative that was meant: the one of the right type."""
+    """Return the mistake in the alternative of the right type, which was probably meant."""
     context = error.context or []
-    branches: dict[object, list[ValidationError]] = {}
+    alternatives: dict[object, list[ValidationError]] = {}
     for inner in context:
-        branches.setdefault(inner.relative_schema_path[0], []).append(inner)
-    fitting = [
-        inner
-        for group in branches.values()
-        if not any(one.validator == "type" and not one.relative_path for one in group)
-        for inner in group
-    ]
-    if fitting:
-        return fitting[0]
-    return _joined(context)
+        alternatives.setdefault(inner.relative_schema_path[0], []).append(inner)
+    for errors in alternatives.values():
+        if not any(inner.validator == "type" and not inner.relative_path for inner in errors):
+            return errors[0]
+    return _any_type_error(context)
 
 
-def _joined(context: Sequence[ValidationError]) -> ValidationError:
-    """Return one error that names every type the alternatives would have taken."""
+def _any_type_error(context: Sequence[ValidationError]) -> ValidationError:
+    """Return one error that names the types of all alternatives."""
     types: list[str] = []
     for inner in context:
-        wanted: Any = inner.validator_value if inner.validator == "type" else ()
-        types += [wanted] if isinstance(wanted, str) else wanted
-    first = context[0]
-    first.validator_value = list(dict.fromkeys(types))
-    return first
+        value: Any = inner.validator_value if inner.validator == "type" else ()
+        types += [value] if isinstance(value, str) else value
+    error = ValidationError.create_from(context[0])
+    error.validator_value = list(dict.fromkeys(types))
+    return error
 
 
-def _types(expected: Any) -> str:
-    words = [expected] if isinstance(expected, str) else list(expected)
+def _types(types: Any) -> str:
+    words = [types] if isinstance(types, str) else list(types)
     return " or ".join(_NOUNS.get(word, word) for word in words)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -11,6 +12,7 @@ from jsonschema import Draft202012Validator
 
 from distgen.errors import InputError
 from distgen.schema.check import compile_schema
+from distgen.schema.sources import with_sources
 from distgen.schema.subschemas import Schema
 
 KINDS = (
@@ -27,7 +29,13 @@ def load_schema(kind: str) -> Schema:
     if kind not in KINDS:
         raise InputError(f"there is no schema `{kind}`", hint="one of " + ", ".join(KINDS))
     schema: Schema = _include(_read(f"{kind}.json"))
-    return schema
+    return with_sources(schema, source_texts()) if kind == "namespace" else schema
+
+
+def source_texts() -> Mapping[str, Mapping[str, str]]:
+    """Return what the schema says of each source of images, by the word for `source`."""
+    texts: dict[str, dict[str, str]] = _read("sources.json")
+    return texts
 
 
 @cache

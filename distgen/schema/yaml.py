@@ -48,7 +48,7 @@ class Document:
     marks: dict[KeyPath, tuple[int, int]] = field(repr=False)
 
     def origin(self, key: KeyPath = ()) -> Origin:
-        """Return where `key` stands, or the nearest thing above it."""
+        """Return the line of `key`, or of the nearest key above it."""
         while key and key not in self.marks:
             key = key[:-1]
         return Origin(self.path, *self.marks.get(key, (1, 1)))
@@ -60,19 +60,19 @@ def read_yaml(text: str | bytes, path: str) -> Document:
     Refused: duplicate and merge keys, explicit tags, second documents, bytes that are not UTF-8,
     aliases that multiply. Raise InputError with the line and column.
     """
-    text = _decoded(text, path)
+    text = _decode(text, path)
     node = _compose(text, path)
     target = _Target(path, {(): (1, 1)}, 4 * len(text) + 1000)
     data = {} if node is None else _built(node, (), target)
     if not isinstance(data, dict):
-        what = f"holds {_KINDS.get(type(data), 'text')} where `key: value` lines are expected"
-        raise InputError(what, where=Origin(path, 1, 1))
+        problem = f"holds {_KINDS.get(type(data), 'text')} where `key: value` lines are expected"
+        raise InputError(problem, where=Origin(path, 1, 1))
     return Document(path, data, target.marks)
 
 
 def read_value(text: str, where: str) -> Any:
     """Read one YAML value, such as the right side of `--set KEY=VALUE`."""
-    node = _compose(_decoded(text, where), where)
+    node = _compose(_decode(text, where), where)
     return None if node is None else _built(node, (), _Target(where, {}, 4 * len(text) + 1000))
 
 
@@ -80,7 +80,7 @@ _KINDS: dict[type, str] = {list: "a list", Scalar: "a number or boolean", type(N
 
 
 class _Untyped(_FastestLoader):
-    """Composes nodes whose tag says only how they were written, so that explicit tags stand out."""
+    """Composes nodes with a tag that says only how they were written: explicit tags show."""
 
     def resolve(self, kind: type, value: object, implicit: object) -> str:
         if kind is not yaml.ScalarNode:
@@ -101,7 +101,7 @@ class _Target:
     most: int
 
 
-def _decoded(text: str | bytes, path: str) -> str:
+def _decode(text: str | bytes, path: str) -> str:
     if isinstance(text, bytes):
         try:
             text = text.decode("utf-8-sig")
@@ -126,7 +126,7 @@ def _compose(text: str, path: str) -> yaml.Node | None:
         _refuse_depth(text, path)
         return loader.get_single_node()
     except yaml.MarkedYAMLError as error:
-        raise _explained(error, text, path) from None
+        raise _as_input_error(error, text, path) from None
     except yaml.YAMLError as error:
         raise InputError(f"is not YAML: {error}", where=Origin(path)) from None
     finally:
@@ -147,7 +147,7 @@ def _refuse_depth(text: str, path: str) -> None:
             raise InputError("is nested too deeply", where=Origin(path, line))
 
 
-def _explained(error: yaml.MarkedYAMLError, text: str, path: str) -> InputError:
+def _as_input_error(error: yaml.MarkedYAMLError, text: str, path: str) -> InputError:
     conflict = re.search(r"^<{7} ", text, re.MULTILINE)
     if conflict:
         line = text.count("\n", 0, conflict.start()) + 1
@@ -171,8 +171,8 @@ def _built(node: yaml.Node, at: KeyPath, target: _Target) -> Any:
     if len(at) > _DEEPEST:
         raise InputError("is nested too deeply", where=_place(target.path, node))
     if len(target.marks) > target.most:
-        what = "the aliases of this file repeat too much"
-        raise InputError(what, where=Origin(target.path, 1, 1), hint="write it out")
+        problem = "the aliases of this file repeat too much"
+        raise InputError(problem, where=Origin(target.path, 1, 1), hint="write it out")
     if node.tag not in (_PLAIN, _QUOTED, _COLLECTION):
         raise InputError(
             f"the tag `{node.tag}` is not read here",
@@ -198,7 +198,7 @@ def _mapping(node: yaml.MappingNode, at: KeyPath, target: _Target) -> dict[str, 
         full = (*at, key)
         if key in data:
             raise InputError(
-                f"the key `{key}` stands twice, first in line {target.marks[full][0]}",
+                f"the key `{key}` is defined twice, first in line {target.marks[full][0]}",
                 where=_place(target.path, key_node),
                 hint="remove one",
             )

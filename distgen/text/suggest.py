@@ -1,4 +1,4 @@
-"""Finds the word that a misspelt one was meant to be."""
+"""Finds the word that a misspelt one may stand for."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import difflib
 from collections.abc import Iterable
 
 
-def suggest_nearest(word: str, known: Iterable[str]) -> str:
-    """Return a hint that names the nearest known word, "" when none is near."""
-    near = difflib.get_close_matches(word, sorted(set(known)), n=1, cutoff=0.6)
-    return f"did you mean `{near[0]}`?" if near else ""
+def suggest_nearest(word: str, candidates: Iterable[str]) -> str:
+    """Return a hint that names the nearest candidate, "" when none is near."""
+    nearest = difflib.get_close_matches(word, sorted(set(candidates)), n=1, cutoff=0.6)
+    return f"did you mean `{nearest[0]}`?" if nearest else ""
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return a hint that names the nearest known word, else some of them."""
-    words = sorted(set(known))
+def did_you_mean(word: str, candidates: Iterable[str]) -> str:
+    """Return a hint that names the nearest candidate, else some of them."""
+    words = sorted(set(candidates))
     if not words:
         return ""
     more = ", ..." if len(words) > 8 else ""
-    some = "known here: " + ", ".join(f"`{known}`" for known in words[:8]) + more
-    return suggest_nearest(word, words) or some
+    listing = ", ".join(f"`{candidate}`" for candidate in words[:8])
+    return suggest_nearest(word, words) or f"known here: {listing}{more}"

@@ -75,7 +75,7 @@ CASES = [
     (SITE, "version: 1\nvalues: {pakages: []}", f"{SITE}:2:10: {UNKNOWN_VALUE}"),
     # --- images
     (A, f"{HEAD}valeus: {{}}", f"{A}:3:1: unknown key `valeus`; did you mean `values`?"),
-    (A, f"{HEAD}from: scratch", f"{A}:3:1: the key `from` stands twice, first in line 2; "
+    (A, f"{HEAD}from: scratch", f"{A}:3:1: the key `from` is defined twice, first in line 2; "
      "remove one"),
     (A, f"{HEAD}values: {{pakages: []}}", f"{A}:3:10: the template `app` takes no value "
      "`pakages`; did you mean `packages`?"),

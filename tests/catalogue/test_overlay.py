@@ -89,8 +89,10 @@ DEEP = "is nested too deeply"
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: 1\nb: 2\na: 3", "f.yaml:3:1: the key `a` stands twice, first in line 1; remove one"),
-        ("a: {b: 1, b: 2}", "f.yaml:1:11: the key `b` stands twice, first in line 1; remove one"),
+        ("a: 1\nb: 2\na: 3", "f.yaml:3:1: the key `a` is defined twice, first in line 1; remove "
+         "one"),
+        ("a: {b: 1, b: 2}", "f.yaml:1:11: the key `b` is defined twice, first in line 1; remove "
+         "one"),
         ("a: b: c", "f.yaml:1:5: is not YAML: mapping values are not allowed in this context; "
          "put text that holds `: ` in quotes"),
         ("a:\n\tb: c", "f.yaml:2:1: is not YAML: found character that cannot start any token; "

@@ -1,6 +1,7 @@
-"""Where images come from that no template of the catalogue describes: siblings of one shape.
+"""Reads images from the source that a namespace names: its module is imported only then.
 
-Each has `images(request, around) -> Generated`; `catalogue` itself reads templates and overlays.
+A source NAME is a package here, with a function `images(request, context) -> SourceImages` in its
+module `images`, and one entry in distgen/schema/json/sources.json.
 """
 
 from __future__ import annotations
@@ -12,29 +13,26 @@ from pathlib import Path
 
 from distgen.catalogue.imported import ReadSource, SourceImages, SourceRequest
 
-SOURCES = {"kolla": "distgen.catalogue.sources.kolla.images"}
-"""The module of each source, by the word that a namespace's `source` names it with."""
-
 
 @dataclass(frozen=True, slots=True)
 class SourceContext:
     """What a source may know of the machine.
 
-    `environ` is where variables are looked up that the source's templates name, and `cache` the
-    folder that keeps what may be computed again.
+    `environ` are the variables that a source's templates may ask for, and `cache` is the folder for
+    results that may be computed again.
     """
 
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     cache: Path | None = None
 
 
-def source_reader(around: SourceContext) -> ReadSource:
-    """Return the function that asks whichever source a request names."""
+def source_reader(context: SourceContext) -> ReadSource:
+    """Return the function that reads images from the source that a request names."""
 
-    def ask(request: SourceRequest) -> SourceImages:
-        # a source is imported when it is asked: Kolla's must not cost those who have none
-        source = importlib.import_module(SOURCES[request.source])
-        found: SourceImages = source.images(request, around)
-        return found
+    def read_source(request: SourceRequest) -> SourceImages:
+        # Kolla takes longer to import than most runs take, so no source is imported before.
+        module = importlib.import_module(f"distgen.catalogue.sources.{request.source}.images")
+        images: SourceImages = module.images(request, context)
+        return images
 
-    return ask
+    return read_source
