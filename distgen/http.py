@@ -1,7 +1,6 @@
 """Ask servers over HTTP: again when a failure may pass, within limits, and without leaking secrets.
 
-Registries, forges and the servers of downloads are asked through here; each of their modules keeps
-what is its protocol.
+Registries, forges and the servers of downloads are asked through here.
 """
 
 from __future__ import annotations
@@ -88,7 +87,7 @@ class HttpSession(requests.Session):
 class Retries(urllib3.util.Retry):
     """The attempts that are left for one request to `server`, and the pauses between them.
 
-    The Retry of urllib3 sleeps through the end of a run, keeps quiet, shortens the pauses that
+    The Retry of urllib3 sleeps through the end of a run, reports nothing, shortens the pauses that
     servers ask for, and compares their dates with the clock of this machine.
     """
 
@@ -103,8 +102,8 @@ class Retries(urllib3.util.Retry):
 
     def new(self, **changes: Any) -> Retries:
         """Return a copy with changes; it keeps what urllib3 does not know of."""
-        state = {"policy": self.policy, "server": self.server, "waited": self.waited}
-        return super().new(**{**state, **changes})
+        changes = {"policy": self.policy, "server": self.server, "waited": self.waited, **changes}
+        return super().new(**changes)
 
     def is_failure(self, answer: requests.Response) -> bool:
         """Tell whether an answer says that the server fails."""

@@ -348,6 +348,15 @@ def test_commands_wait_for_an_exchange_as_long_as_they_are_told(catalogue, distg
     assert seconds < 5
 
 
+def test_pauses_are_said_once_for_each_server_and_all_of_them_with_v(catalogue, distgen):
+    with serve(lambda asked: Reply(503, headers={"Retry-After": "0"})) as front:
+        root = catalogue_at(catalogue, front)
+        ran = distgen(root, "lock", "--retries", "3")
+        assert ran.err.count("asks to wait") == 1
+        ran = distgen(root, "-v", "lock", "--retries", "3")
+        assert ran.err.count("asks to wait") == 3
+
+
 # --- downloads ---------------------------------------------------------------------------------
 
 

@@ -11,7 +11,6 @@ import click
 from distgen.cli.option_groups import option_group
 from distgen.cli.remote_options import retries_option, timeout_option
 from distgen.cli.session import Session
-from distgen.git.backoff import RetryPolicy
 from distgen.git.run import isolate
 from distgen.http import HttpPolicy
 from distgen.lock.resolve import Upstreams
@@ -56,11 +55,11 @@ def _host(ctx: click.Context, option: click.Parameter, value: str | None) -> str
 
 def upstreams(session: Session, catalogue: Catalogue, reach: UpstreamOptions) -> Upstreams:
     """Return the registries, git repositories and web servers as this user reaches them."""
-    retry = RetryPolicy(reach.timeout, reach.retries + 1, report=session.say)
+    http = _http_policy(session, reach)
     return Upstreams(
         registries(session, catalogue.mirrors, reach),
-        isolate(session.environ, retry),
-        _http_policy(session, reach),
+        isolate(session.environ, http),
+        http,
         catalogue.mirrors.get("git", {}),
         reach.jobs,
     )
@@ -76,4 +75,19 @@ def registries(
 
 
 def _http_policy(session: Session, reach: UpstreamOptions) -> HttpPolicy:
-    return HttpPolicy(reach.timeout, reach.retries + 1, report=session.say)
+    return HttpPolicy(reach.timeout, reach.retries + 1, report=_report_first(session))
+
+
+def _report_first(session: Session) -> Callable[[str], None]:
+    """Return a reporter of pauses that says the first one for each server, and the others with -v.
+
+    Where a server is ill, every image waits for it, and there may be thousands.
+    """
+    servers: set[str] = set()
+
+    def report(sentence: str) -> None:
+        server = sentence.partition(" ")[0]
+        session.say(sentence, level=int(server in servers))
+        servers.add(server)
+
+    return report

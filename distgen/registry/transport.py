@@ -74,7 +74,16 @@ class Transport:
         `host` is a host name with an optional port, http:// in front where plain HTTP is wanted.
         """
         base = self._base(host)
-        return self._persist(base, "the registry", lambda: self._greet(base, request))
+        ask = partial(self._persist, base, "the registry", partial(self._authorize, base, request))
+        if base in self._greeted:
+            return ask()
+        # The first answer says how to log in, or that there is none: until then, asking for more
+        # things would only fail more often.
+        with self._locks[base]:
+            try:
+                return ask()
+            finally:
+                self._greeted.add(base)
 
     def is_plain(self, host: str) -> bool:
         """Tell whether a host is asked in plain HTTP."""
@@ -94,17 +103,7 @@ class Transport:
             self._failures[origin] = problem
         raise RegistryError(problem, where=host)
 
-    def _greet(self, base: str, request: RegistryRequest) -> Response:
-        if base in self._greeted:
-            return self._send_authorized(base, request)
-        # The first answer says how to log in; until then, asking more would only be refused more.
-        with self._locks[base]:
-            try:
-                return self._send_authorized(base, request)
-            finally:
-                self._greeted.add(base)
-
-    def _send_authorized(self, base: str, request: RegistryRequest) -> Response:
+    def _authorize(self, base: str, request: RegistryRequest) -> Response:
         header = self._authority.header(base, request.scope)
         answer = self._follow(base, request, header)
         challenge = answer.headers.get("www-authenticate", "")

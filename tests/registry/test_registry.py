@@ -362,6 +362,23 @@ def test_a_registry_that_is_down_is_asked_about_the_first_image_only():
     assert policy.stop.seconds == [1, 2]
 
 
+def test_threads_share_what_they_know_of_a_registry_that_is_down():
+    """Each of sixteen threads tried four times, and said so."""
+    reports = []
+    with serve(lambda asked: Reply(0)) as front:
+        registry = client(policy=quick(report=reports.append))
+
+        def ask(number):
+            with pytest.raises(RegistryError) as caught:
+                registry.digest(at(front, f"a/b:{number}"))
+            return str(caught.value)
+
+        with ThreadPoolExecutor(16) as pool:
+            sentences = set(pool.map(ask, range(50)))
+        assert sentences == {f"{front.host}: the registry broke off the connection"}
+        assert (len(front.log), len(reports)) == (3, 2)
+
+
 def test_a_registry_that_never_answers_is_given_up():
     release = threading.Event()
 
