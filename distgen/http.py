@@ -50,7 +50,7 @@ class HttpPolicy(RetryPolicy):
 
 
 class HttpFailure(Exception):
-    """A server failed; the text goes on where its name ends. Another attempt may help if `passing`.
+    """A server failed; the text follows its name. Another attempt may help if `passing`.
 
     `answer` is what the server answered, None when it did not.
     """
@@ -79,7 +79,7 @@ class HttpSession(requests.Session):
         """Return None, because requests reads the whole body of an answer that redirects."""
 
     def merge_environment_settings(self, url: Any, *settings: Any) -> Any:
-        """Keep the proxies of the environment out of the way to this very machine."""
+        """Ask this very machine without the proxies of the environment."""
         options = super().merge_environment_settings(url, *settings)
         return {**options, "proxies": {}} if is_loopback(urlsplit(url).netloc) else options
 
@@ -140,6 +140,7 @@ def retry_after(answer: requests.Response) -> float | None:
     if text.isascii() and text.isdigit():
         return float(text)
     try:
+        # The date is one of the server's clock, from which the clock of this machine may differ.
         if "Date" not in answer.headers:
             return urllib3.util.Retry().parse_retry_after(text)
         end = parsedate_to_datetime(text)
@@ -200,7 +201,7 @@ def open_answer(send: Send, policy: HttpPolicy) -> Iterator[OpenAnswer]:
         with send(stream=True, allow_redirects=False, timeout=(connect, silence)) as response:
             yield OpenAnswer(response, policy, deadline)
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-        # What took all the time there is will take it again.
+        # A request that took all the time that it may take will take it again.
         passing = time.monotonic() < deadline
         raise _failure_of(error, connect, silence, passing) from None
 
@@ -268,8 +269,7 @@ def _failure_of(error: Exception, connect: float, silence: float, passing: bool)
     causes = [error, *_causes(error)]
     kinds = " ".join(type(cause).__name__ for cause in causes)
     if "SSLError" in kinds or "CertificateError" in kinds or "SSLCertVerificationError" in kinds:
-        text = "has a TLS certificate or protocol that is not accepted"
-        return HttpFailure(text, passing=False)
+        return HttpFailure("has a TLS certificate or protocol that is not accepted", passing=False)
     if isinstance(error, requests.exceptions.ProxyError):
         return HttpFailure("cannot be reached through the proxy")
     if isinstance(error, requests.exceptions.ConnectTimeout):

@@ -1,1 +1,1 @@
-"""`distgen lock`: the file, what is missing from it, and who is asked."""
+"""`distgen lock`: the file, the facts that it lacks, and the servers that have them."""

@@ -1,4 +1,4 @@
-"""Compare a lock with what it was taken from: entries missing, stale, gone or unused."""
+"""Compare a lock with the servers that its facts came from: what is missing, stale or gone."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _check_base(upstreams: Upstreams, need: Need, fact: LockedBase) -> Iterable[
     try:
         digest = base_digest(upstreams, need.name, fact.platform)
     except NotFound as gone:
-        # A tag that is gone matters little as long as its digest is served.
+        # A tag may go as long as its digest is served: builds name the digest.
         upstreams.registry.digest(reference.at(fact.digest))
         return [_problem(need, "stale", gone.problem)]
     if digest == fact.digest:

@@ -1,4 +1,4 @@
-"""Fetch files that builds download, to learn their checksums."""
+"""Fetch the files that builds download, to compute their checksums."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def fetch_sha256(url: str, policy: HttpPolicy) -> str:
     def digest(answer: OpenAnswer) -> None:
         nonlocal checksum
         sha256 = hashlib.sha256()
-        # What arrives counts: some servers call a .tar.gz a compressed .tar.
+        # Some servers call a .tar.gz a compressed .tar: the checksum is of what arrives.
         for chunk in answer.chunks(decode=False):
             sha256.update(chunk)
         checksum = sha256.hexdigest()

@@ -1,4 +1,4 @@
-"""Turn facts that were looked up elsewhere into what a lock takes over, and what it does not."""
+"""Sort facts that were looked up elsewhere into those that a lock takes over and the others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from distgen.model.lock import Lock, LockedBase, LockedSource
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a file of facts says; `day` is when they were looked up, empty where it is not said."""
+    """The facts in a file; `day` is when they were looked up, "" where the file does not say it."""
 
     lock: Lock
     day: str = ""
@@ -31,7 +31,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Takeover:
-    """What facts are to a lock: its new entries, and the facts that do not go into it.
+    """The new entries of a lock, and the facts that do not go into it.
 
     `silent` is what is to be looked up again and the facts do not have.
     """
@@ -77,7 +77,7 @@ def difference(old: Fact, new: Fact) -> str:
 
 
 def published_needs(images: Iterable[Image]) -> Sequence[Need]:
-    """Return the catalogue's own images as things to pin, as `distgen discover` pins them."""
+    """Return needs for the catalogue's own images, which `distgen discover` pins."""
     return [
         Need("base", image.reference, "", (image.key,), (), image.origin)
         for image in images

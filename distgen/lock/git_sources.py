@@ -1,4 +1,4 @@
-"""Ask the git repositories of components what their refs point at and when that was committed."""
+"""Ask the git repositories of components for the commits of refs, and for their dates."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class SourceRepository:
 
 
 def open_repository(git: Git, url: str, mirrors: Mapping[str, str]) -> SourceRepository:
-    """Return a repository with its branches and tags and what they point at."""
+    """Return a repository with its branches and tags, and the commits that they point at."""
     place = Place(git_here(url, mirrors), None)
     # Naming the kinds lets the server leave out the rest: a Gerrit has a million refs/changes.
     listing = run_with_retries(git, place, "ls-remote", "--heads", "--tags", "--", place.address)
@@ -56,7 +56,7 @@ def open_repository(git: Git, url: str, mirrors: Mapping[str, str]) -> SourceRep
 
 
 def commit_of(repository: SourceRepository, ref: str) -> str | None:
-    """Return the commit that a ref stands for now, None where it has to be fetched to be known."""
+    """Return the commit of a ref, None where it has to be fetched to be known."""
     full = full_ref(ref, repository.refs)
     if full is not None:
         return repository.refs[full]
@@ -97,7 +97,7 @@ def version_of(ref: str, commit: str, refs: Refs) -> str | None:
 
 
 def fetch_commit(repository: SourceRepository, ref: str, commit: str | None) -> tuple[str, str]:
-    """Fetch a commit, or what a ref is, and nothing else of the repository: its id and date."""
+    """Fetch the commit of a ref, without trees and parents; return its id and date."""
     with tempfile.TemporaryDirectory(prefix="distgen-") as name:
         folder = Path(name)
         _run_locally(repository.git, folder, "init", "--quiet", "--bare", str(folder))

@@ -1,4 +1,4 @@
-"""Look up the facts of a lock: digests, commits and checksums from those who have them."""
+"""Look up the facts of a lock: digests in registries, commits in git, checksums of downloads."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PARALLEL = 16
 
 @dataclass(frozen=True, slots=True)
 class Upstreams:
-    """Who is asked: registries, and git repositories through their mirrors."""
+    """Where facts come from: registries, git repositories, and the servers of downloads."""
 
     registry: Registry
     git: Git
@@ -85,7 +85,7 @@ def needs_by_repository(needs: Iterable[Need]) -> Mapping[str, tuple[Need, ...]]
 
 
 def base_digest(upstreams: Upstreams, reference: str, platform: str | None) -> str:
-    """Return the digest that a reference stands for now: of its index, or of one platform."""
+    """Return the present digest of a reference: of its index, or of one platform."""
     image = parse_reference(reference)
     if platform is None:
         return upstreams.registry.digest(image)

@@ -1,4 +1,4 @@
-"""What a registry's 401 asks for, and the `Authorization` header that answers it.
+"""Read what the 401 of a registry asks for, and make the `Authorization` header that answers it.
 
 Basic is RFC 7617; Bearer is https://distribution.github.io/distribution/spec/auth/token/.
 """
@@ -23,7 +23,7 @@ CLIENT = "distgen"
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a request is about, in the words of a token server; `actions` such as `pull,push`."""
+    """A repository and the actions on it, such as `pull,push`, as token servers name them."""
 
     repository: str
     actions: str = "pull"
@@ -42,7 +42,7 @@ class Challenge:
 
 @dataclass(frozen=True, slots=True)
 class TokenRequest:
-    """What to ask a token server; `form` makes it a POST."""
+    """A request for a token; `form` makes it a POST."""
 
     url: str
     authorization: str | None = field(default=None, repr=False)
@@ -73,7 +73,7 @@ class Authority:
     def answer(
         self, host: str, scope: Scope, header: str, rejected_header: str | None
     ) -> str | None:
-        """Return the header that answers a 401, None where there is nothing better to say."""
+        """Return the header that answers a 401, None where there is no better one."""
         challenge = _choose(parse_challenges(header))
         if challenge is None:
             return None
@@ -139,7 +139,7 @@ def parse_challenges(header: str) -> tuple[Challenge, ...]:
 
 
 def _without_scope(challenge: Challenge) -> Challenge:
-    """Return what a challenge says of its host, for requests about other repositories."""
+    """Return a challenge that holds for requests about other repositories of its host."""
     rest = {name: value for name, value in challenge.parameters.items() if name != "scope"}
     return Challenge(challenge.scheme, rest)
 

@@ -1,4 +1,4 @@
-"""Registries of images: what a tag points at, what an image says of itself, and moving tags.
+"""Ask registries for tags, manifests and configurations of images, and move and delete tags.
 
 The OCI distribution specification 1.1, and Docker's registry API 2 that it grew from.
 """
@@ -36,7 +36,7 @@ BLOB_LIMIT = 16 << 20
 
 
 class Registry:
-    """What registries say, asked through one transport; made once per run, used by all threads."""
+    """Registries behind one transport; made once per run and used by all threads."""
 
     def __init__(self, transport: Transport, mirrors: Mapping[str, str] | None = None) -> None:
         self.transport = transport
@@ -46,13 +46,14 @@ class Registry:
         self._lock = threading.Lock()
 
     def digest(self, reference: Reference) -> str:
-        """Return the digest that a tag points at now, or see that a digest is still served."""
+        """Return the digest that a tag points at now, or that of the reference if it is served."""
         try:
             answer = self._ask("HEAD", reference, "manifests", {"Accept": ACCEPT})
         except Unsupported:
             return self.manifest(reference).digest
         digest = answer.headers.get("docker-content-digest", "")
         media_type = answer.headers.get("content-type", "").partition(";")[0]
+        # HEAD may lack the digest, and some servers answer it with the page of a login.
         if not is_digest(digest) or media_type not in TYPES:
             return self.manifest(reference).digest
         if reference.digest and digest != reference.digest:

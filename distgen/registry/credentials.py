@@ -52,7 +52,7 @@ class AuthFile:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """All that this user's files know, in the order in which they are asked."""
+    """The files of credentials of this user, in the order in which they are asked."""
 
     files: tuple[AuthFile, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -1,4 +1,4 @@
-"""What can go wrong between here and a registry, as sentences without secrets."""
+"""The errors of registries, as sentences without secrets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class NotFound(RegistryError):
 
 
 class Unreadable(RegistryError):
-    """What the registry holds there is not an image of a kind that is known."""
+    """The registry holds something else than an image there, or an image of an unknown kind."""
 
 
 class Unsupported(RegistryError):
@@ -25,9 +25,9 @@ class Unsupported(RegistryError):
 
 
 class Refused(RegistryError):
-    """The registry wants credentials, or other ones than these."""
+    """The registry wants credentials, or others than these."""
 
 
 def _one_line(text: str) -> str:
-    """Return a server's words without line breaks and what would command a terminal."""
+    """Return the words of a server without line breaks and control characters."""
     return "".join(letter if letter.isprintable() else " " for letter in text)

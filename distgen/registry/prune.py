@@ -48,7 +48,7 @@ class PrunePlan:
 
 @dataclass(frozen=True, slots=True)
 class PruneResult:
-    """The fate of one image of a repository: its digest and the tags that go with it."""
+    """The result for one image of a repository: its digest and the tags that go with it."""
 
     reference: str
     tags: tuple[str, ...]

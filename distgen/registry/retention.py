@@ -14,7 +14,7 @@ from distgen.registry.tags import PlannedTag
 
 DAY = 86400
 OLDEST = 11 * 365 * DAY
-"""Images made reproducibly say that they are from 1970 or 1980, which says nothing of their age."""
+"""Reproducible images name 1970 or 1980 as their date, whatever their age."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Protection:
     digests: Mapping[str, str]
     """Each maps to the reason."""
     floating_tags: tuple[str, ...] = ()
-    """Those of the tags that may point elsewhere a moment later."""
+    """Those of the tags that may point to another image a moment later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def decide(
 
 
 def protection_of(tags: Sequence[PlannedTag], lock: Lock, name: str) -> Protection:
-    """Return what stays in the repository `name` because of planned tags and the lock."""
+    """Return the tags and digests of the repository `name` that planned tags and the lock keep."""
     reasons = {tag.tag: "a tag that moves" if tag.floating else "a release" for tag in tags}
     digests = {
         base.digest: "the lock points at it"

@@ -32,7 +32,7 @@ _FLOATING = frozenset({"stream", "latest", "branch", "alias", "promoted"})
 
 @dataclass(frozen=True, slots=True)
 class PlannedTag:
-    """One tag of one image: what it is called and from which commit of the component it is built.
+    """One tag of one image, and the commit of the component that it is built from.
 
     `floating` tags move, the others are given once. `ref` and `commit` are the component's, None
     where the image has no component; `locked` is what the lock holds for this ref.
@@ -61,7 +61,7 @@ class OmittedRef:
 
 @dataclass(frozen=True, slots=True)
 class TagPlan:
-    """The tags of all images, sorted by reference, and what was left out."""
+    """The tags of all images, sorted by reference, and the refs without a tag."""
 
     tags: tuple[PlannedTag, ...]
     left_out: tuple[OmittedRef, ...] = ()

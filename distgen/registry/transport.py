@@ -36,7 +36,7 @@ TOKEN_LIMIT = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class RegistryRequest:
-    """What to ask of a registry; `path` begins with /v2/, `limit` bounds the answer's bytes."""
+    """A request to a registry; `path` begins with /v2/, the answer has `limit` bytes at most."""
 
     method: str
     path: str
