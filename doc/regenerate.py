@@ -106,7 +106,7 @@ def template_filters() -> str:
         "Besides Jinja's own. Each writes a value so that it cannot break out of where it stands,\n"
         "and refuses control characters.\n\n",
     ]
-    for name, function in sorted(filters.OWN.items()):
+    for name, function in sorted(filters.DISTGEN_FILTERS.items()):
         signature = inspect.signature(function, eval_str=False)
         words = [
             str(p).split(":")[0] + _default(p) for p in list(signature.parameters.values())[1:]

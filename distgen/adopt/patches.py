@@ -12,7 +12,7 @@ from distgen.adopt.records import AdoptionPlan, Files, PackagerCommit, Targets
 from distgen.errors import DistgenError
 from distgen.model.catalogue import Image
 from distgen.model.rendered import File
-from distgen.render.patch import apply
+from distgen.render.patch import apply_patch
 from distgen.text.diff import is_binary
 
 
@@ -93,7 +93,7 @@ def _lead_to_targets(generated: Files, targets: Targets, commits: Iterable[Packa
     files = generated
     try:
         for commit in commits:
-            files = apply(files, patch_file("patch", commit), "").files
+            files = apply_patch(files, patch_file("patch", commit), "").files
     except DistgenError:
         return False
     with_targets = {**generated, **targets}

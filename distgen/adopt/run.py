@@ -36,7 +36,7 @@ from distgen.publish.repository_access import (
     list_repositories,
     open_reader,
 )
-from distgen.render.manifest import generated
+from distgen.render.manifest import published_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def _plan_branch(
     draft: CatalogueDraft, reader: ObjectReader, image: Image, tip: str, author: str
 ) -> EditedBranch:
     """Plan what the overlay of an image needs so that it is rendered as its branch is."""
-    tree_files = {file.path: file for file in generated(draft.tree(image))}
+    tree_files = {file.path: file for file in published_files(draft.tree(image))}
     state = read_branch(reader, tip, tree_files)
     if refusal := _refuse_branch(image, state):
         return EditedBranch(image, tip, AdoptionPlan(refusal=refusal))

@@ -12,7 +12,7 @@ from distgen.errors import DistgenError
 from distgen.model.rendered import File, Tree
 from distgen.model.words import EXECUTABLE, MANIFEST, REGULAR, SYMLINK
 from distgen.output.files import clear, sentence
-from distgen.render.manifest import generated, parse
+from distgen.render.manifest import parse_manifest, published_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,12 @@ def folder(root: Path, tree: Tree) -> Path:
 
 def compare(root: Path, tree: Tree) -> Delta:
     """Return what writing a tree would change; reads only."""
-    return _compare(root, tree, {file.path: file for file in generated(tree)})
+    return _compare(root, tree, {file.path: file for file in published_files(tree)})
 
 
 def write(root: Path, tree: Tree) -> Delta:
     """Write a tree; all of its files are on the disk before the first takes its place."""
-    files = {file.path: file for file in generated(tree)}
+    files = {file.path: file for file in published_files(tree)}
     delta = _compare(root, tree, files)
     if delta.foreign:
         raise DistgenError(
@@ -122,7 +122,7 @@ def _is_ours(root: Path, place: Path) -> bool:
     if _has_link(root, place.relative_to(root) / MANIFEST) or (place / ".git").exists():
         return False
     try:
-        manifest = parse((place / MANIFEST).read_bytes())
+        manifest = parse_manifest((place / MANIFEST).read_bytes())
     except DistgenError:
         return False
     return place == root.joinpath(*manifest.image.split("/"), manifest.stream)
@@ -140,7 +140,7 @@ def _owned(root: Path, place: Path) -> dict[str, int]:
             return {}
         content = (place / MANIFEST).read_bytes()
     try:
-        manifest = parse(content)
+        manifest = parse_manifest(content)
     except DistgenError as error:
         raise DistgenError(
             error.problem, where=place, hint=error.hint or "remove the folder"

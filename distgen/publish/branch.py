@@ -13,7 +13,7 @@ from distgen.model.published import BranchState, GeneratedFile, Manifest, TreeEn
 from distgen.model.rendered import File
 from distgen.model.words import MANIFEST, REGULAR
 from distgen.publish.retirement import RETIRED, parse_retirement_note
-from distgen.render.manifest import parse
+from distgen.render.manifest import parse_manifest
 
 _MOST_COMMITS = 1000
 _MOST_FILES = 100_000
@@ -110,7 +110,7 @@ def _parse_manifest(
     if entry.mode != REGULAR:
         return None, f"{MANIFEST} is not a plain file"
     try:
-        return parse(read_file(reader, entry)), ""
+        return parse_manifest(read_file(reader, entry)), ""
     except DistgenError as error:
         return None, str(error)
 

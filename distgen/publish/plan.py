@@ -29,7 +29,7 @@ from distgen.publish.retirement import (
 )
 from distgen.publish.summary import Summary, summarize, summarize_first
 from distgen.publish.target import BranchTarget
-from distgen.render.manifest import describe, dump, generated, parse
+from distgen.render.manifest import format_manifest, make_manifest, parse_manifest, published_files
 from distgen.text.diff import diff_file, is_binary
 
 
@@ -51,9 +51,9 @@ def plan_change(
     on both sides, where they are to be merged.
     """
     policy = _edit_policy(target, on_edit)
-    files = {file.path: file for file in generated(tree)}
+    files = {file.path: file for file in published_files(tree)}
     if state is None:
-        manifest = describe(tree, files.values())
+        manifest = make_manifest(tree, files.values())
         summary = summarize_first(target.image, target.stream, manifest)
         message = _commit_message(target, summary, tree, origin)
         change = _new_change(target, "created", write=files.values())
@@ -61,7 +61,7 @@ def plan_change(
     change = _plan_files(target, files, state, policy, merge)
     if change.status != "updated":
         return change
-    manifest = describe(tree, files.values())
+    manifest = make_manifest(tree, files.values())
     before, after = _changed_contents(change, state)
     summary = summarize(target.image, state.manifest, manifest, before, after)
     message = _commit_message(target, summary, tree, origin, edit_lines(change.edits, policy))
@@ -152,8 +152,8 @@ def _with_merge_bases(
             merge_bases[step.path] = step.base
     if not merge_bases:
         return new
-    manifest = replace(parse(new[MANIFEST].content), merge_bases=merge_bases)
-    return {**new, MANIFEST: File(MANIFEST, dump(manifest))}
+    manifest = replace(parse_manifest(new[MANIFEST].content), merge_bases=merge_bases)
+    return {**new, MANIFEST: File(MANIFEST, format_manifest(manifest))}
 
 
 def _special_steps(

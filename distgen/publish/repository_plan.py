@@ -29,7 +29,7 @@ from distgen.publish.plan import plan_change, plan_retirement
 from distgen.publish.repository_access import Repository, open_local_reader, open_reader
 from distgen.publish.results import COMMIT_STATUSES, failed_change, without_commit
 from distgen.publish.target import BranchTarget
-from distgen.render.manifest import generated
+from distgen.render.manifest import published_files
 
 RenderTree = Callable[[Image], Tree]
 DesiredTree = Tree | DistgenError | None
@@ -153,7 +153,7 @@ def _plan_branch(
         return _check_tree(options, change, desired)
     if desired is None:
         return plan_retirement(target, read_branch(reader, tip, {}), origin, options.on_edit)
-    files = {file.path: file for file in generated(desired)}
+    files = {file.path: file for file in published_files(desired)}
     entries = {file.path: TreeEntry(file.mode, blob_id(file.content)) for file in files.values()}
     if root_tree(reader, tip) == tree_id(entries):
         return replace(failed_change(target, "", "unchanged"), parent=tip, commit=tip)

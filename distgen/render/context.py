@@ -1,4 +1,4 @@
-"""Turns an image and the lock into the names its templates see."""
+"""Turn an image and the lock into the names that its templates see."""
 
 from __future__ import annotations
 
@@ -63,50 +63,52 @@ class DownloadFacts:
     sha256: str | None
 
 
-EITHER = frozenset({"osbs"})
+TAG_OR_DIGEST = frozenset({"osbs"})
 """Downstreams whose FROM takes a tag or a digest, not both: osbs-client, `ImageName.parse`."""
 
 RECORDS = (ImageFacts, ParentFacts, SourceFacts, DownloadFacts)
 
 
-def facts(image: Image, lock: Lock, exports: tuple[str, ...] = ()) -> dict[str, Any]:
+def template_context(image: Image, lock: Lock, exports: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return what templates see of an image besides its values.
 
     `exports` are its downstreams, some of which do not understand tag and digest at once.
     """
-    either = not EITHER.isdisjoint(exports)
-    parents = {parent.role: _parent(parent, lock, either) for parent in image.parents}
-    seen: dict[str, Any] = {
-        "image": _image(image, exports),
+    no_tag = not TAG_OR_DIGEST.isdisjoint(exports)
+    parents = {parent.role: _parent_facts(parent, lock, no_tag) for parent in image.parents}
+    names: dict[str, Any] = {
+        "image": _image_facts(image, exports),
         "builders": {role: parent for role, parent in parents.items() if role != "base"},
-        "sources": {source.name: _source(source.git, source.ref, lock) for source in image.sources},
+        "sources": {
+            source.name: _source_facts(source.git, source.ref, lock) for source in image.sources
+        },
         "downloads": {
             download.name: DownloadFacts(download.url, lock.downloads.get(download.url))
             for download in image.downloads
         },
     }
     if "base" in parents:
-        seen["base"] = parents["base"]
-    return seen
+        names["base"] = parents["base"]
+    return names
 
 
-def bases(image: Image, lock: Lock) -> Mapping[str, str | None]:
+def base_digests(image: Image, lock: Lock) -> Mapping[str, str | None]:
     """Return the digest of each parent by its public reference; None where there is none."""
     return {
-        parent.reference: digest(parent, lock)
+        parent.reference: parent_digest(parent, lock)
         for parent in image.parents
         if parent.reference != "scratch"
     }
 
 
-def digest(parent: Parent, lock: Lock) -> str | None:
-    """Return the digest of a parent, written in its reference or known to the lock."""
-    _, _, written = split_reference(parent.reference)
-    locked = lock.bases.get(parent.reference)
-    return written or (locked.digest if locked else None)
+def parent_digest(parent: Parent, lock: Lock) -> str | None:
+    """Return the digest of a parent, from its reference or from the lock."""
+    _, _, digest = split_reference(parent.reference)
+    entry = lock.bases.get(parent.reference)
+    return digest or (entry.digest if entry else None)
 
 
-def _image(image: Image, exports: tuple[str, ...]) -> ImageFacts:
+def _image_facts(image: Image, exports: tuple[str, ...]) -> ImageFacts:
     return ImageFacts(
         name=image.name,
         namespace=image.namespace,
@@ -123,18 +125,18 @@ def _image(image: Image, exports: tuple[str, ...]) -> ImageFacts:
     )
 
 
-def _parent(parent: Parent, lock: Lock, either: bool) -> ParentFacts:
+def _parent_facts(parent: Parent, lock: Lock, no_tag: bool) -> ParentFacts:
     name, tag, _ = split_reference(parent.reference)
-    known = digest(parent, lock)
-    written = parent.reference
-    if known and (either or "@" not in written):
-        written = f"{name if either else written}@{known}"
+    digest = parent_digest(parent, lock)
+    reference = parent.reference
+    if digest and (no_tag or "@" not in reference):
+        reference = f"{name if no_tag else reference}@{digest}"
     image = parent.image.partition("@")[0] if parent.image else None
-    return ParentFacts(written, name, tag, known, image)
+    return ParentFacts(reference, name, tag, digest, image)
 
 
-def _source(git: str, ref: str, lock: Lock) -> SourceFacts:
-    locked = lock.sources.get((git, ref))
-    if locked is None:
+def _source_facts(git: str, ref: str, lock: Lock) -> SourceFacts:
+    entry = lock.sources.get((git, ref))
+    if entry is None:
         return SourceFacts(git, ref, None, None, None, ref)
-    return SourceFacts(git, ref, locked.commit, locked.date, locked.version, locked.commit)
+    return SourceFacts(git, ref, entry.commit, entry.date, entry.version, entry.commit)

@@ -1,4 +1,4 @@
-"""Compiles templates in a sandbox that reaches nothing but the other templates of the catalogue."""
+"""Compile templates in a sandbox that reaches nothing but the other templates of the catalogue."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _SAFE = frozenset(
 )
 
 
-class Missing(StrictUndefined):
+class MissingName(StrictUndefined):
     """A name that is not there; using it says what the author may have meant."""
 
     __slots__ = ()
@@ -52,16 +52,16 @@ class Missing(StrictUndefined):
         owner, name = self._undefined_obj, self._undefined_name
         if self._undefined_hint or not isinstance(name, str) or not _is_record(owner):
             return super()._undefined_message
-        known = map(str, owner) if isinstance(owner, Mapping) else type(owner).__dataclass_fields__
-        return f"there is no `{name}` in it; {did_you_mean(name, known)}"
+        names = map(str, owner) if isinstance(owner, Mapping) else type(owner).__dataclass_fields__
+        return f"there is no `{name}` in it; {did_you_mean(name, names)}"
 
 
 def _is_record(value: Any) -> bool:
     return isinstance(value, Mapping) or hasattr(type(value), "__dataclass_fields__")
 
 
-class Stateless(Template):
-    """A template that is made anew for each import, so that no image sees what another left in it.
+class StatelessTemplate(Template):
+    """A template that is made anew for each import, so that no image changes the next one.
 
     Jinja keeps one module of macros for all renderings: a counter in it would go on counting.
     """
@@ -73,7 +73,7 @@ class Stateless(Template):
 class Sandbox(ImmutableSandboxedEnvironment):
     """Jinja's sandbox, which also refuses what would fill the memory from a few characters."""
 
-    template_class = Stateless
+    template_class = StatelessTemplate
     intercepted_binops = frozenset(("*", "**", "%"))
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
@@ -106,18 +106,18 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return wrapped
 
 
-def _is_huge(operator: str, left: Any, right: Any) -> bool:
+def _is_huge(operator: str, first: Any, second: Any) -> bool:
     if operator == "%":
-        return isinstance(left, str) and bool(WIDE_PERCENT.search(left))
+        return isinstance(first, str) and bool(WIDE_PERCENT.search(first))
     if operator == "**":
-        return bool(abs(left) > LARGE or abs(right) > 64)
-    if isinstance(left, int) and isinstance(right, int):
-        return abs(left) > 2**64 or abs(right) > 2**64
-    count, sized = (left, right) if isinstance(left, int) else (right, left)
+        return bool(abs(first) > LARGE or abs(second) > 64)
+    if isinstance(first, int) and isinstance(second, int):
+        return abs(first) > 2**64 or abs(second) > 2**64
+    count, sized = (first, second) if isinstance(first, int) else (second, first)
     return isinstance(count, int) and isinstance(sized, Sized) and count * len(sized) > LARGE
 
 
-class Shared(BaseLoader):
+class SharedTemplates(BaseLoader):
     """Finds templates by their path below templates/, in memory."""
 
     def __init__(self, files: Mapping[str, TemplateFile]) -> None:
@@ -135,12 +135,14 @@ class Shared(BaseLoader):
         return sorted(self.files)
 
 
-def sandbox(shared: Mapping[str, TemplateFile], extensions: tuple[type[Any], ...] = ()) -> Sandbox:
+def make_sandbox(
+    shared: Mapping[str, TemplateFile], extensions: tuple[type[Any], ...] = ()
+) -> Sandbox:
     """Return an environment in which `shared` templates can be extended, included and imported."""
-    made = Sandbox(
-        loader=Shared(shared),
+    environment = Sandbox(
+        loader=SharedTemplates(shared),
         extensions=extensions,
-        undefined=Missing,
+        undefined=MissingName,
         finalize=printable,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -149,9 +151,9 @@ def sandbox(shared: Mapping[str, TemplateFile], extensions: tuple[type[Any], ...
         auto_reload=False,
         cache_size=-1,
     )
-    made.filters = dict(FILTERS)
-    made.globals.pop("lipsum", None)  # random
-    return made
+    environment.filters = dict(FILTERS)
+    environment.globals.pop("lipsum", None)  # random
+    return environment
 
 
 def source_text(file: TemplateFile) -> str:
@@ -166,10 +168,10 @@ def source_text(file: TemplateFile) -> str:
     return text
 
 
-def compiled(environment: Sandbox, file: TemplateFile, image: str) -> Template:
+def compile_file(environment: Sandbox, file: TemplateFile, image: str) -> Template:
     """Compile a file, by its name below templates/ when it can be extended."""
     name = file.source.removeprefix(TEMPLATES)
-    assert isinstance(environment.loader, Shared)
+    assert isinstance(environment.loader, SharedTemplates)
     try:
         if name != file.source and environment.loader.files.get(name) is file:
             return environment.get_template(name)
@@ -178,7 +180,7 @@ def compiled(environment: Sandbox, file: TemplateFile, image: str) -> Template:
         raise explain(error, file.source, image, environment, {}) from None
 
 
-def compiled_name(environment: Sandbox, file: TemplateFile, image: str) -> Template:
+def compile_name(environment: Sandbox, file: TemplateFile, image: str) -> Template:
     """Compile the name of a file, which may hold `{{ image.name }}`."""
     place = f"{file.source} (its name)"
     try:
@@ -192,9 +194,9 @@ def _from_text(environment: Sandbox, text: str, name: str) -> Template:
     return environment.template_class.from_code(environment, code, dict(environment.globals))
 
 
-def printed(template: Template, values: dict[str, Any], image: str) -> str:
+def render_text(template: Template, values: dict[str, Any], image: str) -> str:
     """Return what a template prints; `values` hold the globals too, and are shared, not copied."""
-    text = run(template, values, image)
+    text = render_raw(template, values, image)
     private = None if text.isascii() else PRIVATE.search(text)
     if private:
         raise InputError(
@@ -204,7 +206,7 @@ def printed(template: Template, values: dict[str, Any], image: str) -> str:
     return text
 
 
-def run(template: Template, values: dict[str, Any], image: str) -> str:
+def render_raw(template: Template, values: dict[str, Any], image: str) -> str:
     """Return what a template prints, the marks of the line map among it."""
     try:
         stream = template.root_render_func(template.new_context(values, shared=True))

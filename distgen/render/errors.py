@@ -1,4 +1,4 @@
-"""Turns what Jinja raises into one sentence: which line of which template, and what was meant."""
+"""Turn what Jinja raises into one sentence: the line of the template, the fault and a hint."""
 
 from __future__ import annotations
 
@@ -40,66 +40,67 @@ def explain(
     environment: Environment,
     values: Mapping[str, Any],
 ) -> InputError:
-    """Return the error to raise for what a template raised while `image` was rendered."""
+    """Return the error to raise where rendering `image` raised one in a template."""
     if isinstance(error, InputError):
         return error
-    found = calls(error.__traceback__)
-    if _UNKNOWN.match(str(error)) and len(found) > 1:
-        del found[-1]  # a stand-in that Jinja makes at the top of the template
-    where, *callers = [*reversed(found), Origin(place)]
+    calls = template_calls(error.__traceback__)
+    if _UNKNOWN.match(str(error)) and len(calls) > 1:
+        del calls[-1]  # a stand-in that Jinja makes at the top of the template
+    where, *callers = [*reversed(calls), Origin(place)]
     if isinstance(error, TemplateSyntaxError):
         where, callers = Origin(error.filename or place, error.lineno), []
-    what, hint = _sentence(error, environment, values)
+    fault, hint = _describe_error(error, environment, values)
     outer = [caller for caller in callers if caller.line and caller != where]
     via = f", called from {outer[-1]}" if outer else ""
-    return InputError(f"{what} ({image}{via})", where=where, hint=hint)
+    return InputError(f"{fault} ({image}{via})", where=where, hint=hint)
 
 
-def calls(trace: TracebackType | None) -> list[Origin]:
+def template_calls(trace: TracebackType | None) -> list[Origin]:
     """Return the lines of templates in a traceback, outermost first."""
-    found: list[Origin] = []
+    calls: list[Origin] = []
     while trace is not None:
         template = trace.tb_frame.f_globals.get("__jinja_template__")
         if isinstance(template, Template):
             line = template.get_corresponding_lineno(trace.tb_lineno)
-            found.append(Origin(template.filename or "", line))
+            calls.append(Origin(template.filename or "", line))
         trace = trace.tb_next
-    return found
+    return calls
 
 
-def _sentence(
+def _describe_error(
     error: BaseException, environment: Environment, values: Mapping[str, Any]
 ) -> tuple[str, str]:
     text = str(error).rstrip(".")
     if isinstance(error, TemplateNotFound):
-        return _not_found(error, environment)
+        return _absent_template(error, environment)
     if isinstance(error, RecursionError):
         return "the template includes or calls itself without end", ""
     if isinstance(error, MemoryError):
         return "the template makes something that does not fit into memory", ""
     if match := _UNDEFINED.fullmatch(text):
-        return _undefined(match["name"], environment, values)
+        return _undefined_name(match["name"], environment, values)
     if match := _UNKNOWN.match(text):
-        known = environment.filters if match["kind"] == "filter" else environment.tests
-        return f"there is no {match['kind']} `{match['name']}`", suggest_nearest(
-            match["name"], known
-        )
+        names = environment.filters if match["kind"] == "filter" else environment.tests
+        hint = suggest_nearest(match["name"], names)
+        return f"there is no {match['kind']} `{match['name']}`", hint
     if match := _UNSAFE.fullmatch(str(error)):
         return f"`{match['name']}` of a {match['kind']} is out of a template's reach", ""
     if isinstance(error, TemplateError):
-        what, _, hint = text.partition("; ")
-        return what[:1].lower() + what[1:], hint
+        fault, _, hint = text.partition("; ")
+        return fault[:1].lower() + fault[1:], hint
     return f"{text or type(error).__name__} ({type(error).__name__})", ""
 
 
-def _undefined(name: str, environment: Environment, values: Mapping[str, Any]) -> tuple[str, str]:
+def _undefined_name(
+    name: str, environment: Environment, values: Mapping[str, Any]
+) -> tuple[str, str]:
     if name in values:
         return f"`{name}` is not visible here", "import it `with context`, or pass it to the macro"
-    known = values.keys() - environment.globals.keys()
-    return f"`{name}` is not defined", did_you_mean(name, known)
+    names = values.keys() - environment.globals.keys()
+    return f"`{name}` is not defined", did_you_mean(name, names)
 
 
-def _not_found(error: TemplateNotFound, environment: Environment) -> tuple[str, str]:
+def _absent_template(error: TemplateNotFound, environment: Environment) -> tuple[str, str]:
     name = str(error.name)
-    known = environment.loader.list_templates() if environment.loader else []
-    return f"there is no template `{name}` below templates/", suggest_nearest(name, known)
+    names = environment.loader.list_templates() if environment.loader else []
+    return f"there is no template `{name}` below templates/", suggest_nearest(name, names)

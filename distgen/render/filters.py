@@ -1,4 +1,4 @@
-"""The filters of templates: each writes a value so that it cannot break out of where it stands."""
+"""The filters of templates: each quotes a value for the format around it."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ LARGE = 100_000
 WIDE_PERCENT = re.compile(r"%(?:\([^)]*\))?[-+ #0]*\d*\.?(?:\d{6}|\*)")
 WIDE_BRACES = re.compile(r"\{[^{}]*:[^{}]*(?:\d{6}|\{)")
 
-# Random, dependent on the clock's or the interpreter's mood, or about web pages only.
-UNWELCOME = ("random", "pprint", "urlize", "xmlattr", "tojson", "safe", "forceescape", "striptags")
+# Random, different with each interpreter, or about web pages only.
+REMOVED = ("random", "pprint", "urlize", "xmlattr", "tojson", "safe", "forceescape", "striptags")
 
 
 def printable(value: Any) -> Any:
     """Return what `{{ value }}` prints: text and numbers as they are, `true` and `false`.
 
-    A list, a map or nothing would print Python's own notation, which no file wants.
+    A list, a map or nothing would print Python's own notation, which no file can use.
     """
     kind = type(value)
     if kind is str or kind is int:
@@ -49,7 +49,7 @@ def printable(value: Any) -> Any:
 
 def _text(value: Any, name: str) -> str:
     if not isinstance(value, (str, int, float, Undefined)):
-        raise FilterArgumentError(f"{name} takes text or a number, not {_kind(value)}")
+        raise FilterArgumentError(f"{name} takes text or a number, not {_describe_type(value)}")
     text = str(printable(value))
     bad = None if text.isprintable() else CONTROL.search(text)
     if bad:
@@ -64,11 +64,11 @@ def _items(value: Any, name: str) -> list[Any]:
     if isinstance(value, Undefined):
         str(value)
     if isinstance(value, (str, int, float, Mapping)) or not isinstance(value, Iterable):
-        raise FilterArgumentError(f"{name} takes a list, not {_kind(value)}")
+        raise FilterArgumentError(f"{name} takes a list, not {_describe_type(value)}")
     return list(value)
 
 
-def _kind(value: Any) -> str:
+def _describe_type(value: Any) -> str:
     if value is None:
         return "nothing"
     if isinstance(value, str):
@@ -153,7 +153,7 @@ def _plain(value: Any) -> Any:
     raise FilterArgumentError(f"a {type(value).__name__} cannot be written as data")
 
 
-def bounded(function: Callable[..., Any]) -> Callable[..., Any]:
+def with_limits(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return the filter, refusing numbers that would make it fill the memory."""
 
     def call(*args: Any, **options: Any) -> Any:
@@ -166,18 +166,27 @@ def bounded(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def formatted(value: Any, *args: Any, **options: Any) -> Any:
+def format_values(value: Any, *args: Any, **options: Any) -> Any:
     """Write values as printf does: `{{ "%s-%02d" | format(name, number) }}`."""
     if WIDE_PERCENT.search(str(value)):
         raise FilterArgumentError(f"the width in {str(value)!r} is too large")
     return JINJA_FILTERS["format"](value, *args, **options)
 
 
-OWN = {"dq": dq, "sh": sh, "exec_form": exec_form, "lines": lines, "json": json, "yaml": yaml}
-SIZED = {name: bounded(JINJA_FILTERS[name]) for name in ("batch", "center", "indent", "slice")}
+DISTGEN_FILTERS = {
+    "dq": dq,
+    "sh": sh,
+    "exec_form": exec_form,
+    "lines": lines,
+    "json": json,
+    "yaml": yaml,
+}
+BOUNDED_FILTERS = {
+    name: with_limits(JINJA_FILTERS[name]) for name in ("batch", "center", "indent", "slice")
+}
 FILTERS: dict[str, Callable[..., Any]] = {
-    **{name: call for name, call in JINJA_FILTERS.items() if name not in UNWELCOME},
-    **SIZED,
-    "format": formatted,
-    **OWN,
+    **{name: call for name, call in JINJA_FILTERS.items() if name not in REMOVED},
+    **BOUNDED_FILTERS,
+    "format": format_values,
+    **DISTGEN_FILTERS,
 }

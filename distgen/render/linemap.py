@@ -1,4 +1,4 @@
-"""Finds the template line that each rendered line came from, by marks that a rendering carries."""
+"""Find the template line of each rendered line, by marks that a rendering carries."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MARK = re.compile("([\U000f0000-\U000ffffd])([\U00100000-\U0010fffd])")
 Origins = tuple[Origin | None, ...]
 
 
-class Marks(Extension):
+class LineMarks(Extension):
     """Marks each line of a template's text and each of its expressions.
 
     It sees the tokens after whitespace control, so a mark neither moves nor keeps blanks.
@@ -38,13 +38,13 @@ class Marks(Extension):
         number = self.names.index(name)
         for token in stream:
             if token.type == "data":
-                yield Token(token.lineno, "data", _marked(token.value, number, token.lineno))
+                yield Token(token.lineno, "data", _mark_lines(token.value, number, token.lineno))
                 continue
             if token.type == "variable_begin":
                 yield Token(token.lineno, "data", _mark(number, token.lineno))
             yield token
 
-    def read(self, text: str) -> tuple[list[str], list[Origin | None]]:
+    def split_marks(self, text: str) -> tuple[list[str], list[Origin | None]]:
         """Return the lines of a marked text without the marks, and where each came from."""
         rows: list[str] = []
         origins: list[Origin | None] = []
@@ -53,10 +53,10 @@ class Marks(Extension):
             pieces = _MARK.split(row)
             marks = [self._origin(*pair) for pair in zip(pieces[1::3], pieces[2::3], strict=True)]
             plain = pieces[::3]
-            # What is seen first on a line came from the mark before it, and a blank line's end
-            # from the last; an expression's further lines have none.
-            seen = next((at for at, piece in enumerate(plain) if piece.strip()), len(marks))
-            origins.append(marks[seen - 1] if seen else last)
+            # The first text on a line came from the mark before it, and the end of a blank line
+            # from the last mark; an expression's further lines have none.
+            first = next((at for at, piece in enumerate(plain) if piece.strip()), len(marks))
+            origins.append(marks[first - 1] if first else last)
             rows.append("".join(plain))
             last = marks[-1] if marks else last
         return rows, origins
@@ -65,7 +65,7 @@ class Marks(Extension):
         return Origin(self.names[ord(template) - _TEMPLATE], ord(line) - _LINE)
 
 
-def trusted(
+def match_origins(
     marked: Sequence[str], origins: Sequence[Origin | None], plain: Sequence[str]
 ) -> list[Origin | None]:
     """Return the origins of the plain lines, as far as the marked ones are the same.
@@ -74,17 +74,18 @@ def trusted(
     """
     if list(marked) == list(plain):
         return list(origins)
-    found: list[Origin | None] = [None] * len(plain)
-    match = difflib.SequenceMatcher(None, marked, plain, autojunk=False)
-    for left, right, size in match.get_matching_blocks():
-        found[right : right + size] = origins[left : left + size]
-    return found
+    plain_origins: list[Origin | None] = [None] * len(plain)
+    matcher = difflib.SequenceMatcher(None, marked, plain, autojunk=False)
+    for block in matcher.get_matching_blocks():
+        matched = origins[block.a : block.a + block.size]
+        plain_origins[block.b : block.b + block.size] = matched
+    return plain_origins
 
 
 def _mark(template: int, line: int) -> str:
     return chr(_TEMPLATE + template % _COUNT) + chr(_LINE + line % _COUNT)
 
 
-def _marked(text: str, template: int, line: int) -> str:
+def _mark_lines(text: str, template: int, line: int) -> str:
     rows = text.split("\n")
     return "\n".join(f"{_mark(template, line + at)}{row}" for at, row in enumerate(rows))

@@ -6,7 +6,7 @@ import json
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
-from reprlib import repr as shown
+from reprlib import repr as shorten
 from typing import Any
 
 from distgen.errors import DistgenError, InputError
@@ -22,7 +22,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
 _NOTE = "# Written by distgen: these files are generated from templates.\n"
 
 
-def generated(tree: Tree) -> tuple[File, ...]:
+def published_files(tree: Tree) -> tuple[File, ...]:
     """Return all files of a published tree, sorted: its own, `.gitattributes`, `.distgen.json`."""
     files = {file.path: file for file in tree.files}
     if MANIFEST in files:
@@ -30,23 +30,23 @@ def generated(tree: Tree) -> tuple[File, ...]:
             f"{tree.image} has a file {MANIFEST}, which distgen writes itself",
             hint="rename the template's file",
         )
-    files[ATTRIBUTES] = attributes(files.values())
-    files[MANIFEST] = File(MANIFEST, dump(describe(tree, files.values())))
+    files[ATTRIBUTES] = make_attributes(files.values())
+    files[MANIFEST] = File(MANIFEST, format_manifest(make_manifest(tree, files.values())))
     return tuple(files[path] for path in sorted(files))
 
 
-def attributes(files: Iterable[File]) -> File:
+def make_attributes(files: Iterable[File]) -> File:
     """Return `.gitattributes`: the template's own lines, then a mark for each generated file."""
     named = {file.path: file for file in files}
-    own = named[ATTRIBUTES].content if ATTRIBUTES in named else b""
-    if own and not own.endswith(b"\n"):
-        own += b"\n"
+    lines = named[ATTRIBUTES].content if ATTRIBUTES in named else b""
+    if lines and not lines.endswith(b"\n"):
+        lines += b"\n"
     paths = sorted({*named, ATTRIBUTES, MANIFEST})
     marks = "".join(f"{_pattern(path)} {_MARK}\n" for path in paths)
-    return File(ATTRIBUTES, own + (_NOTE + marks).encode("utf-8"))
+    return File(ATTRIBUTES, lines + (_NOTE + marks).encode("utf-8"))
 
 
-def describe(tree: Tree, files: Iterable[File]) -> Manifest:
+def make_manifest(tree: Tree, files: Iterable[File]) -> Manifest:
     """Return what `.distgen.json` says of the files generated for `tree`."""
     return Manifest(
         image=tree.image,
@@ -61,9 +61,9 @@ def describe(tree: Tree, files: Iterable[File]) -> Manifest:
     )
 
 
-def dump(manifest: Manifest) -> bytes:
+def format_manifest(manifest: Manifest) -> bytes:
     """Return the bytes of `.distgen.json`: the same for the same content on every machine."""
-    edited = {path: _told(text) for path, text in manifest.merge_bases.items()}
+    edited = {path: _encode_text(text) for path, text in manifest.merge_bases.items()}
     data = {
         "version": VERSION,
         "image": manifest.image,
@@ -79,7 +79,7 @@ def dump(manifest: Manifest) -> bytes:
     return (json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode("utf-8")
 
 
-def parse(content: bytes) -> Manifest:
+def parse_manifest(content: bytes) -> Manifest:
     """Read `.distgen.json`; a DistgenError says why it is not what distgen wrote."""
     try:
         data = json.loads(content.decode("utf-8"))
@@ -88,14 +88,14 @@ def parse(content: bytes) -> Manifest:
     if not isinstance(data, dict) or "version" not in data:
         raise DistgenError(f"{MANIFEST} was not written by distgen")
     if data["version"] != VERSION:
-        found = shown(data["version"])
         raise DistgenError(
-            f"{MANIFEST} has format version {found}, and this distgen knows {VERSION}",
+            f"{MANIFEST} has format version {shorten(data['version'])}, "
+            f"and this distgen knows {VERSION}",
             hint="use the newer distgen that wrote it",
         )
     try:
-        manifest = _read(data)
-        as_written = dump(manifest)
+        manifest = _read_manifest(data)
+        as_written = format_manifest(manifest)
     except (KeyError, TypeError, ValueError, AttributeError):
         raise DistgenError(f"{MANIFEST} lacks what distgen wrote into it") from None
     if as_written != content:
@@ -103,10 +103,10 @@ def parse(content: bytes) -> Manifest:
     return manifest
 
 
-def _read(data: Mapping[str, Any]) -> Manifest:
+def _read_manifest(data: Mapping[str, Any]) -> Manifest:
     files = {}
     for path, entry in data["files"].items():
-        if not _SHA256.fullmatch(entry["sha256"]) or not _inside(path):
+        if not _SHA256.fullmatch(entry["sha256"]) or not _is_inside(path):
             raise ValueError(path)
         files[path] = GeneratedFile(_MODES[entry["mode"]], entry["sha256"])
     return Manifest(
@@ -115,11 +115,11 @@ def _read(data: Mapping[str, Any]) -> Manifest:
         files,
         _pins(data["bases"]),
         {name: _pins(source) for name, source in data["sources"].items()},
-        {path: _remembered(text) for path, text in data.get("edited", {}).items()},
+        {path: _decode_text(text) for path, text in data.get("edited", {}).items()},
     )
 
 
-def _told(text: bytes) -> str | dict[str, str]:
+def _encode_text(text: bytes) -> str | dict[str, str]:
     """Return a text as JSON has it: as it is, or encoded where it is not UTF-8."""
     try:
         return text.decode("utf-8")
@@ -127,10 +127,10 @@ def _told(text: bytes) -> str | dict[str, str]:
         return {"base64": b64encode(text).decode("ascii")}
 
 
-def _remembered(told: object) -> bytes:
-    if isinstance(told, dict):
-        return b64decode(told["base64"], validate=True)
-    return _text(told).encode("utf-8")
+def _decode_text(value: object) -> bytes:
+    if isinstance(value, dict):
+        return b64decode(value["base64"], validate=True)
+    return _text(value).encode("utf-8")
 
 
 def _pins(data: Mapping[str, Any]) -> dict[str, str | None]:
@@ -138,7 +138,7 @@ def _pins(data: Mapping[str, Any]) -> dict[str, str | None]:
 
 
 def _name(value: object) -> str:
-    # It comes to stand in sentences and in the trailers of commits.
+    # Sentences and the trailers of commits repeat it.
     name = _text(value)
     if not name.isprintable() or " " in name:
         raise ValueError(name)
@@ -151,7 +151,7 @@ def _text(value: object) -> str:
     return value
 
 
-def _inside(path: str) -> bool:
+def _is_inside(path: str) -> bool:
     parts = path.split("/")
     return path != MANIFEST and not any(part in ("", ".", "..", ".git") for part in parts)
 

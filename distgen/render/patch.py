@@ -1,4 +1,4 @@
-"""Applies patches to the files of a tree, exactly or not at all."""
+"""Apply patches to the files of a tree, exactly or not at all."""
 
 from __future__ import annotations
 
@@ -9,71 +9,73 @@ from distgen.errors import InputError
 from distgen.model.catalogue import TemplateFile
 from distgen.model.rendered import File
 from distgen.model.words import REGULAR, Origin
-from distgen.render.unidiff import FileDiff, Hunk, read, split
+from distgen.render.unidiff import FileDiff, Hunk, read_patch, split_lines
 
 Row = int | Origin
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
-    """Where the lines of a patched file come from: `rows` of the file `old`, or of the patch."""
+class LineOrigins:
+    """The origins of a patched file's lines: `rows` of the file `old`, or lines of the patch."""
 
     old: str | None
     rows: tuple[Row, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Patched:
-    """The files after a patch, and where the lines of those it touched come from."""
+class PatchedFiles:
+    """The files after a patch, and the origins of the lines in those that it touched."""
 
     files: Mapping[str, File]
-    moved: Mapping[str, Moved]
+    origins: Mapping[str, LineOrigins]
 
 
-def apply(files: Mapping[str, File], patch: TemplateFile, image: str) -> Patched:
+def apply_patch(files: Mapping[str, File], patch: TemplateFile, image: str) -> PatchedFiles:
     """Apply a patch; raise InputError when any hunk of it does not fit.
 
-    A hunk fits where its head says, or else in the only other place where all its lines stand.
+    A hunk fits where its head says, or else in the only other place that has all its lines.
     """
-    before = after = Patched(files, {})
+    before = after = PatchedFiles(files, {})
     mail = 0
-    for diff in read(patch):
+    for diff in read_patch(patch):
         if diff.mail != mail:
             before, mail = after, diff.mail
         # git names the source of a rename or copy as it was before the whole patch.
-        after = _step(diff, after, before if diff.old != diff.new else after, image)
+        after = _apply_diff(diff, after, before if diff.old != diff.new else after, image)
     return after
 
 
-def _step(diff: FileDiff, now: Patched, source: Patched, image: str) -> Patched:
+def _apply_diff(
+    diff: FileDiff, now: PatchedFiles, source: PatchedFiles, image: str
+) -> PatchedFiles:
     """Return the files after the diff of one file, which `source` holds the old lines of."""
     _check(diff, now.files, image)
-    files, moved = dict(now.files), dict(now.moved)
+    files, origins = dict(now.files), dict(now.origins)
     old = source.files.get(diff.old) if diff.old is not None else None
-    rows = _changed(split(old.content) if old else [], diff, image)
+    rows = _apply_hunks(split_lines(old.content) if old else [], diff, image)
     if diff.old is not None and not diff.copy:
         del files[diff.old]
-        moved.pop(diff.old, None)
+        origins.pop(diff.old, None)
     if diff.new is None:
         if rows:
-            left = f"leaves lines of it, such as {_shown(rows[0][0])}"
-            says = "".join(f"\n{hunk}" for hunk in diff.hunks)
-            hint = f"it says{says}" if says else ""
-            raise _error(diff, f"deletes {diff.old!r} but {left}", image, hint)
-        return Patched(files, moved)
+            remainder = f"leaves lines of it, such as {_quote_line(rows[0][0])}"
+            hunks = "".join(f"\n{hunk}" for hunk in diff.hunks)
+            hint = f"it says{hunks}" if hunks else ""
+            raise _error(diff, f"deletes {diff.old!r} but {remainder}", image, hint)
+        return PatchedFiles(files, origins)
     mode = diff.mode or (old.mode if old else REGULAR)
     files[diff.new] = File(diff.new, b"".join(text for text, _ in rows), mode)
-    origin = Moved(diff.old, tuple(row for _, row in rows))
-    moved[diff.new] = _after(source.moved.get(diff.old or ""), origin)
-    return Patched(files, moved)
+    row_origins = LineOrigins(diff.old, tuple(row for _, row in rows))
+    origins[diff.new] = _compose_origins(source.origins.get(diff.old or ""), row_origins)
+    return PatchedFiles(files, origins)
 
 
-def _after(was: Moved | None, now: Moved) -> Moved:
-    """Return where the lines come from when one patch touches a file twice."""
-    if was is None:
-        return now
-    rows = tuple(was.rows[row] if isinstance(row, int) else row for row in now.rows)
-    return replace(was, rows=rows)
+def _compose_origins(earlier: LineOrigins | None, later: LineOrigins) -> LineOrigins:
+    """Return the origins of lines when one patch touches a file twice."""
+    if earlier is None:
+        return later
+    rows = tuple(earlier.rows[row] if isinstance(row, int) else row for row in later.rows)
+    return replace(earlier, rows=rows)
 
 
 def _check(diff: FileDiff, files: Mapping[str, File], image: str) -> None:
@@ -83,44 +85,44 @@ def _check(diff: FileDiff, files: Mapping[str, File], image: str) -> None:
         raise _error(diff, f"makes {diff.new!r}, which is there already", image)
 
 
-def _error(diff: FileDiff, what: str, image: str, hint: str = "") -> InputError:
-    return InputError(f"the patch {what} ({image})", where=diff.origin, hint=hint)
+def _error(diff: FileDiff, fault: str, image: str, hint: str = "") -> InputError:
+    return InputError(f"the patch {fault} ({image})", where=diff.origin, hint=hint)
 
 
-def _changed(lines: Sequence[bytes], diff: FileDiff, image: str) -> list[tuple[bytes, Row]]:
-    """Return the lines after all hunks, each with where it comes from."""
-    done: list[tuple[bytes, Row]] = []
+def _apply_hunks(lines: Sequence[bytes], diff: FileDiff, image: str) -> list[tuple[bytes, Row]]:
+    """Return the lines after all hunks, each with its origin."""
+    patched: list[tuple[bytes, Row]] = []
     at = drift = 0
     for hunk in diff.hunks:
-        place = _place(lines, hunk, at, drift)
+        place = _find_row(lines, hunk, at, drift)
         if isinstance(place, str):
             raise InputError(
                 f"the hunk does not fit {diff.old or diff.new!r} ({image}), {place}",
                 where=Origin(diff.origin.path, hunk.line),
                 hint=f"it says\n{hunk}",
             )
-        done += [(lines[row], row) for row in range(at, place)]
-        at, drift = place, place - _stated(hunk)
+        patched += [(lines[row], row) for row in range(at, place)]
+        at, drift = place, place - _stated_row(hunk)
         for sign, text, number in hunk.body:
             if sign == "+":
-                done.append((text, Origin(diff.origin.path, number)))
+                patched.append((text, Origin(diff.origin.path, number)))
                 continue
             if sign == " ":
-                done.append((text, at))
+                patched.append((text, at))
             at += 1
-    return done + [(lines[row], row) for row in range(at, len(lines))]
+    return patched + [(lines[row], row) for row in range(at, len(lines))]
 
 
-def _stated(hunk: Hunk) -> int:
+def _stated_row(hunk: Hunk) -> int:
     return hunk.start - 1 if hunk.old else hunk.start
 
 
-def _place(lines: Sequence[bytes], hunk: Hunk, first: int, drift: int) -> int | str:
+def _find_row(lines: Sequence[bytes], hunk: Hunk, first: int, drift: int) -> int | str:
     """Return the row where a hunk fits, or say why there is none."""
     old = hunk.old
     if not old:
         return 0 if not lines else "since it has no line of context to hold on to"
-    size, stated = len(old), _stated(hunk) + drift
+    size, stated = len(old), _stated_row(hunk) + drift
     if stated >= first and tuple(lines[stated : stated + size]) == old:
         return stated
     fits = [
@@ -131,19 +133,20 @@ def _place(lines: Sequence[bytes], hunk: Hunk, first: int, drift: int) -> int | 
     if len(fits) == 1:
         return fits[0]
     if fits:
-        return f"whose lines {', '.join(str(row + 1) for row in fits)} would all do"
-    return _mismatch(lines, old, max(stated, first))
+        return f"which has the same lines at {', '.join(str(row + 1) for row in fits)}"
+    return _describe_mismatch(lines, old, max(stated, first))
 
 
-def _mismatch(lines: Sequence[bytes], old: Sequence[bytes], row: int) -> str:
-    for number, wanted in enumerate(old, row):
+def _describe_mismatch(lines: Sequence[bytes], old: Sequence[bytes], row: int) -> str:
+    for number, line in enumerate(old, row):
         if number >= len(lines):
             return f"which ends before line {number + 1}"
-        if lines[number] != wanted:
-            return f"where line {number + 1} is {_shown(lines[number])} and not {_shown(wanted)}"
-    return "whose lines are in another order"
+        if lines[number] != line:
+            present = _quote_line(lines[number])
+            return f"where line {number + 1} is {present} and not {_quote_line(line)}"
+    return "which has the lines in another order"
 
 
-def _shown(line: bytes) -> str:
+def _quote_line(line: bytes) -> str:
     text = repr(line.removesuffix(b"\n").decode(errors="replace"))
     return text if line.endswith(b"\n") else f"{text} without a newline"

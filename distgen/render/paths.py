@@ -1,4 +1,4 @@
-"""Tells which paths a tree may hold, so that it can be checked out on every machine."""
+"""Tell which paths a tree may hold, so that it can be checked out on every machine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def is_allowed(path: str) -> bool:
 
 
 def check_paths(paths: Iterable[str], image: str) -> None:
-    """Refuse paths that cannot stand together in one git repository."""
+    """Refuse paths that one git repository cannot hold together."""
     folded: dict[str, str] = {}
     for path in paths:
         if not is_allowed(path):
@@ -30,9 +30,9 @@ def check_paths(paths: Iterable[str], image: str) -> None:
         while start >= 0:
             start = path.find("/", start + 1)
             part = path if start < 0 else path[: start + 1]
-            other = folded.setdefault(part.casefold(), part)
-            if other != part:
-                raise InputError(f"{part!r} and {other!r} differ only in case, in {image}")
+            earlier = folded.setdefault(part.casefold(), part)
+            if earlier != part:
+                raise InputError(f"{part!r} and {earlier!r} differ only in case, in {image}")
     for key, path in folded.items():
         if f"{key}/" in folded:
             raise InputError(f"{path!r} would be both a file and a folder, in {image}")

@@ -1,4 +1,4 @@
-"""Reads unified diffs, plain or as git writes them, into records."""
+"""Read unified diffs, plain or as git writes them, into records."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MAIL = re.compile(rb"From [0-9a-f]{40,64} ")
 _LINE = re.compile(rb"[^\n]*\n|[^\n]+")
 _ESCAPE = re.compile(rb"\\([abtnvfr\"\\]|[0-7]{3})")
 _ESCAPED = {b"a": 7, b"b": 8, b"t": 9, b"n": 10, b"v": 11, b"f": 12, b"r": 13}
-# git's default prefixes and those of diff.mnemonicPrefix
+# git's default prefixes, and those of its setting diff.mnemonicPrefix.
 _PREFIXES = tuple(f"{letter}/" for letter in "abciow")
 _NO_NEWLINE = "\\ No newline at end of file"
 _NOWHERE = ("1970-01-01 ", "1969-12-31 ")  # how diff -N writes that there is no file
@@ -49,9 +49,9 @@ class Hunk:
 
 @dataclass(frozen=True, slots=True)
 class FileDiff:
-    """What becomes of one file; `old` None makes it, `new` None deletes it, `copy` keeps `old`.
+    """A change of one file; `old` None makes it, `new` None deletes it, `copy` keeps `old`.
 
-    `mail` counts the messages of git format-patch: each starts from what the one before it left.
+    `mail` counts the messages of git format-patch: each starts from the result of the one before.
     """
 
     old: str | None
@@ -63,33 +63,33 @@ class FileDiff:
     hunks: tuple[Hunk, ...] = field(default=(), repr=False)
 
 
-def split(content: bytes) -> list[bytes]:
+def split_lines(content: bytes) -> list[bytes]:
     """Return the lines with their ends; only LF ends a line."""
     return _LINE.findall(content)
 
 
-def read(patch: TemplateFile) -> tuple[FileDiff, ...]:
+def read_patch(patch: TemplateFile) -> tuple[FileDiff, ...]:
     """Read a patch; text around its diffs, as git format-patch writes it, is skipped."""
-    reader = _Reader(split(patch.content), patch.source)
-    found: list[FileDiff] = []
+    reader = _Reader(split_lines(patch.content), patch.source)
+    diffs: list[FileDiff] = []
     at = mail = 0
     while at < len(reader.lines):
         mail += bool(_MAIL.match(reader.lines[at]))
         if reader.lines[at].startswith(b"diff --git "):
             diff, at = reader.git(at)
-            found.append(replace(diff, mail=mail))
+            diffs.append(replace(diff, mail=mail))
         elif reader.is_plain(at):
             diff, at = reader.plain(at, FileDiff(None, None, reader.origin(at)))
-            found.append(replace(diff, mail=mail))
+            diffs.append(replace(diff, mail=mail))
         else:
             at += 1
-    if not found:
+    if not diffs:
         raise InputError(
             "there is no diff in this patch",
             where=Origin(patch.source),
             hint="it takes unified diffs, as of git diff or diff -u",
         )
-    return tuple(found)
+    return tuple(diffs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +100,8 @@ class _Reader:
     def origin(self, at: int) -> Origin:
         return Origin(self.path, at + 1)
 
-    def error(self, at: int, what: str, hint: str = "") -> InputError:
-        return InputError(what, where=self.origin(at), hint=hint)
+    def error(self, at: int, fault: str, hint: str = "") -> InputError:
+        return InputError(fault, where=self.origin(at), hint=hint)
 
     def starts(self, at: int, *words: bytes) -> bool:
         return at < len(self.lines) and self.lines[at].startswith(words)
@@ -156,23 +156,23 @@ class _Reader:
         """Read a hunk, exactly as many lines as its head says."""
         first, head = at, _HUNK.match(self.lines[at])
         assert head
-        start, left, right = int(head[1]), int(head[2] or 1), int(head[4] or 1)
+        start, old_count, new_count = int(head[1]), int(head[2] or 1), int(head[4] or 1)
         body: list[tuple[str, bytes, int]] = []
         at += 1
-        while left > 0 or right > 0 or self.starts(at, b"\\"):
+        while old_count > 0 or new_count > 0 or self.starts(at, b"\\"):
             text = self.lines[at] if at < len(self.lines) else b""
             sign = " " if text in (b"\n", b"\r\n") else text[:1].decode("latin-1")
             if sign == "\\" and body:
-                was = body[-1]
-                body[-1] = (was[0], was[1].removesuffix(b"\n"), was[2])
+                last = body[-1]
+                body[-1] = (last[0], last[1].removesuffix(b"\n"), last[2])
             elif sign in ("+", "-", " ") and text:
-                left, right = left - (sign != "+"), right - (sign != "-")
+                old_count, new_count = old_count - (sign != "+"), new_count - (sign != "-")
                 body.append((sign, text if text in (b"\n", b"\r\n") else text[1:], at + 1))
             else:
                 raise self.error(first, "the hunk has fewer lines than its head says")
             at += 1
         more = self.starts(at, b"+", b"-", b" ") and self.lines[at].rstrip() != b"--"
-        if left or right or (more and not self.is_plain(at)):
+        if old_count or new_count or (more and not self.is_plain(at)):
             raise self.error(first, "the hunk has other lines than its head says")
         return Hunk(start, first + 1, self.lines[first], tuple(body)), at
 
@@ -199,24 +199,24 @@ class _Reader:
         """Return the path in `diff --git a/path b/path` when both are the same."""
         text = self.lines[at][11:].decode(errors="replace").rstrip("\r\n")
         half = len(text) // 2
-        left, right = text[:half], text[half + 1 :]
-        if _unprefixed(_unquoted(left)) != _unprefixed(_unquoted(right)):
+        old, new = text[:half], text[half + 1 :]
+        if _strip_prefix(_unquote(old)) != _strip_prefix(_unquote(new)):
             return None
-        return self._path(left, at)
+        return self._path(old, at)
 
     def _path(self, name: str, at: int, *, strip: bool = True) -> str:
-        path = _unquoted(name)
-        path = _unprefixed(path) if strip else path
+        path = _unquote(name)
+        path = _strip_prefix(path) if strip else path
         if not is_allowed(path):
             raise self.error(at, f"{path!r} is not a path that a patch may touch")
         return path
 
 
-def _unprefixed(path: str) -> str:
+def _strip_prefix(path: str) -> str:
     return path[2:] if path.startswith(_PREFIXES) else path
 
 
-def _unquoted(name: str) -> str:
+def _unquote(name: str) -> str:
     """Undo git's quoting of unusual names, as of C."""
     if not (len(name) > 1 and name.startswith('"') and name.endswith('"')):
         return name

@@ -15,7 +15,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from distgen.errors import InputError
 from distgen.model.words import Origin
-from distgen.render.errors import FAILURES, calls
+from distgen.render.errors import FAILURES, template_calls
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def _text_of(template: jinja2.Template, values: Mapping[str, Any]) -> str:
 def _line_of(error: BaseException, path: str) -> Origin:
     if isinstance(error, jinja2.TemplateSyntaxError):
         return Origin(error.filename or path, error.lineno)
-    lines = calls(error.__traceback__)
+    lines = template_calls(error.__traceback__)
     return lines[-1] if lines else Origin(path)
 
 

@@ -11,7 +11,7 @@ from distgen.lint.build_context import build_inputs
 from distgen.model.published import Edit, TreeEntry
 from distgen.model.rendered import File
 from distgen.model.words import MANIFEST
-from distgen.render.manifest import parse
+from distgen.render.manifest import parse_manifest
 from distgen.text.diff import diff_file
 
 _MOST_DIFFED = 1024 * 1024
@@ -50,7 +50,8 @@ def is_same_manifest(manifest: bytes, other_manifest: bytes) -> bool:
         return True
     try:
         first, second = (
-            replace(parse(content), merge_bases={}) for content in (manifest, other_manifest)
+            replace(parse_manifest(content), merge_bases={})
+            for content in (manifest, other_manifest)
         )
     except DistgenError:
         return False

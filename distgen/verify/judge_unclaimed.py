@@ -12,7 +12,7 @@ from distgen.git.commits import Commit
 from distgen.git.run import run
 from distgen.publish.branch import list_files, read_file, read_manifest
 from distgen.publish.retirement import RETIRED
-from distgen.render.manifest import dump
+from distgen.render.manifest import format_manifest
 from distgen.verify.claims import Claim, Expectation, parse_claim
 from distgen.verify.compare import is_same_manifest, list_edits, name_some, unmanaged_paths
 from distgen.verify.judge_claim import judge_claim
@@ -113,7 +113,7 @@ def _find_source(
         return None
     if not is_about(expected_image, manifest.image, manifest.stream):
         return None
-    manifest_sum = hashlib.sha256(dump(replace(manifest, merge_bases={}))).hexdigest()
+    manifest_sum = hashlib.sha256(format_manifest(replace(manifest, merge_bases={}))).hexdigest()
     for source in newest_commits(workers.repository, _MOST_SOURCES):
         claim = Claim(manifest.image, manifest.stream, source, "", "", source)
         if workers.manifest_sum(source, claim.key) != manifest_sum:

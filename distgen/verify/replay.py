@@ -22,7 +22,7 @@ from distgen.publish.merge_file import three_way_merge
 from distgen.publish.plan import lock_digest, plan_change, plan_retirement
 from distgen.publish.retirement import retirement_note, retirement_reason
 from distgen.publish.target import BranchTarget, branch_target
-from distgen.render.manifest import generated
+from distgen.render.manifest import published_files
 from distgen.render.renderer import Renderer
 from distgen.verify.claims import Claim, Expectation
 
@@ -127,7 +127,7 @@ def _manifest_sums(state: CatalogueState, keys: Collection[str]) -> Iterator[tup
         if image.key in keys:
             with suppress(*_FAILURES):
                 tree = state.renderer.tree(image)
-                manifest = next(file for file in generated(tree) if file.path == MANIFEST)
+                manifest = next(file for file in published_files(tree) if file.path == MANIFEST)
                 yield image.key, manifest.sha256
 
 
@@ -148,7 +148,7 @@ def _render_claim(state: CatalogueState, claim: Claim, reason: str) -> Replay:
     )
     rendered = tree or Tree(claim.image, claim.stream, ())
     digest = lock_digest(rendered, target.downloads, state.lock)
-    files = generated(tree) if tree else (retirement_note(target),)
+    files = published_files(tree) if tree else (retirement_note(target),)
     expectation = Expectation(
         source=provenance.source,
         lock=f"sha256:{digest}",

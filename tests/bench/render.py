@@ -19,7 +19,7 @@ from distgen.model.catalogue import (
 )
 from distgen.model.lock import Lock, LockedBase, LockedSource
 from distgen.model.words import Origin
-from distgen.render.context import facts
+from distgen.render.context import template_context
 from distgen.render.filters import FILTERS
 from distgen.render.renderer import Renderer
 
@@ -177,7 +177,7 @@ def ours(count):
 def bare(count):
     """Return the processor seconds that a loop over compiled templates takes for the same text."""
     catalogue, lock = make_catalogue(count)
-    seen = [{**image.values, **facts(image, lock)} for image in catalogue.images]
+    seen = [{**image.values, **template_context(image, lock)} for image in catalogue.images]
     begin = time.process_time()
     loader = DictLoader({**SHARED, **FILES})
     environment = Environment(loader=loader, trim_blocks=True, lstrip_blocks=True)

@@ -15,7 +15,7 @@ from distgen.model.words import EXECUTABLE, MANIFEST
 from distgen.publish.merge_file import three_way_merge
 from distgen.publish.plan import lock_digest, plan_change, plan_retirement
 from distgen.publish.target import branch_target
-from distgen.render.manifest import generated, parse
+from distgen.render.manifest import parse_manifest, published_files
 
 APP = image("ns/app")
 OLD = {"Dockerfile": "FROM a\nRUN 1\nRUN 2\nRUN 3\n", "run": "#!/bin/sh\n"}
@@ -25,7 +25,7 @@ EDITED = "FROM a\nRUN 1\nRUN 2\nRUN three\n"
 
 def branch_state(contents, edits=(), modes=(), manifest=True):
     """Return a branch on which `contents` were published, and then `edits` were made."""
-    last = {file.path: file for file in generated(tree(APP, contents))}
+    last = {file.path: file for file in published_files(tree(APP, contents))}
     edits = {path: text and text.encode() for path, text in dict(edits).items()}
     contents_on_branch = {path: file.content for path, file in last.items()} | edits
     contents_on_branch = {
@@ -37,7 +37,7 @@ def branch_state(contents, edits=(), modes=(), manifest=True):
     entries = {
         p: TreeEntry(mode.get(p, 0o100644), blob_id(text)) for p, text in contents_on_branch.items()
     }
-    last_manifest = parse(last[MANIFEST].content) if manifest else None
+    last_manifest = parse_manifest(last[MANIFEST].content) if manifest else None
     before = {path: file.content for path, file in last.items() if path != MANIFEST}
     return BranchState(
         "c" * 40,

@@ -12,7 +12,7 @@ from pathlib import Path
 import distgen
 from distgen.catalogue import load
 from distgen.lock import file as lockfile
-from distgen.render.manifest import generated
+from distgen.render.manifest import published_files
 from distgen.render.renderer import Renderer
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -26,7 +26,7 @@ def digest(root: Path, backwards: bool = False) -> str:
         loaded = load.load_catalogue(behaviour / "input")
         renderer = Renderer(loaded, lockfile.read(behaviour / "input/distgen.lock"))
         images = reversed(loaded.images) if backwards else loaded.images
-        trees = {image.key: generated(renderer.tree(image)) for image in images}
+        trees = {image.key: published_files(renderer.tree(image)) for image in images}
         for key in sorted(trees):
             for file in trees[key]:
                 found.update(f"{key} {file.path} {file.mode} {file.sha256}\n".encode())

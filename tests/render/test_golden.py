@@ -11,7 +11,7 @@ import pytest
 from distgen.catalogue import load
 from distgen.lock import file as lockfile
 from distgen.model.words import EXECUTABLE
-from distgen.render.manifest import generated
+from distgen.render.manifest import published_files
 from distgen.render.renderer import Renderer
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -27,7 +27,7 @@ def rendered(source: Path) -> dict[str, tuple[bytes, bool]]:
             file.mode == EXECUTABLE,
         )
         for image in loaded.images
-        for file in generated(renderer.tree(image))
+        for file in published_files(renderer.tree(image))
     }
 
 

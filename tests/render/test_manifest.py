@@ -7,7 +7,7 @@ from testing.dist_git import git
 from testing.images import image, tree
 
 from distgen.errors import DistgenError, InputError
-from distgen.render.manifest import describe, dump, generated, parse
+from distgen.render.manifest import format_manifest, make_manifest, parse_manifest, published_files
 
 APP = image("ns/app")
 PINS = {
@@ -18,12 +18,12 @@ PINS = {
 
 def manifest_text(**changes):
     found = tree(APP, {"Dockerfile": "FROM a\n"}, **PINS)
-    data = json.loads(generated(found)[0].content) | changes
+    data = json.loads(published_files(found)[0].content) | changes
     return (json.dumps(data, indent=2, sort_keys=True) + "\n").encode()
 
 
 def test_manifest_lists_the_generated_files_but_itself():
-    found = generated(tree(APP, {"Dockerfile": "FROM a\n", "run": "#!/bin/sh\n"}, **PINS))
+    found = published_files(tree(APP, {"Dockerfile": "FROM a\n", "run": "#!/bin/sh\n"}, **PINS))
     text = next(file.content for file in found if file.path == ".distgen.json")
     data = json.loads(text)
     assert {path: entry["mode"] for path, entry in data.pop("files").items()} == {
@@ -37,8 +37,8 @@ def test_manifest_lists_the_generated_files_but_itself():
 
 def test_manifest_is_read_back_as_written():
     found = tree(APP, {"Dockerfile": "FROM a\n"}, **PINS)
-    manifest = describe(found, generated(found))
-    assert parse(dump(manifest)) == manifest
+    manifest = make_manifest(found, published_files(found))
+    assert parse_manifest(format_manifest(manifest)) == manifest
 
 
 @pytest.mark.parametrize(
@@ -70,19 +70,19 @@ def test_manifest_is_read_back_as_written():
 )
 def test_a_manifest_that_distgen_did_not_write_is_refused(content, why):
     with pytest.raises(DistgenError, match=why):
-        parse(content)
+        parse_manifest(content)
 
 
 def test_a_template_may_not_bring_its_own_manifest():
     with pytest.raises(InputError, match=r"has a file \.distgen\.json, which distgen writes"):
-        generated(tree(APP, {".distgen.json": "{}"}))
+        published_files(tree(APP, {".distgen.json": "{}"}))
 
 
 def test_git_sees_every_generated_file_as_generated_and_no_other(tmp_path):
     names = ["Dockerfile", "a b", 'quo"te', "star*", "[x]", "back\\slash", "#hash", "!bang",
              "ü.txt", "deep/er/file", "tab\there"]  # fmt: skip
     found = tree(APP, dict.fromkeys(names, "x"))
-    written = {file.path: file for file in generated(found)}
+    written = {file.path: file for file in published_files(found)}
     git("init", "-q", str(tmp_path))
     (tmp_path / ".gitattributes").write_bytes(written[".gitattributes"].content)
     others = ["start", "x", "other", "deep/Dockerfile", "er/file"]
@@ -96,7 +96,7 @@ def test_git_sees_every_generated_file_as_generated_and_no_other(tmp_path):
 
 
 def test_a_template_keeps_its_own_attributes():
-    found = generated(tree(APP, {".gitattributes": "*.png binary"}))
+    found = published_files(tree(APP, {".gitattributes": "*.png binary"}))
     text = next(file.content for file in found if file.path == ".gitattributes")
     assert text.startswith(b"*.png binary\n")
     assert b"\n/.gitattributes linguist-generated\n" in text

@@ -12,7 +12,7 @@ from distgen.errors import InputError
 from distgen.model.catalogue import TemplateFile
 from distgen.model.rendered import File
 from distgen.model.words import EXECUTABLE, REGULAR, Origin
-from distgen.render.patch import apply
+from distgen.render.patch import apply_patch
 
 SCRIPT = "#!/bin/sh\nset -e\none\ntwo\nthree\nfour\nfive\n"
 
@@ -32,7 +32,7 @@ def texts(result) -> dict[str, str]:
 
 def refusal(before: dict[str, File], text: str) -> str:
     with pytest.raises(InputError) as caught:
-        apply(before, patch(text), "n/i@master")
+        apply_patch(before, patch(text), "n/i@master")
     return str(caught.value)
 
 
@@ -62,7 +62,7 @@ def as_state(result) -> dict[str, tuple[bytes, int]]:
 
 
 def test_a_changed_line():
-    done = apply(
+    done = apply_patch(
         files(s=SCRIPT),
         patch("--- a/s\n+++ b/s\n@@ -3,3 +3,3 @@ set\n one\n-two\n+2\n three\n"),
         "n/i@master",
@@ -71,27 +71,29 @@ def test_a_changed_line():
 
 
 def test_lines_know_where_they_come_from():
-    done = apply(
+    done = apply_patch(
         files(s=SCRIPT),
         patch("--- a/s\n+++ b/s\n@@ -3,3 +3,3 @@\n one\n-two\n+2\n three\n"),
         "n/i@master",
     )
-    assert done.moved["s"].old == "s"
+    assert done.origins["s"].old == "s"
     added = Origin("overlays/n/i/patches/fix.patch", 6)
-    assert done.moved["s"].rows == (0, 1, 2, added, 4, 5, 6)
+    assert done.origins["s"].rows == (0, 1, 2, added, 4, 5, 6)
 
 
 def test_a_hunk_moves_to_the_only_place_where_it_fits():
     before = files(s="new\nnew\n" + SCRIPT)
     text = "--- a/s\n+++ b/s\n@@ -3,3 +3,3 @@\n one\n-two\n+2\n three\n"
-    assert texts(apply(before, patch(text), "i"))["s"] == "new\nnew\n" + SCRIPT.replace("two", "2")
+    assert texts(apply_patch(before, patch(text), "i"))["s"] == "new\nnew\n" + SCRIPT.replace(
+        "two", "2"
+    )
 
 
 def test_a_hunk_that_fits_in_two_places_is_refused():
     text = "--- a/s\n+++ b/s\n@@ -9,1 +9,1 @@\n-x\n+y\n"
     assert refusal(files(s="x\na\nx\n"), text) == (
-        "overlays/n/i/patches/fix.patch:3: the hunk does not fit 's' (n/i@master), whose lines 1, "
-        "3 would all do; it says\n@@ -9,1 +9,1 @@\n-x\n+y"
+        "overlays/n/i/patches/fix.patch:3: the hunk does not fit 's' (n/i@master), which has the "
+        "same lines at 1, 3; it says\n@@ -9,1 +9,1 @@\n-x\n+y"
     )
 
 
@@ -178,7 +180,7 @@ def test_a_bad_patch_is_refused(text, line, words):
 
 
 def test_names_without_prefix_and_with_times():
-    done = apply(
+    done = apply_patch(
         files(s="a\n"),
         patch(
             "--- s.orig\t2024-01-01 00:00:00.0 +0000\n+++ s\t2024-01-02 00:00:00.0 +0000\n"
@@ -195,9 +197,9 @@ def test_no_newline_at_the_end_of_the_file():
     before = files(s="a\nb")
     no = "\\ No newline at end of file\n"
     add = patch(f"--- a/s\n+++ b/s\n@@ -1,2 +1,2 @@\n a\n-b\n{no}+b\n")
-    assert texts(apply(before, add, "i")) == {"s": "a\nb\n"}
+    assert texts(apply_patch(before, add, "i")) == {"s": "a\nb\n"}
     drop = patch(f"--- a/s\n+++ b/s\n@@ -1,2 +1,2 @@\n-a\n+A\n b\n{no}")
-    assert texts(apply(before, drop, "i")) == {"s": "A\nb"}
+    assert texts(apply_patch(before, drop, "i")) == {"s": "A\nb"}
     wrong = "--- a/s\n+++ b/s\n@@ -1,2 +1,2 @@\n-a\n+A\n b\n"
     assert "does not fit" in refusal(before, wrong)
 
@@ -206,10 +208,10 @@ def test_a_file_touched_twice_in_one_patch():
     text = (
         "--- a/s\n+++ b/s\n@@ -3 +3 @@\n-one\n+1\n--- a/s\n+++ b/s\n@@ -3,2 +3,2 @@\n 1\n-two\n+2\n"
     )
-    done = apply(files(s=SCRIPT), patch(text), "i")
+    done = apply_patch(files(s=SCRIPT), patch(text), "i")
     assert texts(done) == {"s": SCRIPT.replace("one", "1").replace("two", "2")}
     source = "overlays/n/i/patches/fix.patch"
-    assert done.moved["s"].rows == (0, 1, Origin(source, 5), Origin(source, 11), 4, 5, 6)
+    assert done.origins["s"].rows == (0, 1, Origin(source, 5), Origin(source, 11), 4, 5, 6)
 
 
 def test_every_kind_of_change_as_git_writes_it(tmp_path):
@@ -250,7 +252,7 @@ def test_every_kind_of_change_as_git_writes_it(tmp_path):
         ("format-patch", "--stdout", "-M", "HEAD~1"),
     ):
         text = git(tmp_path, "-c", "diff.mnemonicPrefix=true", *words)
-        assert as_state(apply(as_files(before), patch(text), "i")) == after, words
+        assert as_state(apply_patch(as_files(before), patch(text), "i")) == after, words
 
 
 def test_a_series_of_mails_builds_on_itself(tmp_path):
@@ -264,9 +266,9 @@ def test_a_series_of_mails_builds_on_itself(tmp_path):
     (tmp_path / "b").write_text(SCRIPT.replace("one", "1").replace("five", "5"))
     git(tmp_path, "commit", "-qam", "three")
     text = git(tmp_path, "format-patch", "-M", "--stdout", "HEAD~2")
-    done = apply(files(a=SCRIPT), patch(text), "i")
+    done = apply_patch(files(a=SCRIPT), patch(text), "i")
     assert as_state(done) == state(tmp_path)
-    assert (done.moved["b"].old, done.moved["b"].rows[:2]) == ("a", (0, 1))
+    assert (done.origins["b"].old, done.origins["b"].rows[:2]) == ("a", (0, 1))
 
 
 def test_what_git_diffs_is_what_comes_back(tmp_path):
@@ -285,4 +287,4 @@ def test_what_git_diffs_is_what_comes_back(tmp_path):
             rows[at : at + chance.randrange(3)] = chance.choice([[], ["new"], ["a", ""], ["{"]])
         (tmp_path / f"f{round_}").write_text("\n".join(rows))
     text = git(tmp_path, "diff")
-    assert as_state(apply(as_files(before), patch(text), "i")) == state(tmp_path)
+    assert as_state(apply_patch(as_files(before), patch(text), "i")) == state(tmp_path)

@@ -27,7 +27,7 @@ from distgen.catalogue.sources.kolla.options import KollaSettings
 from distgen.catalogue.sources.kolla.package import YAML_LOADER, read_error
 from distgen.errors import DistgenError, InputError
 from distgen.model.words import Origin
-from distgen.render.errors import FAILURES, calls
+from distgen.render.errors import FAILURES, template_calls
 
 Files = Mapping[str, Path]
 TEMPLATE = "Dockerfile.j2"
@@ -158,7 +158,7 @@ def _message(error: BaseException) -> str:
 def _line_of(error: BaseException, path: str) -> Origin:
     if isinstance(error, jinja2.TemplateSyntaxError):
         return Origin(error.name or path, error.lineno)
-    lines = calls(error.__traceback__)
+    lines = template_calls(error.__traceback__)
     return lines[-1] if lines else Origin(path)
 
 
