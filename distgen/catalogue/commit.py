@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +45,26 @@ def read_catalogue_commit(git: Git, root: Path) -> CatalogueCommit:
         if repository is None or head is None:
             return CatalogueCommit(None, None)
         return CatalogueCommit(*head, _dirty_paths(repository, root))
+
+
+def catalogue_history(git: Git, root: Path, head: CatalogueCommit) -> Callable[[str, int], bool]:
+    """Return a function that says whether a commit, made at a time, is in the history of `head`.
+
+    In a shallow clone the time decides: its history ends before most commits.
+    """
+
+    @cache
+    def contains(commit: str, seconds: int) -> bool:
+        if head.commit is None or head.date is None or commit == head.commit:
+            return True
+        with open_repository(git, root, or_above=True) as repository:
+            assert repository is not None
+            if not ask_git(repository, "merge-base", "--is-ancestor", commit, head.commit).code:
+                return True
+            is_shallow = ask_git(repository, "rev-parse", "--is-shallow-repository").output
+        return is_shallow.strip() == b"true" and seconds <= head.date
+
+    return contains
 
 
 def _read_head(repository: Repo, root: Path) -> tuple[str, int] | None:

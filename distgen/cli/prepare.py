@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from distgen.catalogue import source_overrides
+from distgen.catalogue.commit import catalogue_history, read_catalogue_commit
 from distgen.cli.option_groups import option_group
 from distgen.cli.provenance import origin
 from distgen.cli.remote_options import RemoteOptions, remote_options
@@ -26,7 +27,7 @@ from distgen.model.catalogue import Catalogue, Image
 from distgen.model.words import OnEdit
 from distgen.pool import limit_jobs
 from distgen.publish.events import Observer, ignore_step
-from distgen.publish.options import PublishOptions, RepositoryCreation
+from distgen.publish.options import PublishOptions, RepositoryCreation, contains_all
 from distgen.publish.repository_access import Repository
 from distgen.publish.run import PublishRequest
 from distgen.publish.target import BranchTarget
@@ -53,6 +54,7 @@ class RunOptions:
     on_edit: OnEdit | None
     remote: RemoteOptions
     allow_dirty: bool = False
+    allow_older: bool = False
     independent: bool = False
     keep_going: bool = True
     overrides: SourceOptions = field(default_factory=SourceOptions)
@@ -73,7 +75,12 @@ def planning_options(command: Command) -> Command:
         help="What to do with generated files that were edited downstream.  [default: as the"
         " catalogue says, else refuse]",
     )
-    return on_edit(remote_options(command))
+    allow_older = click.option(
+        "--allow-older",
+        is_flag=True,
+        help="Let this commit of the catalogue take back what a later one published.",
+    )
+    return on_edit(allow_older(remote_options(command)))
 
 
 def prepare(session: Session, options: RunOptions, observe: Observer = ignore_step) -> Run:
@@ -88,7 +95,9 @@ def prepare(session: Session, options: RunOptions, observe: Observer = ignore_st
     catalogue = speculation.catalogue
     task = check.plan_work(catalogue, lock, _choose_images(options, catalogue))
     altered = bool(options.sets or speculation.images)
-    provenance, dirty = origin(session, git, catalogue, lock, altered)
+    root = Path(catalogue.root)
+    head = read_catalogue_commit(git, root)
+    provenance, dirty = origin(session, head, catalogue, lock, altered)
     images = catalogue.images if options.retirement.requested else task.images
     git_with_tokens = add_tokens(session, git, catalogue, images)
     orphans = _choose_orphans(options, catalogue, git_with_tokens)
@@ -105,7 +114,8 @@ def prepare(session: Session, options: RunOptions, observe: Observer = ignore_st
             allow_dirty=options.allow_dirty,
             objection=check.objection(task),
             refusal=source_overrides.publishing_refusal(speculation),
-            sign=options.signing.by(git, Path(catalogue.root)),
+            sign=options.signing.by(git, root),
+            contains=contains_all if options.allow_older else catalogue_history(git, root, head),
             creation=_creation(session, git_with_tokens, catalogue),
         ),
         git=git_with_tokens,

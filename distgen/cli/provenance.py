@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from distgen import __version__
-from distgen.catalogue.commit import read_catalogue_commit
+from distgen.catalogue.commit import CatalogueCommit
 from distgen.cli.session import Session
 from distgen.errors import InputError
-from distgen.git.run import Git
 from distgen.model.catalogue import Catalogue
 from distgen.model.lock import Lock
 from distgen.model.published import Provenance
@@ -17,15 +14,14 @@ EPOCH = 315532800  # 1980-01-01, the earliest date that every archive format kno
 
 
 def origin(
-    session: Session, git: Git, catalogue: Catalogue, lock: Lock, altered: bool
+    session: Session, head: CatalogueCommit, catalogue: Catalogue, lock: Lock, altered: bool
 ) -> tuple[Provenance, bool]:
     """Return where commits come from, and whether that is more than the commit that they name."""
-    stand = read_catalogue_commit(git, Path(catalogue.root))
-    dirty = bool(stand.dirty or altered)
+    dirty = bool(head.dirty or altered)
     provenance = Provenance(
-        source=source(catalogue.source, stand.commit, dirty),
+        source=source(catalogue.source, head.commit, dirty),
         author="",
-        date=stand.date if stand.date is not None else epoch(session),
+        date=head.date if head.date is not None else epoch(session),
         version=__version__,
         lock=lock,
     )

@@ -13,6 +13,7 @@ from distgen.model.published import Provenance
 from distgen.model.rendered import Tree
 from distgen.model.words import OnEdit
 from distgen.publish.events import Observer, ignore_step
+from distgen.publish.older import Contains
 from distgen.publish.repository_access import Repository
 
 CreateRepository = Callable[[], None]
@@ -27,6 +28,11 @@ class RepositoryCreation:
 
     hint: str
     create: CreateRepository | None = None
+
+
+def contains_all(commit: str, seconds: int) -> bool:
+    """Say of every commit that the catalogue's history has it."""
+    return True
 
 
 def _accept_tree(tree: Tree) -> str:
@@ -44,7 +50,8 @@ class PublishOptions:
     `on_edit` None: as the catalogue says. `objection` says why a tree that would be committed is
     wrong, "" when it is not; `refusal` says why a tree that may be right must not go there.
     `creation` returns how a repository is made that is missing on its server. `observe` is called
-    at each step, by any thread. `sign` signs commits.
+    at each step, by any thread. `sign` signs commits. `contains` says which commits the catalogue's
+    history has: a branch that was published from another one is refused.
     """
 
     provenance: Provenance
@@ -59,6 +66,7 @@ class PublishOptions:
     fail_fast: bool = False
     observe: Observer = ignore_step
     sign: Sign | None = None
+    contains: Contains = contains_all
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from distgen.model.rendered import Tree
 from distgen.model.words import Status
 from distgen.publish.branch import read_branch, root_tree
 from distgen.publish.merge_file import three_way_merge
+from distgen.publish.older import refuse_older
 from distgen.publish.options import (
     CreateRepository,
     LocalContext,
@@ -152,7 +153,9 @@ def _plan_branch(
         change = plan_change(target, desired, None, origin, options.on_edit)
         return _check_tree(options, change, desired)
     if desired is None:
-        return plan_retirement(target, read_branch(reader, tip, {}), origin, options.on_edit)
+        state = read_branch(reader, tip, {})
+        change = plan_retirement(target, state, origin, options.on_edit)
+        return _check_age(options, change, reader)
     files = {file.path: file for file in published_files(desired)}
     entries = {file.path: TreeEntry(file.mode, blob_id(file.content)) for file in files.values()}
     if root_tree(reader, tip) == tree_id(entries):
@@ -160,7 +163,7 @@ def _plan_branch(
     state = read_branch(reader, tip, files)
     merge = three_way_merge(reader.git)
     change = plan_change(target, desired, state, origin, options.on_edit, merge)
-    return _check_tree(options, change, desired)
+    return _check_tree(options, _check_age(options, change, reader), desired)
 
 
 def _sign(options: PublishOptions, change: Change) -> Change:
@@ -168,6 +171,14 @@ def _sign(options: PublishOptions, change: Change) -> Change:
     if options.sign is None or change.status not in COMMIT_STATUSES:
         return change
     return sign_change(change, options.sign)
+
+
+def _check_age(options: PublishOptions, change: Change, reader: ObjectReader) -> Change:
+    """Return the change, refused when its branch was published from a newer catalogue."""
+    if change.status not in COMMIT_STATUSES:
+        return change
+    refusal = refuse_older(reader, change, options.contains)
+    return without_commit(change, "refused", refusal) if refusal else change
 
 
 def _check_tree(options: PublishOptions, change: Change, tree: Tree) -> Change:
