@@ -15,7 +15,7 @@ from distgen.cli.session import Session
 from distgen.lock import file as lock_file
 from distgen.model.catalogue import Catalogue
 from distgen.model.lock import Lock
-from distgen.verify.replay import answer_questions
+from distgen.verify.worker import answer_questions
 
 _MEMORY = 2 * 1024**3
 _OUTPUT = 64 * 1024**2

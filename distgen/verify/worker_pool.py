@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-import pickle
-import select
-import subprocess
 import threading
-import time
 from collections import OrderedDict
-from collections.abc import Collection, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import cast
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 from distgen.catalogue.checkout import CatalogueRepository, check_out, commit_date
 from distgen.errors import DistgenError
-from distgen.git.processes import start_process
-from distgen.git.run import INTERRUPTED
+from distgen.publish.retirement import retirement_reason
 from distgen.verify.claims import Claim
-from distgen.verify.replay import Replay
+from distgen.verify.protocol import decode_rendition, decode_start, decode_sums
+from distgen.verify.replay import Replay, replay_rendition
+from distgen.verify.worker_process import Answer, WorkerCommand, WorkerFailure, WorkerProcess
 
-_MOST_WORKERS = 4
-_POLL = 0.2  # seconds between two looks at whether the run was interrupted
+_MAX_WORKERS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerCommand:
-    """What runs `answer_questions` on its standard input and output; an answer takes `seconds`."""
+class _Worker:
+    """A process that has read the catalogue at a commit, and that one's date."""
 
-    words: tuple[str, ...]
-    environ: Mapping[str, str] = field(repr=False)
-    seconds: float = 300
+    process: WorkerProcess
+    date: int
 
 
 class WorkerPool:
@@ -49,7 +44,7 @@ class WorkerPool:
     ) -> None:
         self.repository = repository
         self._command = command
-        self._workers: OrderedDict[str, WorkerProcess | str] = OrderedDict()
+        self._workers: OrderedDict[str, _Worker | str] = OrderedDict()
         self._keys = keys
         self._sums: dict[str, dict[str, str]] = {}
         self._lock = threading.Lock()
@@ -69,10 +64,23 @@ class WorkerPool:
         if not claim.commit:
             source = f"it names {claim.source}" if claim.source else "it names no source"
             return f"{source}, which is not a commit of a catalogue"
+        reason = retirement_reason(note)
         with self._lock:
-            answer = self._ask(claim.commit, (claim, note))
-            failure = f"it cannot be rendered from {claim.commit[:12]}: {answer}"
-            return failure if isinstance(answer, WorkerFailure) else cast(Replay | str, answer)
+            worker = self._worker(claim.commit)
+            if isinstance(worker, str):
+                return worker
+            try:
+                rendition = self._ask(
+                    claim.commit,
+                    worker,
+                    {"claim": asdict(claim)},
+                    lambda answer: decode_rendition(answer, claim, reason),
+                )
+            except WorkerFailure as failure:
+                rendition = str(failure)
+        if isinstance(rendition, str):
+            return f"it cannot be rendered from {claim.commit[:12]}: {rendition}"
+        return replay_rendition(rendition, claim, worker.date)
 
     def manifest_sum(self, commit: str, key: str) -> str:
         """Return the sha256 of the manifest that a commit gives an image, "" for none.
@@ -82,32 +90,42 @@ class WorkerPool:
         with self._lock:
             sums = self._sums.setdefault(commit, {})
             if key not in sums:
-                keys = frozenset((*self._keys, key))
-                answer = self._ask(commit, keys)
-                sums |= dict.fromkeys(keys, "")
-                sums |= answer if isinstance(answer, dict) else {}
+                sums |= self._read_sums(commit, sorted({*self._keys, key}))
             return sums[key]
 
-    def _ask(self, commit: str, question: object) -> object:
+    def _read_sums(self, commit: str, keys: Collection[str]) -> Mapping[str, str]:
         worker = self._worker(commit)
-        if isinstance(worker, str):
-            return worker
+        if isinstance(worker, _Worker):
+            try:
+                question = {"keys": keys}
+                return self._ask(commit, worker, question, lambda answer: decode_sums(answer, keys))
+            except WorkerFailure:
+                pass
+        return dict.fromkeys(keys, "")
+
+    def _ask(
+        self,
+        commit: str,
+        worker: _Worker,
+        question: Mapping[str, Any],
+        decode: Callable[[bytes], Answer],
+    ) -> Answer:
         try:
-            return worker.ask(question)
+            return worker.process.ask(question, decode)
         except WorkerFailure as failure:
             _end(worker)
             self._workers[commit] = f"the catalogue at {commit[:12]} cannot be rendered: {failure}"
-            return failure
+            raise
 
-    def _worker(self, commit: str) -> WorkerProcess | str:
+    def _worker(self, commit: str) -> _Worker | str:
         if commit not in self._workers:
             self._workers[commit] = self._start(commit)
         self._workers.move_to_end(commit)
-        if len(self._workers) > _MOST_WORKERS:
+        if len(self._workers) > _MAX_WORKERS:
             _end(self._workers.popitem(last=False)[1])
         return self._workers[commit]
 
-    def _start(self, commit: str) -> WorkerProcess | str:
+    def _start(self, commit: str) -> _Worker | str:
         """Return a process that has read a commit of the catalogue, or say why none can."""
         if self.repository is None:
             return "this catalogue is not in a git repository, which would know its history"
@@ -117,54 +135,27 @@ class WorkerPool:
             return f"commit {commit[:12]} is in no branch of this catalogue{hint}"
         try:
             with check_out(self.repository, commit) as root:
-                worker = WorkerProcess(self._command, self.repository.git.stop)
-                try:
-                    why = worker.ask((root, commit, date))
-                except WorkerFailure as failure:
-                    why = failure
+                worker = _Worker(WorkerProcess(self._command, self.repository.git.stop), date)
+                problem = _start_problem(worker.process, root)
         except DistgenError as error:
-            return f"the catalogue at {commit[:12]} cannot be read: {error}"
-        if why is None:
-            return worker
-        _end(worker)
-        return f"the catalogue at {commit[:12]} cannot be read: {why}"
+            problem = str(error)
+        return f"the catalogue at {commit[:12]} cannot be read: {problem}" if problem else worker
 
 
-class WorkerFailure(Exception):
-    """The process gave no answer, and gives no other."""
+def _start_problem(process: WorkerProcess, root: Path) -> str:
+    """Let a process read the catalogue in a folder; say why it cannot, "" when it has."""
+    try:
+        problem = process.ask({"root": str(root)}, decode_start)
+    except WorkerFailure as failure:
+        problem = str(failure)
+    except DistgenError:  # the run was interrupted
+        process.end()
+        raise
+    if problem:
+        process.end()
+    return problem
 
 
-class WorkerProcess:
-    """A process that answers questions about one state of the catalogue."""
-
-    def __init__(self, command: WorkerCommand, stop: threading.Event) -> None:
-        self._seconds = command.seconds
-        self._stop = stop
-        self.process = start_process(command.words, command.environ, subprocess.DEVNULL)
-
-    def ask(self, question: object) -> object:
-        questions, answers = self.process.stdin, self.process.stdout
-        assert questions is not None
-        assert answers is not None
-        deadline = time.monotonic() + self._seconds
-        try:
-            pickle.dump(question, questions)
-            questions.flush()
-            while not select.select([answers], [], [], _POLL)[0]:
-                if self._stop.is_set():
-                    raise DistgenError(INTERRUPTED)
-                if time.monotonic() >= deadline:
-                    raise WorkerFailure(f"it takes more than {self._seconds:g} seconds")
-            return pickle.load(answers)
-        except (OSError, EOFError, pickle.UnpicklingError):
-            raise WorkerFailure("whatever it does ends the process that reads it") from None
-
-
-def _end(worker: WorkerProcess | str) -> None:
-    if isinstance(worker, WorkerProcess):
-        worker.process.kill()
-        worker.process.wait()
-        for pipe in (worker.process.stdin, worker.process.stdout):
-            if pipe is not None:
-                with suppress(OSError):
-                    pipe.close()
+def _end(worker: _Worker | str) -> None:
+    if isinstance(worker, _Worker):
+        worker.process.end()

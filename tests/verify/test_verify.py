@@ -15,7 +15,8 @@ from distgen.catalogue.checkout import find_repository
 from distgen.git.run import isolate
 from distgen.schema.packaged import load_schema
 from distgen.verify.claims import Claim
-from distgen.verify.worker_pool import WorkerCommand, WorkerPool
+from distgen.verify.worker_pool import WorkerPool
+from distgen.verify.worker_process import WorkerCommand
 
 pytest_plugins = ["testing.commandline", "testing.downstream"]
 
@@ -629,14 +630,14 @@ def test_uncommitted_changes_are_nobody_s_source(small, distgen):
     distgen(small, "publish")
     found = one(distgen, small)
     assert found["status"] == "unknown source"
-    assert found["detail"].endswith("-dirty, which is no commit of a catalogue")
+    assert found["detail"].endswith("-dirty, which is not a commit of a catalogue")
 
 
 def test_a_catalogue_without_history_proves_nothing(catalogue, distgen):
     root = catalogue(FILES)
     distgen(root, "publish")
     assert one(distgen, root)["detail"] == (
-        "it names https://example.org/images.git@uncommitted, which is no commit of a catalogue"
+        "it names https://example.org/images.git@uncommitted, which is not a commit of a catalogue"
     )
 
 
@@ -656,7 +657,7 @@ def test_changes_that_git_was_told_to_pass_over_are_uncommitted(published, distg
     distgen(published, "publish", "small/tool")
     found = one(distgen, published)
     assert found["status"] == "unknown source"
-    assert found["detail"].endswith("-dirty, which is no commit of a catalogue")
+    assert found["detail"].endswith("-dirty, which is not a commit of a catalogue")
 
 
 def test_a_commit_that_is_in_no_branch_of_the_catalogue_was_never_it(published, distgen):
@@ -693,7 +694,7 @@ def test_files_that_git_ignores_are_uncommitted_changes(small, distgen):
     assert one(distgen, small, "small/base")["status"] == "reproduced"
     (small / "templates/app/settings.local").write_text("mine\n")
     distgen(small, "publish", "small/tool")
-    assert one(distgen, small)["detail"].endswith("-dirty, which is no commit of a catalogue")
+    assert one(distgen, small)["detail"].endswith("-dirty, which is not a commit of a catalogue")
 
 
 def test_a_shallow_clone_is_told_to_fetch_more(published, distgen, tmp_path):
@@ -910,8 +911,11 @@ def test_a_file_that_is_too_long_is_not_read(published, distgen, cloned, monkeyp
     ("does", "said"),
     [
         ("import time; time.sleep(600)", "it takes more than 0.5 seconds"),
-        ("import os; os.abort()", "whatever it does ends the process that reads it"),
-        ("print('no answer')", "whatever it does ends the process that reads it"),
+        ("import os; os.abort()", "the process that renders it ended"),
+        (
+            "input(); print('no answer')",
+            "the process that renders it gives no valid answer: it is not JSON",
+        ),
     ],
 )
 def test_what_renders_a_hostile_catalogue_is_ended(published, does, said):

@@ -22,7 +22,8 @@ from distgen.model.catalogue import Catalogue
 from distgen.verify.report import format_report
 from distgen.verify.run import CommitAddress, SignatureRule, VerifyRequest, verify
 from distgen.verify.verdict import VERDICT_STATUSES, Verdict, VerdictStatus
-from distgen.verify.worker_pool import WorkerCommand, WorkerPool
+from distgen.verify.worker_pool import WorkerPool
+from distgen.verify.worker_process import WorkerCommand
 
 _COMMIT = re.compile(r"(.+)@([0-9a-f]{7,40})")
 _URL = re.compile(r"[/.]|[^/@\s]+@[^/:\s]+:|[^/@:\s]+:|.*\.git(?:[#@]|$)")
