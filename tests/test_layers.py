@@ -28,7 +28,7 @@ PURE = {
     ),
     "catalogue.sources.kolla": ("archives", "environ", "parents"),
     "dockerfile": ("filename", "instruction", "packages", "parse"),
-    "forges": ("markdown", "message"),
+    "forges": ("file_stats", "markdown", "message"),
     "git": ("commits", "fast_import", "objects", "refs"),
     "lint": ("build_context", "check", "findings", "parent_uses", "policy", "ruleset"),
     "lint.reports": ("json", "sarif", "text"),

@@ -9,14 +9,14 @@ from urllib.parse import urlsplit
 from distgen.git.location import Place
 
 
-def find_link(said: Sequence[str], path: str) -> str:
-    """Return the web address of a review in a server's words: the first that has such a path.
+def find_link(lines: Sequence[str], path: str) -> str:
+    """Return the first web address in a server's words with a path that matches.
 
-    Servers also speak of other things, with addresses of their own.
+    Servers also speak of other things than reviews, with addresses of their own.
     """
-    words = (word for line in said for word in line.split())
-    found = (word for word in words if word.startswith(("https://", "http://")))
-    return next((word for word in found if re.search(path, urlsplit(word).path)), "")
+    words = (word for line in lines for word in line.split())
+    links = (word for word in words if word.startswith(("https://", "http://")))
+    return next((link for link in links if re.search(path, urlsplit(link).path)), "")
 
 
 def project_path(place: Place) -> str:

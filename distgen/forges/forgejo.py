@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,8 +27,8 @@ from distgen.forges.records import (
     ReviewContext,
     ReviewMoved,
     ReviewOutcome,
+    ReviewState,
     ReviewSubject,
-    State,
 )
 from distgen.forges.refs import RefUpdate, fetch_commits, push_ref
 from distgen.forges.session import (
@@ -37,7 +37,7 @@ from distgen.forges.session import (
     error_message,
     parse_json,
 )
-from distgen.git.commits import parse_commit as parsed
+from distgen.git.commits import parse_commit
 from distgen.git.location import Place
 from distgen.git.remote import list_refs
 from distgen.git.store import is_ancestor
@@ -48,7 +48,7 @@ _TEXT_LIMIT = 13_000
 _HEAD = re.compile(r"refs/pull/(\d+)/head")
 _NEWEST = 200
 _DEPTH = 50
-_HAD = ("same as the old commit", "same with old commit")  # Forgejo, Gitea
+_DUPLICATE_SIGNS = ("same as the old commit", "same with old commit")  # Forgejo, Gitea
 
 
 def ref_patterns(stream: str) -> Sequence[str]:
@@ -56,82 +56,90 @@ def ref_patterns(stream: str) -> Sequence[str]:
     return ("refs/pull/*/head",)
 
 
-def find_reviews(desk: ReviewContext, subject: ReviewSubject, refs: Refs) -> Sequence[Review]:
-    """Return the newest pull request that stands on a commit of distgen for this subject."""
-    numbers = {int(found[1]): ref for ref in refs if (found := _HEAD.fullmatch(ref))}
-    newest = sorted(numbers, reverse=True)[:_NEWEST]
-    fetch_commits(desk, {numbers[number]: refs[numbers[number]] for number in newest})
+def find_reviews(context: ReviewContext, subject: ReviewSubject, refs: Refs) -> Sequence[Review]:
+    """Return the newest pull request that is based on a commit of distgen for this subject."""
+    refs_by_number = {int(match[1]): ref for ref in refs if (match := _HEAD.fullmatch(ref))}
+    newest = sorted(refs_by_number, reverse=True)[:_NEWEST]
+    newest_refs = [refs_by_number[number] for number in newest]
+    fetch_commits(context, {ref: refs[ref] for ref in newest_refs})
     for number in newest:
-        ref = numbers[number]
-        if is_ancestor(desk.store, subject.base, refs[ref]) or not _began(desk, subject, refs[ref]):
+        ref = refs_by_number[number]
+        commit = refs[ref]
+        if is_ancestor(context.store, subject.base, commit):
             continue
-        there = _ask(desk, number)
-        if there.get("head", {}).get("label"):
-            continue  # from a branch: somebody's own, that stands on ours
-        name, url = f"pull request #{number}", there.get("html_url", "")
-        return [Review(refs[ref], ref, name, url, _state(there), number)]
+        if not _has_commit_of(context, subject, commit):
+            continue
+        pull = _get_pull(context, number)
+        if pull.get("head", {}).get("label"):
+            continue  # it is from a person's branch, which is based on a commit of distgen
+        name, url = f"pull request #{number}", pull.get("html_url", "")
+        return [Review(commit, ref, name, url, _state(pull), number)]
     return []
 
 
 def submit(
-    desk: ReviewContext, change: Change, proposal: Proposal, review: Review | None
+    context: ReviewContext, change: Change, proposal: Proposal, review: Review | None
 ) -> ReviewOutcome:
     """Push to the topic; a pull request that is open gets the commit, else one is opened."""
     assert change.commit
     if review and review.state == "withdrawn":
-        _patch(desk, review.number, {"state": "open"})
+        _patch_pull(context, review.number, {"state": "open"})
     elif review and review.state in ("closed", "merged"):
         review = None
     elif review and review.commit == change.commit:
         return ReviewOutcome("unchanged", f"{review} proposes it already")
     number, url = (review.number, review.url) if review else (0, "")
     if not (review and review.commit == change.commit):
-        number, url = _pushed(desk, change, proposal, review)
-    if number and _session(desk) is not None:
-        _patch(desk, number, {"title": proposal.title, "body": proposal.body})
-    known = review is not None and review.number == number
-    name = f"pull request #{number} {'updated' if known else 'opened'} {url}".rstrip()
-    return ReviewOutcome("updated" if known else "created", name)
+        number, url = _push_topic(context, change, proposal, review)
+    if number and _open_session(context) is not None:
+        _patch_pull(context, number, {"title": proposal.title, "body": proposal.body})
+    is_update = review is not None and review.number == number
+    detail = f"pull request #{number} {'updated' if is_update else 'opened'} {url}".rstrip()
+    return ReviewOutcome("updated" if is_update else "created", detail)
 
 
-def _pushed(
-    desk: ReviewContext, change: Change, proposal: Proposal, review: Review | None
+def _push_topic(
+    context: ReviewContext, change: Change, proposal: Proposal, review: Review | None
 ) -> tuple[int, str]:
     """Push to the topic; return the number and address of the pull request that has the commit."""
-    if review and _heads(desk, review.ref).get(review.ref) != review.commit:
+    if review and _list_refs(context, review.ref).get(review.ref) != review.commit:
         # There is no lease for what a server moves itself.
-        raise ReviewMoved(f"{review} was pushed to just now", where=desk.place)
+        raise ReviewMoved(f"{review} was pushed to just now", where=context.place)
     options = (
         f"topic={review_branch(change.stream)}",
         f"title={proposal.title}",
-        f"description={_flat(proposal.body)}",
+        f"description={_one_line(proposal.body)}",
         "force-push=true",
     )
-    what = RefUpdate(change.commit or "", f"refs/for/{change.branch}", None, options, _HAD)
-    url = find_link(push_ref(desk, what), r"/pulls/\d+$")
+    ref = f"refs/for/{change.branch}"
+    update = RefUpdate(change.commit or "", ref, None, options, _DUPLICATE_SIGNS)
+    url = find_link(push_ref(context, update), r"/pulls/\d+$")
     if url:
         return int(url.rpartition("/")[2]), url
-    found = (
-        ref for ref, commit in _heads(desk, *ref_patterns("")).items() if commit == change.commit
-    )
-    return max((int(head[1]) for ref in found if (head := _HEAD.fullmatch(ref))), default=0), ""
+    heads = _list_refs(context, *ref_patterns("")).items()
+    matches = (_HEAD.fullmatch(ref) for ref, commit in heads if commit == change.commit)
+    return max((int(match[1]) for match in matches if match), default=0), ""
 
 
-def _heads(desk: ReviewContext, *refs: str) -> Refs:
-    return list_refs(desk.store.git, desk.place, refs) or {}
+def _list_refs(context: ReviewContext, *patterns: str) -> Refs:
+    return list_refs(context.store.git, context.place, patterns) or {}
 
 
-def _flat(body: str) -> str:
-    """Return a text on one line, for an option has no line breaks, as it would be in an editor."""
+def _one_line(body: str) -> str:
+    """Return a text on one line, which shows its lines as an editor would.
+
+    An option of a push cannot hold line breaks.
+    """
     return f"<pre>{html.escape(body, quote=False).replace(chr(10), '&#10;')}</pre>"
 
 
-def withdraw(desk: ReviewContext, review: Review) -> ReviewOutcome:
+def withdraw(context: ReviewContext, review: Review) -> ReviewOutcome:
     """Close a pull request."""
-    if _session(desk) is None:
+    if _open_session(context) is None:
         return ReviewOutcome("unchanged", f"{review} {NOTHING_LEFT}; close it, if it is open")
-    text = _ask(desk, review.number).get("body") or ""
-    _patch(desk, review.number, {"state": "closed", "body": f"{WITHDRAWAL_NOTE}\n\n{text}".strip()})
+    text = _get_pull(context, review.number).get("body") or ""
+    body = f"{WITHDRAWAL_NOTE}\n\n{text}".strip()
+    _patch_pull(context, review.number, {"state": "closed", "body": body})
     return ReviewOutcome("retired", f"{review} closed, nothing is left to propose")
 
 
@@ -141,82 +149,86 @@ def creation_hint(place: Place) -> str:
     return f"tea repos create --owner {owner.rpartition('/')[2]} --name {name}"
 
 
-def _began(desk: ReviewContext, subject: ReviewSubject, commit: str) -> bool:
-    """Say whether distgen made a commit, or one that somebody else's stand on."""
+def _has_commit_of(context: ReviewContext, subject: ReviewSubject, commit: str) -> bool:
+    """Say whether distgen made a commit, or one below it that the branch does not have."""
     for _ in range(_DEPTH):
-        found = desk.store.reader.read(commit)
-        if found is None or commit == subject.base:
+        git_object = context.store.reader.read(commit)
+        if git_object is None or commit == subject.base:
             return False
-        if is_commit_of(found.content, subject.image, subject.stream, subject.author):
-            return not is_ancestor(desk.store, subject.base, commit)
-        above = parsed(found.content).parents
-        if not above:
+        if is_commit_of(git_object.content, subject.image, subject.stream, subject.author):
+            return not is_ancestor(context.store, subject.base, commit)
+        parents = parse_commit(git_object.content).parents
+        if not parents:
             return False
-        commit = above[0]
+        commit = parents[0]
     return False
 
 
-def interface(place: Place, account: Account) -> str:
+def api_address(place: Place, account: Account) -> str:
     """Return the address of the interface, "" where it is not known."""
     if account.api:
         return account.api.rstrip("/")
     parts = urlsplit(place.address)
     if place.folder is not None or parts.scheme not in ("http", "https"):
         return ""
-    below = "/".join(project_path(place).split("/")[:-2])
+    folder = "/".join(project_path(place).split("/")[:-2])
     root = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-    return f"{root}/{below}/api/v1" if below else f"{root}/api/v1"
+    return f"{root}/{folder}/api/v1" if folder else f"{root}/api/v1"
 
 
-def _session(desk: ReviewContext) -> SameHostSession | None:
+def _open_session(context: ReviewContext) -> SameHostSession | None:
     """Return a session that may change things, None without an address or a token."""
-    if not interface(desk.place, desk.account) or not desk.account.token:
+    address, account = api_address(context.place, context.account), context.account
+    if not address or not account.token:
         return None
-    session = SameHostSession(interface(desk.place, desk.account), desk.account.policy)
-    session.auth = AuthorizationHeader(f"token {desk.account.token}")
+    session = SameHostSession(address, account.policy)
+    session.auth = AuthorizationHeader(f"token {account.token}")
     return session
 
 
-def _ask(desk: ReviewContext, number: int) -> dict[str, Any]:
-    session = _session(desk)
+def _get_pull(context: ReviewContext, number: int) -> dict[str, Any]:
+    """Return what Forgejo says of a pull request, nothing where it cannot be asked."""
+    session = _open_session(context)
     if session is None:
         return {}
-    answer = session.get(_address(desk, number))
-    if not answer.ok:
-        raise _refused(desk, session, answer)
-    found: dict[str, Any] = parse_json(answer)
-    return found
+    response = session.get(_pull_address(context, number))
+    if not response.ok:
+        raise _api_error(context, session, response)
+    pull: dict[str, Any] = parse_json(response)
+    return pull
 
 
-def _patch(desk: ReviewContext, number: int, words: dict[str, str]) -> None:
-    session = _session(desk)
+def _patch_pull(context: ReviewContext, number: int, fields: dict[str, str]) -> None:
+    session = _open_session(context)
     if session is None:
-        raise DistgenError("Forgejo cannot be asked without a token", where=desk.place)
-    answer = session.patch(_address(desk, number), json=words)
-    if not answer.ok:
-        raise _refused(desk, session, answer)
+        raise DistgenError("Forgejo cannot be asked without a token", where=context.place)
+    response = session.patch(_pull_address(context, number), json=fields)
+    if not response.ok:
+        raise _api_error(context, session, response)
 
 
-def _refused(desk: ReviewContext, session: SameHostSession, answer: Response) -> DistgenError:
-    words = desk.account.hide(error_message(answer))
+def _api_error(
+    context: ReviewContext, session: SameHostSession, response: Response
+) -> DistgenError:
+    message = context.account.hide(error_message(response))
     hint = "is this Forgejo's interface, as /api/v1 is? dist_git.api says another"
-    hint = hint if answer.status_code == 404 else ""
-    return DistgenError(f"Forgejo says {words}", where=session.base, hint=hint)
+    hint = hint if response.status_code == 404 else ""
+    return DistgenError(f"Forgejo says {message}", where=session.base, hint=hint)
 
 
-def _address(desk: ReviewContext, number: int) -> str:
-    name = "/".join(project_path(desk.place).split("/")[-2:])
-    return f"{interface(desk.place, desk.account)}/repos/{name}/pulls/{number}"
+def _pull_address(context: ReviewContext, number: int) -> str:
+    name = "/".join(project_path(context.place).split("/")[-2:])
+    return f"{api_address(context.place, context.account)}/repos/{name}/pulls/{number}"
 
 
-def _state(there: dict[str, Any]) -> State:
-    if not there:
+def _state(pull: Mapping[str, Any]) -> ReviewState:
+    if not pull:
         return "unknown"
-    if there.get("merged"):
+    if pull.get("merged"):
         return "merged"
-    if there.get("state") == "open":
+    if pull.get("state") == "open":
         return "open"
-    return "withdrawn" if (there.get("body") or "").startswith(WITHDRAWAL_NOTE) else "closed"
+    return "withdrawn" if (pull.get("body") or "").startswith(WITHDRAWAL_NOTE) else "closed"
 
 
 FORGE = Forge(

@@ -8,15 +8,14 @@ for what git cannot do: abandon and restore. The footers are as Zuul's Gerrit dr
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from distgen.errors import DistgenError
 from distgen.forges.addresses import find_link, host_name, project_path
 from distgen.forges.forge import Forge
-from distgen.forges.message import Proposal, change_id, review_branch
-from distgen.forges.message import with_review_message as reworded
+from distgen.forges.message import Proposal, change_id, review_branch, with_review_message
 from distgen.forges.records import (
     NOTHING_LEFT,
     WITHDRAWAL_NOTE,
@@ -26,8 +25,8 @@ from distgen.forges.records import (
     ReviewContext,
     ReviewMoved,
     ReviewOutcome,
+    ReviewState,
     ReviewSubject,
-    State,
 )
 from distgen.forges.refs import RefUpdate, fetch_commits, push_ref
 from distgen.forges.session import SameHostSession, error_message, parse_json
@@ -42,8 +41,8 @@ _SSH_PORT = 29418
 _PATCH_SET = re.compile(r"refs/changes/\d\d/(\d+)/(\d+)")
 _NUMBER = r"/\d+$"
 _NEWEST = 200
-_STATES: dict[str, State] = {"NEW": "open", "MERGED": "merged"}
-_HAD = ("no new changes", "already exists")
+_STATES: dict[str, ReviewState] = {"NEW": "open", "MERGED": "merged"}
+_DUPLICATE_SIGNS = ("no new changes", "already exists")
 _ADVICE = {
     r"change \S+ closed": (
         "restore it, or let its branch move on: Gerrit has one change for each commit of it"
@@ -59,84 +58,88 @@ def ref_patterns(stream: str) -> Sequence[str]:
     return ("refs/changes/*",)
 
 
-def depends_on_footer(desk: ReviewContext, subject: ReviewSubject) -> str:
+def depends_on_footer(context: ReviewContext, subject: ReviewSubject) -> str:
     """Name the change by its Change-Id, which is known before it is pushed."""
-    return f"Depends-On: {_id(desk, subject.branch, subject.base)}"
+    return f"Depends-On: {_change_id(context, subject.branch, subject.base)}"
 
 
-def with_message(desk: ReviewContext, change: Change, footers: Sequence[str]) -> Change:
+def with_message(context: ReviewContext, change: Change, footers: Sequence[str]) -> Change:
     """Say in the message what Gerrit shows, and which change this is."""
-    own = _id(desk, change.branch, change.parent)
-    return reworded(change, (*footers, f"Change-Id: {own}"), _TEXT_LIMIT)
+    change_id_footer = f"Change-Id: {_change_id(context, change.branch, change.parent)}"
+    return with_review_message(change, (*footers, change_id_footer), _TEXT_LIMIT)
 
 
-def find_reviews(desk: ReviewContext, subject: ReviewSubject, refs: Refs) -> Sequence[Review]:
+def find_reviews(context: ReviewContext, subject: ReviewSubject, refs: Refs) -> Sequence[Review]:
     """Return the change on the present base, and those that were left behind on earlier ones."""
-    latest = _latest(refs)
-    commits = fetch_commits(desk, {ref: refs[ref] for ref in latest.values()})
-    mine: dict[int, tuple[str, bool]] = {}
-    for number, ref in latest.items():
-        found = parse_trailers(commits.get(refs[ref], b"").decode("utf-8", "replace"))
-        if _names(found, subject):
-            current = found.get("Change-Id") == _id(desk, subject.branch, subject.base)
-            if current or not is_ancestor(desk.store, subject.base, refs[ref]):
-                mine[number] = (ref, current)
-    known = _statuses(desk, subject) if mine else None
+    patch_sets = _latest_patch_sets(refs)
+    commits = fetch_commits(context, {ref: refs[ref] for ref in patch_sets.values()})
+    is_current_by_number: dict[int, bool] = {}
+    for number, ref in patch_sets.items():
+        trailers = parse_trailers(commits.get(refs[ref], b"").decode("utf-8", "replace"))
+        if _is_about(trailers, subject):
+            change_id_now = _change_id(context, subject.branch, subject.base)
+            is_current = trailers.get("Change-Id") == change_id_now
+            if is_current or not is_ancestor(context.store, subject.base, refs[ref]):
+                is_current_by_number[number] = is_current
+    statuses = _get_statuses(context, subject) if is_current_by_number else None
     return [
         Review(
-            commit=refs[ref],
-            ref=ref,
+            commit=refs[patch_sets[number]],
+            ref=patch_sets[number],
             name=f"change {number}",
-            url=_link(desk, number),
+            url=_change_url(context, number),
             state=state,
             number=number,
-            leftover=not current,
+            leftover=not is_current,
         )
-        for number, (ref, current) in mine.items()
-        if (state := _state(desk, number, known, current)) == "open" or current
+        for number, is_current in is_current_by_number.items()
+        if (state := _state(context, number, statuses, is_current)) == "open" or is_current
     ]
 
 
 def submit(
-    desk: ReviewContext, change: Change, proposal: Proposal, review: Review | None
+    context: ReviewContext, change: Change, proposal: Proposal, review: Review | None
 ) -> ReviewOutcome:
     """Push a new change, or the next patch set of the one that there is."""
     assert change.commit
-    topic = review_branch(change.stream)
     if review and review.state in ("withdrawn", "closed"):
         # Gerrit takes no patch sets for a change that is abandoned, and its Change-Id is taken.
-        _post(desk, f"changes/{review.number}/restore", "distgen has something to propose again.")
+        message = "distgen has something to propose again."
+        _post_message(context, f"changes/{review.number}/restore", message)
         if review.commit == change.commit:
             return ReviewOutcome("updated", f"{review} restored")
     if review and review.commit == change.commit:
         return ReviewOutcome("unchanged", f"{review} proposes it already")
-    _refuse_news(desk, review)
-    what = RefUpdate(change.commit, f"refs/for/{change.branch}%topic={topic}", had=_HAD)
-    try:
-        said = push_ref(desk, what)
-    except ReviewMoved:
-        here = "Gerrit has this commit already, as an earlier patch set or in another change"
-        hint = "the next commit of the catalogue gives it another name"
-        raise ReviewMoved(here, where=desk.place, hint=hint) from None
-    except DistgenError as refused:
-        hint = next(
-            (told for sign, told in _ADVICE.items() if re.search(sign, refused.problem)), ""
-        )
-        raise DistgenError(refused.problem, where=refused.where, hint=hint) from None
+    _refuse_new_patch_set(context, review)
+    lines = _push_change(context, change)
     if review:
         return ReviewOutcome("updated", f"{review} updated")
-    return ReviewOutcome("created", f"change opened {find_link(said, _NUMBER)}".rstrip())
+    return ReviewOutcome("created", f"change opened {find_link(lines, _NUMBER)}".rstrip())
 
 
-def withdraw(desk: ReviewContext, review: Review) -> ReviewOutcome:
+def _push_change(context: ReviewContext, change: Change) -> Sequence[str]:
+    """Push a commit for review; return the lines that Gerrit says, or raise what to do."""
+    ref = f"refs/for/{change.branch}%topic={review_branch(change.stream)}"
+    update = RefUpdate(change.commit or "", ref, duplicate_signs=_DUPLICATE_SIGNS)
+    try:
+        return push_ref(context, update)
+    except ReviewMoved:
+        problem = "Gerrit has this commit already, as an earlier patch set or in another change"
+        hint = "the next commit of the catalogue gives it another name"
+        raise ReviewMoved(problem, where=context.place, hint=hint) from None
+    except DistgenError as error:
+        hints = (hint for sign, hint in _ADVICE.items() if re.search(sign, error.problem))
+        raise DistgenError(error.problem, where=error.where, hint=next(hints, "")) from None
+
+
+def withdraw(context: ReviewContext, review: Review) -> ReviewOutcome:
     """Abandon a change."""
-    if _session(desk) is None:
-        there = f"{review.number},{review.ref.rpartition('/')[2]}"
-        told = (
-            f"{review} {NOTHING_LEFT}; abandon it, if it is open: gerrit review --abandon {there}"
-        )
-        return ReviewOutcome("unchanged", told)
-    _post(desk, f"changes/{review.number}/abandon", WITHDRAWAL_NOTE)
+    if _open_session(context) is None:
+        patch_set = f"{review.number},{review.ref.rpartition('/')[2]}"
+        command = f"gerrit review --abandon {patch_set}"
+        detail = f"{review} {NOTHING_LEFT}; abandon it, if it is open: {command}"
+        return ReviewOutcome("unchanged", detail)
+    _post_message(context, f"changes/{review.number}/abandon", WITHDRAWAL_NOTE)
     return ReviewOutcome("retired", f"{review} abandoned, nothing is left to propose")
 
 
@@ -149,49 +152,50 @@ def creation_hint(place: Place) -> str:
     return f"{ssh_command(place)} gerrit create-project {project_path(place)}"
 
 
-def _latest(refs: Refs) -> dict[int, str]:
-    """Return the ref of the last patch set of the newest changes, newest first."""
-    sets: dict[int, int] = {}
+def _latest_patch_sets(refs: Refs) -> dict[int, str]:
+    """Return the refs of the last patch sets of the newest changes, by number, newest first."""
+    last: dict[int, int] = {}
     for ref in refs:
-        if found := _PATCH_SET.fullmatch(ref):
-            number, patch = int(found[1]), int(found[2])
-            sets[number] = max(patch, sets.get(number, 0))
-    newest = sorted(sets, reverse=True)[:_NEWEST]
-    return {number: f"refs/changes/{number % 100:02}/{number}/{sets[number]}" for number in newest}
+        if match := _PATCH_SET.fullmatch(ref):
+            number, patch_set = int(match[1]), int(match[2])
+            last[number] = max(patch_set, last.get(number, 0))
+    newest = sorted(last, reverse=True)[:_NEWEST]
+    return {number: f"refs/changes/{number % 100:02}/{number}/{last[number]}" for number in newest}
 
 
-def _refuse_news(desk: ReviewContext, review: Review | None) -> None:
-    """Raise when a change got another patch set meanwhile, for Gerrit knows no lease."""
+def _refuse_new_patch_set(context: ReviewContext, review: Review | None) -> None:
+    """Raise when a change got another patch set meanwhile: a push to Gerrit has no lease."""
     if review is None:
         return
-    sets = list_refs(desk.store.git, desk.place, (f"{review.ref.rpartition('/')[0]}/*",)) or {}
-    if _latest(sets).get(review.number) != review.ref:
-        raise ReviewMoved(f"{review} got another patch set just now", where=desk.place)
+    pattern = f"{review.ref.rpartition('/')[0]}/*"
+    refs = list_refs(context.store.git, context.place, (pattern,)) or {}
+    if _latest_patch_sets(refs).get(review.number) != review.ref:
+        raise ReviewMoved(f"{review} got another patch set just now", where=context.place)
 
 
-def _names(found: dict[str, str], subject: ReviewSubject) -> bool:
-    mine = (found.get("Distgen-Image"), found.get("Distgen-Stream"))
-    return mine == (subject.image, subject.stream) and "Change-Id" in found
+def _is_about(trailers: Mapping[str, str], subject: ReviewSubject) -> bool:
+    image, stream = trailers.get("Distgen-Image"), trailers.get("Distgen-Stream")
+    return (image, stream) == (subject.image, subject.stream) and "Change-Id" in trailers
 
 
-def _id(desk: ReviewContext, branch: str, base: str | None) -> str:
-    return change_id(_name(desk), branch, base)
+def _change_id(context: ReviewContext, branch: str, base: str | None) -> str:
+    return change_id(_project_name(context), branch, base)
 
 
-def _name(desk: ReviewContext) -> str:
-    """Return Gerrit's name of the project: what stands behind /a/ where it asks for a password."""
-    path = f"/{project_path(desk.place)}"
-    if desk.place.address.startswith("http") and desk.account.api:
-        path = path.removeprefix(urlsplit(desk.account.api).path.rstrip("/"))
+def _project_name(context: ReviewContext) -> str:
+    """Return Gerrit's name of the project: what is behind /a/ where it asks for a password."""
+    path = f"/{project_path(context.place)}"
+    if context.place.address.startswith("http") and context.account.api:
+        path = path.removeprefix(urlsplit(context.account.api).path.rstrip("/"))
         return path.removeprefix("/a/").strip("/")
-    before, found, name = path.partition("/a/")
-    return name if found else before.strip("/")
+    folder, separator, name = path.partition("/a/")
+    return name if separator else folder.strip("/")
 
 
-# --- what only the web interface tells and does --------------------------------------------------
+# --- what only the web interface answers and does ------------------------------------------------
 
 
-def interface(place: Place, account: Account) -> str:
+def api_address(place: Place, account: Account) -> str:
     """Return the address of the web interface, "" where it is not known."""
     if account.api:
         return account.api.rstrip("/")
@@ -199,68 +203,68 @@ def interface(place: Place, account: Account) -> str:
     if place.folder is not None or parts.scheme not in ("http", "https"):
         return ""
     host = parts.netloc.rpartition("@")[2]
-    before, found, _ = parts.path.partition("/a/")
-    return f"{parts.scheme}://{host}{before if found else ''}"
+    folder, separator, _ = parts.path.partition("/a/")
+    return f"{parts.scheme}://{host}{folder if separator else ''}"
 
 
-def _link(desk: ReviewContext, number: int) -> str:
-    base = interface(desk.place, desk.account)
-    return f"{base}/c/{_name(desk)}/+/{number}" if base else ""
+def _change_url(context: ReviewContext, number: int) -> str:
+    address = api_address(context.place, context.account)
+    return f"{address}/c/{_project_name(context)}/+/{number}" if address else ""
 
 
-def _session(desk: ReviewContext) -> SameHostSession | None:
+def _open_session(context: ReviewContext) -> SameHostSession | None:
     """Return a session that may change things, None without an address or a password."""
-    if not interface(desk.place, desk.account) or not desk.account.token:
+    address, account = api_address(context.place, context.account), context.account
+    if not address or not account.token:
         return None
-    session = SameHostSession(interface(desk.place, desk.account), desk.account.policy)
-    session.auth = (desk.account.user, desk.account.token)
+    session = SameHostSession(address, account.policy)
+    session.auth = (account.user, account.token)
     return session
 
 
-def _ask(desk: ReviewContext, path: str, **query: str) -> Any:
-    session = _session(desk)
+def _get(context: ReviewContext, path: str, **query: str) -> Any:
+    session = _open_session(context)
     if session is None:
         return None
-    answer = session.get(f"{session.base}/a/{path}", params=query)
-    if not answer.ok:
-        hint = (
-            "is this Gerrit's address? dist_git.api says another"
-            if answer.status_code == 404
-            else ""
-        )
-        words = desk.account.hide(error_message(answer))
-        raise DistgenError(f"Gerrit says {words}", where=session.base, hint=hint)
-    return parse_json(answer)
+    response = session.get(f"{session.base}/a/{path}", params=query)
+    if response.ok:
+        return parse_json(response)
+    is_elsewhere = response.status_code == 404
+    hint = "is this Gerrit's address? dist_git.api says another" if is_elsewhere else ""
+    message = context.account.hide(error_message(response))
+    raise DistgenError(f"Gerrit says {message}", where=session.base, hint=hint)
 
 
-def _post(desk: ReviewContext, path: str, words: str) -> None:
-    session = _session(desk)
+def _post_message(context: ReviewContext, path: str, message: str) -> None:
+    session = _open_session(context)
     if session is None:
-        raise DistgenError("Gerrit cannot be asked without a password", where=desk.place)
-    answer = session.post(f"{session.base}/a/{path}", json={"message": words})
-    if not answer.ok:
-        words = desk.account.hide(error_message(answer))
-        raise DistgenError(f"Gerrit says {words}", where=session.base)
+        raise DistgenError("Gerrit cannot be asked without a password", where=context.place)
+    response = session.post(f"{session.base}/a/{path}", json={"message": message})
+    if not response.ok:
+        error = context.account.hide(error_message(response))
+        raise DistgenError(f"Gerrit says {error}", where=session.base)
 
 
-def _statuses(desk: ReviewContext, subject: ReviewSubject) -> dict[int, str] | None:
-    """Return the statuses of the newest changes of a branch, None when nobody can be asked."""
-    query = f'project:"{_name(desk)}" branch:"{subject.branch}"'
-    found = _ask(desk, "changes/", q=query, n=str(_NEWEST))
-    return None if found is None else {one["_number"]: one["status"] for one in found}
+def _get_statuses(context: ReviewContext, subject: ReviewSubject) -> dict[int, str] | None:
+    """Return the statuses of the newest changes of a branch, None where Gerrit cannot be asked."""
+    query = f'project:"{_project_name(context)}" branch:"{subject.branch}"'
+    changes = _get(context, "changes/", q=query, n=str(_NEWEST))
+    return None if changes is None else {info["_number"]: info["status"] for info in changes}
 
 
-def _state(desk: ReviewContext, number: int, known: dict[int, str] | None, current: bool) -> State:
-    if known is None:
+def _state(
+    context: ReviewContext, number: int, statuses: Mapping[int, str] | None, is_current: bool
+) -> ReviewState:
+    if statuses is None:
         return "unknown"
-    # What is searched runs behind what there is.
-    status = known.get(number) or _ask(desk, f"changes/{number}")["status"]
+    # Gerrit's index is behind its changes: a search may miss one that was opened just now.
+    status = statuses.get(number) or _get(context, f"changes/{number}")["status"]
     if status in _STATES:
         return _STATES[status]
-    last = _ask(desk, f"changes/{number}/detail").get("messages", ())[-1:] if current else ()
-    return (
-        "withdrawn" if any(WITHDRAWAL_NOTE in one.get("message", "") for one in last) else "closed"
-    )
+    details = _get(context, f"changes/{number}/detail") if is_current else {}
+    last_messages = details.get("messages", ())[-1:]
+    is_ours = any(WITHDRAWAL_NOTE in message.get("message", "") for message in last_messages)
+    return "withdrawn" if is_ours else "closed"
 
 
 FORGE = Forge(

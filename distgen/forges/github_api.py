@@ -1,4 +1,4 @@
-"""Ask the interface of GitHub through github3.py; what it refuses is told as a sentence."""
+"""Ask the interface of GitHub through github3.py, and raise what it refuses as a sentence."""
 
 from __future__ import annotations
 
@@ -35,26 +35,25 @@ class _Session(SameHostSession, GitHubSession):  # type: ignore[misc]
     """github3's session, which by itself would show the token to any host that an answer names."""
 
 
-def repository_of(place: Place, hub: Any) -> Any:
+def find_repository(place: Place, hub: Any) -> Any:
     """Return the repository; raise when GitHub leads to one of another name."""
     owner, name = owner_and_name(place)
-    found = hub.repository(owner, name)
-    if found.full_name.lower() != f"{owner}/{name}".lower():
-        raise DistgenError(
-            f"is called {found.full_name} now", where=place, hint="change dist_git.url"
-        )
-    return found
+    repository = hub.repository(owner, name)
+    if repository.full_name.lower() != f"{owner}/{name}".lower():
+        problem = f"is called {repository.full_name} now"
+        raise DistgenError(problem, where=place, hint="change dist_git.url")
+    return repository
 
 
 def owner_and_name(place: Place) -> tuple[str, str]:
-    """Return whose repository an address means, and its name."""
+    """Return the owner and the name of the repository that an address means."""
     owner, _, name = project_path(place).partition("/")
     if not owner or not name or "/" in name:
-        raise DistgenError("is no address of GitHub: OWNER/REPOSITORY.git", where=place)
+        raise DistgenError("is not an address of GitHub: OWNER/REPOSITORY.git", where=place)
     return owner, name
 
 
-def interface(place: Place, account: Account) -> str:
+def api_address(place: Place, account: Account) -> str:
     """Return the address of the interface: GitHub's own, or that of an Enterprise."""
     if account.api:
         return account.api.rstrip("/")
@@ -70,26 +69,26 @@ def interface(place: Place, account: Account) -> str:
 
 
 @contextmanager
-def asking(place: Place, account: Account) -> Iterator[Any]:
-    """Yield the interface; what GitHub refuses is told as a sentence."""
-    session = _Session(interface(place, account), account.policy)
+def open_github(place: Place, account: Account) -> Iterator[Any]:
+    """Yield the interface; raise what GitHub refuses as a sentence."""
+    session = _Session(api_address(place, account), account.policy)
     session.base_url = session.base
     if account.token:
         session.auth = AuthorizationHeader(f"token {account.token}")
     try:
         yield github3.GitHub(session=session)
     except AuthenticationFailed:
-        raise unknown(place, account) from None
+        raise token_error(place, account) from None
     except NotFoundError:
-        what = "GitHub has no such repository, or does not show it to this token"
-        raise DistgenError(what, where=place) from None
+        problem = "GitHub has no such repository, or does not show it to this token"
+        raise DistgenError(problem, where=place) from None
     except _UNREADABLE:
-        what = "what GitHub answers is not as GitHub describes it"
-        raise DistgenError(what, where=session.base) from None
+        problem = "what GitHub answers is not as GitHub describes it"
+        raise DistgenError(problem, where=session.base) from None
     except GitHubError as error:
         hint = "may the token write contents and pull requests?"
         raise DistgenError(
-            f"GitHub says {account.hide(reason(error))}",
+            f"GitHub says {account.hide(error_sentence(error))}",
             where=place,
             hint=hint if isinstance(error, ForbiddenError) else "",
         ) from None
@@ -99,22 +98,22 @@ def asking(place: Place, account: Account) -> Iterator[Any]:
         session.close()
 
 
-def unknown(place: Place, account: Account) -> DistgenError:
-    """Return what to raise when GitHub takes nobody for the owner of the token."""
-    what = "does not know the token" if account.token else "wants a token"
+def token_error(place: Place, account: Account) -> DistgenError:
+    """Return what to raise when GitHub does not accept the token, or wants one."""
+    problem = "GitHub does not know the token" if account.token else "GitHub wants a token"
     hint = "name the variable that holds it: dist_git.token_env"
-    return DistgenError(f"GitHub {what}", where=place, hint=hint)
+    return DistgenError(problem, where=place, hint=hint)
 
 
-def reason(error: GitHubError) -> str:
+def error_sentence(error: GitHubError) -> str:
     """Return what GitHub says is wrong, with the parts of it, on one line."""
     parts = error.errors if isinstance(error.errors, list) else [error.errors]
-    said = "; ".join((error_message(error.response), *map(_part, parts)))
-    return " ".join(said.split())[:300]
+    sentence = "; ".join((error_message(error.response), *map(_format_part, parts)))
+    return " ".join(sentence.split())[:300]
 
 
-def _part(part: Any) -> str:
+def _format_part(part: Any) -> str:
     if not isinstance(part, dict):
         return str(part)
-    named = (str(part[key]) for key in ("resource", "field", "code") if part.get(key))
-    return str(part.get("message") or " ".join(named).replace("_", " "))
+    words = (str(part[key]) for key in ("resource", "field", "code") if part.get(key))
+    return str(part.get("message") or " ".join(words).replace("_", " "))

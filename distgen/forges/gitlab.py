@@ -18,8 +18,8 @@ from distgen.forges.records import (
     Review,
     ReviewContext,
     ReviewOutcome,
+    ReviewState,
     ReviewSubject,
-    State,
 )
 from distgen.forges.refs import RefUpdate, fetch_commits, push_ref
 from distgen.git.location import Place
@@ -28,27 +28,28 @@ from distgen.model.published import Change
 
 # An option travels in one packet of git's protocol, 65,516 bytes, and \\n grows from two to five.
 _TEXT_LIMIT = 26_000
-_REFUSED = re.compile(r"Error encountered with push options .*': (.*?)(?: =+ |$)")
+_WARNING = re.compile(r"Error encountered with push options .*': (.*?)(?: =+ |$)")
 
 
-def find_reviews(desk: ReviewContext, subject: ReviewSubject, refs: Refs) -> Sequence[Review]:
+def find_reviews(context: ReviewContext, subject: ReviewSubject, refs: Refs) -> Sequence[Review]:
     """Return what the branch holds; whether its merge request is open, only GitLab knows."""
     ref = review_ref(subject.stream)
     if ref not in refs:
         return []
-    fetch_commits(desk, {ref: refs[ref]})
-    state: State = "merged" if is_ancestor(desk.store, subject.base, refs[ref]) else "unknown"
+    fetch_commits(context, {ref: refs[ref]})
+    is_merged = is_ancestor(context.store, subject.base, refs[ref])
+    state: ReviewState = "merged" if is_merged else "unknown"
     return [Review(refs[ref], ref, f"branch {review_branch(subject.stream)}", state=state)]
 
 
 def submit(
-    desk: ReviewContext, change: Change, proposal: Proposal, review: Review | None
+    context: ReviewContext, change: Change, proposal: Proposal, review: Review | None
 ) -> ReviewOutcome:
     """Push the branch; GitLab opens the merge request, or changes the one that is open."""
     assert change.commit
     if review and review.commit == change.commit:
         return ReviewOutcome("unchanged", f"{review} proposes it already")
-    # GitLab makes a line break of every \n, so one that stood there gets an invisible space.
+    # GitLab makes a line break of every \n, so one of the text gets an invisible space.
     description = proposal.body.replace("\\n", "\\\u200bn").replace("\n", "\\n")
     options = (
         "merge_request.create",
@@ -56,31 +57,30 @@ def submit(
         f"merge_request.title={proposal.title}",
         f"merge_request.description={description}",
         "merge_request.remove_source_branch",
-        *(f"merge_request.label={label}" for label in desk.labels),
+        *(f"merge_request.label={label}" for label in context.labels),
     )
     expected = review.commit if review else ""
     ref = review_ref(change.stream)
-    said = push_ref(desk, RefUpdate(change.commit, ref, expected, options))
+    lines = push_ref(context, RefUpdate(change.commit, ref, expected, options))
     # GitLab breaks and centres these lines, and repeats all the options.
-    if refused := _REFUSED.search(" ".join(" ".join(said).split())):
-        push_ref(
-            desk, RefUpdate(expected, ref, change.commit)
-        )  # or the next run would see nothing to do
-        what = f"GitLab takes the branch, but no merge request: {refused[1]}"
-        raise DistgenError(what, where=desk.place)
-    open_still = review is not None and review.state != "merged"
-    verb = "updated" if open_still else "opened"
+    if warning := _WARNING.search(" ".join(" ".join(lines).split())):
+        # While the branch holds the commit, the next run sees nothing to do.
+        push_ref(context, RefUpdate(expected, ref, change.commit))
+        problem = f"GitLab takes the branch, but no merge request: {warning[1]}"
+        raise DistgenError(problem, where=context.place)
+    is_open = review is not None and review.state != "merged"
+    verb = "updated" if is_open else "opened"
     name = f"merge request of {review_branch(change.stream)} {verb}"
-    url = find_link(said, r"/merge_requests/\d+$")
+    url = find_link(lines, r"/merge_requests/\d+$")
     return ReviewOutcome(
-        "updated" if open_still else "created",
+        "updated" if is_open else "created",
         f"{name} {url}" if url else f"{name}, though GitLab does not say where",
     )
 
 
-def withdraw(desk: ReviewContext, review: Review) -> ReviewOutcome:
+def withdraw(context: ReviewContext, review: Review) -> ReviewOutcome:
     """Delete the branch: GitLab closes the merge request of a branch that is gone."""
-    push_ref(desk, RefUpdate("", review.ref, review.commit))
+    push_ref(context, RefUpdate("", review.ref, review.commit))
     return ReviewOutcome("retired", f"{review.name} deleted, nothing is left to propose")
 
 

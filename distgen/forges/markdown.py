@@ -26,57 +26,65 @@ class Block:
         return self.head + "".join(f"{line}\n" for line in self.lines[:count]) + self.tail
 
 
-def fitted(blocks: Iterable[Block], last: str, limit: int) -> str:
+def fit_blocks(blocks: Iterable[Block], last: str, limit: int) -> str:
     """Join the blocks, whole lines only, so that `last` still fits into `limit` bytes."""
-    room = limit - size(last) - size(_CUT)
+    room = limit - byte_length(last) - byte_length(_CUT)
     text = ""
     for block in blocks:
         gap = "\n" if text else ""
         whole = gap + block.text(len(block.lines))
-        if size(text + whole) <= room:
+        if byte_length(text + whole) <= room:
             text += whole
             continue
-        left = room - size(text + gap + block.text(0))
-        count = 0
-        while count < len(block.lines) and (left := left - size(block.lines[count]) - 1) >= 0:
-            count += 1
+        count = _count_fitting(block.lines, room - byte_length(text + gap + block.text(0)))
         text += (gap + block.text(count) if count else "") + _CUT
         break
     return (text + last).encode()[:limit].decode("utf-8", "ignore")
 
 
-def escaped(text: str) -> str:
-    """Return text that Markdown shows as it is, and that mentions nobody and links to nothing.
+def _count_fitting(lines: Iterable[str], room: int) -> int:
+    """Return how many of the first lines fit into a number of bytes."""
+    count = 0
+    for line in lines:
+        room -= byte_length(line) + 1
+        if room < 0:
+            break
+        count += 1
+    return count
+
+
+def escape(text: str) -> str:
+    """Return text that Markdown shows as it is, and that mentions no person and links to nothing.
 
     Forges look for names and numbers in what Markdown made of a text, where no escape is left, but
     they do not see them behind an invisible space.
     """
-    return _LINK.sub(r"\1&#8203;", _SPECIAL.sub(r"\\\1", shown(text)))
+    return _LINK.sub(r"\1&#8203;", _SPECIAL.sub(r"\\\1", one_line(text)))
 
 
-def code(text: str) -> str:
+def code_span(text: str) -> str:
     """Return text as a code span, whatever backticks it holds."""
     mark = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
     pad = " " if text.startswith("`") or text.endswith("`") else ""
     return f"{mark}{pad}{text}{pad}{mark}"
 
 
-def fence(lines: Iterable[str]) -> str:
-    """Return a line that code stands between, and that none of its lines ends."""
+def code_fence(lines: Iterable[str]) -> str:
+    """Return a line to put before and after code, which none of its lines can end."""
     longest = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
     return "`" * max(3, longest + 1)
 
 
-def shown(text: str) -> str:
+def one_line(text: str) -> str:
     """Return text on one line, without what a forge would drop."""
     return printable(text).replace("\n", " ")
 
 
-def shortened(text: str, width: int) -> str:
+def shorten(text: str, width: int) -> str:
     """Return text of at most `width` characters."""
     return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
-def size(text: str) -> int:
+def byte_length(text: str) -> int:
     """Return the bytes that text takes."""
     return len(text.encode())

@@ -15,12 +15,12 @@ from distgen.git.store import Store
 from distgen.http import HttpPolicy
 
 WITHDRAWAL_NOTE = "distgen has nothing left to propose here."
-"""What distgen says when it closes a review, and knows its own doing by."""
+"""What distgen says when it closes a review; it recognises those that it closed by this."""
 NOTHING_LEFT = "has nothing left to propose"
-"""What is said of a review that a person has to close, for distgen cannot."""
+"""What is said of a review that distgen cannot close, so that a person has to."""
 Refs = Mapping[str, str]
 """Commits by the full names of refs."""
-State = Literal["open", "merged", "closed", "withdrawn", "unknown"]
+ReviewState = Literal["open", "merged", "closed", "withdrawn", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +75,21 @@ class ReviewSubject:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A review as it stands: `commit` is what it proposes, `ref` where that is or was.
+    """A review: `commit` is what it proposes, `ref` where that is or was.
 
     `state` is "closed" when a person turned it down, "withdrawn" when distgen did, "unknown" where
-    the forge cannot be asked. `number` is the forge's own. `gone` says that its branch was deleted;
-    `ref` is then where the forge keeps what was proposed. A review is a `leftover` when it stands
-    on a base that the branch has moved on from, and another takes its place.
+    the forge cannot be asked. `number` is the forge's own. Where the review's branch was deleted,
+    `ref` is where the forge keeps what was proposed. A review is a `leftover` when it is based on
+    a commit that the branch has moved on from, and another takes its place.
     """
 
     commit: str
     ref: str
     name: str
     url: str = ""
-    state: State = "open"
+    state: ReviewState = "open"
     number: int = 0
-    gone: bool = False
+    branch_deleted: bool = False
     leftover: bool = False
 
     def __str__(self) -> str:
@@ -97,12 +97,12 @@ class Review:
 
 
 class ReviewMoved(DistgenError):
-    """A review is not as it was found: somebody was faster, and it has to be looked at again."""
+    """A review has changed since it was read, and has to be read again."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewOutcome:
-    """What became of a review, in words."""
+    """What happened to a review, in words."""
 
     status: Literal["created", "updated", "unchanged", "retired"]
     detail: str

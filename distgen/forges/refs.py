@@ -1,4 +1,4 @@
-"""Push to the refs that reviews live at, and bring what stands there into the store."""
+"""Push to the refs that reviews live at, and fetch their commits into the store."""
 
 from __future__ import annotations
 
@@ -16,75 +16,83 @@ from distgen.git.run import GitResult, explain, run
 class RefUpdate:
     """One ref to push to: `commit` "" deletes it, `expected` None asks for no lease.
 
-    `had` are words by which a server says that it has the commit already.
+    `duplicate_signs` are words by which a server says that it has the commit already.
     """
 
     commit: str
     ref: str
     expected: str | None = None
     options: tuple[str, ...] = ()
-    had: tuple[str, ...] = ()
+    duplicate_signs: tuple[str, ...] = ()
 
 
-def push_ref(desk: ReviewContext, what: RefUpdate) -> tuple[str, ...]:
-    """Push to a ref that is no dist-git branch; return the server's words.
+def push_ref(context: ReviewContext, update: RefUpdate) -> tuple[str, ...]:
+    """Push to a ref that is not a dist-git branch; return the lines that the server says.
 
-    The lease makes sure that only what was seen is replaced; raise Moved when it is something else
-    now. A push that may succeed later is tried again.
+    The lease makes sure that only the expected commit is replaced; raise ReviewMoved when another
+    is there now. A push that may succeed later is tried again.
     """
-    git, attempt = desk.store.git, 0
+    git, attempt = context.store.git, 0
     while True:
-        done = _run_push(desk, what)
-        stands = _remote_commit(desk, what) if done.code else what.commit
-        if stands == what.commit:  # or an answer was lost, or another run did it
-            lines = (line.strip() for line in done.error.splitlines())
+        result = _run_push(context, update)
+        commit = _remote_commit(context, update) if result.code else update.commit
+        if commit == update.commit:  # or the answer was lost, or another run pushed the same
+            lines = (line.strip() for line in result.error.splitlines())
             return tuple(line[7:].strip() for line in lines if line.startswith("remote:"))
-        why = refusal_reason(done)
-        if any(words in why for words in what.had):
+        reason = refusal_reason(result)
+        if any(sign in reason for sign in update.duplicate_signs):
             if attempt:  # the answer to the attempt before was lost
                 return ()
-            raise ReviewMoved(why, where=desk.place)
-        if stands not in (None, what.expected):
-            raise ReviewMoved(why, where=desk.place)
+            raise ReviewMoved(reason, where=context.place)
+        if commit not in (None, update.expected):
+            raise ReviewMoved(reason, where=context.place)
         attempt += 1
-        again = is_temporary(done) and attempt < git.retry.attempts
-        if not again or not wait_for_retry(git, attempt - 1, f"{desk.place}: {why}"):
-            raise auth_error(git, desk.place, done) or DistgenError(why, where=desk.place)
+        may_retry = is_temporary(result) and attempt < git.retry.attempts
+        if not may_retry or not wait_for_retry(git, attempt - 1, f"{context.place}: {reason}"):
+            error = DistgenError(reason, where=context.place)
+            raise auth_error(git, context.place, result) or error
 
 
-def _run_push(desk: ReviewContext, what: RefUpdate) -> GitResult:
-    lease = () if what.expected is None else (f"--force-with-lease={what.ref}:{what.expected}",)
-    options = (f"--push-option={option}" for option in what.options)
+def _run_push(context: ReviewContext, update: RefUpdate) -> GitResult:
+    lease = f"--force-with-lease={update.ref}:{update.expected}"
+    options = (f"--push-option={option}" for option in update.options)
     return run(
-        desk.store.git,
-        *("push", "--porcelain", "--no-verify", *lease, *options),
-        *(desk.place.address, f"{what.commit}:{what.ref}"),
-        folder=desk.store.folder,
-        network=desk.place.folder is None,
+        context.store.git,
+        *("push", "--porcelain", "--no-verify"),
+        *(() if update.expected is None else (lease,)),
+        *options,
+        *(context.place.address, f"{update.commit}:{update.ref}"),
+        folder=context.store.folder,
+        network=context.place.folder is None,
         to_the_end=True,
     )
 
 
-def _remote_commit(desk: ReviewContext, what: RefUpdate) -> str | None:
-    """Return the commit at a ref that a push may have changed; None: nobody knows."""
-    if what.expected is None:
+def _remote_commit(context: ReviewContext, update: RefUpdate) -> str | None:
+    """Return the commit at a ref that a push may have changed; None: it is not known."""
+    if update.expected is None:
         return None
-    found = list_refs(desk.store.git, desk.place, (what.ref,))
-    return None if found is None else found.get(what.ref, "")
+    refs = list_refs(context.store.git, context.place, (update.ref,))
+    return None if refs is None else refs.get(update.ref, "")
 
 
-def fetch_commits(desk: ReviewContext, refs: Refs) -> dict[str, bytes]:
-    """Return the commits at refs, brought into the store; those that moved away are left out."""
-    missing = [ref for ref, commit in refs.items() if desk.store.reader.read(commit) is None]
+def fetch_commits(context: ReviewContext, refs: Refs) -> dict[str, bytes]:
+    """Return the commits at refs, fetched into the store; those that moved away are left out."""
+    read = context.store.reader.read
+    missing = [ref for ref, commit in refs.items() if read(commit) is None]
     if missing:
-        done = run_with_retries(
-            desk.store.git,
-            desk.place,
+        result = run_with_retries(
+            context.store.git,
+            context.place,
             *("fetch", "-q", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance"),
-            *(desk.place.address, *missing),
-            folder=desk.store.folder,
+            *(context.place.address, *missing),
+            folder=context.store.folder,
         )
-        if done.code:
-            raise DistgenError(f"cannot be fetched: {explain(done)}", where=desk.place)
-    found = {commit: desk.store.reader.read(commit) for commit in refs.values()}
-    return {commit: one.content for commit, one in found.items() if one is not None}
+        if result.code:
+            raise DistgenError(f"cannot be fetched: {explain(result)}", where=context.place)
+    commits = {commit: read(commit) for commit in refs.values()}
+    return {
+        commit: git_object.content
+        for commit, git_object in commits.items()
+        if git_object is not None
+    }

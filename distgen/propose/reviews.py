@@ -116,7 +116,7 @@ def _close_leftovers(plan: ReviewPlan, reviews: Sequence[Review]) -> Sequence[Re
 
 def _is_free(plan: ReviewPlan, change: Change, review: Review) -> bool:
     """Say whether a review holds only commits of distgen, or commits that are merged."""
-    if review.gone or review.state == "merged" or review.commit == change.commit:
+    if review.branch_deleted or review.state == "merged" or review.commit == change.commit:
         return True
     subject = plan.subject(change)
     content = fetch_commits(plan.review_context, {review.ref: review.commit}).get(review.commit)
@@ -154,7 +154,7 @@ def _propose(plan: ReviewPlan, change: Change, review: Review | None) -> Change:
         return _predict(change, review)
     if not has_commit(plan.review_context.store, change.commit or ""):
         write_commits(plan.review_context.store, [change])
-    if review is None or review.gone or review.commit != change.commit:
+    if review is None or review.branch_deleted or review.commit != change.commit:
         report_push(plan.observe, change.url, plan.attempt, [change])
     proposal = describe_change(change, plan.forge.text_limit)
     outcome = plan.forge.submit(plan.review_context, change, proposal, review)

@@ -66,12 +66,12 @@ def test_an_address_names_a_server_and_a_project(address, name, server):
 def test_an_interface_is_where_the_forge_has_it_or_where_the_site_says(
     name, address, api, expected
 ):
-    interface = {
-        "github": github_api.interface,
-        "forgejo": forgejo.interface,
-        "gerrit": gerrit.interface,
+    api_address = {
+        "github": github_api.api_address,
+        "forgejo": forgejo.api_address,
+        "gerrit": gerrit.api_address,
     }[name]
-    assert interface(Place(address, None), Account(api=api)) == expected
+    assert api_address(Place(address, None), Account(api=api)) == expected
 
 
 @pytest.mark.parametrize(
