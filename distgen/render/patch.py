@@ -118,23 +118,42 @@ def _stated_row(hunk: Hunk) -> int:
 
 
 def _find_row(lines: Sequence[bytes], hunk: Hunk, first: int, drift: int) -> int | str:
-    """Return the row where a hunk fits, or say why there is none."""
+    """Return the row where a hunk fits, or say why there is none.
+
+    `drift` is how far the hunk before it stands from where its head says.
+    """
     old = hunk.old
     if not old:
         return 0 if not lines else "since it has no line of context to hold on to"
-    size, stated = len(old), _stated_row(hunk) + drift
-    if stated >= first and tuple(lines[stated : stated + size]) == old:
-        return stated
+    size, stated = len(old), _stated_row(hunk)
     fits = [
         row
         for row in range(first, len(lines) - size + 1)
         if lines[row] == old[0] and tuple(lines[row : row + size]) == old
     ]
+    if not fits:
+        return _describe_mismatch(lines, old, max(stated + drift, first))
+    end = len(lines) - size
+    if _lacks_newline(hunk):
+        return end if end in fits else "which goes on after the line that has no newline"
     if len(fits) == 1:
         return fits[0]
-    if fits:
-        return f"which has the same lines at {', '.join(str(row + 1) for row in fits)}"
-    return _describe_mismatch(lines, old, max(stated, first))
+    # patch(1) goes on with the drift; git looks for the nearest place, forward first, or the end.
+    nearest = min(fits, key=lambda row: (abs(row - stated), row < stated))
+    is_last = end in fits and _lacks_context_after(hunk)
+    place = end if is_last else nearest
+    if place == stated + drift or (is_last and stated + drift not in fits):
+        return place
+    return f"which has the same lines at {', '.join(str(row + 1) for row in fits)}"
+
+
+def _lacks_newline(hunk: Hunk) -> bool:
+    return any(sign == "+" and not text.endswith(b"\n") for sign, text, _ in hunk.body)
+
+
+def _lacks_context_after(hunk: Hunk) -> bool:
+    """Tell whether a hunk has context before its changes only, as at the end of a file."""
+    return hunk.body[0][0] == " " != hunk.body[-1][0]
 
 
 def _describe_mismatch(lines: Sequence[bytes], old: Sequence[bytes], row: int) -> str:

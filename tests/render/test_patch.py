@@ -129,6 +129,24 @@ def test_a_newline_that_is_missing_at_the_end_is_told():
     )
 
 
+def test_a_line_without_newline_is_the_last_one():
+    """It was joined with the one after it."""
+    text = "--- a/s\n+++ b/s\n@@ -1 +1 @@\n-x\n+y\n\\ No newline at end of file\n"
+    assert "which goes on after the line that has no newline" in refusal(files(s="x\nz\n"), text)
+    assert texts(apply_patch(files(s="x\nz\nx\n"), patch(text), "i"))["s"] == "x\nz\ny"
+
+
+def test_a_hunk_that_git_would_apply_elsewhere_is_refused():
+    """Without context after its changes git takes it to the end, or to what is nearest."""
+    text = "--- a/s\n+++ b/s\n@@ -1 +1,2 @@\n x\n+y\n"
+    assert texts(apply_patch(files(s="x\nz\n"), patch(text), "i"))["s"] == "x\ny\nz\n"
+    assert "which has the same lines at 1, 3" in refusal(files(s="x\nz\nx\n"), text)
+    assert texts(apply_patch(files(s="z\nx\nx\n"), patch(text), "i"))["s"] == "z\nx\nx\ny\n"
+    text = "--- a/s\n+++ b/s\n@@ -1 +1 @@\n-x\n+y\n@@ -3 +3 @@\n-z\n+y\n"
+    shifted = files(s="w\nx\nz\nz\n")
+    assert "which has the same lines at 3, 4" in refusal(shifted, text)
+
+
 def test_nothing_is_applied_when_a_later_hunk_does_not_fit():
     before = files(s=SCRIPT)
     text = "--- a/s\n+++ b/s\n@@ -3 +3 @@\n-one\n+1\n@@ -7 +7 @@\n-six\n+6\n"
