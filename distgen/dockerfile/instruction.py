@@ -1,4 +1,4 @@
-"""One instruction of a Dockerfile, and why a builder would refuse it."""
+"""An instruction of a Dockerfile, and why a builder would refuse it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import dockerfile  # type: ignore[import-not-found]
 
-KNOWN = frozenset(command.upper() for command in dockerfile.all_cmds())
-_NEEDS_VALUE = KNOWN - {"CMD", "ENTRYPOINT", "SHELL"}
+KEYWORDS = frozenset(command.upper() for command in dockerfile.all_cmds())
+_NEEDS_VALUE = KEYWORDS - {"CMD", "ENTRYPOINT", "SHELL"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,23 +37,25 @@ class Instruction:
         return next((value for key, value in reversed(self.flags) if key == name), None)
 
 
-def refusal(found: Instruction, started: bool) -> str:
-    """Return why a builder refuses an instruction, "" when it does not; FROM has `started`."""
-    if found.cmd not in KNOWN:
-        return f"unknown instruction {found.cmd}"
-    if not started and found.cmd != "ARG":
-        return f"{found.cmd} stands before the first FROM"
-    if not found.value and not found.heredocs and found.cmd in _NEEDS_VALUE:
-        return f"{found.cmd} needs an argument"
-    if found.cmd == "FROM" and not (len(found.value) == 1 or names_stage(found.value)):
-        return f"FROM takes IMAGE or IMAGE AS NAME, not {' '.join(found.value)}"
-    if found.cmd in {"COPY", "ADD"} and len(found.value) < 2:
-        return f"{found.cmd} needs a source and a destination"
-    if found.trigger:
-        if found.trigger.cmd in {"FROM", "MAINTAINER", "ONBUILD"}:
-            return f"ONBUILD cannot hold {found.trigger.cmd}"
-        return refusal(found.trigger, started)
-    return ""
+def refusal(instruction: Instruction, in_stage: bool) -> str:
+    """Return why a builder refuses an instruction, "" when it does not.
+
+    `in_stage` says that a FROM is above it, or that it is one.
+    """
+    cmd, words, trigger = instruction.cmd, instruction.value, instruction.trigger
+    if cmd not in KEYWORDS:
+        return f"unknown instruction {cmd}"
+    if not in_stage and cmd != "ARG":
+        return f"{cmd} is before the first FROM"
+    if not words and not instruction.heredocs and cmd in _NEEDS_VALUE:
+        return f"{cmd} needs an argument"
+    if cmd == "FROM" and not (len(words) == 1 or names_stage(words)):
+        return f"FROM takes IMAGE or IMAGE AS NAME, not {' '.join(words)}"
+    if cmd in {"COPY", "ADD"} and len(words) < 2:
+        return f"{cmd} needs a source and a destination"
+    if trigger and trigger.cmd in {"FROM", "MAINTAINER", "ONBUILD"}:
+        return f"ONBUILD cannot hold {trigger.cmd}"
+    return refusal(trigger, in_stage) if trigger else ""
 
 
 def names_stage(words: tuple[str, ...]) -> bool:

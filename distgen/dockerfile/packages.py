@@ -65,7 +65,7 @@ _WITH_ARGUMENT = {
     | {"--no-binary", "--proxy", "--timeout", "--retries", "--upgrade-strategy", "--src"}
     | {"--log", "--editable", "--progress-bar", "--root-user-action", "--report", "--python"},
 }
-# name=version of apt and apk, name-version-release of rpm; a version with `*` is a range
+# name=version of apt and apk, name-version-release of rpm; a version with `*` is a range.
 _ONE_VERSION = re.compile(
     r"([A-Za-z0-9][\w.+:-]*)={1,2}[^*=]+|([A-Za-z0-9][\w.+]*(?:-[A-Za-z][\w.+]*)*)-\d[^-*/]*-\d[^-*/]*"
 )
@@ -77,7 +77,7 @@ class Operation:
     """One installation or removal; `virtual` is apk's name for the group (`--virtual .build-deps`).
 
     Names are without version, release or extras; a removal may hold globs. `exact` are the
-    packages of the operating system that are wanted in one version, with the words that say so.
+    packages of the operating system with one version, and the words that name it.
     """
 
     manager: str
@@ -87,42 +87,42 @@ class Operation:
     exact: tuple[tuple[str, str], ...] = field(default=(), compare=False)
 
 
-def commands(script: str) -> tuple[tuple[str, ...], ...]:
+def split_commands(script: str) -> tuple[tuple[str, ...], ...]:
     """Split a shell script into simple commands, each as unquoted words without redirections."""
-    found: list[tuple[str, ...]] = []
+    simple_commands: list[tuple[str, ...]] = []
     words: list[str] = []
     redirected = False
-    for token in _TOKEN.finditer(_flat(script)):
+    for token in _TOKEN.finditer(_flatten(script)):
         mark, word = token["mark"], token["word"]
         if mark and ("<" in mark or ">" in mark):
             redirected = True
             if words and words[-1].isdigit():
                 words.pop()
         elif mark:
-            found.append(tuple(words))
+            simple_commands.append(tuple(words))
             words = []
         elif word and not redirected:
             words.append(_plain(word))
         redirected = redirected and not word
-    found.append(tuple(words))
-    return tuple(command for command in found if command)
+    simple_commands.append(tuple(words))
+    return tuple(command for command in simple_commands if command)
 
 
 @lru_cache(maxsize=4096)
-def operations(script: str) -> tuple[Operation, ...]:
+def script_operations(script: str) -> tuple[Operation, ...]:
     """Return what a shell script installs and removes, in order."""
-    return tuple(_operations(script, {}))
+    return tuple(_read_operations(script, {}))
 
 
-def left_behind(performed: Sequence[Operation]) -> tuple[Operation, ...]:
-    """Return the installations that no later operation takes back, without the names that are."""
-    kept = []
-    for index, operation in enumerate(performed):
+def remaining_installs(operations: Sequence[Operation]) -> tuple[Operation, ...]:
+    """Return the installations without the packages that a later operation removes."""
+    remaining = []
+    for index, operation in enumerate(operations):
         if operation.action == "remove":
             continue
         patterns = tuple(
             name
-            for later in performed[index + 1 :]
+            for later in operations[index + 1 :]
             if later.action == "remove" and later.manager == operation.manager
             for name in later.names
         )
@@ -130,20 +130,20 @@ def left_behind(performed: Sequence[Operation]) -> tuple[Operation, ...]:
             continue
         names = tuple(name for name in operation.names if not _matches(name, patterns))
         if names:
-            kept.append(replace(operation, names=names))
-    return tuple(kept)
+            remaining.append(replace(operation, names=names))
+    return tuple(remaining)
 
 
 def _matches(name: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _flat(script: str) -> str:
-    """Put commands that stand in another's words, `$(...)`, on lines of their own."""
+def _flatten(script: str) -> str:
+    """Put commands inside the words of another, `$(...)`, on lines of their own."""
     text = _COMMENT_LINE.sub("", script)
     inner: list[str] = []
-    while found := _SUBSTITUTION.findall(text):
-        inner += (first or second for first, second in found)
+    while matches := _SUBSTITUTION.findall(text):
+        inner += (first or second for first, second in matches)
         text = _SUBSTITUTION.sub("$_", text)
     return "\n".join([text, *inner])
 
@@ -155,26 +155,26 @@ def _plain(word: str) -> str:
     return _QUOTED.sub(lambda match: match[1] or match[2] or match[3] or "", word)
 
 
-def _operations(script: str, variables: Mapping[str, str]) -> Iterator[Operation]:
-    known = dict(variables)
+def _read_operations(script: str, variables: Mapping[str, str]) -> Iterator[Operation]:
+    values = dict(variables)
     marked: list[str] = []
-    for command in commands(script):
-        assigned, words = _bare(_expanded(command, known))
+    for command in split_commands(script):
+        assigned, words = _split_prefixes(_expand_variables(command, values))
         if not words:
-            known.update(assigned)
+            values.update(assigned)
             continue
         name = words[0].rpartition("/")[2]
-        if name in _SHELLS and (inner := _inner(words)):
-            yield from _operations(inner, known)
+        if name in _SHELLS and (inner := _inner_script(words)):
+            yield from _read_operations(inner, values)
         elif name == "apt-mark" and words[1:2] == ["auto"]:
-            # `apt-mark auto '.*'` is a regular expression: the packages autoremove takes
+            # The words are regular expressions: `apt-mark auto '.*'` lets autoremove take all.
             marked.extend(word.replace(".*", "*") for word in words[2:])
-        elif operation := _operation(name, words):
+        elif operation := _read_operation(name, words):
             auto = operation.action == "remove" and any("auto" in word for word in words[1:])
             yield replace(operation, names=(*operation.names, *marked)) if auto else operation
 
 
-def _expanded(command: Iterable[str], variables: Mapping[str, str]) -> Iterator[str]:
+def _expand_variables(command: Iterable[str], variables: Mapping[str, str]) -> Iterator[str]:
     """Yield the words with known variables replaced, split as an unquoted one would be."""
     for word in command:
         match = _VARIABLE.fullmatch(word)
@@ -184,8 +184,8 @@ def _expanded(command: Iterable[str], variables: Mapping[str, str]) -> Iterator[
             yield word
 
 
-def _bare(words: Iterable[str]) -> tuple[dict[str, str], list[str]]:
-    """Separate the assignments and wrappers that stand before a command from the command."""
+def _split_prefixes(words: Iterable[str]) -> tuple[dict[str, str], list[str]]:
+    """Separate the assignments and wrappers before a command from the command."""
     assigned: dict[str, str] = {}
     rest = list(words)
     prefixed = False
@@ -201,35 +201,35 @@ def _bare(words: Iterable[str]) -> tuple[dict[str, str], list[str]]:
     return assigned, rest
 
 
-def _inner(words: Sequence[str]) -> str:
+def _inner_script(words: Sequence[str]) -> str:
     """Return the script of `sh -c SCRIPT`."""
     options = list(takewhile(lambda word: word.startswith("-"), words[1:]))
     rest = words[1 + len(options) :]
     return rest[0] if rest and any(o[1:2] != "-" and "c" in o for o in options) else ""
 
 
-def _operation(name: str, words: Sequence[str]) -> Operation | None:
+def _read_operation(name: str, words: Sequence[str]) -> Operation | None:
     arguments = list(words[1:])
     if re.fullmatch(r"python[\d.]*|uv", name) and "pip" in arguments[:2]:
         name, arguments = "pip", arguments[arguments.index("pip") + 1 :]
     manager = _MANAGERS.get(re.sub(r"^pip3\.\d+$", "pip", name))
     if not manager:
         return None
-    plain, options = _arguments(manager, arguments)
+    plain, options = _split_arguments(manager, arguments)
     if not plain:
         return None
     verb, *targets = plain
     virtual = options.get("--virtual", options.get("-t", "")) if manager == "apk" else ""
     if verb in _INSTALL[manager]:
-        names = tuple(filter(None, (_package(manager, target) for target in targets)))
-        exact = () if manager == "pip" else tuple(_exact(targets))
+        names = tuple(filter(None, (_package_name(manager, target) for target in targets)))
+        exact = () if manager == "pip" else tuple(_exact_versions(targets))
         return Operation(manager, "install", names, virtual, exact) if names else None
     if verb in _REMOVE[manager]:
         return Operation(manager, "remove", tuple(_VERSION.sub("", t) for t in targets))
     return None
 
 
-def _arguments(manager: str, arguments: Iterable[str]) -> tuple[list[str], dict[str, str]]:
+def _split_arguments(manager: str, arguments: Iterable[str]) -> tuple[list[str], dict[str, str]]:
     """Separate plain words from options, of which some take the next word."""
     plain: list[str] = []
     options: dict[str, str] = {}
@@ -251,16 +251,16 @@ def _arguments(manager: str, arguments: Iterable[str]) -> tuple[list[str], dict[
     return plain, options
 
 
-def _exact(words: Iterable[str]) -> Iterator[tuple[str, str]]:
+def _exact_versions(words: Iterable[str]) -> Iterator[tuple[str, str]]:
     for word in words:
-        if found := _ONE_VERSION.fullmatch(word):
-            yield found[1] or found[2], word
+        if match := _ONE_VERSION.fullmatch(word):
+            yield match[1] or match[2], word
 
 
-def _package(manager: str, word: str) -> str:
+def _package_name(manager: str, word: str) -> str:
     """Return the package a word names, "" when it is a file, a variable or an exclusion."""
-    named = word.partition("=")[0] if manager in ("apt", "apk") else word
-    if "$" in named or "`" in word or word.startswith(("!", ".", "/", "*")):
+    name = word.partition("=")[0] if manager in ("apt", "apk") else word
+    if "$" in name or "`" in word or word.startswith(("!", ".", "/", "*")):
         return ""
     if "://" in word:
         egg = re.search(r"[#&]egg=([\w.-]+)", word)

@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 import dockerfile  # type: ignore[import-not-found]
 
 from distgen.dockerfile.instruction import (
-    KNOWN,
+    KEYWORDS,
     Heredoc,
     Instruction,
     names_stage,
     refusal,
     unquote,
 )
-from distgen.dockerfile.packages import Operation, commands, operations
+from distgen.dockerfile.packages import Operation, script_operations, split_commands
 
-_LOOKS = 50
+_MAX_TRIALS = 50
 _WORD = re.compile(r"\S+\s+")
 
 
@@ -66,32 +66,32 @@ class Dockerfile:
     @property
     def lineage(self) -> tuple[Stage, ...]:
         """Return the stages that end up in the image: the last, what it builds on, and so on."""
-        found = []
+        stages = []
         index = len(self.stages) - 1 if self.stages else None
         while index is not None:
-            found.append(self.stages[index])
+            stages.append(self.stages[index])
             index = self.stages[index].parent
-        return tuple(found)
+        return tuple(stages)
 
     def stage(self, word: str, before: int) -> Stage | None:
         """Return the stage that a FROM or --from means by `word`, among those before an index."""
         earlier = self.stages[:before]
-        named = (stage for stage in reversed(earlier) if stage.name == word.lower() != "")
-        if found := next(named, None):
-            return found
+        namesakes = (stage for stage in reversed(earlier) if stage.name == word.lower() != "")
+        if stage := next(namesakes, None):
+            return stage
         return earlier[int(word)] if word.isdecimal() and int(word) < len(earlier) else None
 
     @property
     def triggers(self) -> tuple[Instruction, ...]:
         """Return what its ONBUILD instructions add to every image that builds on it."""
-        own = (found for stage in reversed(self.lineage) for found in stage.instructions)
-        return tuple(found.trigger for found in own if found.trigger)
+        steps = (step for stage in reversed(self.lineage) for step in stage.instructions)
+        return tuple(step.trigger for step in steps if step.trigger)
 
-    def find(self, word: str, instruction: Instruction) -> int:
+    def find_line(self, word: str, instruction: Instruction) -> int:
         """Return the line of an instruction that holds `word`, or its first line."""
         lines = self.text.splitlines()[instruction.line - 1 : instruction.end_line]
-        found = (number for number, line in enumerate(lines, instruction.line) if word in line)
-        return next(found, instruction.line)
+        numbers = (number for number, line in enumerate(lines, instruction.line) if word in line)
+        return next(numbers, instruction.line)
 
 
 def parse(text: str) -> Dockerfile:
@@ -100,25 +100,25 @@ def parse(text: str) -> Dockerfile:
         parsed = dockerfile.parse_string(text)
     except dockerfile.GoParseError as error:
         return Dockerfile(text, problems=(Problem(_failing_line(text, str(error)), str(error)),))
-    instructions = tuple(_instruction(command) for command in parsed)
-    problems = tuple(_problems(instructions))
-    return Dockerfile(text, instructions, _stages(instructions), problems)
+    instructions = tuple(_read_instruction(command) for command in parsed)
+    problems = tuple(_find_problems(instructions))
+    return Dockerfile(text, instructions, _read_stages(instructions), problems)
 
 
 def mounts(instruction: Instruction) -> tuple[Mount, ...]:
     """Return the mounts of a RUN."""
-    found = []
+    all_mounts = []
     for name, value in instruction.flags:
         if name == "mount":
-            options = dict(_pair(part) for part in value.split(","))
+            options = dict(_split_pair(part) for part in value.split(","))
             source = options.get("source", options.get("src", ""))
             target = options.get("target", options.get("dst", options.get("destination", "")))
             kind = options.get("type", "bind")
-            found.append(Mount(kind, options.get("from", ""), source, target))
-    return tuple(found)
+            all_mounts.append(Mount(kind, options.get("from", ""), source, target))
+    return tuple(all_mounts)
 
 
-def sources(instruction: Instruction) -> tuple[str, ...]:
+def copy_sources(instruction: Instruction) -> tuple[str, ...]:
     """Return the sources of a COPY or ADD as the builder takes them, without heredocs."""
     words = instruction.value[:-1]
     if instruction.json:
@@ -126,21 +126,21 @@ def sources(instruction: Instruction) -> tuple[str, ...]:
     return tuple(unquote(word) for word in words if not word.startswith("<<"))
 
 
-def pairs(instruction: Instruction) -> tuple[tuple[str, str], ...]:
+def key_values(instruction: Instruction) -> tuple[tuple[str, str], ...]:
     """Return the keys and values of a LABEL or ENV."""
     words = [unquote(word) for word in instruction.value]
     return tuple(zip(words[0::2], words[1::2], strict=False))
 
 
-def argv(instruction: Instruction) -> tuple[str, ...]:
+def start_words(instruction: Instruction) -> tuple[str, ...]:
     """Return the words that a CMD, ENTRYPOINT or RUN starts, of a script its first command."""
     if instruction.json:
         return instruction.value
-    first = next(iter(commands(" ".join(instruction.value))), ())
+    first = next(iter(split_commands(" ".join(instruction.value))), ())
     return first[1:] if first[:1] == ("exec",) else first
 
 
-def script(instruction: Instruction) -> str:
+def run_script(instruction: Instruction) -> str:
     """Return a RUN as one shell script, heredocs that a shell reads included."""
     if instruction.json:
         return shlex.join(instruction.value)
@@ -153,55 +153,55 @@ def script(instruction: Instruction) -> str:
     return "\n".join(heredoc.content for heredoc in instruction.heredocs)
 
 
-def installed(instruction: Instruction) -> tuple[Operation, ...]:
+def package_operations(instruction: Instruction) -> tuple[Operation, ...]:
     """Return what a RUN, or the RUN of an ONBUILD, installs and removes."""
     run = instruction.trigger or instruction
-    return operations(script(run)) if run.cmd == "RUN" else ()
+    return script_operations(run_script(run)) if run.cmd == "RUN" else ()
 
 
-def packages(instructions: Iterable[Instruction]) -> Mapping[str, tuple[str, ...]]:
+def installed_packages(instructions: Iterable[Instruction]) -> Mapping[str, tuple[str, ...]]:
     """Return the sorted names of all packages installed, by manager: apk, apt, pip, rpm."""
-    found: dict[str, set[str]] = {}
+    names: dict[str, set[str]] = {}
     for instruction in instructions:
-        for operation in installed(instruction):
+        for operation in package_operations(instruction):
             if operation.action == "install":
-                found.setdefault(operation.manager, set()).update(operation.names)
-    return {manager: tuple(sorted(found[manager])) for manager in sorted(found)}
+                names.setdefault(operation.manager, set()).update(operation.names)
+    return {manager: tuple(sorted(names[manager])) for manager in sorted(names)}
 
 
-def _instruction(command: dockerfile.Command, offset: int = 0) -> Instruction:
+def _read_instruction(command: dockerfile.Command, offset: int = 0) -> Instruction:
     cmd = (command.cmd or "\\").upper()  # the parser finds no word in a lone line continuation
     return Instruction(
         cmd=cmd,
         value=command.value if command.value != ("",) else (),
-        flags=tuple(_pair(flag.removeprefix("--")) for flag in command.flags),
+        flags=tuple(_split_pair(flag.removeprefix("--")) for flag in command.flags),
         line=command.start_line + offset,
         end_line=command.end_line + offset,
         original=command.original or cmd,
         heredocs=tuple(Heredoc(here.name, here.content) for here in command.heredocs),
         json=command.json,
-        trigger=_trigger(command) if cmd == "ONBUILD" and command.sub_cmd else None,
+        trigger=_read_trigger(command) if cmd == "ONBUILD" and command.sub_cmd else None,
     )
 
 
-def _trigger(command: dockerfile.Command) -> Instruction:
-    """Read what ONBUILD holds again: the parser keeps neither its flags nor its heredocs."""
+def _read_trigger(command: dockerfile.Command) -> Instruction:
+    """Parse the instruction of an ONBUILD: the parser keeps neither its flags nor its heredocs."""
     start, end = command.start_line, command.end_line
     try:
         inner = dockerfile.parse_string(_WORD.sub("", command.original, count=1))
     except dockerfile.GoParseError:
         return Instruction(command.sub_cmd.upper(), command.value, line=start, end_line=end)
-    return _instruction(inner[0], start - 1)
+    return _read_instruction(inner[0], start - 1)
 
 
-def _pair(text: str) -> tuple[str, str]:
+def _split_pair(text: str) -> tuple[str, str]:
     key, _, value = text.partition("=")
     return key.lower(), value
 
 
-def _stages(instructions: tuple[Instruction, ...]) -> tuple[Stage, ...]:
+def _read_stages(instructions: tuple[Instruction, ...]) -> tuple[Stage, ...]:
     starts = [i for i, instruction in enumerate(instructions) if instruction.cmd == "FROM"]
-    found: list[Stage] = []
+    stages: list[Stage] = []
     names: dict[str, int] = {}
     for index, (start, end) in enumerate(zip(starts, [*starts[1:], None], strict=False)):
         words = instructions[start].value
@@ -209,21 +209,21 @@ def _stages(instructions: tuple[Instruction, ...]) -> tuple[Stage, ...]:
         name = words[2].lower() if names_stage(words) else ""
         body = instructions[start + 1 : end]
         line = instructions[start].line
-        found.append(Stage(index, name, base, line, names.get(base.lower()), body))
+        stages.append(Stage(index, name, base, line, names.get(base.lower()), body))
         if name:
             names[name] = index
-    return tuple(found)
+    return tuple(stages)
 
 
-def _problems(instructions: tuple[Instruction, ...]) -> Iterator[Problem]:
-    started = False
-    for found in instructions:
-        started = started or found.cmd == "FROM"
-        if message := refusal(found, started):
-            yield Problem(found.line, message)
-            if found.cmd not in KNOWN:
-                return  # a lost continuation: what follows are no instructions either
-    if not started:
+def _find_problems(instructions: tuple[Instruction, ...]) -> Iterator[Problem]:
+    in_stage = False
+    for instruction in instructions:
+        in_stage = in_stage or instruction.cmd == "FROM"
+        if message := refusal(instruction, in_stage):
+            yield Problem(instruction.line, message)
+            if instruction.cmd not in KEYWORDS:
+                return  # a lost continuation: the lines below are not instructions either
+    if not in_stage:
         yield Problem(1, "there is no FROM")
 
 
@@ -242,10 +242,10 @@ def _failing_line(text: str, message: str) -> int:
         return 1
     if "heredoc" not in message:
         return bisect_left(range(1, len(lines) + 1), True, key=fails) + 1
-    # every heredoc is unterminated up to its last line, so only where they begin can be told apart;
-    # each is a look at the whole text, which a file made for that would have without end
+    # Every heredoc is unterminated up to its last line, so only the lines where they begin differ.
+    # Each trial parses the whole text: a file of many heredocs would take minutes, hence the limit.
     starts = [number for number, line in enumerate(lines, 1) if "<<" in line] or [1]
-    for number in reversed(starts[-_LOOKS:]):
+    for number in reversed(starts[-_MAX_TRIALS:]):
         if not fails(number - 1):
             return number
     return starts[max(0, bisect_left(starts, True, key=lambda number: fails(number - 1)) - 1)]

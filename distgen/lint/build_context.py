@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from distgen.dockerfile.filename import DOCKERFILE
-from distgen.dockerfile.parse import mounts, parse, sources
+from distgen.dockerfile.parse import copy_sources, mounts, parse
 from distgen.model.rendered import File, Tree
 from distgen.model.words import ATTRIBUTES
 
@@ -110,7 +110,7 @@ def _context_sources(file: File) -> Iterator[str]:
     for step in (step for stage in dockerfile.stages for step in stage.instructions):
         words = [mount.source for mount in mounts(step) if mount.type == "bind" and not mount.image]
         if step.cmd in {"COPY", "ADD"} and step.flag("from") is None:
-            words += (source for source in sources(step) if "://" not in source)
+            words += (source for source in copy_sources(step) if "://" not in source)
         for word in words:
             yield "." if "$" in word else posixpath.normpath(word.lstrip("/") or ".")
 

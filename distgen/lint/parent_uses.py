@@ -81,10 +81,10 @@ def _names(dockerfile: Dockerfile) -> Iterator[tuple[str, int, str, int]]:
             yield stage.base, stage.line, "FROM", stage.index
         for instruction in stage.instructions:
             if word := instruction.flag("from"):
-                yield word, dockerfile.find(word, instruction), "COPY --from", stage.index
+                yield word, dockerfile.find_line(word, instruction), "COPY --from", stage.index
             for mount in mounts(instruction):
                 if mount.image:
-                    line = dockerfile.find(mount.image, instruction)
+                    line = dockerfile.find_line(mount.image, instruction)
                     yield mount.image, line, "RUN --mount from", stage.index
 
 

@@ -17,30 +17,30 @@ _COMPILED = shutil.ignore_patterns("__pycache__", "*.py[co]")
 def copy_new(source: Path, target: Path, parts: Iterable[str]) -> None:
     """Copy files and folders of `source` into an empty or new folder, all or nothing."""
     stage = target / ".distgen.new"
-    with sentence(target):
+    with explain_os_errors(target):
         try:
             stage.mkdir(parents=True)
-            found = [part for part in parts if (source / part).exists()]
-            for part in found:
+            present = [part for part in parts if (source / part).exists()]
+            for part in present:
                 if (source / part).is_dir():
                     shutil.copytree(source / part, stage / part, ignore=_COMPILED)
                 else:
                     shutil.copy(source / part, stage / part)
-            for part in found:
+            for part in present:
                 (stage / part).rename(target / part)
         finally:
-            clear(stage)
+            remove_path(stage)
 
 
 def replace_file(path: Path, text: str) -> None:
     """Write a file whole or not at all; a link to it stays a link, and a pipe gets the text."""
     if is_stream(path):
-        with sentence(path), path.open("a", encoding="utf-8") as stream:
+        with explain_os_errors(path), path.open("a", encoding="utf-8") as stream:
             stream.write(text)
         return
     target = path.resolve()
     stage = target.with_name(f".{target.name}.{os.getpid()}.new")
-    with sentence(path):
+    with explain_os_errors(path):
         try:
             stage.write_text(text, encoding="utf-8", newline="\n")
             if target.exists():
@@ -51,16 +51,17 @@ def replace_file(path: Path, text: str) -> None:
 
 
 def is_stream(path: Path) -> bool:
-    """Tell whether a path leads to a pipe, a device or what is open here, such as /dev/stdout."""
+    """Tell whether a path is a pipe, a device or an open file such as /dev/stdout."""
     return path.parent in _OPEN or (path.exists() and not path.is_file() and not path.is_dir())
 
 
 def add_file(path: Path, content: bytes, executable: bool) -> None:
-    """Write a file that is not there yet, whole or not at all."""
-    stage = path.with_name(f"{path.name}~")  # a reader of the catalogue passes over such names
-    with sentence(path):
+    """Write a new file, whole or not at all."""
+    # A reader of the catalogue passes over names that end so.
+    stage = path.with_name(f"{path.name}~")
+    with explain_os_errors(path):
         if os.path.lexists(path):
-            raise DistgenError("is there already", where=path)
+            raise DistgenError("exists already", where=path)
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             stage.write_bytes(content)
@@ -71,8 +72,8 @@ def add_file(path: Path, content: bytes, executable: bool) -> None:
             stage.unlink(missing_ok=True)
 
 
-def clear(stage: Path) -> None:
-    """Remove what stands at a path, whatever it is."""
+def remove_path(stage: Path) -> None:
+    """Remove a file, a link or a whole folder."""
     if stage.is_symlink() or stage.is_file():
         stage.unlink()
     elif stage.exists():
@@ -80,8 +81,8 @@ def clear(stage: Path) -> None:
 
 
 @contextmanager
-def sentence(place: Path) -> Iterator[None]:
-    """Say what the disk refused in one sentence that names the place."""
+def explain_os_errors(place: Path) -> Iterator[None]:
+    """Turn an error of the disk into one sentence that names the place."""
     try:
         yield
     except shutil.Error as error:  # of copying a folder: every file that failed, with its reason

@@ -1,4 +1,4 @@
-"""Writes trees into a folder: replaces only what it wrote itself, and follows no links."""
+"""Write trees into a folder; replace only what distgen wrote, and follow no links."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 from distgen.errors import DistgenError
 from distgen.model.rendered import File, Tree
 from distgen.model.words import EXECUTABLE, MANIFEST, REGULAR, SYMLINK
-from distgen.output.files import clear, sentence
+from distgen.output.files import explain_os_errors, remove_path
 from distgen.render.manifest import parse_manifest, published_files
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """How a tree differs from its folder; `foreign` are files in the way that are not distgen's."""
+    """How a tree differs from its folder; `foreign` files are in the way and not distgen's."""
 
     folder: Path
     added: tuple[str, ...] = ()
@@ -29,20 +29,20 @@ class Delta:
         return bool(self.added or self.changed or self.removed or self.foreign)
 
 
-def folder(root: Path, tree: Tree) -> Path:
+def tree_folder(root: Path, tree: Tree) -> Path:
     """Return where a tree goes below `root`."""
     return root.joinpath(*tree.image.split("/"), tree.stream)
 
 
-def compare(root: Path, tree: Tree) -> Delta:
+def compare_folder(root: Path, tree: Tree) -> Delta:
     """Return what writing a tree would change; reads only."""
-    return _compare(root, tree, {file.path: file for file in published_files(tree)})
+    return _compare_files(root, tree, {file.path: file for file in published_files(tree)})
 
 
-def write(root: Path, tree: Tree) -> Delta:
+def write_tree(root: Path, tree: Tree) -> Delta:
     """Write a tree; all of its files are on the disk before the first takes its place."""
     files = {file.path: file for file in published_files(tree)}
-    delta = _compare(root, tree, files)
+    delta = _compare_files(root, tree, files)
     if delta.foreign:
         raise DistgenError(
             f"{delta.folder / delta.foreign[0]} is in the way and was not written by distgen",
@@ -51,43 +51,46 @@ def write(root: Path, tree: Tree) -> Delta:
     if not delta:
         return delta
     stage = delta.folder.with_name(f".{delta.folder.name}.new")
-    with sentence(delta.folder):
+    with explain_os_errors(delta.folder):
         try:
-            clear(stage)  # of a run that was killed
+            remove_path(stage)  # of a run that was killed
             stage.mkdir(parents=True)
-            _fill(stage, (files[path] for path in (*delta.added, *delta.changed)))
+            _write_files(stage, (files[path] for path in (*delta.added, *delta.changed)))
             if os.path.lexists(delta.folder):
-                _replace(stage, delta)
+                _move_into_place(stage, delta)
             else:
                 stage.rename(delta.folder)
         finally:
-            clear(stage)
+            remove_path(stage)
     return delta
 
 
 def leftovers(root: Path, trees: Iterable[Tree]) -> tuple[Path, ...]:
-    """Return the folders below `root` that hold a tree which is none of `trees`.
+    """Return the folders below `root` that distgen wrote for a tree that is not among `trees`.
 
-    A clone of a dist-git repository looks alike but is not ours: it is a checkout, or stands
-    elsewhere than its image and stream say.
+    A clone of a dist-git repository looks alike but stays: it is a checkout, or its path is not
+    that of its image and stream.
     """
-    kept = {folder(root, tree) for tree in trees}
-    with sentence(root):
-        found = sorted(path.parent for path in root.glob(f"*/*/*/{MANIFEST}"))
-        return tuple(place for place in found if place not in kept and _is_ours(root, place))
+    current = {tree_folder(root, tree) for tree in trees}
+    with explain_os_errors(root):
+        places = sorted(path.parent for path in root.glob(f"*/*/*/{MANIFEST}"))
+        return tuple(
+            place for place in places if place not in current and _is_rendered(root, place)
+        )
 
 
-def stale(root: Path, place: Path) -> Delta:
+def plan_removal(root: Path, place: Path) -> Delta:
     """Return what removing a tree from its folder would delete; reads only."""
-    owned = {**_owned(root, place), MANIFEST: REGULAR}
-    return Delta(place, removed=tuple(sorted(path for path in owned if _is_there(place, path))))
+    generated = {**_generated_modes(root, place), MANIFEST: REGULAR}
+    paths = sorted(path for path in generated if _is_there(place, path))
+    return Delta(place, removed=tuple(paths))
 
 
-def remove(root: Path, place: Path) -> Delta:
+def remove_tree(root: Path, place: Path) -> Delta:
     """Delete the generated files of a folder that holds a tree; others stay."""
-    delta = stale(root, place)
-    with sentence(place):
-        _replace(place, delta)
+    delta = plan_removal(root, place)
+    with explain_os_errors(place):
+        _move_into_place(place, delta)
         for above in (place, *place.parents):
             if above == root or any(above.iterdir()):
                 break
@@ -95,30 +98,30 @@ def remove(root: Path, place: Path) -> Delta:
     return delta
 
 
-def _compare(root: Path, tree: Tree, files: Mapping[str, File]) -> Delta:
-    place = folder(root, tree)
-    owned = _owned(root, place)
+def _compare_files(root: Path, tree: Tree, files: Mapping[str, File]) -> Delta:
+    place = tree_folder(root, tree)
+    generated = _generated_modes(root, place)
     if not os.path.lexists(place):
         return Delta(place, added=tuple(files))
     added: list[str] = []
     changed: list[str] = []
     foreign: list[str] = []
-    with sentence(place):
+    with explain_os_errors(place):
         for path, file in files.items():
-            blocked = _blocked(place, path, owned)
-            if blocked is not None:
-                foreign.append(blocked)
+            blocker = _find_blocker(place, path, generated)
+            if blocker is not None:
+                foreign.append(blocker)
             elif not _is_there(place, path):
                 added.append(path)
             elif not _is_same(place / path, file):
-                (changed if path in owned or path == MANIFEST else foreign).append(path)
-        removed = [path for path in owned if path not in files and _is_there(place, path)]
+                (changed if path in generated or path == MANIFEST else foreign).append(path)
+        removed = [path for path in generated if path not in files and _is_there(place, path)]
     return Delta(
         place, tuple(added), tuple(changed), tuple(sorted(removed)), tuple(sorted(set(foreign)))
     )
 
 
-def _is_ours(root: Path, place: Path) -> bool:
+def _is_rendered(root: Path, place: Path) -> bool:
     if _has_link(root, place.relative_to(root) / MANIFEST) or (place / ".git").exists():
         return False
     try:
@@ -128,9 +131,9 @@ def _is_ours(root: Path, place: Path) -> bool:
     return place == root.joinpath(*manifest.image.split("/"), manifest.stream)
 
 
-def _owned(root: Path, place: Path) -> dict[str, int]:
+def _generated_modes(root: Path, place: Path) -> dict[str, int]:
     """Return the mode of each file that a manifest says distgen wrote."""
-    with sentence(place):
+    with explain_os_errors(place):
         link = _has_link(root, place.relative_to(root) / MANIFEST)
         if link is not None:
             raise DistgenError(
@@ -151,7 +154,7 @@ def _owned(root: Path, place: Path) -> dict[str, int]:
             where=place,
             hint="remove it, or render into another folder",
         )
-    return {path: owned.mode for path, owned in manifest.files.items()}
+    return {path: file.mode for path, file in manifest.files.items()}
 
 
 def _has_link(root: Path, path: Path) -> Path | None:
@@ -164,22 +167,22 @@ def _has_link(root: Path, path: Path) -> Path | None:
     return None
 
 
-def _blocked(place: Path, path: str, owned: Mapping[str, int]) -> str | None:
-    """Return what stands where `path` needs a folder, or the folder that stands at `path`."""
+def _find_blocker(place: Path, path: str, generated: Mapping[str, int]) -> str | None:
+    """Return a file where `path` needs a folder, or a file in the folder at `path`."""
     parts = path.split("/")
     for count in range(1, len(parts)):
         above = "/".join(parts[:count])
         if (place / above).is_symlink() or (place / above).is_file():
-            return None if above in owned else above
+            return None if above in generated else above
     here = place / path
     if here.is_dir() and not here.is_symlink():
-        inside = (str(found.relative_to(place)) for found in here.rglob("*") if not found.is_dir())
-        return next((found for found in inside if found not in owned), None)
+        files = (str(file.relative_to(place)) for file in here.rglob("*") if not file.is_dir())
+        return next((file for file in files if file not in generated), None)
     return None
 
 
 def _is_there(place: Path, path: str) -> bool:
-    """Tell whether something but a folder stands at `path`, reached through folders only."""
+    """Tell whether `path` is a file or a link, reached through folders only."""
     if _has_link(place, Path(path).parent):
         return False
     here = place / path
@@ -194,38 +197,38 @@ def _is_same(path: Path, file: File) -> bool:
     return mode == file.mode and path.read_bytes() == file.content
 
 
-def _fill(stage: Path, files: Iterable[File]) -> None:
-    made = {""}
+def _write_files(stage: Path, files: Iterable[File]) -> None:
+    folders = {""}
     for file in files:
         if file.mode == SYMLINK:
             raise DistgenError(f"{file.path} would be a symbolic link, which is not written")
         above = file.path.rpartition("/")[0]
-        if above not in made:
+        if above not in folders:
             (stage / above).mkdir(parents=True, exist_ok=True)
-            made.add(above)
+            folders.add(above)
         mode = 0o777 if file.mode == EXECUTABLE else 0o666  # less the umask, as git does
         descriptor = os.open(f"{stage}/{file.path}", os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(descriptor, "wb") as target:
             target.write(file.content)
 
 
-def _replace(stage: Path, delta: Delta) -> None:
-    """Put the staged files in place; killed at any point, the next run finishes the work.
+def _move_into_place(stage: Path, delta: Delta) -> None:
+    """Move the staged files to their places; after a kill at any point, the next run goes on.
 
-    What is removed goes while the old manifest still owns it, and the new manifest comes before
-    the files it owns.
+    Files are removed while the old manifest still names them, and the new manifest is moved before
+    the files that it names: a file without a manifest would be refused as foreign.
     """
     for path in delta.removed:
         (delta.folder / path).unlink()
-        _prune(delta.folder, path)
-    moved = sorted((*delta.added, *delta.changed), key=lambda path: (path != MANIFEST, path))
-    for path in moved:
+        _remove_empty_folders(delta.folder, path)
+    paths = sorted((*delta.added, *delta.changed), key=lambda path: (path != MANIFEST, path))
+    for path in paths:
         target = delta.folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         (stage / path).replace(target)
 
 
-def _prune(place: Path, path: str) -> None:
+def _remove_empty_folders(place: Path, path: str) -> None:
     """Remove the folders that a deleted file leaves empty."""
     above = (place / path).parent
     while above != place and not any(above.iterdir()):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from distgen.dockerfile.filename import is_dockerfile
-from distgen.dockerfile.parse import Dockerfile, packages, parse, script
+from distgen.dockerfile.parse import Dockerfile, installed_packages, parse, run_script
 from distgen.model.published import Manifest
 from distgen.model.words import ATTRIBUTES, MANIFEST
 from distgen.text.diff import is_binary
@@ -166,7 +166,7 @@ def _packages(old: Dockerfile, new: Dockerfile) -> Iterator[Fact]:
 
 def _package_names(file: Dockerfile) -> set[tuple[str, str]]:
     """Return the packages that a Dockerfile installs, each with its package manager."""
-    managers = packages(file.instructions)
+    managers = installed_packages(file.instructions)
     return {(manager, name) for manager, names in managers.items() for name in names}
 
 
@@ -260,7 +260,7 @@ def _texts(file: Dockerfile, command: str) -> list[str]:
 
 
 def _scripts(file: Dockerfile) -> list[str]:
-    return [script(step) for step in file.instructions if step.cmd == "RUN"]
+    return [run_script(step) for step in file.instructions if step.cmd == "RUN"]
 
 
 def _code(file: Dockerfile) -> list[str]:

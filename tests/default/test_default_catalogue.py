@@ -13,7 +13,7 @@ import pytest
 
 from distgen.catalogue.graph import select_images
 from distgen.catalogue.load import load_catalogue
-from distgen.dockerfile.parse import Dockerfile, argv, pairs, parse
+from distgen.dockerfile.parse import Dockerfile, key_values, parse, start_words
 from distgen.lint import external
 from distgen.lint.check import lint, plan_work
 from distgen.lock import file as lockfile
@@ -141,7 +141,7 @@ def inherited(
     own = files[name]
     found = next((one for one in reversed(own.stages[-1].instructions) if one.cmd == cmd), None)
     if found:
-        return argv(found) if cmd in ("CMD", "ENTRYPOINT") else found.value
+        return start_words(found) if cmd in ("CMD", "ENTRYPOINT") else found.value
     base = images[name].parents[0].image
     forgets = cmd == "CMD" and any(one.cmd == "ENTRYPOINT" for one in own.stages[-1].instructions)
     return () if base is None or forgets else inherited(base.partition("@")[0], cmd, images, files)
@@ -242,7 +242,7 @@ def test_a_locked_commit_is_what_is_checked_out_and_what_the_label_says(
     parsed = parse(content(Renderer(default_catalogue, lock).tree(image), "Dockerfile"))
     arguments = [one.value for one in parsed.instructions if one.cmd == "ARG"]
     assert (f'NODEPOOL_REF="{commit}"',) in arguments
-    labels = [pair for one in parsed.instructions if one.cmd == "LABEL" for pair in pairs(one)]
+    labels = [pair for one in parsed.instructions if one.cmd == "LABEL" for pair in key_values(one)]
     assert ("org.opencontainers.image.revision", "$NODEPOOL_REF") in labels
 
 
@@ -268,7 +268,7 @@ def test_labels_say_what_osbs_and_registries_want_to_know(
             pair
             for one in file.stages[-1].instructions
             if one.cmd == "LABEL"
-            for pair in pairs(one)
+            for pair in key_values(one)
         )
         namespace, _, short = name.partition("/")
         assert found["name"] == name

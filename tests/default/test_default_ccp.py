@@ -11,7 +11,7 @@ import pytest
 
 from distgen.catalogue.graph import select_images
 from distgen.catalogue.load import load_catalogue
-from distgen.dockerfile.parse import pairs, parse
+from distgen.dockerfile.parse import key_values, parse
 from distgen.errors import InputError
 from distgen.lint import external
 from distgen.lint.check import lint, plan_work
@@ -159,7 +159,10 @@ def test_a_site_adds_a_footer_to_every_image() -> None:
         text = content(tree)
         assert text.endswith("\nLABEL org.example.site=here\nSTOPSIGNAL SIGQUIT\n")
         labels = [
-            pair for one in parse(text).instructions if one.cmd == "LABEL" for pair in pairs(one)
+            pair
+            for one in parse(text).instructions
+            if one.cmd == "LABEL"
+            for pair in key_values(one)
         ]
         assert ("org.example.site", "here") in labels, name
     assert found("memcached", footer) == ()

@@ -11,7 +11,7 @@ import yaml
 
 from distgen.catalogue.graph import select_images
 from distgen.catalogue.load import load_catalogue
-from distgen.dockerfile.parse import argv, packages, parse, script
+from distgen.dockerfile.parse import installed_packages, parse, run_script, start_words
 from distgen.lint import external
 from distgen.lint.check import lint, plan_work
 from distgen.model.catalogue import Catalogue
@@ -76,7 +76,7 @@ def content(tree: Tree, path: str = "Dockerfile") -> str:
 def runs(name: str) -> list[str]:
     """Return the scripts of all RUNs of an image, on one line each."""
     instructions = parse(content(trees()[name])).instructions
-    return [re.sub(r"\s+", " ", script(one)) for one in instructions if one.cmd == "RUN"]
+    return [re.sub(r"\s+", " ", run_script(one)) for one in instructions if one.cmd == "RUN"]
 
 
 def pip(name: str) -> list[str]:
@@ -121,7 +121,7 @@ def test_every_image_is_one_run_at_most_that_leaves_nothing_behind(name: str) ->
 def test_images_that_install_packages_keep_what_they_run_with() -> None:
     instructions = parse(content(trees()["core"])).instructions
     build = {"build-base", "libffi-dev", "libjpeg-turbo-dev", "linux-headers", "openssl-dev"}
-    assert set(packages(instructions)["apk"]) - build == {
+    assert set(installed_packages(instructions)["apk"]) - build == {
         *("bash", "ca-certificates", "git", "grep", "libffi", "libjpeg-turbo", "libssl1.0"),
         *("openssh-client", "py-pip", "python", "python-dev", "sed", "wget"),
     }
@@ -194,7 +194,9 @@ def test_a_suite_brings_its_test_cases(name: str) -> None:
 
 def test_every_image_starts_its_tests() -> None:
     found = {
-        name: next((argv(one) for one in parse(content(tree)).instructions if one.cmd == "CMD"), ())
+        name: next(
+            (start_words(one) for one in parse(content(tree)).instructions if one.cmd == "CMD"), ()
+        )
         for name, tree in trees().items()
     }
     assert found == COMMANDS

@@ -20,7 +20,7 @@ import pytest
 from testing.catalogues import CatalogueFolder
 
 from distgen.catalogue.load import load_catalogue
-from distgen.dockerfile.parse import parse, script
+from distgen.dockerfile.parse import parse, run_script
 from distgen.errors import InputError
 from distgen.lint import external
 from distgen.lint.check import lint, plan_work
@@ -80,7 +80,7 @@ def dockerfile(tree: Tree) -> str:
 def the_run(tree: Tree) -> str:
     """Return the script of the one RUN."""
     (run,) = (one for one in parse(dockerfile(tree)).instructions if one.cmd == "RUN")
-    return script(run)
+    return run_script(run)
 
 
 def steps(tree: Tree) -> list[str]:

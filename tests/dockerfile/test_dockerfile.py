@@ -5,18 +5,23 @@ from __future__ import annotations
 import pytest
 from testing.images import dedent
 
-from distgen.dockerfile.packages import Operation, commands, left_behind, operations
+from distgen.dockerfile.packages import (
+    Operation,
+    remaining_installs,
+    script_operations,
+    split_commands,
+)
 from distgen.dockerfile.parse import (
     Mount,
     Problem,
-    argv,
-    installed,
+    copy_sources,
+    installed_packages,
+    key_values,
     mounts,
-    packages,
-    pairs,
+    package_operations,
     parse,
-    script,
-    sources,
+    run_script,
+    start_words,
 )
 
 MULTI_STAGE = """\
@@ -61,20 +66,20 @@ def test_instructions_carry_words_flags_and_lines():
     ]
     copy, run, heredoc = read.instructions[5:8]
     assert (copy.flag("from"), copy.flag("chown"), copy.flag("link")) == ("builder", "1:1", None)
-    assert (copy.json, sources(copy)) == (True, ("/output dir/",))
+    assert (copy.json, copy_sources(copy)) == (True, ("/output dir/",))
     assert mounts(run) == (
         Mount("bind", "builder", "/a", "/b"),
         Mount("cache", "", "", "/c"),
     )
-    assert read.find("rm -rf", run) == 12
-    assert sources(heredoc) == ()
+    assert read.find_line("rm -rf", run) == 12
+    assert copy_sources(heredoc) == ()
     assert [(h.name, h.content) for h in heredoc.heredocs] == [
         ("one", "first\n"),
         ("two", "\tsecond\n"),
     ]
     trigger = read.instructions[9].trigger
     assert trigger is not None
-    assert (trigger.cmd, trigger.line, trigger.flag("chown"), sources(trigger)) == (
+    assert (trigger.cmd, trigger.line, trigger.flag("chown"), copy_sources(trigger)) == (
         "COPY", 20, "2", ("conf",),
     )  # fmt: skip
     assert read.problems == ()
@@ -109,7 +114,7 @@ def test_the_escape_directive_is_honoured():
         ("FROM a:1\nFOO bar\n", 2, "unknown instruction FOO"),
         ("FROM a:1\n\\\n", 2, "unknown instruction \\"),
         ("FROM a:1\nRUN b\n  c d\n  e f\n", 3, "unknown instruction C"),
-        ("RUN a\nFROM b:1\n", 1, "RUN stands before the first FROM"),
+        ("RUN a\nFROM b:1\n", 1, "RUN is before the first FROM"),
         ("ARG a\n", 1, "there is no FROM"),
         ("FROM a:1\nRUN\n", 2, "RUN needs an argument"),
         ("FROM\n", 1, "FROM needs an argument"),
@@ -146,7 +151,7 @@ def test_what_no_builder_would_read_is_a_problem_with_its_line(text, line, messa
     ],
 )
 def test_labels_and_environment_are_pairs_without_quotes(text, expected):
-    assert pairs(parse(f"FROM a:1\n{text}\n").instructions[1]) == expected
+    assert key_values(parse(f"FROM a:1\n{text}\n").instructions[1]) == expected
 
 
 @pytest.mark.parametrize(
@@ -159,7 +164,7 @@ def test_labels_and_environment_are_pairs_without_quotes(text, expected):
     ],
 )
 def test_the_words_of_a_process(text, expected):
-    assert argv(parse(f"FROM a:1\n{text}\n").instructions[1]) == expected
+    assert start_words(parse(f"FROM a:1\n{text}\n").instructions[1]) == expected
 
 
 @pytest.mark.parametrize(
@@ -172,7 +177,7 @@ def test_the_words_of_a_process(text, expected):
     ],
 )
 def test_the_script_of_a_run(text, expected):
-    assert script(parse(f"FROM a:1\n{text}\n").instructions[1]) == expected
+    assert run_script(parse(f"FROM a:1\n{text}\n").instructions[1]) == expected
 
 
 def install(manager: str, *names: str, virtual: str = "") -> Operation:
@@ -245,11 +250,11 @@ def remove(manager: str, *names: str) -> Operation:
     ],
 )
 def test_packages_installed_and_removed_by_a_script(text, expected):
-    assert operations(text) == expected
+    assert script_operations(text) == expected
 
 
 def test_a_script_is_split_into_commands():
-    assert commands("a 'b c' >x 2>&1 | d; e && (f) || g\nh") == (
+    assert split_commands("a 'b c' >x 2>&1 | d; e && (f) || g\nh") == (
         ("a", "b c"), ("d",), ("e",), ("f",), ("g",), ("h",),
     )  # fmt: skip
 
@@ -265,7 +270,7 @@ def test_a_script_is_split_into_commands():
     ],
 )
 def test_what_a_script_leaves_behind(text, expected):
-    assert left_behind(operations(text)) == expected
+    assert remaining_installs(script_operations(text)) == expected
 
 
 def test_packages_of_a_dockerfile_are_sorted_by_manager():
@@ -285,5 +290,5 @@ def test_packages_of_a_dockerfile_are_sorted_by_manager():
             """
         )
     )
-    assert packages(read.instructions) == {"apk": ("a", "b", "c", "d"), "pip": ("p",)}
-    assert installed(read.instructions[-1]) == ()
+    assert installed_packages(read.instructions) == {"apk": ("a", "b", "c", "d"), "pip": ("p",)}
+    assert package_operations(read.instructions[-1]) == ()

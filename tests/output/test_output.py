@@ -14,7 +14,14 @@ from distgen.errors import DistgenError
 from distgen.model.rendered import File, Tree
 from distgen.model.words import EXECUTABLE
 from distgen.output.files import copy_new
-from distgen.output.tree import Delta, compare, folder, leftovers, remove, write
+from distgen.output.tree import (
+    Delta,
+    compare_folder,
+    leftovers,
+    remove_tree,
+    tree_folder,
+    write_tree,
+)
 
 OWN = (".distgen.json", ".gitattributes")
 
@@ -39,7 +46,7 @@ def found(place: Path) -> dict[str, str]:
 @pytest.fixture
 def out(tmp_path):
     """A folder with a tree that was written before."""
-    write(tmp_path / "out", tree(**{"a": "a\n", "sub/b": "#!b\n", "old/c": "c\n"}))
+    write_tree(tmp_path / "out", tree(**{"a": "a\n", "sub/b": "#!b\n", "old/c": "c\n"}))
     return tmp_path / "out"
 
 
@@ -62,7 +69,7 @@ def test_a_tree_is_written_with_its_manifest_and_modes(out, place):
 def test_writing_again_touches_nothing(out, place):
     before = {path: path.stat().st_mtime_ns for path in place.rglob("*")}
     same = tree(**{"a": "a\n", "sub/b": "#!b\n", "old/c": "c\n"})
-    assert write(out, same) == compare(out, same) == Delta(place)
+    assert write_tree(out, same) == compare_folder(out, same) == Delta(place)
     assert {path: path.stat().st_mtime_ns for path in place.rglob("*")} == before
 
 
@@ -77,9 +84,9 @@ def test_what_is_owned_is_replaced_and_removed_and_the_rest_stays(out, place):
         changed=(".distgen.json", ".gitattributes", "a", "sub/b"),
         removed=("old/c",),
     )
-    assert compare(out, new) == expected
+    assert compare_folder(out, new) == expected
     assert found(place)["a"] == "edited\n"
-    assert write(out, new) == expected
+    assert write_tree(out, new) == expected
     assert found(place) == {
         "a": "a\n",
         "new": "new\n",
@@ -92,7 +99,7 @@ def test_what_is_owned_is_replaced_and_removed_and_the_rest_stays(out, place):
 
 
 def test_files_and_folders_change_places(out, place):
-    write(out, tree(**{"a/x": "x\n", "sub": "sub\n"}))
+    write_tree(out, tree(**{"a/x": "x\n", "sub": "sub\n"}))
     assert found(place) == {"a/x": "x\n", "sub": "sub\n"}
 
 
@@ -108,9 +115,9 @@ def test_a_foreign_file_in_the_way_is_refused(out, place, foreign, files, named)
     (place / foreign).parent.mkdir(exist_ok=True)
     (place / foreign).write_text("mine\n")
     before = found(out)
-    assert compare(out, tree(**files)).foreign == (named,)
+    assert compare_folder(out, tree(**files)).foreign == (named,)
     with pytest.raises(DistgenError) as caught:
-        write(out, tree(**files))
+        write_tree(out, tree(**files))
     assert str(caught.value) == (
         f"{place / named} is in the way and was not written by distgen; "
         "move it away, or render into another folder"
@@ -120,8 +127,8 @@ def test_a_foreign_file_in_the_way_is_refused(out, place, foreign, files, named)
 
 def test_a_foreign_file_with_the_same_content_is_taken_over(out, place):
     (place / "new").write_text("x\n")
-    write(out, tree(new="x\n"))
-    write(out, tree(new="y\n"))
+    write_tree(out, tree(new="x\n"))
+    write_tree(out, tree(new="y\n"))
     assert found(place) == {"new": "y\n"}
 
 
@@ -132,7 +139,7 @@ def test_a_linked_folder_is_not_followed(tmp_path, link):
     (out / link).parent.mkdir(parents=True)
     (out / link).symlink_to(outside)
     with pytest.raises(DistgenError, match=str(out / link)):
-        write(out, tree(**{"sub/b": "b\n"}))
+        write_tree(out, tree(**{"sub/b": "b\n"}))
     assert list(outside.iterdir()) == []
 
 
@@ -141,7 +148,7 @@ def test_a_link_in_place_of_an_owned_file_is_replaced_not_written_through(out, p
     for name in ("a", "old/c"):
         (place / name).unlink()
         (place / name).symlink_to(tmp_path / "secret")
-    write(out, tree(**{"a": "new\n"}))
+    write_tree(out, tree(**{"a": "new\n"}))
     assert found(place) == {"a": "new\n"}
     assert not (place / "a").is_symlink()
     assert (tmp_path / "secret").read_text() == "a\n"
@@ -152,7 +159,7 @@ def test_an_owned_folder_that_became_a_link_is_left_alone(out, place, tmp_path):
     (place / "old/c").rename(tmp_path / "elsewhere/c")
     (place / "old").rmdir()
     (place / "old").symlink_to(tmp_path / "elsewhere")
-    write(out, tree(a="a\n"))
+    write_tree(out, tree(a="a\n"))
     assert (tmp_path / "elsewhere/c").read_text() == "c\n"
 
 
@@ -161,7 +168,7 @@ def test_a_run_that_was_killed_is_finished_by_the_next(out, place):
     (out / "n/i/.master.new/half/a").write_text("ha")
     (place / "a").unlink()
     new = tree(**{"a": "a\n", "more": "m\n"})
-    write(out, new)
+    write_tree(out, new)
     assert found(out) == {"n/i/master/a": "a\n", "n/i/master/more": "m\n"}
 
 
@@ -172,7 +179,7 @@ def test_a_run_that_was_killed_is_finished_by_the_next(out, place):
 def test_a_manifest_that_cannot_be_read_is_refused(out, place, manifest, words):
     (place / ".distgen.json").write_text(manifest)
     with pytest.raises(DistgenError, match=words) as caught:
-        write(out, tree(a="x\n"))
+        write_tree(out, tree(a="x\n"))
     assert str(caught.value).startswith(f"{place}: ")
     assert found(place)["a"] == "a\n"
 
@@ -184,7 +191,7 @@ def test_a_full_disk_changes_nothing(out, place):
     resource.setrlimit(resource.RLIMIT_FSIZE, (5000, limits[1]))
     try:
         with pytest.raises(DistgenError) as caught:
-            write(out, tree(**{"a": "new\n", "b": "x" * 6000}))
+            write_tree(out, tree(**{"a": "new\n", "b": "x" * 6000}))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
@@ -195,16 +202,16 @@ def test_a_full_disk_changes_nothing(out, place):
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DistgenError) as caught:
-        write(tmp_path / "file", tree(a="a\n"))
+        write_tree(tmp_path / "file", tree(a="a\n"))
     assert str(caught.value).endswith(": not a directory")
 
 
 def test_leftovers_are_trees_that_nothing_was_rendered_for(out):
     kept, other = tree(a="a\n"), tree("old", a="a\n")
-    write(out, other)
+    write_tree(out, other)
     (out / "n/foreign/master").mkdir(parents=True)
     assert leftovers(out, [kept, other]) == ()
-    assert leftovers(out, [kept]) == (folder(out, other),)
+    assert leftovers(out, [kept]) == (tree_folder(out, other),)
 
 
 def test_a_clone_is_no_leftover(out, place):
@@ -217,17 +224,17 @@ def test_a_clone_is_no_leftover(out, place):
 def test_a_folder_that_holds_another_tree_is_refused(out, place):
     place.rename(place.with_name("moved"))
     with pytest.raises(DistgenError, match="the folder holds n/i@master; remove it"):
-        write(out, tree("moved", a="x\n"))
+        write_tree(out, tree("moved", a="x\n"))
     assert found(out)["n/i/moved/a"] == "a\n"
 
 
 def test_a_removed_tree_leaves_foreign_files(out, place):
-    write(out, tree("old", a="a\n"))
+    write_tree(out, tree("old", a="a\n"))
     (place / "sub/notes").write_text("mine\n")
-    removed = remove(out, place)
+    removed = remove_tree(out, place)
     assert removed.removed == (".distgen.json", ".gitattributes", "a", "old/c", "sub/b")
     assert found(out) == {"n/i/master/sub/notes": "mine\n", "n/i/old/a": "a\n"}
-    remove(out, out / "n/i/old")
+    remove_tree(out, out / "n/i/old")
     assert not (out / "n/i/old").exists()
 
 

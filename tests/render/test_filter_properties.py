@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from distgen.dockerfile.parse import pairs, parse, sources
+from distgen.dockerfile.parse import copy_sources, key_values, parse
 from distgen.render import filters
 
 # A filter refuses control characters; half a surrogate pair is no text.
@@ -37,7 +37,7 @@ def test_a_builder_reads_back_what_dq_wrote(value):
         "USER",
     ]
     _, label, env, _ = parse(text).instructions
-    assert (pairs(label), pairs(env)) == (
+    assert (key_values(label), key_values(env)) == (
         (("a", value), ("b", value)),
         (("C", value), ("D", value)),
     )
@@ -53,7 +53,7 @@ def test_a_file_whose_name_dq_wrote_is_found(names):
     text = f"FROM x\nCOPY {' '.join(map(filters.dq, names))} /x/\n"
     parsed = parse(text)
     assert parsed.problems == ()
-    assert sources(parsed.instructions[1]) == tuple(names)
+    assert copy_sources(parsed.instructions[1]) == tuple(names)
 
 
 @given(st.lists(VALUES, min_size=1, max_size=5))

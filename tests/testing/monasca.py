@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from distgen.catalogue.load import load_catalogue
-from distgen.dockerfile.parse import Dockerfile, pairs, parse
+from distgen.dockerfile.parse import Dockerfile, key_values, parse
 from distgen.model.catalogue import Catalogue
 from distgen.model.lock import Lock
 from distgen.model.rendered import Tree
@@ -72,7 +72,7 @@ def dockerfile_of(tree: Tree) -> Dockerfile:
 def words_of(tree: Tree, cmd: str) -> dict[str, str]:
     """Return what the last stage's ENV or LABEL instructions set."""
     instructions = dockerfile_of(tree).stages[-1].instructions
-    return {key: value for one in instructions if one.cmd == cmd for key, value in pairs(one)}
+    return {key: value for one in instructions if one.cmd == cmd for key, value in key_values(one)}
 
 
 def written(tree: Tree, folder: Path) -> Path:

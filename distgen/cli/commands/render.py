@@ -42,10 +42,10 @@ def command(
     catalogue = speculation.catalogue
     task = pipeline.plan_work(catalogue, lock, choice.of(catalogue))
     trees = tuple(pipeline.render_trees(task))
-    act = disk.compare if check else disk.write
+    act = disk.compare_folder if check else disk.write_tree
     deltas = [act(output, tree) for tree in trees]
     if not choice.patterns:
-        clear = disk.stale if check else disk.remove
+        clear = disk.plan_removal if check else disk.remove_tree
         deltas += [clear(output, place) for place in disk.leftovers(output, trees)]
     for delta in filter(None, deltas):
         session.say(format_delta(delta), level=0 if check else 1)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from distgen.dockerfile.instruction import Instruction
-from distgen.dockerfile.parse import mounts, sources
+from distgen.dockerfile.parse import copy_sources, mounts
 from distgen.lint.build_context import BuildContext, copy_failure
 from distgen.lint.findings import Violation
 from distgen.lint.rules.context import RuleContext
@@ -66,7 +66,7 @@ def _violations(
         for instruction in stage.instructions:
             for source, problem in problems(instruction):
                 text = f"{instruction.cmd} {source}: it {problem}"
-                yield Violation(text, dockerfile.find(source, instruction))
+                yield Violation(text, dockerfile.find_line(source, instruction))
     for use in context.uses:
         key = use.parent.image if use.parent and use.how == "FROM" else None
         if key is not None and key in context.index.dockerfiles:
@@ -93,7 +93,7 @@ def _unverified_urls(instruction: Instruction) -> Iterator[tuple[str, str]]:
 def _copies(instruction: Instruction) -> tuple[str, ...]:
     if instruction.cmd not in {"COPY", "ADD"} or instruction.flag("from") is not None:
         return ()
-    return sources(instruction)
+    return copy_sources(instruction)
 
 
 def _is_url(instruction: Instruction, source: str) -> bool:

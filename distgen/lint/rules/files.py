@@ -13,8 +13,8 @@ from functools import lru_cache
 import yaml
 
 from distgen.dockerfile.instruction import Instruction
-from distgen.dockerfile.packages import commands
-from distgen.dockerfile.parse import script, sources
+from distgen.dockerfile.packages import split_commands
+from distgen.dockerfile.parse import copy_sources, run_script
 from distgen.lint.findings import Violation
 from distgen.lint.rules.context import RuleContext
 from distgen.lint.rules.rule import rule
@@ -115,14 +115,14 @@ def _is_copied_executable(file: File, step: Instruction) -> bool:
     mode = step.flag("chmod") if step.cmd in {"COPY", "ADD"} else None
     if not mode or not ("x" in mode or any(digit in "1357" for digit in mode)):
         return False
-    return any(_covers(source, file.path) for source in sources(step))
+    return any(_covers(source, file.path) for source in copy_sources(step))
 
 
 def _runs_chmod(file: File, step: Instruction) -> bool:
     name = file.path.rpartition("/")[2]
     return step.cmd == "RUN" and any(
         fnmatchcase(name, word.rpartition("/")[2]) or word in {"-R", "--recursive"}
-        for words in commands(script(step))
+        for words in split_commands(run_script(step))
         if "chmod" in words
         for word in words
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from distgen.dockerfile.packages import left_behind
-from distgen.dockerfile.parse import installed
+from distgen.dockerfile.packages import remaining_installs
+from distgen.dockerfile.parse import package_operations
 from distgen.lint.findings import Violation
 from distgen.lint.rules.context import RuleContext, matches
 from distgen.lint.rules.rule import NAMED, WORD, list_of, rule
@@ -90,10 +90,10 @@ def forbidden_instructions(context: RuleContext) -> Iterator[Violation]:
 def exact_versions(context: RuleContext) -> Iterator[Violation]:
     allowed = context.option("allow")
     for step in context.dockerfile.instructions:
-        for operation in installed(step):
+        for operation in package_operations(step):
             for name, word in operation.exact:
                 if not matches(name, allowed):
-                    line = context.dockerfile.find(word, step)
+                    line = context.dockerfile.find_line(word, step)
                     yield Violation(f"{word} names an exact version", line)
 
 
@@ -111,8 +111,8 @@ def exact_versions(context: RuleContext) -> Iterator[Violation]:
 def supervisors(context: RuleContext) -> Iterator[Violation]:
     patterns = (*_SUPERVISORS, *context.option("packages"))
     for step in context.instructions:
-        for operation in left_behind(installed(step)):
+        for operation in remaining_installs(package_operations(step)):
             for name in operation.names:
                 if matches(name, patterns):
                     text = f"{name} supervises processes; one container runs one process"
-                    yield Violation(text, context.dockerfile.find(name, step))
+                    yield Violation(text, context.dockerfile.find_line(name, step))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from distgen.dockerfile.packages import Operation, left_behind
-from distgen.dockerfile.parse import argv, installed, pairs
+from distgen.dockerfile.packages import Operation, remaining_installs
+from distgen.dockerfile.parse import key_values, package_operations, start_words
 from distgen.lint.findings import Violation
 from distgen.lint.policy import fits_image, selects, settings_of
 from distgen.lint.rules.context import RuleContext, matches
@@ -75,7 +75,7 @@ def start_script(context: RuleContext) -> Iterator[Violation]:
     agreed = context.option("script", ["start.sh"])[0].rpartition("/")[2]
     scripts = {file.path.rpartition("/")[2]: file for file in context.tree.files if is_script(file)}
     starts = [step for cmd in ("CMD", "ENTRYPOINT") if (step := context.nearest_instruction(cmd))]
-    programs = {word.rpartition("/")[2]: step for step in starts for word in argv(step)}
+    programs = {word.rpartition("/")[2]: step for step in starts for word in start_words(step)}
     if agreed in programs:
         file = scripts.get(agreed)
         if file and not becomes_executable(file, context):
@@ -109,7 +109,7 @@ def start_script(context: RuleContext) -> Iterator[Violation]:
 def init(context: RuleContext) -> Iterator[Violation]:
     agreed = context.option("init", ["dumb-init", "tini"])
     entrypoint = context.nearest_instruction("ENTRYPOINT")
-    words = argv(entrypoint) if entrypoint else ()
+    words = start_words(entrypoint) if entrypoint else ()
     if words and (words[0] in agreed or words[0].rpartition("/")[2] in agreed):
         return
     fault = (
@@ -140,14 +140,14 @@ def build_packages(context: RuleContext) -> Iterator[Violation]:
     for step in context.instructions:
         names = [
             name
-            for operation in left_behind(installed(step))
+            for operation in remaining_installs(package_operations(step))
             for name in operation.names
             if _is_for_build(name, operation, patterns) and not matches(name, allowed)
         ]
         if names:
             verb = "stays" if len(names) == 1 else "stay"
             text = f"{', '.join(names)} {verb} in the image; remove it in the same RUN"
-            yield Violation(text, context.dockerfile.find(names[0], step))
+            yield Violation(text, context.dockerfile.find_line(names[0], step))
 
 
 @rule(
@@ -187,7 +187,9 @@ def required_labels(context: RuleContext) -> Iterator[Violation]:
     steps = context.instructions
     if context.settings.options.get("inherit"):
         steps = iter([*context.index.instructions(context.image)][::-1])
-    labels = {key: value for step in steps if step.cmd == "LABEL" for key, value in pairs(step)}
+    labels = {
+        key: value for step in steps if step.cmd == "LABEL" for key, value in key_values(step)
+    }
     for label in context.option("labels"):
         if not labels.get(label):
             fault = "is empty" if label in labels else "is missing"

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from distgen.dockerfile.parse import Dockerfile, mounts, parse, sources
+from distgen.dockerfile.parse import Dockerfile, copy_sources, mounts, parse
 from distgen.model.reference import HUB, names_a_registry
 
 BASE = "base"
@@ -102,5 +102,5 @@ def _files(dockerfile: Dockerfile) -> Iterator[tuple[str, int]]:
     for instruction in dockerfile.instructions:
         run = instruction.trigger or instruction
         if run.cmd in {"COPY", "ADD"} and run.flag("from") is None:
-            for word in sources(run):
-                yield word, dockerfile.find(word, instruction)
+            for word in copy_sources(run):
+                yield word, dockerfile.find_line(word, instruction)
