@@ -9,8 +9,8 @@ import click
 from distgen.cli.lock_report import report
 from distgen.cli.session import Session
 from distgen.lint.policy import exempts
-from distgen.lock import file
 from distgen.lock.facts import Facts, Takeover, take_over
+from distgen.lock.file import LOCK_FILE, dump_lock
 from distgen.lock.plan import Key, LockPlan, Need, facts_by_key, format_key, lock_of
 from distgen.model.catalogue import Catalogue
 from distgen.output.files import replace_file
@@ -34,7 +34,7 @@ def take_facts(
     entries = {key: fact for key, fact in facts_by_key(there).items() if key not in plan.unused}
     new = lock_of({**entries, **takeover.entries})
     if new != there:
-        replace_file(session.root / file.FILE, file.dump(new))
+        replace_file(session.root / LOCK_FILE, dump_lock(new))
     click.echo(report(plan, (), new, form, takeover.refusals), nl=False)
     for sentence in _summarise(takeover, needed, facts_by_key(new)):
         session.say(sentence)

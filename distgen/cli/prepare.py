@@ -22,7 +22,7 @@ from distgen.cli.tokens import add_tokens
 from distgen.forges.load import NO_FORGE
 from distgen.git.location import creation_hint
 from distgen.git.run import Git
-from distgen.lint import check
+from distgen.lint.check import objection, plan_work
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.words import OnEdit
 from distgen.pool import limit_jobs
@@ -93,7 +93,7 @@ def prepare(session: Session, options: RunOptions, observe: Observer = ignore_st
     git = options.remote.git(session, tell)
     speculation, lock = load_catalogue(session, options.sets, options.overrides)
     catalogue = speculation.catalogue
-    task = check.plan_work(catalogue, lock, _choose_images(options, catalogue))
+    task = plan_work(catalogue, lock, _choose_images(options, catalogue))
     altered = bool(options.sets or speculation.images)
     root = Path(catalogue.root)
     head = read_catalogue_commit(git, root)
@@ -112,7 +112,7 @@ def prepare(session: Session, options: RunOptions, observe: Observer = ignore_st
             observe=observe,
             dirty=dirty,
             allow_dirty=options.allow_dirty,
-            objection=check.objection(task),
+            objection=objection(task),
             refusal=source_overrides.publishing_refusal(speculation),
             sign=options.signing.by(git, root),
             contains=contains_all if options.allow_older else catalogue_history(git, root, head),

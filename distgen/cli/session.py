@@ -12,11 +12,11 @@ import click
 
 from distgen.catalogue.graph import select_images
 from distgen.catalogue.load import load_catalogue
-from distgen.catalogue.sources import source
+from distgen.catalogue.sources.source import SourceContext, source_reader
 from distgen.cli.option_groups import option_group
 from distgen.cli.streams import narrate
 from distgen.errors import InputError
-from distgen.lock import file
+from distgen.lock.file import read_lock
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.lock import Lock
 
@@ -53,8 +53,8 @@ class Session:
         return "name the catalogue with -C DIR, or make one with `distgen init DIR`"
 
     def catalogue(self, sets: Sequence[str] = ()) -> Catalogue:
-        around = source.SourceContext(self.environ, self.cache)
-        return load_catalogue(self.root, sets=sets, read_source=source.source_reader(around))
+        around = SourceContext(self.environ, self.cache)
+        return load_catalogue(self.root, sets=sets, read_source=source_reader(around))
 
     @property
     def cache(self) -> Path:
@@ -64,7 +64,7 @@ class Session:
         return home / "distgen"
 
     def lock(self) -> Lock:
-        return file.read(self.root / "distgen.lock")
+        return read_lock(self.root / "distgen.lock")
 
     def say(self, text: str, *, level: int = 0) -> None:
         """Narrate on stderr; level 1 is for -v only."""

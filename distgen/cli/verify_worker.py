@@ -10,9 +10,9 @@ from pathlib import Path
 
 from distgen.catalogue.load import load_catalogue
 from distgen.catalogue.mirrors import apply_mirrors
-from distgen.catalogue.sources import source
+from distgen.catalogue.sources.source import SourceContext, source_reader
 from distgen.cli.session import Session
-from distgen.lock import file as lock_file
+from distgen.lock.file import LOCK_FILE, read_lock
 from distgen.model.catalogue import Catalogue
 from distgen.model.lock import Lock
 from distgen.verify.worker import answer_questions
@@ -29,9 +29,9 @@ def main() -> None:
     session = Session(start=None, verbosity=-1, color=False, environ=dict(os.environ))
 
     def read(root: Path) -> tuple[Catalogue, Lock]:
-        around = source.SourceContext(session.environ, session.cache)
-        catalogue = load_catalogue(root, read_source=source.source_reader(around))
-        return apply_mirrors(catalogue, lock_file.read(root / lock_file.FILE))
+        around = SourceContext(session.environ, session.cache)
+        catalogue = load_catalogue(root, read_source=source_reader(around))
+        return apply_mirrors(catalogue, read_lock(root / LOCK_FILE))
 
     answers, sys.stdout = sys.stdout.buffer, sys.stderr
     answer_questions(read, sys.stdin.buffer, answers)

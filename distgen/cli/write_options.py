@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import click
 
 from distgen.cli import prepare
-from distgen.cli import results as outcome
 from distgen.cli.events import (
     EventFiles,
     event_options,
@@ -17,6 +16,7 @@ from distgen.cli.events import (
     write_results,
 )
 from distgen.cli.option_groups import option_group
+from distgen.cli.results import exit_code, print_results
 from distgen.cli.session import Session, format_option
 from distgen.cli.signing_options import signing_options
 from distgen.cli.streams import narrate
@@ -67,7 +67,7 @@ def deliver(
         run = prepare.prepare(session, options, events)
         with graceful_signals(run.git):
             results = work(run)
-        code = 130 if run.git.stop.is_set() else outcome.exit_code(results)
+        code = 130 if run.git.stop.is_set() else exit_code(results)
         events("ended", {"summary": count_statuses(results), "exit_code": code})
     text = format_report(results)
     troubles = [
@@ -75,7 +75,7 @@ def deliver(
         for sentence in (write_results(output.event_files.results, text), events.trouble)
         if sentence
     ]
-    outcome.print_results(session, results, text if output.form == "json" else "")
+    print_results(session, results, text if output.form == "json" else "")
     session.say(("it would be: " if output.dry_run else "") + tell(run, results))
     for trouble in troubles:
         narrate(f"distgen: {trouble}")

@@ -58,7 +58,7 @@ def check_against_facts(
     return _in_order([*check_offline(needed, unused, lock), *stale])
 
 
-def check(
+def check_online(
     upstreams: Upstreams,
     needed: Sequence[Need],
     unused: Iterable[Key],

@@ -17,7 +17,7 @@ from distgen.schema.packaged import validator_of
 from distgen.schema.yaml import read_yaml
 from distgen.schema.yaml_writer import dump_sorted
 
-FILE = "distgen.lock"
+LOCK_FILE = "distgen.lock"
 LIMIT = 16 * 2**20
 """Bytes of a lock: a hundred thousand entries have as many."""
 _ABOUT = {
@@ -28,16 +28,16 @@ _ABOUT = {
 _HEADER = "# Written by `distgen lock`: commit it, do not edit it.\n"
 
 
-def read(path: str | Path) -> Lock:
+def read_lock(path: str | Path) -> Lock:
     """Read a lock file; one that is not there is an empty lock."""
     try:
         content = read_bounded(Path(path), str(path), LIMIT)
     except FileNotFoundError:
         return Lock()
-    return parse(content, Path(path).name)
+    return parse_lock(content, Path(path).name)
 
 
-def parse(text: str | bytes, path: str = FILE) -> Lock:
+def parse_lock(text: str | bytes, path: str = LOCK_FILE) -> Lock:
     """Read the text of a lock file; `path` is for messages."""
     return _lock(check_document(validator_of("lock"), read_yaml(text, path)))
 
@@ -75,7 +75,7 @@ def _lock(data: Mapping[str, Any]) -> Lock:
     )
 
 
-def dump(lock: Lock) -> str:
+def dump_lock(lock: Lock) -> str:
     """Return the text of a lock file: sorted, the same for the same lock."""
     sources: dict[str, dict[str, Any]] = {}
     for (git, ref), source in lock.sources.items():

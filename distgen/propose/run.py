@@ -65,7 +65,9 @@ class ProposeRequest:
         return (*self.images, *self.parents)
 
 
-def propose(request: ProposeRequest, store: Store, options: PublishOptions) -> Iterator[Result]:
+def propose_images(
+    request: ProposeRequest, store: Store, options: PublishOptions
+) -> Iterator[Result]:
     """Bring the reviews of all images up to date, parents first; yield each result when known."""
     context, stop = PublishContext(store, options), store.git.stop
     request = replace(request, accounts=_stoppable(request.accounts, stop))

@@ -53,7 +53,9 @@ class PublishRequest:
     orphans: tuple[BranchTarget, ...] = ()
 
 
-def publish(request: PublishRequest, store: Store, options: PublishOptions) -> Iterator[Result]:
+def publish_images(
+    request: PublishRequest, store: Store, options: PublishOptions
+) -> Iterator[Result]:
     """Publish the images, parents first; yield each result as soon as it is known.
 
     The repositories are worked on in batches, so that the trees of thousands of images need no more

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from distgen.catalogue.load import load_catalogue
-from distgen.lock import file
+from distgen.lock.file import dump_lock
 from distgen.lock.plan import lock_of, needs
 from distgen.model.lock import LockedBase, LockedSource
 
@@ -31,7 +31,7 @@ def locked(tmp_path_factory):
             "source": LockedSource(COMMIT, DATE, "9.8.7"),
             "download": "d" * 64,
         }[need.kind]
-    (root / "distgen.lock").write_text(file.dump(lock_of(facts)))
+    (root / "distgen.lock").write_text(dump_lock(lock_of(facts)))
     return root
 
 

@@ -16,7 +16,7 @@ from distgen.catalogue.load import load_catalogue
 from distgen.dockerfile.parse import Dockerfile, key_values, parse, start_words
 from distgen.lint import external
 from distgen.lint.check import lint, plan_work
-from distgen.lock import file as lockfile
+from distgen.lock.file import read_lock
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.lock import Lock, LockedSource
 from distgen.model.rendered import Tree
@@ -118,7 +118,7 @@ def images(default_catalogue: Catalogue) -> dict[str, Image]:
 
 @pytest.fixture(scope="module")
 def trees(default_catalogue: Catalogue, images: dict[str, Image]) -> dict[str, Tree]:
-    renderer = Renderer(default_catalogue, lockfile.read(ROOT / "distgen.lock"))
+    renderer = Renderer(default_catalogue, read_lock(ROOT / "distgen.lock"))
     return {name: renderer.tree(image) for name, image in images.items()}
 
 
@@ -159,7 +159,7 @@ def test_every_image_has_the_parents_that_its_namespace_chose(images: dict[str, 
 
 
 def test_no_image_has_a_finding(default_catalogue: Catalogue, images: dict[str, Image]) -> None:
-    lock = lockfile.read(ROOT / "distgen.lock")
+    lock = read_lock(ROOT / "distgen.lock")
     assert lint(plan_work(default_catalogue, lock, tuple(images.values())), external.lint) == ()
 
 
@@ -213,7 +213,7 @@ def test_the_two_nodepools_share_a_template_and_make_their_own_choices(
 def test_every_source_can_be_replaced_by_build_arguments(
     images: dict[str, Image], dockerfiles: dict[str, Dockerfile]
 ) -> None:
-    lock = lockfile.read(ROOT / "distgen.lock")
+    lock = read_lock(ROOT / "distgen.lock")
     for name, image in images.items():
         instructions = dockerfiles[name].instructions
         first = next(one.line for one in instructions if one.cmd == "FROM")

@@ -12,7 +12,7 @@ import pytest
 
 from distgen.catalogue.graph import parents_first, select_images
 from distgen.catalogue.load import load_catalogue
-from distgen.lock import file
+from distgen.lock.file import read_lock
 from distgen.lock.plan import facts_by_key, needs
 from distgen.model.catalogue import Catalogue, Image
 
@@ -96,7 +96,7 @@ def test_the_lock_holds_all_that_the_catalogue_needs_and_nothing_else() -> None:
 
 
 def test_what_is_not_locked_is_listed_here_and_has_its_reason_in_a_policy() -> None:
-    lock = file.read(ROOT / "distgen.lock")
+    lock = read_lock(ROOT / "distgen.lock")
     assert {
         (need.name, need.ref): sorted(need.users)
         for need in needs(make_catalogue().images)

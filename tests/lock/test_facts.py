@@ -8,7 +8,7 @@ import sys
 import pytest
 from testing.commandline import keeps_to_its_schema
 
-from distgen.lock import file
+from distgen.lock.file import LIMIT, dump_lock, read_lock
 from distgen.model.lock import Lock, LockedBase, LockedSource
 
 pytest_plugins = ["testing.commandline"]
@@ -82,8 +82,8 @@ def test_facts_fill_the_lock_as_if_they_had_been_looked_up(root, distgen, facts)
     ran = distgen(root, "lock", "--facts", facts(), "--format", "json")
     assert (ran.code, ran.json["summary"]) == (0, {"added": 5})
     keeps_to_its_schema("lock-changes", ran.json)
-    assert file.read(root / "distgen.lock") == LOCK
-    assert (root / "distgen.lock").read_text() == file.dump(LOCK)
+    assert read_lock(root / "distgen.lock") == LOCK
+    assert (root / "distgen.lock").read_text() == dump_lock(LOCK)
     ran = distgen(root, "lock", "--check", "--offline")
     assert (ran.code, ran.out, ran.err) == (0, "", "the lock is complete\n")
 
@@ -100,7 +100,7 @@ def test_what_the_facts_lack_is_named_and_the_rest_is_written(root, distgen, fac
     assert ran.code == 0
     assert ran.out == f"added  {DEBIAN}: {B}\nadded  {PYTHON}: {A}\n"
     assert ran.err == (f"the lock still lacks 3 entries: {FILE}, {APP} {OTHER}, {APP} main\n")
-    assert file.read(root / "distgen.lock") == Lock(LOCK.bases)
+    assert read_lock(root / "distgen.lock") == Lock(LOCK.bases)
 
 
 def test_facts_about_what_no_image_needs_are_named_and_left_out(root, distgen, facts):
@@ -108,7 +108,7 @@ def test_facts_about_what_no_image_needs_are_named_and_left_out(root, distgen, f
     ran = distgen(root, "lock", "--facts", facts(bases=useless))
     assert ran.code == 0
     assert ran.err == "1 fact is about what no image needs: docker.io/library/other:1\n"
-    assert file.read(root / "distgen.lock") == LOCK
+    assert read_lock(root / "distgen.lock") == LOCK
     ran = distgen(root, "lock", "--facts", facts(bases=useless), "--format", "json")
     keeps_to_its_schema("lock-changes", ran.json)
     assert ran.json["summary"] == {"unchanged": 5, "unneeded": 1}
@@ -117,7 +117,7 @@ def test_facts_about_what_no_image_needs_are_named_and_left_out(root, distgen, f
 def test_facts_for_images_that_were_not_named_wait_without_a_word(root, distgen, facts):
     ran = distgen(root, "lock", "--facts", facts(), "ns/base")
     assert (ran.code, ran.out, ran.err) == (0, f"added  {DEBIAN}: {B}\n", "")
-    assert file.read(root / "distgen.lock") == Lock({DEBIAN: LockedBase(B)})
+    assert read_lock(root / "distgen.lock") == Lock({DEBIAN: LockedBase(B)})
 
 
 def test_facts_that_differ_from_the_lock_wait_for_an_upgrade(root, distgen, facts):
@@ -171,9 +171,9 @@ def test_a_digest_of_one_platform_is_not_taken_for_all(root, distgen, facts):
         f"differs  {PYTHON}: the facts are of linux/arm64, and all platforms are to be locked;"
         " --platform linux/arm64 takes them over\n"
     ) in ran.out
-    assert file.read(root / "distgen.lock").bases == {DEBIAN: LockedBase(B)}
+    assert read_lock(root / "distgen.lock").bases == {DEBIAN: LockedBase(B)}
     ran = distgen(root, "lock", "--facts", one, "--platform", "linux/arm64", "ns/app")
-    assert file.read(root / "distgen.lock").bases[PYTHON] == LockedBase(A, "linux/arm64")
+    assert read_lock(root / "distgen.lock").bases[PYTHON] == LockedBase(A, "linux/arm64")
 
 
 def test_images_of_the_catalogue_are_pinned_too(catalogue, distgen, facts):
@@ -181,7 +181,7 @@ def test_images_of_the_catalogue_are_pinned_too(catalogue, distgen, facts):
     pinned = facts(bases={**FACTS["bases"], OWN: {"digest": C}})
     ran = distgen(root, "lock", "--facts", pinned)
     assert (ran.code, ran.err) == (0, "")
-    assert file.read(root / "distgen.lock").bases[OWN] == LockedBase(C)
+    assert read_lock(root / "distgen.lock").bases[OWN] == LockedBase(C)
     assert distgen(root, "lock", "--check", "--offline").code == 0
 
 
@@ -248,7 +248,7 @@ def test_facts_that_cannot_be_read_are_refused_at_once(root, tmp_path, kind, mes
     elif kind == "endless":
         path.symlink_to("/dev/zero")
     elif kind == "large":
-        path.write_bytes(b"#" * (file.LIMIT + 1))
+        path.write_bytes(b"#" * (LIMIT + 1))
     elif kind == "binary":
         path.write_bytes(b"\xff\xfe")
     ran = subprocess.run(

@@ -14,7 +14,7 @@ from testing.commandline import keeps_to_its_schema
 from testing.git_server import Fault, git_server
 from testing.servers import PASSWORD, USER, Reply, in_front_of, push, push_index, serve
 
-from distgen.lock import file as lockfile
+from distgen.lock.file import read_lock
 
 pytest_plugins = ["testing.servers", "testing.commandline"]
 
@@ -33,7 +33,7 @@ def mirrors(server, **git):
 
 
 def lock(root):
-    return lockfile.read(root / "distgen.lock")
+    return read_lock(root / "distgen.lock")
 
 
 def statuses(ran):
@@ -598,7 +598,7 @@ def test_a_check_that_upgrades_fetches_downloads_and_compares_their_content(cata
     assert [(row["status"], row["detail"]) for row in ran.json["problems"]] == [
         ("gone", f"locked sha256 {one}, the file is {two} now")
     ]
-    assert lockfile.read(root / "distgen.lock").downloads == {url: one}
+    assert read_lock(root / "distgen.lock").downloads == {url: one}
 
 
 def test_two_locks_at_once_keep_the_entries_of_each_other(catalogue, distgen, open_registry):
@@ -626,7 +626,7 @@ def test_two_locks_at_once_keep_the_entries_of_each_other(catalogue, distgen, op
         )
         assert distgen(root, "lock", "ns/slow").code == 0
         assert inner == [0]
-        assert sorted(lockfile.read(root / "distgen.lock").bases) == sorted(
+        assert sorted(read_lock(root / "distgen.lock").bases) == sorted(
             [f"{front.host}/lock/slow:1", f"{open_registry.host}/lock/quick:1"]
         )
 

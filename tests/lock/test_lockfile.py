@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from distgen.errors import InputError
-from distgen.lock import file
+from distgen.lock.file import LIMIT, dump_lock, parse_lock, read_lock
 from distgen.model.lock import Lock, LockedBase, LockedSource
 
 LOCK = Lock(
@@ -52,24 +52,24 @@ sources:
 
 
 def test_a_lock_is_written_sorted_and_read_back(tmp_path):
-    text = file.dump(LOCK)
+    text = dump_lock(LOCK)
     assert text.startswith(TEXT)
     assert f"\n  https://h/é:\n    sha256: {'d' * 64}\n" in text
     path = tmp_path / "distgen.lock"
     path.write_text(text)
-    assert file.read(path) == LOCK
-    assert file.dump(file.read(path)) == text
+    assert read_lock(path) == LOCK
+    assert dump_lock(read_lock(path)) == text
 
 
 def test_a_lock_that_is_not_there_is_empty(tmp_path):
-    assert file.read(tmp_path / "distgen.lock") == Lock()
-    assert file.parse(file.dump(Lock())) == Lock()
+    assert read_lock(tmp_path / "distgen.lock") == Lock()
+    assert parse_lock(dump_lock(Lock())) == Lock()
 
 
 def test_facts_typed_without_quotes_are_text():
     commit = "1" * 40
     text = f"version: 1\nsources: {{a: {{3.10: {{commit: {commit}, date: 2024-05-01T12:00:00Z}}}}}}"
-    lock = file.parse(text)
+    lock = parse_lock(text)
     assert lock.sources == {("a", "3.10"): LockedSource(commit, "2024-05-01T12:00:00Z")}
 
 
@@ -86,14 +86,14 @@ def test_facts_typed_without_quotes_are_text():
 )  # fmt: skip
 def test_a_broken_lock_is_one_sentence(text: str, message: str):
     with pytest.raises(InputError) as caught:
-        file.parse(text)
+        parse_lock(text)
     assert str(caught.value) == message
 
 
 def test_a_lock_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "distgen.lock").mkdir()
     with pytest.raises(InputError, match=r"distgen\.lock: is not a file"):
-        file.read(tmp_path / "distgen.lock")
+        read_lock(tmp_path / "distgen.lock")
 
 
 @pytest.mark.parametrize("command", [["render", "-o", "out"], ["lock"], ["lint"]])
@@ -108,7 +108,7 @@ def test_a_lock_without_an_end_is_refused_at_once(tmp_path, command, kind):
         path.symlink_to("/dev/zero")
     else:
         with path.open("wb") as stream:
-            stream.truncate(file.LIMIT + 1)
+            stream.truncate(LIMIT + 1)
     ran = subprocess.run(
         [sys.executable, "-m", "distgen", "-C", tmp_path, *command],
         cwd=tmp_path, capture_output=True, text=True, check=False, timeout=30,

@@ -8,7 +8,7 @@ from testing.catalogues import FAMILY
 from testing.commandline import keeps_to_its_schema
 from testing.servers import Reply, in_front_of, push, push_index, serve
 
-from distgen.lock import file
+from distgen.lock.file import read_lock
 
 pytest_plugins = ["testing.servers", "testing.commandline"]
 
@@ -310,13 +310,13 @@ def test_what_was_built_is_pinned_in_what_is_built_on_it(
     reference = f"{open_registry.host}/built"
     assert ran.out == f"{reference}/base:master  {digest}\n{reference}/app:master  {app}\n"
     assert f"dropped {reference}/late: the registry has no such tag master\n" in ran.err
-    held = file.read(root / "distgen.lock")
+    held = read_lock(root / "distgen.lock")
     assert {name: one.digest for name, one in held.bases.items()} == {
         f"{reference}/base:master": digest,
         f"{reference}/app:master": app,
     }
     assert distgen(root, "lock").code == 0
-    assert file.read(root / "distgen.lock") == held
+    assert read_lock(root / "distgen.lock") == held
     assert distgen(root, "render", "-o", tmp_path / "out").code == 0
     assert (tmp_path / "out/ns/app/master/Dockerfile").read_text().splitlines()[-2:] == [
         f"FROM {reference}/base:master@{digest}",

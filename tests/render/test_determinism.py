@@ -11,7 +11,7 @@ from pathlib import Path
 
 import distgen
 from distgen.catalogue import load
-from distgen.lock import file as lockfile
+from distgen.lock.file import read_lock
 from distgen.render.manifest import published_files
 from distgen.render.renderer import Renderer
 
@@ -24,7 +24,7 @@ def digest(root: Path, backwards: bool = False) -> str:
     found = hashlib.sha256()
     for behaviour in sorted(root.iterdir()):
         loaded = load.load_catalogue(behaviour / "input")
-        renderer = Renderer(loaded, lockfile.read(behaviour / "input/distgen.lock"))
+        renderer = Renderer(loaded, read_lock(behaviour / "input/distgen.lock"))
         images = reversed(loaded.images) if backwards else loaded.images
         trees = {image.key: published_files(renderer.tree(image)) for image in images}
         for key in sorted(trees):
@@ -72,7 +72,7 @@ def test_the_order_of_rendering_changes_nothing():
 def test_rendering_again_in_one_process_changes_nothing():
     source = GOLDEN / "templates-extend-and-share-macros/input"
     loaded = load.load_catalogue(source)
-    renderer = Renderer(loaded, lockfile.read(source / "distgen.lock"))
+    renderer = Renderer(loaded, read_lock(source / "distgen.lock"))
     once = [renderer.tree(image) for image in loaded.images]
     for image in loaded.images:
         for file in renderer.tree(image).files:

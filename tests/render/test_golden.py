@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from distgen.catalogue import load
-from distgen.lock import file as lockfile
+from distgen.lock.file import read_lock
 from distgen.model.words import EXECUTABLE
 from distgen.render.manifest import published_files
 from distgen.render.renderer import Renderer
@@ -20,7 +20,7 @@ BEHAVIOURS = sorted(path.name for path in GOLDEN.iterdir())
 
 def rendered(source: Path) -> dict[str, tuple[bytes, bool]]:
     loaded = load.load_catalogue(source)
-    renderer = Renderer(loaded, lockfile.read(source / "distgen.lock"))
+    renderer = Renderer(loaded, read_lock(source / "distgen.lock"))
     return {
         f"{image.full_name}/{image.stream.name}/{file.path}": (
             file.content,

@@ -15,7 +15,7 @@ from distgen.git.store import open_store
 from distgen.model.lock import Lock
 from distgen.model.published import Provenance, Result
 from distgen.publish.options import PublishOptions
-from distgen.publish.run import PublishRequest, plan_only, publish
+from distgen.publish.run import PublishRequest, plan_only, publish_images
 
 ORIGIN = Provenance("https://example.org/images.git@abc", AUTHOR, 1_700_000_000, "1.0.0", Lock())
 OPTIONS = PublishOptions(ORIGIN, jobs=4)
@@ -34,7 +34,7 @@ def run_publish(
     """
     request = _request(root, images, trees, orphans, others)
     with open_store(store or Path(root) / "store", git) as opened:
-        return sorted(publish(request, opened, options), key=lambda result: result.key)
+        return sorted(publish_images(request, opened, options), key=lambda result: result.key)
 
 
 def plans(root, images, trees, options=OPTIONS, *, git=GIT, store=None, orphans=(), others=()):

@@ -20,7 +20,7 @@ from distgen.git.run import Git, isolate
 from distgen.git.store import open_store, scratch_store
 from distgen.model.catalogue import Image
 from distgen.model.published import Result
-from distgen.propose.run import ProposeRequest, propose
+from distgen.propose.run import ProposeRequest, propose_images
 from distgen.publish.options import PublishOptions
 
 USER, TOKEN = "bot", "t0ken-that-nobody-may-see"
@@ -76,7 +76,9 @@ class Situation:
         git = git or self.git
         opened = scratch_store(git, None) if dry else open_store(self.root / store, git)
         with opened as open_for_run:
-            return sorted(propose(request, open_for_run, options), key=lambda result: result.key)
+            return sorted(
+                propose_images(request, open_for_run, options), key=lambda result: result.key
+            )
 
     @property
     def git(self) -> Git:

@@ -11,8 +11,8 @@ from distgen.cli import prepare, results
 from distgen.cli.session import Session, format_option
 from distgen.cli.source_options import source_options
 from distgen.model.published import Change
-from distgen.publish import run as publish
 from distgen.publish.results import COMMIT_STATUSES, to_result
+from distgen.publish.run import format_diff, plan_only
 
 COLORS = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -30,7 +30,7 @@ def command(ctx: click.Context, /, options: prepare.RunOptions, form: str, exit_
     session: Session = ctx.obj
     run = prepare.prepare(session, replace(options, allow_dirty=True))
     store = prepare.existing_store(run.store)
-    changes = publish.plan_only(run.request, run.git, run.options, store)
+    changes = plan_only(run.request, run.git, run.options, store)
     if form == "json":
         click.echo(json.dumps([describe_change(change) for change in changes], indent=2))
     else:
@@ -45,7 +45,7 @@ def show(change: Change) -> None:
     """Print one change: its subject and diff, or why there is none."""
     if change.status in COMMIT_STATUSES:
         click.secho(f"{change.key}: {change.message.partition(chr(10))[0]}", bold=True)
-        click.echo(color_diff(publish.format_diff(change)), nl=False)
+        click.echo(color_diff(format_diff(change)), nl=False)
     elif change.status != "unchanged":
         click.echo(f"distgen: {change.key}: {change.status}: {change.detail}", err=True)
 
@@ -58,7 +58,7 @@ def describe_change(change: Change) -> dict[str, str]:
         "status": change.status,
         "message": change.message,
         "detail": change.detail,
-        "diff": publish.format_diff(change) if change.status in COMMIT_STATUSES else "",
+        "diff": format_diff(change) if change.status in COMMIT_STATUSES else "",
     }
 
 

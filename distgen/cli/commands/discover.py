@@ -21,7 +21,7 @@ from distgen.cli.registry_options import (
 )
 from distgen.cli.session import Choice, Session, format_option, image_arguments
 from distgen.errors import DistgenError, InputError
-from distgen.lock import file
+from distgen.lock.file import LOCK_FILE, dump_lock
 from distgen.lock.plan import facts_by_key, lock_of
 from distgen.model.lock import LockedBase
 from distgen.model.reference import is_digest, parse_reference, replace_registry, untagged_name
@@ -162,7 +162,7 @@ def discover_catalogue(session: Session, choice: Choice, query: Wanted) -> None:
             facts[("base", match.query.key, "")] = LockedBase(match.digest)
     new = lock_of(facts)
     if new != lock:
-        replace_file(session.root / file.FILE, file.dump(new))
+        replace_file(session.root / LOCK_FILE, dump_lock(new))
     for match in matches if query.form == "text" else ():
         if match.reference is not None:
             click.echo(f"{match.query.key}  {match.digest}")

@@ -13,7 +13,7 @@ from distgen.catalogue.overlay import Setting, trace_settings
 from distgen.cli.commands.show import plain
 from distgen.cli.session import Choice, Session, format_option, set_option
 from distgen.errors import InputError
-from distgen.lint import check
+from distgen.lint.check import Work, plan_work
 from distgen.model.catalogue import Image
 from distgen.model.words import KeyPath
 from distgen.text.suggest import did_you_mean
@@ -35,7 +35,7 @@ def command(
     images = Choice((image,), False, False).of(catalogue)
     place = re.fullmatch(r"(.+):(\d+)", key or "")
     if place:
-        task = check.plan_work(catalogue, session.lock(), images)
+        task = plan_work(catalogue, session.lock(), images)
         rows = [explained_line(task, selected, place[1], int(place[2])) for selected in images]
         texts = [f"{row['image']}@{row['stream']} {key}: {row['origin'] or 'no template line'}\n"
                  f"  {row['text']}" for row in rows]  # fmt: skip
@@ -125,7 +125,7 @@ def short(value: Any) -> str:
     return text if len(text) <= 100 else f"{text[:97]}..."
 
 
-def explained_line(task: check.Work, image: Image, path: str, line: int) -> dict[str, Any]:
+def explained_line(task: Work, image: Image, path: str, line: int) -> dict[str, Any]:
     """Return where one line of a rendered file was written."""
     tree = task.renderer.tree(image)
     file = next((file for file in tree.files if file.path == path), None)

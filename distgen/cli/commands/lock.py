@@ -17,9 +17,9 @@ from distgen.cli.registry_options import UPSTREAM_OPTIONS, UpstreamOptions, upst
 from distgen.cli.session import Choice, Session, format_option, image_arguments
 from distgen.cli.source_options import SourceOptions, source_options
 from distgen.errors import InputError
-from distgen.lock import check as lockcheck
-from distgen.lock import file
+from distgen.lock.check import check_against_facts, check_offline, check_online
 from distgen.lock.facts import Facts, published_needs
+from distgen.lock.file import LOCK_FILE, dump_lock, read_facts
 from distgen.lock.journal import Journal
 from distgen.lock.plan import (
     LockPlan,
@@ -102,7 +102,7 @@ def command(ctx: click.Context, choice: Choice, overrides: SourceOptions, asking
     everything was found.
     """
     session: Session = ctx.obj
-    facts = None if asking.facts is None else file.read_facts(asking.facts)
+    facts = None if asking.facts is None else read_facts(asking.facts)
     held = session.lock()
     catalogue = session.catalogue()
     speculation = overrides.of(catalogue, held)
@@ -145,13 +145,13 @@ def compare(
     excused = {need.key for need in missing if may_stay_unpinned(need, catalogue)}
     strict = [need for need in needed if need.key not in excused]
     if facts is not None:
-        found = lockcheck.check_against_facts(strict, plan.unused, plan.lock, facts.lock)
+        found = check_against_facts(strict, plan.unused, plan.lock, facts.lock)
     elif asking.offline:
-        found = lockcheck.check_offline(strict, plan.unused, plan.lock)
+        found = check_offline(strict, plan.unused, plan.lock)
     else:
         asked = upstreams(session, catalogue, asking)
         fetched = frozenset(need.key for need in plan.lookups)
-        found = lockcheck.check(asked, strict, plan.unused, plan.lock, fetched)
+        found = check_online(asked, strict, plan.unused, plan.lock, fetched)
         session.say(f"{asked.registry.transport.requests} requests to registries", level=1)
     click.echo(problems(found, asking.form), nl=False)
     if excused:
@@ -183,7 +183,7 @@ def write(
         there = session.lock()
         new = locked_now(there, plan, answers)
         if new != there:
-            replace_file(session.root / file.FILE, file.dump(new))
+            replace_file(session.root / LOCK_FILE, dump_lock(new))
     click.echo(report(plan, answers, new, asking.form), nl=False)
     if not done:
         session.say("distgen.lock is left as it was; found entries are kept for the next run")
@@ -194,7 +194,7 @@ def look_up(
     session: Session, asked: Upstreams, plan: LockPlan, elsewhere: Mapping[tuple[str, str], str]
 ) -> Sequence[LookupResult]:
     """Return an answer for everything wanted, going on where an interrupted run stopped."""
-    purpose = [file.dump(plan.lock), str(plan.platform), *map(str, plan.lookups)]
+    purpose = [dump_lock(plan.lock), str(plan.platform), *map(str, plan.lookups)]
     with Journal(session.cache, purpose, time.time() - REMEMBERED) as journal:
         known = journal.read()
         if known:

@@ -10,8 +10,8 @@ import click
 
 from distgen.catalogue.graph import select_images
 from distgen.cli import prepare
-from distgen.cli import results as outcome
 from distgen.cli.forge_accounts import accounts
+from distgen.cli.results import show_progress, sort_results, summary
 from distgen.cli.session import Session
 from distgen.cli.write_options import OutputOptions, deliver, write_options
 from distgen.errors import InputError
@@ -20,7 +20,7 @@ from distgen.forges.records import NOTHING_LEFT
 from distgen.git.store import Store, open_store, scratch_store
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.published import Result
-from distgen.propose import run as propose
+from distgen.propose.run import ProposeRequest, propose_images
 
 
 @click.command()
@@ -40,7 +40,7 @@ def _propose(session: Session, run: prepare.Run, *, dry: bool) -> list[Result]:
     catalogue = run.request.catalogue
     images = _with_forge(session, catalogue, run.request.images)
     parents = _parents(catalogue, images)
-    request = propose.ProposeRequest(
+    request = ProposeRequest(
         catalogue=catalogue,
         images=images,
         render=run.request.render,
@@ -49,14 +49,12 @@ def _propose(session: Session, run: prepare.Run, *, dry: bool) -> list[Result]:
         dry=dry,
     )
     with _store(run, dry) as store:
-        results = propose.propose(request, store, run.options)
-        return outcome.sort_results(
-            images, outcome.show_progress(session, results, len(images), "proposing")
-        )
+        results = propose_images(request, store, run.options)
+        return sort_results(images, show_progress(session, results, len(images), "proposing"))
 
 
 def _summarise(_: prepare.Run, results: Sequence[Result]) -> str:
-    text = outcome.summary(results)
+    text = summary(results)
     if results and all(result.status == "unchanged" for result in results):
         text = f"nothing new to propose for {_count(len(results), 'branch', 'branches')}"
     quiet = (

@@ -14,8 +14,8 @@ from distgen.cli.source_options import source_options
 from distgen.cli.write_options import OutputOptions, deliver, write_options
 from distgen.git.store import open_store
 from distgen.model.published import Result
-from distgen.publish import run as publish
 from distgen.publish.results import to_result
+from distgen.publish.run import plan_each, publish_images
 
 
 @click.command()
@@ -44,9 +44,7 @@ def summarise(session: Session, run: prepare.Run, results: list[Result]) -> str:
 
 def dry_run(run: prepare.Run) -> list[Result]:
     """Return what publishing would come to."""
-    changes = publish.plan_each(
-        run.request, run.git, run.options, prepare.existing_store(run.store)
-    )
+    changes = plan_each(run.request, run.git, run.options, prepare.existing_store(run.store))
     return sort_results(run.request.images, map(to_result, changes))
 
 
@@ -59,7 +57,7 @@ def publish_all(session: Session, run: prepare.Run) -> list[Result]:
 
     total = len(run.request.images) + len(run.request.orphans)
     with open_store(run.store, run.git, report=say) as store:
-        results = publish.publish(run.request, store, run.options)
+        results = publish_images(run.request, store, run.options)
         return sort_results(run.request.images, show_progress(session, results, total))
 
 

@@ -8,9 +8,15 @@ import click
 
 from distgen.cli.session import Choice, Session, image_arguments, set_option
 from distgen.cli.source_options import SourceOptions, load_catalogue, source_options
-from distgen.lint import check as pipeline
-from distgen.output import tree as disk
-from distgen.output.tree import Delta
+from distgen.lint.check import plan_work, render_trees
+from distgen.output.tree import (
+    Delta,
+    compare_folder,
+    leftovers,
+    plan_removal,
+    remove_tree,
+    write_tree,
+)
 
 
 @click.command()
@@ -40,13 +46,13 @@ def command(
     session: Session = ctx.obj
     speculation, lock = load_catalogue(session, sets, overrides)
     catalogue = speculation.catalogue
-    task = pipeline.plan_work(catalogue, lock, choice.of(catalogue))
-    trees = tuple(pipeline.render_trees(task))
-    act = disk.compare_folder if check else disk.write_tree
+    task = plan_work(catalogue, lock, choice.of(catalogue))
+    trees = tuple(render_trees(task))
+    act = compare_folder if check else write_tree
     deltas = [act(output, tree) for tree in trees]
     if not choice.patterns:
-        clear = disk.plan_removal if check else disk.remove_tree
-        deltas += [clear(output, place) for place in disk.leftovers(output, trees)]
+        clear = plan_removal if check else remove_tree
+        deltas += [clear(output, place) for place in leftovers(output, trees)]
     for delta in filter(None, deltas):
         session.say(format_delta(delta), level=0 if check else 1)
     changed = sum(map(bool, deltas))

@@ -7,12 +7,12 @@ from dataclasses import replace
 import click
 
 from distgen.cli import prepare
-from distgen.cli import results as outcome
+from distgen.cli.results import as_text, exit_code, sort_results, summary
 from distgen.cli.session import Session, format_option
 from distgen.model.published import Result
-from distgen.publish import run as publish
 from distgen.publish.orphans import find_orphans
 from distgen.publish.report import format_report
+from distgen.publish.run import plan_each, status_of
 from distgen.publish.target import BranchTarget
 
 
@@ -26,14 +26,14 @@ def command(ctx: click.Context, /, options: prepare.RunOptions, form: str) -> No
     options = replace(options, allow_dirty=True, independent=True)
     run = prepare.prepare(session, options)
     store = prepare.existing_store(run.store)
-    changes = publish.plan_each(run.request, run.git, run.options, store)
-    results = outcome.sort_results(run.request.images, map(publish.status_of, changes))
+    changes = plan_each(run.request, run.git, run.options, store)
+    results = sort_results(run.request.images, map(status_of, changes))
     if not options.choice.patterns:
         results += map(orphan_result, find_orphans(run.request.catalogue, run.git))
     if results or form == "json":
-        click.echo(format_report(results) if form == "json" else outcome.as_text(results))
-    session.say(outcome.summary(results))
-    ctx.exit(outcome.exit_code(result for result in results if result.status == "failed"))
+        click.echo(format_report(results) if form == "json" else as_text(results))
+    session.say(summary(results))
+    ctx.exit(exit_code(result for result in results if result.status == "failed"))
 
 
 def orphan_result(target: BranchTarget) -> Result:
