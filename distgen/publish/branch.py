@@ -66,9 +66,7 @@ def read_branch(reader: ObjectReader, commit: str, new: Mapping[str, File]) -> B
     }
     merge_bases = manifest.merge_bases if manifest else {}
     generated = {
-        path: _merge_base(
-            _file_versions(reader, commit, path), merge_bases.get(path), new.get(path), last
-        )
+        path: _merge_base(reader, commit, path, merge_bases.get(path), new.get(path), last)
         for path, last in last_files.items()
         if _is_edited(entries.get(path), content.get(path), new.get(path), last)
     }
@@ -128,29 +126,48 @@ def _is_edited(
 
 
 def _merge_base(
-    versions: Iterator[bytes], recorded: bytes | None, new: File | None, last: GeneratedFile
+    reader: ObjectReader,
+    commit: str,
+    path: str,
+    recorded: bytes | None,
+    new: File | None,
+    last: GeneratedFile,
 ) -> bytes | None:
-    """Return the generated text below an edit; `versions` are those of the branch.
+    """Return the generated text below an edit.
 
-    It is the new one where the branch had that since, as it has between an adoption and the next
-    publication; else the last one, or the one that the manifest has `recorded` for it.
+    It is the new one where the branch had that since its last publication, as it has between an
+    adoption and the next publication; else the last one, or the one that the manifest has
+    `recorded` for it.
     """
     if recorded is None and new is not None and new.sha256 == last.sha256:
         return new.content
+    # An edit that was adopted stayed an edit otherwise. Only what came after the publication
+    # counts: a text from before made our own change a part of the packager's edit.
+    if new is not None and new.content in _file_versions(
+        reader, path, commit, f"^{_published(reader, commit)}"
+    ):
+        return new.content
+    if recorded is not None:
+        return recorded
     # History is searched, for the text last generated is in no commit once an edit was kept, merged
-    # or amended to ours; the new text counts, for an edit that was adopted stayed an edit else.
-    for version in versions:
-        if version == recorded or (new is not None and version == new.content):
-            return version
-        if hashlib.sha256(version).hexdigest() == last.sha256:
-            return version
-    return recorded
+    # or amended to ours.
+    versions = _file_versions(reader, path, commit)
+    return next(
+        (text for text in versions if hashlib.sha256(text).hexdigest() == last.sha256), None
+    )
 
 
-def _file_versions(reader: ObjectReader, commit: str, path: str) -> Iterator[bytes]:
-    """Yield the versions of a file, newest first."""
+def _published(reader: ObjectReader, commit: str) -> str:
+    """Return the commit that wrote the manifest which `commit` has."""
+    words = ("--topo-order", "--max-count=1", commit, "--", MANIFEST)
+    outcome = run(reader.git, "rev-list", *words, folder=reader.folder)
+    return outcome.output.decode("ascii").strip() or commit
+
+
+def _file_versions(reader: ObjectReader, path: str, *revisions: str) -> Iterator[bytes]:
+    """Yield the versions of a file in these revisions, newest first."""
     options = ("--topo-order", "--full-history", f"--max-count={_MOST_COMMITS}")
-    outcome = run(reader.git, "rev-list", *options, commit, "--", path, folder=reader.folder)
+    outcome = run(reader.git, "rev-list", *options, *revisions, "--", path, folder=reader.folder)
     for revision in outcome.output.decode("ascii").split():
         if blob := reader.read(f"{revision}:{path}"):
             yield blob.content

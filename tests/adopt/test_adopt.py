@@ -387,6 +387,55 @@ def test_a_catalogue_that_moved_on_gets_the_edit_as_well(published, distgen, clo
     }
 
 
+def patches(root):
+    """Return the texts of all patches of the tool."""
+    return [path.read_text() for path in sorted((root / PATCHES).iterdir())]
+
+
+def test_a_patch_holds_the_edit_and_nothing_of_ours(published, distgen, cloned):
+    """After a merge with values of one run, the patch held these under the packager's name."""
+    clone = cloned(published)
+    clone.replace("Dockerfile", 'CMD ["start"]', 'CMD ["start", "-d"]')
+    clone.commit("Start in debug mode")
+    clone.push()
+    merged = distgen(published, "publish", "--set", "small/tool:title=Ours", "--on-edit", "merge")
+    assert merged.code == 0, merged.out
+    assert distgen(published, "adopt", "small/tool").code == 0
+    (patch,) = patches(published)
+    assert "debug mode" in patch
+    assert "Ours" not in patch
+
+
+def test_a_clone_that_is_behind_adopts_nothing_newer(published, distgen, cloned):
+    clone = cloned(published)
+    clone.replace("Dockerfile", 'CMD ["start"]', 'CMD ["start", "-d"]')
+    clone.commit("Start in debug mode")
+    clone.push()
+    overlay = published / "overlays/small/tool.yaml"
+    before = overlay.read_text()
+    overlay.write_text(before.replace("[jq]}", "[jq], title: Newer}"))
+    commit(published)
+    assert distgen(published, "publish", "--on-edit", "merge").code == 0
+    git(published, "checkout", "-q", "HEAD~1")
+    assert distgen(published, "adopt", "small/tool").code == 0
+    (patch,) = patches(published)
+    assert "Newer" not in patch
+
+
+def test_a_merge_takes_back_what_the_catalogue_took_back(published, distgen, cloned):
+    """The first rendering was taken for the base, so the old value stayed beside the edit."""
+    clone = cloned(published)
+    clone.replace("Dockerfile", 'CMD ["start"]', 'CMD ["start", "-d"]')
+    clone.commit("Start in debug mode")
+    clone.push()
+    words = ("publish", "--on-edit", "merge")
+    assert distgen(published, *words, "--set", "small/tool:title=Ours").code == 0
+    assert distgen(published, *words).code == 0
+    clone.git("pull", "-q")
+    text = clone.files()["Dockerfile"][1]
+    assert ('"-d"' in text, "Ours" in text) == (True, False)
+
+
 def test_a_deleted_file_that_changed_since_is_deleted_as_it_is_now(published, distgen, cloned):
     """A packager's own README replaced ours; then the template of ours was reworded."""
     clone = cloned(published)
