@@ -239,3 +239,23 @@ def test_nothing_catches_everything():
                 returns = ast.unparse(node.returns) if node.returns else ""
                 handlers += [name] if returns != "None" else []
     assert handlers == [*CATCHES_EVERYTHING]
+
+
+def test_tests_share_through_testing_alone():
+    """Tests that import from another one change with it, and run only where it can be found."""
+    tests = Path(__file__).parent
+    borrowed = [
+        f"{path.relative_to(tests)}: {module}"
+        for path in sorted(tests.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for module in names_of_import(node)
+        if module.startswith("test_") or module == "conftest"
+    ]
+    assert borrowed == []
+
+
+def names_of_import(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        yield node.module or ""

@@ -178,11 +178,12 @@ def test_repositories_stand_in_the_order_of_their_images_parents(tmp_path):
     assert RunState(circle).stop_reason() == ""
 
 
-def slow_hook(folder, seconds, marker):
-    """Let pushes to a repository take their time."""
+def slow_hook(folder, seconds, marker, until=None):
+    """Let pushes to a repository take their time, or last until a file is there."""
+    pause = f"while [ ! -e '{until}' ]; do sleep 0.05; done" if until else f"sleep {seconds}"
     (folder / "hooks").mkdir(exist_ok=True)
     hook = folder / "hooks/pre-receive"
-    hook.write_text(f"#!/bin/sh\necho x >>{marker}\nsleep {seconds}\n")
+    hook.write_text(f"#!/bin/sh\necho x >>{marker}\n{pause}\n")
     hook.chmod(0o755)
 
 
@@ -368,15 +369,17 @@ def test_a_run_that_waits_for_the_store_says_so_and_can_be_interrupted(catalogue
     root = site(catalogue, "base")
     where = root / "dist-git/ns/base.git"
     git("init", "-q", "--bare", str(where))
-    slow_hook(where, 2, tmp_path / "begun")
+    slow_hook(where, 0, tmp_path / "begun", until=tmp_path / "may end")
     first = start(root, "publish")
     wait_for((tmp_path / "begun").exists)
     second = start(root, "publish", "--events", tmp_path / "events")
-    third = start(root, "publish")
-    wait_for(lambda: (tmp_path / "events").exists() and "waiting" in str(told(tmp_path / "events")))
+    third = start(root, "publish", "--events", tmp_path / "events of another")
+    for events in (tmp_path / "events", tmp_path / "events of another"):
+        wait_for(lambda path=events: path.exists() and "waiting" in str(told(path)))
     os.kill(third.pid, signal.SIGINT)
     done = ended(third)
     assert (done.code, done.err.splitlines()[-1]) == (130, "distgen: interrupted")
+    (tmp_path / "may end").touch()
     assert ended(first).err == "1 created\n"
     done = ended(second)
     assert done.code == 0
