@@ -9,6 +9,7 @@ from typing import Any
 
 from distgen.adopt.records import Adoption
 from distgen.git.run import hide_secrets
+from distgen.text.diff import cap_diff
 
 
 def format_report(adoptions: Sequence[Adoption]) -> str:
@@ -29,6 +30,8 @@ def _row(adoption: Adoption) -> dict[str, Any]:
         "commit": adoption.commit,
         "files": [file.source for file in adoption.files],
         "touches": list(adoption.touches),
-        "edits": [{"path": edit.path, "kind": edit.kind, "diff": edit.diff} for edit in edits],
+        "edits": [
+            {"path": edit.path, "kind": edit.kind, "diff": cap_diff(edit.diff)} for edit in edits
+        ],
         "detail": adoption.detail,
     }

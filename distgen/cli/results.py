@@ -14,9 +14,12 @@ from distgen.cli.session import Session
 from distgen.cli.streams import IgnoreBrokenPipe, ignore_broken_pipe
 from distgen.errors import printable
 from distgen.model.catalogue import Image
-from distgen.model.published import Result
+from distgen.model.published import Edit, Result
 from distgen.model.words import Status
+from distgen.text.diff import shorten_diff
 
+MOST_LINES, MOST_COLUMNS = 40, 200
+"""Of what edits print on a terminal."""
 STOPPED = ("refused", "skipped", "failed")
 COLORS: dict[Status, str] = {
     "created": "green",
@@ -53,10 +56,16 @@ def as_text(results: Sequence[Result]) -> str:
         color = COLORS.get(row.status)
         text.append(click.style(row.status, fg=color) + line[len(row.status) :])
         if row.status == "refused":
-            text += [
-                f"    {printable(part)}" for edit in row.edits for part in edit.diff.splitlines()
-            ]
+            text += [f"    {line}" for line in diff_lines(row.edits, f"distgen diff {row.image}")]
     return "\n".join(text)
+
+
+def diff_lines(edits: Iterable[Edit], command: str) -> list[str]:
+    """Return what people did, as lines for a terminal; `command` shows those that are left out."""
+    diff = "".join(edit.diff for edit in edits)
+    lines, count = shorten_diff(diff, MOST_LINES, MOST_COLUMNS) if diff else ([], 0)
+    more = [f"... {count} more line{'s' * (count > 1)}; see `{command}`"] if count else []
+    return [printable(line) for line in lines] + more
 
 
 def format_detail(result: Result) -> str:

@@ -81,7 +81,7 @@ class Edit:
 
     All but `added` are edits of a generated file; that is a file beside them that changes what is
     built. `generated` is the content that distgen last wrote, `downstream` the content of the
-    branch; None is no file, or an unknown one.
+    branch; None is no file, or an unknown one. `reason` says what was done where `kind` says less.
     """
 
     path: str
@@ -89,6 +89,7 @@ class Edit:
     diff: str = field(default="", repr=False)
     generated: bytes | None = field(default=None, repr=False)
     downstream: bytes | None = field(default=None, repr=False)
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,12 +116,25 @@ def _find_edit(path: _Versions) -> Edit | None:
         diff = diff_file(path.path, old_content, None)
         return Edit(path.path, "deleted", diff, path.generated, None)
     if path.content is None or not _is_generated(path.content, path.generated, path.last):
-        diff = diff_file(path.path, old_content, path.content)
-        return Edit(path.path, "modified", diff, path.generated, path.content)
+        reason = _special_reason(path, old_content)
+        diff = f"{reason}\n" if reason else diff_file(path.path, old_content, path.content)
+        return Edit(path.path, "modified", diff, path.generated, path.content, reason)
     if path.entry.mode != path.last.mode:
         diff = f"old mode {path.last.mode:o}\nnew mode {path.entry.mode:o}\n"
         return Edit(path.path, "mode", diff, path.content, path.content)
     return None
+
+
+def _special_reason(path: _Versions, old_content: bytes | None) -> str:
+    """Say what was done to a file where a diff of its lines would not show it."""
+    entry, content = path.entry, path.content
+    if entry is None or content is None or old_content is None:
+        return ""
+    if entry.mode == SYMLINK:
+        return f"{path.path} became a link to {content.decode('utf-8', 'replace')}"
+    if content.replace(b"\r\n", b"\n") == old_content.replace(b"\r\n", b"\n"):
+        return f"the line endings of {path.path} were changed downstream"
+    return ""
 
 
 def _is_generated(content: bytes, generated: bytes | None, last: GeneratedFile) -> bool:
@@ -212,12 +225,15 @@ def _collision(step: PathStep, on_edit: OnEdit) -> PathStep:
 
 
 def _reason(edit: Edit) -> str:
-    return {
-        "modified": f"{edit.path} was edited downstream",
-        "deleted": f"{edit.path} was deleted downstream",
-        "mode": f"the mode of {edit.path} was changed downstream",
-        "blocked": f"{edit.path} stands there and was not written by distgen",
-    }[edit.kind]
+    return (
+        edit.reason
+        or {
+            "modified": f"{edit.path} was edited downstream",
+            "deleted": f"{edit.path} was deleted downstream",
+            "mode": f"the mode of {edit.path} was changed downstream",
+            "blocked": f"{edit.path} stands there and was not written by distgen",
+        }[edit.kind]
+    )
 
 
 def _folders(path: str) -> Iterator[str]:

@@ -26,6 +26,25 @@ def diff_file(path: str, old: bytes | None, new: bytes | None) -> str:
     return "".join(line if line.endswith("\n") else f"{line}\n{_NO_NEWLINE}" for line in lines)
 
 
+def shorten_diff(diff: str, lines: int, width: int) -> tuple[list[str], int]:
+    """Return the first lines of a diff, each cut to a width, and how many lines are left out."""
+    # A refused edit of one line of 3 MB printed 3 MB.
+    rows = diff.split("\n")[:-1] if diff.endswith("\n") else diff.split("\n")
+    cut = [
+        row if len(row) <= width else f"{row[:width]}... ({len(row)} characters)"
+        for row in rows[:lines]
+    ]
+    return cut, max(0, len(rows) - lines)
+
+
+def cap_diff(diff: str, size: int = 64 * 1024) -> str:
+    """Return a diff of at most so many bytes; a longer one ends with its length."""
+    content = diff.encode("utf-8", "replace")
+    if len(content) <= size:
+        return diff
+    return f"{content[:size].decode('utf-8', 'ignore')}\n[{len(content)} bytes in all]\n"
+
+
 def _lines(content: bytes) -> list[bytes]:
     # Not splitlines: a carriage return ends no line for git.
     lines = [line + b"\n" for line in content.split(b"\n")]

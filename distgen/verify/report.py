@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from distgen.text.diff import cap_diff
 from distgen.verify.verdict import Verdict
 
 
@@ -31,7 +32,8 @@ def _row(verdict: Verdict) -> dict[str, Any]:
         "signature": verdict.signature,
         "signer": verdict.signer,
         "edits": [
-            {"path": edit.path, "kind": edit.kind, "diff": edit.diff} for edit in verdict.edits
+            {"path": edit.path, "kind": edit.kind, "diff": cap_diff(edit.diff)}
+            for edit in verdict.edits
         ],
         "own": list(verdict.unmanaged),
         "detail": verdict.detail,

@@ -1,7 +1,7 @@
 """What a catalogue decides once about downstream edits, and edits that stop no run."""
 
 import pytest
-from testing.dist_git import edit
+from testing.dist_git import edit, git
 from testing.sites import distgen, save, site
 
 URL = "dist-git/ns/{}.git"
@@ -87,3 +87,47 @@ def test_what_on_edit_cannot_say(root, text):
     assert ran.code == 2
     assert ran.err.startswith("distgen: overlays/ns/base.yaml:3:")
     assert len(ran.err.splitlines()) == 1
+
+
+def write_downstream(root, contents):
+    edit(root / URL.format("base"), contents, root.parent, branch="main")
+
+
+def test_a_long_edit_prints_forty_lines_and_counts_the_rest(root):
+    """A line of 3 MB printed 3 MB, and 400 lines printed 400."""
+    lines = "".join(f"RUN {number}\n" for number in range(100))
+    write_downstream(root, {"Dockerfile": EDITED + lines + "RUN " + "x" * 3_000_000 + "\n"})
+    write(root, "overlays/ns/base.yaml", "values: {line: more}\n")
+    out = distgen(root, "publish", "ns/base").out
+    assert len(out.splitlines()) == 1 + 40 + 1
+    assert out.splitlines()[-1] == "    ... 68 more lines; see `distgen diff ns/base`"
+    assert max(map(len, out.splitlines())) < 300
+    whole = distgen(root, "diff", "ns/base")
+    assert "x" * 3_000_000 in whole.out
+    (row,) = [
+        row
+        for row in distgen(root, "adopt", "--dry-run", "--format", "json").results
+        if row["image"] == "ns/base"
+    ]
+    assert all(len(change["diff"]) < 70_000 for change in row["edits"])
+
+
+def test_line_endings_are_said_to_have_changed(root):
+    old = git("show", "main~1:Dockerfile", folder=root / URL.format("base")).encode()
+    write_downstream(root, {"Dockerfile": old.replace(b"\n", b"\r\n")})
+    write(root, "overlays/ns/base.yaml", "values: {line: more}\n")
+    out = distgen(root, "publish", "ns/base").out
+    assert "the line endings of Dockerfile were changed downstream; adopt the edit" in out
+    assert len(out.splitlines()) == 2
+
+
+def test_a_file_that_became_a_link_is_called_one(root, tmp_path):
+    clone = tmp_path / "linking"
+    git("clone", "-q", "-b", "main", str(root / URL.format("base")), str(clone))
+    (clone / "Dockerfile").unlink()
+    (clone / "Dockerfile").symlink_to("Containerfile")
+    git("commit", "-q", "-a", "-m", "Link", folder=clone)
+    git("push", "-q", "origin", "main", folder=clone)
+    write(root, "overlays/ns/base.yaml", "values: {line: more}\n")
+    out = distgen(root, "publish", "ns/base").out
+    assert "Dockerfile became a link to Containerfile; adopt the edit" in out

@@ -13,6 +13,7 @@ from distgen.adopt.report import format_report
 from distgen.adopt.run import AdoptRequest, adopt
 from distgen.cli.commands.list import texts
 from distgen.cli.remote_options import RemoteOptions, remote_options
+from distgen.cli.results import diff_lines
 from distgen.cli.session import Choice, Session, format_option, image_arguments
 from distgen.cli.source_options import SourceOptions, load_catalogue
 from distgen.cli.tokens import add_tokens
@@ -82,7 +83,8 @@ def as_text(adoptions: Sequence[Adoption]) -> str:
 
 def diffs(adoption: Adoption) -> list[str]:
     """Return the edits as lines that stand below the others."""
-    return [f"    {printable(part)}" for edit in adoption.edits for part in edit.diff.splitlines()]
+    command = f"distgen diff {adoption.image.full_name}"
+    return [f"    {line}" for line in diff_lines(adoption.edits, command)]
 
 
 def tell(session: Session, adoptions: Sequence[Adoption], dry_run: bool) -> None:

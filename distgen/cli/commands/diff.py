@@ -10,6 +10,7 @@ import click
 from distgen.cli import prepare, results
 from distgen.cli.session import Session, format_option
 from distgen.cli.source_options import source_options
+from distgen.errors import printable
 from distgen.model.published import Change
 from distgen.publish.results import COMMIT_STATUSES, to_result
 from distgen.publish.run import format_diff, plan_only
@@ -48,6 +49,8 @@ def show(change: Change) -> None:
         click.echo(color_diff(format_diff(change)), nl=False)
     elif change.status != "unchanged":
         click.echo(f"distgen: {change.key}: {change.status}: {change.detail}", err=True)
+        for edit in change.edits:
+            click.echo(color_diff(printable(edit.diff)), nl=False)
 
 
 def describe_change(change: Change) -> dict[str, str]:
