@@ -58,6 +58,12 @@ def is_same_manifest(manifest: bytes, other_manifest: bytes) -> bool:
     return first == second
 
 
+def is_kept(edit: Edit, generated: Mapping[str, File], entries: Mapping[str, TreeEntry]) -> bool:
+    """Say whether a downstream edit is still in a commit that distgen made after it."""
+    file, entry = generated.get(edit.path), entries.get(edit.path)
+    return entry != (TreeEntry(file.mode, blob_id(file.content)) if file else None)
+
+
 def name_some(paths: Iterable[str]) -> str:
     """Name some paths in a sentence."""
     ordered = sorted(paths)

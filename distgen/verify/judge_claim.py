@@ -20,9 +20,15 @@ from distgen.verify.claims import (
     is_authored_by,
     metadata_difference,
 )
-from distgen.verify.compare import list_edits, name_some, unmanaged_build_inputs, unmanaged_paths
+from distgen.verify.compare import (
+    is_kept,
+    list_edits,
+    name_some,
+    unmanaged_build_inputs,
+    unmanaged_paths,
+)
 from distgen.verify.published_commit import read_path
-from distgen.verify.replay import Replanned, Replay, replan
+from distgen.verify.replay import Replay, replan
 from distgen.verify.verdict import Verdict, VerdictStatus, verdict_on
 from distgen.verify.worker_pool import WorkerPool
 
@@ -34,32 +40,33 @@ def judge_claim(workers: WorkerPool, reader: ObjectReader, commit: Commit, claim
         return verdict_on(claim, commit, "unknown source", replay)
     if falsehood := false_trailer(claim, replay.expectation):
         return verdict_on(claim, commit, "forged", falsehood)
-    replanned = replan(reader, commit, replay)
-    if replanned is None:
+    change = replan(reader, commit, replay)
+    if change is None:
         return _judge_foreign_commit(reader, commit, claim, replay.expectation)
-    return _judge_replanned(reader, commit, claim, replay, replanned)
+    return _judge_replanned(reader, commit, claim, replay, change)
 
 
 def _judge_replanned(
-    reader: ObjectReader, commit: Commit, claim: Claim, replay: Replay, replanned: Replanned
+    reader: ObjectReader, commit: Commit, claim: Claim, replay: Replay, change: Change
 ) -> Verdict:
     """Judge a commit that has the files that distgen would have given it."""
     entries, generated = list_files(reader, commit.id), replay.expectation.files
     additions = unmanaged_build_inputs(generated, entries, lambda entry: read_file(reader, entry))
-    kept, added = _name_edits(replanned.kept_edits), _name_edits(additions)
+    kept_edits = tuple(edit for edit in change.edits if is_kept(edit, generated, entries))
+    kept, added = _name_edits(kept_edits), _name_edits(additions)
     remarks = (
         "" if replay.tree else "it retires the stream",
         f"{kept}; distgen kept the edit" if kept else "",
         f"{added}; distgen left what it does not generate, and the build takes it" if added else "",
-        metadata_difference(commit, _commit_of(replanned.change)),
+        metadata_difference(commit, _commit_of(change)),
         _version_difference(claim),
     )
-    edits = replanned.kept_edits + additions
+    edits = kept_edits + additions
     verdict = verdict_on(claim, commit, "edited downstream" if edits else "reproduced")
     return replace(
         verdict,
         detail="; ".join(filter(None, remarks)),
-        exact=replanned.change.commit == commit.unsigned_id,
+        exact=change.commit == commit.unsigned_id,
         edits=edits,
         unmanaged=unmanaged_paths(generated, entries),
     )

@@ -10,14 +10,14 @@ import json
 from base64 import b64decode, b64encode
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, get_args
 
 from jsonschema import Draft202012Validator
 
 from distgen.errors import DistgenError
 from distgen.model.lock import Lock, LockedBase, LockedSource
 from distgen.model.rendered import File, Tree
-from distgen.model.words import EXECUTABLE, REGULAR, SYMLINK
+from distgen.model.words import EXECUTABLE, REGULAR, SYMLINK, OnEdit
 from distgen.publish.target import BranchTarget
 from distgen.render.paths import check_paths
 from distgen.schema.check import compile_schema
@@ -77,12 +77,20 @@ _SOURCE = _record(
 _LOCK = _record(
     bases=_TEXT_BY_NAME, sources={"type": "array", "items": _SOURCE}, downloads=_TEXT_BY_NAME
 )
+_ON_EDIT = {"enum": list(get_args(OnEdit))}
+_GLOB_AND_ON_EDIT = {
+    "type": "array",
+    "prefixItems": [_TEXT, _ON_EDIT],
+    "minItems": 2,
+    "items": False,
+}
 _RENDITION = _record(
     address=_TEXT,
     author=_TEXT,
     url=_TEXT,
     branch=_TEXT,
     downloads=_TEXTS,
+    on_edit={"type": "array", "items": _GLOB_AND_ON_EDIT},
     tree={"oneOf": [{"type": "null"}, _TREE]},
     lock=_LOCK,
 )
@@ -110,6 +118,7 @@ def encode_rendition(rendition: Rendition) -> bytes:
         "url": target.url,
         "branch": target.branch,
         "downloads": list(target.downloads),
+        "on_edit": [list(glob_and_policy) for glob_and_policy in target.on_edit],
         "tree": _tree_fields(tree) if tree else None,
         "lock": {
             "bases": {name: base.digest for name, base in lock.bases.items()},
@@ -141,6 +150,7 @@ def decode_rendition(answer: bytes, claim: Claim, reason: str) -> Rendition | st
         branch=fields["branch"],
         downloads=tuple(fields["downloads"]),
         reason="" if fields["tree"] else reason,
+        on_edit=tuple((glob, on_edit) for glob, on_edit in fields["on_edit"]),
     )
     tree = _read_tree(fields["tree"], claim) if fields["tree"] else None
     lock = fields["lock"]

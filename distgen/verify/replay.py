@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from distgen.git.cat_file import ObjectReader
 from distgen.git.commits import Commit
-from distgen.model.published import Change, Edit, Provenance
+from distgen.model.published import Change, Provenance
 from distgen.model.rendered import Tree
 from distgen.model.words import OnEdit
 from distgen.publish.branch import read_branch
@@ -18,7 +18,8 @@ from distgen.render.manifest import published_files
 from distgen.verify.claims import Claim, Expectation
 from distgen.verify.protocol import Rendition
 
-_EDIT_POLICIES: tuple[OnEdit, ...] = ("refuse", "keep", "merge", "overwrite")
+_EDIT_POLICIES: tuple[OnEdit | None, ...] = (None, "refuse", "keep", "merge", "overwrite")
+"""What a run may have been told about downstream edits; None: what the catalogue says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +30,6 @@ class Replay:
     tree: Tree | None
     provenance: Provenance
     expectation: Expectation
-
-
-@dataclass(frozen=True, slots=True)
-class Replanned:
-    """A commit that was planned again, and the downstream edits that distgen would have kept."""
-
-    change: Change
-    kept_edits: tuple[Edit, ...] = ()
 
 
 def replay_rendition(rendition: Rendition, claim: Claim, date: int) -> Replay:
@@ -62,26 +55,25 @@ def replay_rendition(rendition: Rendition, claim: Claim, date: int) -> Replay:
     return Replay(target, tree, provenance, expectation)
 
 
-def replan(reader: ObjectReader, commit: Commit, replay: Replay) -> Replanned | None:
-    """Plan a commit again on its parent; return the plan that gives the same files, if any."""
+def replan(reader: ObjectReader, commit: Commit, replay: Replay) -> Change | None:
+    """Plan a commit again on its parent; return the change that gives the same files, if any."""
     if len(commit.parents) > 1 or (replay.tree is None and not commit.parents):
         return None
     if commit.parents and reader.read(commit.parents[0]) is None:  # where a shallow clone ends
         return None
-    same_tree: Replanned | None = None
+    same_tree: Change | None = None
     for on_edit in _EDIT_POLICIES:
         change = _plan(reader, commit, replay, on_edit)
-        replanned = Replanned(change, change.edits if on_edit in ("keep", "merge") else ())
         if change.commit == commit.unsigned_id:
-            return replanned
+            return change
         if change.tree == commit.tree and same_tree is None:
-            same_tree = replanned
+            same_tree = change
         if change.status != "refused" and not change.edits:
             break
     return same_tree
 
 
-def _plan(reader: ObjectReader, commit: Commit, replay: Replay, on_edit: OnEdit) -> Change:
+def _plan(reader: ObjectReader, commit: Commit, replay: Replay, on_edit: OnEdit | None) -> Change:
     generated_files = replay.expectation.files if replay.tree else {}
     state = read_branch(reader, commit.parents[0], generated_files) if commit.parents else None
     if replay.tree is None:

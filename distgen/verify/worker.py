@@ -77,7 +77,11 @@ def _render_claim(state: CatalogueState, claim: Claim) -> Rendition:
     image = next((image for image in state.catalogue.images if image.key == claim.key), None)
     namespaces = state.catalogue.namespaces
     namespace = namespaces.get(claim.image.partition("/")[0]) or namespaces[min(namespaces)]
-    target = branch_target(image) if image else BranchTarget(claim.image, claim.stream, "", "")
+    target = (
+        branch_target(image, namespace.on_edit)
+        if image
+        else BranchTarget(claim.image, claim.stream, "", "")
+    )
     tree = state.renderer.tree(image) if image else None
     return Rendition(
         address=state.catalogue.source or "",

@@ -450,6 +450,28 @@ def test_an_edit_that_distgen_kept_is_still_one(published, distgen, cloned, on_e
     assert found["detail"] == "start; distgen kept the edit"
 
 
+def test_edits_that_the_catalogue_treats_by_path_are_as_distgen_left_them(
+    published, distgen, cloned
+):
+    """No single --on-edit gives such a commit, so it was called forged."""
+    overlay = published / "overlays/small/namespace.yaml"
+    overlay.write_text(f"{overlay.read_text()}on_edit: {{start: keep, '*': merge}}\n")
+    clone = cloned(published)
+    clone.replace("start", "exec tool", "exec my-tool")
+    clone.replace("settings.ini", "last = yes", "last = mine")
+    clone.commit()
+    clone.push()
+    for name, old, new in (("start", "/bin/sh", "/bin/bash"), ("settings.ini", "[tool]", "[app]")):
+        path = published / "templates/app" / name
+        path.write_text(path.read_text().replace(old, new))
+    commit(published)
+    assert distgen(published, "publish").code == 0
+    found = one(distgen, published)
+    assert (found["status"], found["exact"]) == ("edited downstream", True)
+    assert [row["path"] for row in found["edits"]] == ["settings.ini", "start"]
+    assert found["detail"] == "settings.ini, start; distgen kept the edit"
+
+
 def test_a_person_who_hides_an_edit_from_the_manifest_is_found(published, distgen, cloned):
     clone = cloned(published)
     old = git(clone.path, "show", "HEAD:start")

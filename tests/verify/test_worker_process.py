@@ -35,6 +35,7 @@ RENDITION = {
     "url": "dist-git/ns/app.git",
     "branch": "main",
     "downloads": [],
+    "on_edit": [],
     "tree": {"files": [FILE], "bases": {}, "sources": {}},
     "lock": {"bases": {}, "sources": [], "downloads": {}},
 }
@@ -152,7 +153,14 @@ def test_a_rendition_arrives_as_it_was_sent():
     rendition = Rendition(
         address="https://x/images.git",
         author="distgen <distgen@localhost>",
-        target=BranchTarget("ns/app", "main", "dist-git/ns/app.git", "stable/1", ("https://x/f",)),
+        target=BranchTarget(
+            image="ns/app",
+            stream="main",
+            url="dist-git/ns/app.git",
+            branch="stable/1",
+            downloads=("https://x/f",),
+            on_edit=(("*.ini", "keep"), ("*", "merge")),
+        ),
         tree=Tree(
             "ns/app", "main", files, {"quay.io/a:1": "sha256:1", "quay.io/b:1": None}, sources
         ),
