@@ -17,7 +17,7 @@ from distgen.git.temporary import scratch_folder
 
 @dataclass(frozen=True, slots=True)
 class CatalogueRepository:
-    """The repository that a catalogue lies in; `prefix` is its folder below `top`, or empty.
+    """The repository that holds a catalogue; `prefix` is its folder below `top`, or empty.
 
     `top` is the root of the work tree, `objects` the folder of git's objects, and `format` the hash
     that names them: sha1, sha256.
@@ -55,7 +55,7 @@ def find_repository(git: Git, root: Path) -> CatalogueRepository | None:
 def commit_date(repository: CatalogueRepository, commit: str) -> int | None:
     """Return when a commit was made; None when it is in no branch or tag of the repository.
 
-    A commit that merely lies about, such as one of a fork's, was never the catalogue.
+    A commit that is only there as an object, such as one of a fork, was never the catalogue.
     """
     content = run(repository.git, "cat-file", "commit", commit, folder=repository.folder)
     if content.code:
@@ -99,7 +99,7 @@ def _write(
     """Write a commit, and of its submodules those that meet `parts`.
 
     A repository of its own does it, which only borrows the objects: attributes, filters and line
-    ends that are configured in the clone at hand are not the catalogue's.
+    ends that a person had configured in a clone made honest commits look forged.
     """
     place.mkdir(parents=True, exist_ok=True)
     with scratch_folder() as scratch:

@@ -28,6 +28,7 @@ def refuse_unmatched_assignments(assignments: Iterable[Assignment], references: 
 
 def refuse_shared_places(images: Iterable[Image]) -> None:
     """Raise InputError when two images meet in one repository, of git or of a registry."""
+    # Each would overwrite the other one's files, or move the other one's tag.
     first_by_url: dict[str, Image] = {}
     first_by_tag: dict[str, Image] = {}
     for image in images:

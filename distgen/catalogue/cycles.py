@@ -11,6 +11,7 @@ from distgen.model.catalogue import Image
 
 def find_cycle(edges: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
     """Return the nodes of one cycle, the smallest first and again last; () when there is none."""
+    # Sorted, so that the same cycle is named whatever order the files are read in.
     sorter = graphlib.TopologicalSorter({node: sorted(edges[node]) for node in sorted(edges)})
     try:
         sorter.prepare()

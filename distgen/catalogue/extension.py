@@ -28,14 +28,14 @@ def extension_chains(overlays: Mapping[str, Overlay]) -> dict[str, tuple[Overlay
         where = overlays[cycle[0]].origin("extends")
         raise InputError(problem, where=where, hint="break the cycle")
     # Layers are told apart by identity while values are stacked: each is renamed once only.
-    inherited: dict[str, Overlay] = {}
+    renamed_overlays: dict[str, Overlay] = {}
     chains: dict[str, tuple[Overlay, ...]] = {}
     for name, overlay in overlays.items():
         chain = [overlay]
         while parent := chain[0].extends:
-            if parent not in inherited:
-                inherited[parent] = _as_inherited(overlays[parent])
-            chain.insert(0, inherited[parent])
+            if parent not in renamed_overlays:
+                renamed_overlays[parent] = _as_inherited(overlays[parent])
+            chain.insert(0, renamed_overlays[parent])
         chains[name] = tuple(chain)
     return chains
 

@@ -26,6 +26,7 @@ class FolderEntry:
 
 def read_document(root: Path, path: str) -> Document:
     """Read one YAML file of the catalogue; `path` is relative to `root`."""
+    # A mistake in the file is quoted in its message, and a link may lead to anything.
     if (root / path).is_symlink():
         _refuse_outside(root, path)
     return read_yaml(_read_content(root / path, path), path)
@@ -39,12 +40,12 @@ def list_folder(root: Path, folder: str) -> tuple[FolderEntry, ...]:
     """
     try:
         with os.scandir(root / folder) as entries:
-            kept = [entry for entry in entries if not is_leftover(entry.name)]
+            entries_to_read = [entry for entry in entries if not is_leftover(entry.name)]
     except FileNotFoundError:
         return ()
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=Origin(folder)) from None
-    in_order = sorted(kept, key=lambda entry: entry.name)
+    in_order = sorted(entries_to_read, key=lambda entry: entry.name)
     return tuple(_check_entry(root, folder, entry) for entry in in_order)
 
 
@@ -81,6 +82,7 @@ def _walk(root: Path, folder: str, above: tuple[str, ...]) -> Iterator[str]:
         if not entry.is_folder:
             yield entry.path
             continue
+        # Links within the catalogue are followed, so a folder may contain itself.
         real = os.path.realpath(root / entry.path)
         if entry.name == ".git":
             raise InputError(
@@ -108,7 +110,7 @@ def _read_file(root: Path, folder: str, path: str) -> TemplateFile:
 
 def _read_content(file: Path, path: str) -> bytes:
     try:
-        if not file.is_file():  # a pipe would wait for somebody to write
+        if not file.is_file():  # reading a pipe would wait for a writer
             raise InputError("is not a file", where=Origin(path))
         return file.read_bytes()
     except OSError as error:
@@ -122,7 +124,8 @@ def read_bounded(file: Path, path: str, limit: int) -> bytes:
     device, which might wait or write for ever, and for what is larger.
     """
     try:
-        # A pipe without a writer keeps an ordinary `open` waiting, before anybody can look at it.
+        # A pipe in place of the lock kept `render` waiting for ever: without a writer, an ordinary
+        # `open` does not return. A link to /dev/zero took all memory.
         descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -102,14 +102,14 @@ def select_images(
     """
     if not patterns:
         return parents_first(catalogue.images)
-    matching: set[str] = set()
+    matches: set[str] = set()
     for pattern in patterns:
-        matching.update(_match(catalogue.images, pattern))
-    keys = set(matching)
+        matches.update(_match(catalogue.images, pattern))
+    keys = set(matches)
     if with_parents:
-        keys |= {image.key for image in including_parents(catalogue, matching)}
+        keys |= {image.key for image in including_parents(catalogue, matches)}
     if with_dependents:
-        keys |= {image.key for image in including_dependents(catalogue, matching)}
+        keys |= {image.key for image in including_dependents(catalogue, matches)}
     return tuple(image for image in parents_first(catalogue.images) if image.key in keys)
 
 
@@ -143,8 +143,8 @@ def _match_reference(images: Iterable[Image], pattern: str) -> list[str]:
             if not parent.image:
                 built_on.setdefault(parent.reference, []).append(image.key)
     for by_reference in (published_as, built_on):
-        matching = [text for text in by_reference if fnmatchcase(text, pattern)]
-        if matching:
-            return [key for text in matching for key in by_reference[text]]
+        references = [text for text in by_reference if fnmatchcase(text, pattern)]
+        if references:
+            return [key for text in references for key in by_reference[text]]
     hint = did_you_mean(pattern, {*published_as, *built_on})
     raise InputError(f"no image is published as `{pattern}` or built on it", hint=hint)

@@ -168,12 +168,12 @@ def _shared_names(images: Iterable[Image]) -> Iterator[Finding]:
     The source itself gives its images these names, so this is no mistake of the catalogue.
     """
     first_by_reference: dict[str, Image] = {}
-    reported: set[tuple[str, ...]] = set()
+    stream_pairs: set[tuple[str, ...]] = set()
     for image in images:
         first = first_by_reference.setdefault(image.reference, image)
         streams = (image.namespace, image.stream.name, first.namespace, first.stream.name)
-        if first is not image and streams not in reported:
-            reported.add(streams)
+        if first is not image and streams not in stream_pairs:
+            stream_pairs.add(streams)
             message = f"{image.reference} is what {first.key} is published as too; give it a tag"
             place = (image.full_name, image.stream.name, DOCKERFILE, 1, 1)
             yield Finding(*place, SHARED_NAME, "warning", message, image.origin)

@@ -45,11 +45,11 @@ def load_catalogue(
         for chain in extension_chains(overlays).values()
         for draft in draft_images(chain, groups[chain[-1].namespace], templates, value_stack)
     ]
-    imported = read_sources(groups.values(), assignments, base, source_overlays, read_source)
-    references = _references(drafts, imported.images)
+    source_images = read_sources(groups.values(), assignments, base, source_overlays, read_source)
+    references = _references(drafts, source_images.images)
     refuse_unmatched_assignments(assignments, references)
-    finished = (finish_image(draft, references, value_stack) for draft in drafts)
-    images = tuple(sorted((*finished, *imported.images), key=lambda image: image.key))
+    own_images = (finish_image(draft, references, value_stack) for draft in drafts)
+    images = tuple(sorted((*own_images, *source_images.images), key=lambda image: image.key))
     value_stack.refuse_unused()
     refuse_cycles(images)
     refuse_shared_places(images)
@@ -58,21 +58,23 @@ def load_catalogue(
         root=str(base),
         images=images,
         templates={name: compiled.template for name, compiled in templates.items()}
-        | empty_templates(imported.images),
+        | empty_templates(source_images.images),
         namespaces={name: group.namespace for name, group in groups.items()},
         source=site.source,
         mirrors=site.mirrors,
         shared=includable,
-        findings=imported.findings,
+        findings=source_images.findings,
     )
 
 
-def _references(drafts: Iterable[Draft], imported: Iterable[Image]) -> dict[str, dict[str, str]]:
+def _references(
+    drafts: Iterable[Draft], source_images: Iterable[Image]
+) -> dict[str, dict[str, str]]:
     """Return what FROM must say of each image, by full name and stream."""
     references: dict[str, dict[str, str]] = {}
     for draft in drafts:
         references.setdefault(draft.overlay.full_name, {})[draft.stream.name] = draft.reference
-    for image in imported:
+    for image in source_images:
         references.setdefault(image.full_name, {})[image.stream.name] = image.reference
     return references
 

@@ -68,6 +68,7 @@ def read_namespace(root: Path, name: str, site: Settings) -> Group:
 
 def _refuse_name(name: str, folder: str) -> None:
     problem = format_problem("name", name)
+    # `from: quay.io/app` would mean an image of the namespace quay.io, or one of a registry.
     if not problem and ("." in name or name == "localhost"):
         problem = "would be read as the host of a registry"
     if problem:

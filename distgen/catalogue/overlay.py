@@ -96,6 +96,7 @@ def _merge_maps(
 
 
 def _removals_first(item: tuple[str, Any]) -> bool:
+    # Keys of a mapping have no order that a reader could rely on: `key-` comes before `key+`.
     return item[0][-1:] != "-"
 
 

@@ -14,6 +14,7 @@ PATCHES = "patches/"
 
 def patches_for_stream(patches: Iterable[TemplateFile], stream: str) -> tuple[TemplateFile, ...]:
     """Return the patches that a stream gets: those of all streams, then those in its own folder."""
+    # An edit that was made in one stream must not reach the others.
     all_patches = tuple(patches)
     common = (file for file in all_patches if file.path.count("/") == 1)
     of_stream = (file for file in all_patches if file.path.startswith(f"{PATCHES}{stream}/"))

@@ -104,14 +104,14 @@ def _replace_sources(
 ) -> Image:
     sources = []
     for source in image.sources:
-        matching = [
+        matches = [
             override
             for override in overrides
             if source.name == override.name and _reaches(override, image)
         ]
         change = next((item for item in items if _is_about(item, source, image)), None)
-        if matching:
-            last = matching[-1]
+        if matches:
+            last = matches[-1]
             sources.append(replace(source, git=last.git or source.git, ref=last.ref))
         elif change is not None:
             sources.append(replace(source, git=_git(source, change, lock), ref=change.ref))
@@ -132,6 +132,7 @@ def _is_about(item: ZuulItem, source: Source, image: Image) -> bool:
     ref = source.ref.removeprefix(HEADS)
     if ref == item.branch:
         return True
+    # An image that is built from a tag takes changes of the branch that its stream is of.
     is_fixed = (
         is_commit_id(ref)
         or ref.endswith(CLOSED_SERIES_SUFFIXES)
@@ -142,6 +143,7 @@ def _is_about(item: ZuulItem, source: Source, image: Image) -> bool:
 
 def _git(source: Source, item: ZuulItem, lock: Lock) -> str:
     """Return the repository to fetch a change from: the one in the lock, else its review's."""
+    # A mirror of the sources rarely has refs of changes, so `lock` may have found it elsewhere.
     for git in (source.git, item.git):
         if git is not None and (git, item.ref) in lock.sources:
             return git

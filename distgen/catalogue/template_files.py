@@ -9,6 +9,7 @@ from distgen.errors import InputError
 from distgen.model.catalogue import TemplateFile
 from distgen.model.words import ATTRIBUTES, MANIFEST, Origin
 
+# Files that editors and interpreters leave on one machine must not change what is published.
 _LEFTOVER = re.compile(r".*~|\..*\.sw[op]|\.DS_Store|__pycache__|.*\.py[co]", re.DOTALL)
 _WRITTEN_BY_DISTGEN = {MANIFEST, ATTRIBUTES}
 

@@ -121,8 +121,8 @@ def _compile(
     name: str, chain: tuple[str, ...], folders: Mapping[str, _TemplateFolder]
 ) -> CompiledTemplate:
     """Return the template of a folder, with all that the templates of its chain have."""
-    inherited = [folders[ancestor] for ancestor in reversed(chain)]
-    farthest_first = [*inherited, folders[name]]
+    ancestors = [folders[ancestor] for ancestor in reversed(chain)]
+    farthest_first = [*ancestors, folders[name]]
     properties: dict[str, Mapping[str, Any]] = {}
     files: dict[str, TemplateFile] = {}
     for folder in farthest_first:

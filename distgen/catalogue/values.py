@@ -81,6 +81,7 @@ class ValueStack:
 
     def refuse_unused(self) -> None:
         """Raise InputError for the first value of a shared layer that no template takes."""
+        # Each template ignores a misspelt value of a namespace, for it may be another one's.
         for number, (layer, names) in self._shared_layers.items():
             for key in layer.values:
                 if (number, key) not in self._used_keys:
@@ -154,6 +155,7 @@ class ValueStack:
                     where=find_origin(layers, (name,)) or image,
                     hint=f"set `{name}` under `values`",
                 )
+            # Images share values that no overlay of their own changes: each is checked once.
             cache_key = (template.name, name, id(values[name]))
             if cache_key not in self._valid_values:
                 refuse_mistakes(check, values[name], _finder(layers), (name,))

@@ -29,7 +29,7 @@ class ZuulItem:
 
 
 class _ZuulLoader(yaml.SafeLoader):
-    """Takes Ansible's `!unsafe` strings, which Zuul puts around what people wrote, as strings."""
+    """Reads `!unsafe` strings, as Ansible marks texts that people wrote, as strings."""
 
 
 def _plain(loader: _ZuulLoader, node: yaml.Node) -> object:
@@ -88,6 +88,7 @@ def _item(entry: Any, where: object) -> ZuulItem | None:
     if not name:
         raise InputError("an item of zuul.items has no project.canonical_name", where=where)
     change, patchset = (str(keys.get(key) or "") for key in ("change", "patchset"))
+    # Zuul names neither the kind of the forge nor the ref: the page of the change tells both.
     url = str(keys.get("change_url") or "")
     branch = str(keys.get("branch") or "").removeprefix(HEADS)
     if not change:

@@ -16,7 +16,7 @@ class Layer:
 
     `name` is the layer's word in `explain`: template, namespace, stream, extends, image, image
     stream, site, --set. `marks` are the (line, column) of every key path of the whole document,
-    and `at` is where `values` stands in it.
+    and `at` is the key of `values` in it.
     """
 
     name: str
@@ -26,7 +26,7 @@ class Layer:
     at: KeyPath = ()
 
     def origin(self, key: KeyPath = ()) -> Origin:
-        """Return where `key` (relative to `values`) was written, or the nearest thing above it."""
+        """Return the line of `key` (relative to `values`), or of the nearest key above it."""
         full = (*self.at, *key)
         while full and full not in self.marks:
             full = full[:-1]
@@ -50,7 +50,7 @@ class TemplateFile:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """What one kind of image looks like; files and schema include what it extends."""
+    """The files, values and defaults of a kind of image; those that it extends are included."""
 
     name: str
     description: str
@@ -65,7 +65,7 @@ class Template:
 class Stream:
     """A line of development: one branch of the dist-git repository, and the tags its builds get.
 
-    `speculative` streams take trees whose sources were replaced for one run.
+    `speculative` streams take trees with sources that were replaced for one run.
     """
 
     name: str
@@ -112,7 +112,7 @@ class DistGit:
     forge: str
     origin: Origin = NOWHERE
     api: str = ""
-    """Where the forge's own interface is; empty: where it is for `url`."""
+    """The address of the forge's interface; empty: the usual one for `url`."""
     user: str = ""
     token_env: str = ""
     token_file: str = ""
@@ -125,7 +125,7 @@ class TagPolicy:
     """Which tags a component's git repository gives its images; `tags:` of a namespace.
 
     `component` names the source that is meant (empty: the one named like the image, or the first).
-    `releases` are shapes of git tags (`v{version}`), `branches` patterns whose `*` is the tag,
+    `releases` are shapes of git tags (`v{version}`), `branches` patterns with `*` for the tag,
     `aliases` shapes of further tags of releases (`{X}.{Y}`), `promoted` what only promotion moves.
     """
 
@@ -183,7 +183,7 @@ class Parent:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A git repository whose content goes into the image; `ref` is whatever git can fetch."""
+    """A git repository that goes into the image; `ref` is whatever git can fetch."""
 
     name: str
     git: str
@@ -225,7 +225,7 @@ class Image:
     url: str
     origin: Origin = NOWHERE
     heritage: tuple[str, ...] = ()
-    """The images whose overlays it extends, farthest first."""
+    """The images that its overlay extends, farthest first."""
     on_edit: EditPolicy = ()
     """What its own overlay says of downstream edits; the namespace says the rest."""
 
@@ -265,6 +265,6 @@ class Catalogue:
     source: str | None
     mirrors: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     shared: Mapping[str, TemplateFile] = field(default_factory=dict, repr=False)
-    """What templates may include, by path below templates/: every `*.j2`, and what `_...` holds."""
+    """Files that templates may include, by path below templates/: every `*.j2`, all in `_...`."""
     findings: tuple[Finding, ...] = ()
     """What a source says of the images it brought."""

@@ -1,4 +1,4 @@
-"""Records of the lock: what names stood for when it was written."""
+"""Records of the lock: the facts behind names at the time when it was written."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def is_digest(text: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether this host is this machine, where plain HTTP is no danger."""
+    """Tell whether this host is this machine, where plain HTTP is harmless."""
     return _LOOPBACK.fullmatch(host) is not None
 
 
@@ -117,7 +117,7 @@ def replace_registry(name: str, registry: str | None) -> str:
 
 
 def mirror_of(reference: Reference, mirrors: Mapping[str, str]) -> Reference:
-    """Return where a reference is found from here; the longest matching mirror wins.
+    """Return the reference in a mirror, or itself; the longest matching mirror wins.
 
     A mirror maps a registry, or a registry with a path, to another; one that begins with http://
     is asked in plain HTTP.

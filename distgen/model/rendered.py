@@ -1,4 +1,4 @@
-"""Records of what was rendered, and of what checks say of it."""
+"""Records of rendered trees, and of the findings of checks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """The rendered files of one image in one stream, sorted by path, and what it was resolved to.
+    """The rendered files of one image in one stream, sorted by path, and the facts they are from.
 
     `bases` maps the public reference of each parent to its digest (None: unpinned); `sources` maps
     each source's name to its git, ref and commit, and to its version where that is known.

@@ -1,4 +1,4 @@
-"""Checks data against a JSON Schema and says in one sentence what the first mistake is."""
+"""Checks data against a JSON Schema and names the first mistake in one sentence."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ def check_document(validator: Draft202012Validator, document: Document) -> dict[
 
 def compile_schema(schema: Schema) -> Draft202012Validator:
     """Compile a schema; it cannot reach the network and its formats are distgen's own."""
+    # A `$ref` of a template's schema would otherwise be fetched from the web.
     return Draft202012Validator(schema, format_checker=_format_checker(), registry=Registry())
 
 

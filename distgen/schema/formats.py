@@ -85,6 +85,7 @@ def git_url(text: str) -> str:
     """Refuse what git must never see as a repository's address: helpers, options, secrets."""
     if problem := _unsafe(text):
         return problem
+    # `ext::sh -c ...` as a remote runs that command; an IPv6 host is the other use of `::`.
     if "::" in text and not re.match(r"[a-z]+://[^/]*\[", text):
         return "names a remote helper (`::`), which may run commands"
     scheme, separator, rest = text.partition("://")
@@ -187,6 +188,7 @@ def _scp_or_path(text: str) -> str:
             return "is not an address of the form `user@host:path`"
         return "" if re.fullmatch(_HOST, host) else "has no proper host name"
     parts = text.split("/")
+    # `../sibling.git` is usual in a folder of repositories, `a/../../b` is not.
     inner = next((i for i, part in enumerate(parts) if part != ".."), len(parts))
     if ".." in parts[inner:]:
         return "leaves its folder with `..`"
@@ -212,7 +214,7 @@ CHECKS: Mapping[str, Callable[[str], str]] = {
 }
 
 SECRET_FORMATS = frozenset({"git-url", "url", "url-template", "web-template"})
-"""Formats whose text may hold a password, so that no message repeats it."""
+"""Formats of texts that may hold a password: no message repeats such a text."""
 
 VALUE_FORMATS = (
     "os-package", "pip-requirement", "env-name", "path", "relative-path", "git-url", "url", "word",

@@ -81,8 +81,8 @@ def explain_error(error: _Error, at: KeyPath = ()) -> Mistake:
     if keyword == "additionalProperties":
         return _unknown_key(error, key)
     if keyword == "required":
-        required: Any = error.validator_value
-        absent = next(name for name in required if name not in _keys(error))
+        names: Any = error.validator_value
+        absent = next(name for name in names if name not in _keys(error))
         place = f" in `{format_key(key)}`" if key else ""
         return Mistake(key, f"the key `{absent}` is missing{place}")
     if keyword == "dependentRequired":
@@ -109,7 +109,8 @@ def _keys(error: _Error) -> Mapping[str, Any]:
 
 def _bad_key(error: _Error, key: KeyPath) -> Mistake:
     name = str(error.instance)
-    problem = str(error.cause) if error.cause else "is not a key that is taken here"
+    problem = str(error.cause) if error.cause else "is not a key that is allowed here"
+    # An address in a lock or under `mirrors` is a key, and the message repeated its password.
     if error.validator_value in SECRET_FORMATS and "@" in name:
         place = f"a key of `{format_key(key)}`" if key else "a key"
         return Mistake((*key, name), f"{place} {problem}")
@@ -137,22 +138,22 @@ def _bad_value(error: _Error, key: KeyPath, keyword: str) -> Mistake:
         if key
         else f"`{format_value(error.instance)}`"
     )
-    expected: Any = error.validator_value
+    value: Any = error.validator_value
     if keyword == "type":
-        return Mistake(key, f"{name} must be {_types(expected)}, not {_kind(error.instance)}")
+        return Mistake(key, f"{name} must be {_types(value)}, not {_kind(error.instance)}")
     if keyword == "enum":
-        words = [format_value(word) for word in expected]
+        words = [format_value(word) for word in value]
         hint = suggest_nearest(str(error.instance), words)
         return Mistake(key, f"{setting} is not one of {', '.join(words)}", hint)
     if keyword == "const":
-        return Mistake(key, f"{setting} must be {format_value(expected)}")
+        return Mistake(key, f"{setting} must be {format_value(value)}")
     if keyword == "format":
-        problem = str(error.cause) if error.cause else f"is not a valid {expected}"
+        problem = str(error.cause) if error.cause else f"is not a valid {value}"
         if isinstance(error.cause, re.error):
             problem = f"is not a regular expression: {problem}"
-        return Mistake(key, f"{name if expected in SECRET_FORMATS else setting} {problem}")
+        return Mistake(key, f"{name if value in SECRET_FORMATS else setting} {problem}")
     if keyword in _LIMITS:
-        return Mistake(key, f"{setting} {_LIMITS[keyword].format(expected)}")
+        return Mistake(key, f"{setting} {_LIMITS[keyword].format(value)}")
     return Mistake(key, f"{setting} is not what the schema asks for (`{keyword}`)")
 
 

@@ -33,7 +33,7 @@ def load_schema(kind: str) -> Schema:
 
 
 def source_texts() -> Mapping[str, Mapping[str, str]]:
-    """Return what the schema says of each source of images, by the word for `source`."""
+    """Return the texts of the schema for each source of images, by the word for `source`."""
     texts: dict[str, dict[str, str]] = _read("sources.json")
     return texts
 

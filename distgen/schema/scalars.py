@@ -74,11 +74,11 @@ def _resolve(data: Any, schemas: Sequence[Any], root: Schema) -> Any:
 
 
 def _value_or_text(scalar: Scalar, schemas: Sequence[Any], root: Schema) -> int | float | str:
-    accepted: set[str] = set()
+    types_of_schema: set[str] = set()
     for schema in alternatives(schemas, root):
         types = schema.get("type", ())
-        accepted.update((types,) if isinstance(types, str) else types)
-        accepted.update(_TYPES.get(type(choice), "") for choice in schema.get("enum", ()))
+        types_of_schema.update((types,) if isinstance(types, str) else types)
+        types_of_schema.update(_TYPES.get(type(choice), "") for choice in schema.get("enum", ()))
     natural = _TYPES[type(scalar.value)]
-    fits = natural in accepted or (natural == "integer" and "number" in accepted)
-    return scalar.text if "string" in accepted and not fits else scalar.value
+    fits = natural in types_of_schema or (natural == "integer" and "number" in types_of_schema)
+    return scalar.text if "string" in types_of_schema and not fits else scalar.value

@@ -148,6 +148,7 @@ def _refuse_depth(text: str, path: str) -> None:
 
 
 def _as_input_error(error: yaml.MarkedYAMLError, text: str, path: str) -> InputError:
+    # A file with a merge conflict fails somewhere below the markers; the markers are the mistake.
     conflict = re.search(r"^<{7} ", text, re.MULTILINE)
     if conflict:
         line = text.count("\n", 0, conflict.start()) + 1
@@ -170,6 +171,7 @@ def _place(path: str, node: yaml.Node) -> Origin:
 def _built(node: yaml.Node, at: KeyPath, target: _Target) -> Any:
     if len(at) > _DEEPEST:
         raise InputError("is nested too deeply", where=_place(target.path, node))
+    # Ten lines of aliases that name each other ten times make 10^10 values.
     if len(target.marks) > target.most:
         problem = "the aliases of this file repeat too much"
         raise InputError(problem, where=Origin(target.path, 1, 1), hint="write it out")
@@ -226,7 +228,7 @@ def _plain(text: str) -> Any:
         return None
     if text in _BOOLEANS:
         return Scalar(_BOOLEANS[text], text)
-    if len(text) > 300:
+    if len(text) > 300:  # int() refuses thousands of digits
         return text
     if _INTEGER.fullmatch(text):
         return Scalar(int(text, 0 if text[:2] in ("0o", "0x") else 10), text)

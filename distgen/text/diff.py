@@ -14,7 +14,7 @@ def is_binary(content: bytes) -> bool:
 
 
 def diff_file(path: str, old: bytes | None, new: bytes | None) -> str:
-    """Return a unified diff of one file; None stands for a file that is not there."""
+    """Return a unified diff of one file; None means that there is no file."""
     if old == new:
         return ""
     before = f"a/{path}" if old is not None else "/dev/null"

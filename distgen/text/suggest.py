@@ -1,4 +1,4 @@
-"""Finds the word that a misspelt one may stand for."""
+"""Finds the word that is nearest to a misspelt one."""
 
 from __future__ import annotations
 

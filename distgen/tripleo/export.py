@@ -42,6 +42,7 @@ def _refuse_unknown_services(
     names: Iterable[str], entries: Iterable[Mapping[str, Any]], path: str
 ) -> None:
     services = {service for entry in entries for service in entry.get("services") or ()}
+    # A misspelt service used to end in an empty list.
     for name in names:
         if name not in services:
             hint = did_you_mean(name, services)

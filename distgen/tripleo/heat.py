@@ -29,6 +29,7 @@ HEADER = "# Written by distgen export tripleo; edit the template instead.\n"
 LIST_KEY = "container_images"
 _LISTS = ("container_images_template", LIST_KEY, "uploads")
 _ONLY_IN_TEMPLATE = ("params", "services")
+# A reader that took a tag 2.10 for a number asked the registry for 2.1.
 _TEXTS = {"tag:yaml.org,2002:int", "tag:yaml.org,2002:float", "tag:yaml.org,2002:timestamp"}
 _DISTRO = re.compile(r"^(?:openstack|centos|rhel|ubi[0-9]+)-")
 _KIND = re.compile(r"^(?:binary|source|rdo|rhos)-")
@@ -131,7 +132,7 @@ def format_catalogue(images: Iterable[Image]) -> str:
 
 
 def short_names(imagename: str) -> tuple[str, ...]:
-    """Return what an image may be called where it is built, likeliest first."""
+    """Return the names that an image may have where it is built, likeliest first."""
     name = untagged_name(imagename).rpartition("/")[2]
     bare = _DISTRO.sub("", name)
     return tuple(dict.fromkeys((name, bare, _KIND.sub("", bare))))
@@ -139,12 +140,12 @@ def short_names(imagename: str) -> tuple[str, ...]:
 
 def merge_environments(environments: Sequence[tuple[str, str]]) -> dict[str, dict[str, Any]]:
     """Return environments of Heat, (text, path) each, later ones laid over earlier."""
-    merged: dict[str, dict[str, Any]] = {"parameter_defaults": {}, "resource_registry": {}}
+    sections: dict[str, dict[str, Any]] = {"parameter_defaults": {}, "resource_registry": {}}
     for text, path in environments:
         data = _mapping(read_yaml(text, path) or {}, path)
-        for key, section in merged.items():
+        for key, section in sections.items():
             section.update(_mapping(data.get(key) or {}, path))
-    return merged
+    return sections
 
 
 def deployed_services(

@@ -16,6 +16,7 @@ from distgen.tripleo import heat
 from distgen.tripleo.template import TemplateSource, render_template
 
 LATEST = "latest"
+# Rendered as the tag, it shows which images have another one in the template itself.
 _TAG_OF_THIS_RUN = "distgen-tag-of-this-run"
 
 

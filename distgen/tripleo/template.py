@@ -41,6 +41,7 @@ class AskableUndefined(jinja2.Undefined):
 
 def render_template(template: TemplateSource, values: Mapping[str, Any]) -> str:
     """Return the text that a template gives with these values; files beside it may be included."""
+    # The template comes from another project: it may compute, but not run code.
     environment = ImmutableSandboxedEnvironment(
         loader=template.loader,
         undefined=AskableUndefined,

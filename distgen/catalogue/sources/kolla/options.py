@@ -75,6 +75,7 @@ _WITHOUT_EFFECT = frozenset(
 )
 # Settings beside those of kolla-build.
 _ADDITIONAL = frozenset(("kolla_conf", "build_date", "container_list"))
+_BASE_FILES = {"sources.list": "apt_sources_list", "apt_preferences": "apt_preferences"}
 _CODE_FILES = (
     "version.py",
     "common/*.py",
@@ -160,10 +161,9 @@ def _resolve_settings(request: SourceRequest, package: Path, configs: list[str])
         "build_date": str(options.get("build_date", "")),
         "image_name": "",
     }
-    if unsupported := sorted(set(names["create_dockerfiles"]) - set(values)):
+    if new_names := sorted(set(names["create_dockerfiles"]) - set(values)):
         raise DistgenError(
-            f"Kolla {release} gives its templates {', '.join(unsupported)}, unknown to this "
-            "distgen",
+            f"Kolla {release} gives its templates {', '.join(new_names)}, unknown to this distgen",
             where=origin,
             hint="take a newer distgen or an older kolla",
         )
@@ -181,12 +181,7 @@ def _resolve_settings(request: SourceRequest, package: Path, configs: list[str])
         arguments=tuple(pip_arguments(conf)),
         archives=dict(archive_sections(config, conf)),
         base_files={
-            name: str(root / conf[option])
-            for name, option in (
-                ("sources.list", "apt_sources_list"),
-                ("apt_preferences", "apt_preferences"),
-            )
-            if conf[option]
+            name: str(root / conf[option]) for name, option in _BASE_FILES.items() if conf[option]
         },
     )
 

@@ -66,8 +66,8 @@ class CompiledTemplates:
                 self._cached[key] = (code, variable_names(text, name))
                 self.is_changed = True
             self._used[key] = self._cached[key]
-        compiled: types.CodeType = self._used[key][0]
-        return compiled
+        result: types.CodeType = self._used[key][0]
+        return result
 
     @property
     def variables(self) -> frozenset[str]:
@@ -82,8 +82,8 @@ class CompiledTemplates:
 class _CompiledLoader(jinja2.BaseLoader):
     """Makes a new template from compiled code whenever one is asked for."""
 
-    def __init__(self, compiled: CompiledTemplates, texts: Callable[[str], str]) -> None:
-        self._compiled = compiled
+    def __init__(self, templates: CompiledTemplates, texts: Callable[[str], str]) -> None:
+        self._compiled = templates
         self._texts = texts
 
     def load(
@@ -97,17 +97,17 @@ def render_dockerfiles(
     settings: KollaSettings,
     files: Files,
     environ: Mapping[str, str],
-    compiled: CompiledTemplates,
+    templates: CompiledTemplates,
 ) -> dict[str, RenderedDockerfile]:
     """Return the Dockerfile of each image by the path of its template."""
     functions = _functions(settings)
-    environment = _environment(_CompiledLoader(compiled, _reader(files)), functions)
-    override = _override(settings, functions, compiled)
+    environment = _environment(_CompiledLoader(templates, _reader(files)), functions)
+    override = _override(settings, functions, templates)
     dockerfiles = {}
     with _without_garbage_collection():
         for path in files:
             if path.endswith(f"/{TEMPLATE}"):
-                env = VisibleEnvironment(environ, lambda: compiled.variables)
+                env = VisibleEnvironment(environ, lambda: templates.variables)
                 text = _dockerfile(settings, environment, override, (path, env))
                 variables = tuple(sorted(env.requested))
                 dockerfiles[path] = RenderedDockerfile(text, variables)
@@ -195,11 +195,11 @@ def _environment(loader: _CompiledLoader, functions: Mapping[str, Any]) -> Sandb
 
 
 def _override(
-    settings: KollaSettings, functions: Mapping[str, Any], compiled: CompiledTemplates
+    settings: KollaSettings, functions: Mapping[str, Any], templates: CompiledTemplates
 ) -> Callable[[], jinja2.Template] | None:
     """Return a maker of the override template: all override files as one that extends the parent.
 
-    As in Kolla it stands alone in its own environment: it cannot import what the images import.
+    As in Kolla it has an environment of its own: it cannot import what the images import.
     """
     if not settings.overrides:
         return None
@@ -207,7 +207,7 @@ def _override(
     name = settings.overrides[0]
     # The first file extends the parent; the others add their blocks to it.
     text = texts[0] + "".join(re.sub(r".*\{\%.*extends.*\n", "", more) for more in texts[1:])
-    environment = _environment(_CompiledLoader(compiled, _single_text(name, text)), functions)
+    environment = _environment(_CompiledLoader(templates, _single_text(name, text)), functions)
     return lambda: environment.get_template(name)
 
 
@@ -273,12 +273,12 @@ def _yaml_reader() -> Callable[[Any], Any]:
 
 def _read_once(read: Callable[[Any], Any]) -> Callable[..., Any]:
     """Return a function that reads once and then returns copies, since Kolla changes the data."""
-    pickled: dict[Any, bytes] = {}
+    pickles: dict[Any, bytes] = {}
 
     def copy(key: Any = None) -> Any:
-        if key not in pickled:
-            pickled[key] = pickle.dumps(read(key))
-        return pickle.loads(pickled[key])
+        if key not in pickles:
+            pickles[key] = pickle.dumps(read(key))
+        return pickle.loads(pickles[key])
 
     return copy
 

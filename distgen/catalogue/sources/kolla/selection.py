@@ -55,7 +55,7 @@ def select_names(build: KollaBuild, container_list: ContainerList | None) -> lis
         pattern = re.compile("|".join(settings.patterns).join("()"))
     except re.error as error:
         raise InputError(f"Kolla's regex is wrong: {error}", where=build.request.origin) from error
-    selected = {
+    names_to_build = {
         member
         for name in build.images
         if not set(ancestry[name]) & set(settings.unbuildable)
@@ -64,11 +64,11 @@ def select_names(build: KollaBuild, container_list: ContainerList | None) -> lis
         for member in ancestry[name]
     }
     if settings.skip_parents:
-        selected -= {parent for names in parents.values() for parent in names}
-    if not selected:
+        names_to_build -= {parent for names in parents.values() for parent in names}
+    if not names_to_build:
         problem = "no image of Kolla matches its regex, profile or list"
         raise InputError(problem, where=build.request.origin)
-    return sorted(selected)
+    return sorted(names_to_build)
 
 
 def _parent_names(build: KollaBuild, name: str) -> Iterator[str]:

@@ -57,7 +57,7 @@ def _literal_keys(function: ast.FunctionDef) -> Iterator[str]:
 
 
 def template_values(config: Any, conf: Any, root: Path, origin: Origin) -> dict[str, Any]:
-    """Return what any release gives each template, but for the names of image and day."""
+    """Return the values that templates of any release get, but for the names of image and day."""
     manager, kind = _PACKAGING.get(conf.base, ("dnf", "rpm"))
     if conf.distro_package_manager is not None:
         manager = conf.distro_package_manager
