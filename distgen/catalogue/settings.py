@@ -59,6 +59,7 @@ def merge_dist_git(data: Mapping[str, Any], document: Document, site: DistGit) -
         token_file=site.token_file if tokens is None else tokens.get("token_file", ""),
         labels=tuple(keys.get("labels", site.labels)),
         private=keys.get("private", site.private),
+        remote_only=keys.get("remote_only", site.remote_only),
     )
 
 

@@ -55,6 +55,7 @@ class RunOptions:
     remote: RemoteOptions
     allow_dirty: bool = False
     allow_older: bool = False
+    remote_only: bool = False
     independent: bool = False
     keep_going: bool = True
     overrides: SourceOptions = field(default_factory=SourceOptions)
@@ -112,6 +113,7 @@ def prepare(session: Session, options: RunOptions, observe: Observer = ignore_st
             observe=observe,
             dirty=dirty,
             allow_dirty=options.allow_dirty,
+            remote_only=options.remote_only,
             objection=objection(task),
             refusal=source_overrides.publishing_refusal(speculation),
             sign=options.signing.by(git, root),

@@ -16,6 +16,7 @@ from distgen.errors import printable
 from distgen.model.catalogue import Image
 from distgen.model.published import Edit, Result
 from distgen.model.words import Status
+from distgen.publish.scheduler import INTERRUPTED
 from distgen.text.diff import shorten_diff
 
 MOST_LINES, MOST_COLUMNS = 40, 200
@@ -50,6 +51,9 @@ def print_results(session: Session, results: Sequence[Result], text: str) -> Non
 
 def as_text(results: Sequence[Result]) -> str:
     """Return one line for each result; edits that stand in the way follow theirs."""
+    interrupted = [row for row in results if (row.status, row.detail) == ("skipped", INTERRUPTED)]
+    if len(interrupted) > 1:  # a ^C at the start printed a line for each of 230 images
+        results = [row for row in results if row not in interrupted]
     rows = [(row.status, f"{row.image}@{row.stream}", format_detail(row)) for row in results]
     text = []
     for row, line in zip(results, texts(rows), strict=True):
@@ -57,6 +61,8 @@ def as_text(results: Sequence[Result]) -> str:
         text.append(click.style(row.status, fg=color) + line[len(row.status) :])
         if row.status == "refused":
             text += [f"    {line}" for line in diff_lines(row.edits, f"distgen diff {row.image}")]
+    if len(interrupted) > 1:
+        text.append(f"{click.style('skipped', fg='red')}  {len(interrupted)} images: {INTERRUPTED}")
     return "\n".join(text)
 
 

@@ -46,6 +46,9 @@ write_options = option_group(
         help="Whether to begin others after an image failed or was refused.  [default: keep going]",
     ),
     click.option("--allow-dirty", is_flag=True, help="Let uncommitted changes go to servers, too."),
+    click.option(
+        "--remote-only", is_flag=True, help="Refuse repositories that are folders on this machine."
+    ),
     prepare.planning_options,
     format_option("text", "json"),
     event_options,

@@ -118,6 +118,8 @@ class DistGit:
     token_file: str = ""
     labels: tuple[str, ...] = ("distgen",)
     private: bool = False
+    remote_only: bool = False
+    """Whether publishing to a folder on this machine is refused."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from distgen.publish.repository_plan import (
     desired_tree,
     plan_repository,
     refuse_dirty_catalogue,
+    refuse_local_targets,
     repository_creator,
 )
 from distgen.publish.results import COMMIT_STATUSES, failed_change, to_result
@@ -112,6 +113,7 @@ def _repositories(request: ProposeRequest, options: PublishOptions) -> tuple[Rep
     for repository in repositories:
         _refuse_without_forge(repository)
     refuse_dirty_catalogue(options, repositories)
+    refuse_local_targets(options, repositories)
     return repositories
 
 

@@ -60,6 +60,7 @@ class PublishOptions:
     independent: bool = False
     dirty: bool = False
     allow_dirty: bool = False
+    remote_only: bool = False
     objection: Callable[[Tree], str] = _accept_tree
     refusal: Callable[[Tree], str] = _accept_tree
     creation: Callable[[Repository], RepositoryCreation] = _create_by_hand

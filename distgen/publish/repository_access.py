@@ -32,6 +32,7 @@ class Repository:
     head: str
     forge: str
     author: str
+    remote_only: bool = False
 
 
 def list_repositories(
@@ -66,6 +67,7 @@ def _repository(
         head=first_target.branch,
         forge=namespace.dist_git.forge,
         author=namespace.dist_git.author,
+        remote_only=namespace.dist_git.remote_only,
     )
 
 

@@ -68,6 +68,17 @@ def refuse_dirty_catalogue(options: PublishOptions, repositories: Iterable[Repos
             )
 
 
+def refuse_local_targets(options: PublishOptions, repositories: Iterable[Repository]) -> None:
+    """Refuse to publish to folders on this machine, where that is not wanted."""
+    # A job with a relative address published into its own temporary clone, and ended well.
+    for repository in repositories:
+        if repository.place.folder is not None and (options.remote_only or repository.remote_only):
+            raise InputError(
+                f"{repository.place} is a folder on this machine, and only servers are allowed",
+                hint="set dist_git.url to the address of a server",
+            )
+
+
 def plan_repository(
     context: PlanContext,
     repository: Repository,

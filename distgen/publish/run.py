@@ -29,6 +29,7 @@ from distgen.publish.repository_plan import (
     desired_tree,
     plan_repository,
     refuse_dirty_catalogue,
+    refuse_local_targets,
 )
 from distgen.publish.results import COMMIT_STATUSES, failed_change, to_result, without_commit
 from distgen.publish.scheduler import (
@@ -128,6 +129,7 @@ def format_diff(change: Change) -> str:
 def _repositories(request: PublishRequest, options: PublishOptions) -> tuple[Repository, ...]:
     repositories = list_repositories(request.catalogue, request.images, request.orphans)
     refuse_dirty_catalogue(options, repositories)
+    refuse_local_targets(options, repositories)
     return repositories
 
 

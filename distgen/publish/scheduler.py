@@ -15,6 +15,7 @@ from distgen.publish.deliver import Delivery
 from distgen.publish.repository_access import Repository
 from distgen.publish.results import without_commit
 
+INTERRUPTED = "the run was interrupted before it was begun"
 _BLOCKING = ("failed", "refused", "skipped")
 _STOPPING = ("failed", "refused")
 Work = Callable[[Delivery], tuple[Change, ...]]
@@ -63,7 +64,7 @@ class RunState:
     def stop_reason(self) -> str:
         """Say why nothing more is begun; "" when the run goes on."""
         if self.stop.is_set():
-            return "the run was interrupted before it was begun"
+            return INTERRUPTED
         return f"not begun, for {self._culprit}" if self.fail_fast and self._culprit else ""
 
 
