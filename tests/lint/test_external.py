@@ -65,6 +65,14 @@ def test_a_dockerfile_that_cannot_be_read_does_not_hide_the_others():
     assert "\n" not in external.hadolint(trees)[0].message
 
 
+@pytest.mark.parametrize("words", ["FROM", "  from", "FROM --platform=linux/amd64"])
+def test_a_base_in_a_registry_of_this_machine_can_be_read(words):
+    """hadolint stopped with DL1000 at `localhost:5000/ns/base:main`, whatever else was wrong."""
+    text = f"{words} localhost:5000/ns/base:main AS base\nRUN cd /srv || exit 1\n"
+    findings = external.hadolint([tree(NODEPOOL, {"Dockerfile": text})])
+    assert {"DL3003"} <= {f.code for f in findings} <= {"DL3003", "DL3029"}
+
+
 def test_text_that_is_not_ascii_or_not_utf8_is_linted():
     files = {"Dockerfile": "FROM debian:12\n# “é”\nRUN cd /é\n".encode(), "a.sh": "# é\necho $é\n"}
     latin = {"Dockerfile": "FROM debian:12\nRUN cd /é\n".encode("latin-1")}
