@@ -14,6 +14,9 @@ from distgen.model.catalogue import TemplateFile
 from distgen.model.words import Origin
 from distgen.schema.yaml import Document, read_yaml
 
+LINKABLE = ("templates", "overlays")
+"""The folders of a catalogue that its links may lead into."""
+
 
 @dataclass(frozen=True, slots=True)
 class FolderEntry:
@@ -28,7 +31,7 @@ def read_document(root: Path, path: str) -> Document:
     """Read one YAML file of the catalogue; `path` is relative to `root`."""
     # A mistake in the file is quoted in its message, and a link may lead to anything.
     if (root / path).is_symlink():
-        _refuse_outside(root, path)
+        _refuse_far_link(root, path)
     return read_yaml(_read_content(root / path, path), path)
 
 
@@ -38,6 +41,8 @@ def list_folder(root: Path, folder: str) -> tuple[FolderEntry, ...]:
     Left out are what editors leave behind. Raise InputError for what is neither file nor folder,
     leads outside the catalogue, or has a name git cannot take.
     """
+    if folder in LINKABLE and (root / folder).is_symlink():
+        raise InputError("is a link", where=Origin(folder), hint="make it a folder")
     try:
         with os.scandir(root / folder) as entries:
             entries_to_read = [entry for entry in entries if not is_leftover(entry.name)]
@@ -71,7 +76,7 @@ def _check_entry(root: Path, folder: str, entry: os.DirEntry[str]) -> FolderEntr
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=Origin(path)) from None
     if entry.is_symlink():
-        _refuse_outside(root, path)
+        _refuse_far_link(root, path)
     if not is_folder and not is_file:
         raise InputError("is neither a file nor a folder", where=Origin(path), hint="remove it")
     return FolderEntry(name, path, is_folder)
@@ -93,13 +98,22 @@ def _walk(root: Path, folder: str, above: tuple[str, ...]) -> Iterator[str]:
         yield from _walk(root, entry.path, (*above, real))
 
 
-def _refuse_outside(root: Path, path: str) -> None:
-    if not (root / path).resolve().is_relative_to(root.resolve()):
-        raise InputError(
-            "is a link that leads outside the catalogue",
-            where=Origin(path),
-            hint="copy what it leads to",
-        )
+def _refuse_far_link(root: Path, path: str) -> None:
+    """Refuse a link to anything but the catalogue's own templates and overlays.
+
+    A clone holds more than those: its .git/config may hold a token.
+    """
+    real_root, target = root.resolve(), (root / path).resolve()
+    if not target.is_relative_to(real_root):
+        place = "outside the catalogue"
+    elif not any(target.is_relative_to(real_root / folder) for folder in LINKABLE):
+        place = f"outside {' and '.join(f'{folder}/' for folder in LINKABLE)}"
+    elif any(part.lower() == ".git" for part in target.relative_to(real_root).parts):
+        place = "into a git repository"
+    else:
+        return
+    hint = "copy what it leads to"
+    raise InputError(f"is a link that leads {place}", where=Origin(path), hint=hint)
 
 
 def _read_file(root: Path, folder: str, path: str) -> TemplateFile:

@@ -300,6 +300,18 @@ LINKS = [
      "copy what it leads to"),
     ("overlays/ns/c.yaml", "/etc/passwd", "is a link that leads outside the catalogue; "
      "copy what it leads to"),
+    ("templates/app/x", "../../.git/config", "is a link that leads outside templates/ and "
+     "overlays/; copy what it leads to"),
+    ("templates/app/x", "../../distgen.yaml", "is a link that leads outside templates/ and "
+     "overlays/; copy what it leads to"),
+    ("templates/x", "../.git", "is a link that leads outside templates/ and overlays/; "
+     "copy what it leads to"),
+    ("templates/app/x", "../.git/config", "is a link that leads into a git repository; "
+     "copy what it leads to"),
+    ("templates/app/x", "../.Git/config", "is a link that leads into a git repository; "
+     "copy what it leads to"),
+    ("distgen.yaml", ".git/config", "is a link that leads outside templates/ and overlays/; "
+     "copy what it leads to"),
     ("templates/app/x", ".", "leads to itself; remove it"),
     ("templates/app/x", "x", "cannot be read: Too many levels of symbolic links"),
     ("templates/app/x", "nowhere", "is neither a file nor a folder; remove it"),
@@ -312,10 +324,29 @@ def test_a_link_must_lead_to_something_in_the_catalogue(
 ):
     root = catalogue(SOUND)
     (root.parent / "outside").write_text("x")
+    for repository in (".git", "templates/.git", "templates/.Git"):
+        (root / repository).mkdir()
+        (root / repository / "config").write_text("[http] extraHeader = secret")
     if (root / link).is_file():
         (root / link).unlink()
     (root / link).symlink_to(target)
     assert mistake(root) == f"{link}: {message}"
+
+
+def test_a_link_may_lead_to_another_template(catalogue):
+    root = catalogue({**SOUND, "templates/_shared/x": "shared"})
+    (root / "templates/app/x").symlink_to("../_shared/x")
+    (root / "overlays/ns/c.yaml").symlink_to("a.yaml")
+    files = load.load_catalogue(root).templates["app"].files
+    assert [file.content for file in files if file.path == "x"] == [b"shared"]
+
+
+@pytest.mark.parametrize("folder", ["templates", "overlays"])
+def test_the_folders_of_a_catalogue_are_not_links(catalogue, folder: str):
+    root = catalogue(SOUND)
+    (root / folder).rename(root / "elsewhere")
+    (root / folder).symlink_to("elsewhere")
+    assert mistake(root) == f"{folder}: is a link; make it a folder"
 
 
 @pytest.mark.parametrize("path", ["templates/app/x", "overlays/ns/c.yaml"])

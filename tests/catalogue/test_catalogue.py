@@ -223,9 +223,11 @@ def test_what_templates_share_is_known_by_its_path(catalogue):
 
 
 def test_links_within_the_catalogue_are_read_as_what_they_mean(catalogue):
-    root = catalogue({**SMALL, "common/tool.sh": "#!/bin/sh\n", "common/more/x": "y"})
-    (root / "templates/app/tool.sh").symlink_to("../../common/tool.sh")
-    (root / "templates/app/more").symlink_to("../../common/more")
+    root = catalogue({**SMALL, "templates/_common/tool.sh": "#!/bin/sh\n"})
+    (root / "templates/_common/more").mkdir()
+    (root / "templates/_common/more/x").write_text("y")
+    (root / "templates/app/tool.sh").symlink_to("../_common/tool.sh")
+    (root / "templates/app/more").symlink_to("../_common/more")
     files = {file.path: file for file in load.load_catalogue(root).templates["app"].files}
     assert files["tool.sh"].content == b"#!/bin/sh\n"
     assert files["tool.sh"].executable
