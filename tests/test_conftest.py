@@ -34,7 +34,7 @@ def run(folder, *options):
         capture_output=True,
         text=True,
         cwd=folder,
-        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""},
         check=False,
     )
     _, heading, rest = done.stdout.partition("skipped for a reason that is not expected")
