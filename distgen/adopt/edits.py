@@ -74,8 +74,8 @@ def refuse_outdated_renames(
             deleted_file = replace(generated[edit.path], content=content)
             for companion in companions.values():
                 if is_alike(deleted_file, companion):
-                    what = f"{edit.path} was renamed to {companion.path} downstream"
-                    return f"{what} and has changed in the catalogue since; rename it there, too"
+                    rename = f"{edit.path} was renamed to {companion.path} downstream"
+                    return f"{rename} and has changed in the catalogue since; rename it there, too"
     return ""
 
 

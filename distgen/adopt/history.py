@@ -1,4 +1,4 @@
-"""Find out what packagers did to a branch since distgen's files stood there untouched."""
+"""Find the commits of packagers on a branch, since the newest commit without an edit."""
 
 from __future__ import annotations
 
@@ -19,96 +19,104 @@ from distgen.model.words import EXECUTABLE, REGULAR
 from distgen.publish.branch import list_files, read_file, read_manifest
 from distgen.verify.claims import parse_claim
 
-_SEARCHED = 1000
+_MOST_COMMITS = 1000
 
 
 def packager_commits(
-    reader: ObjectReader, tip: str, author: str, edited: Collection[str]
+    reader: ObjectReader, tip: str, author: str, paths: Collection[str]
 ) -> tuple[PackagerCommit, ...]:
     """Return the commits of packagers since the newest one without an edit, oldest first.
 
-    Before them comes the newest that is about an edited path, where none of them is. `author` is
-    who commits for distgen; those commits are left out, and so are merges.
+    Where none of them is about an edited path, the newest one that is comes before them. `author`
+    is who commits for distgen; those commits are left out, and so are merges.
     """
-    base = next(filter(lambda commit: _is_untouched(reader, commit), _commits(reader, tip)), None)
+    unedited = (name for name in _list_commits(reader, tip) if _is_unedited(reader, name))
+    base = next(unedited, None)
     span = (f"^{base}", tip) if base else (tip,)
-    told = tuple(_told(reader, _commits(reader, *span, "--no-merges", "--reverse"), author))
-    missing = {*edited} - {path for one in told for path in _paths(one)}
-    earlier = (
+    names = _list_commits(reader, *span, "--no-merges", "--reverse")
+    commits = tuple(_read_packager_commits(reader, names, author))
+    missing = {*paths} - {path for commit in commits for path in _changed_paths(commit)}
+    earlier_names = dict.fromkeys(
         name
         for path in sorted(missing)
-        for name in _commits(reader, tip, "--no-merges", "-1", "--", path)
+        for name in _list_commits(reader, tip, "--no-merges", "-1", "--", path)
     )
-    return (*_told(reader, dict.fromkeys(earlier), author), *told)
+    return (*_read_packager_commits(reader, earlier_names, author), *commits)
 
 
-def last_editor(reader: ObjectReader, tip: str, edited: Collection[str]) -> PatchHeader:
-    """Return an empty letter by whoever committed the newest change of these paths.
+def last_editor(reader: ObjectReader, tip: str, paths: Collection[str]) -> PatchHeader:
+    """Return an empty header by whoever committed the newest change of these paths.
 
-    It is for edits that no commit of a packager tells of: they changed one of distgen's, or began
+    It is for edits that are in no commit of a packager: they changed one of distgen's, or began
     the history anew.
     """
-    newest = next(_commits(reader, tip, "--no-merges", "-1", "--", *sorted(edited)), tip)
-    commit = _read(reader, newest)
-    return replace(_letter(commit, commit.committer), message="")
+    names = _list_commits(reader, tip, "--no-merges", "-1", "--", *sorted(paths))
+    commit = _read_commit(reader, next(names, tip))
+    return replace(_header(commit, commit.committer), message="")
 
 
 def companion_files(
-    reader: ObjectReader, tip: str, told: Collection[PackagerCommit], edited: Collection[str]
+    reader: ObjectReader,
+    tip: str,
+    commits: Collection[PackagerCommit],
+    paths: Collection[str],
 ) -> Iterator[File]:
     """Yield the files, as they are now, that came with edits of these paths in one commit."""
-    standing = list_files(reader, tip)
-    paths: set[str] = set()
-    for one in told:
-        touched = _paths(one)
-        if touched & {*edited}:
-            paths |= touched - {*edited}
-    for path in sorted(paths & {*standing}):
-        entry = standing[path]
+    entries = list_files(reader, tip)
+    companions: set[str] = set()
+    for commit in commits:
+        changed = _changed_paths(commit)
+        if changed & {*paths}:
+            companions |= changed - {*paths}
+    for path in sorted(companions & {*entries}):
+        entry = entries[path]
         if entry.mode in (REGULAR, EXECUTABLE):
             yield File(path, read_file(reader, entry), entry.mode)
 
 
-def _told(reader: ObjectReader, names: Iterable[str], author: str) -> Iterator[PackagerCommit]:
+def _read_packager_commits(
+    reader: ObjectReader, names: Iterable[str], author: str
+) -> Iterator[PackagerCommit]:
     for name in names:
-        commit = _read(reader, name)
-        is_own = parse_claim(commit.message) and commit.author.startswith(f"{author} ")
-        if commit.parents and not is_own:
-            yield PackagerCommit(_letter(commit, commit.author), tuple(_steps(reader, commit)))
+        commit = _read_commit(reader, name)
+        is_by_distgen = parse_claim(commit.message) and commit.author.startswith(f"{author} ")
+        if commit.parents and not is_by_distgen:
+            header = _header(commit, commit.author)
+            yield PackagerCommit(header, tuple(_changes(reader, commit)))
 
 
-def _paths(told: PackagerCommit) -> set[str]:
-    return {file.path for change in told.changes for file in (change.old, change.new) if file}
+def _changed_paths(commit: PackagerCommit) -> set[str]:
+    return {file.path for change in commit.changes for file in (change.old, change.new) if file}
 
 
-def _commits(reader: ObjectReader, *span: str) -> Iterator[str]:
-    options = ("--topo-order", f"--max-count={_SEARCHED}")
-    done = run(reader.git, "rev-list", *options, *span, folder=reader.folder)
-    yield from done.output.decode("ascii").split()
+def _list_commits(reader: ObjectReader, *span: str) -> Iterator[str]:
+    options = ("--topo-order", f"--max-count={_MOST_COMMITS}")
+    listing = run(reader.git, "rev-list", *options, *span, folder=reader.folder)
+    yield from listing.output.decode("ascii").split()
 
 
-def _read(reader: ObjectReader, name: str) -> Commit:
-    found = reader.read(name)
-    return parse_commit(found.content if found else b"")
+def _read_commit(reader: ObjectReader, name: str) -> Commit:
+    git_object = reader.read(name)
+    return parse_commit(git_object.content if git_object else b"")
 
 
-def _is_untouched(reader: ObjectReader, commit: str) -> bool:
-    """Say whether all generated files stand as the manifest of the same commit says."""
-    found = read_manifest(reader, commit)
-    return found is not None and _stands(reader, found, list_files(reader, commit))
+def _is_unedited(reader: ObjectReader, commit: str) -> bool:
+    """Say whether all generated files are as the manifest of the same commit says."""
+    manifest = read_manifest(reader, commit)
+    return manifest is not None and _has_files(reader, manifest, list_files(reader, commit))
 
 
-def _stands(reader: ObjectReader, found: Manifest, standing: Mapping[str, TreeEntry]) -> bool:
-    for path, owned in found.files.items():
-        entry = standing.get(path)
-        if entry is None or entry.mode != owned.mode:
+def _has_files(reader: ObjectReader, manifest: Manifest, entries: Mapping[str, TreeEntry]) -> bool:
+    for path, file in manifest.files.items():
+        entry = entries.get(path)
+        if entry is None or entry.mode != file.mode:
             return False
-        if hashlib.sha256(read_file(reader, entry)).hexdigest() != owned.sha256:
+        if hashlib.sha256(read_file(reader, entry)).hexdigest() != file.sha256:
             return False
     return True
 
 
-def _steps(reader: ObjectReader, commit: Commit) -> Iterator[FileChange]:
+def _changes(reader: ObjectReader, commit: Commit) -> Iterator[FileChange]:
     before, after = list_files(reader, commit.parents[0]), list_files(reader, commit.id)
     for path in sorted({*before, *after}):
         old, new = before.get(path), after.get(path)
@@ -117,25 +125,25 @@ def _steps(reader: ObjectReader, commit: Commit) -> Iterator[FileChange]:
 
 
 def _file(reader: ObjectReader, path: str, entry: TreeEntry | None) -> File | None:
-    if entry is None or reader.read(entry.blob) is None:  # a repository in it has no file here
+    if entry is None or reader.read(entry.blob) is None:  # the files of a submodule are elsewhere
         return None
     return File(path, read_file(reader, entry), entry.mode)
 
 
-def _letter(commit: Commit, by: str) -> PatchHeader:
-    who, seconds, zone = parse_person(by)
-    name, _, address = who.rpartition("<")
+def _header(commit: Commit, person_line: str) -> PatchHeader:
+    person, seconds, zone = parse_person(person_line)
+    name, _, address = person.rpartition("<")
     address = address.strip("> ")
     return PatchHeader(
         author=name.strip() or address,
         address=address,
-        date=_date(seconds, zone),
+        date=_format_date(seconds, zone),
         message=commit.message.replace("\r\n", "\n"),
         commit=commit.id,
     )
 
 
-def _date(seconds: int, zone: str) -> str:
+def _format_date(seconds: int, zone: str) -> str:
     """Return a moment as a mail has it; what no calendar has is 1970, as for git."""
     minutes = int(zone[1:3]) * 60 + int(zone[3:5])
     try:

@@ -122,17 +122,17 @@ def _detect_renames(changes: tuple[FileChange, ...]) -> Iterator[FileChange]:
             yield FileChange(file, None)
 
 
-def is_alike(file: File, other: File) -> bool:
+def is_alike(file: File, candidate: File) -> bool:
     """Say whether one file may be the other by another name, as git guesses."""
-    return _similarity(file, other) >= _RENAME_SIMILARITY
+    return _similarity(file, candidate) >= _RENAME_SIMILARITY
 
 
-def _similarity(file: File, other: File | None) -> float:
-    if other is None:
+def _similarity(file: File, candidate: File | None) -> float:
+    if candidate is None:
         return 0.0
-    if file.content == other.content:
+    if file.content == candidate.content:
         return 1.0
-    return SequenceMatcher(None, _lines(file), _lines(other), autojunk=False).ratio()
+    return SequenceMatcher(None, _lines(file), _lines(candidate), autojunk=False).ratio()
 
 
 def _format_diff(change: FileChange) -> str:

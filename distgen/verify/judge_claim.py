@@ -53,11 +53,11 @@ def _judge_replanned(
     entries, generated = list_files(reader, commit.id), replay.expectation.files
     additions = unmanaged_build_inputs(generated, entries, lambda entry: read_file(reader, entry))
     kept_edits = tuple(edit for edit in change.edits if is_kept(edit, generated, entries))
-    kept, added = _name_edits(kept_edits), _name_edits(additions)
+    kept_paths, added_paths = _name_edits(kept_edits), _name_edits(additions)
     remarks = (
         "" if replay.tree else "it retires the stream",
-        f"{kept}; distgen kept the edit" if kept else "",
-        f"{added}; distgen left what it does not generate, and the build takes it" if added else "",
+        f"{kept_paths}; distgen kept the edit" if kept_edits else "",
+        f"{added_paths}; distgen does not generate it, and the build uses it" if additions else "",
         metadata_difference(commit, _commit_of(change)),
         _version_difference(claim),
     )

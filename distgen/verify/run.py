@@ -214,10 +214,10 @@ def _resolve_address(
         return "", address.commit, RemoteHeads(True, tips)
     branch = address.branch or _default_branch(refs, tips)
     if branch not in tips:
-        what = f"there is no branch {branch}" if branch else "it shows no branch"
+        problem = f"there is no branch {branch}" if branch else "it shows no branch"
         branches = ", ".join(sorted(tips))
         hint = f"name one behind a #, of {branches}" if branches else ""
-        raise DistgenError(what, where=address.place, hint=hint)
+        raise DistgenError(problem, where=address.place, hint=hint)
     return branch, tips[branch], RemoteHeads(True, {branch: tips[branch]})
 
 

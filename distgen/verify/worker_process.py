@@ -50,8 +50,8 @@ class WorkerProcess:
         except OSError:
             raise WorkerFailure("the process that renders it ended") from None
         except BadAnswer as reason:
-            what = "the process that renders it gives no valid answer"
-            raise WorkerFailure(f"{what}: {reason}") from None
+            problem = "the process that renders it gives no valid answer"
+            raise WorkerFailure(f"{problem}: {reason}") from None
 
     def end(self) -> None:
         self._process.kill()
