@@ -49,6 +49,7 @@ class CatalogueDraft:
         try:
             for branch in branches:
                 image = with_overlay_files(branch.image, new[branch.image.key])
+                # A patch without a number in its name is applied after all that have one.
                 if {file.path: file for file in self.tree(image).files} != branch.targets:
                     return "patches of other names come after those of the edit; number them", ()
                 changed[image.key] = image
@@ -76,6 +77,7 @@ class CatalogueDraft:
 
     def _new_fault(self, changed: Mapping[str, Image]) -> str:
         """Say why an image that could be published before cannot as changed, "" if all can."""
+        # Edits were adopted that the rules refuse, and the publication that carried them failed.
         fault_before = self._find_fault(self.images)
         fault_after = self._find_fault({**self.images, **changed})
         for key, image in changed.items():

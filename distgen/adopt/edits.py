@@ -45,6 +45,7 @@ def find_targets(
 
 def can_accompany(file: File, rendered: Iterable[str]) -> bool:
     """Say whether an overlay can make a packager's own file, beside the rendered ones."""
+    # A file that no overlay can hold once kept the edit in its commit from being adopted.
     try:
         file.path.encode("utf-8")
     except UnicodeEncodeError:
@@ -80,7 +81,7 @@ def refuse_outdated_renames(
 
 
 def is_moved_here(target: File, generated: Files, targets: Targets) -> bool:
-    """Say whether a file is a generated one by another name, which a patch can say of any file."""
+    """Say whether a file is a generated one by another name: a patch can rename any file."""
     deleted = (
         generated[path] for path, file in targets.items() if file is None and path in generated
     )

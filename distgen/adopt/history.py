@@ -50,6 +50,7 @@ def last_editor(reader: ObjectReader, tip: str, paths: Collection[str]) -> Patch
     It is for edits that are in no commit of a packager: they changed one of distgen's, or began
     the history anew.
     """
+    # The author of an amended commit is distgen; patches once said that it was, in 1970.
     names = _list_commits(reader, tip, "--no-merges", "-1", "--", *sorted(paths))
     commit = _read_commit(reader, next(names, tip))
     return replace(_header(commit, commit.committer), message="")
@@ -150,4 +151,5 @@ def _format_date(seconds: int, zone: str) -> str:
         offset = timezone(timedelta(minutes=-minutes if zone[0] == "-" else minutes))
         return format_datetime(datetime.fromtimestamp(seconds, offset))
     except (ValueError, OverflowError, OSError):
+        # Commits imported from older systems have such dates; one of them once ended the run.
         return NO_DATE

@@ -60,6 +60,7 @@ def _patch_files(
 
 
 def _copied_file(overlay: str, file: File) -> TemplateFile:
+    # Without the suffix the file would be rendered, or lose its own suffix.
     suffix = ".raw" if file.path.endswith((".j2", ".raw")) else ""
     source = f"{overlay}/{file.path}{suffix}"
     return TemplateFile(file.path, source, file.content, False, file.mode == EXECUTABLE)

@@ -26,7 +26,7 @@ def plan_adoption(
     """Return patches that lead from the rendered files to the targets, one per commit if they fit.
 
     `commits` are the packagers', oldest first; what the image has as patches already may count.
-    `editor` is who did what no commit tells of.
+    `editor` made the edits that are in no commit.
     """
     whole = {
         path: file
@@ -44,6 +44,7 @@ def plan_adoption(
     if not changes:
         return AdoptionPlan((), files)
     relevant = tuple(_only_paths(commits, {*patched}))
+    # Packagers go on between an adoption and its publication; what was adopted is not again.
     adopted_ids = {
         commit_id for patch in image.patches for commit_id in commits_of_patch(patch.content)
     }

@@ -1,1 +1,1 @@
-"""How a change becomes a review on a forge: siblings of one shape, and what they share."""
+"""How a change becomes a review on a forge: one module each, and what they share."""

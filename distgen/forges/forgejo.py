@@ -91,8 +91,10 @@ def submit(
     number, url = (review.number, review.url) if review else (0, "")
     if not (review and review.commit == change.commit):
         number, url = _push_topic(context, change, proposal, review)
+    # The option of the push has the text on one line, and does nothing where one is open already.
     if number and _open_session(context) is not None:
         _patch_pull(context, number, {"title": proposal.title, "body": proposal.body})
+    # Without a token only the number shows that the server has opened another pull request.
     is_update = review is not None and review.number == number
     detail = f"pull request #{number} {'updated' if is_update else 'opened'} {url}".rstrip()
     return ReviewOutcome("updated" if is_update else "created", detail)

@@ -42,6 +42,7 @@ _PATCH_SET = re.compile(r"refs/changes/\d\d/(\d+)/(\d+)")
 _NUMBER = r"/\d+$"
 _NEWEST = 200
 _STATES: dict[str, ReviewState] = {"NEW": "open", "MERGED": "merged"}
+# Gerrit says so of earlier patch sets, too: it does not mean that this commit is proposed.
 _DUPLICATE_SIGNS = ("no new changes", "already exists")
 _ADVICE = {
     r"change \S+ closed": (
@@ -79,6 +80,7 @@ def find_reviews(context: ReviewContext, subject: ReviewSubject, refs: Refs) -> 
         if _is_about(trailers, subject):
             change_id_now = _change_id(context, subject.branch, subject.base)
             is_current = trailers.get("Change-Id") == change_id_now
+            # A person's patch set on an earlier base once got a rival: a second change beside it.
             if is_current or not is_ancestor(context.store, subject.base, refs[ref]):
                 is_current_by_number[number] = is_current
     statuses = _get_statuses(context, subject) if is_current_by_number else None

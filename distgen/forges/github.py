@@ -119,7 +119,7 @@ def create_repository(place: Place, account: Account, profile: RepositoryProfile
             )
         except UnprocessableEntity as error:
             if "already exists" in error_sentence(error):
-                return  # somebody else made it just now
+                return  # another run made it just now
             raise
         repository.replace_topics(_topics(profile.topics))
 
@@ -141,7 +141,7 @@ def _find_owner(place: Place, hub: Any, name: str) -> Any:
 
 
 def _open_pull(repository: Any, change: Change, proposal: Proposal) -> tuple[Any, bool]:
-    """Open a pull request; return it, and False when somebody was faster."""
+    """Open a pull request; return it, and False when another run has opened it just now."""
     head = review_branch(change.stream)
     try:
         return repository.create_pull(proposal.title, change.branch, head, proposal.body), True

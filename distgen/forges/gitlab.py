@@ -62,7 +62,8 @@ def submit(
     expected = review.commit if review else ""
     ref = review_ref(change.stream)
     lines = push_ref(context, RefUpdate(change.commit, ref, expected, options))
-    # GitLab breaks and centres these lines, and repeats all the options.
+    # GitLab takes the push and only warns where merge requests are switched off. It breaks and
+    # centres the lines of the warning, and repeats all the options.
     if warning := _WARNING.search(" ".join(" ".join(lines).split())):
         # While the branch holds the commit, the next run sees nothing to do.
         push_ref(context, RefUpdate(expected, ref, change.commit))
@@ -85,7 +86,7 @@ def withdraw(context: ReviewContext, review: Review) -> ReviewOutcome:
 
 
 def creation_hint(place: Place) -> str:
-    """Return the command for a person: a push creates projects only where GitLab is told to."""
+    """Return the command for a person; a push creates projects on some servers only."""
     return f"glab repo create {project_path(place)}"
 
 

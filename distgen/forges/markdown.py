@@ -10,6 +10,7 @@ from distgen.errors import printable
 
 _CUT = "\n*The rest does not fit here; the commit has it all.*\n"
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~&])")
+# GitHub links names and numbers in the HTML that it made, where no escape is left.
 _LINK = re.compile(r"((?<!\w)@|#(?=\d))")
 
 

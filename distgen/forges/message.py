@@ -121,6 +121,7 @@ def is_same(content: bytes, change: Change) -> bool:
     That another commit of the catalogue leads to the same tree is no news to a reviewer. That any
     commit does is news, after one that came from uncommitted files.
     """
+    # Each commit of the catalogue once brought a new commit, and a new vote, into every review.
     commit = parse_commit(content)
     if not _is_provable(parse_trailers(commit.message).get("Distgen-Source", "")):
         return False

@@ -31,6 +31,7 @@ def unmanaged_build_inputs(
     generated: Mapping[str, File], entries: Mapping[str, TreeEntry], read: ReadEntry
 ) -> tuple[Edit, ...]:
     """Return the files that distgen does not generate, and that change what is built."""
+    # A build reads more than Dockerfiles: a .dockerignore, or all that a COPY of a folder takes.
     paths = build_inputs(generated, unmanaged_paths(generated, entries))
     contents = {path: _content(entries[path], read) for path in paths}
     return tuple(

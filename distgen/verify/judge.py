@@ -19,8 +19,10 @@ def judge(
     claim = parse_claim(commit.message)
     if claim is None:
         return judge_unclaimed(workers, reader, commit, expected_image)
+    # Readers differ over which of two trailers counts.
     if claim.duplicate:
         return verdict_on(claim, commit, "forged", f"{claim.duplicate} is defined twice")
+    # A sound commit of another image would otherwise prove whatever address was asked for.
     if not is_about(expected_image, claim.image, claim.stream):
         return verdict_on(claim, commit, "forged", f"its trailers are of {claim.key}")
     return judge_claim(workers, reader, commit, claim)

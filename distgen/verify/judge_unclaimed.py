@@ -63,7 +63,7 @@ def _judge_on_base(
     """Judge a commit by what distgen's commit below it should hold, if that one is sound."""
     verdict = judge_claim(workers, reader, base, claim)
     replay = workers.replay(claim, read_path(reader, base.id, RETIRED))
-    why = f"stands on {base.id[:12]}"
+    why = f"it is based on {base.id[:12]}"
     if verdict.status in ("unknown source", "forged") or isinstance(replay, str):
         detail = f"{why}: {verdict.detail}"
         return replace(verdict, commit=commit.id, exact=False, detail=detail)

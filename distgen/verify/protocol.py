@@ -1,7 +1,8 @@
 """What verify and the process that renders for it tell each other: a JSON object on a line each.
 
-The process renders templates that nobody has reviewed. Whatever it answers is taken for data: it is
-bounded and has to fit a schema, or it is no answer.
+The process renders templates that may be unreviewed, so its answers are not trusted. They used to
+be pickles, which run code where they are read. Now they are data: of limited size, and of a form
+that is checked.
 """
 
 from __future__ import annotations

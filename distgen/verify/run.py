@@ -44,7 +44,7 @@ class CommitAddress:
 
 @dataclass(frozen=True, slots=True)
 class SignatureRule:
-    """Whose signatures count, and whether there must be one; `allowed` None: as git has it."""
+    """The signers to trust, and whether a signature is required; `allowed` None: as git has it."""
 
     allowed: Path | None = None
     required: bool = True
@@ -69,7 +69,7 @@ class VerifyContext:
     """What a run verifies with.
 
     `images` says which image and stream belong at a place on a branch, or on "" for any branch.
-    `trust` are the options of git that say whose signatures count.
+    `trust` are the options of git that name the signers to trust.
     """
 
     git: Git
@@ -229,6 +229,7 @@ def _default_branch(refs: Mapping[str, str], tips: Mapping[str, str]) -> str:
 
 def _full_commit_id(store: Store, address: CommitAddress, commit: str, heads: RemoteHeads) -> str:
     """Return the whole id of a commit that is in the history of a tip, also by a tag's name."""
+    # The store has commits of other repositories too, which prove nothing of this one.
     git_object = store.reader.read(f"{commit}^{{commit}}")
     tips = heads.tips.values()
     if git_object is None or not (

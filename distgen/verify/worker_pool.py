@@ -31,8 +31,8 @@ class _Worker:
 class WorkerPool:
     """Renders a catalogue at any commit of its history, to compare published commits with.
 
-    Whoever may push to a branch of the catalogue has templates rendered here that nobody has
-    reviewed, so each state is read by a process of its own. The few that were used last are kept;
+    Anybody who may push to a branch of the catalogue can have unreviewed templates rendered here,
+    so each state is read by a process of its own. The few that were used last are kept;
     threads may share them. `keys` are the images that will be asked for, as far as is known.
     """
 

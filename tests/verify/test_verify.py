@@ -243,7 +243,7 @@ def test_files_of_their_own_leave_a_tree_reproduced_and_are_named(published, dis
     found = one(distgen, published)
     assert (found["status"], found["exact"]) == ("reproduced", False)
     assert found["own"] == ["more/own", "notes.txt"]
-    assert found["detail"].startswith("stands on ")
+    assert found["detail"].startswith("it is based on ")
     (published / "templates/app/start").write_text("#!/bin/sh\nexec other\n")
     commit(published)
     distgen(published, "publish")
@@ -395,7 +395,8 @@ def test_the_text_shows_the_edit(published, distgen, cloned):
     ran = distgen(published, "verify", "small/tool")
     first, *rest = ran.out.splitlines()
     assert re.fullmatch(
-        r"edited downstream  small/tool@main  [0-9a-f]{12}  start; stands on [0-9a-f]{12}", first
+        r"edited downstream  small/tool@main  [0-9a-f]{12}  start; it is based on [0-9a-f]{12}",
+        first,
     )
     assert rest[-2:] == ["    -exec tool", "    +exec my-tool"]
     assert (ran.code, ran.err) == (1, "1 edited downstream\n")
@@ -532,7 +533,9 @@ def test_what_stands_on_a_forged_commit_is_forged(published, distgen, cloned):
     clone.push()
     found = one(distgen, published)
     assert found["status"] == "forged"
-    assert re.match(r"stands on [0-9a-f]{12}: its trailers do not lead to start", found["detail"])
+    assert re.match(
+        r"it is based on [0-9a-f]{12}: its trailers do not lead to start", found["detail"]
+    )
 
 
 def test_another_version_is_not_called_a_forger(published, distgen, cloned):
