@@ -56,6 +56,7 @@ class RunOptions:
     allow_dirty: bool = False
     allow_older: bool = False
     remote_only: bool = False
+    no_sync: bool = False
     independent: bool = False
     keep_going: bool = True
     overrides: SourceOptions = field(default_factory=SourceOptions)
@@ -91,7 +92,7 @@ def prepare(session: Session, options: RunOptions, observe: Observer = ignore_st
         session.say(text, level=1)
         observe("waiting", {"detail": text})
 
-    git = options.remote.git(session, tell)
+    git = replace(options.remote.git(session, tell), sync=not options.no_sync)
     speculation, lock = load_catalogue(session, options.sets, options.overrides)
     catalogue = speculation.catalogue
     task = plan_work(catalogue, lock, _choose_images(options, catalogue))

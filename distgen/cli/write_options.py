@@ -47,6 +47,11 @@ write_options = option_group(
     ),
     click.option("--allow-dirty", is_flag=True, help="Let uncommitted changes go to servers, too."),
     click.option(
+        "--no-sync",
+        is_flag=True,
+        help="Do not wait until local repositories are on the disk; a power cut may undo a run.",
+    ),
+    click.option(
         "--remote-only", is_flag=True, help="Refuse repositories that are folders on this machine."
     ),
     prepare.planning_options,

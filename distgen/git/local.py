@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import tempfile
@@ -114,12 +115,32 @@ def new_repository(git: Git, folder: Path, branch: str) -> Iterator[Path]:
         if result.code:
             raise DistgenError(f"cannot be made: {explain(result)}", where=folder)
         yield repository
+        if git.sync:
+            _sync_folder(repository)
         repository.rename(folder)
+        if git.sync:
+            _sync_entry(folder.parent)
     except OSError as error:
         raise DistgenError(f"cannot be made: {error.strerror}", where=folder) from None
     finally:
         if scratch is not None:
             shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring all files and folders below a folder to the disk."""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            _sync_entry(Path(place) / name)
+        _sync_entry(Path(place))
+
+
+def _sync_entry(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def find_locks(folder: Path, branches: Iterable[str]) -> dict[Path, FileIdentity]:

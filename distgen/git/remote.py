@@ -134,9 +134,10 @@ def _push_changes(
     leases = (f"--force-with-lease={HEADS}{c.branch}:{c.parent or ''}" for c in changes)
     refs = (f"{change.commit}:{HEADS}{change.branch}" for change in changes)
     atomic = ("--atomic",) if len(changes) > 1 else ()
+    receiver = () if place.folder is None else (f"--receive-pack={_receive_pack(store.git)}",)
     result = run(
         store.git,
-        *("push", "--porcelain", "--no-verify", *atomic, *leases, address, *refs),
+        *("push", "--porcelain", "--no-verify", *atomic, *receiver, *leases, address, *refs),
         folder=store.folder,
         network=place.folder is None,
         to_the_end=True,
@@ -149,6 +150,16 @@ def _push_changes(
         return PushRefusal(f"{place}: {_NOT_ATOMIC}")
     prefix = f"{place}: " if _UNPACKING.search(result.error) else ""
     return PushRefusal(f"{prefix}{refusal_reason(result)}", is_temporary(result))
+
+
+def _receive_pack(git: Git) -> str:
+    """Return the program that writes into a local repository.
+
+    A power cut undid what was called published: by default git leaves loose objects and refs to
+    the cache of the system. The store stays as it is, for it can be fetched again.
+    """
+    what = "loose-object,pack,pack-metadata,reference" if git.sync else "none"
+    return f"git -c core.fsync={what} -c core.fsyncMethod=batch receive-pack"
 
 
 def _ask_server(git: Git, place: Place, branches: Sequence[str]) -> RemoteHeads:

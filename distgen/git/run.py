@@ -76,6 +76,8 @@ class Git:
     stop: threading.Event = field(default_factory=threading.Event, repr=False, compare=False)
     abandon: threading.Event = field(default_factory=threading.Event, repr=False, compare=False)
     outages: Outages = field(default_factory=Outages, repr=False, compare=False)
+    sync: bool = True
+    """Whether what local repositories get is on the disk before a push counts."""
 
 
 @dataclass(frozen=True, slots=True)
