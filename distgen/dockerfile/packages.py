@@ -53,6 +53,7 @@ _REMOVE = {
     "rpm": {"remove", "erase", "autoremove", "rm"},
     "pip": {"uninstall"},
 }
+# Without these, the argument of an option would be taken for a package: `apt install -t sid git`.
 _WITH_ARGUMENT = {
     "apt": {"-t", "--target-release", "--default-release", "-o", "--option", "-c", "-a"},
     "apk": {"-X", "--repository", "-p", "--root", "--arch", "--keys-dir", "--cache-dir", "-t"}

@@ -146,6 +146,7 @@ def run_script(instruction: Instruction) -> str:
         return shlex.join(instruction.value)
     if not instruction.heredocs:
         return " ".join(instruction.value)
+    # `RUN <<EOF` gives the heredoc to a shell, `RUN python3 <<EOF` to Python.
     line = re.sub(r"<<-?\s*[\"']?\w+[\"']?", "", " ".join(instruction.value)).strip()
     reader = line.split()[0].rpartition("/")[2] if line else "sh"
     if reader not in {"sh", "bash", "ash", "dash", "set"}:

@@ -90,7 +90,7 @@ def fault(work: Work) -> Callable[[Tree], str]:
 def check_rules(
     work: Work, trees: Mapping[str, Tree], dockerfiles: Mapping[str, Dockerfile]
 ) -> tuple[Finding, ...]:
-    """Return what the rules say of the work's images; dockerfiles are their ancestors' too."""
+    """Return what the rules say of the work's images; `dockerfiles` has those of ancestors, too."""
     index = ImageIndex({image.key: image for image in work.catalogue.images}, dockerfiles)
     reported: dict[str, list[Finding]] = {}
     for finding in work.catalogue.findings:

@@ -115,14 +115,14 @@ def _shellcheck(
 
 
 def _run(
-    name: str, command: tuple[str, ...], contents: Sequence[bytes], beside: Mapping[str, bytes]
+    name: str, command: tuple[str, ...], contents: Sequence[bytes], settings: Mapping[str, bytes]
 ) -> dict[bytes, tuple[LinterMessage, ...]]:
-    """Write contents to a folder of their own and return what the linter says of each."""
+    """Write contents and settings to a new folder and return the linter's messages by content."""
     messages: dict[bytes, list[LinterMessage]] = {content: [] for content in contents}
     for start in range(0, len(contents), _AT_ONCE):
         part = contents[start : start + _AT_ONCE]
         with TemporaryDirectory(prefix="distgen-lint-") as folder:
-            for path, content in (*beside.items(), *((str(i), c) for i, c in enumerate(part))):
+            for path, content in (*settings.items(), *((str(i), c) for i, c in enumerate(part))):
                 Path(folder, path).write_bytes(content)
             words = (*command, *(str(index) for index in range(len(part))))
             for comment in _run_linter(name, words, folder):
@@ -131,7 +131,10 @@ def _run(
 
 
 def _run_linter(name: str, words: Sequence[str], folder: str) -> Iterator[Mapping[str, Any]]:
-    """Run one process; only its standard output tells whether it worked, not its exit code."""
+    """Run one process.
+
+    Its exit code is 0 with and without findings, so only its output tells whether it worked.
+    """
     # An environment of its own: HADOLINT_* and SHELLCHECK_OPTS would change the findings.
     environment = {"PATH": _path(), "LC_ALL": "C.UTF-8", "HOME": folder}
     try:

@@ -18,10 +18,10 @@ _IMAGE_MARK = re.compile(r"[/:.@]")
 
 @dataclass(frozen=True, slots=True)
 class ParentUse:
-    """A word in a FROM, a --from or a mount that is no stage above it.
+    """A word in a FROM, a --from or a mount that does not name a stage above it.
 
-    `how` is the instruction, `stage` the index of the stage it stands in, `parent` the declared
-    parent that it names.
+    `how` is the instruction, `stage` the index of the stage around it, `parent` the declared parent
+    that it names.
     """
 
     word: str

@@ -44,6 +44,7 @@ def replace_file(path: Path, text: str) -> None:
         try:
             stage.write_text(text, encoding="utf-8", newline="\n")
             if target.exists():
+                # The new file would have the mode of the umask, the old one may be stricter.
                 shutil.copymode(target, stage)
             stage.replace(target)
         finally:
@@ -85,7 +86,7 @@ def explain_os_errors(place: Path) -> Iterator[None]:
     """Turn an error of the disk into one sentence that names the place."""
     try:
         yield
-    except shutil.Error as error:  # of copying a folder: every file that failed, with its reason
+    except shutil.Error as error:  # of copytree: a list of all files that failed, with reasons
         _, target, reason = error.args[0][0]
         raise DistgenError(str(reason).partition("] ")[2].lower(), where=target) from None
     except OSError as error:

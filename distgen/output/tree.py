@@ -122,7 +122,7 @@ def _compare_files(root: Path, tree: Tree, files: Mapping[str, File]) -> Delta:
 
 
 def _is_rendered(root: Path, place: Path) -> bool:
-    if _has_link(root, place.relative_to(root) / MANIFEST) or (place / ".git").exists():
+    if _first_link(root, place.relative_to(root) / MANIFEST) or (place / ".git").exists():
         return False
     try:
         manifest = parse_manifest((place / MANIFEST).read_bytes())
@@ -134,7 +134,7 @@ def _is_rendered(root: Path, place: Path) -> bool:
 def _generated_modes(root: Path, place: Path) -> dict[str, int]:
     """Return the mode of each file that a manifest says distgen wrote."""
     with explain_os_errors(place):
-        link = _has_link(root, place.relative_to(root) / MANIFEST)
+        link = _first_link(root, place.relative_to(root) / MANIFEST)
         if link is not None:
             raise DistgenError(
                 f"{link} is a symbolic link, which is not followed", hint="remove it first"
@@ -157,8 +157,11 @@ def _generated_modes(root: Path, place: Path) -> dict[str, int]:
     return {path: file.mode for path, file in manifest.files.items()}
 
 
-def _has_link(root: Path, path: Path) -> Path | None:
-    """Return the first symbolic link on the way from `root` down to `path`."""
+def _first_link(root: Path, path: Path) -> Path | None:
+    """Return the first symbolic link on the way from `root` down to `path`.
+
+    Files are neither written nor deleted through one: it could lead out of `root`.
+    """
     here = root
     for part in path.parts:
         here = here / part
@@ -183,7 +186,7 @@ def _find_blocker(place: Path, path: str, generated: Mapping[str, int]) -> str |
 
 def _is_there(place: Path, path: str) -> bool:
     """Tell whether `path` is a file or a link, reached through folders only."""
-    if _has_link(place, Path(path).parent):
+    if _first_link(place, Path(path).parent):
         return False
     here = place / path
     return os.path.lexists(here) and (here.is_symlink() or not here.is_dir())

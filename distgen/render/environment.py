@@ -118,7 +118,7 @@ def _is_huge(operator: str, first: Any, second: Any) -> bool:
 
 
 class SharedTemplates(BaseLoader):
-    """Finds templates by their path below templates/, in memory."""
+    """A loader of templates by their path below templates/, from memory."""
 
     def __init__(self, files: Mapping[str, TemplateFile]) -> None:
         self.files = files

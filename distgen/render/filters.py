@@ -105,7 +105,7 @@ def lines(value: Any, indent: int = 4) -> str:
     """Write a list as words for a shell on lines of their own, joined by ` \\` and `indent` blanks.
 
     Each item is quoted as by `sh`. A map is written as `KEY="value"` words quoted as by `dq`, for
-    ENV and LABEL. An empty list is refused, since what stands around it would be cut in two.
+    ENV and LABEL. An empty list is refused: the instruction around it would be cut in two.
     """
     if isinstance(value, Mapping):
         words = [f"{_key(key)}={dq(item)}" for key, item in value.items()]
@@ -162,7 +162,7 @@ def with_limits(function: Callable[..., Any]) -> Callable[..., Any]:
                 raise FilterArgumentError(f"{option} is too large here; the limit is {LARGE}")
         return function(*args, **options)
 
-    call.__dict__.update(function.__dict__)  # how Jinja knows that it wants the environment
+    call.__dict__.update(function.__dict__)  # Jinja's mark that it takes the environment
     return call
 
 

@@ -22,7 +22,7 @@ Origins = tuple[Origin | None, ...]
 
 
 class LineMarks(Extension):
-    """Marks each line of a template's text and each of its expressions.
+    """An extension that marks each line of a template's text and each of its expressions.
 
     It sees the tokens after whitespace control, so a mark neither moves nor keeps blanks.
     """

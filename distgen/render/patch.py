@@ -120,11 +120,12 @@ def _stated_row(hunk: Hunk) -> int:
 def _find_row(lines: Sequence[bytes], hunk: Hunk, first: int, drift: int) -> int | str:
     """Return the row where a hunk fits, or say why there is none.
 
-    `drift` is how far the hunk before it stands from where its head says.
+    `drift` is the distance of the hunk before it from the place that its head says.
     """
     old = hunk.old
     if not old:
-        return 0 if not lines else "since it has no line of context to hold on to"
+        # diff -U0 writes such hunks; a line number alone would be right in no other version.
+        return 0 if not lines else "since it has no line of context"
     size, stated = len(old), _stated_row(hunk)
     fits = [
         row

@@ -19,6 +19,7 @@ def is_allowed(path: str) -> bool:
 
 def check_paths(paths: Iterable[str], image: str) -> None:
     """Refuse paths that one git repository cannot hold together."""
+    # On macOS and Windows, names that differ only in case are one file: a clone would lack one.
     folded: dict[str, str] = {}
     for path in paths:
         if not is_allowed(path):

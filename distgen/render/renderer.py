@@ -40,7 +40,7 @@ class CompiledFile(NamedTuple):
 
 
 class Renderer:
-    """Renders the images of one catalogue; each template is compiled once, at its first use."""
+    """The renderer of one catalogue; it compiles each template once, at its first use."""
 
     def __init__(self, catalogue: Catalogue, lock: Lock) -> None:
         self._catalogue = catalogue
@@ -69,7 +69,7 @@ class Renderer:
     def line_map(self, image: Image, path: str) -> Origins:
         """Return for each line of a rendered file the line of a template or patch it came from.
 
-        None stands for a header's line, and where a template compares or measures its own text.
+        None is for a line of the header, and where a template compares or measures its own text.
         """
         values = self._values(image)
         compiled = self._compile_files(image, values)

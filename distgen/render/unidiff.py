@@ -163,6 +163,7 @@ class _Reader:
             text = self.lines[at] if at < len(self.lines) else b""
             sign = " " if text in (b"\n", b"\r\n") else text[:1].decode("latin-1")
             if sign == "\\" and body:
+                # "\\ No newline at end of file" is about the line above it.
                 last = body[-1]
                 body[-1] = (last[0], last[1].removesuffix(b"\n"), last[2])
             elif sign in ("+", "-", " ") and text:

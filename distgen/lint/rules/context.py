@@ -18,7 +18,7 @@ from distgen.model.rendered import Finding, Tree
 
 @dataclass(frozen=True, slots=True)
 class ImageIndex:
-    """Every image by key, and the Dockerfile of each that was rendered: where inheritance ends."""
+    """Every image by key, and the Dockerfile of each that was rendered."""
 
     images: Mapping[str, Image]
     dockerfiles: Mapping[str, Dockerfile]
@@ -48,7 +48,8 @@ class RuleContext:
     """What a rule looks at.
 
     `dockerfile` is empty where the tree has none. `uses` are the images that it names. `reported`
-    is what the source of the image said of it. `settings` are what the policy says of the rule.
+    are findings of the source that the image comes from, such as Kolla. `settings` are those of the
+    policy for the rule.
     """
 
     image: Image
@@ -104,7 +105,7 @@ def describe(
     policy: Policy,
     reported: Iterable[Finding] = (),
 ) -> RuleContext:
-    """Return what all rules look at of an image, worked out once."""
+    """Return the context of an image's rules; the parts that many rules need are made once."""
     dockerfile = index.dockerfiles.get(image.key, Dockerfile(""))
     return RuleContext(
         image=image,

@@ -34,7 +34,7 @@ _GIT = re.compile(r"(?:git@|git://|ssh://).*|https?://[^#]*\.git(?:#.*)?", re.IG
     fix="Add the file to the template or the image's folder, or correct the path.",
 )
 def absent_files(context: RuleContext) -> Iterator[Violation]:
-    # DG109 says of the same line which command makes the file: that is worth more than this.
+    # DG109 names the command that makes the file of this line, which helps more than "not there".
     archives = {
         finding.line for finding in context.reported if finding.code == absent_archives.code
     }

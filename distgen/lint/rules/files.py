@@ -92,7 +92,7 @@ def broken_python(context: RuleContext) -> Iterator[Violation]:
 
 
 def text_files(context: RuleContext) -> Iterator[File]:
-    """Yield the files of a tree that are text; a NUL near the beginning is what git goes by."""
+    """Yield the files of a tree that are text: without a NUL near the beginning, as git does."""
     for file in context.tree.files:
         if file.mode != SYMLINK and b"\0" not in file.content[:8000]:
             yield file

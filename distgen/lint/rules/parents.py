@@ -113,7 +113,7 @@ def parents_without_version(context: RuleContext) -> Iterator[Violation]:
     "DG107",
     "A stage does not exist",
     "error",
-    problem="``COPY --from`` or ``RUN --mount=from`` names a stage that does not stand above it.",
+    problem="``COPY --from`` or ``RUN --mount=from`` names a stage that is not above it.",
     why="The builder would look for an image of that name on the Docker Hub.",
     fix="Correct the name; a stage of another image must be one of ``builders``.",
 )

@@ -1,7 +1,7 @@
 """Repeat what a source of images, such as Kolla's, found while it read them.
 
-Only the source can see these: it knows what its own build tool does besides the Dockerfile. It
-notes a code and a message; level and words are here.
+Only the source can find these: it knows what its own build tool does besides the Dockerfile. Its
+findings have a code and a message; the levels and descriptions are here.
 """
 
 from __future__ import annotations
