@@ -100,9 +100,10 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(UnexpectedSkips())
 
 
-def pytest_report_header(config: pytest.Config) -> str:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Tell how the same cases are chosen again."""
-    return f"cases chosen by chance: --seed {config.option.seed}"
+    seed = terminalreporter.config.option.seed
+    terminalreporter.write_line(f"cases were chosen by chance: --seed {seed}")
 
 
 @pytest.fixture

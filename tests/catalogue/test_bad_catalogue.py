@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -437,14 +438,13 @@ def replaced(data: object, at: tuple[str | int, ...], odd: object) -> object:
 
 
 @pytest.mark.parametrize("path", RICH)
-def test_something_odd_in_any_place_is_one_sentence_or_fine(catalogue, path: str):
+def test_something_odd_in_any_place_is_one_sentence_or_fine(catalogue, sample, path: str):
     root = catalogue({name: json.dumps(data) for name, data in RICH.items()})
     assert len(load.load_catalogue(root).images) == 3
-    for at in places(RICH[path]):
-        for odd in ODD:
-            (root / path).write_text(json.dumps(replaced(RICH[path], at, odd)))
-            try:
-                load.load_catalogue(root)
-            except InputError as error:
-                assert error.where, error
-                assert "\n" not in str(error)
+    for at, odd in sample(product(places(RICH[path]), ODD), 20):
+        (root / path).write_text(json.dumps(replaced(RICH[path], at, odd)))
+        try:
+            load.load_catalogue(root)
+        except InputError as error:
+            assert error.where, (error, at, odd)
+            assert "\n" not in str(error)
