@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 import dockerfile  # type: ignore[import-not-found]
 
 KEYWORDS = frozenset(command.upper() for command in dockerfile.all_cmds())
 _NEEDS_VALUE = KEYWORDS - {"CMD", "ENTRYPOINT", "SHELL"}
+_STAGE_NAME = re.compile(r"[A-Za-z][\w.-]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,10 @@ def refusal(instruction: Instruction, in_stage: bool) -> str:
         return f"{cmd} needs an argument"
     if cmd == "FROM" and not (len(words) == 1 or names_stage(words)):
         return f"FROM takes IMAGE or IMAGE AS NAME, not {' '.join(words)}"
+    if cmd == "FROM" and names_stage(words) and not _STAGE_NAME.fullmatch(words[2]):
+        return f"{words[2]} is not a name of a stage: letters, digits, . _ and - without quotes"
+    if cmd == "HEALTHCHECK" and words[0].upper() not in {"NONE", "CMD"}:
+        return f"HEALTHCHECK takes NONE or CMD without quotes, not {words[0]}"
     if cmd in {"COPY", "ADD"} and len(words) < 2:
         return f"{cmd} needs a source and a destination"
     if trigger and trigger.cmd in {"FROM", "MAINTAINER", "ONBUILD"}:

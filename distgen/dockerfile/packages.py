@@ -24,6 +24,8 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL | re.MULTILINE,
 )
 _QUOTED = re.compile(r""""((?:[^"\\]|\\.)*)"|'([^']*)'|\\(.)""", re.DOTALL)
+# What a backslash takes its meaning from within double quotes; before others it stays.
+_ESCAPED = re.compile(r"""\\([$`"\\])""")
 _COMMENT_LINE = re.compile(r"^\s*#.*\n?", re.MULTILINE)
 _SUBSTITUTION = re.compile(r"\$\(([^()]*)\)|`([^`]*)`")
 
@@ -153,7 +155,13 @@ def _plain(word: str) -> str:
     """Return a word without its quotes and escapes."""
     if not any(mark in word for mark in "\"'\\"):
         return word
-    return _QUOTED.sub(lambda match: match[1] or match[2] or match[3] or "", word)
+    return _QUOTED.sub(_unquote, word)
+
+
+def _unquote(match: re.Match[str]) -> str:
+    if match[1] is not None:
+        return _ESCAPED.sub(r"\1", match[1])
+    return match[2] or match[3] or ""
 
 
 def _read_operations(script: str, variables: Mapping[str, str]) -> Iterator[Operation]:

@@ -148,8 +148,8 @@ def run_script(instruction: Instruction) -> str:
         return " ".join(instruction.value)
     # `RUN <<EOF` gives the heredoc to a shell, `RUN python3 <<EOF` to Python.
     line = re.sub(r"<<-?\s*[\"']?\w+[\"']?", "", " ".join(instruction.value)).strip()
-    reader = line.split()[0].rpartition("/")[2] if line else "sh"
-    if reader not in {"sh", "bash", "ash", "dash", "set"}:
+    program = next(iter(split_commands(line)), ("sh",))[0]
+    if program.rpartition("/")[2] not in {"sh", "bash", "ash", "dash", "set"}:
         return line
     return "\n".join(heredoc.content for heredoc in instruction.heredocs)
 
@@ -206,7 +206,7 @@ def _read_stages(instructions: tuple[Instruction, ...]) -> tuple[Stage, ...]:
     names: dict[str, int] = {}
     for index, (start, end) in enumerate(zip(starts, [*starts[1:], None], strict=False)):
         words = instructions[start].value
-        base = words[0] if words else ""
+        base = unquote(words[0]) if words else ""
         name = words[2].lower() if names_stage(words) else ""
         body = instructions[start + 1 : end]
         line = instructions[start].line

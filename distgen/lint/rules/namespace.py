@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
+from distgen.dockerfile.instruction import unquote
 from distgen.dockerfile.packages import Operation, remaining_installs
 from distgen.dockerfile.parse import key_values, package_operations, start_words
 from distgen.lint.findings import Violation
@@ -19,7 +21,8 @@ _BUILD_PACKAGES = (
     *("gcc-c++", "g++", "g++-[0-9]*", "clang", "make", "cmake", "autoconf", "automake", "bison"),
     *("flex", "libtool", "cargo", "rust", "rustc", "patch", "dpkg-dev", "rpm-build"),
 )
-_ROOT_USERS = {"root", "0"}
+# Engines read a number as Go does, and take no user for 0.
+_ROOT_USER = re.compile(r"root|[+-]?0+|")
 
 
 def _has_roots(policy: Policy, code: str, image: Image) -> bool:
@@ -162,7 +165,7 @@ def build_packages(context: RuleContext) -> Iterator[Violation]:
 )
 def healthcheck(context: RuleContext) -> Iterator[Violation]:
     step = context.nearest_instruction("HEALTHCHECK")
-    if step is None or [word.upper() for word in step.value] == ["NONE"]:
+    if step is None or [unquote(word).upper() for word in step.value] == ["NONE"]:
         text = "HEALTHCHECK is NONE" if step else "there is no HEALTHCHECK"
         yield Violation(text, context.line(step))
 
@@ -207,8 +210,8 @@ def required_labels(context: RuleContext) -> Iterator[Violation]:
 )
 def root_user(context: RuleContext) -> Iterator[Violation]:
     step = context.nearest_instruction("USER")
-    user = step.value[0] if step and step.value else ""
-    if user.partition(":")[0] in _ROOT_USERS or not user:
+    user = unquote(step.value[0]) if step and step.value else ""
+    if _ROOT_USER.fullmatch(user.partition(":")[0]):
         fault = f"USER is {user}" if user else "there is no USER"
         yield Violation(f"{fault}, so the image runs as root", context.line(step))
 
