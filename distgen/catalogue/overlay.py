@@ -59,7 +59,7 @@ def find_origin(layers: Sequence[Layer], key: KeyPath) -> Origin | None:
     """Return the line that last wrote the merged value at `key`, or the nearest key above it."""
     while key:
         for layer in reversed(layers):
-            spelling = _spelling(layer.values, key)
+            spelling = _written_key(layer.values, key)
             if spelling:
                 return layer.origin(spelling)
         if isinstance(key[-1], int):
@@ -137,7 +137,7 @@ def _leaves(
             yield (*name, plain_key), (*spelling, key), operator, value
 
 
-def _spelling(values: Any, key: KeyPath) -> KeyPath:
+def _written_key(values: Any, key: KeyPath) -> KeyPath:
     """Return `key` as the layer writes it, operators included; () when it has no such key."""
     spelling: KeyPath = ()
     for part in key:

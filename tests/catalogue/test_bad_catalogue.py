@@ -369,8 +369,11 @@ def test_a_file_name_that_would_harm_is_refused(catalogue, name: bytes):
     root = catalogue(SOUND)
     with open(os.fsencode(root) + b"/templates/app/" + name, "w"):
         pass
-    shown = ascii(os.fsdecode(name))
-    assert mistake(root) == f"templates/app: {shown} is not a file name for a repository; rename it"
+    escaped_name = ascii(os.fsdecode(name))
+    assert (
+        mistake(root)
+        == f"templates/app: {escaped_name} is not a file name for a repository; rename it"
+    )
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
@@ -429,11 +432,11 @@ def places(data: object, at: tuple[str | int, ...] = ()) -> Iterator[tuple[str |
             yield from places(value, (*at, key))
 
 
-def replaced(data: object, at: tuple[str | int, ...], odd: object) -> object:
+def replace_at(data: object, at: tuple[str | int, ...], odd: object) -> object:
     if not at:
         return odd
     copy = list(data) if isinstance(data, list) else dict(data)
-    copy[at[0]] = replaced(copy[at[0]], at[1:], odd)
+    copy[at[0]] = replace_at(copy[at[0]], at[1:], odd)
     return copy
 
 
@@ -442,7 +445,7 @@ def test_something_odd_in_any_place_is_one_sentence_or_fine(catalogue, sample, p
     root = catalogue({name: json.dumps(data) for name, data in RICH.items()})
     assert len(load.load_catalogue(root).images) == 3
     for at, odd in sample(product(places(RICH[path]), ODD), 20):
-        (root / path).write_text(json.dumps(replaced(RICH[path], at, odd)))
+        (root / path).write_text(json.dumps(replace_at(RICH[path], at, odd)))
         try:
             load.load_catalogue(root)
         except InputError as error:

@@ -2,47 +2,20 @@
 
 from __future__ import annotations
 
-import pytest
+from testing.catalogues import SMALL, SMALL_NAMESPACE, images_by_key
 
-from distgen.catalogue import load
-from distgen.catalogue.overlay import trace_settings
+from distgen.catalogue.load import load_catalogue
 from distgen.forges.load import load_forge
-from distgen.model.catalogue import Download, Image, Parent, Policy, RuleSettings, Source, Stream
+from distgen.model.catalogue import Download, Parent, Policy, RuleSettings, Source, Stream
 from distgen.model.words import Origin
-from distgen.schema.check import compile_schema
-
-APP = """
-description: An app
-values:
-  packages: {type: array, items: {type: string}, default: [git]}
-  python: {type: string, default: "3.9"}
-  user: {type: [string, "null"], default: null}
-  env: {type: object, additionalProperties: {type: string}, default: {A: a}}
-"""
-NS = """
-registry: quay.io/ns
-streams:
-  master: {tags: [latest, master]}
-  "1.0": {branch: stable/1.0}
-"""
-SMALL = {
-    "templates/app/template.yaml": APP,
-    "templates/app/Dockerfile.j2": "FROM {{ base.reference }}\n",
-    "overlays/ns/namespace.yaml": NS,
-    "overlays/ns/a.yaml": "template: app\nfrom: docker.io/library/python:3.11\n",
-}
-
-
-def by_key(root, *sets: str) -> dict[str, Image]:
-    return {image.key: image for image in load.load_catalogue(root, sets).images}
 
 
 def test_an_image_has_one_record_per_stream(catalogue):
     root = catalogue(SMALL)
-    loaded = load.load_catalogue(root)
-    assert [image.key for image in loaded.images] == ["ns/a@1.0", "ns/a@master"]
-    assert loaded.root == str(root)
-    image = loaded.images[1]
+    loaded_catalogue = load_catalogue(root)
+    assert [image.key for image in loaded_catalogue.images] == ["ns/a@1.0", "ns/a@master"]
+    assert loaded_catalogue.root == str(root)
+    image = loaded_catalogue.images[1]
     assert image.stream == Stream("master", "master", ("latest", "master"))
     assert image.reference == "quay.io/ns/a:latest"
     assert image.url == "dist-git/ns/a.git"
@@ -51,121 +24,11 @@ def test_an_image_has_one_record_per_stream(catalogue):
     assert image.parents == (
         Parent("base", None, "docker.io/library/python:3.11", Origin("overlays/ns/a.yaml", 2, 1)),
     )
-    assert loaded.images[0].stream == Stream("1.0", "stable/1.0", ("1.0",))
+    assert loaded_catalogue.images[0].stream == Stream("1.0", "stable/1.0", ("1.0",))
 
 
 def test_an_empty_catalogue_has_no_images(catalogue):
-    assert load.load_catalogue(catalogue({})).images == ()
-
-
-def test_layers_stack_in_the_order_of_the_design(catalogue):
-    root = catalogue(
-        {
-            "distgen.yaml": "version: 1\nvalues: {python: site, env: {site: x}}",
-            "templates/app/template.yaml": APP,
-            "overlays/ns/namespace.yaml": """
-                registry: quay.io/ns
-                streams:
-                  master: {values: {python: stream, env: {stream: x, own: stream}}}
-                values: {python: namespace, env: {namespace: x, own: namespace}}
-                """,
-            "overlays/ns/base.yaml": """
-                template: app
-                from: scratch
-                streams: {master: {values: {env: {base_stream: x, own: base_stream}}}}
-                values: {python: base, env: {base: x, own: base}}
-                """,
-            "overlays/ns/a.yaml": """
-                extends: ns/base
-                streams: {master: {values: {python: image-stream, env: {image_stream: x}}}}
-                values: {python: image, env: {image: x, own: image}}
-                """,
-        }
-    )
-    image = by_key(root, "python=set", "ns/*@master:env.set=x")["ns/a@master"]
-    assert [layer.name for layer in image.layers] == [
-        "template",
-        "namespace",
-        "stream",
-        "extends",
-        "extends",
-        "image",
-        "image stream",
-        "site",
-        "--set",
-        "--set",
-    ]
-    assert image.values["python"] == "set"
-    assert image.values["env"] == {
-        "A": "a",
-        "namespace": "x",
-        "own": "image",
-        "stream": "x",
-        "base": "x",
-        "base_stream": "x",
-        "image": "x",
-        "image_stream": "x",
-        "site": "x",
-        "set": "x",
-    }
-    told = [(one.value, str(one.origin)) for one in trace_settings(image.layers)[("python",)]]
-    assert told == [
-        ("3.9", "templates/app/template.yaml:4:26"),
-        ("namespace", "overlays/ns/namespace.yaml:4:10"),
-        ("stream", "overlays/ns/namespace.yaml:3:21"),
-        ("base", "overlays/ns/base.yaml:4:10"),
-        ("image", "overlays/ns/a.yaml:3:10"),
-        ("image-stream", "overlays/ns/a.yaml:2:29"),
-        ("site", "distgen.yaml:2:10"),
-        ("set", "--set python"),
-    ]
-
-
-def test_values_are_text_where_the_template_wants_text(catalogue):
-    files = {**SMALL, "overlays/ns/a.yaml": """
-        template: app
-        from: scratch
-        values: {python: 3.10, env: {A: on, B: 0x1F, C: true}, packages+: [1.0]}
-        """}  # fmt: skip
-    values = by_key(catalogue(files), "env.D=3.20")["ns/a@master"].values
-    assert values["python"] == "3.10"
-    assert values["env"] == {"A": "on", "B": "0x1F", "C": "true", "D": "3.20"}
-    assert values["packages"] == ["git", "1.0"]
-
-
-def test_a_value_without_default_must_be_set_unless_it_may_be_null(catalogue):
-    template = "description: x\nvalues:\n  must: {type: string}\n  may: {type: [integer, 'null']}\n"
-    files = {
-        **SMALL,
-        "templates/app/template.yaml": template,
-        "overlays/ns/a.yaml": "template: app\nfrom: scratch\nvalues: {must: 1}\n",
-    }
-    loaded = load.load_catalogue(catalogue(files))
-    assert loaded.images[0].values == {"must": "1", "may": None}
-    assert loaded.templates["app"].schema["required"] == ["must", "may"]
-
-
-def test_a_null_in_an_overlay_resets_an_optional_value(catalogue):
-    files = {
-        **SMALL,
-        "overlays/ns/namespace.yaml": NS + "values: {user: zuul, env: {B: b}}\n",
-        "overlays/ns/a.yaml": "template: app\nfrom: scratch\nvalues: {user: , env: {A: }}\n",
-    }
-    values = by_key(catalogue(files))["ns/a@master"].values
-    assert (values["user"], values["env"]) == (None, {"B": "b"})
-
-
-def test_shared_layers_reach_only_the_images_whose_template_takes_the_value(catalogue):
-    files = {
-        **SMALL,
-        "templates/other/template.yaml": "description: x\nvalues: {go: {type: string}}",
-        "overlays/ns/namespace.yaml": NS + "values: {go: '1.22', python: '3.12'}\n",
-        "overlays/ns/b.yaml": "template: other\nfrom: scratch\n",
-    }
-    images = by_key(catalogue(files))
-    assert images["ns/b@master"].values == {"go": "1.22"}
-    assert images["ns/a@master"].values["python"] == "3.12"
-    assert "go" not in images["ns/a@master"].values
+    assert load_catalogue(catalogue({})).images == ()
 
 
 def test_templates_inherit_files_and_values(catalogue):
@@ -188,13 +51,13 @@ def test_templates_inherit_files_and_values(catalogue):
             """,
         "templates/app/Dockerfile.j2": "app",
         "templates/app/deep/{{ image.name }}.conf.j2.raw": "{{ raw }}",
-        "overlays/ns/namespace.yaml": NS,
+        "overlays/ns/namespace.yaml": SMALL_NAMESPACE,
         "overlays/ns/a.yaml": "template: app\nfrom: scratch\nvalues: {b: own}\n",
     }
-    loaded = load.load_catalogue(catalogue(files))
-    template = loaded.templates["app"]
+    loaded_catalogue = load_catalogue(catalogue(files))
+    template = loaded_catalogue.templates["app"]
     assert template.extends == ("base",)
-    assert loaded.images[0].values == {"a": "base", "b": "own", "c": {"app": "x"}}
+    assert loaded_catalogue.images[0].values == {"a": "base", "b": "own", "c": {"app": "x"}}
     assert [(f.path, f.source, f.is_rendered, f.executable) for f in template.files] == [
         ("Dockerfile", "templates/app/Dockerfile.j2", True, False),
         (
@@ -217,9 +80,9 @@ def test_what_templates_share_is_known_by_its_path(catalogue):
         "templates/app/Dockerfile.j2~": "left by an editor",
         "templates/app/.Dockerfile.j2.swp": b"\xff",
     }
-    shared = load.load_catalogue(catalogue(files)).shared
-    assert sorted(shared) == ["_shared/apt.j2", "_shared/notes.txt", "app/Dockerfile.j2"]
-    assert shared["app/Dockerfile.j2"].content == b"FROM {{ base.reference }}\n"
+    shared_files = load_catalogue(catalogue(files)).shared
+    assert sorted(shared_files) == ["_shared/apt.j2", "_shared/notes.txt", "app/Dockerfile.j2"]
+    assert shared_files["app/Dockerfile.j2"].content == b"FROM {{ base.reference }}\n"
 
 
 def test_links_within_the_catalogue_are_read_as_what_they_mean(catalogue):
@@ -228,7 +91,7 @@ def test_links_within_the_catalogue_are_read_as_what_they_mean(catalogue):
     (root / "templates/_common/more/x").write_text("y")
     (root / "templates/app/tool.sh").symlink_to("../_common/tool.sh")
     (root / "templates/app/more").symlink_to("../_common/more")
-    files = {file.path: file for file in load.load_catalogue(root).templates["app"].files}
+    files = {file.path: file for file in load_catalogue(root).templates["app"].files}
     assert files["tool.sh"].content == b"#!/bin/sh\n"
     assert files["tool.sh"].executable
     assert files["more/x"].content == b"y"
@@ -260,7 +123,7 @@ def test_an_image_extends_another_ones_overlay(catalogue):
         "overlays/other/b/patches/0.patch": "b0",
         "overlays/other/b/patches/2.patch": "b2",
     }
-    image = by_key(catalogue(files))["other/b@master"]
+    image = images_by_key(catalogue(files))["other/b@master"]
     assert (image.template, image.description) == ("app", "The first")
     assert [(parent.role, parent.reference) for parent in image.parents] == [
         ("base", "docker.io/library/python:3.12"),
@@ -290,15 +153,15 @@ def test_a_stream_may_have_patches_of_its_own(catalogue):
         "overlays/ns/a/patches/master/b.patch": "b",
         "overlays/ns/b.yaml": "extends: ns/a\n",
     }
-    found = by_key(catalogue(files))
-    patches = {key: [file.path for file in image.patches] for key, image in found.items()}
+    images = images_by_key(catalogue(files))
+    patches = {key: [file.path for file in image.patches] for key, image in images.items()}
     assert patches == {
         "ns/a@1.0": ["patches/z.patch", "patches/1.0/a.patch"],
         "ns/a@master": ["patches/z.patch", "patches/master/b.patch"],
         "ns/b@1.0": ["patches/z.patch", "patches/1.0/a.patch"],
         "ns/b@master": ["patches/z.patch", "patches/master/b.patch"],
     }
-    assert [image.heritage for image in found.values()] == [(), (), ("ns/a",), ("ns/a",)]
+    assert [image.heritage for image in images.values()] == [(), (), ("ns/a",), ("ns/a",)]
 
 
 def test_a_stream_of_an_image_may_change_more_than_values(catalogue):
@@ -315,7 +178,7 @@ def test_a_stream_of_an_image_may_change_more_than_values(catalogue):
               master:
             """,
     }
-    old, new = by_key(catalogue(files)).values()
+    old, new = images_by_key(catalogue(files)).values()
     assert (old.parents[0].reference, old.sources[0].ref) == (
         "docker.io/library/python:3.9",
         "stable/1.0",
@@ -332,7 +195,7 @@ def test_parents_of_the_catalogue_are_taken_from_the_same_stream_or_a_named_one(
         "overlays/ns/b.yaml": "template: app\nfrom: ns/a\nbuilders: {b: ns/a@master}\n",
         "overlays/ns/c.yaml": "template: app\nfrom: scratch\n",
     }
-    images = by_key(catalogue(files))
+    images = images_by_key(catalogue(files))
     where = "overlays/ns/b.yaml"
     assert images["ns/b@1.0"].parents == (
         Parent("base", "ns/a@1.0", "quay.io/ns/a:1.0", Origin(where, 2, 1)),
@@ -360,7 +223,7 @@ def test_addresses_references_and_tags_are_filled_with_values(catalogue):
             values: {python: 3.10}
             """,
     }
-    (image,) = load.load_catalogue(catalogue(files)).images
+    (image,) = load_catalogue(catalogue(files)).images
     assert image.parents[0].reference == "docker.io/library/python:3.10-slim"
     assert (image.sources[0].git, image.sources[0].ref) == ("https://h/ns/a", "main")
     assert image.downloads[0].url == "https://h/3.10.tgz"
@@ -370,8 +233,8 @@ def test_addresses_references_and_tags_are_filled_with_values(catalogue):
 
 def test_gitea_is_another_name_of_forgejo(catalogue):
     files = {**SMALL, "distgen.yaml": "version: 1\ndist_git: {forge: gitea}\n"}
-    loaded = load.load_catalogue(catalogue(files))
-    assert load_forge(loaded.namespaces["ns"].dist_git.forge) is load_forge("forgejo")
+    loaded_catalogue = load_catalogue(catalogue(files))
+    assert load_forge(loaded_catalogue.namespaces["ns"].dist_git.forge) is load_forge("forgejo")
 
 
 def test_a_namespace_may_have_its_own_place_and_policy(catalogue):
@@ -383,7 +246,7 @@ def test_a_namespace_may_have_its_own_place_and_policy(catalogue):
             dist_git: {url: "https://git.example.org/{namespace}-{image}.git", forge: gitlab}
             mirrors: {registries: {quay.io: "localhost:5000/quay"}, git: {"https://h/": "http://m/"}}
             """,
-        "overlays/ns/namespace.yaml": NS
+        "overlays/ns/namespace.yaml": SMALL_NAMESPACE
         + """\
 description: Some images
 exports: [osbs, bake]
@@ -395,12 +258,12 @@ policy:
     DL3008: {level: ignore, reason: because}
 """,
     }
-    loaded = load.load_catalogue(catalogue(files))
-    namespace = loaded.namespaces["ns"]
+    loaded_catalogue = load_catalogue(catalogue(files))
+    namespace = loaded_catalogue.namespaces["ns"]
     path = "overlays/ns/namespace.yaml"
-    assert loaded.images[0].url == "https://git.example.org/ns-a.git"
-    assert loaded.source == "https://example.org/images.git"
-    assert loaded.mirrors == {
+    assert loaded_catalogue.images[0].url == "https://git.example.org/ns-a.git"
+    assert loaded_catalogue.source == "https://example.org/images.git"
+    assert loaded_catalogue.mirrors == {
         "registries": {"quay.io": "localhost:5000/quay"},
         "git": {"https://h/": "http://m/"},
     }
@@ -425,39 +288,6 @@ policy:
     )
 
 
-@pytest.mark.parametrize(
-    ("assignment", "packages", "other"),
-    [
-        ("packages=[a, b]", ["a", "b"], ["a", "b"]),
-        ("packages+=curl", ["git", "curl"], ["git", "curl"]),
-        ("ns/a:packages+=[curl]", ["git", "curl"], ["git"]),
-        ("ns/a@1.0:packages-=git", ["git"], ["git"]),
-        ("*@master:packages-=git", [], []),
-        ("packages=[]", [], []),
-    ],
-)
-def test_set_changes_the_images_it_names(catalogue, assignment, packages, other):
-    files = {**SMALL, "overlays/ns/b.yaml": "template: app\nfrom: scratch\n"}
-    images = by_key(catalogue(files), assignment)
-    assert images["ns/a@master"].values["packages"] == packages
-    assert images["ns/b@master"].values["packages"] == other
-
-
-def test_set_with_nothing_behind_it_is_empty_text_and_null_deletes(catalogue):
-    images = by_key(catalogue(SMALL), "env.B=", "env.A=null", "python=")
-    assert images["ns/a@master"].values["env"] == {"B": ""}
-    assert images["ns/a@master"].values["python"] == ""
-
-
-def test_text_of_many_lines_needs_a_schema_that_says_so(catalogue):
-    files = {
-        **SMALL,
-        "templates/app/template.yaml": "description: x\nvalues: {note: {multiline: true}}",
-        "overlays/ns/a.yaml": "template: app\nfrom: scratch\nvalues:\n  note: |\n    a\n    b\n",
-    }
-    assert by_key(catalogue(files))["ns/a@master"].values["note"] == "a\nb\n"
-
-
 def test_files_that_are_no_overlays_may_lie_about(catalogue):
     files = {
         **SMALL,
@@ -468,19 +298,4 @@ def test_files_that_are_no_overlays_may_lie_about(catalogue):
         "overlays/ns/.a.yaml.swp": "x",
         "templates/.hidden/x": "x",
     }
-    assert sorted(by_key(catalogue(files))) == ["ns/a@1.0", "ns/a@master"]
-
-
-def test_images_share_what_they_have_in_common(catalogue):
-    """Ten thousand images must fit into memory: nothing is copied that no overlay changes."""
-    images = {f"overlays/ns/i{n}.yaml": "template: app\nfrom: scratch\n" for n in range(3)}
-    loaded = load.load_catalogue(catalogue({**SMALL, **images})).images
-    assert len({id(image.values["packages"]) for image in loaded}) == 1
-    assert len({id(image.layers[0]) for image in loaded}) == 1
-
-
-def test_the_schema_of_a_template_is_a_json_schema_of_its_values(catalogue):
-    template = load.load_catalogue(catalogue(SMALL)).templates["app"]
-    compiled = compile_schema(template.schema)
-    assert compiled.is_valid({"packages": ["x"], "python": "3", "env": {}, "user": None})
-    assert not compiled.is_valid({"pakages": []})
+    assert sorted(images_by_key(catalogue(files))) == ["ns/a@1.0", "ns/a@master"]

@@ -31,7 +31,7 @@ FILES = {
 
 
 @pytest.fixture
-def loaded(catalogue) -> Catalogue:
+def family(catalogue) -> Catalogue:
     return load.load_catalogue(catalogue(FILES))
 
 
@@ -39,22 +39,22 @@ def keys(images) -> list[str]:
     return [image.key for image in images]
 
 
-def test_parents_come_first_and_equals_by_name(loaded):
-    assert [keys(wave) for wave in waves(loaded.images)] == [
+def test_parents_come_first_and_equals_by_name(family):
+    assert [keys(wave) for wave in waves(family.images)] == [
         ["a/base@1.0", "a/base@master", "a/builder@1.0", "a/builder@master"],
         ["a/app@1.0", "a/app@master", "b/aside@master"],
         ["b/above@master"],
     ]
-    assert parents_first(reversed(loaded.images)) == parents_first(loaded.images)
+    assert parents_first(reversed(family.images)) == parents_first(family.images)
 
 
-def test_parents_outside_the_choice_are_not_waited_for(loaded):
-    images = [image for image in loaded.images if image.name in ("base", "above")]
+def test_parents_outside_the_choice_are_not_waited_for(family):
+    images = [image for image in family.images if image.name in ("base", "above")]
     assert keys(parents_first(images)) == ["a/base@1.0", "a/base@master", "b/above@master"]
 
 
-def test_all_that_an_image_builds_on(loaded):
-    assert keys(including_parents(loaded, ["b/above@master"])) == [
+def test_all_that_an_image_builds_on(family):
+    assert keys(including_parents(family, ["b/above@master"])) == [
         "a/base@master",
         "a/builder@master",
         "a/app@master",
@@ -62,13 +62,13 @@ def test_all_that_an_image_builds_on(loaded):
     ]
 
 
-def test_all_that_builds_on_an_image(loaded):
-    assert keys(including_dependents(loaded, ["a/base@1.0"])) == [
+def test_all_that_builds_on_an_image(family):
+    assert keys(including_dependents(family, ["a/base@1.0"])) == [
         "a/base@1.0",
         "a/app@1.0",
         "b/aside@master",
     ]
-    assert keys(including_dependents(loaded, ["a/builder@master"])) == [
+    assert keys(including_dependents(family, ["a/builder@master"])) == [
         "a/builder@master",
         "a/app@master",
         "b/above@master",
@@ -94,19 +94,19 @@ def test_all_that_builds_on_an_image(loaded):
         ),
     ],
 )
-def test_images_are_chosen_by_patterns(loaded, patterns, chosen):
-    assert keys(select_images(loaded, patterns)) == chosen
+def test_images_are_chosen_by_patterns(family, patterns, chosen):
+    assert keys(select_images(family, patterns)) == chosen
 
 
-def test_no_pattern_means_all(loaded):
-    assert select_images(loaded, []) == parents_first(loaded.images)
+def test_no_pattern_means_all(family):
+    assert select_images(family, []) == parents_first(family.images)
 
 
-def test_a_choice_is_widened_in_both_directions_from_what_was_chosen(loaded):
+def test_a_choice_is_widened_in_both_directions_from_what_was_chosen(family):
     assert keys(
-        select_images(loaded, ["a/app@master"], with_parents=True, with_dependents=True)
+        select_images(family, ["a/app@master"], with_parents=True, with_dependents=True)
     ) == ["a/base@master", "a/builder@master", "a/app@master", "b/above@master"]
-    assert keys(select_images(loaded, ["a/app@master"], with_dependents=True)) == [
+    assert keys(select_images(family, ["a/app@master"], with_dependents=True)) == [
         "a/app@master",
         "b/above@master",
     ]
@@ -115,8 +115,8 @@ def test_a_choice_is_widened_in_both_directions_from_what_was_chosen(loaded):
 def test_a_choice_with_a_gap_is_in_order_too(catalogue):
     lowest = {"overlays/b/zero.yaml": "template: t\nfrom: docker.io/library/debian:12"}
     files = {name: text.replace("a/base\n", "b/zero@master\n") for name, text in FILES.items()}
-    loaded = load.load_catalogue(catalogue({**files, **lowest}))
-    assert keys(select_images(loaded, ["b/above", "b/zero"])) == [
+    family = load.load_catalogue(catalogue({**files, **lowest}))
+    assert keys(select_images(family, ["b/above", "b/zero"])) == [
         "b/zero@master",
         "b/above@master",
     ]
@@ -136,14 +136,14 @@ def test_a_choice_with_a_gap_is_in_order_too(catalogue):
         ("b/*@1.0", "no image that matches `b/*` has a stream `1.0`; known here: `master`"),
     ],
 )  # fmt: skip
-def test_a_pattern_that_matches_nothing_is_an_error(loaded, pattern: str, message: str):
+def test_a_pattern_that_matches_nothing_is_an_error(family, pattern: str, message: str):
     with pytest.raises(InputError) as caught:
-        select_images(loaded, ["a/app", pattern])
+        select_images(family, ["a/app", pattern])
     assert str(caught.value) == message
 
 
-def test_a_cycle_is_printed(loaded):
-    images = {image.key: image for image in loaded.images}
+def test_a_cycle_is_printed(family):
+    images = {image.key: image for image in family.images}
     where = Origin("overlays/a/app.yaml", 2, 1)
     circle = [
         replace(images["a/app@1.0"], parents=(Parent("base", "b/above@master", "x", where),)),

@@ -25,7 +25,7 @@ def layer(number, data):
 @st.composite
 def words(draw, below, tokens, depth=0):
     """Return what one layer says on top of `below`, with operators where these have a list."""
-    said = {}
+    layer_data = {}
     for key in draw(st.lists(KEYS, unique=True, min_size=1, max_size=2)):
         under = below.get(key) if isinstance(below, dict) else None
         kinds = ["text", "null", "list", *(["map"] if depth < 2 else [])]
@@ -33,18 +33,20 @@ def words(draw, below, tokens, depth=0):
         kind = draw(st.sampled_from(kinds))
         fresh = [next(tokens) for _ in range(draw(st.integers(1, 2)))]
         if kind == "text":
-            said[key] = next(tokens)
+            layer_data[key] = next(tokens)
         elif kind == "null":
-            said[key] = None
+            layer_data[key] = None
         elif kind == "list":
-            said[key] = fresh
+            layer_data[key] = fresh
         elif kind == "map":
-            said[key] = draw(words(under, tokens, depth + 1))
+            layer_data[key] = draw(words(under, tokens, depth + 1))
         if "-" in kind:
-            said[f"{key}-"] = draw(st.lists(st.sampled_from(under), unique=True)) if under else []
+            layer_data[f"{key}-"] = (
+                draw(st.lists(st.sampled_from(under), unique=True)) if under else []
+            )
         if "+" in kind:
-            said[f"{key}+"] = fresh
-    return said
+            layer_data[f"{key}+"] = fresh
+    return layer_data
 
 
 @st.composite
@@ -54,11 +56,11 @@ def stacks(draw):
     stack, below = [], {}
     for _ in range(draw(st.integers(2, 5))):
         stack.append(draw(words(below, tokens)))
-        below = patched(below, stack[-1])
+        below = apply_patch(below, stack[-1])
     return stack
 
 
-def patched(target, patch):
+def apply_patch(target, patch):
     """Return JSON with a merge patch, as RFC 7386 defines it; our operators work on lists."""
     if not isinstance(patch, dict):
         return patch
@@ -72,18 +74,18 @@ def patched(target, patch):
         elif value is None:
             result.pop(key, None)
         else:
-            result[key] = patched(result.get(key), value)
+            result[key] = apply_patch(result.get(key), value)
     return result
 
 
 @given(stacks())
 def test_layers_stack_as_merge_patches_do(stack):
-    expected = {}
-    for said in stack:
-        expected = patched(expected, said)
-    layers = [layer(number, said)[0] for number, said in enumerate(stack)]
-    assert merge_layers(layers) == expected
-    assert merge_layers(layers[:1]) == patched({}, stack[0])
+    values = {}
+    for layer_data in stack:
+        values = apply_patch(values, layer_data)
+    layers = [layer(number, layer_data)[0] for number, layer_data in enumerate(stack)]
+    assert merge_layers(layers) == values
+    assert merge_layers(layers[:1]) == apply_patch({}, stack[0])
 
 
 @given(stacks())
@@ -91,7 +93,9 @@ def test_layers_stack_as_merge_patches_do(stack):
 @example([{"a": {"b": ["t0"]}}, {"a": "t1"}, {"a": {"b+": ["t2"]}}])
 @example([{"a": {"b": ["t0"]}}, {"a": {"b": {"a": "t1"}}}, {"a": None}, {"a": {"b+": ["t2"]}}])
 def test_each_value_is_from_the_line_that_says_it(stack):
-    layers, texts = zip(*(layer(number, said) for number, said in enumerate(stack)), strict=True)
+    layers, texts = zip(
+        *(layer(number, layer_data) for number, layer_data in enumerate(stack)), strict=True
+    )
     for path, text in leaves(merge_layers(layers)):
         origin = find_origin(layers, path)
         assert origin is not None

@@ -31,13 +31,13 @@ def test_a_source_is_replaced_in_all_images_or_in_those_named():
         parse_override("nodepool=feature/x"),
         parse_override("ns/t*:nodepool=https://f.example/np#fix"),
     ]
-    made = override_sources(before, chosen, [], Lock())
-    assert sources(made) == {
+    speculation = override_sources(before, chosen, [], Lock())
+    assert sources(speculation) == {
         "ns/one@master": {"nodepool": (NODEPOOL, "feature/x"), "sdk": (SDK, "master")},
         "ns/two@master": {"nodepool": ("https://f.example/np", "fix")},
         "ns/three@master": {"sdk": (SDK, "master")},
     }
-    assert made.images == ("ns/one@master", "ns/two@master")
+    assert speculation.images == ("ns/one@master", "ns/two@master")
 
 
 @pytest.mark.parametrize(
@@ -93,12 +93,12 @@ def test_a_change_is_fetched_from_its_review_unless_the_lock_found_it_elsewhere(
     before = make_catalogue("/", image("ns/one", sources={"nodepool": (NODEPOOL, "master")}))
     review = "https://review.opendev.org/zuul/nodepool"
     item = ZuulItem("opendev.org/zuul/nodepool", "master", "refs/changes/01/1/1", review)
-    made = override_sources(before, [], [item], Lock())
-    assert sources(made)["ns/one@master"]["nodepool"] == (review, item.ref)
-    assert made.elsewhere == {(review, item.ref): NODEPOOL}
+    speculation = override_sources(before, [], [item], Lock())
+    assert sources(speculation)["ns/one@master"]["nodepool"] == (review, item.ref)
+    assert speculation.elsewhere == {(review, item.ref): NODEPOOL}
     lock = Lock(sources={(NODEPOOL, item.ref): LockedSource(COMMIT, "2024-05-01T12:00:00Z")})
-    made = override_sources(before, [], [item], lock)
-    assert sources(made)["ns/one@master"]["nodepool"] == (NODEPOOL, item.ref)
+    speculation = override_sources(before, [], [item], lock)
+    assert sources(speculation)["ns/one@master"]["nodepool"] == (NODEPOOL, item.ref)
 
 
 def test_items_of_gerrit_github_and_gitlab_and_of_branches():

@@ -28,7 +28,7 @@ def test_every_source_of_the_schema_is_a_package_that_reads_images():
 
 def test_nothing_else_names_a_source():
     """It stood in the schema three times, and lists of TripleO compared with it."""
-    named = [
+    places = [
         f"{path.relative_to(PACKAGE)}:{node.lineno}"
         for path in PACKAGE.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
@@ -36,7 +36,7 @@ def test_nothing_else_names_a_source():
         if node.value.rstrip(":/") in source_texts()
         if not any(path.is_relative_to(SOURCES / name) for name in source_texts())
     ]
-    assert named == []
+    assert places == []
     schemas = (PACKAGE / "schema/json").glob("*.json")
     assert [path.name for path in schemas if '"kolla"' in path.read_text()] == ["sources.json"]
 
@@ -44,9 +44,9 @@ def test_nothing_else_names_a_source():
 @pytest.fixture
 def two_sources():
     """Compile the schema of a namespace that could have another source beside Kolla."""
-    other = {"images": "are the images of another tool", "settings": "Its options."}
+    second_source = {"images": "are the images of another tool", "settings": "Its options."}
     return compile_schema(
-        with_sources(load_schema("namespace"), {**source_texts(), "other": other})
+        with_sources(load_schema("namespace"), {**source_texts(), "other": second_source})
     )
 
 

@@ -6,6 +6,9 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from distgen.catalogue.load import load_catalogue
+from distgen.model.catalogue import Image
+
 CatalogueFolder = Callable[[Mapping[str, str | bytes]], Path]
 
 TEMPLATE = {
@@ -42,6 +45,29 @@ FAMILY = {
 """Three images, two of them built on the third."""
 
 
+SMALL_TEMPLATE = """
+description: An app
+values:
+  packages: {type: array, items: {type: string}, default: [git]}
+  python: {type: string, default: "3.9"}
+  user: {type: [string, "null"], default: null}
+  env: {type: object, additionalProperties: {type: string}, default: {A: a}}
+"""
+SMALL_NAMESPACE = """
+registry: quay.io/ns
+streams:
+  master: {tags: [latest, master]}
+  "1.0": {branch: stable/1.0}
+"""
+SMALL = {
+    "templates/app/template.yaml": SMALL_TEMPLATE,
+    "templates/app/Dockerfile.j2": "FROM {{ base.reference }}\n",
+    "overlays/ns/namespace.yaml": SMALL_NAMESPACE,
+    "overlays/ns/a.yaml": "template: app\nfrom: docker.io/library/python:3.11\n",
+}
+"""One image with values of every type, in two streams."""
+
+
 def overlay(
     base: str,
     sources: Mapping[str, tuple[str, str]] | None = None,
@@ -58,3 +84,8 @@ def overlay(
             "downloads": {name: {"url": url} for name, url in (downloads or {}).items()},
         }
     )
+
+
+def images_by_key(root: Path, *sets: str) -> dict[str, Image]:
+    """Return the images of a catalogue, read with these assignments."""
+    return {image.key: image for image in load_catalogue(root, sets).images}

@@ -122,20 +122,20 @@ def template(tmp_path: Path) -> Path:
 def export(*words: object) -> str:
     arguments = ["tripleo", *map(str, words)]
     session = Session(None, 0, None, {})
-    done = CliRunner().invoke(command, arguments, obj=session, catch_exceptions=False)
-    assert done.exit_code == 0, done.output
-    return done.stdout
+    result = CliRunner().invoke(command, arguments, obj=session, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
 
 
-def refused(*words: object) -> str:
+def export_error(*words: object) -> str:
     with pytest.raises(InputError) as error:
         export(*words)
     return str(error.value)
 
 
-def names(listed: str) -> list[str]:
-    found = [entry["imagename"] for entry in yaml.safe_load(listed)["container_images"]]
-    return [re.split("[/:]", name)[-2] for name in found]
+def names(text: str) -> list[str]:
+    image_names = [entry["imagename"] for entry in yaml.safe_load(text)["container_images"]]
+    return [re.split("[/:]", name)[-2] for name in image_names]
 
 
 def pair(template: Path, defaults: Path) -> tuple[dict[str, list[dict]], list[dict]]:
@@ -159,8 +159,10 @@ def assert_in_step(template: Path, defaults: Path) -> None:
     lists, plain = pair(template, defaults)
     everywhere = {entry["imagename"] for entries in lists.values() for entry in entries}
     for driver, entries in lists.items():
-        others = everywhere - {entry["imagename"] for entry in entries}
-        assert entries == [entry for entry in plain if entry["imagename"] not in others], driver
+        names_of_other_drivers = everywhere - {entry["imagename"] for entry in entries}
+        assert entries == [
+            entry for entry in plain if entry["imagename"] not in names_of_other_drivers
+        ], driver
 
 
 def test_for_every_driver_the_list_is_the_plain_one_less_the_other_drivers_images(template):
@@ -186,22 +188,24 @@ def test_real_lists_are_read_whole_and_unlike_their_templates_need_no_values():
     lists = [*REAL.rglob("*_containers.yaml")]
     assert len(lists) >= 5
     for path in lists:
-        written = {entry["imagename"] for entry in yaml.safe_load(path.read_text()).popitem()[1]}
+        names = {entry["imagename"] for entry in yaml.safe_load(path.read_text()).popitem()[1]}
         entries = read_list(path, {})
-        assert {f"{entry.name}:{entry.tag}" for entry in entries} == written
-        assert len(entries) == len(written) > 50, path
+        assert {f"{entry.name}:{entry.tag}" for entry in entries} == names
+        assert len(entries) == len(names) > 50, path
 
 
 def test_the_list_is_printed_without_params_services_and_time(template):
-    given = ("--template", template, "--defaults", template.parent / "defaults.yaml")
-    wanted = re.sub(r"- .*(opendaylight|server):current\n.*\n", "", PLAIN)
-    assert export(*given, "--set", "neutron_driver=ovn") == wanted
+    options = ("--template", template, "--defaults", template.parent / "defaults.yaml")
+    text = re.sub(r"- .*(opendaylight|server):current\n.*\n", "", PLAIN)
+    assert export(*options, "--set", "neutron_driver=ovn") == text
 
 
 def test_the_environment_maps_each_parameter_to_its_image(template, tmp_path):
-    given = ("--template", template, "--defaults", tmp_path / "defaults.yaml")
+    options = ("--template", template, "--defaults", tmp_path / "defaults.yaml")
     for driver in ("odl", "ovn"):  # the second run replaces what the first one wrote
-        export(*given, "--set", f"neutron_driver={driver}", "--environment", tmp_path / "env.yaml")
+        export(
+            *options, "--set", f"neutron_driver={driver}", "--environment", tmp_path / "env.yaml"
+        )
     assert (tmp_path / "env.yaml").read_text() == (
         "# Written by distgen export tripleo; edit the template instead.\n"
         "parameter_defaults:\n"
@@ -215,9 +219,9 @@ def test_the_environment_maps_each_parameter_to_its_image(template, tmp_path):
 def test_a_file_that_somebody_else_wrote_is_not_replaced(template, tmp_path):
     mine = tmp_path / "mine.yaml"
     mine.write_text("parameter_defaults: {ComputeCount: 3}\n")
-    given = ("--template", template, "--defaults", tmp_path / "defaults.yaml")
-    assert "was not written by distgen" in refused(*given, "--environment", mine)
-    assert "was not written by distgen" in refused(*given, "-o", mine)
+    options = ("--template", template, "--defaults", tmp_path / "defaults.yaml")
+    assert "was not written by distgen" in export_error(*options, "--environment", mine)
+    assert "was not written by distgen" in export_error(*options, "-o", mine)
     assert mine.read_text() == "parameter_defaults: {ComputeCount: 3}\n"
 
 
@@ -232,39 +236,41 @@ def test_templates_with_their_own_defaults_need_no_values(tmp_path):
 
 def test_prefix_and_suffix_get_the_hyphens_they_lack(tmp_path):
     (tmp_path / "old.yaml.j2").write_text(OLDEST)
-    given = ("--template", tmp_path / "old.yaml.j2", "--set", "name_prefix=rhel-rdo")
-    assert "tripleoupstream/rhel-rdo-aodh-api-x:latest" in export(*given, "--set", "name_suffix=x")
-    assert "tripleoupstream/rhel-rdo-aodh-api:latest" in export(*given, "--set", "name_suffix=")
+    options = ("--template", tmp_path / "old.yaml.j2", "--set", "name_prefix=rhel-rdo")
+    assert "tripleoupstream/rhel-rdo-aodh-api-x:latest" in export(
+        *options, "--set", "name_suffix=x"
+    )
+    assert "tripleoupstream/rhel-rdo-aodh-api:latest" in export(*options, "--set", "name_suffix=")
 
 
 def test_conditions_may_ask_for_values_nobody_gave_but_images_need_theirs(tmp_path):
     (tmp_path / "queens.yaml.j2").write_text(LOGGING)
-    given = ["--template", tmp_path / "queens.yaml.j2", "--set", "namespace=n"]
-    given += ["--set", "name_prefix=", "--set", "name_suffix="]
-    said = refused(*given)
-    assert said.endswith(
+    options = ["--template", tmp_path / "queens.yaml.j2", "--set", "namespace=n"]
+    options += ["--set", "name_prefix=", "--set", "name_suffix="]
+    message = export_error(*options)
+    assert message.endswith(
         "queens.yaml.j2:2: 'tag' is undefined; give it with --set NAME=VALUE or --defaults FILE"
     )
-    assert names(export(*given, "--set", "tag=1")) == ["cron"]
-    stdout = export(*given, "--set", "tag=1", "--set", "logging=stdout")
+    assert names(export(*options, "--set", "tag=1")) == ["cron"]
+    stdout = export(*options, "--set", "tag=1", "--set", "logging=stdout")
     assert names(stdout) == ["cron", "rsyslog-base"]
 
 
 def test_conditions_see_booleans(template):
-    given = ("--template", template, "--defaults", template.parent / "defaults.yaml")
-    assert "centos-binary-tempest" in names(export(*given))
-    assert "centos-binary-tempest" not in names(export(*given, "--set", "rhel_containers=true"))
-    assert "daemon" not in names(export(*given, "--set", "ceph_images=false"))
+    options = ("--template", template, "--defaults", template.parent / "defaults.yaml")
+    assert "centos-binary-tempest" in names(export(*options))
+    assert "centos-binary-tempest" not in names(export(*options, "--set", "rhel_containers=true"))
+    assert "daemon" not in names(export(*options, "--set", "ceph_images=false"))
 
 
 def test_patterns_choose_by_name_and_include_wins(template):
-    given = ("--template", template, "--defaults", template.parent / "defaults.yaml")
-    assert names(export(*given, "--exclude", "neutron", "--exclude", "^quay.io/ceph")) == [
+    options = ("--template", template, "--defaults", template.parent / "defaults.yaml")
+    assert names(export(*options, "--exclude", "neutron", "--exclude", "^quay.io/ceph")) == [
         "centos-binary-keystone",
         "centos-binary-tempest",
     ]
-    both = export(*given, "--include", "keystone|tempest", "--exclude", "keystone")
-    assert names(both) == ["centos-binary-keystone", "centos-binary-tempest"]
+    text = export(*options, "--include", "keystone|tempest", "--exclude", "keystone")
+    assert names(text) == ["centos-binary-keystone", "centos-binary-tempest"]
 
 
 def test_services_choose_what_a_deployment_runs(template, tmp_path):
@@ -280,25 +286,25 @@ def test_services_choose_what_a_deployment_runs(template, tmp_path):
         "resource_registry: {'OS::TripleO::Services::Keystone': OS::Heat::None}\n"
         "parameter_defaults: {CephCount: 1, NeutronMechanismDrivers: [ovn]}\n"
     )
-    given = ["--template", template, "--defaults", tmp_path / "defaults.yaml"]
-    by_name = export(*given, "--service", "OS::TripleO::Services::CephMon")
+    options = ["--template", template, "--defaults", tmp_path / "defaults.yaml"]
+    by_name = export(*options, "--service", "OS::TripleO::Services::CephMon")
     assert names(by_name) == ["daemon"]
-    misspelt = refused(*given, "--service", "OS::TripleO::Services::CephMn")
+    misspelt = export_error(*options, "--service", "OS::TripleO::Services::CephMn")
     assert misspelt.endswith(
         "no image serves OS::TripleO::Services::CephMn;"
         " did you mean `OS::TripleO::Services::CephMon`?"
     )
-    given += ["--roles", tmp_path / "roles.yaml"]
-    assert names(export(*given)) == ["centos-binary-keystone", "centos-binary-neutron-server"]
-    given += ["-e", tmp_path / "one.yaml", "-e", tmp_path / "two.yaml"]
-    assert names(export(*given)) == ["centos-binary-neutron-server-ovn", "daemon"]
+    options += ["--roles", tmp_path / "roles.yaml"]
+    assert names(export(*options)) == ["centos-binary-keystone", "centos-binary-neutron-server"]
+    options += ["-e", tmp_path / "one.yaml", "-e", tmp_path / "two.yaml"]
+    assert names(export(*options)) == ["centos-binary-neutron-server-ovn", "daemon"]
 
 
 def test_a_template_reaches_nothing_but_files_beside_it(tmp_path):
     (tmp_path / "secret").write_text("secret")
     (tmp_path / "lists").mkdir()
     here = tmp_path / "lists/list.yaml.j2"
-    for text, said in (
+    for text, problem in (
         ("{% include '../secret' %}", "includes ../secret, which is not beside it"),
         ("{{ ''.__class__.__mro__ }}", "unsafe"),
         ("{% if %}", "list.yaml.j2:1: "),
@@ -318,15 +324,15 @@ def test_a_template_reaches_nothing_but_files_beside_it(tmp_path):
         ("{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}", "maximum recursion depth exceeded"),
     ):
         here.write_text(text)
-        assert said in refused("--template", here)
-    assert "there is no such template" in refused("--template", tmp_path / "absent.j2")
+        assert problem in export_error("--template", here)
+    assert "there is no such template" in export_error("--template", tmp_path / "absent.j2")
     here.write_text(OLDEST)
-    assert "not an assignment" in refused("--template", here, "--set", "tag")
-    assert "not a regular expression" in refused("--template", here, "--include", "(")
+    assert "not an assignment" in export_error("--template", here, "--set", "tag")
+    assert "not a regular expression" in export_error("--template", here, "--include", "(")
 
 
 @pytest.mark.parametrize(
-    ("option", "text", "said"),
+    ("option", "text", "problem"),
     [
         ("--roles", "a: 1", "is not a list of roles"),
         ("--roles", "- {name: A, CountDefault: x}", "ACount is 'x', which is not a number"),
@@ -344,18 +350,18 @@ def test_a_template_reaches_nothing_but_files_beside_it(tmp_path):
         ),
     ],
 )
-def test_wrong_files_beside_the_template_are_refused_in_a_sentence(template, option, text, said):
+def test_wrong_files_beside_the_template_are_refused_in_a_sentence(template, option, text, problem):
     wrong = template.parent / "wrong.yaml"
     wrong.write_text(text + "\n")
-    given = ["--template", template, "--set", "namespace=n", option, wrong]
-    assert said in refused(*given)
+    options = ["--template", template, "--set", "namespace=n", option, wrong]
+    assert problem in export_error(*options)
 
 
 def test_the_list_and_the_environment_are_two_files(template, tmp_path):
-    given = ("--template", template, "--defaults", tmp_path / "defaults.yaml")
-    both = tmp_path / "both.yaml"
-    assert "name the same file" in refused(*given, "--environment", both, "-o", both)
-    assert not both.exists()
+    options = ("--template", template, "--defaults", tmp_path / "defaults.yaml")
+    file = tmp_path / "both.yaml"
+    assert "name the same file" in export_error(*options, "--environment", file, "-o", file)
+    assert not file.exists()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,217 @@
+"""Kolla's images in a catalogue: the commands of distgen work on them as on any other."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from testing.kolla import files, generate
+
+pytest.importorskip("kolla")
+
+NAMESPACE_YAML = """\
+source: kolla
+kolla:
+  base: debian
+  base_tag: trixie
+  tag: "1"
+  regex: [^keystone$, ^cron$]
+streams:
+  master: {}
+  rocky-9:
+    branch: stable/9
+    tags: [nine]
+    values:
+      base: rocky
+      base_tag: 9.10
+      tag: 9.10
+      regex+: [^memcached$]
+"""
+
+
+def distgen(*words: str, root: Path, cache: Path) -> subprocess.CompletedProcess[str]:
+    """Run the command as its own process, with the cache of these tests."""
+    return subprocess.run(
+        [sys.executable, "-m", "distgen", "-C", str(root), *words],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "XDG_CACHE_HOME": str(cache)},
+    )
+
+
+def run_distgen(*words: str, root: Path, cache: Path) -> str:
+    result = distgen(*words, root=root, cache=cache)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_a_namespace_lists_kollas_images_in_each_stream(catalogue, cache):
+    root = catalogue({"overlays/kolla/namespace.yaml": NAMESPACE_YAML})
+    rows = json.loads(run_distgen("list", "--format", "json", root=root, cache=cache))
+    assert [row for row in rows if row["image"] == "kolla/cron"] == [
+        {
+            "image": "kolla/cron",
+            "namespace": "kolla",
+            "name": "cron",
+            "stream": stream,
+            "branch": branch,
+            "template": "kolla:cron",
+            "from": f"kolla/base@{stream}",
+            "parents": [f"kolla/base@{stream}"],
+            "reference": f"docker.io/kolla/cron:{tags[0]}",
+            "tags": tags,
+            "url": "dist-git/kolla/cron.git",
+        }
+        for stream, branch, tags in (
+            ("master", "master", ["1"]),
+            ("rocky-9", "stable/9", ["9.10", "nine"]),
+        )
+    ]
+    listing = run_distgen("list", "--format", "tripleo", "kolla/*@master", root=root, cache=cache)
+    assert "imagename: docker.io/kolla/keystone:1\n" in listing
+    assert "memcached" not in listing
+    assert "memcached" in run_distgen("list", "*@rocky-9", root=root, cache=cache)
+
+
+def test_what_is_rendered_is_kollas_with_our_manifest_beside_it(catalogue, cache, tmp_path):
+    root = catalogue({"overlays/kolla/namespace.yaml": NAMESPACE_YAML})
+    run_distgen("render", "-o", str(tmp_path / "out"), "kolla/*@master", root=root, cache=cache)
+    options = {"base": "debian", "base_tag": "trixie", "tag": "1"}
+    source_images = generate(root, {**options, "regex": ["^keystone$", "^cron$"]}, cache)
+    for image in source_images.images:
+        place = tmp_path / "out/kolla" / image.name / "master"
+        files_on_disk = {
+            str(p.relative_to(place)): p.read_bytes() for p in place.rglob("*") if p.is_file()
+        }
+        ours = {".distgen.json", ".gitattributes"}
+        assert {path: files_on_disk[path] for path in files_on_disk.keys() - ours} == files(image)
+        assert set(json.loads(files_on_disk[".distgen.json"])["files"]) == files_on_disk.keys() - {
+            ".distgen.json"
+        }
+
+
+def test_settings_can_be_set_for_the_namespace_only(catalogue, cache):
+    root = catalogue({"overlays/kolla/namespace.yaml": NAMESPACE_YAML})
+    setting = (
+        "--set",
+        "kolla/*@master:kolla.base=ubuntu",
+        "--set",
+        "kolla/*@master:base_tag=24.10",
+    )
+    listing = run_distgen("list", "kolla/base@master", *setting, root=root, cache=cache)
+    assert "docker.io/library/ubuntu:24.10" in listing
+    result = distgen("list", "--set", "kolla/cron:tag=1", root=root, cache=cache)
+    assert result.returncode == 2
+    assert result.stderr == (
+        "distgen: --set kolla/cron:tag: all images of kolla share their settings; "
+        "write --set 'kolla/*:KEY=VALUE'\n"
+    )
+
+
+def test_files_and_patches_of_an_image_are_laid_over_kollas(catalogue, cache, tmp_path):
+    root = catalogue(
+        {
+            "overlays/kolla/namespace.yaml": NAMESPACE_YAML,
+            "overlays/kolla/cron/extra.conf": "extra\n",
+            "overlays/kolla/cron/patches/one.patch": """
+                --- a/extra.conf
+                +++ b/extra.conf
+                @@ -1 +1 @@
+                -extra
+                +patched
+            """,
+        }
+    )
+    run_distgen("render", "-o", str(tmp_path / "out"), "kolla/cron@master", root=root, cache=cache)
+    assert (tmp_path / "out/kolla/cron/master/extra.conf").read_text() == "patched\n"
+    (root / "overlays/kolla/corn").mkdir()
+    result = distgen("list", root=root, cache=cache)
+    assert result.stderr == (
+        "distgen: overlays/kolla/corn: there is no image `kolla/corn` to lay this over; "
+        "did you mean `kolla/cron`?\n"
+    )
+
+
+def test_lint_names_the_command_instead_of_the_missing_file(catalogue, cache):
+    root = catalogue({"overlays/kolla/namespace.yaml": NAMESPACE_YAML})
+    output = distgen("lint", "kolla/keystone-base@master", root=root, cache=cache).stdout
+    assert "DG109 keystone-base-archive is made by kolla-build" in output
+    assert "DG106" not in output
+
+
+def test_images_of_templates_can_be_built_on_kollas(catalogue, cache):
+    root = catalogue(
+        {
+            "overlays/kolla/namespace.yaml": NAMESPACE_YAML,
+            "overlays/own/namespace.yaml": "registry: quay.io/own\nstreams: {master: {}}\n",
+            "overlays/own/image.yaml": "template: t\nfrom: kolla/cron\n",
+            "templates/t/template.yaml": "description: x\n",
+            "templates/t/Dockerfile.j2": "FROM {{ base.reference }}\n",
+        }
+    )
+    below = run_distgen("list", "kolla/cron@master", "--with-dependents", root=root, cache=cache)
+    assert [line.split()[0] for line in below.splitlines()[1:]] == ["kolla/cron", "own/image"]
+
+
+def test_a_container_list_chooses_the_images_of_a_namespace(catalogue, cache):
+    root = catalogue(
+        {
+            "overlays/tripleo/namespace.yaml": """
+                source: kolla
+                kolla: {base: rocky, container_list: lists/containers.yaml, namespace: tripleo}
+                streams: {master: }
+            """,
+            "lists/containers.yaml": """
+                container_images:
+                - imagename: docker.io/tripleorocky/centos-binary-cron:current-tripleo
+                  image_source: kolla
+                - imagename: docker.io/tripleorocky/centos-binary-keystone:current-tripleo
+                  image_source: kolla
+                - imagename: docker.io/tripleorocky/centos-binary-gone:current-tripleo
+                  image_source: kolla
+                - imagename: docker.io/ceph/daemon:v3
+                  image_source: ceph
+            """,
+        }
+    )
+    rows = json.loads(run_distgen("list", "--format", "json", root=root, cache=cache))
+    assert {row["name"] for row in rows} == {
+        "base",
+        "cron",
+        "keystone",
+        "keystone-base",
+        "openstack-base",
+    }
+    output = distgen("lint", root=root, cache=cache).stdout
+    assert re.search(r"^lists/containers.yaml:1: warning DG110 .* has no image gone ", output, re.M)
+
+
+def test_streams_that_kolla_gives_one_name_are_a_finding(catalogue, cache):
+    streams = "streams: {one: {}, two: {values: {base: rocky}}}\n"
+    text = "source: kolla\nkolla: {tag: t, base: debian, regex: [^cron$]}\n" + streams
+    root = catalogue({"overlays/kolla/namespace.yaml": text})
+    output = distgen("lint", root=root, cache=cache).stdout
+    message = "docker.io/kolla/base:t is what kolla/base@one is published as too; give it a tag"
+    assert output.count("DG112") == output.count(message) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("kolla: {base: debian}\nregistry: q.io/x\nstreams: {master: }\n", "kolla"),
+        ("source: koala\nstreams: {master: }\n", "source"),
+        ("source: kolla\nkolla: {bse: debian}\nstreams: {master: }\n", "did you mean `base`?"),
+        ("source: kolla\nkolla: {regex: [1, {a: b}]}\nstreams: {master: }\n", "kolla.regex[1]"),
+    ],
+)
+def test_a_wrong_namespace_is_refused(catalogue, cache, text, problem):
+    root = catalogue({"overlays/kolla/namespace.yaml": text})
+    result = distgen("list", root=root, cache=cache)
+    assert result.returncode == 2
+    assert problem in result.stderr and result.stderr.count("\n") == 1

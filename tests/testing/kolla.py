@@ -1,0 +1,49 @@
+"""Kolla's images for tests: what distgen makes of settings, as records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from distgen.catalogue.imported import SourceImages, SourceRequest
+from distgen.catalogue.sources.kolla import images
+from distgen.catalogue.sources.source import SourceContext
+from distgen.model.catalogue import DistGit, Image, Layer, Namespace, Policy, Stream
+from distgen.model.words import Origin
+
+STREAM = Stream("master", "master", ())
+
+
+NAMESPACE = Namespace(
+    "kolla", "", "", "{image}", (STREAM,), Policy(), (), DistGit("d/{image}.git", "a <a@b>", "none")
+)
+
+
+# Releases before 23 print the day, which is no concern of ours unless it is asked for.
+DAY = {"build_date": datetime.now().strftime("%Y%m%d")}
+
+
+def generate(
+    root: Path, options: Mapping[str, Any], cache: Path | None, environ: Mapping[str, str] = {}
+) -> SourceImages:
+    origin = Origin("overlays/kolla/namespace.yaml", 2)
+    layers = (Layer("namespace", origin.path, options),)
+    request = SourceRequest("kolla", NAMESPACE, STREAM, options, layers, root, origin)
+    return images.images(request, SourceContext(environ, cache))
+
+
+def files(image: Image) -> dict[str, bytes]:
+    return {file.path: file.content for file in image.files}
+
+
+def image_named(source_images: SourceImages, name: str) -> Image:
+    return next(image for image in source_images.images if image.name == name)
+
+
+def images_folder(root: Path, dockerfiles: Mapping[str, str]) -> str:
+    for name, text in dockerfiles.items():
+        (root / "images" / name).mkdir(parents=True)
+        (root / "images" / name / "Dockerfile.j2").write_text(text)
+    return "images"
