@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,11 +13,11 @@ from distgen.errors import DistgenError
 from distgen.git.refs import HEADS
 from distgen.git.repository import open_repository, resolve_ref
 from distgen.git.run import Git, explain, run
+from distgen.git.temporary import held_folder, remove_abandoned
 
 if TYPE_CHECKING:
     from git import Repo
 
-_STALE = 3600  # seconds
 _PUSHABLE = ("ignore", "warn", "updateinstead", "false")
 _COMMIT = re.compile(rb"[0-9a-f]{40}")
 FileIdentity = tuple[int, int]
@@ -104,27 +102,28 @@ def _read_packed_refs(folder: Path) -> dict[str, str]:
 @contextmanager
 def new_repository(git: Git, folder: Path, branch: str) -> Iterator[Path]:
     """Make a bare repository beside `folder`, and move it there when the caller has filled it."""
-    scratch: Path | None = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}.distgen-", dir=folder.parent))
-        _remove_leftovers(scratch, folder)
-        repository = scratch / folder.name  # mkdtemp's folder itself can be read by its owner only
-        options = ("-q", "--bare", "--template=", f"--initial-branch={branch}")
-        result = run(git, "init", *options, str(repository))
-        if result.code:
-            raise DistgenError(f"cannot be made: {explain(result)}", where=folder)
-        yield repository
-        if git.sync:
-            _sync_folder(repository)
-        repository.rename(folder)
-        if git.sync:
-            _sync_entry(folder.parent)
+        with held_folder(folder.parent, f".{folder.name}.distgen-") as scratch:
+            # The held folder itself can be read by its owner only.
+            repository = scratch / folder.name
+            options = ("-q", "--bare", "--template=", f"--initial-branch={branch}")
+            result = run(git, "init", *options, str(repository))
+            if result.code:
+                raise DistgenError(f"cannot be made: {explain(result)}", where=folder)
+            yield repository
+            if git.sync:
+                _sync_folder(repository)
+            repository.rename(folder)
+            if git.sync:
+                _sync_entry(folder.parent)
     except OSError as error:
         raise DistgenError(f"cannot be made: {error.strerror}", where=folder) from None
-    finally:
-        if scratch is not None:
-            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove repositories that killed runs had begun to make in a folder."""
+    remove_abandoned(folder, r"\..+\.distgen-[a-z0-9_]{8}")
 
 
 def _sync_folder(folder: Path) -> None:
@@ -167,15 +166,6 @@ def remove_locks(locks: Mapping[Path, FileIdentity]) -> None:
 def _identity(path: Path) -> FileIdentity:
     status = path.stat()
     return status.st_ino, status.st_mtime_ns
-
-
-def _remove_leftovers(scratch: Path, folder: Path) -> None:
-    """Remove the folders beside `folder` that a run left which was killed an hour ago or more."""
-    now = scratch.stat().st_mtime
-    for path in folder.parent.glob(f".{folder.name}.distgen-*"):
-        with suppress(OSError):
-            if path.stat().st_mtime < now - _STALE:
-                shutil.rmtree(path, ignore_errors=True)
 
 
 def _refuse_other_content(folder: Path) -> None:

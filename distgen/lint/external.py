@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from distgen.dockerfile.filename import is_dockerfile
 from distgen.errors import DistgenError
+from distgen.git.temporary import scratch_folder
 from distgen.lint.findings import in_order
 from distgen.model.rendered import File, Finding, Tree
 from distgen.model.words import LEVELS, SYMLINK, Level
@@ -121,7 +121,8 @@ def _run(
     messages: dict[bytes, list[LinterMessage]] = {content: [] for content in contents}
     for start in range(0, len(contents), _AT_ONCE):
         part = contents[start : start + _AT_ONCE]
-        with TemporaryDirectory(prefix="distgen-lint-") as folder:
+        with scratch_folder() as scratch:
+            folder = str(scratch)
             for path, content in (*settings.items(), *((str(i), c) for i, c in enumerate(part))):
                 Path(folder, path).write_bytes(content)
             words = (*command, *(str(index) for index in range(len(part))))

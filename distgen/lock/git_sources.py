@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -23,6 +22,7 @@ from distgen.git.refs import (
 )
 from distgen.git.retry import is_temporary, is_unanswered, run_with_retries
 from distgen.git.run import Git, GitResult, explain, run
+from distgen.git.temporary import scratch_folder
 from distgen.model.lock import LockedSource
 from distgen.text.suggest import suggest_nearest
 
@@ -98,8 +98,7 @@ def version_of(ref: str, commit: str, refs: Refs) -> str | None:
 
 def fetch_commit(repository: SourceRepository, ref: str, commit: str | None) -> tuple[str, str]:
     """Fetch the commit of a ref, without trees and parents; return its id and date."""
-    with tempfile.TemporaryDirectory(prefix="distgen-") as name:
-        folder = Path(name)
+    with scratch_folder() as folder:
         _run_locally(repository.git, folder, "init", "--quiet", "--bare", str(folder))
         outcome = _run_fetch(repository, folder, commit or ref)
         if outcome.code and commit is not None and commit != ref:

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from distgen.errors import DistgenError
+from distgen.git.local import remove_unfinished
 from distgen.git.remote import RemoteHeads, read_remote_heads
 from distgen.git.run import Git
 from distgen.git.store import Store, reset_store, scratch_store, write_commits
@@ -65,6 +66,8 @@ def publish_images(
     context = PublishContext(store, options)
     state = _new_state(request, options, store.git)
     repositories = sort_parents_first(_repositories(request, options), state.dependencies)
+    for folder in {repo.place.folder.parent for repo in repositories if repo.place.folder}:
+        remove_unfinished(folder)
     report_start(options.observe, options.provenance.version, len(repositories), options.jobs)
     with thread_pool(store.git.stop, options.jobs) as pool:
         for batch in _batches(repositories):
