@@ -6,6 +6,7 @@ leaves commands, exit codes and prose alone; read the difference before you comm
 
 import difflib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,10 +21,14 @@ if __name__ == "__main__":
 
 from testing.pages import Commits, abridge, steps  # noqa: E402
 from testing.reader import begin, follow  # noqa: E402
+from testing.situations import SITUATIONS, Situation  # noqa: E402
+from testing.transports import program as reach_program  # noqa: E402
+from testing.world import world  # noqa: E402
 
 from distgen.catalogue.load import load_catalogue  # noqa: E402
 
 PAGES = [HERE / "README.rst", *sorted((HERE / "doc").rglob("*.rst"))]
+PROGRAMS = ("ssh-keygen", "jq", "skopeo")
 CATALOGUE = ("templates", "overlays", "distgen.yaml", "distgen.lock", ".gitignore")
 
 
@@ -44,11 +49,19 @@ def make_catalogue(root: Path) -> None:
 
 def read(page: Path, folder: Path):
     """Follow a page in a folder that holds a `catalogue`; yield what is not as it says."""
-    if "ssh-keygen" in page.read_text() and not shutil.which("ssh-keygen"):
-        pytest.skip("ssh-keygen is not installed")
+    for program in PROGRAMS:
+        if re.search(rf"^ +(\$ )?{program} ", page.read_text(), re.MULTILINE):
+            reach_program(program)
     commits = Commits()
-    for deviation in follow(steps(page), folder / "catalogue", begin(folder, {}), commits):
-        yield deviation, commits
+    with world(folder / "world") as around:
+        situation = SITUATIONS.get(page.name, Situation(start="catalogue"))
+        situation.prepare(around, folder)
+        around.open()
+        environment = begin(folder, around.environment)
+        start = folder / situation.start
+        start.mkdir(exist_ok=True)
+        for deviation in follow(steps(page), start, environment, commits):
+            yield deviation, commits
 
 
 @pytest.fixture(scope="session")

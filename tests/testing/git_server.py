@@ -60,7 +60,10 @@ Meddle = Callable[[Request], "Fault | None"]
 
 
 class GitServer:
-    """Where the server is (`url`, no slash at the end), what it serves and what it was asked."""
+    """Where the server is (`url`, no slash at the end), what it serves and what it was asked.
+
+    With `is_public` everybody may read, and only users may push.
+    """
 
     def __init__(self, root: Path, users: Mapping[str, str], meddle: Meddle | None) -> None:
         self.root = root
@@ -69,6 +72,7 @@ class GitServer:
         self.requests: list[Request] = []
         self.complaints: list[str] = []
         self.url = ""
+        self.is_public = False
 
     def repository(self, name: str, **config: str) -> Path:
         """Make a bare repository that takes push options; keys of `config` spell `.` as `__`."""
@@ -87,8 +91,9 @@ class GitServer:
         path.write_text(script, encoding="utf-8")
         path.chmod(0o755)
 
-    def is_welcome(self, user: str) -> bool:
-        return bool(user) or not self.users
+    def is_welcome(self, request: Request) -> bool:
+        may_read = self.is_public and "git-receive-pack" not in f"{request.path}?{request.query}"
+        return bool(request.user) or not self.users or may_read
 
 
 def run(*words: str) -> str:
@@ -149,7 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
             time.sleep(fault.seconds)
         if fault and not fault.after:
             self._stumble(fault)
-        elif not self.served.is_welcome(user):
+        elif not self.served.is_welcome(request):
             realm = {"WWW-Authenticate": 'Basic realm="git"'}
             self._stumble(Fault(401, realm, b"who are you?\n"))
         else:

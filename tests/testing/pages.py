@@ -100,7 +100,7 @@ def steps(page: Path) -> Iterator[Step]:
             yield from _commands(block)
         elif block.caption and block.language != "text":
             yield WrittenFile(block.caption, block.text)
-        elif block.language == "never":
+        elif block.language == "sh":
             yield Script(block.text, block.start)
 
 

@@ -1,0 +1,106 @@
+"""What the pages of the documentation take for granted: servers, and what is on them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from testing.dist_git import git
+from testing.servers import Reply, push, push_index, serve
+from testing.world import World
+
+DATE = "2026-06-01T12:00:00Z"
+HERE = Path(__file__).parents[2]
+MINIMAL = HERE / "distgen/minimal"
+TOKEN = "t0ken-that-nobody-may-see"
+REMOTE = """\
+version: 1
+dist_git:
+  url: https://git.example.org/{namespace}/{image}.git
+  user: robot
+  token_env: DISTGEN_TOKEN
+source: https://example.org/images.git
+"""
+
+
+@dataclass(frozen=True)
+class Situation:
+    """Servers, and the folder in which the reader begins."""
+
+    prepare: Callable[[World, Path], object] = lambda world, folder: None
+    start: str = "work"
+
+
+def small_catalogue(root: Path, **files: str) -> Path:
+    """Write the catalogue of `distgen init --minimal` with other files, and commit it."""
+    shutil.copytree(MINIMAL, root)
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    git("init", "-q", "-b", "master", folder=root)
+    git("add", "-A", folder=root)
+    git("commit", "-q", "-m", "Begin with two images", folder=root)
+    return root
+
+
+def job(world: World, folder: Path) -> None:
+    """A catalogue on one git server, repositories that a robot may push to on another."""
+    party = "template: hello\nfrom: example/hello\nvalues: {greeting: Cheers}\n"
+    root = small_catalogue(
+        folder / "upstream", **{"distgen.yaml": REMOTE, "overlays/example/party.yaml": party}
+    )
+    served = world.git("example.org")
+    git("clone", "-q", "--bare", str(root), str(served.root / "images.git"))
+    robot = world.git("git.example.org", {"robot": TOKEN})
+    robot.is_public = True
+    for image in ("hello", "party"):
+        robot.repository(f"example/{image}.git")
+    push(world.registry("registry-1.docker.io:443"), "library/debian", "bookworm-slim")
+    world.environment["DISTGEN_TOKEN"] = TOKEN
+
+
+def packager(world: World, folder: Path) -> None:
+    """A generated repository on a server."""
+    upstream(world, "git.example.org", "opendev/gitea", "refs/heads/master")
+
+
+def lock(world: World, folder: Path) -> None:
+    """A registry, a git server with a change under review, and a file to fetch."""
+    registry = world.registry("registry-1.docker.io:443")
+    push_index(registry, "library/debian", "bookworm-slim")
+    push_index(registry, "library/python", "3.12-slim-bookworm")
+    change, feature = "refs/changes/42/700042/3", "refs/heads/feature/zuul-launcher"
+    upstream(world, "opendev.org", "zuul/nodepool", "refs/heads/master", change, feature)
+    upstream(world, "git.example.org", "fork/nodepool", "refs/heads/fix")
+    files = world.enter(serve(lambda asked: Reply(200, b"a tool\n")))
+    world.lead("example.org:443", files.host)
+
+
+def upstream(world: World, host: str, name: str, *refs: str) -> None:
+    """Make a repository with a commit for each ref, all from the same day."""
+    folder = world.git(host).repository(f"{name}.git")
+    tree = git("mktree", folder=folder, stdin=b"").strip()
+    dates = {f"GIT_{role}_DATE": DATE for role in ("AUTHOR", "COMMITTER")}
+    person = {f"GIT_{role}_NAME": "Pat" for role in ("AUTHOR", "COMMITTER")}
+    mail = {f"GIT_{role}_EMAIL": "pat@example.org" for role in ("AUTHOR", "COMMITTER")}
+    for ref in refs:
+        made = subprocess.run(
+            ["git", "-C", str(folder), "commit-tree", "-m", ref, tree],
+            env={**os.environ, **dates, **person, **mail},
+            capture_output=True,
+            check=True,
+            text=True,
+        )
+        git("update-ref", ref, made.stdout.strip(), folder=folder)
+
+
+SITUATIONS: Mapping[str, Situation] = {
+    "job.rst": Situation(job),
+    "lock.rst": Situation(lock),
+    "packager.rst": Situation(packager),
+    "tutorial.rst": Situation(),
+}
