@@ -72,6 +72,11 @@ class Session:
             narrate(text, self.color)
 
     @property
+    def can_ask(self) -> bool:
+        """Tell whether a question would be seen and answered."""
+        return self.verbosity >= 0 and sys.stdin.isatty() and sys.stderr.isatty()
+
+    @property
     def live(self) -> bool:
         """Tell whether a progress bar has somebody to look at it."""
         return self.verbosity >= 0 and sys.stderr.isatty()

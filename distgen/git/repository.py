@@ -8,14 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from distgen.errors import DistgenError
-from distgen.git.run import LOCAL_SETTINGS, Git, GitResult, clean_lines, with_settings
+from distgen.git.commits import parse_person
+from distgen.git.run import (
+    LOCAL_SETTINGS,
+    Git,
+    GitResult,
+    clean_lines,
+    read_user_setting,
+    run,
+    with_settings,
+)
 
 if TYPE_CHECKING:
-    from git import Repo
+    from git import Actor, Repo
+
+_DISTGEN = ("distgen", "distgen@localhost")
 
 
 @contextmanager
@@ -24,6 +36,8 @@ def open_repository(git: Git, folder: Path, *, or_above: bool = False) -> Iterat
     from git import Repo
     from git.exc import InvalidGitRepositoryError, NoSuchPathError
 
+    if or_above:
+        folder = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     try:
         repository = Repo(folder, search_parent_directories=or_above, expand_vars=False)
     except (InvalidGitRepositoryError, NoSuchPathError):
@@ -47,6 +61,66 @@ def resolve_ref(git: Git, folder: Path, ref: str) -> str:
         except (ValueError, AssertionError):  # GitPython asserts that a ref is not empty
             pass
     raise DistgenError(f"{ref} is damaged", where=folder, hint="see `git fsck`")
+
+
+def create_repository(git: Git, folder: Path, message: str, date: datetime) -> str:
+    """Make a repository in a folder, commit its files, and return the id of the commit.
+
+    The author is the user as git's configuration says, else distgen itself.
+    """
+    from git.exc import GitCommandError
+
+    files = sorted(
+        str(path.relative_to(folder))
+        for path in folder.rglob("*")
+        if path.is_symlink() or not path.is_dir()
+    )
+    try:
+        with _init(git, folder) as repository:
+            author = _user(git, folder)
+            repository.index.add(files)
+            commit = repository.index.commit(
+                message,
+                author=author,
+                committer=author,
+                author_date=date,
+                commit_date=date,
+                skip_hooks=True,
+            )
+            return commit.hexsha
+    except GitCommandError as error:
+        reason = error.stderr.strip().removeprefix("stderr: '").removesuffix("'")
+        raise DistgenError(f"git cannot make a repository: {reason}", where=folder) from None
+    except OSError as error:
+        raise DistgenError(f"cannot become a repository: {error.strerror}", where=folder) from None
+
+
+def _init(git: Git, folder: Path) -> Repo:
+    from git import Repo
+
+    class IsolatedRepo(Repo):
+        """Reads only its own configuration: the user's may name an encoding that is unknown."""
+
+        def config_reader(self, config_level: Any = "repository") -> Any:
+            return super().config_reader(config_level)
+
+    variables = {**_environment(git), "GIT_TEMPLATE_DIR": ""}
+    branch = read_user_setting(git, folder, "init.defaultBranch") or "main"
+    repository = IsolatedRepo.init(folder, expand_vars=False, initial_branch=branch, env=variables)
+    repository.git.update_environment(**variables)
+    return repository
+
+
+def _user(git: Git, folder: Path) -> Actor:
+    """Return the user with name and address of git's configuration; git would guess them."""
+    from git import Actor
+
+    words = ("-c", "user.useConfigOnly=true", "var", "GIT_COMMITTER_IDENT")
+    result = run(git, "-C", str(folder), *words, network=True)
+    person = parse_person(result.output.decode("utf-8", "replace").strip()).name
+    name, _, address = person.rpartition(" <")
+    is_complete = result.code == 0 and bool(name and address)
+    return Actor(name, address.rstrip(">")) if is_complete else Actor(*_DISTGEN)
 
 
 def ask_git(repository: Repo, *words: str) -> GitResult:

@@ -176,6 +176,15 @@ def run(
     return GitResult(process.returncode, output, clean_lines(error))
 
 
+def read_user_setting(git: Git, folder: Path, *names: str) -> str:
+    """Return the first of these settings that the user or the repository in `folder` has."""
+    for name in names:
+        result = run(git, "-C", str(folder), "config", "--get", name, network=True)
+        if result.code == 0:
+            return result.output.decode("utf-8", "surrogateescape").strip()
+    return ""
+
+
 def explain(result: GitResult) -> str:
     """Return the lines of git's output that say what went wrong, joined into one."""
     lines = result.error.splitlines()

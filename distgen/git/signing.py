@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from distgen.errors import DistgenError, InputError
-from distgen.git.run import Git, explain, hide_secrets, run
+from distgen.git.run import Git, explain, hide_secrets, read_user_setting, run
 from distgen.git.temporary import scratch_folder
 
 SigningMethod = Literal["ssh", "gpg"]
@@ -44,13 +44,13 @@ def make_signer(git: Git, root: Path, method: SigningMethod, key: str = "") -> S
 
     The configuration is the user's, and that of the repository that contains `root`.
     """
-    key = key or _read_setting(git, root, "user.signingkey")
+    key = key or read_user_setting(git, root, "user.signingkey")
     if method == "gpg":
-        program = _read_setting(git, root, "gpg.openpgp.program", "gpg.program") or "gpg"
+        program = read_user_setting(git, root, "gpg.openpgp.program", "gpg.program") or "gpg"
         key = key or _committer(git, root)
         command = [program, "--status-fd=2", "-bsau", key]
         return lambda content: _sign(git, command, content, key)
-    program = _read_setting(git, root, "gpg.ssh.program") or "ssh-keygen"
+    program = read_user_setting(git, root, "gpg.ssh.program") or "ssh-keygen"
     key = key or _default_key(git, root)
     if key.startswith(_LITERAL_KEY):
         return lambda content: _sign_with_agent(git, program, key, content)
@@ -115,14 +115,6 @@ def _rejection_reason(error: str) -> str:
     return _EXPLANATIONS.get(reason, reason) or _EXPLANATIONS[_UNKNOWN_SIGNER]
 
 
-def _read_setting(git: Git, root: Path, *names: str) -> str:
-    for name in names:
-        result = run(git, "-C", str(root), "config", "--get", name, network=True)
-        if result.code == 0:
-            return result.output.decode("utf-8", "surrogateescape").strip()
-    return ""
-
-
 def _committer(git: Git, root: Path) -> str:
     """Return the user that gpg looks for where no key is named, as git does."""
     result = run(git, "-C", str(root), "var", "GIT_COMMITTER_IDENT", network=True)
@@ -133,7 +125,7 @@ def _committer(git: Git, root: Path) -> str:
 
 
 def _default_key(git: Git, root: Path) -> str:
-    command = _read_setting(git, root, "gpg.ssh.defaultKeyCommand")
+    command = read_user_setting(git, root, "gpg.ssh.defaultKeyCommand")
     if not command:
         raise _no_key_error("ssh")
     process = _run_program(git, ["sh", "-c", command], b"")
