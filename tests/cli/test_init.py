@@ -109,17 +109,13 @@ def test_an_interrupted_question_leaves_nothing(tmp_path):
     assert not (tmp_path / "catalogue").exists()
 
 
-def test_a_catalogue_inside_of_a_repository_stays_a_part_of_it(tmp_path):
+def test_inside_of_a_repository_there_is_another_one_on_request_only(tmp_path):
     git("init", "-q", str(tmp_path))
     code, output, is_asked = answer(tmp_path / "a", b"y\n")
     assert (code, is_asked, (tmp_path / "a/.git").exists()) == (0, False, False), output
-    process = init(tmp_path / "b", "--git")
-    assert (process.returncode, process.stderr) == (
-        2,
-        f"distgen: {tmp_path}/b: lies in the git repository {tmp_path} already; "
-        "leave --git out, and commit the catalogue there\n",
-    )
-    assert not (tmp_path / "b").exists()
+    assert init(tmp_path / "b", "--git").returncode == 0
+    top = git("rev-parse", "--show-toplevel", folder=tmp_path / "b")
+    assert top == f"{tmp_path}/b\n"
 
 
 def test_the_user_of_git_is_the_author(tmp_path):

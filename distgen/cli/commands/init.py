@@ -51,22 +51,18 @@ def command(session: Session, directory: Path, minimal: bool, with_git: bool | N
 
 
 def _git_if_chosen(session: Session, directory: Path, with_git: bool | None) -> Git | None:
-    """Return git where a repository is to be made, None where none is; ask on a terminal only."""
+    """Return git where a repository is to be made, None where none is.
+
+    Only a terminal is asked, and not in a repository: the catalogue can be a part of that.
+    """
     if with_git is False or (with_git is None and not session.can_ask):
         return None
     git = isolate(session.environ)
-    with open_repository(git, directory, or_above=True) as repository:
-        if repository is not None:
-            if with_git is None:
+    if with_git is None:
+        with open_repository(git, directory, or_above=True) as repository:
+            if repository is not None or not click.confirm(QUESTION, default=True, err=True):
                 return None
-            raise InputError(
-                f"lies in the git repository {repository.working_dir} already",
-                where=directory,
-                hint="leave --git out, and commit the catalogue there",
-            )
-    if with_git or click.confirm(QUESTION, default=True, err=True):
-        return git
-    return None
+    return git
 
 
 def _now(session: Session) -> datetime:
