@@ -78,6 +78,23 @@ def list_refs(git: Git, place: Place, patterns: Sequence[str]) -> Mapping[str, s
     return {ref: commit for commit, _, ref in pairs}
 
 
+_PLAIN_REASONS = (
+    (
+        re.compile(r"'refs/heads/([^']+)' exists; cannot create 'refs/heads/([^']+)'"),
+        r"its branch \1 is in the way of \2; rename it there, or give the stream another `branch`",
+    ),
+    (
+        re.compile(r"does not support this repository's hash algorithm"),
+        "it is a SHA-256 repository, and distgen writes SHA-1; make it anew with `git init --bare`",
+    ),
+    (
+        re.compile(r"\(stale info\)"),
+        "its branches moved while they were pushed to; run again",
+    ),
+)
+"""What git says of a push, and how it is put plainly."""
+
+
 def push(
     store: Store, place: Place, changes: Sequence[Change], head: str | None
 ) -> PushRefusal | None:
@@ -119,6 +136,10 @@ def refusal_reason(result: GitResult) -> str:
     messages = [line for line in messages if line and not _NOISE.match(line)]
     # git's long advice about a lock file is for a user with an editor.
     messages = list(takewhile(lambda line: not line.startswith("Another git process"), messages))
+    text = "\n".join((*messages, *reasons, result.error))
+    for pattern, sentence in _PLAIN_REASONS:
+        if match := pattern.search(text):
+            return match.expand(sentence)
     if unpacking := _UNPACKING.search(result.error):
         return f"the repository cannot be written: {unpacking[1]}"
     if reasons:
