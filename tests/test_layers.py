@@ -20,7 +20,7 @@ COMING = {"compare", "exports", "build", "report"}
 # Neither these nor anything they import, however far, touches disk, process, network or clock.
 PURE = {
     "": ("errors",),
-    "adopt": ("mbox", "patches"),
+    "adopt": ("draft", "edits", "mbox", "overlay_files", "patches", "records"),
     "catalogue": (
         *("build", "consistency", "cycles", "extension", "graph", "mirrors", "overlay", "parents"),
         *("patches", "placeholders", "records", "source_overrides", "template_files", "values"),
@@ -28,7 +28,7 @@ PURE = {
     ),
     "catalogue.sources.kolla": ("archives", "environ", "parents"),
     "dockerfile": ("filename", "instruction", "packages", "parse"),
-    "forges": ("file_stats", "markdown", "message"),
+    "forges": ("branch", "file_stats", "markdown", "message"),
     "git": ("commits", "fast_import", "objects", "refs"),
     "lint": ("build_context", "check", "findings", "parent_uses", "policy", "ruleset"),
     "lint.reports": ("json", "sarif", "text"),
@@ -39,7 +39,7 @@ PURE = {
     "lock": ("facts", "plan"),
     "model": ("catalogue", "lock", "published", "reference", "rendered", "words"),
     "publish": (*("edit_messages", "edits", "plan", "report", "retirement", "summary", "target"),),
-    "registry": ("retention", "tags"),
+    "registry": ("errors", "oci", "retention", "tags"),
     "render": (
         *("context", "environment", "errors", "filters", "linemap", "manifest", "normalize"),
         *("patch", "paths", "renderer", "unidiff"),
@@ -50,7 +50,7 @@ PURE = {
     ),
     "text": ("diff", "suggest"),
     "tripleo": ("export", "heat", "lists", "template"),
-    "verify": ("claims", "compare", "report", "verdict"),
+    "verify": ("claims", "compare", "protocol", "report", "verdict"),
 }
 EFFECTS = {
     *("asyncio", "concurrent", "datetime", "fcntl", "filelock", "git", "github3", "glob", "http"),

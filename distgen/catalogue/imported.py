@@ -165,7 +165,7 @@ def _as_settings(layer: Layer) -> Layer:
 def _shared_names(images: Iterable[Image]) -> Iterator[Finding]:
     """Yield where builds of two streams would overwrite each other, once for each two streams.
 
-    The source itself gives its images these names, so this is no mistake of the catalogue.
+    The source itself gives its images these names, so the catalogue is not wrong.
     """
     first_by_reference: dict[str, Image] = {}
     stream_pairs: set[tuple[str, ...]] = set()

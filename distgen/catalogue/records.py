@@ -111,6 +111,6 @@ class CompiledTemplate:
 
 
 def edit_policy(choice: str | Mapping[str, str] | None) -> EditPolicy:
-    """Return the policy that an `on_edit` stands for: one word, or words by globs of paths."""
+    """Return the policy of an `on_edit`: one word, or words by globs of paths."""
     choices = {"*": choice} if isinstance(choice, str) else choice or {}
     return tuple((glob, cast("OnEdit", word)) for glob, word in choices.items())
