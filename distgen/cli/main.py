@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from distgen import __version__
+from distgen.cli.narration import COLORS, color_setting, take_narration
 from distgen.cli.session import Session
 from distgen.cli.streams import ignore_broken_pipe, narrate, open_closed_streams
 from distgen.errors import DistgenError
@@ -33,8 +34,7 @@ class Commands(click.Group):
         if cmd_name not in self.list_commands(ctx):
             return None
         module = importlib.import_module(f"distgen.cli.commands.{cmd_name}")
-        command: click.Command = module.command
-        return command
+        return take_narration(module.command)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -68,7 +68,7 @@ class Commands(click.Group):
 @click.option("-v", "--verbose", is_flag=True, help="Say more on stderr.")
 @click.option(
     "--color",
-    type=click.Choice(["auto", "always", "never"]),
+    type=COLORS,
     default="auto",
     help="When to use colours.",
 )
@@ -79,12 +79,12 @@ def cli(ctx: click.Context, directory: str | None, quiet: bool, verbose: bool, c
 
     IMAGE is namespace/name, a glob such as 'opendev/*', and may end in @stream; none means all.
 
+    -q, -v and --color are taken after COMMAND, too.
+
     Exit codes: 0 done or nothing to do, 1 something failed, was refused or found, 2 bad input,
     130 interrupted.
     """
-    ctx.color = {"always": True, "never": False}.get(color)
-    if color == "auto" and os.environ.get("NO_COLOR"):
-        ctx.color = False
+    ctx.color = color_setting(color, os.environ)
     ctx.obj = Session(
         start=Path(directory) if directory else None,
         verbosity=-1 if quiet else int(verbose),

@@ -37,6 +37,9 @@ class Session:
     def root(self) -> Path:
         """Find the catalogue: the folder given with -C, or the nearest one above this folder."""
         if self.start is not None:
+            if not self.start.is_dir():
+                problem = "it is not a folder" if self.start.exists() else "there is no such folder"
+                raise InputError(problem, where=self.start, hint=self._make_one())
             if not (self.start / SETTINGS).is_file():
                 raise InputError(
                     f"there is no {SETTINGS} in it", where=self.start, hint=self._make_one()

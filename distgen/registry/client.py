@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -33,6 +34,7 @@ HUB_HOST = "registry-1.docker.io"
 PAGE = 1000
 MAX_PAGES = 1000
 BLOB_LIMIT = 16 << 20
+_ABSENT_TAG = "distgen-asks-whether-tags-can-be-deleted"
 
 
 class Registry:
@@ -147,6 +149,13 @@ class Registry:
         if answer.status_code != 404:
             _raise_for_status(answer, reference)
         return True
+
+    def deletes_tags(self, reference: Reference) -> bool:
+        """Tell whether tags of a repository can be deleted, by asking it for one that is absent."""
+        try:
+            return self.delete(replace(reference, tag=_ABSENT_TAG, digest=None))
+        except (Refused, Unsupported):
+            return False
 
     def _fetch_config(self, reference: Reference) -> Mapping[str, Any]:
         answer = self._ask("GET", reference, "blobs", {}, BLOB_LIMIT)

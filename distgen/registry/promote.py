@@ -17,6 +17,7 @@ from distgen.registry.oci import ImageManifest
 
 Status = Literal["moves", "unchanged", "missing", "changed", "failed", "promoted", "restored"]
 VERSION = 1
+_CANNOT_GO = "it was not there before, and the registry does not delete tags"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,25 @@ def moves_back(text: str, where: object) -> tuple[TagMove, ...]:
 
 def check_undo(registry: Registry, moves: Sequence[TagMove], parallel: int) -> tuple[TagMove, ...]:
     """Look up whether tags are where the record left them, and old digests are still served."""
-    return _for_each_move(registry, moves, parallel, _check_move)
+    checked = _for_each_move(registry, moves, parallel, _check_move)
+    deletions = [move for move in checked if move.status == "moves" and move.new is None]
+    keepers = registries_that_keep_tags(registry, deletions)
+    detail = f"{_CANNOT_GO}; --partial takes back the others"
+    return tuple(
+        replace(move, status="missing", detail=detail)
+        if move in deletions and parse_reference(move.reference).registry in keepers
+        else move
+        for move in checked
+    )
+
+
+def registries_that_keep_tags(registry: Registry, moves: Iterable[TagMove]) -> tuple[str, ...]:
+    """Return the registries of tags that do not delete tags, each asked once."""
+    references = [parse_reference(move.reference) for move in moves]
+    by_registry = {reference.registry: reference for reference in references}
+    return tuple(
+        sorted(name for name, first in by_registry.items() if not registry.deletes_tags(first))
+    )
 
 
 def _move_back_of_row(row: Any, where: object) -> TagMove:
@@ -158,9 +177,7 @@ def _point_tag(registry: Registry, reference: Reference, digest: str | None) -> 
     if digest is not None:
         registry.put(reference, _fetch_manifest(registry, reference, digest))
     elif _tag_digest(registry, reference) is not None and not registry.delete(reference):
-        raise DistgenError(
-            "it was not there before, and the registry does not delete tags", where=reference
-        )
+        raise DistgenError(_CANNOT_GO, where=reference)
 
 
 def _fetch_manifest(registry: Registry, reference: Reference, digest: str) -> ImageManifest:

@@ -27,6 +27,8 @@ _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _HINTS = (
     ("mapping values are not allowed", "put text that holds `: ` in quotes"),
+    ("unexpected ':'", "put text that holds `:` and a bracket in quotes"),
+    ("expected ',' or '}'", "put text that holds a brace in quotes"),
     ("cannot start any token", "put the text in quotes"),
 )
 

@@ -56,6 +56,10 @@ CASES = [
     # --- distgen.yaml
     (SITE, "version: 1\n dist_git: x: y", f"{SITE}:2:10: is not YAML: mapping values are not "
      "allowed in this context; put text that holds `: ` in quotes"),
+    (SITE, "version: 1\nx: {go: golang:{go}-alpine}", f"{SITE}:2:15: is not YAML: found "
+     "unexpected ':'; put text that holds `:` and a bracket in quotes"),
+    (SITE, "version: 1\nx: {go: go{go}}", f"{SITE}:2:11: is not YAML: did not find expected "
+     "',' or '}'; put text that holds a brace in quotes"),
     (SITE, "", f"{SITE}:1:1: the key `version` is missing"),
     (SITE, "version: 3", f"{SITE}:1:1: `version: 3` must be 1"),
     (SITE, b"\x7fELF\xff\x00", f"{SITE}:1: is not UTF-8 text"),

@@ -88,6 +88,44 @@ def distgen(root, *words, env=None, code=0):
     return done.stdout, done.stderr
 
 
+# --- every command ---------------------------------------------------------------------------
+
+
+def test_how_much_is_said_is_taken_after_the_command_too(small):
+    plain, said = distgen(small, "publish", "--dry-run")
+    assert said
+    assert distgen(small, "publish", "--dry-run", "-q") == (plain, "")
+    assert distgen(small, "-v", "publish", "--dry-run", "--quiet") == (plain, "")
+    assert distgen(small, "-q", "publish", "-v", "--dry-run")[1]
+    colored = distgen(small, "publish", "--dry-run", "--color", "always")[0]
+    assert "\x1b[" in colored
+    assert distgen(small, "--color", "always", "publish", "--dry-run", "--color=never")[0] == plain
+    _, err = distgen(small, "publish", "--color", "red", code=2)
+    assert "'red' is not one of 'auto', 'always', 'never'" in err
+    _, err = distgen(small, "export", "tripleo", "-q", code=2)
+    assert "Missing option '--template'" in err
+
+
+def test_a_folder_that_is_not_there_is_not_a_catalogue_without_settings(small):
+    way_out = "name the catalogue with -C DIR, or make one with `distgen init DIR`"
+    for name, problem in (
+        ("gone", "there is no such folder"),
+        ("distgen.yaml", "it is not a folder"),
+        ("overlays", "there is no distgen.yaml in it"),
+    ):
+        _, err = distgen(small, "-C", name, "list", code=2)
+        assert err == f"distgen: {name}: {problem}; {way_out}\n"
+
+
+def test_the_usage_of_schema_keeps_its_words_whole(small):
+    out, _ = distgen(small, "schema", "--help", env={"COLUMNS": "80"})
+    assert out.splitlines()[0].endswith(" schema [OPTIONS] KIND")
+    for kind in ("lock-changes", "lock-problems", "results"):
+        assert kind in out.replace(",", "").replace(".", "").split()
+    _, err = distgen(small, "schema", "imag", code=2)
+    assert "Invalid value for 'KIND': 'imag' is not one of" in err
+
+
 # --- look ------------------------------------------------------------------------------------
 
 

@@ -117,6 +117,9 @@ def test_what_is_locked_is_not_asked_for_again_until_it_is_upgraded(
     assert lock(root).bases["docker.io/library/stays:1"].digest == moved
     assert distgen(root, "lock", "--upgrade", "ns/one").code == 0
     assert lock(root).sources[(app.url, "master")].commit == head
+    ran = distgen(root, "lock", "--upgrade")
+    assert (ran.code, ran.out, ran.err) == (0, "", "2 entries looked up, and nothing is new\n")
+    assert distgen(root, "lock").err == ""
 
 
 def test_a_pattern_that_matches_nothing_is_a_mistake(catalogue, distgen, open_registry):

@@ -162,14 +162,52 @@ def test_what_was_moved_since_is_not_taken_back(distgen, group, open_registry, t
     assert at(open_registry, group)["base"] != group.digests["base"]
 
 
-def test_records_are_kept_without_being_asked(distgen, group):
+def test_records_are_kept_without_being_asked(distgen, group, open_registry):
     ran = distgen(group(), "promote", "--from", "abc123", "--to", "current")
     assert ran.code == 0
-    path = ran.err.strip().rpartition(" ")[2]
+    promise, warning = ran.err.splitlines()
+    path = promise.rpartition(" ")[2]
+    host = open_registry.host
+    assert warning == f"that takes --partial and leaves new tags: {host} does not delete tags"
     assert len(json.loads(Path(path).read_text())["moves"]) == 3
     ran = distgen(group(), "promote", "--undo", path)
     assert ran.code == 1
     assert "it was not there before, and the registry does not delete tags" in ran.out
+    assert "take it back with" not in ran.err
+
+
+def test_what_can_be_taken_back_is_where_new_tags_cannot_go(
+    distgen, group, open_registry, tmp_path
+):
+    root, record = group(), tmp_path / "undo.json"
+    old = push(open_registry, f"{group.account}/app", "current", labels={"old": "yes"})
+    promotion = ("promote", "--from", "abc123", "--to", "current", "--record", record)
+    assert distgen(root, *promotion).code == 0
+    ran = distgen(root, "promote", "--undo", record, "--format", "json")
+    assert ran.code == 1
+    assert ran.json["summary"] == {"missing": 2, "moves": 1}
+    assert at(open_registry, group) == group.digests
+    ran = distgen(root, "promote", "--undo", record, "--partial", "--format", "json")
+    assert (ran.code, ran.json["summary"]) == (0, {"missing": 2, "promoted": 1})
+    assert at(open_registry, group) == {**group.digests, "app": old}
+
+
+def test_tags_are_deleted_where_the_registry_does_that(distgen, group, open_registry, tmp_path):
+    deleted = []
+
+    def delete(request):
+        if request.method != "DELETE":
+            return None
+        deleted.append(request.path.rpartition("/")[2])
+        return Reply(202 if deleted[-1] == "current" else 404)
+
+    record = tmp_path / "undo.json"
+    with in_front_of(open_registry, delete) as front:
+        promotion = ("promote", "--from", "abc123", "--to", "current", "--record", record)
+        assert distgen(group(front), *promotion).err.count("\n") == 1
+        distgen(group(front), "promote", "--undo", record, "--format", "json")
+    assert deleted.count("current") == 3
+    assert (set(deleted) - {"current"}) == {"distgen-asks-whether-tags-can-be-deleted"}
 
 
 @pytest.mark.parametrize("kind", ["basic", "bearer"])

@@ -185,6 +185,9 @@ def write(
         if new != there:
             replace_file(session.root / LOCK_FILE, dump_lock(new))
     click.echo(report(plan, answers, new, asking.form), nl=False)
+    if plan.lookups and new == plan.lock and done:
+        count = "1 entry" if len(answers) == 1 else f"{len(answers)} entries"
+        session.say(f"{count} looked up, and nothing is new")
     if not done:
         session.say("distgen.lock is left as it was; found entries are kept for the next run")
     return done

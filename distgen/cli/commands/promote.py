@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from distgen.errors import DistgenError, InputError
 from distgen.model.reference import parse_reference, replace_registry, untagged_name
 from distgen.output.files import replace_file
 from distgen.registry.client import Registry
+from distgen.registry.errors import RegistryError
 from distgen.registry.promote import (
     PromotionTarget,
     TagMove,
@@ -33,6 +35,7 @@ from distgen.registry.promote import (
     moves_back,
     plan_promotion,
     promote,
+    registries_that_keep_tags,
 )
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -147,6 +150,10 @@ def act(
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, text)
     session.say(f"take it back with: distgen promote --undo {path}")
+    with suppress(RegistryError):  # the promotion itself may go well
+        new_tags = [move for move in going if move.old is None]
+        for name in registries_that_keep_tags(registry, new_tags):
+            session.say(f"that takes --partial and leaves new tags: {name} does not delete tags")
     return promote(registry, moves, parallel)
 
 
