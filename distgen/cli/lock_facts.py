@@ -60,7 +60,9 @@ def name_first(names: Iterable[str]) -> str:
 def _summarise(
     takeover: Takeover, needed: Sequence[Need], entries: Collection[Key]
 ) -> Iterable[str]:
-    unneeded = [format_key(one.key) for one in takeover.refusals if one.status == "unneeded"]
+    unneeded = [
+        format_key(refusal.key) for refusal in takeover.refusals if refusal.status == "unneeded"
+    ]
     if unneeded:
         facts = "1 fact is" if len(unneeded) == 1 else f"{len(unneeded)} facts are"
         yield f"{facts} about what no image needs: {name_first(unneeded)}"

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from distgen.cli.commands.list import table
+from distgen.cli.tables import align_rows
 from distgen.lock.check import LockProblem
 from distgen.lock.facts import Refusal
 from distgen.lock.plan import Fact, Key, LockPlan, facts_by_key, format_key
@@ -30,7 +30,7 @@ def problems(lock_problems: Sequence[LockProblem], form: str) -> str:
         (problem.status, format_key((problem.kind, problem.name, problem.ref)), problem.detail)
         for problem in lock_problems
     ]
-    return table(lines) + "\n" if lines else ""
+    return align_rows(lines) + "\n" if lines else ""
 
 
 def report(
@@ -87,9 +87,9 @@ def _with_refusals(
     }
     merged = {(row["kind"], row["name"], row["ref"]): row for row in rows}
     for key, row in refused.items():
-        other = merged.get(key, row)
+        previous_row = merged.get(key, row)
         if row["status"] == "differs" or key not in merged:
-            merged[key] = {**row, "old": other["old"]}
+            merged[key] = {**row, "old": previous_row["old"]}
     return [merged[key] for key in sorted(merged)]
 
 

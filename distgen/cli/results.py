@@ -9,9 +9,9 @@ from typing import IO, cast
 
 import click
 
-from distgen.cli.commands.list import texts
 from distgen.cli.session import Session
 from distgen.cli.streams import IgnoreBrokenPipe, ignore_broken_pipe
+from distgen.cli.tables import align_texts
 from distgen.errors import printable
 from distgen.model.catalogue import Image
 from distgen.model.published import Edit, Result
@@ -56,7 +56,7 @@ def as_text(results: Sequence[Result]) -> str:
         results = [row for row in results if row not in interrupted]
     rows = [(row.status, f"{row.image}@{row.stream}", format_detail(row)) for row in results]
     text = []
-    for row, line in zip(results, texts(rows), strict=True):
+    for row, line in zip(results, align_texts(rows), strict=True):
         color = COLORS.get(row.status)
         text.append(click.style(row.status, fg=color) + line[len(row.status) :])
         if row.status == "refused":

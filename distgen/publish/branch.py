@@ -144,7 +144,7 @@ def _merge_base(
     # An edit that was adopted stayed an edit otherwise. Only what came after the publication
     # counts: a text from before made our own change a part of the packager's edit.
     if new is not None and new.content in _file_versions(
-        reader, path, commit, f"^{_published(reader, commit)}"
+        reader, path, commit, f"^{_publication(reader, commit)}"
     ):
         return new.content
     if recorded is not None:
@@ -157,7 +157,7 @@ def _merge_base(
     )
 
 
-def _published(reader: ObjectReader, commit: str) -> str:
+def _publication(reader: ObjectReader, commit: str) -> str:
     """Return the commit that wrote the manifest which `commit` has."""
     words = ("--topo-order", "--max-count=1", commit, "--", MANIFEST)
     outcome = run(reader.git, "rev-list", *words, folder=reader.folder)

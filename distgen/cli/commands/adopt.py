@@ -11,11 +11,11 @@ import click
 from distgen.adopt.records import ADOPTION_STATUSES, Adoption, AdoptionStatus
 from distgen.adopt.report import format_report
 from distgen.adopt.run import AdoptRequest, adopt
-from distgen.cli.commands.list import texts
 from distgen.cli.remote_options import RemoteOptions, remote_options
 from distgen.cli.results import diff_lines
 from distgen.cli.session import Choice, Session, format_option, image_arguments
 from distgen.cli.source_options import SourceOptions, load_catalogue
+from distgen.cli.tables import align_texts
 from distgen.cli.tokens import add_tokens
 from distgen.errors import printable
 from distgen.output.files import add_file
@@ -75,7 +75,7 @@ def as_text(adoptions: Sequence[Adoption]) -> str:
                 [] if adoption.status != "refused" or detail != details[-1] else diffs(adoption)
             )
     text = []
-    for row, line, more in zip(rows, texts(rows), below, strict=True):
+    for row, line, more in zip(rows, align_texts(rows), below, strict=True):
         status = row[0]
         text += [click.style(status, fg=COLORS.get(status)) + line[len(status) :], *more]
     return "\n".join(text)

@@ -58,12 +58,12 @@ def explain_values(image: Image, key: str | None) -> dict[str, Any]:
                 "value": plain(value_at(image.values, path)),
                 "settings": [
                     {
-                        "layer": found.layer,
-                        "origin": str(found.origin),
-                        "operator": found.operator,
-                        "value": plain(found.value),
+                        "layer": setting.layer,
+                        "origin": str(setting.origin),
+                        "operator": setting.operator,
+                        "value": plain(setting.value),
                     }
-                    for found in traced[path]
+                    for setting in traced[path]
                 ],
             }
             for path in chosen
@@ -130,7 +130,7 @@ def explained_line(task: Work, image: Image, path: str, line: int) -> dict[str, 
     tree = task.renderer.tree(image)
     file = next((file for file in tree.files if file.path == path), None)
     if file is None:
-        names = [one.path for one in tree.files]
+        names = [rendered_file.path for rendered_file in tree.files]
         hint = did_you_mean(path, names) or f"it has {', '.join(names)}"
         raise InputError(f"the tree has no file {path!r}", where=image.key, hint=hint)
     lines = file.content.decode("utf-8", "replace").splitlines()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from distgen.cli.session import Choice, Session, format_option, image_arguments, set_option
+from distgen.cli.tables import align_rows
 from distgen.model.catalogue import Image
 from distgen.schema.yaml_writer import dump_yaml
 from distgen.tripleo.heat import format_catalogue
@@ -32,26 +32,6 @@ def describe_image(image: Image) -> dict[str, Any]:
     }
 
 
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """Align rows in columns, without blanks at the ends of lines."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
-
-
-def texts(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Align rows and return a text for each; further lines of its last cell stand below it."""
-    heads = [(*row[:-1], row[-1].partition("\n")[0]) for row in rows]
-    lines = table(heads).splitlines() if rows else []
-    more = [row[-1].splitlines()[1:] for row in rows]
-    return [
-        "\n".join((line, *(f"    {part}" for part in below)))
-        for line, below in zip(lines, more, strict=True)
-    ]
-
-
 @click.command()
 @image_arguments
 @set_option
@@ -69,4 +49,4 @@ def command(session: Session, /, choice: Choice, sets: tuple[str, ...], form: st
         click.echo(format_catalogue(images), nl=False)
     elif rows:
         lines = [(row["image"], row["stream"], row["from"], row["reference"]) for row in rows]
-        click.echo(table([("IMAGE", "STREAM", "FROM", "REFERENCE"), *lines]))
+        click.echo(align_rows([("IMAGE", "STREAM", "FROM", "REFERENCE"), *lines]))

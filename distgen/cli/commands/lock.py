@@ -103,18 +103,18 @@ def command(ctx: click.Context, choice: Choice, overrides: SourceOptions, asking
     """
     session: Session = ctx.obj
     facts = None if asking.facts is None else read_facts(asking.facts)
-    held = session.lock()
+    lock = session.lock()
     catalogue = session.catalogue()
-    speculation = overrides.of(catalogue, held)
+    speculation = overrides.of(catalogue, lock)
     # Both are needed: the sources as the catalogue has them, and those of this run.
-    both = (*choice.of(catalogue), *choice.of(speculation.catalogue))
+    images = (*choice.of(catalogue), *choice.of(speculation.catalogue))
     everything = (*catalogue.images, *speculation.catalogue.images)
-    needed = needs(both)
+    needed = needs(images)
     # Facts may pin the catalogue's own images, too; nobody is asked for those.
-    takeable = needed if facts is None else (*needed, *published_needs(both))
-    wanted = needs_to_look_up(takeable, held, asking.upgrade, asking.platform)
-    dropped = () if choice.patterns else unused_keys(everything, needed, held)
-    plan = LockPlan(held, wanted, dropped, asking.platform)
+    takeable = needed if facts is None else (*needed, *published_needs(images))
+    lookups = needs_to_look_up(takeable, lock, asking.upgrade, asking.platform)
+    dropped = () if choice.patterns else unused_keys(everything, needed, lock)
+    plan = LockPlan(lock, lookups, dropped, asking.platform)
     right = True
     if asking.check:
         right = compare(session, catalogue, plan, needed, asking, facts)
@@ -122,9 +122,9 @@ def command(ctx: click.Context, choice: Choice, overrides: SourceOptions, asking
         used = {need.key for need in (*needs(everything), *published_needs(everything))}
         take_facts(session, facts, plan, needed, used, asking.form)
     else:
-        asked = upstreams(session, catalogue, asking)
-        right = write(session, asked, plan, asking, speculation.elsewhere)
-        session.say(f"{asked.registry.transport.requests} requests to registries", level=1)
+        world = upstreams(session, catalogue, asking)
+        right = write(session, world, plan, asking, speculation.elsewhere)
+        session.say(f"{world.registry.transport.requests} requests to registries", level=1)
     ctx.exit(int(not right))
 
 
@@ -140,83 +140,87 @@ def compare(
     silent = asking.offline or facts is not None
     if asking.platform is not None or (silent and asking.upgrade is not None):
         raise InputError("--check takes no --platform, and offline or with --facts no --upgrade")
-    held = facts_by_key(plan.lock)
-    missing = [need for need in needed if need.key not in held]
+    held_facts = facts_by_key(plan.lock)
+    missing = [need for need in needed if need.key not in held_facts]
     excused = {need.key for need in missing if may_stay_unpinned(need, catalogue)}
     strict = [need for need in needed if need.key not in excused]
     if facts is not None:
-        found = check_against_facts(strict, plan.unused, plan.lock, facts.lock)
+        lock_problems = check_against_facts(strict, plan.unused, plan.lock, facts.lock)
     elif asking.offline:
-        found = check_offline(strict, plan.unused, plan.lock)
+        lock_problems = check_offline(strict, plan.unused, plan.lock)
     else:
-        asked = upstreams(session, catalogue, asking)
+        world = upstreams(session, catalogue, asking)
         fetched = frozenset(need.key for need in plan.lookups)
-        found = check_online(asked, strict, plan.unused, plan.lock, fetched)
-        session.say(f"{asked.registry.transport.requests} requests to registries", level=1)
-    click.echo(problems(found, asking.form), nl=False)
+        lock_problems = check_online(world, strict, plan.unused, plan.lock, fetched)
+        session.say(f"{world.registry.transport.requests} requests to registries", level=1)
+    click.echo(problems(lock_problems, asking.form), nl=False)
     if excused:
         names = name_first(str(need) for need in missing if need.key in excused)
         session.say(f"{len(excused)} may stay unpinned, as policies say: {names}")
-    problem = "problem" if len(found) == 1 else "problems"
+    problem = "problem" if len(lock_problems) == 1 else "problems"
     authority = "facts say" if facts is not None else "world is"
     right = f"the lock is as the {authority}" if facts or not silent else "the lock is complete"
-    session.say(f"{len(found)} {problem}" if found else right)
-    return not found
+    session.say(f"{len(lock_problems)} {problem}" if lock_problems else right)
+    return not lock_problems
 
 
 def write(
     session: Session,
-    asked: Upstreams,
+    world: Upstreams,
     plan: LockPlan,
     asking: Asked,
     elsewhere: Mapping[tuple[str, str], str],
 ) -> bool:
     """Look up what is wanted and write it into the lock; tell whether all of it was found."""
     if asking.offline and plan.lookups:
-        some = ", ".join(map(str, plan.lookups[:3]))
-        raise InputError(f"{len(plan.lookups)} to be looked up: {some}", hint="leave out --offline")
-    answers = look_up(session, asked, plan, elsewhere)
-    done = not any(answer.error for answer in answers)
+        first_lookups = ", ".join(map(str, plan.lookups[:3]))
+        raise InputError(
+            f"{len(plan.lookups)} to be looked up: {first_lookups}", hint="leave out --offline"
+        )
+    answers = look_up(session, world, plan, elsewhere)
+    complete = not any(answer.error for answer in answers)
     new = plan.lock
-    if done:
+    if complete:
         # Another run may have added entries of its own in the meantime.
         there = session.lock()
         new = locked_now(there, plan, answers)
         if new != there:
             replace_file(session.root / LOCK_FILE, dump_lock(new))
     click.echo(report(plan, answers, new, asking.form), nl=False)
-    if plan.lookups and new == plan.lock and done:
+    if plan.lookups and new == plan.lock and complete:
         count = "1 entry" if len(answers) == 1 else f"{len(answers)} entries"
         session.say(f"{count} looked up, and nothing is new")
-    if not done:
+    if not complete:
         session.say("distgen.lock is left as it was; found entries are kept for the next run")
-    return done
+    return complete
 
 
 def look_up(
-    session: Session, asked: Upstreams, plan: LockPlan, elsewhere: Mapping[tuple[str, str], str]
+    session: Session, world: Upstreams, plan: LockPlan, elsewhere: Mapping[tuple[str, str], str]
 ) -> Sequence[LookupResult]:
     """Return an answer for everything wanted, going on where an interrupted run stopped."""
     purpose = [dump_lock(plan.lock), str(plan.platform), *map(str, plan.lookups)]
     with Journal(session.cache, purpose, time.time() - REMEMBERED) as journal:
-        known = journal.read()
-        if known:
-            session.say(f"going on after an interrupted run, with {len(known)} entries")
-        answers = {need.key: LookupResult(need, known.get(need.key)) for need in plan.lookups}
-        rest = [need for need in plan.lookups if need.key not in known]
+        known_answers = journal.read()
+        if known_answers:
+            session.say(f"going on after an interrupted run, with {len(known_answers)} entries")
+        answers = {
+            need.key: LookupResult(need, known_answers.get(need.key)) for need in plan.lookups
+        }
+        rest = [need for need in plan.lookups if need.key not in known_answers]
         while rest:
-            again = []
-            for answer in resolve(asked, rest, plan.lock, plan.platform):
+            repeated = []
+            for answer in resolve(world, rest, plan.lock, plan.platform):
                 session.say(f"{answer.need}: {answer.error or 'found'}", level=1)
-                other = elsewhere.get((answer.need.name, answer.need.ref))
+                other_commit = elsewhere.get((answer.need.name, answer.need.ref))
                 if answer.fact is not None:
                     journal.add(answer.need.key, answer.fact)
-                elif other is not None and other != answer.need.name:
-                    again.append(replace(answer.need, name=other))
+                elif other_commit is not None and other_commit != answer.need.name:
+                    repeated.append(replace(answer.need, name=other_commit))
                     answers.pop(answer.need.key)
                     continue
                 answers[answer.need.key] = answer
-            rest = again
+            rest = repeated
         if not any(answer.error for answer in answers.values()):
             journal.forget()
     return [answers[key] for key in sorted(answers)]
@@ -225,5 +229,5 @@ def look_up(
 def locked_now(there: Lock, plan: LockPlan, answers: Sequence[LookupResult]) -> Lock:
     """Return the lock with what was found and without what nobody needs."""
     facts = {key: fact for key, fact in facts_by_key(there).items() if key not in plan.unused}
-    found = {answer.need.key: answer.fact for answer in answers if answer.fact is not None}
-    return lock_of({**facts, **found})
+    facts_by_name = {answer.need.key: answer.fact for answer in answers if answer.fact is not None}
+    return lock_of({**facts, **facts_by_name})

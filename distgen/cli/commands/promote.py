@@ -13,7 +13,6 @@ from pathlib import Path
 import click
 
 from distgen.cli.commands.discover import mirrors
-from distgen.cli.commands.list import table
 from distgen.cli.option_groups import option_group
 from distgen.cli.registry_options import (
     UpstreamOptions,
@@ -22,6 +21,7 @@ from distgen.cli.registry_options import (
     upstream_options,
 )
 from distgen.cli.session import Choice, Session, format_option, image_arguments
+from distgen.cli.tables import align_rows
 from distgen.errors import DistgenError, InputError
 from distgen.model.reference import parse_reference, replace_registry, untagged_name
 from distgen.output.files import replace_file
@@ -173,7 +173,7 @@ def report(moves: Sequence[TagMove], form: str) -> str:
         rows = [asdict(move) for move in moves]
         return json.dumps({"results": rows, "summary": counts}, indent=2) + "\n"
     lines = [(move.status, move.reference, format_move(move)) for move in moves]
-    return table(lines) + "\n" if lines else ""
+    return align_rows(lines) + "\n" if lines else ""
 
 
 def format_move(move: TagMove) -> str:

@@ -10,7 +10,6 @@ from dataclasses import asdict
 
 import click
 
-from distgen.cli.commands.list import table
 from distgen.cli.registry_options import (
     UpstreamOptions,
     registry_option,
@@ -18,6 +17,7 @@ from distgen.cli.registry_options import (
     upstreams,
 )
 from distgen.cli.session import Choice, Session, format_option, image_arguments
+from distgen.cli.tables import align_rows
 from distgen.errors import InputError
 from distgen.lock.resolve import Upstreams, list_refs
 from distgen.model.catalogue import Catalogue, Image
@@ -111,7 +111,7 @@ def as_text(decisions: Sequence[RetentionDecision]) -> str:
         )
         for decision in decisions
     ]
-    return table([("PLAN", "TAG", "AGE", "WHY"), *rows]) + "\n" if rows else ""
+    return align_rows([("PLAN", "TAG", "AGE", "WHY"), *rows]) + "\n" if rows else ""
 
 
 def as_json(decisions: Sequence[RetentionDecision], outcomes: Sequence[PruneResult]) -> str:

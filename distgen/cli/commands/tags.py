@@ -7,9 +7,9 @@ from dataclasses import asdict
 
 import click
 
-from distgen.cli.commands.list import table
 from distgen.cli.registry_options import UpstreamOptions, upstream_options, upstreams
 from distgen.cli.session import Choice, Session, format_option, image_arguments
+from distgen.cli.tables import align_rows
 from distgen.lock.resolve import list_refs
 from distgen.registry import tags
 from distgen.registry.tags import PlannedTag, TagPlan
@@ -53,7 +53,7 @@ def as_text(tags_shown: list[PlannedTag]) -> str:
         for tag in tags_shown
     ]
     head = ("REFERENCE", "KIND", "STREAM", "REF", "COMMIT")
-    return table([head, *rows]) + "\n" if rows else ""
+    return align_rows([head, *rows]) + "\n" if rows else ""
 
 
 def as_json(tags_shown: list[PlannedTag], plan: TagPlan) -> str:

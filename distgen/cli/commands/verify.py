@@ -12,9 +12,9 @@ from typing import Any
 import click
 
 from distgen.catalogue.checkout import find_repository
-from distgen.cli.commands.list import texts
 from distgen.cli.remote_options import RemoteOptions, remote_options
 from distgen.cli.session import Choice, Session, format_option
+from distgen.cli.tables import align_texts
 from distgen.cli.tokens import add_tokens
 from distgen.errors import InputError, printable
 from distgen.git.location import locate
@@ -117,7 +117,7 @@ def as_text(verdicts: Sequence[Verdict]) -> str:
     """Return one line for each verdict; edits follow theirs."""
     rows = [(verdict.status, format_name(verdict), format_verdict(verdict)) for verdict in verdicts]
     text = []
-    for verdict, line in zip(verdicts, texts(rows), strict=True):
+    for verdict, line in zip(verdicts, align_texts(rows), strict=True):
         color = COLORS.get(verdict.status, "red")
         text.append(click.style(verdict.status, fg=color) + line[len(verdict.status) :])
         text += [
