@@ -245,27 +245,13 @@ def _section(rule: Rule) -> str:
     )
 
 
-def namespace_schema() -> str:
-    """Return the schema of namespaces with what a policy may say of each rule.
+def rule_options() -> str:
+    """Return the options of each rule by its code, for the schema of namespaces.
 
-    Rules are checked long after the catalogue was read, and a room imports only from those before
-    it. So the schema does not ask them; their options are written into it here.
+    The schema is read with the catalogue, long before its images are checked, and a room imports
+    only from those before it. So it does not ask the rules; their options are written down for it.
     """
-    path = PACKAGE / "schema/json/namespace.json"
-    schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    plain = schema["$defs"]["rule"]
-    kept = {name: node for name, node in schema["$defs"].items() if not name.startswith("DG")}
-    with_options = {
-        rule.code: {**plain, "properties": {**plain["properties"], **rule.options}}
-        for rule in RULES.values()
-        if rule.options
-    }
-    schema["$defs"] = {**kept, **with_options}
-    schema["properties"]["policy"]["properties"]["rules"]["properties"] = {
-        code: {"$ref": f"#/$defs/{code}" if rule.options else "#/$defs/rule"}
-        for code, rule in RULES.items()
-    }
-    return json.dumps(schema, indent=2, ensure_ascii=False)
+    return json.dumps({code: rule.options for code, rule in RULES.items()}, indent=2)
 
 
 def changes() -> str:
@@ -319,13 +305,13 @@ def module(path: Path) -> str:
 
 
 PAGES = {
+    "../distgen/schema/json/rules.json": rule_options,  # first, for the schemas of pages need it
     "reference/commands.rst": commands,
     "reference/catalogue.rst": catalogue,
     "reference/filters.rst": template_filters,
     "reference/modules.rst": modules,
     "reference/rules.rst": manual,
     "changes.rst": changes,
-    "../distgen/schema/json/namespace.json": namespace_schema,
 }
 
 if __name__ == "__main__":

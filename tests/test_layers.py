@@ -45,7 +45,7 @@ PURE = {
         *("patch", "paths", "renderer", "unidiff"),
     ),
     "schema": (
-        *("check", "formats", "messages", "scalars", "sources", "subschemas", "yaml"),
+        *("check", "formats", "messages", "rules", "scalars", "sources", "subschemas", "yaml"),
         "yaml_writer",
     ),
     "text": ("diff", "suggest"),

@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 
 from distgen.errors import InputError
 from distgen.schema.check import compile_schema
+from distgen.schema.rules import with_rules
 from distgen.schema.sources import with_sources
 from distgen.schema.subschemas import Schema
 
@@ -29,7 +30,9 @@ def load_schema(kind: str) -> Schema:
     if kind not in KINDS:
         raise InputError(f"there is no schema `{kind}`", hint="one of " + ", ".join(KINDS))
     schema: Schema = _include(_read(f"{kind}.json"))
-    return with_sources(schema, source_texts()) if kind == "namespace" else schema
+    if kind != "namespace":
+        return schema
+    return with_rules(with_sources(schema, source_texts()), _read("rules.json"))
 
 
 def source_texts() -> Mapping[str, Mapping[str, str]]:

@@ -13,10 +13,10 @@ from distgen.lint.rules.context import RuleContext
 from distgen.lint.rules.rule import rule
 
 
-def repeat_source(context: RuleContext) -> Iterator[Violation]:
-    """Yield what the source of an image said of it under the code of the rule."""
+def repeat_source(context: RuleContext, code: str) -> Iterator[Violation]:
+    """Yield the findings of an image's source under a code."""
     for finding in context.reported:
-        if finding.code == context.settings.code:
+        if finding.code == code:
             yield Violation(
                 finding.message, finding.line, finding.path, finding.column, finding.origin
             )
@@ -33,7 +33,7 @@ def repeat_source(context: RuleContext) -> Iterator[Violation]:
     needs_stages=False,
 )
 def absent_archives(context: RuleContext) -> Iterator[Violation]:
-    return repeat_source(context)
+    return repeat_source(context, absent_archives.code)
 
 
 @rule(
@@ -47,7 +47,7 @@ def absent_archives(context: RuleContext) -> Iterator[Violation]:
     needs_stages=False,
 )
 def unknown_images(context: RuleContext) -> Iterator[Violation]:
-    return repeat_source(context)
+    return repeat_source(context, unknown_images.code)
 
 
 @rule(
@@ -61,7 +61,7 @@ def unknown_images(context: RuleContext) -> Iterator[Violation]:
     needs_stages=False,
 )
 def environment_variables(context: RuleContext) -> Iterator[Violation]:
-    return repeat_source(context)
+    return repeat_source(context, environment_variables.code)
 
 
 @rule(
@@ -75,4 +75,4 @@ def environment_variables(context: RuleContext) -> Iterator[Violation]:
     needs_stages=False,
 )
 def shared_names(context: RuleContext) -> Iterator[Violation]:
-    return repeat_source(context)
+    return repeat_source(context, shared_names.code)
