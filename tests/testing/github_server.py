@@ -44,7 +44,7 @@ def examples() -> dict[str, Any]:
 class GitHub:
     """Organisations, repositories below `root`, pull requests; `meddle` may answer in its place.
 
-    `moved` maps old names of repositories to new ones.
+    `moved` maps old names of repositories to new ones; `pages` is where people read.
     """
 
     def __init__(self, root: Path, token: str, prefix: str = "") -> None:
@@ -52,6 +52,7 @@ class GitHub:
         self.token = token
         self.prefix = prefix
         self.url = ""
+        self.pages = "http://hub.test"
         self.user = "bot"
         self.organizations = {"ns"}
         self.repositories: dict[str, dict[str, Any]] = {}
@@ -262,7 +263,7 @@ class GitHub:
         found = json.loads(text)
         return found | {
             "number": number,
-            "html_url": f"http://hub.test/{name}/pull/{number}",
+            "html_url": f"{self.pages}/{name}/pull/{number}",
             "title": pull["title"],
             "body": pull["body"],
             "body_html": "",

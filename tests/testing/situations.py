@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import shutil
 import subprocess
@@ -10,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from testing.dist_git import git
+from testing.github_server import github_server
 from testing.servers import Reply, push, push_index, serve
+from testing.transports import ssh
 from testing.world import World
 
 DATE = "2026-06-01T12:00:00Z"
@@ -80,6 +83,28 @@ def lock(world: World, folder: Path) -> None:
     world.lead("example.org:443", files.host)
 
 
+def reviews(world: World, folder: Path) -> None:
+    """GitHub with an organisation of our own."""
+    root = world.git("github.com", {"x-access-token": TOKEN}).root
+    hub = world.enter(github_server(root, TOKEN))
+    world.lead("api.github.com:443", hub.url.rpartition("/")[2])
+    hub.url, hub.pages = "https://api.github.com", "https://github.com"
+    hub.organizations.add("example-containers")
+    world.environment["DISTGEN_TOKEN"] = TOKEN
+
+
+def site(world: World, folder: Path) -> None:
+    """The default catalogue on a server, and two servers of the site: ssh and https."""
+    images = world.git("example.org").root / "images.git"
+    git("clone", "-q", "--bare", str(folder / "catalogue"), str(images))
+    upstream(world, "git.example.org", "images", "refs/heads/master")
+    world.git("git.example.org").users["robot"] = "secret"
+    served = world.enter(ssh(world.folder / "ssh-root"))
+    port = served.url.partition("127.0.0.1:")[2].partition("/")[0]
+    there = f"-l {getpass.getuser()} -p {port} -o HostName=127.0.0.1"
+    world.environment["GIT_SSH_COMMAND"] = f"{served.environment['GIT_SSH_COMMAND']} {there}"
+
+
 def upstream(world: World, host: str, name: str, *refs: str) -> None:
     """Make a repository with a commit for each ref, all from the same day."""
     folder = world.git(host).repository(f"{name}.git")
@@ -102,5 +127,7 @@ SITUATIONS: Mapping[str, Situation] = {
     "job.rst": Situation(job),
     "lock.rst": Situation(lock),
     "packager.rst": Situation(packager),
+    "reviews.rst": Situation(reviews),
+    "site.rst": Situation(site, "catalogue"),
     "tutorial.rst": Situation(),
 }
