@@ -9,6 +9,10 @@ import dockerfile  # type: ignore[import-not-found]
 
 KEYWORDS = frozenset(command.upper() for command in dockerfile.all_cmds())
 _NEEDS_VALUE = KEYWORDS - {"CMD", "ENTRYPOINT", "SHELL"}
+_VARIABLE = re.compile(r"\$[\w{@*#?$!-]", re.ASCII)
+# A pair of a backslash and what it escapes, a quoted text, or a letter.
+_PIECE = re.compile(r"""\\.|'[^']*'|"(?:[^"\\]|\\.)*"|[^\\'"]+|.""", re.DOTALL)
+_ESCAPED = re.compile(r"\\.", re.DOTALL)
 _STAGE_NAME = re.compile(r"[A-Za-z][\w.-]*", re.ASCII)
 
 
@@ -87,3 +91,9 @@ def unquote(word: str) -> str:
         else:
             text += letter
     return word if quote else text
+
+
+def has_variable(word: str) -> bool:
+    """Tell whether a builder replaces a variable in a word: one that is not escaped or in ''."""
+    pieces = (piece for piece in _PIECE.findall(word) if not piece.startswith("'"))
+    return _VARIABLE.search(_ESCAPED.sub("", "".join(pieces))) is not None

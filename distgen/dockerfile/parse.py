@@ -14,6 +14,7 @@ from distgen.dockerfile.instruction import (
     KEYWORDS,
     Heredoc,
     Instruction,
+    has_variable,
     names_stage,
     refusal,
     unquote,
@@ -120,10 +121,19 @@ def mounts(instruction: Instruction) -> tuple[Mount, ...]:
 
 def copy_sources(instruction: Instruction) -> tuple[str, ...]:
     """Return the sources of a COPY or ADD as the builder takes them, without heredocs."""
+    return tuple(unquote(word) for word in _source_words(instruction))
+
+
+def variable_sources(instruction: Instruction) -> frozenset[str]:
+    """Return those of the sources of a COPY or ADD that depend on a variable."""
+    words = _source_words(instruction)
+    return frozenset(unquote(word) for word in words if has_variable(word))
+
+
+def _source_words(instruction: Instruction) -> tuple[str, ...]:
+    # Builders read quotes, escapes and variables within the strings of the JSON form, too.
     words = instruction.value[:-1]
-    if instruction.json:
-        return words
-    return tuple(unquote(word) for word in words if not word.startswith("<<"))
+    return tuple(word for word in words if instruction.json or not word.startswith("<<"))
 
 
 def key_values(instruction: Instruction) -> tuple[tuple[str, str], ...]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from distgen.dockerfile.filename import DOCKERFILE
-from distgen.dockerfile.parse import copy_sources, mounts, parse
+from distgen.dockerfile.parse import copy_sources, mounts, parse, variable_sources
 from distgen.model.rendered import File, Tree
 from distgen.model.words import ATTRIBUTES
 
@@ -53,9 +53,7 @@ def context_of(tree: Tree) -> BuildContext:
 
 def copy_failure(source: str, context: BuildContext) -> str:
     """Return why a COPY of `source` would fail, "" when it finds something."""
-    if "$" in source:
-        return "depends on a build argument, so a check cannot tell whether it exists"
-    path = posixpath.normpath(source.lstrip("/") or ".")
+    path = _normalize(source)
     if path == ".." or path.startswith("../"):
         return "leaves the build context"
     if path == ".":
@@ -108,11 +106,18 @@ def _context_sources(file: File) -> Iterator[str]:
     """Yield what a Dockerfile copies from its context, "." where a variable may be anything."""
     dockerfile = parse(file.content.decode("utf-8", "replace"))
     for step in (step for stage in dockerfile.stages for step in stage.instructions):
-        words = [mount.source for mount in mounts(step) if mount.type == "bind" and not mount.image]
+        binds = [mount.source for mount in mounts(step) if mount.type == "bind" and not mount.image]
+        for source in binds:
+            yield "." if "$" in source else _normalize(source)
         if step.cmd in {"COPY", "ADD"} and step.flag("from") is None:
-            words += (source for source in copy_sources(step) if "://" not in source)
-        for word in words:
-            yield "." if "$" in word else posixpath.normpath(word.lstrip("/") or ".")
+            unknown = variable_sources(step)
+            for source in copy_sources(step):
+                if "://" not in source:
+                    yield "." if source in unknown else _normalize(source)
+
+
+def _normalize(source: str) -> str:
+    return posixpath.normpath(source.lstrip("/") or ".")
 
 
 def read_ignore(text: str) -> tuple[IgnorePattern, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,6 +12,7 @@ from testing.images import EXTERNAL, image, tree
 from testing.linting import check_tree
 
 from distgen.dockerfile.parse import parse
+from distgen.lint.build_context import build_inputs
 from distgen.lint.rules.rule import NAMED
 from distgen.lint.ruleset import RULES
 from distgen.model.catalogue import Policy, RuleSettings
@@ -56,7 +58,8 @@ WORDS: Mapping[str, tuple[Words, ...]] = {
     "DG104": (Words("FROM {}\n", ("$BASE",), (EXTERNAL,)),),
     "DG105": (Words("FROM {}\n", ("debian", "debian:latest"), (EXTERNAL, "scratch")),),
     "DG106": (
-        Words(f"{BASE}COPY {{}} /x\n", ("gone", "../a"), ("start.sh", "*.sh")),
+        Words(f"{BASE}COPY {{}} /x\n", ("gone", "../a"), ("start.sh", "*.sh", "a.$")),
+        Words(f"{BASE}COPY {{}} start.sh /x\n", ("gone", "a$c"), ("plain",)),
         Words(f"{BASE}RUN --mount=source={{}},target=/x true\n", ("gone",), ("start.sh",)),
     ),
     "DG107": (Words(f"{BASE}COPY --from={{}} /a /b\n", ("gone",), (BUILDER,)),),
@@ -140,7 +143,7 @@ def test_a_rule_reads_what_the_builder_reads(code, style):
 def check(code, row, text):
     """Return what one rule says of an image with that Dockerfile."""
     of = image(base=EXTERNAL, builders=row.builders)
-    made = tree(of, {"Dockerfile": text, "start.sh": SCRIPT, "plain": SCRIPT})
+    made = tree(of, {"Dockerfile": text, "start.sh": SCRIPT, "plain": SCRIPT, "a.$": ""})
     files = tuple(replace(f, mode=REGULAR) if f.path == "plain" else f for f in made.files)
     lock = Lock(bases={EXTERNAL: LockedBase(DIGEST)})
     is_named = RULES[code].when is NAMED
@@ -149,3 +152,30 @@ def check(code, row, text):
         of, replace(made, files=files), {of.key: parse(text)}, (code,), lock, policy
     )
     return [finding.message for finding in findings]
+
+
+@pytest.mark.parametrize(
+    ("written", "is_refused"),
+    [
+        (dq("a$b.txt"), False),
+        ("'a$b.txt'", False),
+        ("a\\$b.txt", False),
+        (f'[{json.dumps(dq("a$b.txt"))}, "/x"]', False),
+        ("a$b.txt", True),
+        (dq("a$b.txt", expand=True), True),
+        ("\"'a$b.txt'\"", True),
+        ('["a$b.txt", "/x"]', True),
+    ],
+)
+def test_a_dollar_that_builders_leave_alone_is_part_of_a_name(written, is_refused):
+    """`COPY {{ "a$b.txt" | dq }} /x` builds, and was refused as one that depends on a variable."""
+    of = image(base=EXTERNAL)
+    words = written if written.startswith("[") else f"{written} /x"
+    text = f"FROM {EXTERNAL}\nCOPY {words}\n"
+    made = tree(of, {"Dockerfile": text, "a$b.txt": ""})
+    findings = check_tree(of, made, {of.key: parse(text)}, ("DG106",))
+    assert ["depends on a build argument" in finding.message for finding in findings] == (
+        [True] if is_refused else []
+    )
+    inputs = build_inputs({file.path: file for file in made.files}, ["a$b.txt", "other"])
+    assert inputs == (("a$b.txt", "other") if is_refused else ("a$b.txt",))

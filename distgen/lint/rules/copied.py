@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from distgen.dockerfile.instruction import Instruction
-from distgen.dockerfile.parse import copy_sources, mounts
+from distgen.dockerfile.parse import copy_sources, mounts, variable_sources
 from distgen.lint.build_context import BuildContext, copy_failure
 from distgen.lint.findings import Violation
 from distgen.lint.rules.context import RuleContext
@@ -77,10 +77,15 @@ def _violations(
 
 def _absent_sources(context: BuildContext, instruction: Instruction) -> Iterator[tuple[str, str]]:
     """Yield what an instruction takes from the build context that is not there, and why."""
-    binds = (mount for mount in mounts(instruction) if mount.type == "bind" and not mount.image)
-    copies = (source for source in _copies(instruction) if not _is_url(instruction, source))
-    for source in (*(mount.source for mount in binds), *copies):
-        if why := copy_failure(source, context):
+    binds = [
+        mount.source for mount in mounts(instruction) if mount.type == "bind" and not mount.image
+    ]
+    copies = [source for source in _copies(instruction) if not _is_url(instruction, source)]
+    variable = variable_sources(instruction) if copies else frozenset()
+    for source in (*binds, *copies):
+        if source in variable or (source in binds and "$" in source):
+            yield source, "depends on a build argument, so a check cannot tell whether it exists"
+        elif why := copy_failure(source, context):
             yield source, why
 
 
