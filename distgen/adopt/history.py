@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
@@ -12,7 +12,7 @@ from distgen.adopt.mbox import NO_DATE, FileChange, PatchHeader
 from distgen.adopt.records import PackagerCommit
 from distgen.git.cat_file import ObjectReader
 from distgen.git.commits import Commit, parse_commit, parse_person
-from distgen.git.run import run
+from distgen.git.repository import list_commits
 from distgen.model.published import Manifest, TreeEntry
 from distgen.model.rendered import File
 from distgen.model.words import EXECUTABLE, REGULAR
@@ -32,14 +32,14 @@ def packager_commits(
     """
     unedited = (name for name in _list_commits(reader, tip) if _is_unedited(reader, name))
     base = next(unedited, None)
-    span = (f"^{base}", tip) if base else (tip,)
-    names = _list_commits(reader, *span, "--no-merges", "--reverse")
+    span = f"{base}..{tip}" if base else tip
+    names = _list_commits(reader, span, no_merges=True, reverse=True)
     commits = tuple(_read_packager_commits(reader, names, author))
     missing = {*paths} - {path for commit in commits for path in _changed_paths(commit)}
     earlier_names = dict.fromkeys(
         name
         for path in sorted(missing)
-        for name in _list_commits(reader, tip, "--no-merges", "-1", "--", path)
+        for name in _list_commits(reader, tip, [path], no_merges=True, max_count=1)
     )
     return (*_read_packager_commits(reader, earlier_names, author), *commits)
 
@@ -51,7 +51,7 @@ def last_editor(reader: ObjectReader, tip: str, paths: Collection[str]) -> Patch
     the history anew.
     """
     # The author of an amended commit is distgen; patches once said that it was, in 1970.
-    names = _list_commits(reader, tip, "--no-merges", "-1", "--", *sorted(paths))
+    names = _list_commits(reader, tip, sorted(paths), no_merges=True, max_count=1)
     commit = _read_commit(reader, next(names, tip))
     return replace(_header(commit, commit.committer), message="")
 
@@ -90,10 +90,11 @@ def _changed_paths(commit: PackagerCommit) -> set[str]:
     return {file.path for change in commit.changes for file in (change.old, change.new) if file}
 
 
-def _list_commits(reader: ObjectReader, *span: str) -> Iterator[str]:
-    options = ("--topo-order", f"--max-count={_MOST_COMMITS}")
-    listing = run(reader.git, "rev-list", *options, *span, folder=reader.folder)
-    yield from listing.output.decode("ascii").split()
+def _list_commits(
+    reader: ObjectReader, revisions: str, paths: Sequence[str] = (), **options: bool | int
+) -> Iterator[str]:
+    options = {"max_count": _MOST_COMMITS, **options}
+    return list_commits(reader.git, reader.folder, revisions, paths, **options)
 
 
 def _read_commit(reader: ObjectReader, name: str) -> Commit:

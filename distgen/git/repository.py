@@ -6,7 +6,7 @@ process's own variables such as GIT_DIR; the command line removes them when it s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +26,7 @@ from distgen.git.run import (
 
 if TYPE_CHECKING:
     from git import Actor, Repo
+    from git.exc import GitCommandError
 
 _DISTGEN = ("distgen", "distgen@localhost")
 
@@ -89,8 +90,8 @@ def create_repository(git: Git, folder: Path, message: str, date: datetime) -> s
             )
             return commit.hexsha
     except GitCommandError as error:
-        reason = error.stderr.strip().removeprefix("stderr: '").removesuffix("'")
-        raise DistgenError(f"git cannot make a repository: {reason}", where=folder) from None
+        sentence = f"git cannot make a repository: {_reason(error)}"
+        raise DistgenError(sentence, where=folder) from None
     except OSError as error:
         raise DistgenError(f"cannot become a repository: {error.strerror}", where=folder) from None
 
@@ -123,6 +124,25 @@ def _user(git: Git, folder: Path) -> Actor:
     return Actor(name, address.rstrip(">")) if is_complete else Actor(*_DISTGEN)
 
 
+def list_commits(
+    git: Git, folder: Path, revisions: str, paths: Sequence[str] = (), **options: Any
+) -> Iterator[str]:
+    """Yield the ids of commits, newest first; `options` are those of git-rev-list(1).
+
+    Only ids: GitPython fails when it reads a commit in an encoding that Python does not have.
+    """
+    from git.exc import GitCommandError
+
+    with open_repository(git, folder) as repository:
+        if repository is None:
+            raise DistgenError("is not a git repository", where=folder)
+        commits = repository.iter_commits(revisions, paths, topo_order=True, **options)
+        try:
+            yield from (commit.hexsha for commit in commits)
+        except GitCommandError as error:
+            raise DistgenError(f"cannot be read: {_reason(error)}", where=folder) from None
+
+
 def ask_git(repository: Repo, *words: str) -> GitResult:
     """Run a command of git in the repository's folder."""
     command = ["git", *words]
@@ -130,6 +150,12 @@ def ask_git(repository: Repo, *words: str) -> GitResult:
         command, with_extended_output=True, with_exceptions=False, stdout_as_string=False
     )
     return GitResult(code, output, clean_lines(error.encode("utf-8", "surrogateescape")))
+
+
+def _reason(error: GitCommandError) -> str:
+    """Return the line of git that GitPython wraps."""
+    lines = error.stderr.strip().removeprefix("stderr: '").removesuffix("'").splitlines()
+    return lines[0] if lines else f"git ended with code {error.status}"
 
 
 def _environment(git: Git) -> dict[str, str]:

@@ -1,9 +1,11 @@
 """Adopted edits: after the next publication a repository has the files that packagers gave it."""
 
+import email
 import os
 import re
 import stat
 import subprocess
+from email import policy
 
 import jsonschema
 import pytest
@@ -322,6 +324,17 @@ def test_a_message_in_another_encoding_or_with_other_line_ends(published, distge
     clone.git("checkout", "-q", base)
     clone.git("am", "-q", str(published / f"{PATCHES}/0001-Gr-n.patch"))
     assert clone.git("log", "-1", "--format=%an|%B") == "Zoë Packager|Grün\n\nFür\n\n"
+
+
+@pytest.mark.parametrize("encoding", ["klingon", "idna", ""])
+def test_a_message_in_an_encoding_that_python_does_not_have(published, distgen, cloned, encoding):
+    """GitPython raises LookupError when it reads such a commit."""
+    clone = cloned(published)
+    change_line(clone)
+    rewrite(clone, rb"\n\nChange.*", f"\nencoding {encoding}\n\nGrün".encode())
+    assert distgen(published, "adopt").code == 0
+    text = (published / f"{PATCHES}/0001-Gr-n.patch").read_bytes()
+    assert email.message_from_bytes(text, policy=policy.default)["Subject"] == "[PATCH] Grün"
 
 
 def rewrite(clone, pattern, by):
