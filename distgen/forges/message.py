@@ -17,7 +17,7 @@ from distgen.forges.markdown import (
     fit_blocks,
     shorten,
 )
-from distgen.git.commits import parse_commit, parse_trailers
+from distgen.git.commits import parse_commit, parse_person, parse_trailers
 from distgen.git.objects import commit_id, format_person, tree_id
 from distgen.model.published import Change
 from distgen.model.words import REVIEW_BRANCHES
@@ -103,14 +103,12 @@ def is_commit_of(content: bytes, image: str, stream: str, author: str) -> bool:
 
     Whoever amends, rebases or merges it becomes its committer, so that author and committer differ.
     """
-    head, _, message = content.decode("utf-8", "replace").partition("\n\n")
-    people = re.findall(r"^(?:author|committer) (.*)$", head, re.MULTILINE)
-    trailers = parse_trailers(message)
+    commit = parse_commit(content)
+    person = format_person(author, parse_person(commit.author).seconds)
+    trailers = parse_trailers(commit.message)
     return (
-        len(people) == 2
-        and people[0] == people[1]
-        and re.fullmatch(rf"{re.escape(author)} \d+ \+0000", people[0]) is not None
-        and len(re.findall(r"^parent ", head, re.MULTILINE)) <= 1
+        commit.author == commit.committer == person
+        and len(commit.parents) <= 1
         and (trailers.get("Distgen-Image"), trailers.get("Distgen-Stream")) == (image, stream)
     )
 

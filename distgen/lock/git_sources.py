@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from distgen.catalogue.mirrors import git_here
 from distgen.errors import DistgenError
+from distgen.git.commits import parse_commit, parse_person
 from distgen.git.location import Place
 from distgen.git.refs import (
     HEADS,
@@ -27,7 +27,6 @@ from distgen.model.lock import LockedSource
 from distgen.text.suggest import suggest_nearest
 
 RELEASES = ("{version}", "v{version}")
-_COMMITTER = re.compile(rb"^committer .* (\d+) [+-]\d{4}$", re.MULTILINE)
 
 
 class RefGone(DistgenError):
@@ -129,10 +128,14 @@ def _run_fetch(repository: SourceRepository, folder: Path, name: str) -> GitResu
 
 
 def _commit_date(content: bytes, commit: str) -> str:
-    committer = _COMMITTER.search(content)
-    if committer is None:
+    line = parse_commit(content).committer
+    person = parse_person(line)
+    try:
+        date = datetime.fromtimestamp(person.seconds, tz=timezone.utc)
+    except (ValueError, OverflowError, OSError):  # after the year 9999
+        date = None
+    if date is None or person.name == line:
         raise DistgenError(f"the commit {commit} has no date")
-    date = datetime.fromtimestamp(int(committer.group(1)), tz=timezone.utc)
     return date.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -209,6 +209,37 @@ def test_refs_of_changes_and_commits_and_closed_tags_are_resolved(catalogue, dis
     }
 
 
+@pytest.mark.parametrize(
+    ("date", "locked_date"),
+    [
+        ("0 +0000", "1970-01-01T00:00:00Z"),
+        ("1700000000 +1400", "2023-11-14T22:13:20Z"),
+        ("999999999999 +0000", None),
+        ("99999999999999999999 +0000", None),
+        ("", None),
+    ],
+)
+def test_the_date_of_a_commit_is_any_that_a_calendar_has(
+    catalogue, distgen, upstream, date, locked_date
+):
+    """A year after 9999 ended the run with a traceback."""
+    app = upstream("app")
+    person = f"Pat <pat@example.org> {date}"
+    (app.path / "commit").write_text(
+        f"tree {app.git('rev-parse', 'HEAD^{tree}')}\nauthor {person}\ncommitter {person}\n\nx\n"
+    )
+    commit = app.git("hash-object", "-t", "commit", "-w", "--literally", "commit")
+    app.git("update-ref", "refs/heads/master", commit)
+    root = catalogue(
+        {**TEMPLATE, "overlays/ns/one.yaml": overlay("scratch", {"app": (app.url, "master")})}
+    )
+    ran = distgen(root, "lock")
+    if locked_date:
+        assert [source.date for source in lock(root).sources.values()] == [locked_date]
+    else:
+        assert (ran.code, f"the commit {commit} has no date" in ran.out + ran.err) == (1, True)
+
+
 # --- failures ----------------------------------------------------------------------------------
 
 
