@@ -32,13 +32,15 @@ def streams(catalogue, distgen):
     return root
 
 
-def adopted(distgen, root, *words):
+def adopt_all(distgen, root, *words):
     """Return what became of each branch that has edits."""
     ran = distgen(root, "adopt", "--format", "json", *words)
     jsonschema.validate(ran.json, load_schema("adopt"))
-    found = {f"{row['image']}@{row['stream']}": row for row in ran.json["results"]}
-    assert ran.code == int(any(row["status"] in ("refused", "failed") for row in found.values()))
-    return {key: row for key, row in found.items() if row["status"] != "unchanged"}
+    adoptions = {f"{row['image']}@{row['stream']}": row for row in ran.json["results"]}
+    assert ran.code == int(
+        any(row["status"] in ("refused", "failed") for row in adoptions.values())
+    )
+    return {key: row for key, row in adoptions.items() if row["status"] != "unchanged"}
 
 
 def overlay_files(root):
@@ -50,21 +52,23 @@ def overlay_files(root):
     }
 
 
-def carried(distgen, root, clone, *words):
+def adopt_and_check(distgen, root, clone, *words):
     """Adopt, publish and pull; the files must be as they were. Return the names of new files."""
     clone.push("--force")
-    wanted, before = clone.files(), overlay_files(root)
-    found = adopted(distgen, root, *words)
-    assert {row["status"] for row in found.values()} == {"adopted"}, found
+    files_before, before = clone.files(), overlay_files(root)
+    adoptions = adopt_all(distgen, root, *words)
+    assert {row["status"] for row in adoptions.values()} == {"adopted"}, adoptions
     after = overlay_files(root)
     assert {name: after[name] for name in before} == before
-    assert sorted({*after} - {*before}) == sorted(n for row in found.values() for n in row["files"])
+    assert sorted({*after} - {*before}) == sorted(
+        n for row in adoptions.values() for n in row["files"]
+    )
     commit(root, "Adopt what packagers did")
     ran = distgen(root, "publish")
     assert ran.code == 0, ran.out
     clone.git("pull", "-q", "--ff-only")
-    assert clone.files() == wanted
-    assert adopted(distgen, root) == {}
+    assert clone.files() == files_before
+    assert adopt_all(distgen, root) == {}
     branch = clone.git("branch", "--show-current").strip()
     verdict = distgen(
         root, "verify", f"{clone.git('remote', 'get-url', 'origin').strip()}#{branch}"
@@ -79,7 +83,7 @@ def carried(distgen, root, clone, *words):
 def test_an_edit_becomes_a_patch_with_its_author_and_message(published, distgen, cloned):
     clone = cloned(published)
     clone.replace("start", "exec tool", "exec my-tool")
-    made = clone.commit("Start mine\n\nIt is faster.\n\nCloses: 7", name="Zoë Müller")
+    commit_id = clone.commit("Start mine\n\nIt is faster.\n\nCloses: 7", name="Zoë Müller")
     clone.push()
     ran = distgen(published, "adopt")
     assert ran.out == f"adopted  small/tool@main  {PATCHES}/0001-Start-mine.patch\n"
@@ -87,7 +91,7 @@ def test_an_edit_becomes_a_patch_with_its_author_and_message(published, distgen,
     text = (published / f"{PATCHES}/0001-Start-mine.patch").read_text()
     assert text == "\n".join(
         [
-            f"From {made} Mon Sep 17 00:00:00 2001",
+            f"From {commit_id} Mon Sep 17 00:00:00 2001",
             "From: =?utf-8?b?Wm/DqyBNw7xsbGVy?= <pat@example.org>",
             "Date: Wed, 01 May 2024 12:00:00 +0200",
             "Subject: [PATCH] Start mine",
@@ -132,7 +136,7 @@ def chain(clone):
     clone.commit("Note it")
 
 
-def merged(clone):
+def merge(clone):
     clone.git("checkout", "-q", "-b", "side")
     clone.replace("start", "exec tool", "exec my-tool")
     clone.commit("Start mine")
@@ -143,53 +147,53 @@ def merged(clone):
 
 
 def evil_merge(clone):
-    merged(clone)
+    merge(clone)
     clone.replace("settings.ini", "last = yes", "last = no")
     clone.git("commit", "-q", "-a", "--amend", "--no-edit")
 
 
-def squashed(clone):
+def squash(clone):
     clone.replace("start", "exec tool", "exec my-tool")
     clone.git("commit", "-q", "-a", "--amend", "--no-edit", "--reset-author")
 
 
-def rebased(clone):
+def rebase(clone):
     clone.git("commit", "-q", "--amend", "-m", "Import", "--reset-author")
     change_line(clone)
 
 
-def deleted(clone):
+def delete(clone):
     clone.git("rm", "-q", "settings.ini")
     clone.replace("Dockerfile", "COPY settings.ini /etc/tool.ini\n", "")
     clone.commit()
 
 
-def renamed(clone):
+def rename(clone):
     clone.git("mv", "settings.ini", "tool.ini")
     clone.replace("Dockerfile", "COPY settings.ini", "COPY tool.ini")
     clone.commit("Call it by its name")
 
 
-def renamed_and_changed(clone):
+def rename_and_change(clone):
     clone.git("mv", "settings.ini", "tool.ini")
     clone.replace("tool.ini", "level = 1", "level = 2")
     clone.replace("Dockerfile", "COPY settings.ini", "COPY tool.ini")
     clone.commit("Call it by its name")
 
 
-def binary_renamed(clone):
+def rename_binary(clone):
     clone.git("mv", "logo.png", "small.png")
     clone.commit()
 
 
-def mode(clone):
+def change_mode(clone):
     (clone.path / "settings.ini").chmod(0o755)
     clone.commit()
 
 
-def mode_and_text(clone):
+def change_mode_and_text(clone):
     clone.replace("settings.ini", "level = 1", "level = 2")
-    mode(clone)
+    change_mode(clone)
 
 
 def crlf(clone):
@@ -202,7 +206,7 @@ def no_newline(clone):
     clone.commit()
 
 
-def emptied(clone):
+def empty_file(clone):
     clone.write(settings_ini="")
     clone.commit()
 
@@ -233,19 +237,19 @@ def odd_message(clone):
         (change_line, ["0001-Change-it-here.patch"]),
         (change_and_add, ["0001-Change-it-here.patch"]),
         (chain, ["0001-Say-more.patch", "0002-Say-even-more.patch"]),
-        (merged, None),
+        (merge, None),
         (evil_merge, ["0001-Downstream-edits-of-small-tool-main.patch"]),
-        (squashed, ["0001-Downstream-edits-of-small-tool-main.patch"]),
-        (rebased, ["0001-Change-it-here.patch"]),
-        (deleted, ["0001-Change-it-here.patch"]),
-        (renamed, ["0001-Call-it-by-its-name.patch"]),
-        (renamed_and_changed, ["0001-Call-it-by-its-name.patch"]),
-        (binary_renamed, ["0001-Change-it-here.patch"]),
-        (mode, ["0001-Change-it-here.patch"]),
-        (mode_and_text, ["0001-Change-it-here.patch"]),
+        (squash, ["0001-Downstream-edits-of-small-tool-main.patch"]),
+        (rebase, ["0001-Change-it-here.patch"]),
+        (delete, ["0001-Change-it-here.patch"]),
+        (rename, ["0001-Call-it-by-its-name.patch"]),
+        (rename_and_change, ["0001-Call-it-by-its-name.patch"]),
+        (rename_binary, ["0001-Change-it-here.patch"]),
+        (change_mode, ["0001-Change-it-here.patch"]),
+        (change_mode_and_text, ["0001-Change-it-here.patch"]),
         (crlf, ["0001-Change-it-here.patch"]),
         (no_newline, ["0001-Change-it-here.patch"]),
-        (emptied, ["0001-Change-it-here.patch"]),
+        (empty_file, ["0001-Change-it-here.patch"]),
         (latin, ["0001-Change-it-here.patch"]),
         (back_and_forth, None),
         (odd_message, ["0001-PATCH-nusual.patch"]),
@@ -254,9 +258,9 @@ def odd_message(clone):
 def test_the_files_are_as_the_packager_had_them(published, distgen, cloned, do, names):
     clone = cloned(published)
     do(clone)
-    found = carried(distgen, published, clone)
+    adoptions = adopt_and_check(distgen, published, clone)
     if names is not None:
-        assert found == [f"{PATCHES}/{name}" for name in names]
+        assert adoptions == [f"{PATCHES}/{name}" for name in names]
 
 
 def test_git_takes_the_patches_as_well(published, distgen, cloned):
@@ -267,15 +271,15 @@ def test_git_takes_the_patches_as_well(published, distgen, cloned):
     clone.replace("Dockerfile", "ENV LANG=C", "ENV LANG=C.UTF-8")
     clone.commit("Use UTF-8 – everywhere, for all the names that have more than ASCII letters in "
                  "them\n\nAnd „quotes“.", name='Pat "the" Packager, Jr.')  # fmt: skip
-    renamed(clone)
+    rename(clone)
     clone.push()
-    wanted = clone.git("log", "--reverse", "--format=%an|%ae|%ad|%B", f"{before}..")
+    log = clone.git("log", "--reverse", "--format=%an|%ae|%ad|%B", f"{before}..")
     distgen(published, "adopt")
     clone.git("checkout", "-q", "-b", "applied", before)
     for path in sorted((published / PATCHES).iterdir()):
         clone.git("am", "-q", "--keep-cr", str(path))
     applied = clone.git("log", "--reverse", "--format=%an|%ae|%ad|%B", f"{before}..")
-    assert applied == wanted.replace(re.search(r"[^\n]*Note it\n\n?", wanted)[0], "")
+    assert applied == log.replace(re.search(r"[^\n]*Note it\n\n?", log)[0], "")
     assert clone.git("diff", "--stat", "applied", "main").split()[0] == "notes"
 
 
@@ -306,9 +310,9 @@ def test_an_edit_that_no_commit_tells_of_is_by_who_committed_it(published, distg
     clone.replace("start", "exec tool", "exec my-tool")
     clone.git("commit", "-q", "-a", "--amend", "--no-edit", name="Zoe")
     if way == "begun anew":
-        made = clone.git("commit-tree", "-m", "All in one", "HEAD^{tree}", name="Zoe").strip()
-        clone.git("reset", "-q", "--hard", made)
-    (name,) = carried(distgen, published, clone)
+        commit_id = clone.git("commit-tree", "-m", "All in one", "HEAD^{tree}", name="Zoe").strip()
+        clone.git("reset", "-q", "--hard", commit_id)
+    (name,) = adopt_and_check(distgen, published, clone)
     assert name == f"{PATCHES}/0001-Downstream-edits-of-small-tool-main.patch"
     text = (published / name).read_text()
     assert "\nFrom: Zoe <pat@example.org>\nDate: Wed, 01 May 2024 12:00:00 +0200\n" in text
@@ -339,12 +343,12 @@ def test_a_message_in_an_encoding_that_python_does_not_have(published, distgen, 
 
 def rewrite(clone, pattern, by):
     """Make another commit of the newest one, byte by byte, and push it."""
-    done = subprocess.run(
+    process = subprocess.run(
         ["git", "cat-file", "commit", "HEAD"], cwd=clone.path, capture_output=True, check=True
     )
-    made = re.sub(pattern, lambda _: by, done.stdout, count=1)
+    patched = re.sub(pattern, lambda _: by, process.stdout, count=1)
     words = ("hash-object", "-t", "commit", "-w", "--stdin", "--literally")
-    clone.git("reset", "-q", "--hard", clone.git(*words, stdin=made).strip())
+    clone.git("reset", "-q", "--hard", clone.git(*words, stdin=patched).strip())
     clone.push("--force")
 
 
@@ -367,7 +371,7 @@ def test_own_files_that_no_overlay_can_hold_stay_their_own(
     with open(os.path.join(os.fsencode(clone.path), name), "wb") as file:
         file.write(content)
     change_line(clone)
-    assert carried(distgen, published, clone) == [f"{PATCHES}/0001-Change-it-here.patch"]
+    assert adopt_and_check(distgen, published, clone) == [f"{PATCHES}/0001-Change-it-here.patch"]
     assert os.fsdecode(name) not in clone.read(".distgen.json")
 
 
@@ -376,7 +380,7 @@ def test_what_is_their_own_stays_their_own(published, distgen, cloned):
     clone.write(notes="ours\n")
     clone.commit("Note it")
     change_line(clone)
-    carried(distgen, published, clone)
+    adopt_and_check(distgen, published, clone)
     assert "notes" not in clone.read(".distgen.json")
 
 
@@ -411,8 +415,8 @@ def test_a_patch_holds_the_edit_and_nothing_of_ours(published, distgen, cloned):
     clone.replace("Dockerfile", 'CMD ["start"]', 'CMD ["start", "-d"]')
     clone.commit("Start in debug mode")
     clone.push()
-    merged = distgen(published, "publish", "--set", "small/tool:title=Ours", "--on-edit", "merge")
-    assert merged.code == 0, merged.out
+    merge = distgen(published, "publish", "--set", "small/tool:title=Ours", "--on-edit", "merge")
+    assert merge.code == 0, merge.out
     assert distgen(published, "adopt", "small/tool").code == 0
     (patch,) = patches(published)
     assert "debug mode" in patch
@@ -457,7 +461,7 @@ def test_a_deleted_file_that_changed_since_is_deleted_as_it_is_now(published, di
     clone.commit("Need no settings")
     (published / "templates/app/settings.ini").write_text("[tool]\nlevel = 9\n")
     commit(published)
-    assert carried(distgen, published, clone, "small/tool") == [
+    assert adopt_and_check(distgen, published, clone, "small/tool") == [
         f"{PATCHES}/0001-Need-no-settings.patch"
     ]
 
@@ -465,13 +469,13 @@ def test_a_deleted_file_that_changed_since_is_deleted_as_it_is_now(published, di
 def test_a_file_that_was_renamed_and_changed_since_is_refused(published, distgen, cloned):
     """What the catalogue changed would be in neither of the two."""
     clone = cloned(published)
-    renamed(clone)
+    rename(clone)
     clone.push()
     (published / "templates/app/settings.ini").write_bytes(
         FILES["templates/app/settings.ini"] + b"more = yes\n"
     )
     commit(published)
-    (row,) = adopted(distgen, published, "small/tool").values()
+    (row,) = adopt_all(distgen, published, "small/tool").values()
     assert (row["status"], row["detail"]) == (
         "refused",
         "settings.ini was renamed to tool.ini downstream and has changed in the catalogue since; "
@@ -487,19 +491,19 @@ def test_an_edit_that_was_kept_can_still_be_adopted(published, distgen, cloned):
     commit(published)
     assert distgen(published, "publish", "--on-edit", "keep").code == 0
     clone.git("pull", "-q")
-    assert carried(distgen, published, clone) == [f"{PATCHES}/0001-Change-it-here.patch"]
+    assert adopt_and_check(distgen, published, clone) == [f"{PATCHES}/0001-Change-it-here.patch"]
 
 
 def test_patches_are_numbered_after_those_that_are_there(published, distgen, cloned):
     clone = cloned(published)
     change_line(clone)
-    carried(distgen, published, clone)
+    adopt_and_check(distgen, published, clone)
     clone.replace("start", "exec my-tool", "exec our-tool")
     clone.commit("Start ours")
-    assert carried(distgen, published, clone) == [f"{PATCHES}/0002-Start-ours.patch"]
+    assert adopt_and_check(distgen, published, clone) == [f"{PATCHES}/0002-Start-ours.patch"]
     clone.replace("settings.ini", "level = 1", "level = 2")
     clone.commit("Change it here")
-    assert carried(distgen, published, clone) == [f"{PATCHES}/0003-Change-it-here.patch"]
+    assert adopt_and_check(distgen, published, clone) == [f"{PATCHES}/0003-Change-it-here.patch"]
 
 
 @pytest.mark.parametrize("do", [change_line, evil_merge])
@@ -508,10 +512,10 @@ def test_a_commit_that_was_adopted_is_not_adopted_again(published, distgen, clon
     clone = cloned(published)
     do(clone)
     clone.push()
-    adopted(distgen, published)
+    adopt_all(distgen, published)
     clone.replace("settings.ini", "color = no", "color = yes")
     clone.commit("Color it", name="Zoë")
-    assert carried(distgen, published, clone) == [f"{PATCHES}/0002-Color-it.patch"]
+    assert adopt_and_check(distgen, published, clone) == [f"{PATCHES}/0002-Color-it.patch"]
 
 
 def test_a_patch_that_is_called_by_no_number_stays_the_last_but_the_stream_s(
@@ -520,12 +524,12 @@ def test_a_patch_that_is_called_by_no_number_stays_the_last_but_the_stream_s(
     """zz.patch would come after a numbered one, so the edit goes where it comes last."""
     clone = cloned(published)
     change_line(clone)
-    carried(distgen, published, clone)
+    adopt_and_check(distgen, published, clone)
     (published / PATCHES / "0001-Change-it-here.patch").rename(published / PATCHES / "zz.patch")
     commit(published)
     clone.replace("start", "exec my-tool", "exec our-tool")
     clone.commit("Start ours")
-    assert carried(distgen, published, clone) == [f"{PATCHES}/main/0001-Start-ours.patch"]
+    assert adopt_and_check(distgen, published, clone) == [f"{PATCHES}/main/0001-Start-ours.patch"]
 
 
 def test_a_dry_run_writes_nothing_and_says_the_same(published, distgen, cloned):
@@ -571,7 +575,7 @@ def test_edits_on_a_server_that_wants_a_token(served, distgen, cloned, tmp_path)
 def test_an_edit_of_one_stream_is_for_that_stream(streams, distgen, cloned):
     clone = cloned(streams, branch="stable/old")
     change_line(clone)
-    assert carried(distgen, streams, clone) == [f"{PATCHES}/old/0001-Change-it-here.patch"]
+    assert adopt_and_check(distgen, streams, clone) == [f"{PATCHES}/old/0001-Change-it-here.patch"]
     assert "exec tool" in cloned(streams).read("start")
 
 
@@ -580,8 +584,8 @@ def test_the_same_edit_of_all_streams_is_one_patch(streams, distgen, cloned):
         clone = cloned(streams, branch=branch)
         change_line(clone)
         clone.push()
-    found = adopted(distgen, streams)
-    assert [row["files"] for row in found.values()] == 2 * [
+    adoptions = adopt_all(distgen, streams)
+    assert [row["files"] for row in adoptions.values()] == 2 * [
         [f"{PATCHES}/0001-Change-it-here.patch"]
     ]
     commit(streams)
@@ -596,8 +600,8 @@ def test_different_edits_of_streams_are_different_patches(streams, distgen, clon
         clone.replace("start", "exec tool", f"exec {branch}")
         clone.commit()
         clone.push()
-    found = adopted(distgen, streams)
-    assert [row["files"] for row in found.values()] == [
+    adoptions = adopt_all(distgen, streams)
+    assert [row["files"] for row in adoptions.values()] == [
         [f"{PATCHES}/main/0001-Change-it-here.patch"],
         [f"{PATCHES}/old/0001-Change-it-here.patch"],
     ]
@@ -610,7 +614,7 @@ def test_different_edits_of_streams_are_different_patches(streams, distgen, clon
 
 
 @pytest.fixture
-def extended(catalogue, distgen):
+def heirs_site(catalogue, distgen):
     files = {
         **FILES,
         "overlays/small/other.yaml": "extends: small/tool\nvalues: {packages+: [yq]}\n",
@@ -621,62 +625,62 @@ def extended(catalogue, distgen):
     return root
 
 
-def test_images_that_extend_it_get_the_edit_and_are_named(extended, distgen, cloned):
-    clone = cloned(extended)
+def test_images_that_extend_it_get_the_edit_and_are_named(heirs_site, distgen, cloned):
+    clone = cloned(heirs_site)
     change_line(clone)
     clone.push()
-    ran = distgen(extended, "adopt")
+    ran = distgen(heirs_site, "adopt")
     assert "small/other@main extend small/tool and change, too\n" in ran.err
-    commit(extended)
-    assert distgen(extended, "publish").code == 0
-    assert "exec my-tool" in cloned(extended, "small/other").read("start")
+    commit(heirs_site)
+    assert distgen(heirs_site, "publish").code == 0
+    assert "exec my-tool" in cloned(heirs_site, "small/other").read("start")
 
 
-def test_an_edit_below_the_header_reaches_images_that_extend_it(extended, distgen, cloned):
+def test_an_edit_below_the_header_reaches_images_that_extend_it(heirs_site, distgen, cloned):
     """The header names the overlay, so it must not be what a hunk holds on to."""
-    other = "extends: small/tool\nvalues: {user: somebody}\n"
-    (extended / "overlays/small/other.yaml").write_text(other)
-    commit(extended)
-    assert distgen(extended, "publish").code == 0
-    clone = cloned(extended)
+    overlay = "extends: small/tool\nvalues: {user: somebody}\n"
+    (heirs_site / "overlays/small/other.yaml").write_text(overlay)
+    commit(heirs_site)
+    assert distgen(heirs_site, "publish").code == 0
+    clone = cloned(heirs_site)
     clone.replace("Dockerfile", "LABEL title", "LABEL mine=yes title")
     clone.commit()
     clone.push()
-    assert distgen(extended, "adopt").code == 0
-    commit(extended)
-    assert distgen(extended, "publish").code == 0
-    assert "LABEL mine=yes" in cloned(extended, "small/other").read("Dockerfile")
+    assert distgen(heirs_site, "adopt").code == 0
+    commit(heirs_site)
+    assert distgen(heirs_site, "publish").code == 0
+    assert "LABEL mine=yes" in cloned(heirs_site, "small/other").read("Dockerfile")
 
 
-def test_the_same_edit_of_an_image_and_its_heir_is_one_patch(extended, distgen, cloned):
+def test_the_same_edit_of_an_image_and_its_heir_is_one_patch(heirs_site, distgen, cloned):
     for image in ("small/other", "small/tool"):
-        clone = cloned(extended, image)
+        clone = cloned(heirs_site, image)
         change_line(clone)
         clone.push()
-    found = adopted(distgen, extended)
-    assert {key: row["files"] for key, row in found.items()} == {
+    adoptions = adopt_all(distgen, heirs_site)
+    assert {key: row["files"] for key, row in adoptions.items()} == {
         "small/tool@main": [f"{PATCHES}/0001-Change-it-here.patch"]
     }
-    commit(extended)
-    assert distgen(extended, "publish").code == 0
+    commit(heirs_site)
+    assert distgen(heirs_site, "publish").code == 0
 
 
-def test_an_edit_that_an_heir_would_not_take_is_refused(extended, distgen, cloned):
-    clone = cloned(extended)
+def test_an_edit_that_an_heir_would_not_take_is_refused(heirs_site, distgen, cloned):
+    clone = cloned(heirs_site)
     clone.replace("Dockerfile", "RUN install jq\n", "RUN install jq-static\n")
     clone.commit()
     clone.push()
-    (extended / "overlays/small/other.yaml").write_text(
+    (heirs_site / "overlays/small/other.yaml").write_text(
         "extends: small/tool\nvalues: {packages-: [jq]}\n"
     )
-    commit(extended)
-    assert distgen(extended, "publish", "small/other").code == 0
-    before = overlay_files(extended)
-    (row,) = adopted(distgen, extended).values()
+    commit(heirs_site)
+    assert distgen(heirs_site, "publish", "small/other").code == 0
+    before = overlay_files(heirs_site)
+    (row,) = adopt_all(distgen, heirs_site).values()
     assert row["status"] == "refused"
     assert row["detail"].startswith("it would not be rendered any more: ")
     assert "small/other@main" in row["detail"]
-    assert overlay_files(extended) == before
+    assert overlay_files(heirs_site) == before
 
 
 # --- what no patch can hold ----------------------------------------------------------------------
@@ -688,14 +692,14 @@ def test_a_binary_file_is_laid_over(published, distgen, cloned):
     (clone.path / "logo.png").chmod(0o755)
     clone.replace("start", "exec tool", "exec my-tool")
     clone.commit()
-    assert carried(distgen, published, clone) == [
+    assert adopt_and_check(distgen, published, clone) == [
         "overlays/small/tool/logo.png",
         f"{PATCHES}/0001-Change-it-here.patch",
     ]
     clone.write(logo_png=b"\x89PNG\0\0newer\n")
     clone.commit()
     clone.push()
-    (row,) = adopted(distgen, published).values()
+    (row,) = adopt_all(distgen, published).values()
     assert (row["status"], row["files"]) == ("refused", [])
     assert row["detail"] == "logo.png is binary, and the overlay has its own; replace that"
 
@@ -705,13 +709,13 @@ def test_a_binary_file_of_one_stream_is_refused(streams, distgen, cloned):
     clone.write(logo_png=b"\x89PNG\0\0new\n")
     clone.commit()
     clone.push()
-    (row,) = adopted(distgen, streams).values()
+    (row,) = adopt_all(distgen, streams).values()
     assert row["status"] == "refused"
     assert row["detail"] == "logo.png is binary, and a file of an overlay is for all streams"
 
 
 @pytest.mark.parametrize(
-    ("do", "said"),
+    ("do", "detail"),
     [
         (
             lambda c: ((c.path / "start").unlink(), (c.path / "start").symlink_to("/bin/true")),
@@ -733,21 +737,21 @@ def test_a_binary_file_of_one_stream_is_refused(streams, distgen, cloned):
     ids=["link", "binary deleted", "attributes", "manifest"],
 )
 def test_what_cannot_be_adopted_is_refused_and_the_rest_goes_on(
-    published, distgen, cloned, do, said
+    published, distgen, cloned, do, detail
 ):
     clone = cloned(published)
     do(clone)
     clone.commit()
     clone.push()
-    other = cloned(published, "small/base")
-    change_line(other)
-    other.push()
-    found = adopted(distgen, published)
-    assert (found["small/tool@main"]["status"], found["small/tool@main"]["detail"]) == (
+    other_clone = cloned(published, "small/base")
+    change_line(other_clone)
+    other_clone.push()
+    adoptions = adopt_all(distgen, published)
+    assert (adoptions["small/tool@main"]["status"], adoptions["small/tool@main"]["detail"]) == (
         "refused",
-        said,
+        detail,
     )
-    assert found["small/base@main"]["status"] == "adopted"
+    assert adoptions["small/base@main"]["status"] == "adopted"
 
 
 def test_an_edit_that_collides_with_the_catalogue_is_refused(published, distgen, cloned):
@@ -757,7 +761,7 @@ def test_an_edit_that_collides_with_the_catalogue_is_refused(published, distgen,
     clone.push()
     (published / "templates/app/settings.ini").write_text("[tool]\nlevel = 9\ncolor = no\n")
     commit(published)
-    (row,) = adopted(distgen, published, "small/tool").values()
+    (row,) = adopt_all(distgen, published, "small/tool").values()
     assert row["status"] == "refused"
     assert row["detail"] == (
         "settings.ini was edited downstream and cannot be merged; "
@@ -772,7 +776,7 @@ def test_an_edit_that_would_not_be_published_is_refused(published, distgen, clon
     clone.replace("Dockerfile", "WORKDIR /srv", "COPY nowhere /nowhere\nWORKDIR /srv")
     clone.commit()
     clone.push()
-    (row,) = adopted(distgen, published).values()
+    (row,) = adopt_all(distgen, published).values()
     assert row["status"] == "refused"
     assert row["detail"].startswith("it would not be published any more: overlays/small/tool/patch")
     assert "DG106" in row["detail"]
@@ -781,7 +785,7 @@ def test_an_edit_that_would_not_be_published_is_refused(published, distgen, clon
 def test_a_patch_that_no_longer_applies_shows_its_hunk(published, distgen, cloned):
     clone = cloned(published)
     change_line(clone)
-    carried(distgen, published, clone)
+    adopt_and_check(distgen, published, clone)
     (published / "templates/app/start").write_text("#!/bin/sh\nexec something else\n")
     commit(published)
     ran = distgen(published, "publish")
@@ -799,12 +803,12 @@ def test_an_image_that_cannot_be_rendered_fails_and_the_rest_goes_on(published, 
     patches = published / PATCHES
     patches.mkdir(parents=True)
     (patches / "old.patch").write_text("--- a/start\n+++ b/start\n@@ -1 +1 @@\n-x\n+y\n")
-    found = adopted(distgen, published)
-    assert {key: row["status"] for key, row in found.items()} == {
+    adoptions = adopt_all(distgen, published)
+    assert {key: row["status"] for key, row in adoptions.items()} == {
         "small/base@main": "adopted",
         "small/tool@main": "failed",
     }
-    assert f"{PATCHES}/old.patch:3: the hunk does not fit" in found["small/tool@main"]["detail"]
+    assert f"{PATCHES}/old.patch:3: the hunk does not fit" in adoptions["small/tool@main"]["detail"]
 
 
 def test_a_file_that_stands_in_the_way_is_adopted(published, distgen, cloned):
@@ -815,7 +819,7 @@ def test_a_file_that_stands_in_the_way_is_adopted(published, distgen, cloned):
     (published / "templates/app/README").write_text("ours\n")
     commit(published)
     assert "README stands there" in distgen(published, "publish", "small/tool").out
-    assert carried(distgen, published, clone, "small/tool") == [
+    assert adopt_and_check(distgen, published, clone, "small/tool") == [
         f"{PATCHES}/0001-Write-a-README.patch"
     ]
 
@@ -839,8 +843,8 @@ def test_what_cannot_be_read_fails_and_the_rest_goes_on(published, distgen, clon
     repository = published / "dist-git/small/base.git"
     git(repository, "update-ref", "-d", "refs/heads/main")
     (repository / "refs/heads/main").write_text("nonsense\n")
-    found = adopted(distgen, published)
-    assert {key: row["status"] for key, row in found.items()} == {
+    adoptions = adopt_all(distgen, published)
+    assert {key: row["status"] for key, row in adoptions.items()} == {
         "small/base@main": "failed",
         "small/tool@main": "adopted",
     }

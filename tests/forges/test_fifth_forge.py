@@ -124,8 +124,8 @@ def test_one_file_and_one_name_make_a_forge_to_propose_on(fifth, run, server, ca
         "mailed: ns/app: first publication of stream master",
     )
     assert refs(folder)["refs/heads/distgen/master"] == proposed["commit"]
-    again = json.loads(run(*command, MAILER_TOKEN=TOKEN).stdout)["results"][0]
-    assert (again["status"], again["detail"]) == ("unchanged", "nothing to mail")
+    second = json.loads(run(*command, MAILER_TOKEN=TOKEN).stdout)["results"][0]
+    assert (second["status"], second["detail"]) == ("unchanged", "nothing to mail")
 
 
 def test_its_name_is_known_wherever_names_of_forges_are_told(run, catalogue):
@@ -142,14 +142,14 @@ def test_its_name_is_known_wherever_names_of_forges_are_told(run, catalogue):
 
 def test_no_other_file_of_the_package_names_a_forge():
     names = ("github", "gitlab", "gerrit", "forgejo", "gitea")
-    others = [
+    paths = [
         path
         for path in [*PACKAGE.rglob("*.py"), *PACKAGE.rglob("schema/json/*.json")]
         if not path.stem.startswith(names) and path.stem != "dist_git"
     ]
     quoted = [
         f"{path.relative_to(PACKAGE)}: {name}"
-        for path in others
+        for path in paths
         for name in names
         if f'"{name}"' in path.read_text(encoding="utf-8")
     ]

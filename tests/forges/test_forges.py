@@ -98,9 +98,9 @@ def test_the_schema_names_the_forges_that_there_are():
 
 
 def test_the_link_of_a_review_is_found_in_a_servers_words():
-    said = ["Downtime on Friday: https://lab.example.org/news/7", "View merge request for x:",
+    lines = ["Downtime on Friday: https://lab.example.org/news/7", "View merge request for x:",
             "  https://lab.example.org/g/p/-/merge_requests/7", ""]  # fmt: skip
-    assert find_link(said, r"/merge_requests/\d+$") == (
+    assert find_link(lines, r"/merge_requests/\d+$") == (
         "https://lab.example.org/g/p/-/merge_requests/7"
     )
     new = "  https://lab.example.org/g/p/-/merge_requests/new?merge_request%5Bsource_branch%5D=7"
@@ -118,31 +118,31 @@ def session(front, **settings):
 
 
 def test_a_redirect_to_another_host_is_not_followed():
-    seen = []
+    requests_seen = []
 
-    def elsewhere(asked):
-        seen.append(asked)
+    def elsewhere(request):
+        requests_seen.append(request)
         return Reply(200)
 
     with serve(elsewhere) as stranger:
         moved = Reply(302, headers={"Location": f"{stranger.url}/x"})
-        with serve(lambda asked: moved) as front, pytest.raises(DistgenError) as error:
+        with serve(lambda request: moved) as front, pytest.raises(DistgenError) as error:
             session(front).get(f"{front.url}/x")
     assert f"an answer led to another server, {stranger.host}" in str(error.value)
-    assert seen == []
+    assert requests_seen == []
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_change_that_is_redirected_is_an_error_and_no_question(status):
-    with serve(lambda asked: Reply(status, headers={"Location": "/there"})) as front:
+    with serve(lambda request: Reply(status, headers={"Location": "/there"})) as front:
         with pytest.raises(DistgenError) as error:
             session(front).post(f"{front.url}/here", json={})
         assert str(error.value) == f"{front.url}/here: has moved to /there"
-        assert [asked.method for asked in front.log] == ["POST"]
+        assert [request.method for request in front.log] == ["POST"]
 
 
 def test_a_server_that_is_not_there_is_told_without_the_query():
-    with serve(lambda asked: Reply(200)) as front:
+    with serve(lambda request: Reply(200)) as front:
         url = front.url
     guarded = SameHostSession(url, HttpPolicy(attempts=1))
     with pytest.raises(DistgenError) as error:
@@ -156,10 +156,10 @@ def test_a_netrc_does_not_replace_the_token(tmp_path, monkeypatch):
     netrc.write_text("machine 127.0.0.1 login x password y\n")
     monkeypatch.setenv("NETRC", str(netrc))
     moved = Reply(301, headers={"Location": "/y"})
-    with serve(lambda asked: moved if asked.path == "/x" else Reply(200)) as front:
+    with serve(lambda request: moved if request.path == "/x" else Reply(200)) as front:
         session(front).get(f"{front.url}/x")
-        shown = [asked.headers["authorization"] for asked in front.log]
-    assert shown == ["token secret-of-the-test"] * 2
+        headers = [request.headers["authorization"] for request in front.log]
+    assert headers == ["token secret-of-the-test"] * 2
 
 
 def test_waiting_ends_when_the_run_does():
@@ -171,7 +171,7 @@ def test_waiting_ends_when_the_run_does():
         except DistgenError as error:
             wrong.append(str(error))
 
-    with serve(lambda asked: Reply(429, headers={"Retry-After": "600"})) as front:
+    with serve(lambda request: Reply(429, headers={"Retry-After": "600"})) as front:
         waiting = Thread(target=ask)
         waiting.start()
         while not front.log:
@@ -185,7 +185,7 @@ def test_waiting_ends_when_the_run_does():
 
 def test_a_limit_that_never_ends_is_waited_for_as_long_as_one_that_is_told_at_once():
     """It was given up after five answers, however little time had passed."""
-    with serve(lambda asked: Reply(429, headers={"Retry-After": "0"})) as front:
+    with serve(lambda request: Reply(429, headers={"Retry-After": "0"})) as front:
         with pytest.raises(DistgenError) as error:
             session(front, longest_wait=2, attempts=1).get(f"{front.url}/x")
         assert len(front.log) == 3
@@ -206,7 +206,7 @@ def test_a_limit_that_never_ends_is_waited_for_as_long_as_one_that_is_told_at_on
 )
 def test_limits_are_read_as_github_describes_them(status, headers, body, expected):
     date = {"Date": "Tue, 14 Nov 2023 22:13:20 GMT"}  # 1700000000
-    with serve(lambda asked: Reply(status, body, headers | date)) as front:
+    with serve(lambda request: Reply(status, body, headers | date)) as front:
         answer = requests.get(front.url, timeout=10)
     assert [limit_pause(answer, attempt) for attempt in (0, 1)] == expected
 
@@ -214,15 +214,15 @@ def test_limits_are_read_as_github_describes_them(status, headers, body, expecte
 def test_what_may_be_asked_twice_is_asked_again_when_the_server_fails():
     for ill in (Reply(0), Reply(502)):
         for method, times in (("GET", 3), ("PATCH", 3), ("POST", 1)):
-            with serve(lambda asked, ill=ill: ill) as front:
+            with serve(lambda request, ill=ill: ill) as front:
                 with suppress(DistgenError):
                     session(front, attempts=3).request(method, f"{front.url}/x")
                 assert (method, len(front.log)) == (method, times)
 
 
 def test_nothing_that_is_shown_of_a_session_holds_the_token():
-    with serve(lambda asked: Reply(200)) as front:
+    with serve(lambda request: Reply(200)) as front:
         guarded = session(front)
-        for shown in (repr(guarded.auth), str(guarded.auth), repr(vars(guarded))):
-            assert "secret-of-the-test" not in shown
+        for text in (repr(guarded.auth), str(guarded.auth), repr(vars(guarded))):
+            assert "secret-of-the-test" not in text
         assert isinstance(guarded, requests.Session)

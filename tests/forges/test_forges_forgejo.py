@@ -36,9 +36,9 @@ def web(lab):
         if request.method == "PATCH":
             review |= json.loads(request.body)
             save(state, folder)
-        shown = {key: review[key] for key in ("number", "state", "merged", "title", "body")}
-        shown["head"] = {"label": review.get("label", "")}  # empty for what was pushed to refs/for
-        return Reply(200, json.dumps(shown | {"html_url": f"http://forge.test/{number}"}).encode())
+        fields = {key: review[key] for key in ("number", "state", "merged", "title", "body")}
+        fields["head"] = {"label": review.get("label", "")}  # empty for what was pushed to refs/for
+        return Reply(200, json.dumps(fields | {"html_url": f"http://forge.test/{number}"}).encode())
 
     with serve(answer) as front:
         lab.account = Account(USER, TOKEN, f"{front.url}/api/v1", HttpPolicy(attempts=1))
@@ -75,9 +75,9 @@ def test_a_change_is_pushed_for_review_with_topic_and_text(lab, app, folder):
     assert sorted(heads.values()) == sorted(r.commit for r in results)
 
 
-@pytest.mark.parametrize("asked", [True, False])
-def test_running_again_pushes_nothing(lab, app, folder, asked, request):
-    if asked:
+@pytest.mark.parametrize("api", [True, False])
+def test_running_again_pushes_nothing(lab, app, folder, api, request):
+    if api:
         request.getfixturevalue("web")
     first = one(lab.propose({app.key: FIRST}, app))
     second = one(lab.propose({app.key: FIRST}, app, store="another-machine"))
@@ -85,16 +85,16 @@ def test_running_again_pushes_nothing(lab, app, folder, asked, request):
     assert len(arrived(folder)) == 1
 
 
-@pytest.mark.parametrize("asked", [True, False])
-def test_another_change_updates_the_same_pull_request(lab, app, folder, asked, request):
-    if asked:
+@pytest.mark.parametrize("api", [True, False])
+def test_another_change_updates_the_same_pull_request(lab, app, folder, api, request):
+    if api:
         request.getfixturevalue("web")
     first = one(lab.propose({app.key: FIRST}, app))
     second = one(lab.propose({app.key: SECOND}, app))
     assert second.status == "updated"
     (review,) = reviews(folder)
     assert review["commits"] == [first.commit, second.commit]
-    assert ("FROM quay.io/a:2\n```" in review["body"]) is asked
+    assert ("FROM quay.io/a:2\n```" in review["body"]) is api
 
 
 def test_a_text_has_its_lines_from_the_beginning_where_it_can(lab, app, folder, web):
@@ -134,9 +134,9 @@ def test_a_pull_request_that_somebody_bases_on_ours_is_not_ours(lab, app, folder
     assert reviews(folder)[1] == theirs
 
 
-@pytest.mark.parametrize("asked", [True, False])
-def test_a_pull_request_that_a_person_pushed_to_is_theirs(lab, app, folder, asked, request):
-    if asked:
+@pytest.mark.parametrize("api", [True, False])
+def test_a_pull_request_that_a_person_pushed_to_is_theirs(lab, app, folder, api, request):
+    if api:
         request.getfixturevalue("web")
     lab.propose({app.key: FIRST}, app)
     theirs = commit_on(folder, "refs/pull/1/head", {"NOTES": "x\n"})

@@ -39,24 +39,24 @@ def web(lab):
         if path == "/a/changes/":
             assert query["q"] == ['project:"ns/app" branch:"master"']
             indexed = [r for r in state["reviews"] if not state.get("behind")]
-            return said([{"_number": r["number"], "status": names[r["state"]]} for r in indexed])
+            return reply([{"_number": r["number"], "status": names[r["state"]]} for r in indexed])
         number, verb = re.fullmatch(r"/a/changes/(\d+)/?(\w*)", path).groups()
         review = state["reviews"][int(number) - 1]
-        shown = {"_number": int(number), "status": names[review["state"]]}
+        info = {"_number": int(number), "status": names[review["state"]]}
         if not verb:
-            return said(shown)
+            return reply(info)
         if verb == "detail":
-            return said(shown | {"messages": review["said"]})
+            return reply(info | {"messages": review["said"]})
         if review["state"] != {"abandon": "open", "restore": "abandoned"}[verb]:
             text = f"change is {names[review['state']].lower()}\n".encode()
             return Reply(409, text, {"Content-Type": "text/plain; charset=UTF-8"})
         review["state"] = {"abandon": "abandoned", "restore": "open"}[verb]
         review["said"].append({"message": f"{verb}\n\n{json.loads(request.body)['message']}"})
         save(state, folder)
-        return said(shown)
+        return reply(info)
 
-    def said(what):
-        return Reply(200, b")]}'\n" + json.dumps(what).encode())
+    def reply(data):
+        return Reply(200, b")]}'\n" + json.dumps(data).encode())
 
     with serve(answer) as front:
         lab.account = Account(USER, TOKEN, front.url, HttpPolicy(attempts=1))
@@ -74,8 +74,8 @@ def folder(lab, app):
 
 
 def change_id(message):
-    (found,) = re.findall(r"^Change-Id: (I[0-9a-f]{40})$", message, re.MULTILINE)
-    return found
+    (footer,) = re.findall(r"^Change-Id: (I[0-9a-f]{40})$", message, re.MULTILINE)
+    return footer
 
 
 def test_a_change_is_pushed_for_review_with_a_topic_and_a_change_id(lab, app, folder):
@@ -125,24 +125,24 @@ def test_another_base_is_another_change_and_the_old_one_is_abandoned(lab, app, f
 
 def test_children_depend_on_the_changes_of_their_parents(lab, app, folder):
     child, grand = lab.image("ns/child", "ns/app"), lab.image("ns/grand", "ns/child", "ns/app")
-    folders = [lab.repository(found, "master") for found in (child, grand)]
+    folders = [lab.repository(image, "master") for image in (child, grand)]
     trees = {image.key: FIRST for image in (app, child, grand)}
     lab.propose(trees, grand, child, app)
 
-    own = change_id(arrived(folder)[0]["message"])
+    child_id = change_id(arrived(folder)[0]["message"])
     (childs,), (grands,) = map(arrived, folders)
     assert "Depends-On" not in arrived(folder)[0]["message"]
-    assert f"\nDepends-On: {own}\nChange-Id: " in childs["message"]
+    assert f"\nDepends-On: {child_id}\nChange-Id: " in childs["message"]
     depends = re.findall(r"^Depends-On: (\S+)$", grands["message"], re.MULTILINE)
-    assert depends == [change_id(childs["message"]), own]
+    assert depends == [change_id(childs["message"]), child_id]
 
 
 def test_a_child_proposed_alone_still_names_its_parents_change(lab, app, folder):
     child = lab.image("ns/child", "ns/app")
     there = lab.repository(child, "master")
-    both = lab.propose({app.key: FIRST, child.key: FIRST}, app, child)
+    results = lab.propose({app.key: FIRST, child.key: FIRST}, app, child)
     alone = one(lab.propose({child.key: FIRST}, child, app))
-    assert (alone.status, alone.commit) == ("unchanged", both[1].commit)
+    assert (alone.status, alone.commit) == ("unchanged", results[1].commit)
     assert len(arrived(there)) == 1
 
 
@@ -212,9 +212,9 @@ def test_a_catalogue_that_goes_back_needs_a_commit_that_gerrit_does_not_know(lab
 @pytest.mark.parametrize("state", ["abandoned", "merged"])
 def test_a_closed_change_that_nobody_may_restore_is_told(lab, app, folder, state):
     lab.propose({app.key: FIRST}, app)
-    known = load(folder)
-    known["reviews"][0]["state"] = state
-    save(known, folder)
+    reviews_state = load(folder)
+    reviews_state["reviews"][0]["state"] = state
+    save(reviews_state, folder)
     result = one(lab.propose({app.key: SECOND}, app))
     assert result.status == "failed"
     assert "change http://review.test/c/ns/app/+/1 closed" in result.detail

@@ -29,9 +29,9 @@ def lab(tmp_path):
 
 @pytest.fixture
 def hub(lab):
-    with github_server(lab.server.root, TOKEN) as found:
-        lab.account = Account(USER, TOKEN, found.url)
-        yield found
+    with github_server(lab.server.root, TOKEN) as hub:
+        lab.account = Account(USER, TOKEN, hub.url)
+        yield hub
 
 
 @pytest.fixture
@@ -80,18 +80,18 @@ def test_another_change_updates_branch_title_body_and_labels(lab, hub, app, fold
 
 
 def test_a_pull_request_that_was_never_opened_is_opened_now(lab, hub, app, folder):
-    hub.meddle = lambda asked: Reply(500, b"{}") if asked.method == "POST" else None
+    hub.meddle = lambda request: Reply(500, b"{}") if request.method == "POST" else None
     first = one(lab.propose({app.key: FIRST}, app))
     assert first.status == "failed"
     assert REVIEW in refs(folder)
-    hub.meddle = lambda asked: None
+    hub.meddle = lambda request: None
     assert one(lab.propose({app.key: FIRST}, app)).status == "created"
     assert len(hub.pulls["ns/app"]) == 1
 
 
 def test_a_pull_request_that_somebody_opened_meanwhile_is_used(lab, hub, app, folder):
-    def meddle(asked):
-        if asked.method == "POST" and not hub.pulls["ns/app"]:
+    def meddle(request):
+        if request.method == "POST" and not hub.pulls["ns/app"]:
             body = {"title": "x", "body": "y", "head": "distgen/master", "base": "master"}
             hub._open("ns/app", body)
 
@@ -239,10 +239,10 @@ def test_a_renamed_repository_is_noticed(lab, hub, app, folder):
 
 
 def test_the_token_is_not_shown_to_a_host_that_an_answer_names(lab, hub, app, folder):
-    seen = []
+    requests_seen = []
 
-    def elsewhere(asked):
-        seen.append(asked)
+    def elsewhere(request):
+        requests_seen.append(request)
         return Reply(200, b"[]")
 
     with serve(elsewhere) as stranger:
@@ -251,25 +251,25 @@ def test_the_token_is_not_shown_to_a_host_that_an_answer_names(lab, hub, app, fo
         hub.url = genuine
     assert result.status == "failed"
     assert f"an answer led to another server, {stranger.host}" in result.detail
-    assert seen == []
+    assert requests_seen == []
 
 
 def test_a_next_page_on_another_host_is_not_asked_for(lab, hub, app, folder):
-    seen = []
+    requests_seen = []
 
-    def elsewhere(asked):
-        seen.append(asked)
+    def elsewhere(request):
+        requests_seen.append(request)
         return Reply(200, b"[]")
 
     with serve(elsewhere) as stranger:
         link = {"Link": f'<{stranger.url}/x?page=2>; rel="next"'}
 
-        def meddle(asked):
-            return Reply(200, b"[]", link) if "/pulls?" in asked.path else None
+        def meddle(request):
+            return Reply(200, b"[]", link) if "/pulls?" in request.path else None
 
         hub.meddle = meddle
         result = one(lab.propose({app.key: FIRST}, app))
-    assert (result.status, seen) == ("failed", [])
+    assert (result.status, requests_seen) == ("failed", [])
 
 
 @pytest.mark.parametrize(
@@ -282,19 +282,19 @@ def test_a_next_page_on_another_host_is_not_asked_for(lab, hub, app, folder):
     ],
 )
 def test_rate_limits_are_waited_for(lab, hub, app, folder, status, headers):
-    told = []
-    lab.account = Account(USER, TOKEN, hub.url, HttpPolicy(report=told.append))
+    narration = []
+    lab.account = Account(USER, TOKEN, hub.url, HttpPolicy(report=narration.append))
     limits = [Reply(status, b'{"message": "API rate limit exceeded"}', headers)]
     headers["Date"] = "Tue, 14 Nov 2023 22:13:20 GMT"
-    hub.meddle = lambda asked: limits.pop() if limits and asked.method == "POST" else None
+    hub.meddle = lambda request: limits.pop() if limits and request.method == "POST" else None
     assert one(lab.propose({app.key: FIRST}, app)).status == "created"
-    assert len(told) == 1
-    assert told[0].endswith("asks to wait 1 seconds")
+    assert len(narration) == 1
+    assert narration[0].endswith("asks to wait 1 seconds")
     assert len(hub.pulls["ns/app"]) == 1
 
 
 def test_a_limit_that_is_too_far_away_is_told(lab, hub, app, folder):
-    hub.meddle = lambda asked: Reply(429, b"{}", {"Retry-After": "7200"})
+    hub.meddle = lambda request: Reply(429, b"{}", {"Retry-After": "7200"})
     result = one(lab.propose({app.key: FIRST}, app))
     assert result.status == "failed"
     assert result.detail.endswith("asks to wait 120 minutes, which is too long")
@@ -302,7 +302,7 @@ def test_a_limit_that_is_too_far_away_is_told(lab, hub, app, folder):
 
 def test_a_forbidden_request_is_told_in_githubs_words(lab, hub, app, folder):
     words = f'{{"message": "Resource not accessible by {TOKEN}"}}'.encode()
-    hub.meddle = lambda asked: Reply(403, words)
+    hub.meddle = lambda request: Reply(403, words)
     result = one(lab.propose({app.key: FIRST}, app))
     assert result.status == "failed"
     assert "GitHub says Resource not accessible by ***; may the token write" in result.detail
@@ -313,7 +313,7 @@ def test_a_forbidden_request_is_told_in_githubs_words(lab, hub, app, folder):
 def test_an_answer_that_makes_no_sense_is_told(lab, hub, app, folder, path, body):
     """It ended the run with a traceback."""
     odd = Reply(200, body)
-    hub.meddle = lambda asked: odd if urlsplit(asked.path).path == path else None
+    hub.meddle = lambda request: odd if urlsplit(request.path).path == path else None
     result = one(lab.propose({app.key: FIRST}, app))
     if (path[-1], body) != ("s", b"[]"):  # no pull requests
         assert result.status == "failed"
@@ -330,7 +330,7 @@ def test_an_answer_that_makes_no_sense_is_told(lab, hub, app, folder, path, body
     ],
 )  # fmt: skip
 def test_what_github_says_is_quoted_whatever_its_form(lab, hub, app, folder, body, words):
-    hub.meddle = lambda asked: Reply(422, body) if asked.method == "POST" else None
+    hub.meddle = lambda request: Reply(422, body) if request.method == "POST" else None
     result = one(lab.propose({app.key: FIRST}, app))
     assert result.detail.endswith(f"GitHub says {words}")
 
@@ -347,7 +347,7 @@ def test_a_wrong_token_is_told_as_one(lab, hub, app, folder, token, words):
 
 def test_a_server_error_is_asked_again(lab, hub, app, folder):
     ill = [Reply(502, b"bad gateway")]
-    hub.meddle = lambda asked: ill.pop() if ill else None
+    hub.meddle = lambda request: ill.pop() if ill else None
     assert one(lab.propose({app.key: FIRST}, app)).status == "created"
 
 

@@ -140,8 +140,8 @@ def test_a_catalogue_that_went_back_closes_it(lab, app, folder):
     assert result.detail == "branch distgen/master deleted, nothing is left to propose"
     assert [review["state"] for review in reviews(folder)] == ["closed"]
     assert REVIEW not in refs(folder)
-    again = one(lab.propose({app.key: {"Dockerfile": "FROM quay.io/a:1\n"}}, app))
-    assert (again.status, again.detail) == ("unchanged", "")
+    second = one(lab.propose({app.key: {"Dockerfile": "FROM quay.io/a:1\n"}}, app))
+    assert (second.status, second.detail) == ("unchanged", "")
 
 
 def test_a_text_that_says_backslash_n_keeps_it_on_one_line(lab, app, folder):

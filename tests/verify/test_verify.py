@@ -21,18 +21,18 @@ from distgen.verify.worker_process import WorkerCommand
 pytest_plugins = ["testing.commandline", "testing.downstream"]
 
 
-def verified(distgen, root, *words):
+def verify_all(distgen, root, *words):
     """Return the verdicts as (status, detail) by image, or by URL where there is none."""
     ran = distgen(root, "verify", "--format", "json", *words)
     jsonschema.validate(ran.json, load_schema("verify"))
-    found = {row["image"] or row["url"]: row for row in ran.json["results"]}
-    assert ran.code == int(any(row["status"] != "reproduced" for row in found.values()))
-    return found
+    verdicts = {row["image"] or row["url"]: row for row in ran.json["results"]}
+    assert ran.code == int(any(row["status"] != "reproduced" for row in verdicts.values()))
+    return verdicts
 
 
-def one(distgen, root, *words):
-    (found,) = verified(distgen, root, *(words or ("small/tool",))).values()
-    return found
+def verify_one(distgen, root, *words):
+    (verdict,) = verify_all(distgen, root, *(words or ("small/tool",))).values()
+    return verdict
 
 
 @pytest.fixture
@@ -49,24 +49,24 @@ def test_what_was_published_is_reproduced_to_the_very_commit(published, distgen)
     lines = [re.sub(r"[0-9a-f]{12}", "COMMIT", line) for line in ran.out.splitlines()]
     assert lines == ["reproduced  small/base@main  COMMIT", "reproduced  small/tool@main  COMMIT"]
     assert (ran.code, ran.err) == (0, "2 reproduced\n")
-    found = one(distgen, published)
+    verdict = verify_one(distgen, published)
     head = git(published, "rev-parse", "HEAD").strip()
-    assert found["exact"] is True
-    assert found["source"] == f"https://example.org/images.git@{head}"
+    assert verdict["exact"] is True
+    assert verdict["source"] == f"https://example.org/images.git@{head}"
     assert (
-        found["commit"] == git(published / "dist-git/small/tool.git", "rev-parse", "main").strip()
+        verdict["commit"] == git(published / "dist-git/small/tool.git", "rev-parse", "main").strip()
     )
 
 
 def test_a_catalogue_that_moved_on_is_read_as_it_was(published, distgen):
     (published / "templates/app/start").write_text("#!/bin/sh\nexec other\n")
-    assert one(distgen, published)["exact"] is True
+    assert verify_one(distgen, published)["exact"] is True
     commit(published)
-    assert one(distgen, published)["exact"] is True
+    assert verify_one(distgen, published)["exact"] is True
     distgen(published, "publish", "small/base")
-    found = verified(distgen, published)
-    assert found["small/base"]["source"] != found["small/tool"]["source"]
-    assert {row["exact"] for row in found.values()} == {True}
+    verdicts = verify_all(distgen, published)
+    assert verdicts["small/base"]["source"] != verdicts["small/tool"]["source"]
+    assert {row["exact"] for row in verdicts.values()} == {True}
 
 
 def test_a_catalogue_below_the_root_of_its_repository(tmp_path, catalogue, distgen, published):
@@ -79,7 +79,7 @@ def test_a_catalogue_below_the_root_of_its_repository(tmp_path, catalogue, distg
     (inner.parent / "README").write_text("Something else\n")
     commit(inner.parent)
     distgen(inner, "publish")
-    assert one(distgen, inner)["exact"] is True
+    assert verify_one(distgen, inner)["exact"] is True
 
 
 @pytest.mark.parametrize("how", ["partial clone", "worktree", "moved"])
@@ -88,17 +88,17 @@ def test_any_clone_of_the_catalogue_will_do(published, distgen, tmp_path, how):
     first = git(url, "rev-parse", "main").strip()
     (published / "templates/app/start").write_text("#!/bin/sh\nexec other\n")
     commit(published)
-    other = tmp_path / "other"
+    clone_root = tmp_path / "other"
     if how == "partial clone":
         git(published, "config", "uploadpack.allowFilter", "true")
-        git(tmp_path, "clone", "-q", "--filter=tree:0", f"file://{published}", str(other))
+        git(tmp_path, "clone", "-q", "--filter=tree:0", f"file://{published}", str(clone_root))
     elif how == "worktree":
-        git(published, "worktree", "add", "-q", str(other))
+        git(published, "worktree", "add", "-q", str(clone_root))
     else:
-        published.rename(other)
-        url = url.replace(str(published), str(other))
-    found = one(distgen, other, f"{url}@{first}")
-    assert (found["status"], found["exact"]) == ("reproduced", True)
+        published.rename(clone_root)
+        url = url.replace(str(published), str(clone_root))
+    verdict = verify_one(distgen, clone_root, f"{url}@{first}")
+    assert (verdict["status"], verdict["exact"]) == ("reproduced", True)
 
 
 @pytest.mark.parametrize("trouble", ["line ends", "attributes", "filter"])
@@ -110,7 +110,7 @@ def test_the_configuration_of_the_verifying_clone_changes_no_file(published, dis
         text = "* text eol=crlf\n" if trouble == "attributes" else "* filter=evil\n"
         (published / ".git/info/attributes").write_text(text)
         git(published, "config", "filter.evil.smudge", "sed s/exec/evil/")
-    assert one(distgen, published)["exact"] is True
+    assert verify_one(distgen, published)["exact"] is True
 
 
 def test_the_attributes_of_the_catalogue_itself_count(small, distgen):
@@ -120,7 +120,7 @@ def test_the_attributes_of_the_catalogue_itself_count(small, distgen):
     git(small, "checkout", "-q", "--", "templates")
     distgen(small, "publish")
     assert "\r\n" in git(small / "dist-git/small/tool.git", "show", "main:settings.ini")
-    assert one(distgen, small)["exact"] is True
+    assert verify_one(distgen, small)["exact"] is True
 
 
 def test_a_catalogue_whose_templates_are_a_submodule(catalogue, distgen, tmp_path):
@@ -137,15 +137,15 @@ def test_a_catalogue_whose_templates_are_a_submodule(catalogue, distgen, tmp_pat
     commit(root)
     distgen(root, "publish")
     git(root, "submodule", "-q", "deinit", "-f", "doc/theme")
-    assert one(distgen, root)["exact"] is True
+    assert verify_one(distgen, root)["exact"] is True
     clone = tmp_path / "clone"
     git(tmp_path, "clone", "-q", str(root), str(clone))
     (clone / "templates/app").mkdir(parents=True)
     for name in ("template.yaml", "Dockerfile.j2"):
         (clone / "templates/app" / name).write_text((shared / "app" / name).read_text())
-    found = one(distgen, clone, f"{root}/dist-git/small/tool.git")
-    assert found["status"] == "unknown source"
-    assert found["detail"].endswith(
+    verdict = verify_one(distgen, clone, f"{root}/dist-git/small/tool.git")
+    assert verdict["status"] == "unknown source"
+    assert verdict["detail"].endswith(
         "templates is a submodule that is not here; run `git submodule update --init`"
     )
 
@@ -155,7 +155,7 @@ def test_a_catalogue_whose_commits_are_named_by_sha256(catalogue, distgen):
     git(root, "init", "-q", "-b", "main", "--object-format=sha256")
     commit(root)
     distgen(root, "publish")
-    assert one(distgen, root)["exact"] is True
+    assert verify_one(distgen, root)["exact"] is True
 
 
 def test_every_state_of_a_branch_can_be_proved_by_its_commit(published, distgen):
@@ -165,32 +165,32 @@ def test_every_state_of_a_branch_can_be_proved_by_its_commit(published, distgen)
     url = f"{published}/dist-git/small/tool.git"
     commits = git(url, "rev-list", "main").split()
     for name in (*commits, commits[1][:10]):
-        found = one(distgen, published, f"{url}@{name}")
-        assert (found["status"], found["image"], found["branch"]) == (
+        verdict = verify_one(distgen, published, f"{url}@{name}")
+        assert (verdict["status"], verdict["image"], verdict["branch"]) == (
             "reproduced",
             "small/tool",
             "",
         )
-        assert found["commit"].startswith(name)
-    assert one(distgen, published, f"file://{url}#main")["commit"] == commits[0]
-    assert one(distgen, published, url)["branch"] == "main"
+        assert verdict["commit"].startswith(name)
+    assert verify_one(distgen, published, f"file://{url}#main")["commit"] == commits[0]
+    assert verify_one(distgen, published, url)["branch"] == "main"
 
 
 def test_a_review_is_proved_by_its_ref(published, distgen, tmp_path):
     url = published / "dist-git/small/tool.git"
     git(url, "update-ref", "refs/changes/34/1234/1", "main")
     git(url, "update-ref", "-d", "refs/heads/main")
-    found = one(distgen, published, f"{url}#refs/changes/34/1234/1")
-    assert (found["status"], found["branch"]) == ("reproduced", "refs/changes/34/1234/1")
-    missing = one(distgen, published, f"{url}#refs/changes/34/1234/2")
+    verdict = verify_one(distgen, published, f"{url}#refs/changes/34/1234/1")
+    assert (verdict["status"], verdict["branch"]) == ("reproduced", "refs/changes/34/1234/1")
+    missing = verify_one(distgen, published, f"{url}#refs/changes/34/1234/2")
     assert missing["detail"].endswith("there is no branch refs/changes/34/1234/2")
 
 
 def test_a_tag_is_proved_by_its_name(published, distgen):
     url = published / "dist-git/small/tool.git"
     git(url, "tag", "-a", "-m", "Release", "v1", "main")
-    found = one(distgen, published, f"{url}#refs/tags/v1")
-    assert (found["status"], found["commit"]) == (
+    verdict = verify_one(distgen, published, f"{url}#refs/tags/v1")
+    assert (verdict["status"], verdict["commit"]) == (
         "reproduced",
         git(url, "rev-parse", "main").strip(),
     )
@@ -204,9 +204,9 @@ def test_only_what_the_repository_holds_is_proved_there(published, distgen):
     distgen(published, "publish")
     first, last = git(url, "rev-list", "--reverse", "main").split()
     git(url, "update-ref", "refs/heads/main", first)
-    found = one(distgen, published, f"{url}@{last}")
-    assert (found["status"], found["commit"]) == ("failed", None)
-    assert one(distgen, published, f"{url}@{first}")["status"] == "reproduced"
+    verdict = verify_one(distgen, published, f"{url}@{last}")
+    assert (verdict["status"], verdict["commit"]) == ("failed", None)
+    assert verify_one(distgen, published, f"{url}@{first}")["status"] == "reproduced"
 
 
 def test_a_shallow_clone_of_a_repository_accuses_nobody(
@@ -219,9 +219,9 @@ def test_a_shallow_clone_of_a_repository_accuses_nobody(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "elsewhere"))
     url = f"file://{published}/dist-git/small/tool.git"
     git(tmp_path, "clone", "-q", "--depth=1", url, str(tmp_path / "shallow"))
-    found = one(distgen, published, f"{tmp_path}/shallow")
+    verdict = verify_one(distgen, published, f"{tmp_path}/shallow")
     why = "the commit before it is not there; fetch the whole history"
-    assert (found["status"], found["exact"], found["detail"]) == ("reproduced", False, why)
+    assert (verdict["status"], verdict["exact"], verdict["detail"]) == ("reproduced", False, why)
     clone.git("pull", "-q")
     clone.replace("settings.ini", "level = 1", "level = 3")
     clone.commit()
@@ -231,8 +231,8 @@ def test_a_shallow_clone_of_a_repository_accuses_nobody(
     distgen(published, "publish", "--on-edit", "keep")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "nowhere"))
     git(tmp_path, "clone", "-q", "--depth=1", url, str(tmp_path / "shallower"))
-    found = one(distgen, published, f"{tmp_path}/shallower")
-    assert (found["status"], found["detail"]) == ("edited downstream", f"settings.ini; {why}")
+    verdict = verify_one(distgen, published, f"{tmp_path}/shallower")
+    assert (verdict["status"], verdict["detail"]) == ("edited downstream", f"settings.ini; {why}")
 
 
 def test_files_of_their_own_leave_a_tree_reproduced_and_are_named(published, distgen, cloned):
@@ -240,16 +240,16 @@ def test_files_of_their_own_leave_a_tree_reproduced_and_are_named(published, dis
     clone.write(notes_txt="ours\n", more__own="ours\n")
     clone.commit("Add notes")
     clone.push()
-    found = one(distgen, published)
-    assert (found["status"], found["exact"]) == ("reproduced", False)
-    assert found["own"] == ["more/own", "notes.txt"]
-    assert found["detail"].startswith("it is based on ")
+    verdict = verify_one(distgen, published)
+    assert (verdict["status"], verdict["exact"]) == ("reproduced", False)
+    assert verdict["own"] == ["more/own", "notes.txt"]
+    assert verdict["detail"].startswith("it is based on ")
     (published / "templates/app/start").write_text("#!/bin/sh\nexec other\n")
     commit(published)
     distgen(published, "publish")
-    found = one(distgen, published)
-    assert (found["status"], found["exact"]) == ("reproduced", True)
-    assert found["own"] == ["more/own", "notes.txt"]
+    verdict = verify_one(distgen, published)
+    assert (verdict["status"], verdict["exact"]) == ("reproduced", True)
+    assert verdict["own"] == ["more/own", "notes.txt"]
 
 
 @pytest.mark.parametrize(
@@ -283,11 +283,11 @@ def test_a_file_of_their_own_that_changes_the_image_is_an_edit(
         (template / "start").write_text("#!/bin/sh\nexec other\n")
         commit(published)
         assert distgen(published, "publish").code == 0
-    found = one(distgen, published)
-    assert (found["status"], found["exact"]) == ("edited downstream", later)
-    assert [(row["path"], row["kind"]) for row in found["edits"]] == [(path, "added")]
-    assert found["edits"][0]["diff"].endswith("@@ -0,0 +1 @@\n+mine\n")
-    assert found["detail"].startswith(path)
+    verdict = verify_one(distgen, published)
+    assert (verdict["status"], verdict["exact"]) == ("edited downstream", later)
+    assert [(row["path"], row["kind"]) for row in verdict["edits"]] == [(path, "added")]
+    assert verdict["edits"][0]["diff"].endswith("@@ -0,0 +1 @@\n+mine\n")
+    assert verdict["detail"].startswith(path)
 
 
 def test_what_the_tree_ignores_is_not_taken(published, distgen, cloned):
@@ -300,16 +300,16 @@ def test_what_the_tree_ignores_is_not_taken(published, distgen, cloned):
     clone.write(notes_txt="ours\n", Makefile="ours\n")
     clone.commit()
     clone.push()
-    assert [row["path"] for row in one(distgen, published)["edits"]] == ["Makefile"]
+    assert [row["path"] for row in verify_one(distgen, published)["edits"]] == ["Makefile"]
 
 
 def test_a_rebased_commit_is_reproduced_and_not_ours(published, distgen, cloned):
     clone = cloned(published)
     clone.git("commit", "-q", "--amend", "--no-edit")
     clone.push("--force")
-    found = one(distgen, published)
-    assert (found["status"], found["exact"]) == ("reproduced", False)
-    assert found["detail"] == "committer is not what distgen writes"
+    verdict = verify_one(distgen, published)
+    assert (verdict["status"], verdict["exact"]) == ("reproduced", False)
+    assert verdict["detail"] == "committer is not what distgen writes"
 
 
 def test_an_edit_that_was_overwritten_leaves_a_reproduced_commit(published, distgen, cloned):
@@ -318,7 +318,7 @@ def test_an_edit_that_was_overwritten_leaves_a_reproduced_commit(published, dist
     clone.commit()
     clone.push()
     distgen(published, "publish", "--on-edit", "overwrite")
-    assert one(distgen, published)["exact"] is True
+    assert verify_one(distgen, published)["exact"] is True
 
 
 def test_a_retired_stream_is_proved_like_any_other(published, distgen):
@@ -327,9 +327,13 @@ def test_a_retired_stream_is_proved_like_any_other(published, distgen):
     distgen(published, "publish", "--retire", "--reason", "nobody built it")
     url = f"{published}/dist-git/small/tool.git"
     assert "dead.package" in git(url, "ls-tree", "--name-only", "main")
-    found = one(distgen, published, url)
-    assert (found["status"], found["exact"], found["image"]) == ("reproduced", True, "small/tool")
-    assert found["detail"] == "it retires the stream"
+    verdict = verify_one(distgen, published, url)
+    assert (verdict["status"], verdict["exact"], verdict["image"]) == (
+        "reproduced",
+        True,
+        "small/tool",
+    )
+    assert verdict["detail"] == "it retires the stream"
 
 
 def test_another_version_of_distgen_is_said(published, distgen, cloned):
@@ -338,9 +342,9 @@ def test_another_version_of_distgen_is_said(published, distgen, cloned):
     forged = re.sub(r"Distgen-Version: .*", "Distgen-Version: 0.1", message)
     clone.git("commit", "-q", "--amend", "-m", forged)
     clone.push("--force")
-    found = one(distgen, published)
-    assert (found["status"], found["version"]) == ("reproduced", "0.1")
-    assert "distgen 0.1 made it, and this is" in found["detail"]
+    verdict = verify_one(distgen, published)
+    assert (verdict["status"], verdict["version"]) == ("reproduced", "0.1")
+    assert "distgen 0.1 made it, and this is" in verdict["detail"]
 
 
 # --- edited downstream ---------------------------------------------------------------------------
@@ -382,11 +386,11 @@ def edit_as_rebase_without_trailers(clone):
 )
 def test_an_edit_is_found_however_it_came(published, distgen, cloned, edit):
     edit(cloned(published))
-    found = one(distgen, published)
-    assert found["status"] == "edited downstream"
-    assert [(row["path"], row["kind"]) for row in found["edits"]] == [("start", "modified")]
-    assert "-exec tool\n+exec my-tool\n" in found["edits"][0]["diff"]
-    assert found["detail"].startswith("start")
+    verdict = verify_one(distgen, published)
+    assert verdict["status"] == "edited downstream"
+    assert [(row["path"], row["kind"]) for row in verdict["edits"]] == [("start", "modified")]
+    assert "-exec tool\n+exec my-tool\n" in verdict["edits"][0]["diff"]
+    assert verdict["detail"].startswith("start")
 
 
 def test_the_text_shows_the_edit(published, distgen, cloned):
@@ -433,9 +437,9 @@ def test_every_kind_of_edit_is_found(published, distgen, cloned, do, expected):
     do(clone)
     clone.commit()
     clone.push()
-    found = one(distgen, published)
-    assert found["status"] == "edited downstream"
-    assert [(row["path"], row["kind"]) for row in found["edits"]] == expected
+    verdict = verify_one(distgen, published)
+    assert verdict["status"] == "edited downstream"
+    assert [(row["path"], row["kind"]) for row in verdict["edits"]] == expected
 
 
 @pytest.mark.parametrize("on_edit", ["keep", "merge"])
@@ -445,10 +449,10 @@ def test_an_edit_that_distgen_kept_is_still_one(published, distgen, cloned, on_e
     (published / "templates/app/settings.ini").write_text("[tool]\nlevel = 2\n")
     commit(published)
     distgen(published, "publish", "--on-edit", on_edit)
-    found = one(distgen, published)
-    assert (found["status"], found["exact"]) == ("edited downstream", True)
-    assert [row["path"] for row in found["edits"]] == ["start"]
-    assert found["detail"] == "start; distgen kept the edit"
+    verdict = verify_one(distgen, published)
+    assert (verdict["status"], verdict["exact"]) == ("edited downstream", True)
+    assert [row["path"] for row in verdict["edits"]] == ["start"]
+    assert verdict["detail"] == "start; distgen kept the edit"
 
 
 def test_edits_that_the_catalogue_treats_by_path_are_as_distgen_left_them(
@@ -467,10 +471,10 @@ def test_edits_that_the_catalogue_treats_by_path_are_as_distgen_left_them(
         path.write_text(path.read_text().replace(old, new))
     commit(published)
     assert distgen(published, "publish").code == 0
-    found = one(distgen, published)
-    assert (found["status"], found["exact"]) == ("edited downstream", True)
-    assert [row["path"] for row in found["edits"]] == ["settings.ini", "start"]
-    assert found["detail"] == "settings.ini, start; distgen kept the edit"
+    verdict = verify_one(distgen, published)
+    assert (verdict["status"], verdict["exact"]) == ("edited downstream", True)
+    assert [row["path"] for row in verdict["edits"]] == ["settings.ini", "start"]
+    assert verdict["detail"] == "settings.ini, start; distgen kept the edit"
 
 
 def test_a_person_who_hides_an_edit_from_the_manifest_is_found(published, distgen, cloned):
@@ -482,9 +486,9 @@ def test_a_person_who_hides_an_edit_from_the_manifest_is_found(published, distge
     clone.replace(".distgen.json", *sums)
     clone.commit()
     clone.push()
-    found = one(distgen, published)
-    assert found["status"] == "edited downstream"
-    assert [row["path"] for row in found["edits"]] == [".distgen.json", "start"]
+    verdict = verify_one(distgen, published)
+    assert verdict["status"] == "edited downstream"
+    assert [row["path"] for row in verdict["edits"]] == [".distgen.json", "start"]
 
 
 # --- forged --------------------------------------------------------------------------------------
@@ -493,8 +497,8 @@ def test_a_person_who_hides_an_edit_from_the_manifest_is_found(published, distge
 def as_distgen(clone, message=None):
     """Commit what is there in distgen's name, in place of its last commit."""
     clone.git("add", "-A")
-    who = clone.git("log", "-1", "--format=%an%n%ae%n%aI").splitlines()
-    person = dict(zip(("NAME", "EMAIL", "DATE"), who, strict=True))
+    author_lines = clone.git("log", "-1", "--format=%an%n%ae%n%aI").splitlines()
+    person = dict(zip(("NAME", "EMAIL", "DATE"), author_lines, strict=True))
     env = {
         f"GIT_{role}_{key}": text
         for role in ("AUTHOR", "COMMITTER")
@@ -509,19 +513,19 @@ def test_a_commit_in_our_name_that_we_would_not_make_is_forged(published, distge
     clone = cloned(published)
     clone.replace("start", "exec tool", "exec my-tool")
     as_distgen(clone)
-    found = one(distgen, published)
-    assert (found["status"], found["exact"]) == ("forged", False)
-    assert found["detail"] == "its trailers do not lead to start"
-    assert [row["path"] for row in found["edits"]] == ["start"]
+    verdict = verify_one(distgen, published)
+    assert (verdict["status"], verdict["exact"]) == ("forged", False)
+    assert verdict["detail"] == "its trailers do not lead to start"
+    assert [row["path"] for row in verdict["edits"]] == ["start"]
 
 
 def test_a_file_that_we_would_not_add_is_forged(published, distgen, cloned):
     clone = cloned(published)
     clone.write(evil="#!/bin/sh\n")
     as_distgen(clone)
-    found = one(distgen, published)
-    assert found["status"] == "forged"
-    assert "evil" in found["detail"]
+    verdict = verify_one(distgen, published)
+    assert verdict["status"] == "forged"
+    assert "evil" in verdict["detail"]
 
 
 def test_what_stands_on_a_forged_commit_is_forged(published, distgen, cloned):
@@ -531,10 +535,10 @@ def test_what_stands_on_a_forged_commit_is_forged(published, distgen, cloned):
     clone.write(notes="ours\n")
     clone.commit()
     clone.push()
-    found = one(distgen, published)
-    assert found["status"] == "forged"
+    verdict = verify_one(distgen, published)
+    assert verdict["status"] == "forged"
     assert re.match(
-        r"it is based on [0-9a-f]{12}: its trailers do not lead to start", found["detail"]
+        r"it is based on [0-9a-f]{12}: its trailers do not lead to start", verdict["detail"]
     )
 
 
@@ -543,10 +547,10 @@ def test_another_version_is_not_called_a_forger(published, distgen, cloned):
     clone.replace("start", "exec tool", "exec tool --as-it-was")
     message = clone.git("log", "-1", "--format=%B").rstrip()
     as_distgen(clone, re.sub("Distgen-Version: .*", "Distgen-Version: 0.1", message))
-    found = one(distgen, published)
-    assert found["status"] == "unknown source"
+    verdict = verify_one(distgen, published)
+    assert verdict["status"] == "unknown source"
     assert re.fullmatch(
-        r"distgen 0\.1 made it, and this is [\d.]+, which gives another start", found["detail"]
+        r"distgen 0\.1 made it, and this is [\d.]+, which gives another start", verdict["detail"]
     )
 
 
@@ -560,26 +564,26 @@ def test_what_was_deleted_must_be_gone(published, distgen, cloned):
     clone = cloned(published)
     clone.git("checkout", "-q", "HEAD~", "settings.ini")
     as_distgen(clone)
-    found = one(distgen, published)
-    assert found["status"] == "forged"
-    assert "settings.ini" in found["detail"]
+    verdict = verify_one(distgen, published)
+    assert verdict["status"] == "forged"
+    assert "settings.ini" in verdict["detail"]
 
 
 @pytest.mark.parametrize(
-    ("trailer", "lie", "said"),
+    ("trailer", "lie", "detail"),
     [
         ("Distgen-Lock", "sha256:" + 64 * "0", "Distgen-Lock is not the sum"),
         ("Distgen-Image", "small/base", "its trailers are of small/base@main"),
         ("Distgen-Stream", "old", "its trailers are of small/tool@old"),
     ],
 )
-def test_a_false_trailer_is_forged(published, distgen, cloned, trailer, lie, said):
+def test_a_false_trailer_is_forged(published, distgen, cloned, trailer, lie, detail):
     clone = cloned(published)
     message = clone.git("log", "-1", "--format=%B").rstrip()
     as_distgen(clone, re.sub(f"{trailer}: .*", f"{trailer}: {lie}", message))
-    found = one(distgen, published)
-    assert found["status"] == "forged"
-    assert said in found["detail"]
+    verdict = verify_one(distgen, published)
+    assert verdict["status"] == "forged"
+    assert detail in verdict["detail"]
 
 
 def test_a_trailer_that_stands_twice_is_forged(published, distgen, cloned):
@@ -587,8 +591,8 @@ def test_a_trailer_that_stands_twice_is_forged(published, distgen, cloned):
     clone = cloned(published)
     message = clone.git("log", "-1", "--format=%B").rstrip()
     as_distgen(clone, message.replace("Distgen-Image", "distgen-image: x/y\nDistgen-Image"))
-    found = one(distgen, published)
-    assert (found["status"], found["detail"]) == ("forged", "Distgen-Image is defined twice")
+    verdict = verify_one(distgen, published)
+    assert (verdict["status"], verdict["detail"]) == ("forged", "Distgen-Image is defined twice")
 
 
 def test_a_known_address_holds_what_the_catalogue_says(published, distgen):
@@ -597,8 +601,8 @@ def test_a_known_address_holds_what_the_catalogue_says(published, distgen):
     git(tool, "fetch", "-q", str(base), "+main:main")
     tip = git(tool, "rev-parse", "main").strip()
     for url in (tool, f"{tool}@{tip}", f"file://{tool}#main"):
-        found = one(distgen, published, url)
-        assert (found["status"], found["detail"]) == (
+        verdict = verify_one(distgen, published, url)
+        assert (verdict["status"], verdict["detail"]) == (
             "forged",
             "its trailers are of small/base@main",
         )
@@ -609,20 +613,20 @@ def test_a_file_that_we_would_not_delete_is_forged(published, distgen, cloned):
     clone.write(notes="ours\n")
     clone.commit()
     message = clone.git("log", "-1", "--format=%B", "HEAD~").rstrip()
-    who = clone.git("log", "-1", "--format=%an%n%ae%n%aI", "HEAD~").splitlines()
+    author_lines = clone.git("log", "-1", "--format=%an%n%ae%n%aI", "HEAD~").splitlines()
     env = {
         f"GIT_{role}_{key}": text
         for role in ("AUTHOR", "COMMITTER")
-        for key, text in zip(("NAME", "EMAIL", "DATE"), who, strict=True)
+        for key, text in zip(("NAME", "EMAIL", "DATE"), author_lines, strict=True)
     }
     clone.git("commit", "-q", "--allow-empty", "-m", message, **env)
     clone.push()
-    assert one(distgen, published)["status"] == "reproduced"
+    assert verify_one(distgen, published)["status"] == "reproduced"
     clone.git("rm", "-q", "notes")
     clone.git("commit", "-q", "--amend", "-m", message, **env)
     clone.push("--force")
-    found = one(distgen, published)
-    assert (found["status"], found["detail"]) == (
+    verdict = verify_one(distgen, published)
+    assert (verdict["status"], verdict["detail"]) == (
         "forged",
         "its trailers do not lead to files that distgen does not generate (notes)",
     )
@@ -632,19 +636,19 @@ def test_another_address_of_the_catalogue_is_a_false_trailer(published, distgen,
     clone = cloned(published)
     message = clone.git("log", "-1", "--format=%B").rstrip()
     as_distgen(clone, message.replace("https://example.org/images", "https://evil.example/images"))
-    found = one(distgen, published)
-    assert found["status"] == "forged"
-    assert "Distgen-Source says https://evil.example/images.git@" in found["detail"]
+    verdict = verify_one(distgen, published)
+    assert verdict["status"] == "forged"
+    assert "Distgen-Source says https://evil.example/images.git@" in verdict["detail"]
 
 
 def test_another_commit_of_the_catalogue_is_a_false_trailer(published, distgen, cloned):
     first = git(published, "rev-parse", "HEAD").strip()
     (published / "templates/app/start").write_text("#!/bin/sh\nexec other\n")
-    other = commit(published)
+    other_commit = commit(published)
     clone = cloned(published)
     message = clone.git("log", "-1", "--format=%B").rstrip()
-    as_distgen(clone, message.replace(first, other))
-    assert one(distgen, published)["status"] == "forged"
+    as_distgen(clone, message.replace(first, other_commit))
+    assert verify_one(distgen, published)["status"] == "forged"
 
 
 # --- unknown source ------------------------------------------------------------------------------
@@ -653,15 +657,15 @@ def test_another_commit_of_the_catalogue_is_a_false_trailer(published, distgen, 
 def test_uncommitted_changes_are_nobody_s_source(small, distgen):
     (small / "templates/app/start").write_text("#!/bin/sh\nexec other\n")
     distgen(small, "publish")
-    found = one(distgen, small)
-    assert found["status"] == "unknown source"
-    assert found["detail"].endswith("-dirty, which is not a commit of a catalogue")
+    verdict = verify_one(distgen, small)
+    assert verdict["status"] == "unknown source"
+    assert verdict["detail"].endswith("-dirty, which is not a commit of a catalogue")
 
 
 def test_a_catalogue_without_history_proves_nothing(catalogue, distgen):
     root = catalogue(FILES)
     distgen(root, "publish")
-    assert one(distgen, root)["detail"] == (
+    assert verify_one(distgen, root)["detail"] == (
         "it names https://example.org/images.git@uncommitted, which is not a commit of a catalogue"
     )
 
@@ -680,20 +684,20 @@ def test_changes_that_git_was_told_to_pass_over_are_uncommitted(published, distg
         start.write_text("#!/bin/sh\nexec other\n")
     assert git(published, "status", "--porcelain") == ""
     distgen(published, "publish", "small/tool")
-    found = one(distgen, published)
-    assert found["status"] == "unknown source"
-    assert found["detail"].endswith("-dirty, which is not a commit of a catalogue")
+    verdict = verify_one(distgen, published)
+    assert verdict["status"] == "unknown source"
+    assert verdict["detail"].endswith("-dirty, which is not a commit of a catalogue")
 
 
 def test_a_commit_that_is_in_no_branch_of_the_catalogue_was_never_it(published, distgen):
     """Anybody may push objects somewhere; only what is in a branch or tag counts."""
     lost = git(published, "rev-parse", "HEAD").strip()
     git(published, "commit", "-q", "--amend", "-m", "Begin again")
-    found = one(distgen, published)
-    assert found["status"] == "unknown source"
-    assert found["detail"] == f"commit {lost[:12]} is in no branch of this catalogue"
+    verdict = verify_one(distgen, published)
+    assert verdict["status"] == "unknown source"
+    assert verdict["detail"] == f"commit {lost[:12]} is in no branch of this catalogue"
     git(published, "tag", "released", lost)
-    assert one(distgen, published)["status"] == "reproduced"
+    assert verify_one(distgen, published)["status"] == "reproduced"
 
 
 def test_no_graft_and_no_replacement_makes_a_commit_part_of_the_catalogue(published, distgen):
@@ -703,10 +707,10 @@ def test_no_graft_and_no_replacement_makes_a_commit_part_of_the_catalogue(publis
     git(published, "reset", "-q", "--hard", "HEAD~")
     head = git(published, "rev-parse", "HEAD").strip()
     (published / ".git/info/grafts").write_text(f"{head} {evil}\n")
-    assert one(distgen, published)["status"] == "unknown source"
+    assert verify_one(distgen, published)["status"] == "unknown source"
     (published / ".git/info/grafts").unlink()
     git(published, "replace", head, evil)
-    assert one(distgen, published)["status"] == "unknown source"
+    assert verify_one(distgen, published)["status"] == "unknown source"
 
 
 def test_files_that_git_ignores_are_uncommitted_changes(small, distgen):
@@ -716,17 +720,19 @@ def test_files_that_git_ignores_are_uncommitted_changes(small, distgen):
     commit(small)
     (small / "templates/app/start~").write_text("left by an editor\n")
     distgen(small, "publish", "small/base")
-    assert one(distgen, small, "small/base")["status"] == "reproduced"
+    assert verify_one(distgen, small, "small/base")["status"] == "reproduced"
     (small / "templates/app/settings.local").write_text("mine\n")
     distgen(small, "publish", "small/tool")
-    assert one(distgen, small)["detail"].endswith("-dirty, which is not a commit of a catalogue")
+    assert verify_one(distgen, small)["detail"].endswith(
+        "-dirty, which is not a commit of a catalogue"
+    )
 
 
 def test_a_shallow_clone_is_told_to_fetch_more(published, distgen, tmp_path):
     commit(published, "Change nothing")
     git(tmp_path, "clone", "-q", "--depth=1", f"file://{published}", str(tmp_path / "shallow"))
     url = f"{published}/dist-git/small/tool.git"
-    assert one(distgen, tmp_path / "shallow", url)["detail"].endswith(
+    assert verify_one(distgen, tmp_path / "shallow", url)["detail"].endswith(
         "is in no branch of this catalogue; fetch its whole history"
     )
 
@@ -744,10 +750,10 @@ def test_a_catalogue_that_was_a_link_to_elsewhere(tmp_path, small, distgen):
     subprocess.run(["tar", "-xf", str(tmp_path / "small.tar")], cwd=root / "images", check=True)
     commit(root, "Begin")
     distgen(root / "images", "publish")
-    naming(root / "images", evil)
-    found = one(distgen, root / "images")
-    assert found["status"] == "unknown source"
-    assert found["detail"].endswith("images/ is a link that leads outside the repository")
+    name_source_in(root / "images", evil)
+    verdict = verify_one(distgen, root / "images")
+    assert verdict["status"] == "unknown source"
+    assert verdict["detail"].endswith("images/ is a link that leads outside the repository")
 
 
 def test_many_states_of_the_catalogue_are_read_one_after_the_other(published, distgen):
@@ -765,8 +771,8 @@ def test_a_repository_that_distgen_did_not_write(published, distgen, tmp_path):
     (tmp_path / "theirs").mkdir()
     (tmp_path / "theirs/Dockerfile").write_text("FROM scratch\n")
     commit(tmp_path / "theirs")
-    found = one(distgen, published, f"{tmp_path}/theirs")
-    assert (found["status"], found["image"], found["detail"]) == (
+    verdict = verify_one(distgen, published, f"{tmp_path}/theirs")
+    assert (verdict["status"], verdict["image"], verdict["detail"]) == (
         "unknown source",
         "",
         "distgen did not write it",
@@ -780,35 +786,35 @@ def test_trailers_and_source_both_lost(published, distgen, cloned):
         clone.push("--force")
     head = git(published, "rev-parse", "HEAD").strip()
     for number in range(6):  # more than are kept, one of which cannot be read
-        template = "image: {\n" if number == 3 else f"#!/bin/sh\nexec other{number}\n"
+        template = "image: {\n" if number == 3 else f"#!/bin/sh\nexec other_commit{number}\n"
         (published / "templates/app/start").write_text(template)
         name = "base.yaml" if number == 3 else "README"
         text = (published / "overlays/small/base.yaml").read_text()
         (published / "overlays/small" / name).write_text(template)
         commit(published)
         (published / "overlays/small/base.yaml").write_text(text)
-    for found in verified(distgen, published).values():
-        assert found["status"] == "reproduced"
+    for verdict in verify_all(distgen, published).values():
+        assert verdict["status"] == "reproduced"
         why = f"trailers are lost; the manifest is that of {head[:12]}"
-        assert (found["detail"], found["source"][-40:]) == (why, head)
+        assert (verdict["detail"], verdict["source"][-40:]) == (why, head)
     text = json.loads(clone.read(".distgen.json"))
     text["files"]["start"]["sha256"] = 64 * "0"
     (clone.path / ".distgen.json").write_text(json.dumps(text, indent=2, sort_keys=True) + "\n")
     clone.git("commit", "-q", "-a", "--amend", "-m", "Import")
     clone.push("--force")
-    found = one(distgen, published)
-    assert (found["status"], found["image"]) == ("unknown source", "small/tool")
+    verdict = verify_one(distgen, published)
+    assert (verdict["status"], verdict["image"]) == ("unknown source", "small/tool")
 
 
 def test_repositories_on_a_server_that_wants_a_token(served, distgen, tmp_path, cloned):
     root, server = served
     assert distgen(root, "publish").code == 0
-    assert {row["exact"] for row in verified(distgen, root).values()} == {True}
+    assert {row["exact"] for row in verify_all(distgen, root).values()} == {True}
     url = f"{server.url}/small/tool.git"
     tip = git(tmp_path / "srv/small/tool.git", "rev-parse", "main").strip()
     for address in (f"{url}#main", f"{url}@{tip}"):
-        found = one(distgen, root, address)
-        assert (found["status"], found["url"]) == ("reproduced", url)
+        verdict = verify_one(distgen, root, address)
+        assert (verdict["status"], verdict["url"]) == ("reproduced", url)
     ran = distgen(root, "verify", f"{url}#none", "small/base", f"{server.url}/small/none.git")
     assert [line.split()[0] for line in ran.out.splitlines()] == ["reproduced", "failed", "failed"]
     assert SECRET not in ran.out + ran.err
@@ -840,8 +846,8 @@ def test_no_name_or_text_of_a_file_commands_the_terminal(published, distgen, clo
     assert ran.code == 1
     assert ran.out.replace("\n", "").isprintable()
     assert not re.search("^reproduced", ran.out, re.MULTILINE)
-    own = one(distgen, published)["own"]
-    assert own == ["\udcff\x1b[2J\nreproduced"]
+    unmanaged = verify_one(distgen, published)["own"]
+    assert unmanaged == ["\udcff\x1b[2J\nreproduced"]
 
 
 def wide(clone):
@@ -863,15 +869,15 @@ def deep(clone):
 def raw_tree(clone, *entries):
     """Write a tree that git would not make."""
     content = b"".join(
-        b"%s %s\0" % (mode, name) + bytes.fromhex(clone.git("rev-parse", what).strip())
-        for mode, name, what in entries
+        b"%s %s\0" % (mode, name) + bytes.fromhex(clone.git("rev-parse", kind).strip())
+        for mode, name, kind in entries
     )
     words = ("hash-object", "-t", "tree", "-w", "--stdin", "--literally")
     return clone.git(*words, stdin=content).strip()
 
 
 @pytest.mark.parametrize(
-    ("tree", "said"),
+    ("tree", "detail"),
     [
         (deep, "folders more than 200 deep"),
         (wide, "holds more than 100000 files"),
@@ -886,26 +892,26 @@ def raw_tree(clone, *entries):
     ],
     ids=["deep", "wide", "double", "slash"],
 )
-def test_a_hostile_tree_ends_nothing(published, distgen, cloned, tree, said):
+def test_a_hostile_tree_ends_nothing(published, distgen, cloned, tree, detail):
     """A deep tree ended verify with a traceback, a wide one never ended."""
     clone = cloned(published)
-    made = clone.git("commit-tree", "-p", "HEAD", "-m", "Evil", tree(clone)).strip()
-    clone.git("push", "-q", "origin", f"{made}:main")
-    found = verified(distgen, published)
-    assert (found["small/tool"]["status"], found["small/base"]["status"]) == (
+    commit_id = clone.git("commit-tree", "-p", "HEAD", "-m", "Evil", tree(clone)).strip()
+    clone.git("push", "-q", "origin", f"{commit_id}:main")
+    verdicts = verify_all(distgen, published)
+    assert (verdicts["small/tool"]["status"], verdicts["small/base"]["status"]) == (
         "failed",
         "reproduced",
     )
-    assert said in found["small/tool"]["detail"]
+    assert detail in verdicts["small/tool"]["detail"]
 
 
-def naming(root, commit, image="small/tool"):
+def name_source_in(root, commit, image="small/tool"):
     """Have the newest commit of an image name another commit of the catalogue."""
     url = root / f"dist-git/{image}.git"
     message = git(url, "log", "-1", "--format=%B", "main")
     lie = re.sub("@[0-9a-f]{40}", f"@{commit}", message)
-    made = git(url, "commit-tree", "-m", lie, "main^{tree}").strip()
-    git(url, "update-ref", "refs/heads/main", made)
+    commit_id = git(url, "commit-tree", "-m", lie, "main^{tree}").strip()
+    git(url, "update-ref", "refs/heads/main", commit_id)
 
 
 def test_a_hostile_template_does_not_fill_the_memory(published, distgen):
@@ -913,11 +919,11 @@ def test_a_hostile_template_does_not_fill_the_memory(published, distgen):
     evil = commit(published)
     (published / "templates/app/evil.j2").unlink()
     commit(published)
-    naming(published, evil)
-    found = verified(distgen, published)
-    assert found["small/base"]["status"] == "reproduced"
-    assert found["small/tool"]["status"] == "unknown source"
-    assert "does not fit into memory" in found["small/tool"]["detail"]
+    name_source_in(published, evil)
+    verdicts = verify_all(distgen, published)
+    assert verdicts["small/base"]["status"] == "reproduced"
+    assert verdicts["small/tool"]["status"] == "unknown source"
+    assert "does not fit into memory" in verdicts["small/tool"]["detail"]
 
 
 def test_a_file_that_is_too_long_is_not_read(published, distgen, cloned, monkeypatch):
@@ -926,14 +932,14 @@ def test_a_file_that_is_too_long_is_not_read(published, distgen, cloned, monkeyp
     clone.write(settings_ini="x" * 100_001)
     clone.commit()
     clone.push()
-    found = verified(distgen, published)
-    assert found["small/base"]["status"] == "reproduced"
-    assert found["small/tool"]["status"] == "failed"
-    assert "has 100001 bytes; no more than 100000 are read" in found["small/tool"]["detail"]
+    verdicts = verify_all(distgen, published)
+    assert verdicts["small/base"]["status"] == "reproduced"
+    assert verdicts["small/tool"]["status"] == "failed"
+    assert "has 100001 bytes; no more than 100000 are read" in verdicts["small/tool"]["detail"]
 
 
 @pytest.mark.parametrize(
-    ("does", "said"),
+    ("does", "problem"),
     [
         ("import time; time.sleep(600)", "it takes more than 0.5 seconds"),
         ("import os; os.abort()", "the process that renders it ended"),
@@ -943,12 +949,12 @@ def test_a_file_that_is_too_long_is_not_read(published, distgen, cloned, monkeyp
         ),
     ],
 )
-def test_what_renders_a_hostile_catalogue_is_ended(published, does, said):
+def test_what_renders_a_hostile_catalogue_is_ended(published, does, problem):
     head = git(published, "rev-parse", "HEAD").strip()
     program = WorkerCommand((sys.executable, "-c", does), {}, 0.5)
     with WorkerPool(find_repository(isolate(os.environ), published), program) as workers:
-        told = workers.replay(Claim("small/tool", "main", head, "", "", head))
-    assert told == f"the catalogue at {head[:12]} cannot be read: {said}"
+        answer = workers.replay(Claim("small/tool", "main", head, "", "", head))
+    assert answer == f"the catalogue at {head[:12]} cannot be read: {problem}"
 
 
 def test_nothing_of_the_present_folder_is_run(published, distgen, tmp_path, monkeypatch):
@@ -956,7 +962,7 @@ def test_nothing_of_the_present_folder_is_run(published, distgen, tmp_path, monk
         (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    assert one(distgen, published)["exact"] is True
+    assert verify_one(distgen, published)["exact"] is True
     assert not (tmp_path / "ran").exists()
 
 
@@ -965,27 +971,27 @@ def test_nothing_of_the_present_folder_is_run(published, distgen, tmp_path, monk
 
 def test_what_is_not_published_fails_and_the_rest_goes_on(small, distgen):
     distgen(small, "publish", "small/base")
-    found = verified(distgen, small)
-    assert {name: row["status"] for name, row in found.items()} == {
+    verdicts = verify_all(distgen, small)
+    assert {name: row["status"] for name, row in verdicts.items()} == {
         "small/base": "reproduced",
         "small/tool": "failed",
     }
-    assert found["small/tool"]["commit"] is None
-    assert found["small/tool"]["detail"] == "it is not published"
+    assert verdicts["small/tool"]["commit"] is None
+    assert verdicts["small/tool"]["detail"] == "it is not published"
 
 
 @pytest.mark.parametrize(
-    ("end", "said"),
+    ("end", "detail"),
     [
         ("/dist-git/small/none.git", "there is no repository"),
         ("/dist-git/small/tool.git#none", "there is no branch none; name one behind a #, of main"),
         (f"/dist-git/small/tool.git@{40 * '1'}", "is in none of its branches"),
     ],
 )
-def test_an_address_that_leads_nowhere(published, distgen, end, said):
-    found = one(distgen, published, f"{published}{end}")
-    assert found["status"] == "failed"
-    assert said in found["detail"]
+def test_an_address_that_leads_nowhere(published, distgen, end, detail):
+    verdict = verify_one(distgen, published, f"{published}{end}")
+    assert verdict["status"] == "failed"
+    assert detail in verdict["detail"]
 
 
 def test_unsafe_addresses_are_refused(published, distgen):
@@ -995,10 +1001,10 @@ def test_unsafe_addresses_are_refused(published, distgen):
 
 
 def test_verifying_writes_nothing(published, distgen, tmp_path):
-    def everything():
-        found = [path for path in tmp_path.rglob("*") if "/cache/" not in str(path)]
-        return sorted((str(path), path.lstat().st_mtime_ns) for path in found)
+    def list_files():
+        paths = [path for path in tmp_path.rglob("*") if "/cache/" not in str(path)]
+        return sorted((str(path), path.lstat().st_mtime_ns) for path in paths)
 
-    before = everything()
-    verified(distgen, published)
-    assert everything() == before
+    before = list_files()
+    verify_all(distgen, published)
+    assert list_files() == before
