@@ -31,7 +31,7 @@ _UNREADABLE = (IncompleteResponse, UnexpectedResponse, UnprocessableResponseBody
                AttributeError, LookupError, TypeError, ValueError)  # fmt: skip
 
 
-class _Session(SameHostSession, GitHubSession):  # type: ignore[misc]
+class SameHostGitHubSession(SameHostSession, GitHubSession):  # type: ignore[misc]
     """github3's session, which by itself would show the token to any host that an answer names."""
 
 
@@ -71,7 +71,7 @@ def api_address(place: Place, account: Account) -> str:
 @contextmanager
 def open_github(place: Place, account: Account) -> Iterator[Any]:
     """Yield the interface; raise what GitHub refuses as a sentence."""
-    session = _Session(api_address(place, account), account.policy)
+    session = SameHostGitHubSession(api_address(place, account), account.policy)
     session.base_url = session.base
     if account.token:
         session.auth = AuthorizationHeader(f"token {account.token}")
