@@ -80,10 +80,10 @@ class Shell:
 
 def begin(folder: Path, environment: Mapping[str, str]) -> dict[str, str]:
     """Make the home of a reader who installed distgen, and return the reader's environment."""
-    home, programs = folder / "home", folder / "bin"
-    home.mkdir()
+    home, programs, temporary = (folder / name for name in ("home", "bin", "tmp"))
+    for made in (home, programs, temporary):
+        made.mkdir()
     (home / ".gitconfig").write_text(PERSON)
-    programs.mkdir()
     command = programs / "distgen"
     words = shlex.join([sys.executable, f"{HERE}/distgen_git.py"])
     command.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
@@ -91,6 +91,7 @@ def begin(folder: Path, environment: Mapping[str, str]) -> dict[str, str]:
     return {
         "PATH": f"{programs}:{os.environ['PATH']}",
         "HOME": str(home),
+        "TMPDIR": str(temporary),
         "LC_ALL": "C.UTF-8",
         **environment,
     }

@@ -8,14 +8,17 @@ import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from testing.dist_git import git
 from testing.github_server import github_server
 from testing.servers import Reply, push, push_index, serve
-from testing.transports import ssh
+from testing.sites import distgen
+from testing.transports import program, ssh
 from testing.world import World
 
+MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 DATE = "2026-06-01T12:00:00Z"
 HERE = Path(__file__).parents[2]
 MINIMAL = HERE / "distgen/minimal"
@@ -105,6 +108,59 @@ def site(world: World, folder: Path) -> None:
     world.environment["GIT_SSH_COMMAND"] = f"{served.environment['GIT_SSH_COMMAND']} {there}"
 
 
+def verify(world: World, folder: Path) -> None:
+    """An image that a job signed and published, and the public key of the job."""
+    key = folder / "key"
+    words = [program("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-f", str(key)]
+    subprocess.run(words, check=True)
+    public = key.with_suffix(".pub").read_text()
+    (folder / "catalogue/signers").write_text(f"distgen@localhost {public}")
+    server = world.git("git.example.org")
+    server.repository("example/hello.git")
+    url = "https://git.example.org/{namespace}/{image}.git"
+    settings = {"distgen.yaml": f"version: 1\ndist_git: {{url: '{url}'}}\n"}
+    root = small_catalogue(folder / "job/signed", **settings)
+    git("clone", "-q", "--bare", str(root), str(server.root / "images.git"))
+    world.open()
+    ran = distgen(root, "publish", "--sign", "ssh", "--signing-key", key, **world.environment)
+    assert ran.code == 0, ran.err
+    world.environment["COMMIT"] = git(
+        "rev-parse", "main", folder=server.root / "example/hello.git"
+    ).strip()
+
+
+def registry(world: World, folder: Path) -> None:
+    """A component with releases, and images in a registry: of ours, and of TripleO."""
+    refs = [f"refs/tags/v{version}" for version in ("1.0.0", "1.1.0", "1.1.1", "2.0.0rc1")]
+    refs += [f"refs/heads/{branch}" for branch in ("master", "stable/1.x", "wip")]
+    upstream(world, "git.example.org", "app", *refs)
+    served = world.registry("registry.example.net:443")
+    now = datetime.now(timezone.utc)
+    for image in ("hello", "app"):
+        for days, *tags in (
+            (0, "master", "4f2a9c"),
+            (30, "master-7", "current-passed-ci"),
+            (100, "master-6"),
+            (101, "spring-demo"),
+            (102, "test-1"),
+        ):
+            created = (now - timedelta(days=days, hours=1)).strftime(MOMENT)
+            labels = {"day": str(days)}
+            push(served, f"example/{image}", *tags, created=created, labels=labels)
+    labels = {"rdo_version": "e1a6f4"}
+    push(served, "tripleorocky/keystone", "current-tripleo", "e1a6f4", labels=labels)
+
+
+def layers(world: World, folder: Path) -> None:
+    """Builds of changes of Keystone in the registry, two weeks old, and its sources."""
+    upstream(world, "opendev.org", "openstack/keystone", "refs/heads/stable/2026.1")
+    served = world.registry("registry-1.docker.io:443")
+    created = (datetime.now(timezone.utc) - timedelta(days=14, hours=1)).strftime(MOMENT)
+    for number, change in enumerate(("19026_2", "19026_1", "18800_4")):
+        labels = {"change": str(number)}
+        push(served, "ccp/keystone", f"2026.1-{change}", created=created, labels=labels)
+
+
 def upstream(world: World, host: str, name: str, *refs: str) -> None:
     """Make a repository with a commit for each ref, all from the same day."""
     folder = world.git(host).repository(f"{name}.git")
@@ -124,10 +180,14 @@ def upstream(world: World, host: str, name: str, *refs: str) -> None:
 
 
 SITUATIONS: Mapping[str, Situation] = {
+    "ccp-layers.rst": Situation(layers, "catalogue"),
     "job.rst": Situation(job),
     "lock.rst": Situation(lock),
     "packager.rst": Situation(packager),
+    "registry.rst": Situation(registry),
     "reviews.rst": Situation(reviews),
     "site.rst": Situation(site, "catalogue"),
+    "tripleo.rst": Situation(),
     "tutorial.rst": Situation(),
+    "verify.rst": Situation(verify, "catalogue"),
 }

@@ -63,7 +63,9 @@ class World:
         return registry
 
     def open(self) -> None:
-        """Begin the proxy, for the names that are known by then."""
+        """Begin the proxy, for the names that are known by then; once is enough."""
+        if self.environment.get("https_proxy"):
+            return
         authority, chain = self.folder / "authority.pem", self.folder / "server.pem"
         make_certificates(authority, chain, sorted({n.partition(":")[0] for n in self._places}))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
