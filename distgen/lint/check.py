@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 
 from distgen.catalogue.graph import including_parents, with_ancestors
 from distgen.dockerfile.filename import DOCKERFILE
@@ -75,7 +75,9 @@ def fault(work: Work) -> Callable[[Tree], str]:
         alone = replace(work, images=(images[tree.key],))
         read = {key: dockerfile(key) for key in with_ancestors(images, [tree.key])}
         dockerfiles = {key: file for key, file in read.items() if file is not None}
-        findings = apply_policies(alone, check_rules(alone, {tree.key: tree}, dockerfiles))
+        findings = apply_policies(
+            alone, check_rules(alone, {tree.key: tree}, dockerfiles, only_errors=True)
+        )
         errors = [finding for finding in findings if finding.level == "error"]
         if not errors:
             return ""
@@ -88,7 +90,10 @@ def fault(work: Work) -> Callable[[Tree], str]:
 
 
 def check_rules(
-    work: Work, trees: Mapping[str, Tree], dockerfiles: Mapping[str, Dockerfile]
+    work: Work,
+    trees: Mapping[str, Tree],
+    dockerfiles: Mapping[str, Dockerfile],
+    only_errors: bool = False,
 ) -> tuple[Finding, ...]:
     """Return what the rules say of the work's images; `dockerfiles` has those of ancestors, too."""
     index = ImageIndex({image.key: image for image in work.catalogue.images}, dockerfiles)
@@ -100,7 +105,8 @@ def check_rules(
         demands = work.catalogue.namespaces[image.namespace].policy
         notes = reported.get(image.key, ())
         context = describe(image, trees[image.key], index, work.lock, demands, notes)
-        findings.extend(check_image(context))
+        printed = partial(work.renderer.printed, image, DOCKERFILE)
+        findings.extend(check_image(replace(context, printed=printed), only_errors))
     return tuple(findings)
 
 

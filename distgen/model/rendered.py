@@ -42,6 +42,23 @@ class Tree:
 
 
 @dataclass(frozen=True, slots=True)
+class PrintedValue:
+    """What an expression of a template printed, and where: its offset in the text, and its line."""
+
+    text: str
+    start: int
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class PrintedText:
+    """A file as its template prints it, without a header or patches."""
+
+    text: str = field(default="", repr=False)
+    values: tuple[PrintedValue, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """What a check says of one line of a rendered file, and the template line it came from."""
 

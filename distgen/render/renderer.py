@@ -11,7 +11,7 @@ from jinja2 import Template
 from distgen.errors import InputError
 from distgen.model.catalogue import Catalogue, Image, TemplateFile
 from distgen.model.lock import Lock
-from distgen.model.rendered import File, Tree
+from distgen.model.rendered import File, PrintedText, Tree
 from distgen.model.words import EXECUTABLE, REGULAR, Origin
 from distgen.render.context import base_digests, template_context
 from distgen.render.environment import (
@@ -26,6 +26,7 @@ from distgen.render.linemap import LineMarks, Origins, match_origins
 from distgen.render.normalize import normalize, source_rows
 from distgen.render.patch import PatchedFiles, Row, apply_patch
 from distgen.render.paths import check_paths
+from distgen.render.printed import ValueMarks
 from distgen.render.unidiff import split_lines
 
 MAX_COMPILED = 1000  # thousands of images may have templates of their own
@@ -88,6 +89,20 @@ class Renderer:
             origins = tuple(origins[at] if isinstance(at, int) else at for at in row)
         return origins
 
+    def printed(self, image: Image, path: str) -> PrintedText:
+        """Return what the expressions of a file print, nothing where marks keep it from that."""
+        values = self._values(image)
+        file = self._compile_files(image, values).get(path)
+        if file is None or file.text is None:
+            return PrintedText()
+        marks = self._valued_sandbox.extensions[ValueMarks.identifier]
+        assert isinstance(marks, ValueMarks)
+        try:
+            template = compile_file(self._valued_sandbox, file.source, image.key)
+            return marks.read(render_raw(template, values, image.key))
+        except InputError:  # a mark stood where the template wants a number, say
+            return PrintedText()
+
     def _origins(
         self, path: str, file: CompiledFile, values: dict[str, Any], image: Image
     ) -> Origins:
@@ -109,6 +124,10 @@ class Renderer:
     @cached_property
     def _marking_sandbox(self) -> Sandbox:
         return make_sandbox(self._catalogue.shared, (LineMarks,))
+
+    @cached_property
+    def _valued_sandbox(self) -> Sandbox:
+        return make_sandbox(self._catalogue.shared, (ValueMarks,))
 
     @property
     def _line_marks(self) -> LineMarks:

@@ -111,6 +111,7 @@ NO_WORDS = {
     "DG110": "what Kolla says",
     "DG111": "what Kolla says",
     "DG112": "what Kolla says",
+    "DG113": "what templates print",
     "DG201": "the overlay",
     "DG208": "the number of instructions",
     "DG209": "the names of instructions",

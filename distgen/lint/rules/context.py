@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -13,7 +13,7 @@ from distgen.lint.build_context import BuildContext, context_of
 from distgen.lint.parent_uses import ParentUse, parent_uses
 from distgen.model.catalogue import Image, Policy, RuleSettings
 from distgen.model.lock import Lock
-from distgen.model.rendered import Finding, Tree
+from distgen.model.rendered import Finding, PrintedText, Tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,7 @@ class RuleContext:
     `dockerfile` is empty where the tree has none. `uses` are the images that it names. `reported`
     are findings of the source that the image comes from, such as Kolla. `settings` are those of the
     policy for the rule.
+    `printed` renders the Dockerfile once more and says what its template prints into it.
     """
 
     image: Image
@@ -62,6 +63,7 @@ class RuleContext:
     build_context: BuildContext
     reported: tuple[Finding, ...]
     settings: RuleSettings
+    printed: Callable[[], PrintedText] = PrintedText
 
     @property
     def last_line(self) -> int:
