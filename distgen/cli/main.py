@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -89,20 +91,23 @@ def cli(ctx: click.Context, directory: str | None, quiet: bool, verbose: bool, c
         start=Path(directory) if directory else None,
         verbosity=-1 if quiet else int(verbose),
         color=ctx.color,
-        environ=_take_environment(),
+        environ=dict(os.environ),
     )
+    ctx.with_resource(_without_git_variables())
 
 
-def _take_environment() -> dict[str, str]:
-    """Return the environment, and remove git's variables from this process.
+@contextmanager
+def _without_git_variables() -> Iterator[None]:
+    """Remove git's variables from this process for a while.
 
     GitPython reads them: with GIT_COMMON_DIR it read the branches of another repository.
     """
-    environ = dict(os.environ)
-    for name in environ:
-        if name.startswith("GIT_"):
-            del os.environ[name]
-    return environ
+    names = [name for name in os.environ if name.startswith("GIT_")]
+    variables = {name: os.environ.pop(name) for name in names}
+    try:
+        yield
+    finally:
+        os.environ.update(variables)
 
 
 def main() -> int:

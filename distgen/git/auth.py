@@ -68,6 +68,7 @@ def sends_token(git: Git, address: str) -> bool:
 
 def auth_error(git: Git, place: Place, result: GitResult) -> DistgenError | None:
     """Return the error of a server that refuses access; None where the failure is another one."""
+    # A login page once passed for a repository without branches, until the push.
     if _NO_GIT.search(result.error):
         sentence = "answers, but not as a git server"
         return DistgenError(

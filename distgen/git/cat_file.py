@@ -89,7 +89,7 @@ class ObjectReader:
                 return None
             raise ValueError(words)
         size = int(words[2])
-        if size > _MAX_SIZE:
+        if size > _MAX_SIZE:  # one large file of a repository once filled the memory
             sentence = f"{name} has {size} bytes; no more than {_MAX_SIZE} are read"
             raise DistgenError(sentence, where=self.folder)
         content = answer.read(size + 1)

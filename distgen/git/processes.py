@@ -129,6 +129,7 @@ def _write_input(process: subprocess.Popen[bytes], stdin: bytes) -> None:
         with suppress(OSError):
             pipe.close()
 
+    # A large fast-import that took longer than one poll once hung forever.
     if len(stdin) <= _PIPE_BUFFER:
         write()
     else:

@@ -21,6 +21,7 @@ _NOT_ATOMIC = (
     "the server cannot move two branches at once; set receive.advertiseAtomic there, "
     "or publish each stream by itself, as with '*@main'"
 )
+# Gerrit's counts once filled the four lines that are shown, and its reason was not among them.
 _NOISE = re.compile(
     r"error: hook declined|(?:Processing changes|Resolving deltas|(?:Counting|Compressing"
     r"|Analyzing|Unpacking) objects|Checking (?:connectivity|references))\b"
@@ -167,6 +168,7 @@ def _push_changes(
         return None
     if error := auth_error(store.git, place, result):
         return PushRefusal(str(error))
+    # git's message sounds like a broken connection, and the push was once tried four times.
     if "does not support --atomic push" in result.error:
         return PushRefusal(f"{place}: {_NOT_ATOMIC}")
     prefix = f"{place}: " if _UNPACKING.search(result.error) else ""
@@ -179,8 +181,8 @@ def _receive_pack(git: Git) -> str:
     A power cut undid what was called published: by default git leaves loose objects and refs to
     the cache of the system. The store stays as it is, for it can be fetched again.
     """
-    what = "loose-object,pack,pack-metadata,reference" if git.sync else "none"
-    return f"git -c core.fsync={what} -c core.fsyncMethod=batch receive-pack"
+    parts = "loose-object,pack,pack-metadata,reference" if git.sync else "none"
+    return f"git -c core.fsync={parts} -c core.fsyncMethod=batch receive-pack"
 
 
 def _ask_server(git: Git, place: Place, branches: Sequence[str]) -> RemoteHeads:

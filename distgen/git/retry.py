@@ -15,6 +15,7 @@ _NO_ANSWER = re.compile(
     r"|Could not resolve host|Network is unreachable|Temporary failure in name resolution",
     re.IGNORECASE,
 )
+# TLS has messages of its own: one cut https connection once failed an image.
 _BROKEN = re.compile(
     r"returned error: (?:5\d\d|408|429)|HTTP (?:5\d\d|408|429)\b|Connection (?:reset|closed)"
     r"|Empty reply|early EOF|unexpected disconnect|hung up unexpectedly|hung up upon initial"
@@ -39,6 +40,7 @@ def run_with_retries(
         return run(git, *arguments, folder=folder)
     attempt = 0
     while True:
+        # A run of thousands of repositories must not wait for each of them on a dead server.
         if git.outages.is_out(place.server):
             sentence = "did not answer again and again, and is not asked any more in this run"
             raise DistgenError(sentence, where=place.server)
@@ -60,7 +62,7 @@ def is_temporary(result: GitResult) -> bool:
     """Tell whether a failure may pass; a command that took all its time would take it again."""
     if result.code == 0 or result.timed_out or _FINAL.search(result.error):
         return False
-    is_cut = result.code == -signal.SIGPIPE
+    is_cut = result.code == -signal.SIGPIPE  # so git ends when a git:// server hangs up
     return is_cut or bool(_NO_ANSWER.search(result.error) or _BROKEN.search(result.error))
 
 

@@ -12,6 +12,8 @@ from distgen.errors import DistgenError, InputError, printable
 from distgen.git.backoff import DEFAULT_RETRY_POLICY, Outages, RetryPolicy
 from distgen.git.processes import Interrupted, TimedOut, collect_output, open_process
 
+# An insteadOf of the current folder's repository once led the reading of branches elsewhere than
+# the push.
 NO_REPOSITORY = Path("/dev/null")
 """Stands for no repository; without it git reads the configuration of the current folder."""
 _ISOLATED = {
@@ -35,6 +37,7 @@ _TRANSPORT = re.compile(
 LOCAL_SETTINGS = (
     ("core.hooksPath", str(NO_REPOSITORY)),
     ("core.attributesFile", str(NO_REPOSITORY)),
+    # git runs it where a store borrows objects of another, and a user may have configured it.
     ("core.alternateRefsCommand", ":"),
     ("gc.auto", "0"),
     ("maintenance.auto", "false"),
@@ -109,6 +112,7 @@ def isolate(environment: Mapping[str, str], retry: RetryPolicy = DEFAULT_RETRY_P
     settings = _user_settings(git)
     local = with_settings(local, (pair for pair in settings if pair[0] == "safe.directory"))
     user_choices = {key for key, _ in settings} | {*transport}
+    # GIT_SSH_COMMAND overrides core.sshCommand, which this once hid.
     unattended = {}
     if not {"core.sshcommand", "GIT_SSH", "GIT_SSH_COMMAND"} & user_choices:
         unattended["GIT_SSH_COMMAND"] = "ssh -o BatchMode=yes"
@@ -198,6 +202,7 @@ def explain(result: GitResult) -> str:
 
 def clean_lines(output: bytes) -> str:
     """Return output of git, or of a server through git, without secrets and control characters."""
+    # A hook's escape sequences once reached the terminal, and a long line took half a minute.
     lines = hide_secrets(output.decode("utf-8", "replace")).replace("\r", "\n").split("\n")
     return "\n".join(printable(line[:_MAX_LINE]) for line in lines)
 

@@ -109,6 +109,7 @@ def check_signature(
 
 def _rejection_reason(error: str) -> str:
     """Return why git rejects a signature: a line about the file of signers, else the last line."""
+    # A key that is not for commits was once refused with the line that its signature is good.
     lines = [line for line in error.splitlines() if line.strip() and not line.startswith("Good ")]
     file_lines = (line for line in lines if _SIGNERS_FILE_LINE.match(line))
     reason = next(file_lines, lines[-1] if lines else "")

@@ -112,6 +112,7 @@ def reset_store(store: Store) -> None:
 
 def recreate_if_deleted(store: Store) -> None:
     """Make the store anew when it was deleted during the run."""
+    # It is a cache, which users are told to delete when they like.
     with store.reset_lock:
         if not _is_whole(store.folder):
             with _store_errors(store.folder):

@@ -26,9 +26,8 @@ def scratch_folder() -> Iterator[Path]:
         with held_folder(root, _SCRATCH) as folder:
             yield folder
     except OSError as error:
-        reason = (error.strerror or "").partition(" in [")[
-            0
-        ]  # tempfile lists every folder that it tried
+        # tempfile lists every folder that it tried.
+        reason = (error.strerror or "").partition(" in [")[0]
         raise DistgenError(
             f"no temporary file can be written: {reason}",
             hint="make room, or name another folder in TMPDIR",

@@ -25,10 +25,10 @@ def rev_list(folder, *words):
 
 def test_commits_are_those_of_rev_list(repository):
     assert [*list_commits(GIT, repository, "main")] == rev_list(repository, "main")
-    oldest, *others = reversed(rev_list(repository, "main"))
-    newer = list_commits(GIT, repository, f"{oldest}..main", no_merges=True, reverse=True)
-    assert [*newer] == others
-    assert [*list_commits(GIT, repository, "main", ["b"], max_count=1)] == [others[0]]
+    oldest, *newer = reversed(rev_list(repository, "main"))
+    commits = list_commits(GIT, repository, f"{oldest}..main", no_merges=True, reverse=True)
+    assert [*commits] == newer
+    assert [*list_commits(GIT, repository, "main", ["b"], max_count=1)] == [newer[0]]
 
 
 def test_a_path_is_no_pattern(repository):
@@ -36,9 +36,9 @@ def test_a_path_is_no_pattern(repository):
 
 
 def test_a_replacement_of_a_commit_is_not_followed(repository):
-    newest, *others = rev_list(repository, "main")
-    git("replace", newest, others[-1], folder=repository)
-    assert [*list_commits(GIT, repository, "main")] == [newest, *others]
+    newest, *older = rev_list(repository, "main")
+    git("replace", newest, older[-1], folder=repository)
+    assert [*list_commits(GIT, repository, "main")] == [newest, *older]
 
 
 @pytest.mark.parametrize("revisions", ["missing", "0" * 40])

@@ -34,7 +34,7 @@ def key(tmp_path):
 
 
 @pytest.fixture
-def configured(tmp_path, monkeypatch):
+def configure_git(tmp_path, monkeypatch):
     """Return a function that sets git's configuration of this person."""
     path = tmp_path / "gitconfig"
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(path))
@@ -47,15 +47,15 @@ def configured(tmp_path, monkeypatch):
 
 
 def tips(root):
-    found = sorted((root / "dist-git").glob("*/*.git"))
-    return [git(path, "rev-parse", "main").strip() for path in found]
+    repositories = sorted((root / "dist-git").glob("*/*.git"))
+    return [git(path, "rev-parse", "main").strip() for path in repositories]
 
 
 def signature(root, allowed, name="small/tool"):
     """Return what git itself says of the signature of a branch: G is good, N is none."""
     options = ("-c", f"gpg.ssh.allowedSignersFile={allowed}")
-    where = root / f"dist-git/{name}.git"
-    return git(where, *options, "log", "-1", "--format=%G? %GS", "main").strip()
+    repository = root / f"dist-git/{name}.git"
+    return git(repository, *options, "log", "-1", "--format=%G? %GS", "main").strip()
 
 
 def test_commits_are_signed_and_git_accepts_them(small, distgen, key, tmp_path):
@@ -74,13 +74,13 @@ def test_the_same_commits_are_made_twice_and_foreseen(small, distgen, key, tmp_p
     assert not (small / "dist-git").exists()
     first = distgen(small, "publish", *words)
     assert first.out == foreseen.out
-    found = tips(small)
+    first_tips = tips(small)
     shutil.rmtree(small / "dist-git")
     distgen(small, "publish", *words, "--store", tmp_path / "other-store")
-    assert tips(small) == found
+    assert tips(small) == first_tips
     shutil.rmtree(small / "dist-git")
     distgen(small, "publish")
-    assert tips(small) != found
+    assert tips(small) != first_tips
 
 
 def test_signed_commits_follow_signed_commits(small, distgen, key, tmp_path):
@@ -100,8 +100,8 @@ def test_signed_commits_follow_signed_commits(small, distgen, key, tmp_path):
     assert all(line.endswith(f"  signed by {WHO}") for line in ran.out.splitlines())
 
 
-def test_git_s_configuration_names_the_key(small, distgen, key, configured, tmp_path):
-    configured(user_signingkey=key)
+def test_the_configuration_of_git_names_the_key(small, distgen, key, configure_git, tmp_path):
+    configure_git(user_signingkey=key)
     distgen(small, "publish", "small/base", "--sign", "ssh")
     assert signature(small, allow(tmp_path, key), "small/base") == f"G {WHO}"
 
@@ -112,7 +112,7 @@ def test_the_configuration_of_the_catalogue_s_repository_counts_too(small, distg
     assert signature(small, allow(tmp_path, key)) == f"G {WHO}"
 
 
-def test_a_key_that_only_the_agent_has(small, distgen, key, configured, tmp_path, monkeypatch):
+def test_a_key_that_only_the_agent_has(small, distgen, key, configure_git, tmp_path, monkeypatch):
     socket = tmp_path / "agent"
     agent = subprocess.Popen(
         ["ssh-agent", "-D", "-a", str(socket)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
@@ -124,17 +124,17 @@ def test_a_key_that_only_the_agent_has(small, distgen, key, configured, tmp_path
         allowed = allow(tmp_path, key)
         key.unlink()
         public = key.with_suffix(".pub")
-        configured(user_signingkey=f"key::{public.read_text().strip()}")
+        configure_git(user_signingkey=f"key::{public.read_text().strip()}")
         distgen(small, "publish", "small/base", "--sign", "ssh")
         assert signature(small, allowed, "small/base") == f"G {WHO}"
         distgen(small, "publish", "small/tool", "--sign", "ssh", "--signing-key", public)
         assert signature(small, allowed) == f"G {WHO}"
-        configured(**{"gpg_ssh_defaultKeyCommand": f"cat {public}"})
+        configure_git(**{"gpg_ssh_defaultKeyCommand": f"cat {public}"})
         git(tmp_path, "config", "--file", str(tmp_path / "gitconfig"), "--unset", "user.signingkey")
-        found = tips(small)
+        first_tips = tips(small)
         shutil.rmtree(small / "dist-git")
         assert distgen(small, "publish", "--sign", "ssh").code == 0
-        assert tips(small) == found
+        assert tips(small) == first_tips
     finally:
         agent.kill()
         agent.wait()
@@ -155,7 +155,7 @@ def test_without_a_key_nothing_is_published(small, distgen):
 
 
 @pytest.mark.parametrize("trouble", ["open to others", "no key", "passphrase"])
-def test_a_key_that_cannot_sign_is_said(small, distgen, tmp_path, monkeypatch, trouble):
+def test_a_key_that_cannot_sign_is_a_sentence(small, distgen, tmp_path, monkeypatch, trouble):
     monkeypatch.setenv("SSH_ASKPASS", "/bin/false")
     monkeypatch.setenv("SSH_ASKPASS_REQUIRE", "force")
     key = keygen(tmp_path, "key", phrase="secret" if trouble == "passphrase" else "")
@@ -170,10 +170,10 @@ def test_a_key_that_cannot_sign_is_said(small, distgen, tmp_path, monkeypatch, t
     assert not (small / "dist-git").exists()
 
 
-# --- verified ------------------------------------------------------------------------------------
+# --- verify --------------------------------------------------------------------------------------
 
 
-def judged(distgen, root, *words):
+def verify_tool(distgen, root, *words):
     ran = distgen(root, "verify", "small/tool", "--format", "json", "--require-signature", *words)
     (row,) = ran.json["results"]
     assert ran.code == int(row["status"] != "reproduced")
@@ -182,33 +182,35 @@ def judged(distgen, root, *words):
 
 def test_a_good_signature_is_reproduced(small, distgen, key, tmp_path):
     distgen(small, "publish", "--sign", "ssh", "--signing-key", key)
-    row = judged(distgen, small, "--allowed-signers", allow(tmp_path, key))
+    row = verify_tool(distgen, small, "--allowed-signers", allow(tmp_path, key))
     assert (row["status"], row["exact"]) == ("reproduced", True)
     assert (row["signature"], row["signer"]) == ("good", WHO)
 
 
 def test_no_signature_is_not_enough(small, distgen, key, tmp_path):
     distgen(small, "publish")
-    row = judged(distgen, small, "--allowed-signers", allow(tmp_path, key))
+    row = verify_tool(distgen, small, "--allowed-signers", allow(tmp_path, key))
     assert (row["status"], row["signature"]) == ("unsigned", "none")
     assert row["detail"] == "it is not signed"
 
 
 @pytest.mark.parametrize(
-    ("whose", "why"),
+    ("signer_kind", "why"),
     [
         ("stranger", "its signer is not one of the allowed signers"),
         ("expired", "key has expired"),
         ("other namespace", 'key is not permitted for use in signature namespace "git"'),
     ],
 )
-def test_the_signature_of_nobody_allowed_is_not_enough(small, distgen, key, tmp_path, whose, why):
-    """Of another namespace it was said that the signature is good."""
+def test_a_signature_of_a_signer_who_is_not_allowed_is_not_enough(
+    small, distgen, key, tmp_path, signer_kind, why
+):
+    """A key for another namespace was refused with the line that its signature is good."""
     options = {"expired": 'valid-before="20200101"', "other namespace": 'namespaces="file"'}
-    signer = keygen(tmp_path, "stranger") if whose == "stranger" else key
+    signer = keygen(tmp_path, "stranger") if signer_kind == "stranger" else key
     distgen(small, "publish", "--sign", "ssh", "--signing-key", signer)
-    allowed = allow(tmp_path, key, options=options.get(whose, 'namespaces="git"'))
-    row = judged(distgen, small, "--allowed-signers", allowed)
+    allowed = allow(tmp_path, key, options=options.get(signer_kind, 'namespaces="git"'))
+    row = verify_tool(distgen, small, "--allowed-signers", allowed)
     assert (row["status"], row["signature"]) == ("unsigned", "bad")
     assert why in row["detail"]
 
@@ -218,49 +220,47 @@ def test_a_signature_that_was_moved_to_another_commit_is_bad(small, distgen, key
     clone = cloned(small)
     text = clone.git("cat-file", "commit", "HEAD")
     moved = text.replace("first publication", "last publication").encode()
-    other = clone.git("hash-object", "-t", "commit", "-w", "--stdin", stdin=moved).strip()
-    clone.git("push", "-q", "--force", "origin", f"{other}:main")
-    row = judged(distgen, small, "--allowed-signers", allow(tmp_path, key))
+    forged = clone.git("hash-object", "-t", "commit", "-w", "--stdin", stdin=moved).strip()
+    clone.git("push", "-q", "--force", "origin", f"{forged}:main")
+    row = verify_tool(distgen, small, "--allowed-signers", allow(tmp_path, key))
     assert (row["status"], row["signature"], row["exact"]) == ("unsigned", "bad", False)
 
 
-def test_what_stands_on_a_signed_commit_must_be_signed_as_well(
-    small, distgen, key, tmp_path, cloned
-):
+def test_a_commit_after_a_signed_one_must_be_signed_too(small, distgen, key, tmp_path, cloned):
     distgen(small, "publish", "--sign", "ssh", "--signing-key", key)
     clone = cloned(small)
     clone.write(notes="ours\n")
     clone.commit()
     clone.push()
     allowed = allow(tmp_path, key)
-    assert judged(distgen, small, "--allowed-signers", allowed)["status"] == "unsigned"
+    assert verify_tool(distgen, small, "--allowed-signers", allowed)["status"] == "unsigned"
     sign = ("-c", "gpg.format=ssh", "-c", f"user.signingkey={key}")
     clone.git(*sign, "commit", "-q", "-S", "--amend", "--no-edit")
     clone.push("--force")
-    row = judged(distgen, small, "--allowed-signers", allowed)
+    row = verify_tool(distgen, small, "--allowed-signers", allowed)
     assert (row["status"], row["own"]) == ("reproduced", ["notes"])
 
 
 def test_without_a_file_git_s_configuration_says_who_may_sign(
-    small, distgen, key, configured, tmp_path
+    small, distgen, key, configure_git, tmp_path
 ):
     distgen(small, "publish", "--sign", "ssh", "--signing-key", key)
-    assert judged(distgen, small)["signature"] == "bad"
-    configured(**{"gpg_ssh_allowedSignersFile": allow(tmp_path, key)})
-    assert judged(distgen, small)["signature"] == "good"
+    assert verify_tool(distgen, small)["signature"] == "bad"
+    configure_git(**{"gpg_ssh_allowedSignersFile": allow(tmp_path, key)})
+    assert verify_tool(distgen, small)["signature"] == "good"
 
 
 def test_the_configuration_of_the_catalogue_says_it_too(small, distgen, key, tmp_path):
-    """It named the key to sign with, and not who may."""
+    """It named the key to sign with, but its allowed signers were not read."""
     distgen(small, "publish", "--sign", "ssh", "--signing-key", key)
     git(small, "config", "gpg.ssh.allowedSignersFile", str(allow(tmp_path, key)))
-    assert judged(distgen, small)["signature"] == "good"
+    assert verify_tool(distgen, small)["signature"] == "good"
 
 
-def test_a_revoked_key_counts_for_nothing(small, distgen, key, configured, tmp_path):
+def test_the_signature_of_a_revoked_key_is_bad(small, distgen, key, configure_git, tmp_path):
     distgen(small, "publish", "--sign", "ssh", "--signing-key", key)
-    configured(**{"gpg_ssh_revocationFile": key.with_suffix(".pub")})
-    row = judged(distgen, small, "--allowed-signers", allow(tmp_path, key))
+    configure_git(**{"gpg_ssh_revocationFile": key.with_suffix(".pub")})
+    row = verify_tool(distgen, small, "--allowed-signers", allow(tmp_path, key))
     assert (row["status"], row["signature"]) == ("unsigned", "bad")
     assert row["detail"] == "its key was revoked, or it signs other content"
 
@@ -269,13 +269,13 @@ def test_a_key_that_expired_later_still_counts(small, distgen, key, tmp_path):
     """The date of a commit is that of the catalogue's, and is when the key must be valid."""
     distgen(small, "publish", "--sign", "ssh", "--signing-key", key)
     allowed = allow(tmp_path, key, options='valid-after="20240101",valid-before="20240601"')
-    assert judged(distgen, small, "--allowed-signers", allowed)["signature"] == "good"
+    assert verify_tool(distgen, small, "--allowed-signers", allowed)["signature"] == "good"
     allowed = allow(tmp_path, key, options='valid-after="20240601"')
-    assert judged(distgen, small, "--allowed-signers", allowed)["signature"] == "bad"
+    assert verify_tool(distgen, small, "--allowed-signers", allowed)["signature"] == "bad"
 
 
 @pytest.mark.parametrize("on_edit", ["keep", "merge", "overwrite"])
-def test_what_stands_on_an_edit_is_signed(small, distgen, key, tmp_path, cloned, on_edit):
+def test_a_commit_after_an_edit_is_signed(small, distgen, key, tmp_path, cloned, on_edit):
     words = ("--sign", "ssh", "--signing-key", key)
     distgen(small, "publish", *words)
     clone = cloned(small)
@@ -285,7 +285,7 @@ def test_what_stands_on_an_edit_is_signed(small, distgen, key, tmp_path, cloned,
     (small / "templates/app/settings.ini").write_text("[tool]\n")
     commit(small)
     assert distgen(small, "publish", "--on-edit", on_edit, *words).code == 0
-    row = judged(distgen, small, "--allowed-signers", allow(tmp_path, key))
+    row = verify_tool(distgen, small, "--allowed-signers", allow(tmp_path, key))
     assert (row["signature"], row["exact"]) == ("good", True)
     edited = on_edit != "overwrite"
     assert row["status"] == ("edited downstream" if edited else "reproduced")
@@ -313,7 +313,7 @@ def test_the_repository_has_no_say_in_who_signed_it(small, distgen, key, tmp_pat
     repository = small / "dist-git/small/tool.git"
     git(repository, "config", "gpg.ssh.program", str(evil))
     git(repository, "config", "gpg.ssh.allowedSignersFile", str(allow(tmp_path, stranger)))
-    assert judged(distgen, small)["signature"] == "bad"
+    assert verify_tool(distgen, small)["signature"] == "bad"
     assert not (tmp_path / "ran").exists()
 
 
@@ -321,7 +321,7 @@ def test_the_repository_has_no_say_in_who_signed_it(small, distgen, key, tmp_pat
 
 
 @pytest.fixture
-def keyring(tmp_path, monkeypatch):
+def gpg_home(tmp_path, monkeypatch):
     """A keyring with one key, and the end of the agent that gpg starts for it."""
     if not shutil.which("gpg"):
         pytest.skip("gpg is not installed")
@@ -329,24 +329,24 @@ def keyring(tmp_path, monkeypatch):
     home.mkdir(mode=0o700)
     monkeypatch.setenv("GNUPGHOME", str(home))
     words = ("--batch", "--quiet", "--passphrase", "", "--quick-gen-key", WHO, "ed25519", "sign")
-    done = subprocess.run(["gpg", *words], capture_output=True, check=False)
-    if done.returncode:
-        pytest.skip(f"gpg makes no key here: {done.stderr.decode()}")
+    process = subprocess.run(["gpg", *words], capture_output=True, check=False)
+    if process.returncode:
+        pytest.skip(f"gpg makes no key here: {process.stderr.decode()}")
     yield home
     subprocess.run(["gpgconf", "--kill", "all"], check=False, env={**os.environ})
 
 
-def test_gpg_signs_as_well(small, distgen, keyring, tmp_path, key):
+def test_gpg_signs_as_well(small, distgen, gpg_home, tmp_path, key):
     ran = distgen(small, "publish", "--sign", "gpg", "--signing-key", WHO)
     assert ran.code == 0, ran.out
     assert signature(small, "/dev/null").startswith(f"G {WHO}")
-    row = judged(distgen, small)
+    row = verify_tool(distgen, small)
     assert (row["status"], row["signature"], row["exact"]) == ("reproduced", "good", True)
-    row = judged(distgen, small, "--allowed-signers", allow(tmp_path, key))
+    row = verify_tool(distgen, small, "--allowed-signers", allow(tmp_path, key))
     assert (row["status"], row["signature"]) == ("unsigned", "bad")
 
 
-def test_gpg_without_the_key_is_said(small, distgen, keyring):
+def test_gpg_without_the_key_is_a_sentence(small, distgen, gpg_home):
     ran = distgen(small, "publish", "--sign", "gpg", "--signing-key", "nobody@example.org")
     assert ran.code == 1
     assert "nothing can be signed with nobody@example.org: gpg: signing failed" in ran.out

@@ -63,8 +63,8 @@ def test_commits_are_written_with_the_ids_that_were_planned(tmp_path):
         )
         assert all(has_commit(store, change.commit) for change in changes)
     assert git("for-each-ref", folder=tmp_path / "store") == ""
-    found = git("cat-file", "commit", changes[0].commit, folder=tmp_path / "store")
-    assert found.endswith("\n\nSubject\n\nBody ü\n")
+    content = git("cat-file", "commit", changes[0].commit, folder=tmp_path / "store")
+    assert content.endswith("\n\nSubject\n\nBody ü\n")
     for change in changes:
         git("fsck", "--strict", change.commit, folder=tmp_path / "store")
 
@@ -82,8 +82,8 @@ def test_a_missing_parent_is_a_sentence(tmp_path):
     assert "\n" not in str(caught.value)
 
 
-def test_a_store_is_not_called_sound_while_another_thread_begins_it_again(tmp_path):
-    """The damaged half was removed by then, so that it looked sound, and the push was given up."""
+def test_a_store_is_not_called_intact_while_another_thread_resets_it(tmp_path):
+    """The damaged half was deleted by then, so the store looked intact, and the push failed."""
     with open_store(tmp_path / "store", GIT) as store:
         write_commits(store, [commit()])
         assert is_intact(store, [commit()])
@@ -98,7 +98,7 @@ def test_a_store_is_not_called_sound_while_another_thread_begins_it_again(tmp_pa
         assert answers == [False]
 
 
-def test_a_renewed_store_is_empty_and_works(tmp_path):
+def test_a_reset_store_is_empty_and_works(tmp_path):
     with open_store(tmp_path / "store", GIT) as store:
         write_commits(store, [commit()])
         assert has_commit(store, commit().commit)
@@ -126,7 +126,7 @@ def empty(path):
     ],
     ids=["no HEAD", "empty HEAD", "no config", "bad config", "torn packs", "no index", "no refs"],
 )
-def test_a_damaged_store_is_begun_again(tmp_path, damage):
+def test_a_damaged_store_is_reset(tmp_path, damage):
     with open_store(tmp_path / "store", GIT) as store:
         write_commits(store, [commit()])
     damage(tmp_path / "store")
@@ -139,17 +139,23 @@ def test_a_damaged_store_is_begun_again(tmp_path, damage):
         assert has_commit(store, commit(2).commit)
 
 
-def test_what_a_killed_git_left_is_swept_away(tmp_path):
+def test_the_leftovers_of_a_killed_git_are_removed(tmp_path):
     with open_store(tmp_path / "store", GIT) as store:
         write_commits(store, [commit()])
-    left = ["config.lock", "packed-refs.lock", "refs/distgen/x.lock", "objects/pack/tmp_pack_abc",
-            "objects/17/tmp_obj_abc", "fast_import_crash_17"]  # fmt: skip
-    for name in left:
+    leftovers = [
+        "config.lock",
+        "packed-refs.lock",
+        "refs/distgen/x.lock",
+        "objects/pack/tmp_pack_abc",
+        "objects/17/tmp_obj_abc",
+        "fast_import_crash_17",
+    ]
+    for name in leftovers:
         (tmp_path / "store" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "store" / name).write_text("")
     with open_store(tmp_path / "store", GIT) as store:
         assert has_commit(store, commit().commit)
-    assert [name for name in left if (tmp_path / "store" / name).exists()] == []
+    assert [name for name in leftovers if (tmp_path / "store" / name).exists()] == []
 
 
 def test_many_packs_become_one_and_lose_nothing(tmp_path):
@@ -161,7 +167,7 @@ def test_many_packs_become_one_and_lose_nothing(tmp_path):
     assert len([*tmp_path.glob("store/objects/pack/*.pack")]) == 1
 
 
-def test_a_folder_of_other_things_is_no_store(tmp_path):
+def test_a_folder_of_other_files_is_refused(tmp_path):
     (tmp_path / "photo.jpg").write_text("")
     refused = pytest.raises(InputError, match="is not a store that distgen made")
     with refused as caught, open_store(tmp_path, GIT):
@@ -170,7 +176,7 @@ def test_a_folder_of_other_things_is_no_store(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["photo.jpg"]
 
 
-def test_a_file_is_no_store(tmp_path):
+def test_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     refused = pytest.raises(DistgenError, match="cannot be used as the store")
     with refused, open_store(tmp_path / "file", GIT):
@@ -190,12 +196,12 @@ def test_two_runs_do_not_share_a_store_and_a_killed_one_frees_it(tmp_path):
             time.sleep(60)
     """
     command = [sys.executable, "-c", textwrap.dedent(program)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as other:
-        assert other.stdout.readline() == b"open\n"
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"open\n"
         busy = pytest.raises(DistgenError, match="another run of distgen is using this store")
         with busy, open_store(tmp_path / "store", GIT, seconds=0.1):
             pass
-        other.send_signal(signal.SIGKILL)
+        process.send_signal(signal.SIGKILL)
     with open_store(tmp_path / "store", GIT, seconds=5) as store:
         write_commits(store, [commit()])
 
@@ -233,16 +239,16 @@ def test_git_sees_nothing_of_the_environment(tmp_path):
 
 
 def test_a_server_sees_the_person_s_credentials_but_no_trace_is_written():
-    given = {"PATH": "/bin", "GIT_ASKPASS": "ask", "GIT_TRACE_CURL": "/tmp/x", "GIT_DIR": "x"}
-    found = isolate(given).network
-    assert (found["GIT_ASKPASS"], found["GIT_TERMINAL_PROMPT"]) == ("ask", "0")
-    assert not {"GIT_TRACE_CURL", "GIT_DIR"} & {*found}
-    assert found["GIT_SSH_COMMAND"] == "ssh -o BatchMode=yes"
+    environment = {"PATH": "/bin", "GIT_ASKPASS": "ask", "GIT_TRACE_CURL": "/tmp/x", "GIT_DIR": "x"}
+    network = isolate(environment).network
+    assert (network["GIT_ASKPASS"], network["GIT_TERMINAL_PROMPT"]) == ("ask", "0")
+    assert not {"GIT_TRACE_CURL", "GIT_DIR"} & {*network}
+    assert network["GIT_SSH_COMMAND"] == "ssh -o BatchMode=yes"
     assert isolate({"GIT_SSH": "mine"}).network.get("GIT_SSH_COMMAND") is None
 
 
-def hanging(tmp_path, word):
-    """Return the environment of a git that does not end when it is told `word`."""
+def hanging_git(tmp_path, word):
+    """Return the environment of a git that does not end when its command is `word`."""
     program = tmp_path / "git"
     program.write_text(f'#!/bin/sh\ncase " $* " in *" {word} "*) sleep 60;; esac\n')
     program.chmod(0o755)
@@ -250,18 +256,18 @@ def hanging(tmp_path, word):
 
 
 def test_a_git_that_hangs_is_ended(tmp_path):
-    slow = isolate(hanging(tmp_path, "version"), RetryPolicy(timeout=1.5))
+    slow = isolate(hanging_git(tmp_path, "version"), RetryPolicy(timeout=1.5))
     begin = time.monotonic()
-    done = run(slow, "version", network=True)
+    result = run(slow, "version", network=True)
     assert 1.5 <= time.monotonic() - begin < 4.5
-    assert (explain(done), done.timed_out) == ("no answer within 1.5 seconds", True)
+    assert (explain(result), result.timed_out) == ("no answer within 1.5 seconds", True)
 
 
 def test_a_git_that_hangs_over_its_configuration_is_ended(tmp_path):
     """The first command of a run had a limit of its own: 300 seconds."""
     begin = time.monotonic()
     with pytest.raises(DistgenError) as error:
-        isolate(hanging(tmp_path, "config"), RetryPolicy(timeout=1.5))
+        isolate(hanging_git(tmp_path, "config"), RetryPolicy(timeout=1.5))
     assert 1.5 <= time.monotonic() - begin < 4.5
     assert str(error.value) == (
         "git does not say how it is configured: no answer within 1.5 seconds; "

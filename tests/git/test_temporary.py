@@ -17,7 +17,7 @@ HOLD = """
 import sys, time
 from distgen.git.temporary import held_folder, scratch_folder
 from pathlib import Path
-with {what} as folder:
+with {expression} as folder:
     (folder / "file").write_text("x")
     print(folder, flush=True)
     time.sleep(60)
@@ -33,10 +33,10 @@ def temporary(tmp_path, monkeypatch):
     return folder
 
 
-def holder(what, temporary):
+def holder(expression, temporary):
     """Start a process that holds a folder."""
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLD.format(what=what)],
+        [sys.executable, "-c", HOLD.format(expression=expression)],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "TMPDIR": str(temporary), "PYTHONPATH": ":".join(sys.path)},

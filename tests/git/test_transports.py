@@ -18,7 +18,7 @@ STREAM = "ns/app@2024.1"
 
 
 @pytest.fixture(params=transports.ALL, ids=lambda transport: transport.__name__)
-def served(request, tmp_path):
+def server(request, tmp_path):
     """A server with two empty repositories."""
     root = tmp_path / "srv/repositories"
     root.mkdir(parents=True)
@@ -28,14 +28,14 @@ def served(request, tmp_path):
         yield server
 
 
-def person(served: Served, home, **more):
-    """Return git for somebody with the rights that the server wants."""
-    given = {"PATH": os.environ["PATH"], "HOME": str(home), **served.environment}
-    known = isolate(given, replace(QUICK, **more))
-    if "TOKEN" in served.environment:
-        token = token_for(served.url, transports.USER, served.environment["TOKEN"])
-        return authorize(known, [token])
-    return known
+def git_of_user(server: Served, home):
+    """Return git of a user with the rights that the server asks for."""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(home), **server.environment}
+    isolated = isolate(environment, QUICK)
+    if "TOKEN" in server.environment:
+        token = token_for(server.url, transports.USER, server.environment["TOKEN"])
+        return authorize(isolated, [token])
+    return isolated
 
 
 def hook(folder, script):
@@ -44,74 +44,74 @@ def hook(folder, script):
     (folder / "hooks/update").chmod(0o755)
 
 
-def images(served):
-    url = f"{served.url}/{{namespace}}/{{image}}.git"
+def images(server):
+    url = f"{server.url}/{{namespace}}/{{image}}.git"
     return [image("ns/base", url=url), image("ns/app", "ns/base", url=url), image(STREAM, url=url)]
 
 
-def test_a_repository_is_served_whatever_the_way_to_it(served, tmp_path):
-    found, known = images(served), person(served, tmp_path)
-    app, base = served.root / "ns/app.git", served.root / "ns/base.git"
+def test_a_repository_is_published_on_every_transport(server, tmp_path):
+    targets, isolated = images(server), git_of_user(server, tmp_path)
+    app, base = server.root / "ns/app.git", server.root / "ns/base.git"
 
     def publish(line, **options):
-        trees = {i.key: tree(i, {"Dockerfile": f"{line}\n", "run": "#!/bin/sh\n"}) for i in found}
-        wanted = replace(OPTIONS, **options)
-        return run_publish(tmp_path, found, trees, wanted, git=known)
+        trees = {i.key: tree(i, {"Dockerfile": f"{line}\n", "run": "#!/bin/sh\n"}) for i in targets}
+        publish_options = replace(OPTIONS, **options)
+        return run_publish(tmp_path, targets, trees, publish_options, git=isolated)
 
     assert {result.status for result in publish("FROM a")} == {"created"}
     assert git("fsck", "--strict", "--full", folder=app) == ""
-    if "://" not in served.url and served.url != str(served.root):
+    if "://" not in server.url and server.url != str(server.root):
         return  # the rest is as with ssh://, whose connections take long
 
     shutil.rmtree(tmp_path / "store")
-    theirs = edit(base, {"Dockerfile": "FROM a\nUSER me\n"}, tmp_path)
+    edited_tip = edit(base, {"Dockerfile": "FROM a\nUSER me\n"}, tmp_path)
     results = publish("FROM c", independent=True)
     assert statuses(results) == {
         "ns/base@master": "refused",
         "ns/app@master": "updated",
         STREAM: "updated",
     }
-    assert commits(base)[0] == theirs
+    assert commits(base)[0] == edited_tip
     assert len(commits(app)) == 2
 
     hook(app, 'test "$1" != refs/heads/stable/2024.1 || { echo not this; exit 1; }')
     before = commits(app, "--all")
-    results = [one for one in publish("FROM d", independent=True) if one.image == "ns/app"]
+    results = [result for result in publish("FROM d", independent=True) if result.image == "ns/app"]
     assert [result.status for result in results] == ["failed", "failed"]
-    assert all("not this; [remote rejected] (hook declined)" in one.detail for one in results)
+    assert all("not this; [remote rejected] (hook declined)" in result.detail for result in results)
     assert commits(app, "--all") == before
     assert content(app, "Dockerfile") == "FROM c\n"
 
 
 @pytest.mark.parametrize(
-    "served",
+    "server",
     [way for way in transports.ALL if way not in (transports.folder, transports.file)],
     indirect=True,
     ids=lambda transport: transport.__name__,
 )
-def test_a_missing_repository_is_told_as_one_whatever_the_way(served, tmp_path):
-    """In a folder it would be made."""
-    url = f"{served.url}/{{namespace}}/{{image}}.git"
-    gone = image("ns/gone", url=url)
-    trees = {gone.key: tree(gone, {"Dockerfile": "FROM a\n"})}
-    (result,) = run_publish(tmp_path, [gone], trees, git=person(served, tmp_path))
+def test_a_missing_repository_is_named_on_every_transport(server, tmp_path):
+    """In a local folder it would be made."""
+    url = f"{server.url}/{{namespace}}/{{image}}.git"
+    missing = image("ns/missing", url=url)
+    trees = {missing.key: tree(missing, {"Dockerfile": "FROM a\n"})}
+    (result,) = run_publish(tmp_path, [missing], trees, git=git_of_user(server, tmp_path))
     assert result.status == "failed"
     assert "there is no repository" in result.detail
     assert "; create it with: " in result.detail
-    assert ("not shown to the token" in result.detail) == ("TOKEN" in served.environment)
+    assert ("not shown to the token" in result.detail) == ("TOKEN" in server.environment)
 
 
-def test_a_key_of_a_host_that_changed_is_told(tmp_path):
-    """Of the wall of text that ssh puts up, its first bricks were shown."""
+def test_a_changed_key_of_a_host_is_a_sentence(tmp_path):
+    """Only the first lines of the long text of ssh were shown."""
     root = tmp_path / "srv/repositories"
     root.mkdir(parents=True)
-    with transports.ssh(root) as served:
-        known = root.parent / "ssh/known"
-        other = (root.parent / "ssh/id.pub").read_text()
-        known.write_text(f"{known.read_text().split()[0]} {other}")
-        app = images(served)[1]
+    with transports.ssh(root) as server:
+        known_hosts = root.parent / "ssh/known"
+        other_key = (root.parent / "ssh/id.pub").read_text()
+        known_hosts.write_text(f"{known_hosts.read_text().split()[0]} {other_key}")
+        app = images(server)[1]
         trees = {app.key: tree(app, {"Dockerfile": "FROM a\n"})}
-        (result,) = run_publish(tmp_path, [app], trees, git=person(served, tmp_path))
+        (result,) = run_publish(tmp_path, [app], trees, git=git_of_user(server, tmp_path))
     assert result.detail.endswith(
         "has changed and you have requested strict checking.; Host key verification failed."
     )
@@ -127,12 +127,12 @@ def test_a_key_of_a_host_that_changed_is_told(tmp_path):
     ids=["https at once", "https amid its words", "git at once", "git amid its words"],
 )
 def test_a_server_that_hangs_up_is_asked_again(tmp_path, transport, words):
-    """Each transport has words of its own for a connection that was cut."""
+    """Each transport has messages of its own for a connection that was cut."""
     root = tmp_path / "srv/repositories"
     root.mkdir(parents=True)
     git("init", "-q", "--bare", "--template=", "-b", "master", str(root / "ns/app.git"))
-    with transport(root) as served, transports.cut(served, 2, words) as cut:
+    with transport(root) as server, transports.cut(server, 2, words) as cut:
         app = images(cut)[1]
         trees = {app.key: tree(app, {"Dockerfile": "FROM a\n"})}
-        (result,) = run_publish(tmp_path, [app], trees, git=person(cut, tmp_path))
+        (result,) = run_publish(tmp_path, [app], trees, git=git_of_user(cut, tmp_path))
     assert (result.status, result.detail) == ("created", "")
