@@ -49,6 +49,8 @@ def make_catalogue(root: Path) -> None:
 
 def read(page: Path, folder: Path):
     """Follow a page in a folder that holds a `catalogue`; yield what is not as it says."""
+    if page.name == "kolla.rst":
+        pytest.importorskip("kolla")
     for program in PROGRAMS:
         if re.search(rf"^ +(\$ )?{program} ", page.read_text(), re.MULTILINE):
             reach_program(program)

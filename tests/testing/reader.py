@@ -16,9 +16,7 @@ from pathlib import Path
 from testing.pages import Command, Commits, Script, Step, WrittenFile
 
 HERE = Path(__file__).parents[2]
-ELSEWHERE = re.compile(
-    r"^(?:pip install|(?:buildah|podman|docker|kolla-build) ).*(?:\\\n.*)*\n?", re.M
-)
+ELSEWHERE = re.compile(r"^(?:pip install|(?:buildah|podman|docker) ).*(?:\\\n.*)*\n?", re.M)
 """What a page says of programs that are not distgen, and would ask the world: not typed here."""
 
 PATIENCE = 180
@@ -93,6 +91,7 @@ def begin(folder: Path, environment: Mapping[str, str]) -> dict[str, str]:
         "HOME": str(home),
         "TMPDIR": str(temporary),
         "LC_ALL": "C.UTF-8",
+        **{name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ},
         **environment,
     }
 

@@ -182,6 +182,7 @@ def upstream(world: World, host: str, name: str, *refs: str) -> None:
 SITUATIONS: Mapping[str, Situation] = {
     "ccp-layers.rst": Situation(layers, "catalogue"),
     "job.rst": Situation(job),
+    "kolla.rst": Situation(),
     "lock.rst": Situation(lock),
     "packager.rst": Situation(packager),
     "registry.rst": Situation(registry),
