@@ -15,7 +15,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 from hypothesis import settings
@@ -93,11 +93,19 @@ settings.register_profile("thorough", deadline=None, max_examples=2000, print_bl
 
 def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("thorough" if config.getoption("--thorough") else "steady")
-    if config.option.seed is None:  # workers get it with the options
-        config.option.seed = random.randrange(10**6)
     is_worker = hasattr(config, "workerinput")  # of xdist, which reports to the main process
+    if is_worker:
+        config.option.seed = config.workerinput["seed"]
+    elif config.option.seed is None:
+        config.option.seed = random.randrange(10**6)
     if config.getoption("--no-unexpected-skips") and not is_worker:
         config.pluginmanager.register(UnexpectedSkips())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Let the workers of xdist choose the same cases."""
+    node.workerinput["seed"] = node.config.option.seed
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
