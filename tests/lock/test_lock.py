@@ -567,9 +567,9 @@ def test_a_git_server_that_fails_at_times_is_asked_again(catalogue, distgen, ups
         assert (ran.code, len(server.requests)) == (1, 1)
         faults = [Fault(503), Fault(503)]
         server.meddle = lambda request: faults.pop() if faults else None
-        ran = distgen(root, "lock", "--retries", "2")
+        ran = distgen(root, "-v", "lock", "--retries", "2")
     assert ran.code == 0
-    assert ran.err.count("trying again") == 2
+    assert ran.err.count("trying again") == 2  # without -v only the first is said
     assert lock(root).sources[(url, "master")].commit == app.git("rev-parse", "HEAD")
 
 
