@@ -259,3 +259,21 @@ def names_of_import(node: ast.AST) -> Iterator[str]:
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
         yield node.module or ""
+
+
+def test_one_module_uses_gitpython_and_imports_it_late():
+    """GitPython starts git when it is imported: `list` and `--help` started it twice."""
+    users = []
+    for name, tree in modules().items():
+        typing_only = {
+            id(node)
+            for block in ast.walk(tree)
+            if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
+            for node in ast.walk(block)
+        }
+        for node in ast.walk(tree):
+            module = node.module or "" if isinstance(node, ast.ImportFrom) else ""
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if "git" in {text.partition(".")[0] for text in (module, *names)}:
+                users += [] if id(node) in typing_only else [(name, node.col_offset > 0)]
+    assert {*users} == {("git.repository", True)}

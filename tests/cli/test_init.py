@@ -65,8 +65,8 @@ def test_a_repository_with_a_first_commit(tmp_path):
         f"made a git repository of it; its first commit is {commit[:12]}",
         f"next: distgen -C {folder} list; distgen -C {folder} publish",
     ])  # fmt: skip
-    who = "distgen <distgen@localhost>"
-    assert git(*LOG, folder=folder) == f"{who}|{who}|HEAD -> main|Begin a catalogue of images\n"
+    user = "distgen <distgen@localhost>"
+    assert git(*LOG, folder=folder) == f"{user}|{user}|HEAD -> main|Begin a catalogue of images\n"
     assert git("status", "--porcelain", "--ignored", folder=folder) == ""
     assert git("fsck", "--strict", "--full", folder=folder) == ""
     assert git("diff", "HEAD", folder=folder) == ""
@@ -134,8 +134,8 @@ def test_the_user_of_git_is_the_author(tmp_path):
     process = init(folder, "--git", GIT_DIR=str(tmp_path / "other"), GIT_AUTHOR_NAME="Eve",
                    GIT_INDEX_FILE=str(tmp_path / "index"))  # fmt: skip
     assert process.returncode == 0, process.stderr
-    who = "Zoë z <zoe@example.org>"
-    assert git(*LOG, folder=folder) == f"{who}|{who}|HEAD -> trunk|Begin a catalogue of images\n"
+    user = "Zoë z <zoe@example.org>"
+    assert git(*LOG, folder=folder) == f"{user}|{user}|HEAD -> trunk|Begin a catalogue of images\n"
     assert "encoding" not in git("cat-file", "commit", "HEAD", folder=folder)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["catalogue", "home"]
 
