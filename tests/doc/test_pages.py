@@ -14,18 +14,21 @@ import tempfile
 from pathlib import Path
 
 import pytest
+import yaml
+from jsonschema import Draft202012Validator
 
 HERE = Path(__file__).parents[2]
 if __name__ == "__main__":
     sys.path.insert(0, str(HERE / "tests"))
 
-from testing.pages import Commits, abridge, steps  # noqa: E402
+from testing.pages import Commits, abridge, blocks, steps  # noqa: E402
 from testing.reader import begin, follow  # noqa: E402
 from testing.situations import SITUATIONS, Situation  # noqa: E402
 from testing.transports import program as reach_program  # noqa: E402
 from testing.world import world  # noqa: E402
 
 from distgen.catalogue.load import load_catalogue  # noqa: E402
+from distgen.schema.packaged import load_schema  # noqa: E402
 
 PAGES = [HERE / "README.rst", *sorted((HERE / "doc").rglob("*.rst"))]
 PROGRAMS = ("ssh-keygen", "jq", "skopeo")
@@ -81,6 +84,36 @@ def test_a_page_says_what_happens(page, prepared, tmp_path):
     shutil.copytree(prepared, tmp_path / "catalogue", symlinks=True)
     for deviation, commits in read(page, tmp_path):
         pytest.fail(explain(page, deviation, commits), pytrace=False)
+
+
+def test_no_page_shows_a_command_that_is_not_followed():
+    """Commands of a `text` block, or of a paragraph that ends in `::`, were never run."""
+    unfollowed = []
+    for page in PAGES:
+        text = page.read_text()
+        listings = [block.text for block in blocks(page) if block.language == "text"]
+        listings += re.findall(r"^(?!\.\.).*::\n\n((?: +.*\n|\n)+)", text, re.MULTILINE)
+        for listing in listings:
+            unfollowed += re.findall(r"^ *(?:\$ |distgen ).*", listing, re.MULTILINE)
+    assert not unfollowed
+
+
+FRAGMENTS = [
+    pytest.param(block.text, id=f"{page.name}:{block.start}")
+    for page in PAGES
+    for block in blocks(page)
+    if block.language == "yaml" and not block.caption
+]
+
+
+@pytest.mark.parametrize("text", FRAGMENTS)
+def test_a_fragment_of_a_file_has_keys_that_there_are(text):
+    fragment = yaml.safe_load(text)
+    problems = {}
+    for kind in ("config", "namespace", "image", "template"):
+        errors = Draft202012Validator(load_schema(kind)).iter_errors(fragment)
+        problems[kind] = [error.message for error in errors if error.validator != "required"]
+    assert not all(problems.values()), problems
 
 
 def test_the_readme_keeps_its_two_commands_and_counts_its_images():
