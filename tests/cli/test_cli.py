@@ -546,7 +546,7 @@ def test_a_target_that_holds_something_else_is_left_alone(small):
     (small / "dist-git/small/tool.git/note").write_text("mine")
     out, err = distgen(small, "publish", code=1)
     assert "not a git repository" in out
-    assert err == f"{UNPROVEN}2 created, 2 failed\n"
+    assert err == "2 created, 2 failed\n"
     assert [path.name for path in (small / "dist-git/small/tool.git").iterdir()] == ["note"]
 
 

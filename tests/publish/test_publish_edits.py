@@ -240,11 +240,11 @@ KINDS = {
     delete_folder: "bin/start was deleted downstream",
     rename: "bin/start was deleted downstream",
     make_plain: "the mode of bin/start was changed downstream",
-    make_link: "bin/start was edited downstream",
+    make_link: "bin/start became a link to /bin/sh",
     link_folder: "bin/start was deleted downstream",
     make_folder: "bin/start was deleted downstream",
     make_submodule: "bin/start was edited downstream",
-    end_lines_otherwise: "bin/start was edited downstream",
+    end_lines_otherwise: "the line endings of bin/start were changed downstream",
 }
 
 

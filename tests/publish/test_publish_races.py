@@ -187,13 +187,13 @@ def test_a_publisher_killed_at_any_moment_hurts_nobody(tmp_path):
     assert len([*folder.glob("*.git")]) == 13
 
 
-def test_what_a_killed_publisher_left_is_swept_once_it_is_old(tmp_path):
-    old, fresh = (tmp_path / f"dist-git/ns/.app.git.distgen-{name}" for name in ("old", "fresh"))
-    for path in (old, fresh):
+def test_what_a_killed_publisher_left_is_swept_and_what_people_keep_stays(tmp_path):
+    left = tmp_path / "dist-git/ns/.other.git.distgen-abcd_123"
+    mine = tmp_path / "dist-git/ns/.app.git.distgen-mine"
+    for path in (left, mine):
         path.mkdir(parents=True)
-    os.utime(old, (0, 0))
     run_publish(tmp_path, [APP], {APP.key: tree(APP, FIRST)})
-    assert (old.exists(), fresh.exists()) == (False, True)
+    assert (left.exists(), mine.exists()) == (False, True)
 
 
 def test_an_edit_made_while_a_killed_run_slept_is_seen(tmp_path):
