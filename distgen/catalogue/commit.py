@@ -72,9 +72,10 @@ def _read_head(repository: Repo, root: Path) -> tuple[str, int] | None:
     try:
         commit = repository.head.commit
         return commit.hexsha, commit.committed_date
-    except ValueError:
+    except (ValueError, BrokenPipeError):
         # GitPython raises it for an empty repository and for one of another user, but also for
-        # SHA-256 and reftable, which only git itself reads.
+        # SHA-256 and reftable, which only git itself reads. A git that ended before it was asked
+        # is a broken pipe.
         log = ask_git(repository, "log", "-1", "--format=%H %ct", "--no-show-signature")
     if "dubious ownership" in log.error:
         raise DistgenError(

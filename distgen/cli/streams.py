@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -58,9 +59,20 @@ def ignore_broken_pipe() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.EPIPE, errno.EIO) or error.filename:
+        if error.errno not in (errno.EPIPE, errno.EIO) or error.filename or not _is_left():
             raise
         sys.stdout = _nowhere()
+
+
+def _is_left() -> bool:
+    """Say whether the reader of stdout has gone: pipes to other programs break, too."""
+    try:
+        descriptor = sys.stdout.fileno()
+    except (OSError, ValueError):  # a test reads what is printed
+        return True
+    poll = select.poll()
+    poll.register(descriptor, 0)
+    return bool(poll.poll(0))
 
 
 def _nowhere() -> IO[str]:

@@ -48,7 +48,11 @@ def open_repository(git: Git, folder: Path, *, or_above: bool = False) -> Iterat
         raise DistgenError(f"cannot be read: {error.strerror}", where=folder) from None
     repository.git.update_environment(**_environment(git))
     with repository:
-        yield repository
+        try:
+            yield repository
+        except BrokenPipeError:
+            # It was taken for a reader of our own output that had left: exit code 0, and no word.
+            raise DistgenError("git ended while it was asked", where=folder) from None
 
 
 def resolve_ref(git: Git, folder: Path, ref: str) -> str:
