@@ -132,6 +132,19 @@ def _relay(client: ssl.SSLSocket, server: socket.socket) -> None:
             other[side].sendall(part)
 
 
+def _key_usage(*, signs: bool) -> x509.KeyUsage:
+    """Return what Python 3.13 wants of an issuer: that it may sign."""
+    unused = ("content_commitment", "data_encipherment", "key_agreement", "encipher_only")
+    return x509.KeyUsage(
+        digital_signature=True,
+        key_encipherment=not signs,
+        key_cert_sign=signs,
+        crl_sign=signs,
+        decipher_only=False,
+        **dict.fromkeys(unused, False),
+    )
+
+
 def make_certificates(authority: Path, chain: Path, hosts: Sequence[str]) -> None:
     """Write an authority, and the key and certificate of a server that it signed for hosts."""
     keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
@@ -148,6 +161,7 @@ def make_certificates(authority: Path, chain: Path, hosts: Sequence[str]) -> Non
             .add_extension(x509.BasicConstraints(ca=at == 0, path_length=None), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
             .add_extension(issuer_id, critical=False)
+            .add_extension(_key_usage(signs=at == 0), critical=True)
         )
         if at:
             builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), False)
