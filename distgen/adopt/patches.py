@@ -44,11 +44,7 @@ def plan_adoption(
     if not changes:
         return AdoptionPlan((), files)
     relevant = tuple(_only_paths(commits, {*patched}))
-    # Packagers go on between an adoption and its publication; what was adopted is not again.
-    adopted_ids = {
-        commit_id for patch in image.patches for commit_id in commits_of_patch(patch.content)
-    }
-    new = tuple(commit for commit in relevant if commit.header.commit[:12] not in adopted_ids)
+    new = tuple(_only_new(relevant, image))
     for candidates in (relevant, new):
         if candidates and _lead_to_targets(generated, patched, candidates):
             return AdoptionPlan(candidates, files)
@@ -87,6 +83,15 @@ def _only_paths(commits: Iterable[PackagerCommit], paths: set[str]) -> Iterator[
         )
         if changes:
             yield PackagerCommit(commit.header, changes)
+
+
+def _only_new(commits: Iterable[PackagerCommit], image: Image) -> Iterator[PackagerCommit]:
+    """Yield the commits that no patch of the image holds."""
+    # Packagers go on between an adoption and its publication; what was adopted is not again.
+    adopted_ids = {
+        commit_id for patch in image.patches for commit_id in commits_of_patch(patch.content)
+    }
+    yield from (commit for commit in commits if commit.header.commit[:12] not in adopted_ids)
 
 
 def _lead_to_targets(generated: Files, targets: Targets, commits: Iterable[PackagerCommit]) -> bool:
