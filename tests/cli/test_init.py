@@ -2,6 +2,7 @@
 
 import os
 import pty
+import select
 import signal
 import subprocess
 
@@ -41,6 +42,11 @@ def answer(folder, text):
     output = b""
     is_answered = False
     while True:
+        if not select.select([leader], [], [], 1)[0] and is_answered and not text:
+            # The first ^C may come between the question and the reading of an answer; a person
+            # presses the keys again.
+            process.send_signal(signal.SIGINT)
+            continue
         try:
             chunk = os.read(leader, 4096)
         except OSError:
