@@ -12,6 +12,8 @@ from typing import IO, Any
 
 import click
 
+from distgen.errors import DistgenError
+
 _STDERR = 2
 
 
@@ -59,9 +61,13 @@ def ignore_broken_pipe() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.EPIPE, errno.EIO) or error.filename or not _is_left():
+        if error.errno in (errno.EPIPE, errno.EIO) and not error.filename and _is_left():
+            sys.stdout = _nowhere()
+        elif error.errno == errno.EPIPE:
+            # click takes every broken pipe for a reader that left, and ends without a word.
+            raise DistgenError("a program ended while distgen was writing to it") from error
+        else:
             raise
-        sys.stdout = _nowhere()
 
 
 def _is_left() -> bool:

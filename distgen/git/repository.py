@@ -7,7 +7,7 @@ process's own variables such as GIT_DIR; the command line removes them when it s
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,12 +47,15 @@ def open_repository(git: Git, folder: Path, *, or_above: bool = False) -> Iterat
     except OSError as error:
         raise DistgenError(f"cannot be read: {error.strerror}", where=folder) from None
     repository.git.update_environment(**_environment(git))
-    with repository:
-        try:
-            yield repository
-        except BrokenPipeError:
-            # It was taken for a reader of our own output that had left: exit code 0, and no word.
-            raise DistgenError("git ended while it was asked", where=folder) from None
+    try:
+        yield repository
+    except BrokenPipeError:
+        # It was taken for a reader of our own output that had left: exit code 0, and no word.
+        raise DistgenError("git ended while it was asked", where=folder) from None
+    finally:
+        # The question that a git did not live to read is still on its way to it.
+        with suppress(BrokenPipeError):
+            repository.close()
 
 
 def resolve_ref(git: Git, folder: Path, ref: str) -> str:
