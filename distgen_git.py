@@ -14,7 +14,16 @@ CLASH = (
 
 
 def main() -> int:
-    """Run the command line; `--version` and `--help` answer before anything heavy is imported."""
+    """Run the command line; an interrupt while modules are imported ends it as one later does."""
+    try:
+        return _run()
+    except KeyboardInterrupt:
+        sys.stderr.write("distgen: interrupted\n")
+        return 130
+
+
+def _run() -> int:
+    """Answer `--version` and `--help` before anything heavy is imported."""
     import distgen
 
     if getattr(distgen, "DISTRIBUTION", None) != "distgen-git":

@@ -4,8 +4,6 @@ import os
 import sys
 from contextlib import suppress
 
-from distgen.cli.main import main
-
 INTERRUPTED = 130
 
 
@@ -14,7 +12,14 @@ def run() -> int:
 
     An ordinary exit would take libraries apart below threads that are in the middle of them.
     """
-    code = main()
+    try:
+        # Imported here: ^C comes while modules are imported as well.
+        from distgen.cli.main import main
+
+        code = main()
+    except KeyboardInterrupt:
+        sys.stderr.write("distgen: interrupted\n")
+        code = INTERRUPTED
     if code == INTERRUPTED:
         with suppress(OSError):
             sys.stdout.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,12 @@ def _check_entry(root: Path, folder: str, entry: os.DirEntry[str]) -> FolderEntr
             f"{name!a} is not a file name for a repository",
             where=Origin(folder),
             hint="rename it",
+        )
+    if not name.isascii() and sys.getfilesystemencoding().lower() != "utf-8":
+        raise InputError(
+            f"{name!a} cannot be read in the encoding of this locale",
+            where=Origin(folder),
+            hint="set LC_ALL=C.UTF-8",
         )
     try:
         is_folder, is_file = entry.is_dir(), entry.is_file()

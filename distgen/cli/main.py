@@ -13,7 +13,12 @@ import click
 from distgen import __version__
 from distgen.cli.narration import COLORS, color_setting, take_narration
 from distgen.cli.session import Session
-from distgen.cli.streams import ignore_broken_pipe, narrate, open_closed_streams
+from distgen.cli.streams import (
+    ignore_broken_pipe,
+    narrate,
+    open_closed_streams,
+    spell_unwritable_characters,
+)
 from distgen.errors import DistgenError
 from distgen.text.suggest import did_you_mean
 
@@ -113,6 +118,7 @@ def _without_git_variables() -> Iterator[None]:
 def main() -> int:
     """Run the command line of this process and return its exit code."""
     open_closed_streams()
+    spell_unwritable_characters()
     try:
         code = cli.main(prog_name="distgen", standalone_mode=False)
     except click.exceptions.Exit as done:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
+import io
+import json
 import os
 import select
 import sys
@@ -15,6 +18,7 @@ import click
 from distgen.errors import DistgenError
 
 _STDERR = 2
+_SPELLED = str.maketrans({"└": "`", "├": "|", "─": "-", "│": "|"})
 
 
 def open_closed_streams() -> None:
@@ -24,6 +28,22 @@ def open_closed_streams() -> None:
     os.close(number)
     sys.stdout = sys.stdout or _nowhere()
     sys.stderr = sys.stderr or _nowhere()
+
+
+def spell_unwritable_characters() -> None:
+    """Let stdout write what its encoding lacks in ASCII, as JSON does, instead of failing.
+
+    A terminal of ISO-8859-1 has no lines to draw a graph with.
+    """
+    codecs.register_error("distgen.spell", _spell)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="distgen.spell")
+
+
+def _spell(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    text = error.object[error.start : error.end]
+    return json.dumps(text.translate(_SPELLED))[1:-1], error.end
 
 
 def narrate(text: str, color: bool | None = None) -> None:

@@ -19,6 +19,7 @@ from distgen.model.words import Origin
 from distgen.render.context import RECORDS
 from distgen.render.errors import FAILURES, explain
 from distgen.render.filters import FILTERS, LARGE, WIDE_BRACES, WIDE_PERCENT, printable
+from distgen.text.characters import half_character_problem
 from distgen.text.suggest import did_you_mean
 
 MAX_CHUNKS = 1_000_000
@@ -197,13 +198,17 @@ def _from_text(environment: Sandbox, text: str, name: str) -> Template:
 def render_text(template: Template, values: dict[str, Any], image: str) -> str:
     """Return what a template prints; `values` hold the globals too, and are shared, not copied."""
     text = render_raw(template, values, image)
-    private = None if text.isascii() else PRIVATE.search(text)
-    if private:
-        raise InputError(
-            f"it prints U+{ord(private.group()):X}, a character for private use ({image})",
-            where=template.filename,
-        )
+    problem = "" if text.isascii() else _character_problem(text)
+    if problem:
+        raise InputError(f"{problem} ({image})", where=template.filename)
     return text
+
+
+def _character_problem(text: str) -> str:
+    private = PRIVATE.search(text)
+    if private:
+        return f"it prints U+{ord(private.group()):X}, a character for private use"
+    return half_character_problem(text)
 
 
 def render_raw(template: Template, values: dict[str, Any], image: str) -> str:

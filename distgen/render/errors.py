@@ -22,7 +22,8 @@ FAILURES = (
     AttributeError,
     LookupError,
     MemoryError,
-    RecursionError,
+    NameError,
+    RuntimeError,
     SyntaxError,
     TypeError,
     ValueError,
@@ -77,6 +78,9 @@ def _describe_error(
         return "the template includes or calls itself without end", ""
     if isinstance(error, MemoryError):
         return "the template makes something that does not fit into memory", ""
+    if isinstance(error, NameError):
+        # Jinja writes what it computed while it compiled as Python, where there is no `inf`.
+        return f"`{error.name}` is not a number that can be written", ""
     if match := _UNDEFINED.fullmatch(text):
         return _undefined_name(match["name"], environment, values)
     if match := _UNKNOWN.match(text):

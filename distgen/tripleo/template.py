@@ -16,6 +16,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from distgen.errors import InputError
 from distgen.model.words import Origin
 from distgen.render.errors import FAILURES, template_calls
+from distgen.text.characters import half_character_problem
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def render_template(template: TemplateSource, values: Mapping[str, Any]) -> str:
     # a template asks whether `namespace` was given, which is also one of Jinja's own functions
     environment.globals.clear()
     try:
-        return _text_of(environment.get_template(template.name), _add_hyphens(values))
+        text = _text_of(environment.get_template(template.name), _add_hyphens(values))
     except jinja2.TemplateNotFound as error:
         problem = f"includes {error.name}, which is not beside it"
         if error.name == template.name:
@@ -62,6 +63,9 @@ def render_template(template: TemplateSource, values: Mapping[str, Any]) -> str:
     except FAILURES as error:
         problem = str(error) or f"the template cannot be rendered ({type(error).__name__})"
         raise InputError(problem, where=_line_of(error, template.path)) from None
+    if problem := half_character_problem(text):
+        raise InputError(problem, where=template.path)
+    return text
 
 
 def _text_of(template: jinja2.Template, values: Mapping[str, Any]) -> str:

@@ -264,6 +264,8 @@ def test_a_patch_cannot_add_what_differs_only_in_case(catalogue):
         ("{{ word + 1 }}", "TypeError"),
         ("{{ 1 / 0 }}", "division by zero"),
         ("{{ word.index('q') }}", "substring not found"),
+        ("{{ 'inf' | float | int }}", "`inf` is not a number that can be written"),
+        ("{{ cycler() }}", "at least one item has to be provided"),
         ('{% include "_shared/atp.j2" %}', "no template `_shared/atp.j2` below templates/"),
         ('{% include "../../etc/passwd" %}', "there is no template `../../etc/passwd`"),
         ('{% include "/etc/passwd" %}', "there is no template `/etc/passwd`"),
@@ -281,6 +283,14 @@ def test_a_mistake_is_a_sentence_with_its_line(catalogue, expression, words):
     assert message.startswith("templates/app/a.txt.j2:2: ")
     assert words in message
     assert "opendev/app@master" in message
+
+
+@pytest.mark.parametrize("expression", [r"{{ '\ud800' }}", "{{ '%c' | format(56320) }}"])
+def test_half_a_character_is_a_sentence(catalogue, expression):
+    """No file of UTF-8 can hold one; writing it ended in a traceback."""
+    message = refusal(catalogue, {"a.txt.j2": expression})
+    assert message.startswith("templates/app/a.txt.j2: it prints U+D")
+    assert "one half of a character (opendev/app@master)" in message
 
 
 def test_a_mistake_in_a_macro_names_who_called_it(catalogue):

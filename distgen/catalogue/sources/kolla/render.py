@@ -28,6 +28,7 @@ from distgen.catalogue.sources.kolla.package import YAML_LOADER, read_error
 from distgen.errors import DistgenError, InputError
 from distgen.model.words import Origin
 from distgen.render.errors import FAILURES, template_calls
+from distgen.text.characters import half_character_problem
 
 Files = Mapping[str, Path]
 TEMPLATE = "Dockerfile.j2"
@@ -144,6 +145,8 @@ def _dockerfile(
         text = environment.concat(template.root_render_func(context))
     except FAILURES as error:
         raise InputError(_message(error), where=_line_of(error, path)) from error
+    if problem := half_character_problem(text):
+        raise InputError(problem, where=path)
     return _with_arguments(text, settings.arguments)
 
 
