@@ -38,7 +38,9 @@ PURE = {
     ),
     "lock": ("facts", "plan"),
     "model": ("catalogue", "lock", "published", "reference", "rendered", "words"),
-    "publish": (*("edit_messages", "edits", "plan", "report", "retirement", "summary", "target"),),
+    "publish": (
+        *("edit_messages", "edits", "kinds", "plan", "report", "retirement", "summary", "target"),
+    ),
     "registry": ("errors", "oci", "retention", "tags"),
     "render": (
         *("context", "environment", "errors", "filters", "linemap", "manifest", "normalize"),

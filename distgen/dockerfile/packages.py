@@ -80,7 +80,8 @@ class Operation:
     """One installation or removal; `virtual` is apk's name for the group (`--virtual .build-deps`).
 
     Names are without version, release or extras; a removal may hold globs. `exact` are the
-    packages of the operating system with one version, and the words that name it.
+    packages of the operating system with one version, and the words that name it. `versions` is
+    what each word says after the name: a version, or a range of them, "" where it says nothing.
     """
 
     manager: str
@@ -88,6 +89,7 @@ class Operation:
     names: tuple[str, ...]
     virtual: str = ""
     exact: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+    versions: tuple[tuple[str, str], ...] = field(default=(), compare=False)
 
 
 def split_commands(script: str) -> tuple[tuple[str, ...], ...]:
@@ -232,7 +234,8 @@ def _read_operation(name: str, words: Sequence[str]) -> Operation | None:
     if verb in _INSTALL[manager]:
         names = tuple(filter(None, (_package_name(manager, target) for target in targets)))
         exact = () if manager == "pip" else tuple(_exact_versions(targets))
-        return Operation(manager, "install", names, virtual, exact) if names else None
+        versions = tuple(pair for pair in (_split(manager, word) for word in targets) if pair[0])
+        return Operation(manager, "install", names, virtual, exact, versions) if names else None
     if verb in _REMOVE[manager]:
         return Operation(manager, "remove", tuple(_VERSION.sub("", t) for t in targets))
     return None
@@ -264,6 +267,17 @@ def _exact_versions(words: Iterable[str]) -> Iterator[tuple[str, str]]:
     for word in words:
         if match := _ONE_VERSION.fullmatch(word):
             yield match[1] or match[2], word
+
+
+def _split(manager: str, word: str) -> tuple[str, str]:
+    """Return the package that a word names, and the version that it asks for."""
+    name = _package_name(manager, word)
+    match = _ONE_VERSION.fullmatch(word) if manager == "rpm" else None
+    if match and match[2]:
+        return match[2], word[len(match[2]) + 1 :]
+    if not word.startswith(name):
+        return name, word  # an address
+    return name, re.sub(r"^={1,3}", "", word[len(name) :])
 
 
 def _package_name(manager: str, word: str) -> str:

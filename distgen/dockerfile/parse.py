@@ -180,6 +180,16 @@ def installed_packages(instructions: Iterable[Instruction]) -> Mapping[str, tupl
     return {manager: tuple(sorted(names[manager])) for manager in sorted(names)}
 
 
+def package_versions(instructions: Iterable[Instruction]) -> Mapping[tuple[str, str], str]:
+    """Return the version that is asked for of each package, by manager and name; "" for any."""
+    return {
+        (operation.manager, name): version
+        for instruction in instructions
+        for operation in package_operations(instruction)
+        for name, version in operation.versions
+    }
+
+
 def _read_instruction(command: dockerfile.Command, offset: int = 0) -> Instruction:
     cmd = (command.cmd or "\\").upper()  # the parser finds no word in a lone line continuation
     return Instruction(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from distgen.model.lock import Lock
 from distgen.model.rendered import File
-from distgen.model.words import Status
+from distgen.model.words import ChangeKind, Level, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,22 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
+class Statement:
+    """What a summary says of one kind of change.
+
+    `phrase` is for the subject, `lines` for the text. Only a lost pin is a warning.
+    """
+
+    kind: ChangeKind
+    phrase: str
+    lines: tuple[str, ...]
+
+    @property
+    def level(self) -> Level:
+        return "warning" if self.kind == "lost pin" else "info"
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """The plan for one image and stream: files to write and paths to delete on top of `parent`.
 
@@ -123,6 +139,8 @@ class Change:
     """The exit code if this fails: 2 when the catalogue is to blame for it."""
     signature: str = field(default="", repr=False)
     """The armored signature of `commit`; empty when it is not signed."""
+    statements: tuple[Statement, ...] = field(default=(), repr=False)
+    """What the message says of the change, ordered by kind."""
 
     @property
     def key(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 KeyPath = tuple[str | int, ...]
 Level = Literal["error", "warning", "info", "style"]
@@ -23,6 +23,21 @@ OnEdit = Literal["refuse", "keep", "merge", "overwrite"]
 EditPolicy = tuple[tuple[str, OnEdit], ...]
 """What to do with edited files by globs of their paths; the first that matches counts."""
 LEVELS: tuple[Level, ...] = ("error", "warning", "info", "style")
+ChangeKind = Literal[
+    "lost pin",
+    "base",
+    "source",
+    "runtime",
+    "packages",
+    "environment",
+    "files",
+    "labels",
+    "formatting",
+]
+"""What a change of an image is about: `runtime` is its user, entrypoint, command, ports, volumes;
+`files` are scripts, build steps and other files; `formatting` is README, comments and layout."""
+CHANGE_KINDS: tuple[ChangeKind, ...] = get_args(ChangeKind)
+"""In the order in which a reviewer reads them."""
 
 REGULAR, EXECUTABLE, SYMLINK = 0o100644, 0o100755, 0o120000
 MANIFEST = ".distgen.json"

@@ -19,6 +19,7 @@ from distgen.dockerfile.parse import (
     key_values,
     mounts,
     package_operations,
+    package_versions,
     parse,
     run_script,
     start_words,
@@ -292,3 +293,21 @@ def test_packages_of_a_dockerfile_are_sorted_by_manager():
     )
     assert installed_packages(read.instructions) == {"apk": ("a", "b", "c", "d"), "pip": ("p",)}
     assert package_operations(read.instructions[-1]) == ()
+
+
+@pytest.mark.parametrize(
+    ("script", "versions"),
+    [
+        ("apt-get install -y git=1:2.3-1 curl", {("apt", "git"): "1:2.3-1", ("apt", "curl"): ""}),
+        ("dnf install -y bash-5.1-2.el9 curl", {("rpm", "bash"): "5.1-2.el9", ("rpm", "curl"): ""}),
+        ("pip install 'a==1.2' b[x]>=1,<2", {("pip", "a"): "1.2", ("pip", "b"): "[x]"}),
+        ("pip install 'b[x]>=1,<2'", {("pip", "b"): "[x]>=1,<2"}),
+        ("apk add ca-certificates~=2024", {("apk", "ca-certificates"): "~=2024"}),
+        (
+            "pip install git+https://example.org/app@v1",
+            {("pip", "app"): "git+https://example.org/app@v1"},
+        ),
+    ],
+)
+def test_the_version_of_a_package(script, versions):
+    assert package_versions(parse(f"FROM a\nRUN {script}\n").instructions) == versions
