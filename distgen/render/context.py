@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from distgen.git.refs import is_commit_id
 from distgen.model.catalogue import Image, Parent
 from distgen.model.lock import Lock
 from distgen.model.reference import split_reference
@@ -45,7 +46,11 @@ class ParentFacts:
 
 @dataclass(frozen=True, slots=True)
 class SourceFacts:
-    """Each of `sources`: `checkout` is the locked commit, or the ref when there is none."""
+    """Each of `sources`: `checkout` is the locked commit, or the ref when there is none.
+
+    `revision` is a commit, None where only a branch or tag is known; `url` is `git` for labels and
+    pages: without a user, and without what follows a question mark.
+    """
 
     git: str
     ref: str
@@ -53,6 +58,8 @@ class SourceFacts:
     date: str | None
     version: str | None
     checkout: str
+    revision: str | None
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +143,19 @@ def _parent_facts(parent: Parent, lock: Lock, no_tag: bool) -> ParentFacts:
 
 
 def _source_facts(git: str, ref: str, lock: Lock) -> SourceFacts:
-    entry = lock.sources.get((git, ref))
+    entry, url = lock.sources.get((git, ref)), _without_user(git)
     if entry is None:
-        return SourceFacts(git, ref, None, None, None, ref)
-    return SourceFacts(git, ref, entry.commit, entry.date, entry.version, entry.commit)
+        revision = ref if is_commit_id(ref) else None
+        return SourceFacts(git, ref, None, None, None, ref, revision, url)
+    commit = entry.commit
+    return SourceFacts(git, ref, commit, entry.date, entry.version, commit, commit, url)
+
+
+def _without_user(git: str) -> str:
+    scheme, separator, rest = git.partition("://")
+    if separator:
+        host, slash, path = rest.partition("?")[0].partition("/")
+        return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+    host, colon, path = git.partition(":")
+    # A path of this machine may hold an @ and a colon as well.
+    return f"{host.rpartition('@')[2]}:{path}" if colon and "/" not in host else git

@@ -51,10 +51,6 @@ def trees(locked, tmp_path_factory):
 def read(folder):
     dockerfile = (folder / "Dockerfile").read_text()
     labels = dict(re.findall(r'([a-z0-9.-]+)="([^"]*)"', dockerfile))
-    arguments = dict(re.findall(r'^ARG (\w+)="?([^"\n]*)"?$', dockerfile, re.MULTILINE))
-    revision = labels.get("org.opencontainers.image.revision", "")
-    if revision.startswith("$"):
-        labels["org.opencontainers.image.revision"] = arguments[revision[1:]]
     manifest = json.loads((folder / ".distgen.json").read_text())
     return labels, (folder / "README.rst").read_text(), manifest
 

@@ -243,7 +243,7 @@ def test_a_locked_commit_is_what_is_checked_out_and_what_the_label_says(
     arguments = [one.value for one in parsed.instructions if one.cmd == "ARG"]
     assert (f'NODEPOOL_REF="{commit}"',) in arguments
     labels = [pair for one in parsed.instructions if one.cmd == "LABEL" for pair in key_values(one)]
-    assert ("org.opencontainers.image.revision", "$NODEPOOL_REF") in labels
+    assert ("org.opencontainers.image.revision", commit) in labels
 
 
 def test_a_derived_image_is_a_few_lines(trees: dict[str, Tree]) -> None:

@@ -1,0 +1,120 @@
+"""What the labels of every image say of its version and of the component inside: one rule for all.
+
+Kolla's images are not of this catalogue: their labels are those that Kolla's own templates write.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from distgen.catalogue.load import load_catalogue
+from distgen.catalogue.source_overrides import override_sources, parse_override
+from distgen.dockerfile.parse import key_values, parse
+from distgen.lock.file import read_lock
+from distgen.model.catalogue import Catalogue, Image
+from distgen.model.lock import Lock, LockedSource
+from distgen.model.rendered import Tree
+from distgen.render.renderer import Renderer
+
+ROOT = Path(__file__).parents[2]
+OCI = "org.opencontainers.image."
+COMMIT = "0123456789" * 4
+FAMILIES = ("ccp/keystone", "functest/core", "monasca/api", "monasca/thresh", "opendev/nodepool")
+
+
+@cache
+def catalogue() -> Catalogue:
+    return load_catalogue(ROOT)
+
+
+@cache
+def lock() -> Lock:
+    return read_lock(ROOT / "distgen.lock")
+
+
+def labels_of(tree: Tree) -> Mapping[str, str]:
+    """Return the labels that the last stage of an image sets, as they are written."""
+    (dockerfile,) = (file for file in tree.files if file.path == "Dockerfile")
+    instructions = parse(dockerfile.content.decode()).instructions
+    last = max(i for i, instruction in enumerate(instructions) if instruction.cmd == "FROM")
+    return {
+        key: value
+        for instruction in instructions[last:]
+        if instruction.cmd == "LABEL"
+        for key, value in key_values(instruction)
+    }
+
+
+def rendered_labels(images: Catalogue, facts: Lock) -> Iterator[tuple[Image, Mapping[str, str]]]:
+    renderer = Renderer(images, facts)
+    for image in images.images:
+        yield image, labels_of(renderer.tree(image))
+
+
+def test_the_version_of_each_image_is_its_tag() -> None:
+    for image, labels in rendered_labels(catalogue(), lock()):
+        assert labels["version"] == image.stream.tags[0].replace("-", "."), image.key
+
+
+def test_the_revision_of_each_image_is_a_locked_commit_or_left_out() -> None:
+    named = 0
+    for image, labels in rendered_labels(catalogue(), lock()):
+        revision = labels.get(f"{OCI}revision")
+        if revision is None:
+            continue
+        named += 1
+        assert re.fullmatch("[0-9a-f]{40}", revision), image.key
+        entries = [lock().sources.get((source.git, source.ref)) for source in image.sources]
+        (entry,) = (entry for entry in entries if entry and entry.commit == revision)
+        assert labels[f"{OCI}source"] in {source.git for source in image.sources}, image.key
+        assert labels[f"{OCI}version"] == (entry.version or image.stream.tags[0]), image.key
+        assert labels[f"{OCI}created"] == entry.date, image.key
+    assert named > 20
+
+
+def test_no_label_of_any_image_takes_the_value_of_a_build_argument() -> None:
+    for image, labels in rendered_labels(catalogue(), lock()):
+        assert not [f"{key}={value}" for key, value in labels.items() if "$" in value], image.key
+
+
+def test_an_image_of_a_branch_that_is_not_locked_names_no_revision() -> None:
+    for image, labels in rendered_labels(catalogue(), Lock()):
+        if any(re.fullmatch("[0-9a-f]{40}", source.ref) for source in image.sources):
+            continue
+        assert f"{OCI}revision" not in labels, image.key
+        assert f"{OCI}created" not in labels, image.key
+        assert labels.get(f"{OCI}version") in (None, image.stream.tags[0]), image.key
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize(
+    ("address", "source"),
+    [
+        ("ssh://t0ken@git.example.org:29418/app", "ssh://git.example.org:29418/app"),
+        ("t0ken@git.example.org:app.git", "git.example.org:app.git"),
+        ("https://git.example.org/app?private_token=t0ken", "https://git.example.org/app"),
+        ("https://git.example.org/a@b/app", "https://git.example.org/a@b/app"),
+        ("/srv/git/app@2:x", "/srv/git/app@2:x"),
+    ],
+)
+def test_the_source_of_an_image_names_no_user_and_no_token(
+    name: str, address: str, source: str
+) -> None:
+    (image, *_) = (image for image in catalogue().images if image.full_name == name)
+    component = next(one for one in image.sources if one.name in ("app", image.name, "functest"))
+    override = parse_override(f"{image.key}:{component.name}={address}#main")
+    replaced = override_sources(catalogue(), [override], (), lock()).catalogue
+    (other,) = (one for one in replaced.images if one.key == image.key)
+    entry = LockedSource(COMMIT, "2026-01-02T03:04:05Z", "2.9.0")
+    facts = replace(lock(), sources={**lock().sources, (address, "main"): entry})
+    labels = labels_of(Renderer(replaced, facts).tree(other))
+    assert labels[f"{OCI}source"] == source
+    assert labels[f"{OCI}revision"] == COMMIT
+    assert labels[f"{OCI}version"] == "2.9.0"
+    assert "t0ken" not in " ".join(labels.values())
