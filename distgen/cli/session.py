@@ -55,9 +55,10 @@ class Session:
     def _make_one() -> str:
         return "name the catalogue with -C DIR, or make one with `distgen init DIR`"
 
-    def catalogue(self, sets: Sequence[str] = ()) -> Catalogue:
+    def catalogue(self, sets: Sequence[str] = (), root: Path | None = None) -> Catalogue:
+        """Read the catalogue, or what `root` holds: another state of it."""
         around = SourceContext(self.environ, self.cache)
-        return load_catalogue(self.root, sets=sets, read_source=source_reader(around))
+        return load_catalogue(root or self.root, sets=sets, read_source=source_reader(around))
 
     @property
     def cache(self) -> Path:

@@ -1,0 +1,1 @@
+"""Compares two states of a catalogue: what its images are, and why they differ."""
