@@ -44,8 +44,8 @@ PURE = {
     ),
     "registry": ("errors", "oci", "retention", "tags"),
     "render": (
-        *("context", "environment", "errors", "filters", "linemap", "manifest", "normalize"),
-        *("patch", "paths", "renderer", "unidiff"),
+        *("context", "dropped", "environment", "errors", "filters", "linemap", "manifest"),
+        *("normalize", "patch", "paths", "renderer", "unidiff"),
     ),
     "schema": (
         *("check", "formats", "messages", "rules", "scalars", "sources", "subschemas", "yaml"),

@@ -9,7 +9,7 @@ from typing import Any
 
 from jinja2 import BaseLoader, Environment, StrictUndefined, Template, TemplateNotFound, nodes
 from jinja2.environment import TemplateModule
-from jinja2.exceptions import SecurityError
+from jinja2.exceptions import SecurityError, TemplateSyntaxError
 from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -17,6 +17,7 @@ from distgen.errors import InputError
 from distgen.model.catalogue import TemplateFile
 from distgen.model.words import Origin
 from distgen.render.context import RECORDS
+from distgen.render.dropped import DROPPED, dropped_line
 from distgen.render.errors import FAILURES, explain
 from distgen.render.filters import FILTERS, LARGE, WIDE_BRACES, WIDE_PERCENT, printable
 from distgen.text.characters import half_character_problem
@@ -80,6 +81,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         """Let `~` join what `{{ }}` would print: true and not True, and never None."""
         tree = super()._parse(source, name, filename)
+        line = dropped_line(tree)
+        if line is not None:
+            raise TemplateSyntaxError(DROPPED, line, name, filename)
         for concat in tree.find_all(nodes.Concat):
             finalize = nodes.EnvironmentAttribute("finalize")
             concat.nodes = [nodes.Call(finalize, [part], [], None, None) for part in concat.nodes]

@@ -285,6 +285,76 @@ def test_a_mistake_is_a_sentence_with_its_line(catalogue, expression, words):
     assert "opendev/app@master" in message
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{% block end %}b{% endblock %}\nCMD b\n",
+        "{# one #}{% set x = 1 %}\n{{ x }}",
+        "\n{% for x in [1, 2] %}{{ x }}{% endfor %}",
+        "{% macro m() %}x{% endmacro %}\n{{ m() }}",
+        "{% if true %}\nCMD b{% endif %}",
+        "{% set y %}y{% endset %}{% filter upper %}\nCMD b\n{% endfilter %}",
+        "{% macro m() %}{{ caller() }}{% endmacro %}\n{% call m() %}b{% endcall %}",
+        "{% import '_shared/m.j2' as m %}{% with a = 1 %}\n  CMD b{% endwith %}",
+    ],
+)
+def test_what_jinja_drops_outside_of_blocks_is_refused_with_its_line(catalogue, text):
+    """It was missing from what was published, and nothing said so."""
+    files = {
+        "templates/_shared/m.j2": "",
+        "Dockerfile.j2": "FROM x\n{% block end %}{% endblock %}\n",
+        "overlays/opendev/app/Dockerfile.j2": f'{{% extends "app/Dockerfile.j2" %}}\n{text}\n',
+    }
+    assert refusal(catalogue, files) == (
+        "overlays/opendev/app/Dockerfile.j2:3: what stands here is dropped: a template that extends"
+        " another prints its blocks only (opendev/app@master); move it into a block, or remove it"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{# note #}\n\n{% set x = 1 %}\n{% set y %}y{% endset %}{% import '_shared/m.j2' as m %}\n"
+        "{% from '_shared/m.j2' import n %}\n  {% macro o() %}o{% endmacro %}\n"
+        "{% if x %}{% set z = 2 %}{% endif %}\n{% block end %}CMD {{ x }}{% endblock %}\n",
+        "{% block end %}{% for x in [1] %}CMD {{ x }}{% endfor %}{% endblock %}",
+    ],
+)
+def test_what_prints_nothing_may_stand_outside_of_blocks(catalogue, text):
+    files = {
+        "templates/_shared/m.j2": "{% macro n() %}n{% endmacro %}",
+        "Dockerfile.j2": "FROM x\n{% block end %}{% endblock %}\n",
+        "overlays/opendev/app/Dockerfile.j2": f'{{% extends "app/Dockerfile.j2" %}}\n{text}\n',
+    }
+    assert texts(*project(catalogue, files))["Dockerfile"] == "FROM x\nCMD 1\n"
+
+
+@pytest.mark.parametrize(
+    ("is_child", "printed"), [(True, "FROM x\nCMD b\n"), (False, "FROM y\nCMD b\n")]
+)
+def test_text_beside_a_conditional_extends_is_for_the_other_case(catalogue, is_child, printed):
+    own = (
+        '{% if child %}{% extends "app/Dockerfile.j2" %}{% endif %}'
+        "FROM y\n{% block end %}CMD b{% endblock %}\n"
+    )
+    files = {
+        "Dockerfile.j2": "FROM x\n{% block end %}{% endblock %}\n",
+        "overlays/opendev/app/Dockerfile.j2": own,
+    }
+    rendered = texts(*project(catalogue, files, {"child": is_child}))
+    assert rendered["Dockerfile"] == printed
+
+
+def test_text_in_the_condition_of_an_extends_is_refused(catalogue):
+    files = {
+        "Dockerfile.j2": "FROM x\n{% block end %}{% endblock %}\n",
+        "overlays/opendev/app/Dockerfile.j2": '{% if 1 %}\n{% extends "app/Dockerfile.j2" %}\n'
+        "\nFROM y\n{% endif %}\n",
+    }
+    message = refusal(catalogue, files)
+    assert message.startswith("overlays/opendev/app/Dockerfile.j2:4: what stands here is dropped")
+
+
 @pytest.mark.parametrize("expression", [r"{{ '\ud800' }}", "{{ '%c' | format(56320) }}"])
 def test_half_a_character_is_a_sentence(catalogue, expression):
     """No file of UTF-8 can hold one; writing it ended in a traceback."""
