@@ -27,7 +27,7 @@ PURE = {
         "zuul_items",
     ),
     "catalogue.sources.kolla": ("archives", "environ", "parents"),
-    "compare": ("comparison",),
+    "compare": ("comparison", "edits", "grouping", "records", "words"),
     "dockerfile": ("filename", "instruction", "packages", "parse"),
     "forges": ("branch", "file_stats", "markdown", "message"),
     "git": ("commits", "fast_import", "objects", "refs"),
@@ -51,7 +51,7 @@ PURE = {
         *("check", "formats", "messages", "rules", "scalars", "sources", "subschemas", "yaml"),
         "yaml_writer",
     ),
-    "text": ("diff", "suggest"),
+    "text": ("diff", "hunks", "suggest"),
     "tripleo": ("export", "heat", "lists", "template"),
     "verify": ("claims", "compare", "protocol", "report", "verdict"),
 }

@@ -1,1 +1,1 @@
-"""Compares two states of a catalogue: what its images are, and why they differ."""
+"""Compares two states of images: what changes, each equal edit read once, and why."""

@@ -1,0 +1,143 @@
+"""Take the words of an image out of a text, so that equal edits of many images look equal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from distgen.compare.records import EditPattern
+from distgen.model.catalogue import Image
+from distgen.model.reference import split_reference, untagged_name
+
+# One character for one, so that places in the folded text are those in the text.
+_FOLD = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ_.", "abcdefghijklmnopqrstuvwxyz--")
+_RUN = re.compile(r"[a-z0-9]+")
+_HASH = {40: "commit", 64: "digest", 128: "digest"}
+"""What a run of so many hexadecimal digits is."""
+_HEX = frozenset("0123456789abcdef")
+_DIGITS = frozenset("0123456789")
+_Roles = dict[str, str]
+"""Folded words of an image, each with what it is; earlier ones count."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageWords:
+    """The words of one image by the run of letters that they begin with, longest first."""
+
+    by_first_run: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+
+    def take_out(self, text: str) -> tuple[EditPattern, tuple[str, ...]]:
+        """Return the text as a pattern, and the words that fill it.
+
+        Words are found without regard to case and to `-`, `_` and `.`, also as parts of others.
+        """
+        folded = text.translate(_FOLD)
+        pieces: list[str] = []
+        roles: list[str] = []
+        words: list[str] = []
+        end = 0
+        for start, stop, role in self._places(folded):
+            pieces.append(text[end:start])
+            roles.append(role)
+            words.append(text[start:stop])
+            end = stop
+        return EditPattern((*pieces, text[end:]), tuple(roles)), tuple(words)
+
+    def _places(self, folded: str) -> Iterator[tuple[int, int, str]]:
+        by_first_run = self.by_first_run
+        end = 0
+        for match in _RUN.finditer(folded):
+            run = match[0]
+            # Most runs are nobody's word, so a look into a mapping is all they cost.
+            if run not in by_first_run and len(run) not in _HASH:
+                continue
+            start = match.start()
+            if start < end:
+                continue
+            for word, role in by_first_run.get(run, ()):
+                stop = start + len(word)
+                if folded.startswith(word, start) and not folded[stop : stop + 1].isalnum():
+                    yield start, stop, role
+                    end = stop
+                    break
+            else:
+                if _is_hash(run):
+                    end = match.end()
+                    yield start, end, _HASH[len(run)]
+
+
+def _is_hash(run: str) -> bool:
+    return len(run) in _HASH and _HEX.issuperset(run)
+
+
+def image_words(
+    new: Image | None,
+    old: Image | None = None,
+    parents: Iterable[Image] = (),
+    old_parents: Iterable[Image] = (),
+    old_references: Iterable[str] = (),
+) -> ImageWords:
+    """Return the words of an image as the new and the old catalogue have it.
+
+    `old_references` are those of parents that a published image names.
+    """
+    new_roles = _collect(new, parents)
+    old_roles = _collect(old, old_parents)
+    for reference in old_references:
+        _add_reference(old_roles, reference)
+    roles: _Roles = {}
+    for word, role in (*new_roles.items(), *old_roles.items()):
+        changed = bool(new_roles and old_roles) and (word in new_roles) != (word in old_roles)
+        prefix = ("new " if word in new_roles else "old ") if changed else ""
+        roles.setdefault(word, prefix + role)
+    by_first_run: dict[str, list[tuple[str, str]]] = {}
+    for word in sorted(roles, key=len, reverse=True):
+        match = _RUN.match(word)
+        if match:
+            by_first_run.setdefault(match[0], []).append((word, roles[word]))
+    return ImageWords({run: tuple(words) for run, words in by_first_run.items()})
+
+
+def _collect(image: Image | None, parents: Iterable[Image]) -> _Roles:
+    roles: _Roles = {}
+    if image is None:
+        return roles
+    _add(roles, "reference", (image.reference, untagged_name(image.reference)))
+    _add(roles, "image", (image.full_name, image.key))
+    _add_name(roles, "name", image.name)
+    _add(roles, "namespace", (image.namespace,))
+    _add_stream(roles, image)
+    for parent in parents:
+        _add(roles, "parent reference", (parent.reference, untagged_name(parent.reference)))
+        _add(roles, "parent", (parent.full_name, parent.key))
+        _add_name(roles, "parent name", parent.name)
+        _add(roles, "namespace", (parent.namespace,))
+        _add_stream(roles, parent)
+    return roles
+
+
+def _add_stream(roles: _Roles, image: Image) -> None:
+    stream = image.stream
+    _add(roles, "stream", (stream.name, stream.branch, *stream.tags))
+    _add(roles, "stream", (split_reference(image.reference)[1],))
+
+
+def _add_reference(roles: _Roles, reference: str) -> None:
+    name, tag, _ = split_reference(reference)
+    _add(roles, "parent reference", (reference, name))
+    _add_name(roles, "parent name", name.rpartition("/")[2])
+    _add(roles, "stream", (tag,))
+
+
+def _add_name(roles: _Roles, role: str, name: str) -> None:
+    folded = name.translate(_FOLD)
+    _add(roles, role, (folded, folded.replace("-", "")))
+
+
+def _add(roles: _Roles, role: str, words: Iterable[str]) -> None:
+    for word in words:
+        folded = word.translate(_FOLD)
+        # "1" as a tag is in every line; what it stands for cannot be told from a number.
+        if folded and not (len(folded) < 3 and _DIGITS.issuperset(folded)):
+            roles.setdefault(folded, role)

@@ -1,0 +1,122 @@
+"""Turn two versions of a file's bytes into the hunks of a unified diff."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+
+NO_NEWLINE = "\\ No newline at end of file"
+_CONTEXT = 3
+_Span = tuple[int, int, int, int]
+"""A range of old lines, and the range of new lines in its place; both count from 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextHunk:
+    """Lines that change together, with context; each begins with its sign, none ends in a newline.
+
+    The starts count from 1 and are those of the first line, as in a unified diff.
+    """
+
+    old_start: int
+    old_count: int
+    new_start: int
+    new_count: int
+    lines: tuple[str, ...] = field(repr=False)
+
+    @property
+    def edits(self) -> tuple[str, ...]:
+        """Return the lines that come and go, without context."""
+        lines: list[str] = []
+        sign = " "
+        for line in self.lines:
+            sign = sign if line[0] == "\\" else line[0]
+            if sign != " ":
+                lines.append(line)
+        return tuple(lines)
+
+    @property
+    def header(self) -> str:
+        """Return the line that begins with @@."""
+        old = _format_range(self.old_start, self.old_count)
+        return f"@@ -{old} +{_format_range(self.new_start, self.new_count)} @@"
+
+
+def split_hunks(old: bytes, new: bytes, context: int = _CONTEXT) -> tuple[TextHunk, ...]:
+    """Return the hunks that lead from one text to another."""
+    before, after = _lines(old), _lines(new)
+    spans = _changed_spans(before, after)
+    return tuple(_hunk(before, after, group, context) for group in _groups(spans, context))
+
+
+def _lines(content: bytes) -> list[bytes]:
+    # Not splitlines: a carriage return ends no line for git.
+    lines = [line + b"\n" for line in content.split(b"\n")]
+    last = lines.pop().removesuffix(b"\n")
+    return [*lines, last] if last else lines
+
+
+def _changed_spans(old: Sequence[bytes], new: Sequence[bytes]) -> list[_Span]:
+    # What is equal at both ends is most of a file, and difflib would look at all of it.
+    start, most = 0, min(len(old), len(new))
+    while start < most and old[start] == new[start]:
+        start += 1
+    end = 0
+    while end < most - start and old[-1 - end] == new[-1 - end]:
+        end += 1
+    old_middle, new_middle = old[start : len(old) - end], new[start : len(new) - end]
+    if not old_middle or not new_middle:
+        span = (start, start + len(old_middle), start, start + len(new_middle))
+        return [span] if old_middle or new_middle else []
+    matcher = SequenceMatcher(None, old_middle, new_middle, autojunk=False)
+    return [
+        (i1 + start, i2 + start, j1 + start, j2 + start)
+        for tag, i1, i2, j1, j2 in matcher.get_opcodes()
+        if tag != "equal"
+    ]
+
+
+def _groups(spans: Sequence[_Span], context: int) -> Iterator[list[_Span]]:
+    """Yield the spans that stand in one hunk, because their contexts touch."""
+    group: list[_Span] = []
+    for span in spans:
+        if group and span[0] - group[-1][1] > 2 * context:
+            yield group
+            group = []
+        group.append(span)
+    if group:
+        yield group
+
+
+def _hunk(
+    old: Sequence[bytes], new: Sequence[bytes], spans: Sequence[_Span], context: int
+) -> TextHunk:
+    i1, j1 = spans[0][0], spans[0][2]
+    lead = min(context, i1)
+    i2, j2 = spans[-1][1], spans[-1][3]
+    tail = min(context, len(old) - i2)
+    lines: list[str] = []
+    at = i1 - lead
+    for old_start, old_end, new_start, new_end in spans:
+        lines += _signed(" ", old[at:old_start])
+        lines += _signed("-", old[old_start:old_end]) + _signed("+", new[new_start:new_end])
+        at = old_end
+    lines += _signed(" ", old[at : i2 + tail])
+    old_count, new_count = i2 + tail - (i1 - lead), j2 + tail - (j1 - lead)
+    old_first, new_first = i1 - lead + (old_count > 0), j1 - lead + (new_count > 0)
+    return TextHunk(old_first, old_count, new_first, new_count, tuple(lines))
+
+
+def _signed(sign: str, lines: Sequence[bytes]) -> list[str]:
+    signed = []
+    for line in lines:
+        # Bytes that are not UTF-8 stay visible: two that differ must not look the same.
+        signed.append(sign + line.removesuffix(b"\n").decode("utf-8", "backslashreplace"))
+        if not line.endswith(b"\n"):
+            signed.append(NO_NEWLINE)
+    return signed
+
+
+def _format_range(start: int, count: int) -> str:
+    return str(start) if count == 1 else f"{start},{count}"
