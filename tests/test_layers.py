@@ -44,8 +44,8 @@ PURE = {
     ),
     "registry": ("errors", "oci", "retention", "tags"),
     "render": (
-        *("context", "dropped", "environment", "errors", "filters", "linemap", "manifest"),
-        *("normalize", "patch", "paths", "renderer", "unidiff"),
+        *("answers", "context", "dropped", "environment", "errors", "filters", "linemap"),
+        *("manifest", "normalize", "patch", "paths", "renderer", "unidiff"),
     ),
     "schema": (
         *("check", "formats", "messages", "rules", "scalars", "sources", "subschemas", "yaml"),

@@ -12,7 +12,7 @@ from distgen.lint.check import Work, fault
 from distgen.model.catalogue import Catalogue, Image, TemplateFile
 from distgen.model.lock import Lock
 from distgen.model.rendered import Tree
-from distgen.render.renderer import Renderer
+from distgen.render.renderer import TreeRenderer
 
 FilesByImage = Mapping[str, tuple[TemplateFile, ...]]
 """What is added to overlays, by the keys of the images that need it."""
@@ -21,9 +21,9 @@ FilesByImage = Mapping[str, tuple[TemplateFile, ...]]
 class CatalogueDraft:
     """The images of a catalogue, with the overlay files that adoption has added so far."""
 
-    def __init__(self, catalogue: Catalogue, lock: Lock) -> None:
+    def __init__(self, catalogue: Catalogue, lock: Lock, renderer: TreeRenderer) -> None:
         self.catalogue, self.lock = catalogue, lock
-        self.renderer = Renderer(catalogue, lock)
+        self.renderer = renderer
         self.images = {image.key: image for image in catalogue.images}
 
     def tree(self, image: Image) -> Tree:

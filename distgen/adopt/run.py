@@ -36,6 +36,7 @@ from distgen.publish.repository_access import (
     list_repositories,
     open_reader,
 )
+from distgen.render.limited import LimitedRenderer
 from distgen.render.manifest import published_files
 
 
@@ -55,7 +56,8 @@ def adopt(git: Git, request: AdoptRequest, nearby_store: Path | None) -> Iterato
     Images that others extend come first, for their patches reach those. What lies on a server is
     read through a temporary store, which borrows from `nearby_store`.
     """
-    draft = CatalogueDraft(request.catalogue, request.lock)
+    renderer = LimitedRenderer(request.catalogue, request.lock)
+    draft = CatalogueDraft(request.catalogue, request.lock, renderer)
     repositories = sorted(
         list_repositories(request.catalogue, request.images),
         key=lambda repository: _heritage(draft, repository),

@@ -20,6 +20,7 @@ from distgen.catalogue.namespaces import FILE, FOLDER, read_namespace
 from distgen.catalogue.records import Group, ImageFiles, Overlay, Settings
 from distgen.catalogue.settings import parse_assignment, read_settings
 from distgen.catalogue.templates import read_templates
+from distgen.catalogue.timed_check import TimedCheck
 from distgen.catalogue.values import ValueStack
 from distgen.errors import InputError
 from distgen.model.catalogue import Catalogue, Image
@@ -37,14 +38,16 @@ def load_catalogue(
     base = Path(root).absolute()
     site = read_settings(base)
     assignments = [parse_assignment(text) for text in sets]
-    templates, includable = read_templates(base)
-    groups, overlays, source_overlays = _read_overlays(base, site)
-    value_stack = ValueStack(site.values, assignments)
-    drafts = [
-        draft
-        for chain in extension_chains(overlays).values()
-        for draft in draft_images(chain, groups[chain[-1].namespace], templates, value_stack)
-    ]
+    check = TimedCheck(site.limits.seconds)
+    with check.running():
+        templates, includable = read_templates(base, check)
+        groups, overlays, source_overlays = _read_overlays(base, site)
+        value_stack = ValueStack(site.values, assignments, check)
+        drafts = [
+            draft
+            for chain in extension_chains(overlays).values()
+            for draft in draft_images(chain, groups[chain[-1].namespace], templates, value_stack)
+        ]
     source_images = read_sources(groups.values(), assignments, base, source_overlays, read_source)
     references = _references(drafts, source_images.images)
     refuse_unmatched_assignments(assignments, references)
@@ -64,6 +67,7 @@ def load_catalogue(
         mirrors=site.mirrors,
         shared=includable,
         findings=source_images.findings,
+        limits=site.limits,
     )
 
 

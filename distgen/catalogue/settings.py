@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from distgen.catalogue.folder import read_document
 from distgen.catalogue.overlay import split_operator
 from distgen.catalogue.records import Assignment, Settings, edit_policy
 from distgen.errors import InputError
-from distgen.model.catalogue import DistGit, Layer
+from distgen.model.catalogue import DistGit, Layer, RenderLimits
 from distgen.model.words import Origin
 from distgen.schema.check import check_document
 from distgen.schema.formats import format_problem
@@ -19,6 +20,7 @@ from distgen.schema.yaml import Document, read_value
 
 FILE = "distgen.yaml"
 _URL = "dist-git/{namespace}/{image}.git"
+_BYTES = {"M": 2**20, "G": 2**30}
 _AUTHOR = "distgen <distgen@localhost>"
 
 
@@ -37,7 +39,16 @@ def read_settings(root: Path) -> Settings:
         mirrors=data.get("mirrors", {}),
         values=values_layer("site", document, ()),
         on_edit=edit_policy(data.get("on_edit")),
+        limits=_render_limits((data.get("render") or {}).get("limits") or {}),
     )
+
+
+def _render_limits(keys: Mapping[str, Any]) -> RenderLimits:
+    limits = RenderLimits(seconds=keys.get("seconds", RenderLimits().seconds))
+    if "memory" not in keys:
+        return limits
+    number, unit = keys["memory"][:-1], keys["memory"][-1]
+    return replace(limits, memory=int(number) * _BYTES[unit])
 
 
 def merge_dist_git(data: Mapping[str, Any], document: Document, site: DistGit) -> DistGit:

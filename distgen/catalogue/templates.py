@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-from jsonschema import Draft202012Validator
 
 from distgen.catalogue.cycles import find_cycle
 from distgen.catalogue.folder import list_folder, read_document, read_folder
@@ -20,6 +19,8 @@ from distgen.errors import InputError
 from distgen.model.catalogue import Layer, Template, TemplateFile
 from distgen.model.words import KeyPath, Origin
 from distgen.schema.check import (
+    Check,
+    FindOrigin,
     check_document,
     compile_schema,
     refuse_bad_schema,
@@ -45,7 +46,9 @@ class _TemplateFolder:
     files: tuple[TemplateFile, ...]
 
 
-def read_templates(root: Path) -> tuple[dict[str, CompiledTemplate], dict[str, TemplateFile]]:
+def read_templates(
+    root: Path, check: Check = refuse_mistakes
+) -> tuple[dict[str, CompiledTemplate], dict[str, TemplateFile]]:
     """Return the templates by name, and by path below templates/ the files others may include."""
     folders: dict[str, _TemplateFolder] = {}
     includable: dict[str, TemplateFile] = {}
@@ -60,7 +63,9 @@ def read_templates(root: Path) -> tuple[dict[str, CompiledTemplate], dict[str, T
             if is_shared or file.is_rendered:
                 includable[file.source.removeprefix(f"{FOLDER}/")] = file
     chains = _extension_chains(folders)
-    return {name: _compile(name, chain, folders) for name, chain in chains.items()}, includable
+    return {
+        name: _compile(name, chain, folders, check) for name, chain in chains.items()
+    }, includable
 
 
 def _read_template(root: Path, name: str, files: tuple[TemplateFile, ...]) -> _TemplateFolder:
@@ -118,7 +123,7 @@ def _extension_chains(folders: Mapping[str, _TemplateFolder]) -> dict[str, tuple
 
 
 def _compile(
-    name: str, chain: tuple[str, ...], folders: Mapping[str, _TemplateFolder]
+    name: str, chain: tuple[str, ...], folders: Mapping[str, _TemplateFolder], check: Check
 ) -> CompiledTemplate:
     """Return the template of a folder, with all that the templates of its chain have."""
     ancestors = [folders[ancestor] for ancestor in reversed(chain)]
@@ -135,7 +140,7 @@ def _compile(
     )
     for layer in layers:
         for value, default in layer.values.items():
-            _refuse_bad_default(value, default, checks[value], layer)
+            _refuse_bad_default((value,), default, partial(check, checks[value]), layer)
     template = Template(
         name=name,
         description=folders[name].data["description"],
@@ -164,10 +169,13 @@ def _default_layer(folder: _TemplateFolder, nearer: list[_TemplateFolder]) -> La
 
 
 def _refuse_bad_default(
-    value: str, default: Any, check: Draft202012Validator, layer: Layer
+    key: KeyPath,
+    default: Any,
+    refuse: Callable[[Any, FindOrigin, KeyPath], None],
+    layer: Layer,
 ) -> None:
     try:
-        refuse_mistakes(check, default, layer.origin, (value,))
+        refuse(default, layer.origin, key)
     except InputError as error:
         problem = f"the default does not fit its own schema: {error.problem}"
         raise InputError(problem, where=error.where, hint=error.hint) from None

@@ -11,7 +11,7 @@ from distgen.catalogue.records import Assignment, CompiledTemplate, Group, Overl
 from distgen.errors import InputError
 from distgen.model.catalogue import Layer
 from distgen.model.words import Origin
-from distgen.schema.check import FindOrigin, refuse_mistakes
+from distgen.schema.check import Check, FindOrigin, refuse_mistakes
 from distgen.schema.scalars import resolve_scalars
 from distgen.schema.yaml import Scalar
 from distgen.text.suggest import did_you_mean
@@ -39,7 +39,10 @@ class ValueStack:
     known when all images are stacked. Layers are remembered by identity, hence kept alive.
     """
 
-    def __init__(self, site: Layer, assignments: Sequence[Assignment]) -> None:
+    def __init__(
+        self, site: Layer, assignments: Sequence[Assignment], check: Check = refuse_mistakes
+    ) -> None:
+        self._check = check
         self._site = site
         self._assignments = assignments
         self._common: dict[tuple[str, str, str], StackedValues] = {}
@@ -158,7 +161,7 @@ class ValueStack:
             # Images share values that no overlay of their own changes: each is checked once.
             cache_key = (template.name, name, id(values[name]))
             if cache_key not in self._valid_values:
-                refuse_mistakes(check, values[name], _finder(layers), (name,))
+                self._check(check, values[name], _finder(layers), (name,))
                 self._valid_values[cache_key] = values[name]
         return {**values, **absent} if absent else values
 

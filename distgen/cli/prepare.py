@@ -19,10 +19,11 @@ from distgen.cli.session import Choice, Session, image_arguments, set_option
 from distgen.cli.signing_options import SigningOptions
 from distgen.cli.source_options import SourceOptions, load_catalogue
 from distgen.cli.tokens import add_tokens
+from distgen.cli.work import limited_work
 from distgen.forges.load import NO_FORGE
 from distgen.git.location import creation_hint
 from distgen.git.run import Git
-from distgen.lint.check import objection, plan_work
+from distgen.lint.check import objection
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.words import OnEdit
 from distgen.pool import limit_jobs
@@ -95,7 +96,7 @@ def prepare(session: Session, options: RunOptions, observe: Observer = ignore_st
     git = replace(options.remote.git(session, tell), sync=not options.no_sync)
     speculation, lock = load_catalogue(session, options.sets, options.overrides)
     catalogue = speculation.catalogue
-    task = plan_work(catalogue, lock, _choose_images(options, catalogue))
+    task = limited_work(catalogue, lock, _choose_images(options, catalogue), git.stop)
     altered = bool(options.sets or speculation.images)
     root = Path(catalogue.root)
     head = read_catalogue_commit(git, root)

@@ -16,7 +16,7 @@ from distgen.lint.ruleset import check_image
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.lock import Lock
 from distgen.model.rendered import Finding, Tree
-from distgen.render.renderer import Renderer
+from distgen.render.renderer import Renderer, TreeRenderer
 
 Linters = Callable[[Iterable[Tree]], Iterable[Finding]]
 
@@ -28,12 +28,20 @@ class Work:
     catalogue: Catalogue
     lock: Lock
     images: tuple[Image, ...]
-    renderer: Renderer
+    renderer: TreeRenderer
 
 
-def plan_work(catalogue: Catalogue, lock: Lock, images: tuple[Image, ...]) -> Work:
-    """Return the work to do on `images`; nothing is rendered yet."""
-    return Work(catalogue, lock, images, Renderer(catalogue, lock))
+def plan_work(
+    catalogue: Catalogue,
+    lock: Lock,
+    images: tuple[Image, ...],
+    renderer: TreeRenderer | None = None,
+) -> Work:
+    """Return the work to do on `images`; nothing is rendered yet.
+
+    Without a `renderer` that holds limits, templates may use all there is.
+    """
+    return Work(catalogue, lock, images, renderer or Renderer(catalogue, lock))
 
 
 def render_trees(work: Work) -> Iterator[Tree]:

@@ -257,6 +257,14 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True)
+class RenderLimits:
+    """What one image may use while it is rendered: processor seconds, and bytes of memory."""
+
+    seconds: float = 20
+    memory: int = 512 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
 class Catalogue:
     """A catalogue read and merged; images sorted by key."""
 
@@ -270,3 +278,4 @@ class Catalogue:
     """Files that templates may include, by path below templates/: every `*.j2`, all in `_...`."""
     findings: tuple[Finding, ...] = ()
     """What a source says of the images it brought."""
+    limits: RenderLimits = RenderLimits()

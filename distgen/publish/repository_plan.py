@@ -198,9 +198,11 @@ def _check_tree(options: PublishOptions, change: Change, tree: Tree) -> Change:
         return change
     if refusal := options.refusal(tree):
         return without_commit(change, "refused", refusal)
-    if objection := options.objection(tree):
-        return without_commit(change, "failed", objection)
-    return change
+    try:
+        objection = options.objection(tree)
+    except InputError as error:  # an ancestor cannot be rendered, which other branches do not need
+        return replace(without_commit(change, "failed", str(error)), exit_code=error.exit_code)
+    return without_commit(change, "failed", objection) if objection else change
 
 
 def repository_creator(context: PlanContext, repository: Repository) -> CreateRepository:

@@ -11,8 +11,14 @@ from jinja2 import Environment, Template, TemplateNotFound, TemplateSyntaxError
 from jinja2.exceptions import TemplateError
 
 from distgen.errors import InputError
+from distgen.model.catalogue import Image
 from distgen.model.words import Origin
 from distgen.text.suggest import did_you_mean, suggest_nearest
+
+
+class OutOfTime(BaseException):
+    """A template took more processor time than an image may; no template can swallow it."""
+
 
 # What an expression of a template can raise: Jinja's own, and Python's for wrong operands.
 FAILURES = (
@@ -23,12 +29,14 @@ FAILURES = (
     LookupError,
     MemoryError,
     NameError,
+    OutOfTime,
     RuntimeError,
     SyntaxError,
     TypeError,
     ValueError,
 )
 
+LIMITS_HINT = "mend it, or raise `render.limits` in distgen.yaml"
 _UNDEFINED = re.compile(r"'(?P<name>[^']*)' is undefined")
 _UNKNOWN = re.compile(r"No (?P<kind>filter|test) named '(?P<name>[^']*)'")
 _UNSAFE = re.compile(r"access to attribute '(?P<name>.*)' of '(?P<kind>.*)' object is unsafe\.")
@@ -56,6 +64,12 @@ def explain(
     return InputError(f"{fault} ({image}{via})", where=where, hint=hint)
 
 
+def limit_error(problem: str, image: Image) -> InputError:
+    """Return the error of an image that uses too much, where no line of a template is known."""
+    where = image.origin if image.imported_from else Origin(f"templates/{image.template}")
+    return InputError(f"{problem} ({image.key})", where=where, hint=LIMITS_HINT)
+
+
 def template_calls(trace: TracebackType | None) -> list[Origin]:
     """Return the lines of templates in a traceback, outermost first."""
     calls: list[Origin] = []
@@ -76,8 +90,10 @@ def _describe_error(
         return _absent_template(error, environment)
     if isinstance(error, RecursionError):
         return "the template includes or calls itself without end", ""
+    if isinstance(error, OutOfTime):
+        return text, LIMITS_HINT
     if isinstance(error, MemoryError):
-        return "the template makes something that does not fit into memory", ""
+        return "the template makes something that does not fit into memory", LIMITS_HINT
     if isinstance(error, NameError):
         # Jinja writes what it computed while it compiled as Python, where there is no `inf`.
         return f"`{error.name}` is not a number that can be written", ""

@@ -20,7 +20,7 @@ WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 LARGE = 100_000
 # Fields whose width would fill the memory, or comes from a value: %999999d, %*d, {:{width}}
 WIDE_PERCENT = re.compile(r"%(?:\([^)]*\))?[-+ #0]*\d*\.?(?:\d{6}|\*)")
-WIDE_BRACES = re.compile(r"\{[^{}]*:[^{}]*(?:\d{6}|\{)")
+WIDE_BRACES = re.compile(r"\{[^{}:]*:[^{}]*(?:\d{6}|\{)")
 
 # Random, different with each interpreter, or about web pages only.
 REMOVED = ("random", "pprint", "urlize", "xmlattr", "tojson", "safe", "forceescape", "striptags")

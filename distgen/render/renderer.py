@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from jinja2 import Template
 
@@ -38,6 +38,16 @@ class CompiledFile(NamedTuple):
     source: TemplateFile
     name: Template | None
     text: Template | None
+
+
+class TreeRenderer(Protocol):
+    """What renders the images of one catalogue."""
+
+    def tree(self, image: Image, /) -> Tree: ...
+
+    def line_map(self, image: Image, path: str, /) -> Origins: ...
+
+    def printed(self, image: Image, path: str, /) -> PrintedText: ...
 
 
 class Renderer:

@@ -20,6 +20,7 @@ from distgen.schema.subschemas import Schema, alternatives, schemas_of_item, sch
 from distgen.schema.yaml import Document
 
 FindOrigin = Callable[[KeyPath], Origin | None]
+Check = Callable[[Draft202012Validator, Any, FindOrigin, KeyPath], None]
 _LINE_BREAKS_AND_TABS = re.compile(r"[\n\t]")
 
 

@@ -15,8 +15,8 @@ from distgen.model.lock import Lock
 from distgen.model.rendered import Tree
 from distgen.model.words import MANIFEST
 from distgen.publish.target import BranchTarget, branch_target
+from distgen.render.limited import LimitedRenderer
 from distgen.render.manifest import published_files
-from distgen.render.renderer import Renderer
 from distgen.verify.claims import Claim
 from distgen.verify.protocol import Rendition, encode, encode_error, encode_rendition
 
@@ -30,7 +30,7 @@ class CatalogueState:
 
     catalogue: Catalogue
     lock: Lock
-    renderer: Renderer = field(repr=False)
+    renderer: LimitedRenderer = field(repr=False)
 
 
 def answer_questions(load: LoadCatalogue, questions: IO[bytes], answers: IO[bytes]) -> None:
@@ -41,7 +41,7 @@ def answer_questions(load: LoadCatalogue, questions: IO[bytes], answers: IO[byte
     """
     try:
         catalogue, lock = load(Path(json.loads(questions.readline())["root"]))
-        state = CatalogueState(catalogue, lock, Renderer(catalogue, lock))
+        state = CatalogueState(catalogue, lock, LimitedRenderer(catalogue, lock))
     except _FAILURES as error:
         _send(answers, encode_error(_sentence(error)))
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -455,3 +456,24 @@ def test_something_odd_in_any_place_is_one_sentence_or_fine(catalogue, sample, p
         except InputError as error:
             assert error.where, (error, at, odd)
             assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("place", ["default", "overlay", "namespace"])
+def test_a_pattern_that_searches_for_ever_is_ended(catalogue, place: str):
+    """A signal ends it; the other values of the catalogue are checked as ever."""
+    text = f"user: {'a' * 40}!"
+    schema = "{type: string, pattern: '^(a+)+$', default: a}"
+    default = schema.replace("default: a", f"default: {text[6:]}")
+    root = catalogue(
+        {
+            SITE: "version: 1\nrender: {limits: {seconds: 0.5}}\n",
+            APP: f"description: x\nvalues:\n  user: {default if place == 'default' else schema}\n",
+            "templates/app/Dockerfile.j2": "FROM x\n",
+            NS: STREAMS + (f"values: {{{text}}}\n" if place == "namespace" else ""),
+            A: HEAD + (f"values: {{{text}}}\n" if place == "overlay" else ""),
+        }
+    )
+    message = mistake(root)
+    assert message.startswith({"default": APP, "namespace": NS, "overlay": A}[place] + ":")
+    assert "checking `user` against its schema takes more than 0.5 seconds" in message
+    assert signal.getsignal(signal.SIGPROF) == signal.SIG_DFL

@@ -12,8 +12,9 @@ import click
 from distgen.catalogue.overlay import Setting, trace_settings
 from distgen.cli.commands.show import plain
 from distgen.cli.session import Choice, Session, format_option, set_option
+from distgen.cli.work import limited_work
 from distgen.errors import InputError
-from distgen.lint.check import Work, plan_work
+from distgen.lint.check import Work
 from distgen.model.catalogue import Image
 from distgen.model.words import KeyPath
 from distgen.text.suggest import did_you_mean
@@ -35,7 +36,7 @@ def command(
     images = Choice((image,), False, False).of(catalogue)
     place = re.fullmatch(r"(.+):(\d+)", key or "")
     if place:
-        task = plan_work(catalogue, session.lock(), images)
+        task = limited_work(catalogue, session.lock(), images)
         rows = [explained_line(task, selected, place[1], int(place[2])) for selected in images]
         texts = [f"{row['image']}@{row['stream']} {key}: {row['origin'] or 'no template line'}\n"
                  f"  {row['text']}" for row in rows]  # fmt: skip

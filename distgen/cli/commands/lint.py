@@ -8,8 +8,9 @@ import click
 
 from distgen.cli.session import Choice, Session, format_option, image_arguments, set_option
 from distgen.cli.source_options import SourceOptions, load_catalogue, source_options
+from distgen.cli.work import limited_work
 from distgen.lint import external
-from distgen.lint.check import lint, plan_work
+from distgen.lint.check import lint
 from distgen.lint.reports import json, sarif, text
 from distgen.model.words import LEVELS
 
@@ -44,7 +45,7 @@ def command(
     session: Session = ctx.obj
     speculation, lock = load_catalogue(session, sets, overrides)
     catalogue = speculation.catalogue
-    findings = lint(plan_work(catalogue, lock, choice.of(catalogue)), external.lint)
+    findings = lint(limited_work(catalogue, lock, choice.of(catalogue)), external.lint)
     report = WRITERS[form](findings)
     click.echo(color_levels(report) if form == "text" else report, nl=False)
     grave = () if fail_on == "never" else LEVELS[: LEVELS.index(fail_on) + 1]

@@ -8,7 +8,8 @@ import click
 
 from distgen.cli.session import Choice, Session, image_arguments, set_option
 from distgen.cli.source_options import SourceOptions, load_catalogue, source_options
-from distgen.lint.check import plan_work, render_trees
+from distgen.cli.work import limited_work
+from distgen.lint.check import render_trees
 from distgen.output.tree import (
     Delta,
     compare_folder,
@@ -46,7 +47,7 @@ def command(
     session: Session = ctx.obj
     speculation, lock = load_catalogue(session, sets, overrides)
     catalogue = speculation.catalogue
-    task = plan_work(catalogue, lock, choice.of(catalogue))
+    task = limited_work(catalogue, lock, choice.of(catalogue))
     trees = tuple(render_trees(task))
     act = compare_folder if check else write_tree
     deltas = [act(output, tree) for tree in trees]

@@ -1,0 +1,106 @@
+"""Write what a rendering gave as bytes, and read it: a header in JSON, and contents behind it."""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import Any, Literal, NamedTuple
+
+from distgen.errors import DistgenError, InputError
+from distgen.model.rendered import File, PrintedText, PrintedValue, Tree
+from distgen.model.words import Origin
+from distgen.render.linemap import Origins
+
+_SIZES = struct.Struct(">QQ")
+PREFIX = _SIZES.size
+"""The bytes before each answer, which say how long it is."""
+
+
+class Question(NamedTuple):
+    """What is asked of a renderer: a method of it, the key of an image, a path in its tree."""
+
+    method: Literal["tree", "line_map", "printed"]
+    image: str
+    path: str = ""
+
+
+def encode_question(question: Question) -> bytes:
+    """Write a question as a line."""
+    return json.dumps(question).encode() + b"\n"
+
+
+def decode_question(line: bytes) -> Question:
+    """Read a question."""
+    return Question(*json.loads(line))
+
+
+def read_prefix(prefix: bytes) -> tuple[int, int]:
+    """Return how long the header and the contents of an answer are."""
+    header, contents = _SIZES.unpack_from(prefix)
+    return header, contents
+
+
+def encode_tree(tree: Tree) -> bytes:
+    """Write a tree as an answer."""
+    files = [(file.path, file.mode, len(file.content)) for file in tree.files]
+    header = [tree.image, tree.stream, files, tree.bases, tree.sources]
+    return _frame({"tree": header}, b"".join(file.content for file in tree.files))
+
+
+def decode_tree(header: bytes, contents: bytes) -> Tree:
+    """Read a tree; raise the error that stands there instead."""
+    image, stream, rows, bases, sources = _load(header)["tree"]
+    files, start = [], 0
+    for path, mode, size in rows:
+        files.append(File(path, contents[start : start + size], mode))
+        start += size
+    return Tree(image, stream, tuple(files), bases, sources)
+
+
+def encode_origins(origins: Origins) -> bytes:
+    """Write the origins of lines as an answer."""
+    return _frame({"origins": [origin and _place(origin) for origin in origins]})
+
+
+def decode_origins(header: bytes) -> Origins:
+    """Read the origins of lines; raise the error that stands there instead."""
+    return tuple(place and Origin(*place) for place in _load(header)["origins"])
+
+
+def encode_printed(printed: PrintedText) -> bytes:
+    """Write what expressions print as an answer."""
+    values = [(value.text, value.start, _place(value.origin)) for value in printed.values]
+    return _frame({"printed": [printed.text, values]})
+
+
+def decode_printed(header: bytes) -> PrintedText:
+    """Read what expressions print; raise the error that stands there instead."""
+    text, rows = _load(header)["printed"]
+    values = (PrintedValue(value, start, Origin(*place)) for value, start, place in rows)
+    return PrintedText(text, tuple(values))
+
+
+def encode_error(error: DistgenError) -> bytes:
+    """Write a sentence as an answer."""
+    where = error.where
+    place = _place(where) if isinstance(where, Origin) else where and str(where)
+    is_input = isinstance(error, InputError)
+    return _frame({"error": [is_input, error.problem, place, error.hint]})
+
+
+def _place(origin: Origin) -> list[Any]:
+    return [origin.path, origin.line, origin.column]
+
+
+def _frame(answer: dict[str, Any], contents: bytes = b"") -> bytes:
+    header = json.dumps(answer).encode()
+    return _SIZES.pack(len(header), len(contents)) + header + contents
+
+
+def _load(header: bytes) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(header)
+    if "error" in answer:
+        is_input, problem, place, hint = answer["error"]
+        where = Origin(*place) if isinstance(place, list) else place
+        raise (InputError if is_input else DistgenError)(problem, where=where, hint=hint)
+    return answer
