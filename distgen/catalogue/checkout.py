@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from distgen.catalogue.commit import PARTS
+from distgen.catalogue.inputs import PARTS, locate_inputs
 from distgen.errors import DistgenError
 from distgen.git.commits import parse_commit, parse_person
 from distgen.git.run import Git, explain, run
@@ -20,7 +20,8 @@ class CatalogueRepository:
     """The repository that holds a catalogue; `prefix` is its folder below `top`, or empty.
 
     `top` is the root of the work tree, `objects` the folder of git's objects, and `format` the hash
-    that names them: sha1, sha256.
+    that names them: sha1, sha256. `parts` are the paths below `top` that the catalogue is read from
+    today.
     """
 
     git: Git
@@ -30,9 +31,12 @@ class CatalogueRepository:
     objects: Path
     format: str = "sha1"
     is_shallow: bool = False
+    parts: tuple[str, ...] = ()
 
 
-def find_repository(git: Git, root: Path) -> CatalogueRepository | None:
+def find_repository(
+    git: Git, root: Path, inputs: Sequence[str] = PARTS
+) -> CatalogueRepository | None:
     """Return the repository that holds the catalogue in `root`, None where it is in none."""
     words = ("--is-shallow-repository", "--show-object-format", "--show-prefix")
     places = ("--show-toplevel", "--absolute-git-dir", "--path-format=absolute")
@@ -49,7 +53,8 @@ def find_repository(git: Git, root: Path) -> CatalogueRepository | None:
     lines = answer.output.decode("utf-8", "surrogateescape").split("\n")
     shallow, object_format, prefix, *paths = lines[:6]
     top, folder, objects = map(Path, paths)
-    return CatalogueRepository(git, folder, prefix, top, objects, object_format, shallow == "true")
+    is_shallow, parts = shallow == "true", locate_inputs(root, top, inputs).paths
+    return CatalogueRepository(git, folder, prefix, top, objects, object_format, is_shallow, parts)
 
 
 def commit_date(repository: CatalogueRepository, commit: str) -> int | None:
@@ -75,9 +80,8 @@ def commit_date(repository: CatalogueRepository, commit: str) -> int | None:
 
 def newest_commits(repository: CatalogueRepository, count: int) -> tuple[str, ...]:
     """Return the newest commits of the present branch that changed the catalogue."""
-    parts = (repository.prefix + part for part in PARTS)
-    options = (f"--max-count={count}", "HEAD")
-    answer = run(repository.git, "rev-list", *options, "--", *parts, folder=repository.folder)
+    words = ("rev-list", f"--max-count={count}", "HEAD", "--", *repository.parts)
+    answer = run(repository.git, *words, folder=repository.folder)
     return tuple(answer.output.decode("ascii").split()) if answer.code == 0 else ()
 
 
@@ -86,7 +90,8 @@ def check_out(repository: CatalogueRepository, commit: str) -> Iterator[Path]:
     """Write the files of a commit; yield the catalogue's folder, which is removed at the end."""
     with scratch_folder() as scratch:
         place = scratch.resolve() / "tree"
-        _write(repository, commit, place, tuple(repository.prefix + part for part in PARTS))
+        parts = dict.fromkeys((*(repository.prefix + part for part in PARTS), *repository.parts))
+        _write(repository, commit, place, tuple(parts))
         root = place / repository.prefix
         if not root.resolve().is_relative_to(place):
             raise DistgenError(f"{repository.prefix} is a link that leads outside the repository")
@@ -121,6 +126,8 @@ def _write(
         for path, submodule_commit in _submodules(repository.git, folder):
             if any(f"{part}/".startswith(f"{path}/") or _below(path, part) for part in parts):
                 _write(_submodule(repository, path), submodule_commit, place / path, ("",))
+            else:
+                _make_unreadable(place / path)
 
 
 def _fetch_missing(repository: CatalogueRepository, commit: str, scratch: Path) -> bool:
@@ -134,6 +141,16 @@ def _fetch_missing(repository: CatalogueRepository, commit: str, scratch: Path) 
     git = replace(repository.git, network={**repository.git.network, **index})
     words = ("-c", "core.sparseCheckout=false", "--work-tree", str(place), "read-tree", "--reset")
     return run(git, *words, "-u", commit, folder=repository.folder, network=True).code == 0
+
+
+def _make_unreadable(folder: Path) -> None:
+    """Put a link that leads nowhere in the place of a submodule that is not written.
+
+    A state that reads it must fail: an empty folder would give other images without a word.
+    """
+    with suppress(OSError):
+        folder.rmdir()
+        folder.symlink_to("a submodule that is not here")
 
 
 def _submodules(git: Git, folder: Path) -> Iterator[tuple[str, str]]:

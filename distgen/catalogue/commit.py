@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from distgen.catalogue.folder import LINKABLE
+from distgen.catalogue.inputs import PARTS, locate_inputs
 from distgen.catalogue.template_files import is_leftover
 from distgen.errors import DistgenError
 from distgen.git.repository import ask_git, open_repository
@@ -17,7 +19,6 @@ from distgen.git.temporary import scratch_folder
 if TYPE_CHECKING:
     from git import Repo
 
-PARTS = ("distgen.yaml", "distgen.lock", "templates", "overlays")
 _SETTINGS = (
     *("-c", "core.fsmonitor=false"),
     *("-c", "core.quotePath=false"),
@@ -30,7 +31,7 @@ _SETTINGS = (
 class CatalogueCommit:
     """The commit of a catalogue, None without one; `date` in seconds since 1970.
 
-    `dirty` are the paths of the catalogue that differ from that commit.
+    `dirty` are the paths of the catalogue that differ from that commit, or that are in none.
     """
 
     commit: str | None
@@ -38,13 +39,13 @@ class CatalogueCommit:
     dirty: tuple[str, ...] = ()
 
 
-def read_catalogue_commit(git: Git, root: Path) -> CatalogueCommit:
-    """Return the commit of the catalogue in `root`; other files of its repository do not count."""
+def read_catalogue_commit(git: Git, root: Path, inputs: Sequence[str] = PARTS) -> CatalogueCommit:
+    """Return the commit of the catalogue in `root`, of which only what it was read from counts."""
     with open_repository(git, root, or_above=True) as repository:
         head = _read_head(repository, root) if repository is not None else None
         if repository is None or head is None:
             return CatalogueCommit(None, None)
-        return CatalogueCommit(*head, _dirty_paths(repository, root))
+        return CatalogueCommit(*head, _dirty_paths(repository, root, inputs))
 
 
 def catalogue_history(git: Git, root: Path, head: CatalogueCommit) -> Callable[[str, int], bool]:
@@ -89,8 +90,9 @@ def _read_head(repository: Repo, root: Path) -> tuple[str, int] | None:
     return name, int(date)
 
 
-def _dirty_paths(repository: Repo, root: Path) -> tuple[str, ...]:
+def _dirty_paths(repository: Repo, root: Path, inputs: Sequence[str]) -> tuple[str, ...]:
     """Return the paths of the catalogue that differ from the commit; git ignores some of them."""
+    located = locate_inputs(root, Path(repository.working_tree_dir or root), inputs)
     options = ("--porcelain=v1", "-z", "--untracked-files=all", "--ignored", "--no-renames", "--")
     with scratch_folder() as scratch:
         # A new index compares the files themselves. That of the clone may be told to skip some
@@ -99,11 +101,20 @@ def _dirty_paths(repository: Repo, root: Path) -> tuple[str, ...]:
         with repository.git.custom_environment(GIT_INDEX_FILE=index):
             status = ask_git(repository, *_SETTINGS, "read-tree", "HEAD")
             if not status.code:
-                words = ("-C", str(root.absolute()), *_SETTINGS, "status", *options, *PARTS)
+                words = ("-C", str(located.top), *_SETTINGS, "status", *options, *located.paths)
                 status = ask_git(repository, *words)
     if status.code:
         raise DistgenError(explain(status), where=root)
     lines = status.output.decode("utf-8", "replace").split("\0")
     # A file that git ignores is rendered all the same, and no clone has it.
     paths = (line[3:] for line in lines if line)
-    return tuple(path for path in paths if not is_leftover(path.rpartition("/")[2]))
+    # Only templates and overlays are read without what editors leave behind.
+    folders = tuple(root.resolve() / folder for folder in LINKABLE)
+    return (
+        *(path for path in paths if not _is_skipped(located.top / path, folders)),
+        *(f"{path} outside of its repository" for path in located.outside),
+    )
+
+
+def _is_skipped(path: Path, folders: tuple[Path, ...]) -> bool:
+    return is_leftover(path.name) and any(path.is_relative_to(folder) for folder in folders)

@@ -46,10 +46,14 @@ class SourceRequest:
 
 @dataclass(frozen=True, slots=True)
 class SourceImages:
-    """Images with their whole trees in `files`, sorted by name, and findings about them."""
+    """Images with their whole trees in `files`, sorted by name, and findings about them.
+
+    `inputs` are the files and folders that settings name, relative to the catalogue or absolute.
+    """
 
     images: tuple[Image, ...]
     findings: tuple[Finding, ...] = ()
+    inputs: tuple[str, ...] = ()
 
 
 ReadSource = Callable[[SourceRequest], SourceImages]
@@ -65,6 +69,7 @@ def read_sources(
     """Return the images of all namespaces with a source, with the files and patches of overlays."""
     images: list[Image] = []
     findings: list[Finding] = []
+    inputs: dict[str, None] = {}
     for group in groups:
         for request in source_requests(group, assignments, root):
             if read_source is None:
@@ -72,9 +77,11 @@ def read_sources(
             answer = read_source(request)
             images += answer.images
             findings += answer.findings
+            inputs |= dict.fromkeys(answer.inputs)
     _refuse_unknown_images(groups, overlays, {image.full_name for image in images})
     findings += _shared_names(images)
-    return SourceImages(tuple(_with_overlay(image, overlays) for image in images), tuple(findings))
+    with_overlays = tuple(_with_overlay(image, overlays) for image in images)
+    return SourceImages(with_overlays, tuple(findings), tuple(inputs))
 
 
 def _refuse_unknown_images(

@@ -16,6 +16,7 @@ from distgen.catalogue.extension import extension_chains
 from distgen.catalogue.folder import FolderEntry, list_folder
 from distgen.catalogue.images import read_image_files, read_overlay
 from distgen.catalogue.imported import ReadSource, empty_templates, read_sources
+from distgen.catalogue.inputs import PARTS
 from distgen.catalogue.namespaces import FILE, FOLDER, read_namespace
 from distgen.catalogue.records import Group, ImageFiles, Overlay, Settings
 from distgen.catalogue.settings import parse_assignment, read_settings
@@ -68,6 +69,7 @@ def load_catalogue(
         shared=includable,
         findings=source_images.findings,
         limits=site.limits,
+        inputs=(*PARTS, *source_images.inputs),
     )
 
 

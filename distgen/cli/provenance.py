@@ -15,11 +15,11 @@ EPOCH = 315532800  # 1980-01-01, the earliest date that every archive format kno
 
 def origin(
     session: Session, head: CatalogueCommit, catalogue: Catalogue, lock: Lock, altered: bool
-) -> tuple[Provenance, bool]:
-    """Return where commits come from, and whether that is more than the commit that they name."""
-    dirty = bool(head.dirty or altered)
+) -> tuple[Provenance, tuple[str, ...]]:
+    """Return where commits come from, and what of that is not in the commit that they name."""
+    dirty = (*head.dirty, *(("what --set or --source say",) if altered else ()))
     provenance = Provenance(
-        source=source(catalogue.source, head.commit, dirty),
+        source=source(catalogue.source, head.commit, bool(dirty)),
         author="",
         date=head.date if head.date is not None else epoch(session),
         version=__version__,

@@ -276,6 +276,8 @@ class Catalogue:
     mirrors: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     shared: Mapping[str, TemplateFile] = field(default_factory=dict, repr=False)
     """Files that templates may include, by path below templates/: every `*.j2`, all in `_...`."""
+    inputs: tuple[str, ...] = ()
+    """The files and folders that it was read from, relative to `root` or as they are named."""
     findings: tuple[Finding, ...] = ()
     """What a source says of the images it brought."""
     limits: RenderLimits = RenderLimits()

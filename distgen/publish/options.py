@@ -47,6 +47,7 @@ def _create_by_hand(repository: Repository) -> RepositoryCreation:
 class PublishOptions:
     """How to publish; `provenance` gets the author of each image's namespace.
 
+    `dirty` names what is not in the commit of the catalogue that commits will name.
     `on_edit` None: as the catalogue says. `objection` says why a tree that would be committed is
     wrong, "" when it is not; `refusal` says why a tree that may be right must not go there.
     `creation` returns how a repository is made that is missing on its server. `observe` is called
@@ -58,7 +59,7 @@ class PublishOptions:
     on_edit: OnEdit | None = None
     jobs: int = 8
     independent: bool = False
-    dirty: bool = False
+    dirty: tuple[str, ...] = ()
     allow_dirty: bool = False
     remote_only: bool = False
     objection: Callable[[Tree], str] = _accept_tree

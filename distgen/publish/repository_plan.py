@@ -31,6 +31,7 @@ from distgen.publish.repository_access import Repository, open_local_reader, ope
 from distgen.publish.results import COMMIT_STATUSES, failed_change, without_commit
 from distgen.publish.target import BranchTarget
 from distgen.render.manifest import published_files
+from distgen.text.listing import name_some
 
 RenderTree = Callable[[Image], Tree]
 DesiredTree = Tree | DistgenError | None
@@ -62,8 +63,8 @@ def refuse_dirty_catalogue(options: PublishOptions, repositories: Iterable[Repos
     for repository in repositories:
         if repository.place.folder is None:
             raise InputError(
-                f"the catalogue has changes that are not committed, and {repository.place} "
-                "is not on this machine",
+                f"the catalogue has changes that are not committed ({name_some(options.dirty)}), "
+                f"and {repository.place} is not on this machine",
                 hint="commit them, or use --allow-dirty",
             )
 

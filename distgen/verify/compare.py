@@ -65,13 +65,6 @@ def is_kept(edit: Edit, generated: Mapping[str, File], entries: Mapping[str, Tre
     return entry != (TreeEntry(file.mode, blob_id(file.content)) if file else None)
 
 
-def name_some(paths: Iterable[str]) -> str:
-    """Name some paths in a sentence."""
-    ordered = sorted(paths)
-    more = f" and {len(ordered) - 3} more" if len(ordered) > 3 else ""
-    return ", ".join(ordered[:3]) + more
-
-
 def _edits_of_generated(
     generated: Mapping[str, File], entries: Mapping[str, TreeEntry], read: ReadEntry
 ) -> Iterator[Edit]:

@@ -13,6 +13,7 @@ from distgen.model.published import Change, Edit, TreeEntry
 from distgen.model.words import MANIFEST
 from distgen.publish.branch import list_files, read_file
 from distgen.publish.retirement import RETIRED
+from distgen.text.listing import name_some
 from distgen.verify.claims import (
     Claim,
     Expectation,
@@ -23,7 +24,6 @@ from distgen.verify.claims import (
 from distgen.verify.compare import (
     is_kept,
     list_edits,
-    name_some,
     unmanaged_build_inputs,
     unmanaged_paths,
 )

@@ -13,8 +13,9 @@ from distgen.git.run import run
 from distgen.publish.branch import list_files, read_file, read_manifest
 from distgen.publish.retirement import RETIRED
 from distgen.render.manifest import format_manifest
+from distgen.text.listing import name_some
 from distgen.verify.claims import Claim, Expectation, parse_claim
-from distgen.verify.compare import is_same_manifest, list_edits, name_some, unmanaged_paths
+from distgen.verify.compare import is_same_manifest, list_edits, unmanaged_paths
 from distgen.verify.judge_claim import judge_claim
 from distgen.verify.published_commit import read_commit, read_manifest_content, read_path
 from distgen.verify.verdict import Verdict, VerdictStatus, verdict_on

@@ -7,6 +7,7 @@ from testing.dist_git import GIT, git
 from testing.sites import distgen, save, site
 
 from distgen.catalogue.commit import CatalogueCommit, read_catalogue_commit
+from distgen.catalogue.inputs import PARTS
 
 
 @pytest.fixture
@@ -95,3 +96,88 @@ def test_variables_of_git_lead_to_no_other_repository(root, tmp_path, name):
     assert result.code == 0, result.err
     message = git("log", "-1", "--format=%B", "main", folder=root / "dist-git/ns/base.git")
     assert f"Distgen-Source: {head(root).commit}\n" in message
+
+
+def with_file(root, name, text="text\n"):
+    (root / name).parent.mkdir(parents=True, exist_ok=True)
+    (root / name).write_text(text)
+
+
+def dirty(root, *inputs):
+    return read_catalogue_commit(GIT, root, (*PARTS, *inputs)).dirty
+
+
+def test_what_a_source_was_read_from_counts_and_nothing_else_does(root):
+    """A file that the settings of a source named could change unseen: it stood in no list."""
+    for name in ("kolla/override.j2", "kolla/own/a/Dockerfile.j2", "kolla/other"):
+        with_file(root, name)
+    save(root)
+    inputs = ("kolla/override.j2", "kolla/own")
+    assert dirty(root, *inputs) == ()
+    with_file(root, "kolla/other", "changed\n")
+    assert dirty(root, *inputs) == ()
+    with_file(root, "kolla/override.j2", "changed\n")
+    (root / "kolla/own/a/Dockerfile.j2").unlink()
+    with_file(root, "kolla/own/a/left~")
+    assert sorted(dirty(root, *inputs)) == [
+        "kolla/override.j2",
+        "kolla/own/a/Dockerfile.j2",
+        "kolla/own/a/left~",
+    ]
+
+
+@pytest.mark.parametrize("trouble", ["link", "content"])
+def test_links_on_the_way_to_what_was_read_count(root, trouble):
+    with_file(root, "one/file")
+    with_file(root, "two/file")
+    (root / "kolla").symlink_to("one")
+    save(root)
+    assert dirty(root, "kolla/file") == ()
+    if trouble == "content":
+        with_file(root, "one/file", "changed\n")
+    else:
+        (root / "kolla").unlink()
+        (root / "kolla").symlink_to("two")
+    assert dirty(root, "kolla/file") == (("one/file",) if trouble == "content" else ("kolla",))
+
+
+def test_the_lock_may_be_a_link_and_its_content_counts(root):
+    with_file(root, "locks/today", "version: 1\n")
+    (root / "distgen.lock").unlink(missing_ok=True)
+    (root / "distgen.lock").symlink_to("locks/today")
+    save(root)
+    assert dirty(root) == ()
+    with_file(root, "locks/today", "version: 1\n# more\n")
+    assert dirty(root) == ("locks/today",)
+
+
+@pytest.mark.parametrize("way", ["above", "absolute", "link", "absolute link", "git", "loop"])
+def test_what_no_commit_can_hold_is_never_clean(root, tmp_path, way):
+    with_file(root, "kolla/file")
+    with_file(root.parent, "outside")
+    (root / "kolla/link").symlink_to(
+        {"link": "../../outside", "absolute link": root / "kolla/file"}.get(way, "link")
+    )
+    save(root)
+    name = {
+        "above": "../outside",
+        "absolute": str(root / "kolla/file"),
+        "git": ".git/config",
+    }.get(way, "kolla/link")
+    assert dirty(root, name) == (f"{name} outside of its repository",)
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["submodule", "unknown repository"])
+def test_a_repository_inside_the_catalogue_counts_as_a_whole(root, tmp_path, is_known):
+    """git calls a file in such a repository clean when it is asked for it by its path."""
+    with_file(tmp_path / "other", "file")
+    save(tmp_path / "other")
+    if is_known:
+        allow = ("-c", "protocol.file.allow=always")
+        git(*allow, "submodule", "-q", "add", str(tmp_path / "other"), "inner", folder=root)
+        save(root)
+        assert dirty(root, "inner/file") == ()
+        with_file(root, "inner/file", "changed\n")
+    else:
+        git("clone", "-q", str(tmp_path / "other"), str(root / "inner"))
+    assert dirty(root, "inner/file") == ("inner" if is_known else "inner/",)

@@ -246,10 +246,10 @@ def test_a_token_in_an_address_never_shows(tmp_path):
 
 def test_what_is_not_committed_stays_on_this_machine(tmp_path):
     root = make_repositories(tmp_path, "ns/app")
-    dirty = replace(OPTIONS, dirty=True)
+    dirty = replace(OPTIONS, dirty=("templates/app/new",))
     with git_server(root) as server:
         images = [image("ns/here"), app(server.url)]
-        with pytest.raises(InputError, match=r"changes that are not committed.*--allow-dirty"):
+        with pytest.raises(InputError, match=r"not committed \(templates/app/new\).*--allow-dirty"):
             run_publish(tmp_path, images, trees(*images), dirty)
         assert run_publish(tmp_path, images[:1], trees(*images), dirty)[0].status == "created"
         allowed = replace(dirty, allow_dirty=True)

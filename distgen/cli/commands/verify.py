@@ -57,7 +57,7 @@ def command(ctx: click.Context, /, form: str, remote: RemoteOptions, **wishes: A
     worker = WorkerCommand(worker_command(), session.environ, remote.timeout)
     network = add_tokens(session, git, whole, request.images or whole.images)
     keys = tuple(image.key for image in request.images)
-    with WorkerPool(find_repository(git, Path(whole.root)), worker, keys) as workers:
+    with WorkerPool(find_repository(git, Path(whole.root), whole.inputs), worker, keys) as workers:
         verdicts = tuple(verify(network, workers, request, remote.folder(session)))
     click.echo(format_report(verdicts) if form == "json" else as_text(verdicts))
     counts = Counter(verdict.status for verdict in verdicts)

@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from testing.dist_git import git
 from testing.kolla import files, generate
+from testing.sites import save
 
 pytest.importorskip("kolla")
 
@@ -215,3 +217,53 @@ def test_a_wrong_namespace_is_refused(catalogue, cache, text, problem):
     result = distgen("list", root=root, cache=cache)
     assert result.returncode == 2
     assert problem in result.stderr and result.stderr.count("\n") == 1
+
+
+OVERRIDDEN = """\
+source: kolla
+kolla:
+  base: debian
+  base_tag: trixie
+  tag: "1"
+  template_override: [kolla/override.j2]
+  kolla_conf: kolla/build.conf
+  docker_dir: [kolla/images]
+  container_list: kolla/list.yaml
+streams: {master: {}}
+"""
+NAMED = {
+    "kolla/override.j2": '{% extends parent_template %}{% block mine_end %}\nRUN {{ "one" }}\n'
+    "{% endblock %}\n",
+    "kolla/build.conf": "[DEFAULT]\nmaintainer = One\n",
+    "kolla/images/mine/Dockerfile.j2": "FROM scratch\nLABEL a={{ maintainer }}\nCOPY one /\n"
+    "{% block mine_end %}{% endblock %}\n",
+    "kolla/images/mine/one": "one\n",
+    "kolla/list.yaml": "container_images:\n- {imagename: docker.io/x/mine:1}\n",
+}
+
+
+CHANGES = {
+    "kolla/override.j2": NAMED["kolla/override.j2"].replace("one", "two"),
+    "kolla/build.conf": "[DEFAULT]\nmaintainer = Two\n",
+    "kolla/images/mine/one": "two\n",
+    "kolla/images/mine/new": "new\n",
+    "kolla/list.yaml": NAMED["kolla/list.yaml"] + "- {imagename: docker.io/x/base:1}\n",
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_of_a_file_that_settings_name_is_one_of_the_catalogue(catalogue, cache, name):
+    """It was published under the clean commit, and verify called it forged."""
+    root = catalogue({"overlays/kolla/namespace.yaml": OVERRIDDEN, **NAMED})
+    first = save(root)
+    run_distgen("publish", root=root, cache=cache)
+    rows = json.loads(run_distgen("verify", "--format=json", root=root, cache=cache))["results"]
+    assert [(row["image"], row["status"]) for row in rows] == [("kolla/mine", "reproduced")]
+    (root / name).write_text(CHANGES[name])
+    rows = json.loads(run_distgen("publish", "--format=json", root=root, cache=cache))["results"]
+    (changed,) = [row["url"] for row in rows if row["status"] != "unchanged"]
+    message = git("log", "-1", "--format=%B", folder=root / changed)
+    assert f"Distgen-Source: {first}-dirty\n" in message
+    save(root)
+    rows = json.loads(distgen("verify", "--format=json", root=root, cache=cache).stdout)["results"]
+    assert "forged" not in {row["status"] for row in rows}

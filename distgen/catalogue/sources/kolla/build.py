@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,8 +79,25 @@ def list_files(folders: tuple[str, ...]) -> dict[str, Path]:
             folders_below[:] = sorted(name for name in folders_below if name != ".git")
             inside = Path(top).relative_to(folder).as_posix()
             prefix = "" if inside == "." else f"{inside}/"
-            files |= {prefix + name: Path(top, name) for name in names}
+            files |= {prefix + name: _existing(Path(top, name)) for name in names}
     return files
+
+
+def _existing(file: Path) -> Path:
+    """Refuse a link that leads nowhere: what stood there may have been images."""
+    if file.is_symlink() and not file.exists():
+        target = file.readlink()
+        raise InputError(f"is a link to {target}, which is not there", where=file)
+    return file
+
+
+def linked_files(folders: Iterable[str], root: Path) -> Iterator[str]:
+    """Yield the files of own folders that a link leads to, relative to the catalogue."""
+    for folder in folders:
+        real_folder = Path(folder).resolve()
+        for path, place in list_files((folder,)).items():
+            if place.resolve() != real_folder / path:
+                yield os.path.relpath(place, root)
 
 
 def _contexts(files: Mapping[str, Path], templates: Iterable[str]) -> dict[str, dict[str, Path]]:

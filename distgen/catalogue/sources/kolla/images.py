@@ -12,7 +12,7 @@ from pathlib import Path
 
 from distgen.catalogue.imported import SourceImages, SourceRequest
 from distgen.catalogue.sources.kolla.archives import MISSING_ARCHIVE, missing_archives
-from distgen.catalogue.sources.kolla.build import KollaBuild, KollaImage, run_build
+from distgen.catalogue.sources.kolla.build import KollaBuild, KollaImage, linked_files, run_build
 from distgen.catalogue.sources.kolla.parents import BASE, full_reference
 from distgen.catalogue.sources.kolla.render import TEMPLATE
 from distgen.catalogue.sources.kolla.selection import read_container_list, select_names
@@ -37,7 +37,15 @@ def images(request: SourceRequest, context: SourceContext) -> SourceImages:
         of_list = frozenset() if build.settings.patterns else container_list.names
         if absent := sorted({*container_list.unknown, *of_list} - set(names)):
             findings.append(_unknown_images(build, result[0], absent))
-    return SourceImages(result, tuple(findings))
+    return SourceImages(result, tuple(findings), tuple(_inputs(build)))
+
+
+def _inputs(build: KollaBuild) -> Iterator[str]:
+    """Yield what settings name, and what links in folders of images lead to."""
+    yield from build.settings.inputs
+    if container_list := build.request.options.get("container_list"):
+        yield str(container_list)
+    yield from linked_files(build.settings.folders[1:], build.request.root)
 
 
 def _image(build: KollaBuild, name: str) -> Image:

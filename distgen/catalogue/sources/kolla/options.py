@@ -11,8 +11,8 @@ import importlib
 import importlib.util
 import json
 import sys
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +93,8 @@ class KollaSettings:
     laid over earlier; `overrides` are template override files. An image is built if its name is
     matched by one of `patterns` (or there are none) and it is not `unbuildable`. `arguments` are
     lines to add below the first FROM. `archives` are Kolla's source sections by name, `base_files`
-    are files to copy into the base image's folder.
+    are files to copy into the base image's folder. `inputs` are the files and folders that settings
+    name, as they name them.
     """
 
     release: str
@@ -109,12 +110,14 @@ class KollaSettings:
     arguments: tuple[str, ...]
     archives: dict[str, dict[str, Any]]
     base_files: dict[str, str]
+    inputs: tuple[str, ...]
 
 
 def resolve_settings(request: SourceRequest, cache: Path | None, name: str) -> KollaSettings:
     """Resolve the settings, or take what an earlier run made of the same ones."""
     package = find_kolla(request.origin)
-    configs = _paths(request.root, _as_list(request.options.get("kolla_conf")))
+    config_names = _as_list(request.options.get("kolla_conf"))
+    configs = _paths(request.root, config_names)
     key = _cache_key(request, package, configs)
     # the version of a git checkout is its commit, which no file of the package shows
     if (package.parent / ".git").exists():
@@ -123,6 +126,7 @@ def resolve_settings(request: SourceRequest, cache: Path | None, name: str) -> K
     if entry is not None and entry["key"] == key:
         return KollaSettings(**entry["settings"])
     settings = _resolve_settings(request, package, configs)
+    settings = replace(settings, inputs=(*config_names, *settings.inputs))
     save_entry(cache, f"kolla-settings-{name}", {"key": key, "settings": asdict(settings)})
     return settings
 
@@ -137,6 +141,7 @@ def _cache_key(request: SourceRequest, package: Path, configs: list[str]) -> str
     releases = sorted(path.name for path in package.parent.glob("kolla-*-info"))
     texts = [_config_text(path, _setting_origin(request, "kolla_conf")) for path in configs]
     options = [dict(request.options), str(request.root)]
+    options += [field.name for field in fields(KollaSettings)]
     parts = [*options, str(package), code_files, releases, texts, sys.prefix]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
@@ -183,6 +188,7 @@ def _resolve_settings(request: SourceRequest, package: Path, configs: list[str])
         base_files={
             name: str(root / conf[option]) for name, option in _BASE_FILES.items() if conf[option]
         },
+        inputs=tuple(_input_names(conf)),
     )
 
 
@@ -255,6 +261,15 @@ def _override(conf: Any, name: str, value: Any, group: str | None, origin: Origi
     except (cfg.Error, ValueError) as error:
         problem = f"Kolla refuses its option {name}{section}: {error}"
         raise InputError(problem, where=origin) from error
+
+
+def _input_names(conf: Any) -> Iterator[str]:
+    """Yield the files and folders that Kolla's options name, and that rendering reads."""
+    yield from conf.docker_dir or ()
+    yield from conf.template_override or ()
+    for option in (*_BASE_FILES.values(), "repos_yaml", "patches_path"):
+        if conf.get(option):
+            yield str(conf[option])
 
 
 def _as_list(value: Any) -> list[str]:
