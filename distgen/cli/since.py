@@ -12,10 +12,10 @@ import click
 from distgen.catalogue.mirrors import apply_mirrors
 from distgen.cli.option_groups import option_group
 from distgen.cli.session import Session
+from distgen.cli.work import limited_work
 from distgen.compare.comparison import Comparison
 from distgen.compare.revision import read_revision
 from distgen.git.run import isolate
-from distgen.lint.check import plan_work
 from distgen.lock.file import LOCK_FILE, read_lock
 from distgen.model.catalogue import Catalogue
 from distgen.model.lock import Lock
@@ -63,6 +63,6 @@ def compare_since(
     revision, earlier, earlier_lock = read_revision(git, root, since.since, read, since.since_path)
     return Comparison(
         revision,
-        before=plan_work(earlier, earlier_lock, earlier.images),
-        now=plan_work(catalogue, lock, catalogue.images),
+        before=limited_work(earlier, earlier_lock, earlier.images),
+        now=limited_work(catalogue, lock, catalogue.images),
     )

@@ -19,7 +19,7 @@ PREFIX = _SIZES.size
 class Question(NamedTuple):
     """What is asked of a renderer: a method of it, the key of an image, a path in its tree."""
 
-    method: Literal["tree", "line_map", "printed"]
+    method: Literal["tree", "line_map", "printed", "input_files"]
     image: str
     path: str = ""
 
@@ -78,6 +78,16 @@ def decode_printed(header: bytes) -> PrintedText:
     text, rows = _load(header)["printed"]
     values = (PrintedValue(value, start, Origin(*place)) for value, start, place in rows)
     return PrintedText(text, tuple(values))
+
+
+def encode_paths(paths: tuple[str, ...]) -> bytes:
+    """Write paths as an answer."""
+    return _frame({"paths": paths})
+
+
+def decode_paths(header: bytes) -> tuple[str, ...]:
+    """Read paths; raise the error that stands there instead."""
+    return tuple(_load(header)["paths"])
 
 
 def encode_error(error: DistgenError) -> bytes:

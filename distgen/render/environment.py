@@ -78,6 +78,16 @@ class Sandbox(ImmutableSandboxedEnvironment):
     template_class = StatelessTemplate
     intercepted_binops = frozenset(("*", "**", "%"))
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.loaded: set[str] = set()
+        """The names of the templates that others loaded; who asks for them empties it before."""
+
+    def _load_template(self, name: str, *more: Any) -> Template:
+        # A compiled template never comes to the loader again, so the loader cannot tell.
+        self.loaded.add(name)
+        return super()._load_template(name, *more)
+
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         """Let `~` join what `{{ }}` would print: true and not True, and never None."""
         tree = super()._parse(source, name, filename)

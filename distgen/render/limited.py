@@ -25,6 +25,7 @@ from distgen.render.answers import (
     PREFIX,
     Question,
     decode_origins,
+    decode_paths,
     decode_printed,
     decode_tree,
     encode_question,
@@ -79,6 +80,10 @@ class LimitedRenderer:
     def printed(self, image: Image, path: str) -> PrintedText:
         """Return what the expressions of a file print."""
         return decode_printed(self._ask(image, Question("printed", image.key, path))[0])
+
+    def input_files(self, image: Image) -> tuple[str, ...]:
+        """Return the paths of the files that an image is rendered from."""
+        return decode_paths(self._ask(image, Question("input_files", image.key))[0])
 
     def _ask(self, image: Image, question: Question) -> tuple[bytes, bytes]:
         with self._lock:

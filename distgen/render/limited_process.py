@@ -21,6 +21,7 @@ from distgen.render.answers import (
     decode_question,
     encode_error,
     encode_origins,
+    encode_paths,
     encode_printed,
     encode_tree,
 )
@@ -67,6 +68,8 @@ def _answer(renderer: Renderer, image: Image, question: Question) -> bytes:
             return encode_tree(renderer.tree(image))
         if question.method == "printed":
             return encode_printed(renderer.printed(image, question.path))
+        if question.method == "input_files":
+            return encode_paths(renderer.input_files(image))
         return encode_origins(renderer.line_map(image, question.path))
     except DistgenError as error:
         return encode_error(error)

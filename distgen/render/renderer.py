@@ -15,6 +15,7 @@ from distgen.model.rendered import File, PrintedText, Tree
 from distgen.model.words import EXECUTABLE, REGULAR, Origin
 from distgen.render.context import base_digests, template_context
 from distgen.render.environment import (
+    TEMPLATES,
     Sandbox,
     compile_file,
     compile_name,
@@ -49,6 +50,8 @@ class TreeRenderer(Protocol):
 
     def printed(self, image: Image, path: str, /) -> PrintedText: ...
 
+    def input_files(self, image: Image, /) -> tuple[str, ...]: ...
+
 
 class Renderer:
     """The renderer of one catalogue; it compiles each template once, at its first use."""
@@ -58,11 +61,16 @@ class Renderer:
         self._lock = lock
         self._sandbox = make_sandbox(catalogue.shared)
         self._compiled_files: dict[str, CompiledFile] = {}
+        self._last_inputs: tuple[Image, tuple[str, ...]] | None = None
 
     def tree(self, image: Image) -> Tree:
         """Return the files of an image; the same catalogue and lock give the same bytes."""
         values = self._values(image)
-        files = self._files(self._compile_files(image, values), values, image)
+        compiled = self._compile_files(image, values)
+        # The first use of a template compiles it, also where an image has its own file instead.
+        self._sandbox.loaded.clear()
+        files = self._files(compiled, values, image)
+        self._last_inputs = image, self._inputs(image, compiled)
         for step in _apply_patches(files, image):
             files = step.files
         return Tree(
@@ -76,6 +84,16 @@ class Renderer:
                 for name, source in values["sources"].items()
             },
         )
+
+    def input_files(self, image: Image) -> tuple[str, ...]:
+        """Return the paths of the templates, files and patches that an image is rendered from.
+
+        Right after the image was rendered this costs nothing.
+        """
+        if self._last_inputs is None or self._last_inputs[0] is not image:
+            self.tree(image)
+        assert self._last_inputs
+        return self._last_inputs[1]
 
     def line_map(self, image: Image, path: str) -> Origins:
         """Return for each line of a rendered file the line of a template or patch it came from.
@@ -112,6 +130,12 @@ class Renderer:
             return marks.read(render_raw(template, values, image.key))
         except InputError:  # a mark stood where the template wants a number, say
             return PrintedText()
+
+    def _inputs(self, image: Image, compiled: Mapping[str, CompiledFile]) -> tuple[str, ...]:
+        paths = {f"{TEMPLATES}{name}" for name in self._sandbox.loaded}
+        paths.update(file.source.source for file in compiled.values())
+        paths.update(patch.source for patch in image.patches)
+        return tuple(paths)
 
     def _origins(
         self, path: str, file: CompiledFile, values: dict[str, Any], image: Image
