@@ -46,6 +46,7 @@ PURE = {
     "render": (
         *("answers", "context", "dropped", "environment", "errors", "filters", "linemap"),
         *("manifest", "normalize", "patch", "paths", "renderer", "unidiff"),
+        "values_as_text",
     ),
     "schema": (
         *("check", "formats", "messages", "rules", "scalars", "sources", "subschemas", "yaml"),

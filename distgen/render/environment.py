@@ -20,6 +20,7 @@ from distgen.render.context import RECORDS
 from distgen.render.dropped import DROPPED, dropped_line
 from distgen.render.errors import FAILURES, explain
 from distgen.render.filters import FILTERS, LARGE, WIDE_BRACES, WIDE_PERCENT, printable
+from distgen.render.values_as_text import format_method, refuse_foreign, subtract
 from distgen.text.characters import half_character_problem
 from distgen.text.suggest import did_you_mean
 
@@ -76,7 +77,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     """Jinja's sandbox, which also refuses what would fill the memory from a few characters."""
 
     template_class = StatelessTemplate
-    intercepted_binops = frozenset(("*", "**", "%"))
+    intercepted_binops = frozenset(("*", "**", "%", "-"))
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -100,8 +101,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return tree
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        if operator == "-":
+            return subtract(left, right)
         if _is_huge(operator, left, right):
             raise SecurityError(f"the result of {operator!r} is too large")
+        if operator == "%" and isinstance(left, str):
+            for value in right if isinstance(right, tuple) else (right,):
+                refuse_foreign(value)
         return super().call_binop(context, operator, left, right)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
@@ -118,7 +124,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         wrapped = super().wrap_str_format(value)
         if wrapped is not None and WIDE_BRACES.search(value.__self__):
             raise SecurityError("the width in the format is too large")
-        return wrapped
+        return wrapped and format_method(self, value)
 
 
 def _is_huge(operator: str, first: Any, second: Any) -> bool:

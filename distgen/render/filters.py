@@ -13,6 +13,7 @@ from jinja2 import Undefined
 from jinja2.exceptions import FilterArgumentError
 from jinja2.filters import FILTERS as JINJA_FILTERS
 
+from distgen.render.values_as_text import TEXT_FILTERS, refuse_foreign
 from distgen.schema.yaml_writer import dump_yaml
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -36,15 +37,12 @@ def printable(value: Any) -> Any:
         return value
     if kind is bool:
         return "true" if value else "false"
-    if isinstance(value, (str, int, float, Undefined)):
-        return value
-    if value is None:
-        raise FilterArgumentError("this has no value; give it one, or use default('...', true)")
-    if isinstance(value, Iterable):
+    if isinstance(value, Iterable) and not isinstance(value, (str, Undefined)):
         raise FilterArgumentError(
             "a list or map cannot be printed as it is; use lines, sh, json, yaml, exec_form or join"
         )
-    raise FilterArgumentError(f"a {kind.__name__} cannot be printed; should it be called?")
+    refuse_foreign(value)
+    return value
 
 
 def _text(value: Any, name: str) -> str:
@@ -123,7 +121,7 @@ def _key(key: Any) -> str:
 
 def json(value: Any, indent: int | None = None) -> str:
     """Write any value as JSON, on one line unless `indent` is given."""
-    return json_format.dumps(_plain(value), ensure_ascii=False, indent=indent)
+    return json_format.dumps(_plain(value), ensure_ascii=False, indent=indent, allow_nan=False)
 
 
 def yaml(value: Any, indent: int = 0) -> str:
@@ -140,6 +138,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Undefined):
         str(value)
     if isinstance(value, Mapping):
+        for key in value:
+            refuse_foreign(key)
         return {str(key): _plain(item) for key, item in value.items()}
     if dataclasses.is_dataclass(value):
         fields = dataclasses.fields(value)
@@ -170,6 +170,8 @@ def format_values(value: Any, *args: Any, **options: Any) -> Any:
     """Write values as printf does: `{{ "%s-%02d" | format(name, number) }}`."""
     if WIDE_PERCENT.search(str(value)):
         raise FilterArgumentError(f"the width in {str(value)!r} is too large")
+    for argument in (*args, *options.values()):
+        refuse_foreign(argument)
     return JINJA_FILTERS["format"](value, *args, **options)
 
 
@@ -182,10 +184,12 @@ DISTGEN_FILTERS = {
     "yaml": yaml,
 }
 BOUNDED_FILTERS = {
-    name: with_limits(JINJA_FILTERS[name]) for name in ("batch", "center", "indent", "slice")
+    name: with_limits(TEXT_FILTERS.get(name, JINJA_FILTERS[name]))
+    for name in ("batch", "center", "indent", "slice")
 }
 FILTERS: dict[str, Callable[..., Any]] = {
     **{name: call for name, call in JINJA_FILTERS.items() if name not in REMOVED},
+    **TEXT_FILTERS,
     **BOUNDED_FILTERS,
     "format": format_values,
     **DISTGEN_FILTERS,

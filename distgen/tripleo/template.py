@@ -16,6 +16,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from distgen.errors import InputError
 from distgen.model.words import Origin
 from distgen.render.errors import FAILURES, template_calls
+from distgen.render.values_as_text import TEXT_FILTERS, refuse_foreign
 from distgen.text.characters import half_character_problem
 
 
@@ -46,8 +47,9 @@ def render_template(template: TemplateSource, values: Mapping[str, Any]) -> str:
     environment = ImmutableSandboxedEnvironment(
         loader=template.loader,
         undefined=AskableUndefined,
-        finalize=lambda value: "" if value is None else value,
+        finalize=_printed,
     )
+    environment.filters.update(TEXT_FILTERS)
     # a template asks whether `namespace` was given, which is also one of Jinja's own functions
     environment.globals.clear()
     try:
@@ -66,6 +68,13 @@ def render_template(template: TemplateSource, values: Mapping[str, Any]) -> str:
     if problem := half_character_problem(text):
         raise InputError(problem, where=template.path)
     return text
+
+
+def _printed(value: Any) -> Any:
+    if value is None:
+        return ""
+    refuse_foreign(value)
+    return value
 
 
 def _text_of(template: jinja2.Template, values: Mapping[str, Any]) -> str:

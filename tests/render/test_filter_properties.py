@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import subprocess
 
 import dockerfile
+import pytest
 import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -78,7 +80,7 @@ SCALARS = (
     st.none()
     | st.booleans()
     | st.integers()
-    | st.floats(allow_nan=False)
+    | st.floats(allow_nan=False, allow_infinity=False)  # JSON has neither
     | st.text(max_size=20)
     | MARKS
     | st.from_regex(r"[-+]?[0-9a-fox_.:eE+-]{1,9}", fullmatch=True)
@@ -108,6 +110,12 @@ def test_data_may_stand_indented_below_a_key(data, indent):
     text = f"above:\n{' ' * indent}x:\n{' ' * indent}  {filters.yaml(data, indent + 2)}\n"
     if indent:
         assert same(yaml.safe_load(text), {"above": {"x": data}})
+
+
+def test_infinity_is_a_number_of_yaml_and_none_of_json():
+    assert yaml.safe_load(filters.yaml(-math.inf)) == -math.inf
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        filters.json([math.inf])
 
 
 def same(one, other):

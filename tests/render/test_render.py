@@ -355,6 +355,68 @@ def test_text_in_the_condition_of_an_extends_is_refused(catalogue):
     assert message.startswith("overlays/opendev/app/Dockerfile.j2:4: what stands here is dropped")
 
 
+FUNCTION = "['x'] | map('attr', 'format')"
+
+
+@pytest.mark.parametrize(
+    ("expression", "words"),
+    [
+        (f"{{{{ {FUNCTION} | map('string') | join }}}}", "type function cannot be printed"),
+        (f"{{{{ {FUNCTION} | join }}}}", "should it be called?"),
+        (f"{{{{ '%s' % ({FUNCTION} | first) }}}}", "type function"),
+        (f"{{{{ '%s-%s' | format(1, {FUNCTION} | list) }}}}", "type function"),
+        (f"{{{{ [1, {{'a': {FUNCTION} | list}}] | string }}}}", "type function"),
+        ("{{ 'x'.upper | string }}", "type builtin_function_or_method"),
+        ("{{ '%s' | format(image) }}", "type ImageFacts cannot be printed"),
+        ("{{ '%(a)s' % {'a': image} }}", "name one of its values"),
+        ("{{ '{}'.format(image) }}", "type ImageFacts"),
+        ("{{ '{a!r:>9}'.format_map({'a': image}) }}", "type ImageFacts"),
+        ("{{ ('{}' | e).format(image) }}", "type ImageFacts"),
+        ("{{ image | replace('a', 'b') }}", "type ImageFacts"),
+        ("{{ 'a' | replace('a', image) }}", "type ImageFacts"),
+        ("{{ 'a' | wordwrap(9, wrapstring=image) }}", "type ImageFacts"),
+        ("{{ ['a', 'b'] | join(image) }}", "type ImageFacts"),
+        ("{{ [image] | upper }}", "type ImageFacts"),
+        ("{{ {'a': image} | urlencode }}", "type ImageFacts"),
+        ("{{ {image: 1} | json }}", "type ImageFacts"),
+        ("{{ {cycler: 1} | yaml }}", "type type"),
+        ("{% filter trim %}{{ self | string }}{% endfilter %}", "type TemplateReference"),
+        ("{% macro m() %}{% endmacro %}{{ m | lower }}", "type Macro"),
+        ("{% for x in [1] %}{{ loop | title }}{% endfor %}", "type LoopContext"),
+        ("{{ [1] | map('upper') | string }}", "type generator cannot be printed"),
+        ("{{ {'a': 1}.keys() | e }}", "use list, and join"),
+        ("{{ none | string }}", "this has no value"),
+        ("{{ '%s %s' | format(none, 1) }}", "this has no value"),
+        ("{{ '%s %s' % (none, 1) }}", "this has no value"),
+        ("{{ ({'a': 1, 'b': 2}.keys() - ['c']) | join }}", "a set has no order"),
+        ("{{ [number | float] | json }}", "not JSON compliant"),
+    ],
+)
+def test_text_that_another_process_would_write_otherwise_is_refused(catalogue, expression, words):
+    """An address, Python's own notation or the order of a set was published."""
+    message = refusal(catalogue, {"a.txt.j2": f"one\n{expression}\n"}, {"number": "nan"})
+    assert message.startswith("templates/app/a.txt.j2:2: ")
+    assert words in message
+
+
+@pytest.mark.parametrize(
+    ("expression", "printed"),
+    [
+        ("{{ '{0.name} {i.tag:>7}'.format(image, i=image) }}", "app  latest"),
+        ("{{ '{a}{b!r}'.format_map({'a': 1, 'b': 'c'}) }}", "1'c'"),
+        ("{{ [image] | join(attribute='name') }}", "app"),
+        ("{{ [1, 2.5, true, 'a'] | join('-') }}", "1-2.5-True-a"),
+        ("{{ [[1, none], {'a': 'b'}] | string }}", "[[1, None], {'a': 'b'}]"),
+        ("{{ {'a': 1}.items() | list | string }}", "[('a', 1)]"),
+        ("{{ {'a': 1, 'b': 'c d'} | urlencode }}", "a=1&b=c+d"),
+        ("{{ 3 - 1 }} {{ 3 - 0.5 }}", "2 2.5"),
+        ("{{ [image.name] | json }}", '["app"]'),
+    ],
+)
+def test_data_becomes_text(catalogue, expression, printed):
+    assert line(catalogue, expression) == printed
+
+
 @pytest.mark.parametrize("expression", [r"{{ '\ud800' }}", "{{ '%c' | format(56320) }}"])
 def test_half_a_character_is_a_sentence(catalogue, expression):
     """No file of UTF-8 can hold one; writing it ended in a traceback."""

@@ -320,6 +320,8 @@ def test_a_template_reaches_nothing_but_files_beside_it(tmp_path):
         ),
         ("container_images_template: [{imagename: a, services: [[b]]}]", "the services of a are"),
         ("{{ 'a' * 10**15 }}", "the template cannot be rendered (MemoryError)"),
+        ("{{ 'a'.upper }}", "a value of type builtin_function_or_method cannot be printed"),
+        ("{{ ['a'.upper] | join }}", "a value of type builtin_function_or_method cannot be"),
         (r"{{ '\ud800' }}", "it prints U+D800, one half of a character"),
         ("{{ 'inf' | float | int }}", "list.yaml.j2:1: name 'inf' is not defined"),
         ("{% for i in range(9**9) %}{% endfor %}", "'range' is undefined"),
