@@ -40,7 +40,9 @@ PURE = {
     "lock": ("facts", "plan"),
     "model": ("catalogue", "lock", "published", "reference", "rendered", "words"),
     "publish": (
-        *("edit_messages", "edits", "kinds", "plan", "report", "retirement", "summary", "target"),
+        *("dockerfile_statements", "download_statements", "edit_messages", "edits"),
+        *("keyed_statements", "kinds", "pin_statements", "plan", "report", "retirement"),
+        *("summary", "target"),
     ),
     "registry": ("errors", "oci", "retention", "tags"),
     "render": (

@@ -24,7 +24,7 @@ from distgen.model.words import REVIEW_BRANCHES
 
 _TITLE_WIDTH = 240
 _CUT = "(and more)"
-_QUOTING_LINE = re.compile(r"(now|removed|[\w-]+ package (?:added|removed)): (.*)")
+_QUOTING_LINE = re.compile(r"((?:now|removed|label|environment|[\w-]+ package)\b.*?): (.*)")
 _FILE_LINE = re.compile(r"(?:added|changed|deleted) (.*?)(?: \([^()]*\))?")
 _ORIGIN_TRAILERS = ("Distgen-Source: ", "Distgen-Lock: ", "Distgen-Version: ")
 
@@ -50,7 +50,17 @@ def describe_change(change: Change, limit: int) -> Proposal:
     subject, lines, trailers = _split_message(change.message)
     stats = tuple(list_stats(change))
     paths = {stat.path for stat in stats}
-    items = tuple(f"- {_format_line(line)}" for line in lines if not _is_about_file(line, paths))
+    warnings = {
+        line
+        for statement in change.statements
+        if statement.level == "warning"
+        for line in statement.lines
+    }
+    items = tuple(
+        f"- {'**Warning:** ' if line in warnings else ''}{_format_line(line)}"
+        for line in lines
+        if not _is_about_file(line, paths)
+    )
     blocks = [Block("", items)] if items else []
     blocks.append(Block("### Files\n\n", tuple(f"- {format_stat(stat, True)}" for stat in stats)))
     blocks += _hunk_blocks(stats)
@@ -168,7 +178,7 @@ def _is_about_file(line: str, paths: Container[str]) -> bool:
 def _format_line(line: str) -> str:
     """Return a line of the message in Markdown, what it quotes as code."""
     match = _QUOTING_LINE.fullmatch(line)
-    return f"{match[1]}: {code_span(match[2])}" if match else escape(line)
+    return f"{escape(match[1])}: {code_span(match[2])}" if match else escape(line)
 
 
 def _format_source(source: str) -> str:

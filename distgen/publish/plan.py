@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from distgen.git.objects import blob_id, commit_id, format_person, tree_id
 from distgen.model.lock import Lock
-from distgen.model.published import BranchState, Change, Edit, Provenance, TreeEntry
+from distgen.model.published import BranchState, Change, Edit, Provenance, Statement, TreeEntry
 from distgen.model.rendered import File, Tree
 from distgen.model.words import MANIFEST, EditPolicy, OnEdit, Status
 from distgen.publish.edit_messages import RESOLVE_HINT, conflict_sentence, edit_lines, edit_sentence
@@ -57,6 +57,7 @@ def plan_change(
         summary = summarize_first(target.image, target.stream, manifest)
         message = _commit_message(target, summary, tree, origin)
         change = _new_change(target, "created", write=files.values())
+        change = replace(change, statements=summary.statements)
         return _with_commit(change, {}, origin, message)
     change = _plan_files(target, files, state, policy, merge)
     if change.status != "updated":
@@ -65,7 +66,8 @@ def plan_change(
     before, after = _changed_contents(change, state)
     summary = summarize(target.image, state.manifest, manifest, before, after)
     message = _commit_message(target, summary, tree, origin, edit_lines(change.edits, policy))
-    return _with_commit(replace(change, before=before), state.entries, origin, message)
+    change = replace(change, before=before, statements=summary.statements)
+    return _with_commit(change, state.entries, origin, message)
 
 
 def plan_retirement(
@@ -79,10 +81,12 @@ def plan_retirement(
     if change.status != "updated":
         return change
     lines = (target.reason,) if target.reason else ()
-    summary = Summary(f"{target.image}: stream {target.stream} retired", lines)
+    retired = Statement("files", f"stream {target.stream} retired", lines)
+    summary = Summary(f"{target.image}: {retired.phrase}", (retired,))
     tree = Tree(target.image, target.stream, ())
     message = _commit_message(target, summary, tree, origin, edit_lines(change.edits, policy))
-    return _with_commit(replace(change, status="retired"), state.entries, origin, message)
+    change = replace(change, status="retired", statements=summary.statements)
+    return _with_commit(change, state.entries, origin, message)
 
 
 def lock_digest(tree: Tree, downloads: Iterable[str], lock: Lock) -> str:

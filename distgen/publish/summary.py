@@ -2,62 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from distgen.dockerfile.filename import is_dockerfile
-from distgen.dockerfile.parse import Dockerfile, installed_packages, parse, run_script
-from distgen.model.published import Manifest
-from distgen.model.words import ATTRIBUTES, MANIFEST
+from distgen.model.published import Manifest, Statement
+from distgen.model.words import ATTRIBUTES, CHANGE_KINDS, MANIFEST, ChangeKind
+from distgen.publish.dockerfile_statements import dockerfile_statements
+from distgen.publish.kinds import file_kind
+from distgen.publish.pin_statements import (
+    NO_ALIASES,
+    Aliases,
+    find_aliases,
+    pin_statements,
+    shorten_identity,
+    with_digest,
+)
 from distgen.text.diff import is_binary
 
 WIDTH = 72
 Contents = Mapping[str, bytes | None]
-Bases = Mapping[str, str | None]
-Sources = Mapping[str, Mapping[str, str | None]]
 
-_ASPECTS = {
-    "ENV": "environment",
-    "LABEL": "labels",
-    "USER": "user",
-    "EXPOSE": "ports",
-    "VOLUME": "volumes",
-    "WORKDIR": "thread_pool folder",
-    "ENTRYPOINT": "entrypoint",
-    "CMD": "command",
-    "HEALTHCHECK": "health check",
-    "STOPSIGNAL": "stop signal",
-    "SHELL": "shell",
-}
+_NOUNS = {"formatting": "documents"}
+_METADATA = Statement("formatting", "metadata updated", ())
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a change means to a reader: `subject` for the log's one line, `lines` for its text."""
+    """What a change means to a reader: `subject` for the log's one line, statements for its text.
+
+    The statements are ordered by kind: what a reviewer has to see comes first.
+    """
 
     subject: str
-    lines: tuple[str, ...]
+    statements: tuple[Statement, ...]
 
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """One kind of change: a phrase for the subject, and its lines."""
-
-    phrase: str
-    lines: tuple[str, ...]
+    @property
+    def lines(self) -> tuple[str, ...]:
+        return tuple(line for statement in self.statements for line in statement.lines)
 
 
 def summarize_first(image: str, stream: str, new: Manifest) -> Summary:
     """Describe the first publication of a stream."""
-    lines = [
-        f"base image {_with_digest(name, digest)}" for name, digest in sorted(new.bases.items())
-    ]
-    lines += [
-        f"source {name} {source['git']} at {_short(source.get('commit') or source.get('ref'))}"
+    bases = (
+        f"base image {with_digest(name, digest)}" for name, digest in sorted(new.bases.items())
+    )
+    sources = (
+        f"source {name} {source['git']} at "
+        f"{shorten_identity(source.get('commit') or source.get('ref'))}"
         for name, source in sorted(new.sources.items())
-    ]
-    return Summary(f"{image}: first publication of stream {stream}", tuple(lines))
+    )
+    statements = (
+        Statement("base", "first base images", tuple(bases)),
+        Statement("source", "first sources", tuple(sources)),
+    )
+    subject = f"{image}: first publication of stream {stream}"
+    return Summary(subject, tuple(statement for statement in statements if statement.lines))
 
 
 def summarize(
@@ -66,135 +67,62 @@ def summarize(
     """Describe a change by the changed paths before and after, None where there is no file."""
     if old is None and set(before.values()) == {None}:
         return summarize_first(image, new.stream, new)  # on a branch that somebody began
-    facts = tuple(_facts(old, new, before, after)) or (Fact("metadata updated", ()),)
-    lines = tuple(line for fact in facts for line in fact.lines)
-    return Summary(_subject(image, [fact.phrase for fact in facts]), lines)
+    statements = list(_statements(old, new, before, after)) or [_METADATA]
+    statements.sort(key=lambda statement: CHANGE_KINDS.index(statement.kind))
+    subject = _subject(image, statements)
+    return Summary(subject, tuple(statements))
 
 
-def _facts(
+def _statements(
     old: Manifest | None, new: Manifest, before: Contents, after: Contents
-) -> Iterator[Fact]:
-    renamed: dict[str, str] = {}
+) -> Iterator[Statement]:
+    aliases = NO_ALIASES
     if old is not None:
-        yield from _bases(old.bases, new.bases)
-        yield from _sources(old.sources, new.sources)
-        renamed = {
-            **_renamed_bases(old.bases, new.bases),
-            **_renamed_pins(old.sources, new.sources),
-        }
+        yield from pin_statements(old, new)
+        aliases = find_aliases(old, new)
     for path in sorted({*before, *after}):
         old_content, new_content = before.get(path), after.get(path)
         if is_dockerfile(path) and old_content is not None and new_content is not None:
-            yield from _dockerfile(path, _text(old_content, renamed), _text(new_content, {}))
-    yield from _files(before, after)
+            yield from dockerfile_statements(path, _text(old_content), _text(new_content), aliases)
+    for kind in CHANGE_KINDS:
+        yield from _file_statements(kind, before, after, aliases)
 
 
-def _bases(old: Bases, new: Bases) -> Iterator[Fact]:
-    lines = [
-        f"base image {name}: {_short(old[name])} -> {_short(new[name])}"
-        for name in sorted({*old} & {*new})
-        if old[name] != new[name]
-    ]
-    if lines:
-        yield Fact(_count(len(lines), "base image", "updated"), tuple(lines))
-    removed, added = sorted({*old} - {*new}), sorted({*new} - {*old})
-    if len(removed) == len(added) == 1:
-        yield Fact("base image changed", (f"base image {removed[0]} -> {added[0]}",))
-    elif removed or added:
-        lines = [f"base image {name} removed" for name in removed]
-        lines += [f"base image {_with_digest(name, new[name])} added" for name in added]
-        yield Fact("base images changed", tuple(lines))
-
-
-def _renamed_bases(old: Bases, new: Bases) -> dict[str, str]:
-    """Return what to replace in the old text so that a new base alone makes no difference."""
-    pairs = [(name, name) for name in sorted({*old} & {*new}) if old[name] != new[name]]
-    removed, added = {*old} - {*new}, {*new} - {*old}
-    if len(removed) == len(added) == 1:
-        pairs += zip(removed, added, strict=True)
-    renamed: dict[str, str] = {}
-    for old_name, new_name in pairs:
-        digest = f"@{new[new_name]}" if new[new_name] else ""
-        if old[old_name]:
-            renamed |= {old_name: new_name, f"@{old[old_name]}": digest}
-        else:
-            renamed[old_name] = new_name + digest
-    return renamed
-
-
-def _sources(old: Sources, new: Sources) -> Iterator[Fact]:
-    names: dict[str, list[str]] = {"updated": [], "added": [], "removed": []}
-    lines = []
-    for name in sorted({*old, *new}):
-        old_pin, new_pin = _pin(old.get(name)), _pin(new.get(name))
-        if old_pin == new_pin:
-            continue
-        verb = "added" if not old_pin else "removed" if not new_pin else "updated"
-        names[verb].append(name)
-        lines.append(f"source {name}: {_short(old_pin)} -> {_short(new_pin)}" if verb == "updated"
-                     else f"source {name} {verb}")  # fmt: skip
-    for verb, changed in names.items():
-        if changed:
-            phrase = f"source {changed[0]}" if len(changed) == 1 else f"{len(changed)} sources"
-            yield Fact(f"{phrase} {verb}", tuple(lines))
-            lines = []
-
-
-def _renamed_pins(old: Sources, new: Sources) -> dict[str, str]:
-    """Return what to replace in the old text so that a new source alone makes no difference."""
-    pins = ((_pin(old[name]), _pin(new.get(name))) for name in sorted(old))
-    return {old_pin: new_pin for old_pin, new_pin in pins if old_pin and old_pin != new_pin}
-
-
-def _dockerfile(path: str, old_text: str, new_text: str) -> Iterator[Fact]:
-    if old_text == new_text:
-        return
-    old, new = parse(old_text), parse(new_text)
-    facts = [*_packages(old, new), *_instructions(old, new)]
-    if not facts and _code(old) != _code(new):
-        facts = [Fact(f"{path} changed", (f"{path} changed",))]
-    yield from facts
-
-
-def _packages(old: Dockerfile, new: Dockerfile) -> Iterator[Fact]:
-    before, after = _package_names(old), _package_names(new)
-    for verb, names in (("added", after - before), ("removed", before - after)):
-        if names:
-            lines = tuple(f"{manager} package {verb}: {name}" for manager, name in sorted(names))
-            yield Fact(_count(len(names), "package", verb), lines)
-
-
-def _package_names(file: Dockerfile) -> set[tuple[str, str]]:
-    """Return the packages that a Dockerfile installs, each with its package manager."""
-    managers = installed_packages(file.instructions)
-    return {(manager, name) for manager, names in managers.items() for name in names}
-
-
-def _instructions(old: Dockerfile, new: Dockerfile) -> Iterator[Fact]:
-    for command, aspect in _ASPECTS.items():
-        old_texts, new_texts = _texts(old, command), _texts(new, command)
-        if old_texts != new_texts:
-            lines = [f"removed: {text}" for text in old_texts if text not in new_texts]
-            lines += [f"now: {text}" for text in new_texts if text not in old_texts]
-            yield Fact(f"{aspect} changed", tuple(lines) or (f"{aspect} reordered",))
-    if not any(_packages(old, new)) and _scripts(old) != _scripts(new):
-        yield Fact("build steps changed", ("build steps changed",))
-
-
-def _files(before: Contents, after: Contents) -> Iterator[Fact]:
+def _file_statements(
+    kind: ChangeKind, before: Contents, after: Contents, aliases: Aliases
+) -> Iterator[Statement]:
+    """Yield what happens to files of a kind, except what only follows a new base or source."""
     paths_by_verb: dict[str, list[str]] = {"added": [], "changed": [], "deleted": []}
-    for path in sorted({*before, *after} - {MANIFEST, ATTRIBUTES}):
-        if before.get(path) is None:
+    for path in _paths_of_kind(kind, (*before, *after)):
+        old, new = before.get(path), after.get(path)
+        if old is None:
             paths_by_verb["added"].append(path)
-        elif after.get(path) is None:
+        elif new is None:
             paths_by_verb["deleted"].append(path)
-        elif not is_dockerfile(path):
+        elif old == new or not (is_dockerfile(path) or _repeats(kind, old, new, aliases)):
             paths_by_verb["changed"].append(path)
     for verb, paths in paths_by_verb.items():
         if paths:
-            phrase = paths[0] if len(paths) == 1 else f"{len(paths)} files"
+            phrase = paths[0] if len(paths) == 1 else f"{len(paths)} {_NOUNS.get(kind, 'files')}"
             lines = (f"{verb} {path}{_size(before.get(path), after.get(path))}" for path in paths)
-            yield Fact(f"{phrase} {verb}", tuple(lines))
+            yield Statement(kind, f"{phrase} {verb}", tuple(lines))
+
+
+def _paths_of_kind(kind: ChangeKind, paths: Iterable[str]) -> list[str]:
+    return sorted(path for path in {*paths} - {MANIFEST, ATTRIBUTES} if file_kind(path) == kind)
+
+
+def _repeats(kind: ChangeKind, old: bytes, new: bytes, aliases: Aliases) -> bool:
+    """Tell whether a file changed only because a base or a source did."""
+    if is_binary(old) or is_binary(new):
+        return False
+    if kind == "formatting":
+        return aliases.documents_agree(_text(old), _text(new))
+    return aliases.old_text(_text(old)) == aliases.new_text(_text(new))
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "replace")
 
 
 def _size(old: bytes | None, new: bytes | None) -> str:
@@ -213,55 +141,14 @@ def _size(old: bytes | None, new: bytes | None) -> str:
     return f" (+{added} -{removed})"
 
 
-def _subject(image: str, phrases: list[str]) -> str:
+def _subject(image: str, statements: Sequence[Statement]) -> str:
+    """Return the image and as many phrases as fit; a warning is said in any case."""
+    phrases = [statement.phrase for statement in statements]
     for number in range(len(phrases), 0, -1):
         rest = len(phrases) - number
         parts = [*phrases[:number], *([f"{rest} more"] if rest else [])]
         subject = f"{image}: {', '.join(parts)}"
-        if len(subject) <= WIDTH:
+        if len(subject) <= WIDTH or (number == 1 and statements[0].level == "warning"):
             return subject
-    return f"{image}: {_count(len(phrases), 'change', '')}".rstrip()
-
-
-def _count(number: int, noun: str, verb: str) -> str:
-    if number == 1:
-        return f"{noun} {verb}" if noun == "base image" else f"1 {noun} {verb}"
-    return f"{number} {noun}s {verb}"
-
-
-def _pin(source: Mapping[str, str | None] | None) -> str:
-    return (
-        "" if source is None else source.get("commit") or source.get("ref") or source["git"] or ""
-    )
-
-
-def _with_digest(name: str, digest: str | None) -> str:
-    return f"{name}@{_short(digest)}" if digest else name
-
-
-def _short(identity: str | None) -> str:
-    """Shorten a digest or a commit to what a person compares."""
-    if identity is None:
-        return "unpinned"
-    kind, colon, digits = identity.rpartition(":")
-    is_hex = len(digits) >= 40 and all(letter in "0123456789abcdef" for letter in digits)
-    return f"{kind}{colon}{digits[:12]}" if is_hex else identity
-
-
-def _text(content: bytes, renamed: Mapping[str, str]) -> str:
-    text = content.decode("utf-8", "replace")
-    for old, new in renamed.items():
-        text = text.replace(old, new)
-    return text
-
-
-def _texts(file: Dockerfile, command: str) -> list[str]:
-    return [" ".join(step.original.split()) for step in file.instructions if step.cmd == command]
-
-
-def _scripts(file: Dockerfile) -> list[str]:
-    return [run_script(step) for step in file.instructions if step.cmd == "RUN"]
-
-
-def _code(file: Dockerfile) -> list[str]:
-    return [" ".join(step.original.split()) for step in file.instructions] or [file.text]
+    count = "1 change" if len(phrases) == 1 else f"{len(phrases)} changes"
+    return f"{image}: {count}"

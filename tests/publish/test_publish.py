@@ -103,7 +103,7 @@ def test_prose_about_dockerfiles_is_not_summarised_as_one(tmp_path):
 def test_packages_of_every_dockerfile_are_summarised(tmp_path, path):
     before, after = "FROM a\n", "FROM a\nRUN apt-get install -y git\n"
     message = message_of_change(tmp_path, path, before, after)
-    assert message.startswith("ns/app: 1 package added\n\napt package added: git\n")
+    assert message.startswith(f"ns/app: 1 package added\n\napt package added in {path}: git\n")
 
 
 def test_two_machines_make_the_same_commits(tmp_path):

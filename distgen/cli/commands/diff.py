@@ -45,7 +45,8 @@ def command(ctx: click.Context, /, options: prepare.RunOptions, form: str, exit_
 def show(change: Change) -> None:
     """Print one change: its subject and diff, or why there is none."""
     if change.status in COMMIT_STATUSES:
-        click.secho(f"{change.key}: {change.message.partition(chr(10))[0]}", bold=True)
+        subject = change.message.partition("\n")[0].removeprefix(f"{change.image}: ")
+        click.secho(f"{change.key}: {subject}", bold=True)
         click.echo(color_diff(format_diff(change)), nl=False)
     elif change.status != "unchanged":
         click.echo(f"distgen: {change.key}: {change.status}: {change.detail}", err=True)
