@@ -27,7 +27,10 @@ PURE = {
         "zuul_items",
     ),
     "catalogue.sources.kolla": ("archives", "environ", "parents"),
-    "compare": ("comparison", "edits", "grouping", "records", "words"),
+    "compare": (
+        *("comparison", "describe", "diff", "edits", "grouping", "planned", "records"),
+        *("report", "sentences", "text_report", "words"),
+    ),
     "dockerfile": ("filename", "instruction", "packages", "parse"),
     "forges": ("branch", "file_stats", "markdown", "message"),
     "git": ("commits", "fast_import", "objects", "refs"),
@@ -54,7 +57,7 @@ PURE = {
         *("check", "formats", "messages", "rules", "scalars", "sources", "subschemas", "yaml"),
         "yaml_writer",
     ),
-    "text": ("diff", "hunks", "suggest"),
+    "text": ("diff", "git_diff", "hunks", "suggest", "word_diff"),
     "tripleo": ("export", "heat", "lists", "template"),
     "verify": ("claims", "compare", "protocol", "report", "verdict"),
 }

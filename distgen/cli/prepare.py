@@ -23,7 +23,7 @@ from distgen.cli.work import limited_work
 from distgen.forges.load import NO_FORGE
 from distgen.git.location import creation_hint
 from distgen.git.run import Git
-from distgen.lint.check import objection
+from distgen.lint.check import Work, objection
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.words import OnEdit
 from distgen.pool import limit_jobs
@@ -41,6 +41,7 @@ class Run:
     """A request to publish, and all that it needs from outside."""
 
     request: PublishRequest
+    work: Work
     options: PublishOptions
     git: Git
     store: Path
@@ -106,6 +107,7 @@ def prepare(session: Session, options: RunOptions, observe: Observer = ignore_st
     orphans = _choose_orphans(options, catalogue, git_with_tokens)
     return Run(
         request=PublishRequest(catalogue, task.images, task.renderer.tree, orphans),
+        work=task,
         options=PublishOptions(
             provenance=provenance,
             on_edit=options.on_edit,

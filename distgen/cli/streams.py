@@ -104,3 +104,8 @@ def _is_left() -> bool:
 def _nowhere() -> IO[str]:
     # Else Python tries again at its end, complains, and makes that the exit code.
     return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123
+
+
+def stdout_is_terminal() -> bool:
+    """Tell whether what is printed is read on a terminal."""
+    return sys.stdout.isatty()

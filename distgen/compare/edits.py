@@ -51,9 +51,20 @@ def _edits_of_file(
 
 
 def first_change(hunk: TextHunk) -> tuple[int, int]:
-    """Return the old and the new line of the first change of a hunk."""
-    lead = next((at for at, line in enumerate(hunk.lines) if line[0] in "+-"), 0)
-    return hunk.old_start + lead, hunk.new_start + lead
+    """Return the first line that goes and the first that comes, 0 where there is none."""
+    old, new = hunk.old_start - (hunk.old_count == 0), hunk.new_start - (hunk.new_count == 0)
+    old_start = new_start = 0
+    for line in hunk.lines:
+        sign = line[0]
+        if sign == "-":
+            old_start = old_start or old
+        elif sign == "+":
+            new_start = new_start or new
+        if old_start and new_start:
+            break
+        old += sign in " -"
+        new += sign in " +"
+    return old_start, new_start
 
 
 def _binary_lines(old: File | None, new: File | None) -> Iterator[str]:

@@ -19,8 +19,8 @@ ImageState = Literal["changed", "added", "removed"]
 class FileEdit:
     """One hunk of one file of one image: the lines that come and go, each with its sign.
 
-    `modes` are the old and the new mode where the edit is about them. The starts are the lines of
-    the hunk's first change, counted from 1.
+    `modes` are the old and the new mode where the edit is about them. The starts are the
+    first line that goes and the first that comes, counted from 1; 0 where there is none.
     """
 
     image: str
@@ -125,6 +125,8 @@ class GroupedDiff:
     stopped: tuple[StoppedImage, ...] = ()
     left_out: tuple[str, ...] = ()
     """Distgen's own files that change too and are not shown."""
+    since: str | None = None
+    """The revision of the catalogue that was compared; None: what the repositories hold."""
 
     @property
     def edits(self) -> int:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from types import MappingProxyType
 
 from distgen.compare.records import EditPattern
 from distgen.model.catalogue import Image
@@ -76,27 +78,64 @@ def image_words(
     old: Image | None = None,
     parents: Iterable[Image] = (),
     old_parents: Iterable[Image] = (),
-    old_references: Iterable[str] = (),
+    published_parents: Iterable[str] = (),
 ) -> ImageWords:
     """Return the words of an image as the new and the old catalogue have it.
 
-    `old_references` are those of parents that a published image names.
+    `published_parents` are the references of parents in a repository, whose catalogue is gone.
     """
-    new_roles = _collect(new, parents)
-    old_roles = _collect(old, old_parents)
-    for reference in old_references:
-        _add_reference(old_roles, reference)
+    new_roles, old_roles = _collect(new, parents), _collect(old, old_parents)
+    is_in_both = bool(new_roles and old_roles)
     roles: _Roles = {}
     for word, role in (*new_roles.items(), *old_roles.items()):
-        changed = bool(new_roles and old_roles) and (word in new_roles) != (word in old_roles)
-        prefix = ("new " if word in new_roles else "old ") if changed else ""
+        prefix = ""
+        if is_in_both and (word in new_roles) != (word in old_roles):
+            prefix = "new " if word in new_roles else "old "
         roles.setdefault(word, prefix + role)
+    published: _Roles = {}
+    for reference in published_parents:
+        _add_reference(published, reference)
+    for word, role in published.items():
+        roles.setdefault(word, f"old {role}")
     by_first_run: dict[str, list[tuple[str, str]]] = {}
     for word in sorted(roles, key=len, reverse=True):
         match = _RUN.match(word)
         if match:
             by_first_run.setdefault(match[0], []).append((word, roles[word]))
     return ImageWords({run: tuple(words) for run, words in by_first_run.items()})
+
+
+def words_by_image(
+    new: Iterable[Image],
+    old: Iterable[Image] = (),
+    published_parents: Mapping[str, Iterable[str]] = MappingProxyType({}),
+) -> Callable[[str], ImageWords]:
+    """Return a function that looks up the words of an image by its key.
+
+    `new` and `old` are all images of the catalogues; `published_parents` are as `image_words` takes
+    them, by key: those that the catalogue does not have are not looked at.
+    """
+    after = {image.key: image for image in new}
+    before = {image.key: image for image in old}
+    names = {untagged_name(image.reference) for image in after.values()}
+
+    @cache
+    def look_up(key: str) -> ImageWords:
+        image, old_image = after.get(key), before.get(key)
+        references = published_parents.get(key, ())
+        return image_words(
+            image,
+            old_image,
+            _parents(image, after),
+            _parents(old_image, before),
+            [text for text in references if untagged_name(text) in names],
+        )
+
+    return look_up
+
+
+def _parents(image: Image | None, images: Mapping[str, Image]) -> list[Image]:
+    return [images[key] for key in image.parent_keys if key in images] if image else []
 
 
 def _collect(image: Image | None, parents: Iterable[Image]) -> _Roles:

@@ -133,6 +133,8 @@ class Change:
     date: int = 0
     before: Mapping[str, bytes | None] = field(default_factory=dict, repr=False)
     """The present content of the paths that are written or deleted."""
+    before_modes: Mapping[str, int] = field(default_factory=dict, repr=False)
+    """The present modes of those that are there."""
     tree: str = ""
     """The id of the whole tree of `commit`."""
     exit_code: int = 1

@@ -18,6 +18,8 @@ Status = Literal[
     "behind",
     "drifted",
 ]
+COMMIT_STATUSES: tuple[Status, ...] = ("created", "updated", "retired")
+"""The statuses of changes that have a commit to push."""
 OnEdit = Literal["refuse", "keep", "merge", "overwrite"]
 """What to do with a generated file that was edited downstream."""
 EditPolicy = tuple[tuple[str, OnEdit], ...]

@@ -12,11 +12,12 @@ from distgen.git.commits import sign_change
 from distgen.git.remote import push, read_remote_heads
 from distgen.git.store import Store, write_commits
 from distgen.model.published import Change
+from distgen.model.words import COMMIT_STATUSES
 from distgen.propose.reviews import ReviewPlan
 from distgen.publish.deliver import fetch_parents
 from distgen.publish.options import PublishContext
 from distgen.publish.repository_plan import plan_repository
-from distgen.publish.results import COMMIT_STATUSES, without_commit
+from distgen.publish.results import without_commit
 
 Footers = Mapping[str, tuple[str, ...]]
 """The lines at the end of an image's message, by its key."""

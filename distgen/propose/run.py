@@ -17,6 +17,7 @@ from distgen.git.remote import RemoteHeads, list_refs, read_remote_heads
 from distgen.git.store import Store, write_commits
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.published import Change, Result
+from distgen.model.words import COMMIT_STATUSES
 from distgen.pool import thread_pool
 from distgen.propose.prepare import prepare_commits, write_initial_commits
 from distgen.propose.reviews import ReviewPlan, update_review
@@ -35,7 +36,7 @@ from distgen.publish.repository_plan import (
     refuse_local_targets,
     repository_creator,
 )
-from distgen.publish.results import COMMIT_STATUSES, failed_change, to_result
+from distgen.publish.results import failed_change, to_result
 from distgen.publish.scheduler import (
     RunState,
     find_dependencies,

@@ -23,11 +23,12 @@ from distgen.git.store import (
     write_commits,
 )
 from distgen.model.published import Change
+from distgen.model.words import COMMIT_STATUSES
 from distgen.publish.events import report_push
 from distgen.publish.options import PublishContext
 from distgen.publish.repository_access import Repository, fetch_tips
 from distgen.publish.repository_plan import DesiredTree, plan_repository, repository_creator
-from distgen.publish.results import COMMIT_STATUSES, without_commit
+from distgen.publish.results import without_commit
 
 _ATTEMPTS = 6
 _RACE_PAUSE = 0.05  # seconds

@@ -66,7 +66,12 @@ def plan_change(
     before, after = _changed_contents(change, state)
     summary = summarize(target.image, state.manifest, manifest, before, after)
     message = _commit_message(target, summary, tree, origin, edit_lines(change.edits, policy))
-    change = replace(change, before=before, statements=summary.statements)
+    change = replace(
+        change,
+        before=before,
+        before_modes=_modes(before, state),
+        statements=summary.statements,
+    )
     return _with_commit(change, state.entries, origin, message)
 
 
@@ -245,6 +250,10 @@ def _commit_message(
     ]
     body = "\n".join((*summary.lines, *lines_of_edits))
     return "\n\n".join(filter(None, (summary.subject, body, "\n".join(trailers)))) + "\n"
+
+
+def _modes(paths: Iterable[str], state: BranchState) -> dict[str, int]:
+    return {path: state.entries[path].mode for path in paths if path in state.entries}
 
 
 def _changed_contents(

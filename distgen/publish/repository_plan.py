@@ -16,7 +16,7 @@ from distgen.git.store import reset_if_damaged
 from distgen.model.catalogue import Image
 from distgen.model.published import Change, TreeEntry
 from distgen.model.rendered import Tree
-from distgen.model.words import Status
+from distgen.model.words import COMMIT_STATUSES, Status
 from distgen.publish.branch import read_branch, root_tree
 from distgen.publish.merge_file import three_way_merge
 from distgen.publish.older import refuse_older
@@ -28,7 +28,7 @@ from distgen.publish.options import (
 )
 from distgen.publish.plan import plan_change, plan_retirement
 from distgen.publish.repository_access import Repository, open_local_reader, open_reader
-from distgen.publish.results import COMMIT_STATUSES, failed_change, without_commit
+from distgen.publish.results import failed_change, without_commit
 from distgen.publish.target import BranchTarget
 from distgen.render.manifest import published_files
 from distgen.text.listing import name_some

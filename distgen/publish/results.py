@@ -9,9 +9,6 @@ from distgen.model.published import Change, Result
 from distgen.model.words import Status
 from distgen.publish.target import BranchTarget
 
-COMMIT_STATUSES = ("created", "updated", "retired")
-"""The statuses of changes that have a commit to push."""
-
 
 def failed_change(target: BranchTarget, detail: str, status: Status = "failed") -> Change:
     """Return the change of a branch that could not be planned."""

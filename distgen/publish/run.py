@@ -16,7 +16,7 @@ from distgen.git.run import Git
 from distgen.git.store import Store, reset_store, scratch_store, write_commits
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.published import Change, Result
-from distgen.model.words import MANIFEST
+from distgen.model.words import COMMIT_STATUSES
 from distgen.pool import thread_pool
 from distgen.publish.deliver import Delivery, deliver, fetch_parents
 from distgen.publish.events import report_plans, report_start
@@ -32,7 +32,7 @@ from distgen.publish.repository_plan import (
     refuse_dirty_catalogue,
     refuse_local_targets,
 )
-from distgen.publish.results import COMMIT_STATUSES, failed_change, to_result, without_commit
+from distgen.publish.results import failed_change, to_result, without_commit
 from distgen.publish.scheduler import (
     RunState,
     find_dependencies,
@@ -40,7 +40,6 @@ from distgen.publish.scheduler import (
     sort_parents_first,
 )
 from distgen.publish.target import BranchTarget
-from distgen.text.diff import diff_file
 
 _BATCH = 256  # repositories
 
@@ -119,14 +118,6 @@ def status_of(change: Change) -> Result:
         detail = change.detail or ("not published yet" if change.parent is None else "")
         return replace(result, status="behind", commit=change.parent, detail=detail)
     return result
-
-
-def format_diff(change: Change) -> str:
-    """Return the unified diff of what a change would do to its branch."""
-    after: dict[str, bytes | None] = dict.fromkeys(change.delete)
-    after |= {file.path: file.content for file in change.write}
-    paths = sorted(after, key=lambda path: (path == MANIFEST, path))  # what it sums up goes first
-    return "".join(diff_file(path, change.before.get(path), after[path]) for path in paths)
 
 
 def _repositories(request: PublishRequest, options: PublishOptions) -> tuple[Repository, ...]:

@@ -400,9 +400,13 @@ def test_status_fails_where_a_repository_cannot_be_read(small):
 
 
 def test_diff_shows_what_would_change(small):
-    assert distgen(small, "diff", "--exit-code", code=1)[0].startswith("small/base@main: ")
+    by_image = distgen(small, "diff", "--by", "image", "--exit-code", code=1)[0]
+    assert by_image.startswith("small/base@main: ")
+    assert distgen(small, "diff", "--exit-code", code=1)[0].startswith("4 images (4 new) change, ")
     distgen(small, "publish")
-    assert distgen(small, "diff", "--exit-code") == ("", "")
+    unchanged = "nothing changes: 4 images compared; 0 refused\n"
+    assert distgen(small, "diff", "--exit-code") == (unchanged, "")
+    assert distgen(small, "diff", "--by", "image", "--exit-code") == ("", "")
     distgen(small, "diff", "--set", "small/tool@main:title=Other")
 
 
@@ -413,7 +417,8 @@ def test_diff_shows_what_would_change(small):
         ("results", ["publish", "--dry-run"]),
         ("results", ["status"]),
         ("findings", ["lint"]),
-        ("changes", ["diff"]),
+        ("changes", ["diff", "--by", "image"]),
+        ("diff", ["diff"]),
     ],
 )
 def test_what_is_printed_as_json_keeps_to_its_schema(small, kind, words):

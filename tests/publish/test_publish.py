@@ -20,9 +20,10 @@ from testing.dist_git import (
 )
 from testing.images import image, tree
 
+from distgen.compare.planned import format_change
 from distgen.errors import InputError
 from distgen.git.run import isolate
-from distgen.publish.run import format_diff, status_of
+from distgen.publish.run import status_of
 
 APP = image("ns/app")
 
@@ -493,8 +494,13 @@ def test_status_and_diff(tmp_path):
     assert [status_of(change).status for change in changes] == [
         "drifted", "behind", "unchanged", "behind"]  # fmt: skip
     assert status_of(changes[1]).detail == "not published yet"
-    assert format_diff(changes[3]).startswith(
-        "--- a/Dockerfile\n+++ b/Dockerfile\n@@ -1 +1 @@\n-FROM a\n+FROM b\n"
-        "--- a/.distgen.json\n+++ b/.distgen.json\n"
+    names = ("a/ns/old@master/{0}", "b/ns/old@master/{0}")
+    header = "diff --git {0} {1}\n--- {0}\n+++ {1}\n".format(*names)
+    assert format_change(changes[3]).startswith(
+        header.format("Dockerfile")
+        + "@@ -1 +1 @@\n-FROM a\n+FROM b\n"
+        + header.format(".distgen.json")
     )
-    assert "--- /dev/null\n+++ b/Dockerfile\n" in format_diff(changes[1])
+    assert "new file mode 100644\n--- /dev/null\n+++ b/ns/new@master/Dockerfile\n" in (
+        format_change(changes[1])
+    )

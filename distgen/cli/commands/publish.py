@@ -14,7 +14,8 @@ from distgen.cli.source_options import source_options
 from distgen.cli.write_options import OutputOptions, deliver, write_options
 from distgen.git.store import open_store
 from distgen.model.published import Result
-from distgen.publish.results import COMMIT_STATUSES, to_result
+from distgen.model.words import COMMIT_STATUSES
+from distgen.publish.results import to_result
 from distgen.publish.run import plan_each, publish_images
 
 

@@ -1,0 +1,146 @@
+"""Turn a set of equal edits into a group: what it is about, and the text of one member."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+from distgen.compare.edits import first_change
+from distgen.compare.grouping import EditSet
+from distgen.compare.records import EditGroup, FileEdit, Trees
+from distgen.dockerfile.filename import is_dockerfile
+from distgen.dockerfile.parse import Dockerfile, parse
+from distgen.model.rendered import File
+from distgen.model.words import CHANGE_KINDS, ChangeKind
+from distgen.publish.kinds import edit_kind
+from distgen.text.git_diff import header_lines, name_lines
+from distgen.text.hunks import TextHunk, split_hunks
+
+_WIDTH = 72
+_PARSED = 256
+
+
+def make_group(edit_set: EditSet, old: Trees, new: Trees) -> EditGroup:
+    """Return the group; its kind, sentence and text are those of the first edit."""
+    edit = edit_set.edits[0]
+    before = old.get(edit.image, {}).get(edit.path)
+    after = new.get(edit.image, {}).get(edit.path)
+    hunks = _find_hunks(edit, before, after)
+    kind = _kind(edit, before, after, hunks)
+    return EditGroup(
+        kind=kind,
+        sentence=_sentence(edit, _generic_lines(edit_set)),
+        path=edit.path,
+        operation=edit.operation,
+        modes=edit.modes,
+        hunk=tuple(_shown_lines(edit, hunks)),
+        pattern=edit_set.pattern,
+        members=edit_set.members(),
+        level="warning" if kind == "lost pin" else "info",
+    )
+
+
+def in_reading_order(groups: list[EditGroup]) -> tuple[EditGroup, ...]:
+    """Return the groups by kind, then those of most images first."""
+
+    def rank(group: EditGroup) -> tuple[int, int, str]:
+        return (CHANGE_KINDS.index(group.kind), -len(group.members), group.path)
+
+    return tuple(sorted(groups, key=rank))
+
+
+def _find_hunks(edit: FileEdit, old: File | None, new: File | None) -> tuple[TextHunk, ...]:
+    if edit.operation in ("mode", "binary"):
+        return ()
+    hunks = split_hunks(old.content if old else b"", new.content if new else b"")
+    if edit.operation != "changed":
+        return hunks
+    start = (edit.old_start, edit.new_start)
+    return tuple(hunk for hunk in hunks if first_change(hunk) == start)
+
+
+def _kind(
+    edit: FileEdit, old: File | None, new: File | None, hunks: tuple[TextHunk, ...]
+) -> ChangeKind:
+    before, after = _dockerfile(edit.path, old), _dockerfile(edit.path, new)
+    kinds = {
+        edit_kind(edit.path, before, after, removed, added)
+        for hunk in hunks
+        for removed, added in _changed_ranges(hunk)
+    }
+    if not kinds:
+        return edit_kind("", before, after, range(0), range(0))
+    return next(kind for kind in CHANGE_KINDS if kind in kinds)
+
+
+def _changed_ranges(hunk: TextHunk) -> Iterator[tuple[range, range]]:
+    """Yield the old and new lines of each run of changes in a hunk, counted from 0."""
+    old = old_start = hunk.old_start - (hunk.old_count > 0)
+    new = new_start = hunk.new_start - (hunk.new_count > 0)
+    for line in (*hunk.lines, " "):
+        if line[0] == " ":
+            if old > old_start or new > new_start:
+                yield range(old_start, old), range(new_start, new)
+            old_start, new_start = old + 1, new + 1
+        old += line[0] in " -"
+        new += line[0] in " +"
+
+
+def _dockerfile(path: str, file: File | None) -> Dockerfile:
+    content = file.content if file and is_dockerfile(path) else b""
+    return _parse(content)
+
+
+@lru_cache(_PARSED)
+def _parse(content: bytes) -> Dockerfile:
+    return parse(content.decode("utf-8", "replace"))
+
+
+def _shown_lines(edit: FileEdit, hunks: tuple[TextHunk, ...]) -> Iterator[str]:
+    name = f"{edit.image}/{edit.path}"
+    yield from header_lines(name, edit.modes)
+    if edit.operation == "binary":
+        yield from edit.lines
+    if hunks:
+        yield from name_lines(name, edit.modes)
+    for hunk in hunks:
+        yield hunk.header
+        yield from hunk.lines
+
+
+def _generic_lines(edit_set: EditSet) -> tuple[str, ...]:
+    """Return the lines with the roles of words in braces where the members have different ones."""
+    columns = zip(*edit_set.words, strict=True)
+    words = (
+        column[0] if len({*column}) == 1 else f"{{{role}}}"
+        for role, column in zip(edit_set.pattern.roles, columns, strict=True)
+    )
+    return tuple(edit_set.pattern.fill(tuple(words)).split("\n")[1:])
+
+
+def _sentence(edit: FileEdit, lines: tuple[str, ...]) -> str:
+    """Return what happens in a few words."""
+    added = sum(line[0] == "+" for line in lines)
+    removed = sum(line[0] == "-" for line in lines)
+    if edit.operation == "mode":
+        old, new = edit.modes
+        return f"{edit.path}: mode {old:o} -> {new:o}"
+    if edit.operation == "binary":
+        return f"{edit.path}: binary file changed"
+    if edit.operation == "added":
+        return f"{edit.path} is new, {added} line{'s' * (added != 1)}"
+    if edit.operation == "deleted":
+        return f"{edit.path} is deleted, {removed} line{'s' * (removed != 1)}"
+    return f"{edit.path}: {_quote_change(lines)}"
+
+
+def _quote_change(lines: tuple[str, ...]) -> str:
+    """Return the first line that comes, else the first that goes, and how many more there are."""
+    changed = [line for line in lines if line[0] in "+-" and line[1:].strip()]
+    if not changed:
+        return "blank lines only"
+    first = next((line for line in changed if line[0] == "+"), changed[0])
+    text = " ".join(first[1:].split())
+    text = text if len(text) <= _WIDTH else f"{text[: _WIDTH - 3]}..."
+    more = len(changed) - 1
+    return f"{first[0]} {text}" + (f" (and {more} more line{'s' * (more != 1)})" if more else "")

@@ -1,0 +1,64 @@
+"""Compare the files of images before and after: groups of equal edits, and what they add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
+
+from distgen.catalogue.graph import reachable
+from distgen.compare.describe import in_reading_order, make_group
+from distgen.compare.edits import changed_images, list_edits
+from distgen.compare.grouping import WordsOf, group_edits
+from distgen.compare.records import EditGroup, FileEdit, GroupedDiff, StoppedImage, Trees
+from distgen.model.catalogue import Image
+from distgen.model.words import Origin
+
+FindOrigin = Callable[[FileEdit], Origin | None]
+"""Returns the line of the catalogue that the first line of an edit comes from."""
+
+
+def compare_trees(
+    old: Trees, new: Trees, words_of: WordsOf, hidden: Collection[str], compared: int
+) -> GroupedDiff:
+    """Return what changes between the files of images; files called as in `hidden` are left out.
+
+    The mappings may leave out what does not differ; `compared` is how many images there are.
+    """
+    sets = group_edits(list_edits(old, new, hidden), words_of)
+    states = changed_images(old, new)
+    left_out = sorted(
+        path
+        for path in hidden
+        if any(old.get(key, {}).get(path) != new.get(key, {}).get(path) for key in states)
+    )
+    groups = in_reading_order([make_group(edit_set, old, new) for edit_set in sets])
+    return GroupedDiff(compared, states, groups, left_out=tuple(left_out))
+
+
+def with_origins(diff: GroupedDiff, find_origin: FindOrigin) -> GroupedDiff:
+    """Return the diff with the origin of one member of each group; all would take too long."""
+    groups = tuple(replace(group, origin=_origin(group, find_origin)) for group in diff.groups)
+    return replace(diff, groups=groups)
+
+
+def with_stopped(diff: GroupedDiff, stopped: Iterable[StoppedImage]) -> GroupedDiff:
+    """Return the diff with the images that nothing would be delivered to."""
+    return replace(diff, stopped=tuple(stopped))
+
+
+def with_rebuilt(diff: GroupedDiff, images: Collection[Image]) -> GroupedDiff:
+    """Return the diff with the images that do not change and are built on some that do."""
+    children: dict[str, list[str]] = {}
+    for image in images:
+        for parent in image.parent_keys:
+            children.setdefault(parent, []).append(image.key)
+    affected = reachable(diff.states, lambda key: children.get(key, ()))
+    present = {image.key for image in images}
+    rebuilt = sorted(key for key in affected if key not in diff.states and key in present)
+    return replace(diff, rebuilt=tuple(rebuilt))
+
+
+def _origin(group: EditGroup, find_origin: FindOrigin) -> Origin | None:
+    if group.operation in ("mode", "binary", "deleted"):
+        return None
+    return find_origin(group.edit(group.members[0]))

@@ -1,0 +1,86 @@
+"""Say in sentences what a grouped diff adds up to, and which images a group is about."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from distgen.compare.records import EditGroup, GroupedDiff
+
+_MOST_NAMES = 4
+
+
+def summarize_diff(diff: GroupedDiff) -> str:
+    """Return the first line: how many images change, how many edits there are to read."""
+    stopped = _count_stopped(diff)
+    if not diff.states:
+        return f"nothing changes: {count(diff.compared, 'image')} compared{stopped}"
+    states = [*diff.states.values()]
+    numbers = ((states.count("added"), "new"), (states.count("removed"), "gone"))
+    extra = [f"{number} {word}" for number, word in numbers if number]
+    images = count(len(diff.states), "image") + (f" ({', '.join(extra)})" if extra else "")
+    verb = "changes" if len(diff.states) == 1 else "change"
+    edits = f"{count(diff.edits, 'edit')} in {count(len(diff.groups), 'group')}"
+    more = len(diff.rebuilt)
+    rebuilt = f"{more} more {'is' if more == 1 else 'are'} rebuilt because a parent changed"
+    return f"{images} {verb}, {edits}; {rebuilt}{stopped}"
+
+
+def _count_stopped(diff: GroupedDiff) -> str:
+    statuses = Counter(image.status for image in diff.stopped)
+    if diff.since is None:
+        statuses.setdefault("refused", 0)
+    return "".join(f"; {statuses[status]} {status}" for status in sorted(statuses, reverse=True))
+
+
+def describe_left_out(diff: GroupedDiff) -> str:
+    """Return the sentence on distgen's own files, "" where none is left out."""
+    if not diff.left_out:
+        return ""
+    shown = {image for group in diff.groups for image in group.images}
+    alone = len([key for key in diff.states if key not in shown])
+    note = f", which is all that changes in {count(alone, 'image')}" if alone else ""
+    return f"left out: {' and '.join(diff.left_out)}{note} (--all-files shows it)"
+
+
+def describe_members(group: EditGroup) -> str:
+    """Return how many images a group is about, and which: by name where they are few."""
+    images = group.images
+    repeats = len(group.members) - len(images)
+    often = f", {count(repeats, 'edit')} more in the same images" if repeats else ""
+    return f"in {count(len(images), 'image')}: {name_images(images)}{often}"
+
+
+def name_images(keys: Sequence[str]) -> str:
+    """Return the keys, counted by namespace where they are many."""
+    if len(keys) <= _MOST_NAMES:
+        return ", ".join(keys)
+    by_namespace: dict[str, list[str]] = {}
+    for key in keys:
+        by_namespace.setdefault(key.partition("/")[0], []).append(key)
+    return ", ".join(
+        members[0] if len(members) == 1 else f"{namespace}/* ({len(members)})"
+        for namespace, members in by_namespace.items()
+    )
+
+
+def word_rows(group: EditGroup) -> list[tuple[str, ...]]:
+    """Return a table of the words that differ in a group: a row of titles, then one a member."""
+    slots = tuple(group.differing_slots())
+    if not slots:
+        return []
+    titles = _number_repeats([group.pattern.roles[slot] for slot in slots])
+    rows = [(member.key, *(member.words[slot] for slot in slots)) for member in group.members]
+    return [("image", *titles), *rows]
+
+
+def _number_repeats(titles: Iterable[str]) -> Iterator[str]:
+    seen: Counter[str] = Counter()
+    for title in titles:
+        seen[title] += 1
+        yield title if seen[title] == 1 else f"{title} {seen[title]}"
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
