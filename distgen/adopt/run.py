@@ -121,7 +121,7 @@ def _plan_branch(
 ) -> EditedBranch:
     """Plan what the overlay of an image needs so that it is rendered as its branch is."""
     tree_files = {file.path: file for file in published_files(draft.tree(image))}
-    state = read_branch(reader, tip, tree_files)
+    state = read_branch(reader, tip, tree_files, image.key)
     if refusal := _refuse_branch(image, state):
         return EditedBranch(image, tip, AdoptionPlan(refusal=refusal))
     edits, targets, refusal = find_targets(tree_files, state, three_way_merge(reader.git))
@@ -157,7 +157,8 @@ def _refuse_branch(image: Image, state: BranchState) -> str:
     if manifest is None:
         return state.problem or "distgen did not write it"
     if (manifest.image, manifest.stream) != (image.full_name, image.stream.name):
-        return state.problem or f"it belongs to {manifest.image}@{manifest.stream}"
+        since = f" since commit {state.manifest_change[:12]}" if state.manifest_change else ""
+        return state.problem or f"it belongs to {manifest.key}{since}"
     return ""
 
 

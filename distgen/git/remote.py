@@ -32,14 +32,20 @@ _MISSING = re.compile(
     r"|does not appear to be a git repository|no such)",
     re.IGNORECASE | re.MULTILINE,
 )
+# Servers refuse with an ERR line, which git prints as a remote error, or with words on the side.
+_SERVER_WORDS = re.compile(r"^(?:fatal: remote error|remote|ERROR): *(.*\S)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteHeads:
-    """The commit of each branch of a repository; `exists` is False where no repository is yet."""
+    """The commit of each branch of a repository; `exists` is False where no repository is yet.
+
+    `answer` is what the server said to that.
+    """
 
     exists: bool
     tips: Mapping[str, str] = field(default_factory=dict)
+    answer: str = ""
 
 
 def read_remote_heads(git: Git, place: Place, branches: Sequence[str]) -> RemoteHeads:
@@ -67,16 +73,29 @@ class PushRefusal:
 
 def list_refs(git: Git, place: Place, patterns: Sequence[str]) -> Mapping[str, str] | None:
     """Ask for the refs that match full names or globs; None where no repository is yet."""
+    return ask_for_refs(git, place, patterns)[0]
+
+
+def ask_for_refs(
+    git: Git, place: Place, patterns: Sequence[str]
+) -> tuple[Mapping[str, str] | None, str]:
+    """Ask for refs; return None, and what the server says, where no repository is yet."""
     result = run_with_retries(git, place, "ls-remote", place.address, *patterns)
     if result.code:
         if _MISSING.search(result.error):
-            return None
+            return None, "; ".join(dict.fromkeys(_SERVER_WORDS.findall(result.error)))
         other_error = DistgenError(f"cannot be reached: {explain(result)}", where=place)
         raise auth_error(git, place, result) or other_error
     # Not splitlines(): a ref's name may hold U+2028 and others, which end a line for Python.
     lines = result.output.decode("utf-8", "replace").split("\n")
     pairs = (line.partition("\t") for line in lines if line)
-    return {ref: commit for commit, _, ref in pairs}
+    return {ref: commit for commit, _, ref in pairs}, ""
+
+
+def no_repository(answer: str, doubt: str = "") -> str:
+    """Say that there is no repository, and what the server said."""
+    words = f" (the server says: {answer})" if answer else ""
+    return f"there is no repository{doubt}{words}"
 
 
 _PLAIN_REASONS = (
@@ -187,7 +206,7 @@ def _receive_pack(git: Git) -> str:
 
 def _ask_server(git: Git, place: Place, branches: Sequence[str]) -> RemoteHeads:
     names = {f"{HEADS}{branch}": branch for branch in branches}
-    refs = list_refs(git, place, tuple(names))
+    refs, answer = ask_for_refs(git, place, tuple(names))
     if refs is None:
-        return RemoteHeads(False)
+        return RemoteHeads(False, answer=answer)
     return RemoteHeads(True, {names[ref]: commit for ref, commit in refs.items() if ref in names})

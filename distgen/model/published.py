@@ -41,10 +41,16 @@ class Manifest:
     sources: Mapping[str, Mapping[str, str | None]]
     merge_bases: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
+    @property
+    def key(self) -> str:
+        return f"{self.image}@{self.stream}"
+
 
 @dataclass(frozen=True, slots=True)
 class BranchState:
     """The tip of a branch of a dist-git repository; `manifest` None: distgen never wrote to it.
+
+    Where a packager deleted the manifest, `manifest` is the last one, though no entry has it.
 
     For the paths that differ from the manifest, `content` holds their bytes and `generated` those
     that distgen last wrote, as history has them (None where it has not).
@@ -58,6 +64,8 @@ class BranchState:
     generated: Mapping[str, bytes | None] = field(default_factory=dict, repr=False)
     problem: str = ""
     """Why `.distgen.json` cannot be trusted, where it is not as distgen wrote it."""
+    manifest_change: str = ""
+    """The commit that deleted the manifest, broke it, or brought that of another stream."""
 
 
 @dataclass(frozen=True, slots=True)

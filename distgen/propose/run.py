@@ -13,7 +13,7 @@ from distgen.forges.forge import Forge
 from distgen.forges.load import NO_FORGE, load_forge
 from distgen.forges.records import Account, Refs, ReviewContext
 from distgen.git.refs import HEADS
-from distgen.git.remote import RemoteHeads, list_refs, read_remote_heads
+from distgen.git.remote import RemoteHeads, ask_for_refs, list_refs, read_remote_heads
 from distgen.git.store import Store, write_commits
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.published import Change, Result
@@ -180,7 +180,7 @@ def _plan(
     try:
         heads, refs = _list_refs(context, repository, review_context, forge)
         if not heads.exists and review_context.place.folder is None:
-            create = repository_creator(context, repository)
+            create = repository_creator(context, repository, heads.answer)
             if not dry:
                 create()
             heads = RemoteHeads(True)
@@ -204,9 +204,9 @@ def _list_refs(
         refs = list_refs(context.git, review_context.place, patterns) if heads.exists else {}
         return heads, refs or {}
     branch_of = {f"{HEADS}{branch}": branch for branch in branches}
-    refs = list_refs(context.git, review_context.place, [*branch_of, *patterns])
+    refs, answer = ask_for_refs(context.git, review_context.place, [*branch_of, *patterns])
     if refs is None:
-        return RemoteHeads(False), {}
+        return RemoteHeads(False, answer=answer), {}
     return RemoteHeads(True, {branch_of[ref]: refs[ref] for ref in branch_of if ref in refs}), refs
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 
 from distgen.errors import DistgenError
 from distgen.git.cat_file import ObjectReader
+from distgen.git.commits import parse_commit
 from distgen.git.objects import FOLDER_MODE, SUBMODULE_MODE, blob_id, tree_entries
 from distgen.git.run import run
 from distgen.model.published import BranchState, GeneratedFile, Manifest, TreeEntry
@@ -53,11 +55,21 @@ def read_retirement(reader: ObjectReader, commit: str) -> tuple[str, str] | None
     return parse_retirement_note(note.content) if note else None
 
 
-def read_branch(reader: ObjectReader, commit: str, new: Mapping[str, File]) -> BranchState:
-    """Read what a plan needs to know of a branch to bring it to `new`."""
+def read_branch(
+    reader: ObjectReader, commit: str, new: Mapping[str, File], key: str
+) -> BranchState:
+    """Read what a plan needs to know of a branch to bring it to `new`.
+
+    `key` is the image and stream that the branch is for.
+    """
     tree = root_tree(reader, commit)
     entries = dict(_walk_tree(reader, tree))
     manifest, problem = _parse_manifest(reader, entries)
+    manifest_commit, manifest_change = commit, ""
+    if problem or (manifest and manifest.key != key):
+        manifest_change = _last_change(reader, commit)
+    elif manifest is None and (deletion := _find_deletion(reader, commit, key)):
+        manifest, manifest_commit, manifest_change = deletion
     last_files = manifest.files if manifest else {}
     content = {
         path: read_file(reader, entries[path])
@@ -65,12 +77,44 @@ def read_branch(reader: ObjectReader, commit: str, new: Mapping[str, File]) -> B
         if entries[path].mode != SUBMODULE_MODE and not _is_up_to_date(new.get(path), entries[path])
     }
     merge_bases = manifest.merge_bases if manifest else {}
+    publication = cache(lambda: _publication(reader, manifest_commit))
     generated = {
-        path: _merge_base(reader, commit, path, merge_bases.get(path), new.get(path), last)
+        path: _merge_base(
+            reader, (commit, publication), path, merge_bases.get(path), (new.get(path), last)
+        )
         for path, last in last_files.items()
         if _is_edited(entries.get(path), content.get(path), new.get(path), last)
     }
-    return BranchState(commit, tree, entries, manifest, content, generated, problem)
+    return BranchState(
+        commit, tree, entries, manifest, content, generated, problem, manifest_change
+    )
+
+
+def _find_deletion(reader: ObjectReader, commit: str, key: str) -> tuple[Manifest, str, str] | None:
+    """Return the manifest that a packager deleted, the last commit with it, and the first without.
+
+    It is None where there was none, where the image was retired, and for the manifest of another
+    image: such a branch was handed over.
+    """
+    deletion = _last_change(reader, commit)
+    item = reader.read(deletion) if deletion else None
+    if item is None or read_retirement(reader, deletion) is not None:
+        return None
+    parents = parse_commit(item.content).parents
+    if not parents or reader.read(parents[0]) is None:
+        return None
+    manifest = read_manifest(reader, parents[0])
+    return (manifest, parents[0], deletion) if manifest and manifest.key == key else None
+
+
+def _last_change(reader: ObjectReader, commit: str) -> str:
+    """Return the commit that made the manifest of a branch what it is, "" where there was none.
+
+    A merge counts, not what it merged: that commit is of another branch.
+    """
+    words = ("--first-parent", "--max-count=1", commit, "--", MANIFEST)
+    outcome = run(reader.git, "rev-list", *words, folder=reader.folder)
+    return outcome.output.decode("ascii").strip()
 
 
 def _walk_tree(reader: ObjectReader, root: str) -> Iterator[tuple[str, TreeEntry]]:
@@ -127,34 +171,33 @@ def _is_edited(
 
 def _merge_base(
     reader: ObjectReader,
-    commit: str,
+    span: tuple[str, Callable[[], str]],
     path: str,
     recorded: bytes | None,
-    new: File | None,
-    last: GeneratedFile,
+    versions: tuple[File | None, GeneratedFile],
 ) -> bytes | None:
     """Return the generated text below an edit.
+
+    `span` is the tip of the branch and what finds its last publication, `versions` the file as it
+    is to be, and as it was last generated.
 
     It is the new one where the branch had that since its last publication, as it has between an
     adoption and the next publication; else the last one, or the one that the manifest has
     `recorded` for it.
     """
+    (commit, publication), (new, last) = span, versions
     if recorded is None and new is not None and new.sha256 == last.sha256:
         return new.content
     # An edit that was adopted stayed an edit otherwise. Only what came after the publication
     # counts: a text from before made our own change a part of the packager's edit.
-    if new is not None and new.content in _file_versions(
-        reader, path, commit, f"^{_publication(reader, commit)}"
-    ):
+    if new is not None and new.content in _file_versions(reader, path, commit, f"^{publication()}"):
         return new.content
     if recorded is not None:
         return recorded
     # History is searched, for the text last generated is in no commit once an edit was kept, merged
     # or amended to ours.
-    versions = _file_versions(reader, path, commit)
-    return next(
-        (text for text in versions if hashlib.sha256(text).hexdigest() == last.sha256), None
-    )
+    texts = _file_versions(reader, path, commit)
+    return next((text for text in texts if hashlib.sha256(text).hexdigest() == last.sha256), None)
 
 
 def _publication(reader: ObjectReader, commit: str) -> str:

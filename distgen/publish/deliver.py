@@ -195,11 +195,30 @@ def _plan_again(context: PublishContext, delivery: Delivery) -> tuple[Delivery, 
     plan = plan_repository(context, repository, delivery.desired_trees)
     fetch_parents(context, replace(delivery, changes=plan.changes).with_commits_only())
     changes = tuple(
-        _skip_if_overtaken(context, change, old_parents[change.key]) for change in plan.changes
+        _skip_if_overtaken(
+            context,
+            _with_rewrite_note(context, change, old_parents[change.key]),
+            old_parents[change.key],
+        )
+        for change in plan.changes
     )
     delivery = replace(delivery, heads=plan.heads, changes=changes).with_commits_only()
     write_commits(context.store, delivery.changes)
     return delivery, tuple(c for c in changes if c.status not in COMMIT_STATUSES)
+
+
+def _with_rewrite_note(context: PublishContext, change: Change, old_parent: str | None) -> Change:
+    """Say in a change that somebody took the commit away that it was planned on at first."""
+    store, parent = context.store, change.parent
+    if old_parent is None or parent == old_parent or change.status not in COMMIT_STATUSES:
+        return change
+    if parent is None:
+        note = f"branch {change.branch} was deleted meanwhile"
+    elif not is_ancestor(store, parent, old_parent):
+        note = f"the history of {change.branch} was rewritten meanwhile, without {old_parent[:12]}"
+    else:
+        return change
+    return replace(change, detail="; ".join(filter(None, (note, change.detail))))
 
 
 def _skip_if_overtaken(context: PublishContext, change: Change, old_parent: str | None) -> Change:

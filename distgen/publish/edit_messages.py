@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from distgen.model.published import Edit
-from distgen.model.words import EditPolicy, OnEdit
+from distgen.model.published import BranchState, Edit
+from distgen.model.words import MANIFEST, EditPolicy, OnEdit
 from distgen.publish.edits import choose
 
 RESOLVE_HINT = "mend that, or choose --on-edit overwrite"
@@ -31,6 +31,13 @@ def edit_sentence(edits: Iterable[Edit], policy: EditPolicy) -> str:
     return "; ".join(
         f"downstream edits {verb}: {', '.join(paths)}" for verb, paths in paths_by_verb.items()
     )
+
+
+def manifest_sentence(state: BranchState) -> str:
+    """Say that the manifest is written again where a packager deleted it."""
+    if not state.manifest_change or state.problem or MANIFEST in state.entries:
+        return ""
+    return f"{MANIFEST} restored, which commit {state.manifest_change[:12]} deleted"
 
 
 def conflict_sentence(conflicts: Sequence[str], on_edit: OnEdit, *, retires: bool) -> str:

@@ -170,13 +170,23 @@ def _step_with_edit(path: _Versions, edit: Edit, on_edit: OnEdit, merge: Merge) 
         return PathStep(path.path, edit=edit, base=edit.generated)
     if on_edit == "overwrite":
         return replace(_step_without_edit(path), edit=edit)
-    step = PathStep(path.path, edit=edit, conflict=_reason(edit))
+    step = PathStep(path.path, edit=edit, conflict=f"{_reason(edit)}{_rewrite_note(path, edit)}")
     if on_edit == "merge":
         step = _merge_edit(path, edit, merge)
     # One edit made every later run red, although the catalogue had nothing for that file.
     if step.conflict and _has_nothing_new(path):
         return PathStep(path.path, edit=edit, base=edit.generated)
     return step
+
+
+def _rewrite_note(path: _Versions, edit: Edit) -> str:
+    """Say that the history below an edit is gone: what the edit changed cannot be shown."""
+    if path.generated is not None or edit.kind not in ("modified", "deleted"):
+        return ""
+    texts = (path.content, path.new.content if path.new else None)
+    if any(text is not None and is_binary(text) for text in texts):  # kept without its base
+        return ""
+    return "; the branch's history was rewritten: no commit has the file as distgen last wrote it"
 
 
 def _has_nothing_new(path: _Versions) -> bool:
@@ -188,7 +198,8 @@ def _has_nothing_new(path: _Versions) -> bool:
 
 
 def _merge_edit(path: _Versions, edit: Edit, merge: Merge) -> PathStep:
-    conflict = PathStep(path.path, edit=edit, conflict=f"{_reason(edit)} and cannot be merged")
+    reason = f"{_reason(edit)} and cannot be merged{_rewrite_note(path, edit)}"
+    conflict = PathStep(path.path, edit=edit, conflict=reason)
     new, last, entry = path.new, path.last, path.entry
     if last is None or new is None:
         return conflict

@@ -12,7 +12,13 @@ from distgen.model.lock import Lock
 from distgen.model.published import BranchState, Change, Edit, Provenance, Statement, TreeEntry
 from distgen.model.rendered import File, Tree
 from distgen.model.words import MANIFEST, EditPolicy, OnEdit, Status
-from distgen.publish.edit_messages import RESOLVE_HINT, conflict_sentence, edit_lines, edit_sentence
+from distgen.publish.edit_messages import (
+    RESOLVE_HINT,
+    conflict_sentence,
+    edit_lines,
+    edit_sentence,
+    manifest_sentence,
+)
 from distgen.publish.edits import (
     Merge,
     PathStep,
@@ -65,7 +71,8 @@ def plan_change(
     manifest = make_manifest(tree, files.values())
     before, after = _changed_contents(change, state)
     summary = summarize(target.image, state.manifest, manifest, before, after)
-    message = _commit_message(target, summary, tree, origin, edit_lines(change.edits, policy))
+    lines = filter(None, (manifest_sentence(state), *edit_lines(change.edits, policy)))
+    message = _commit_message(target, summary, tree, origin, lines)
     change = replace(
         change,
         before=before,
@@ -134,7 +141,7 @@ def _plan_files(
         on_edit = choose(policy, next(iter(conflicts)))
         detail = conflict_sentence(tuple(conflicts.values()), on_edit, retires=RETIRED in new)
         return _new_change(target, "refused", state, edits=edits, detail=detail)
-    detail = edit_sentence(edits, policy)
+    detail = "; ".join(filter(None, (manifest_sentence(state), edit_sentence(edits, policy))))
     write = [step.write for step in steps if step.write]
     delete = tuple(step.path for step in steps if step.delete)
     if not write and not delete:
@@ -185,12 +192,12 @@ def _special_steps(
 
 
 def _branch_trouble(target: BranchTarget, state: BranchState) -> str:
-    """Say why the branch must not be touched, whatever its files."""
+    """Say why the branch must not be touched, whatever its files, and since which commit."""
+    since = f" since commit {state.manifest_change[:12]}" if state.manifest_change else ""
     if state.problem:
-        return state.problem
-    manifest = state.manifest
-    if manifest and (manifest.image, manifest.stream) != (target.image, target.stream):
-        return f"branch {target.branch} belongs to {manifest.image}@{manifest.stream}"
+        return f"{state.problem}{since}"
+    if state.manifest and state.manifest.key != target.key:
+        return f"branch {target.branch} belongs to {state.manifest.key}{since}"
     return ""
 
 

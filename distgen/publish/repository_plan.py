@@ -11,7 +11,7 @@ from distgen.git.auth import sends_token
 from distgen.git.cat_file import ObjectReader
 from distgen.git.commits import sign_change
 from distgen.git.objects import blob_id, tree_id
-from distgen.git.remote import RemoteHeads, read_remote_heads
+from distgen.git.remote import RemoteHeads, no_repository, read_remote_heads
 from distgen.git.store import reset_if_damaged
 from distgen.model.catalogue import Image
 from distgen.model.published import Change, TreeEntry
@@ -95,7 +95,7 @@ def plan_repository(
         else:
             heads = read_remote_heads(context.git, repository.place, branches)
         if not heads.exists and repository.place.folder is None:
-            repository_creator(context, repository)
+            repository_creator(context, repository, heads.answer)
         return _retry_if_store_is_damaged(
             context, lambda: _plan_branches(context, repository, desired_trees, heads)
         )
@@ -165,14 +165,14 @@ def _plan_branch(
         change = plan_change(target, desired, None, origin, options.on_edit)
         return _check_tree(options, change, desired)
     if desired is None:
-        state = read_branch(reader, tip, {})
+        state = read_branch(reader, tip, {}, target.key)
         change = plan_retirement(target, state, origin, options.on_edit)
         return _check_age(options, change, reader)
     files = {file.path: file for file in published_files(desired)}
     entries = {file.path: TreeEntry(file.mode, blob_id(file.content)) for file in files.values()}
     if root_tree(reader, tip) == tree_id(entries):
         return replace(failed_change(target, "", "unchanged"), parent=tip, commit=tip)
-    state = read_branch(reader, tip, files)
+    state = read_branch(reader, tip, files, target.key)
     merge = three_way_merge(reader.git)
     change = plan_change(target, desired, state, origin, options.on_edit, merge)
     return _check_tree(options, _check_age(options, change, reader), desired)
@@ -206,8 +206,13 @@ def _check_tree(options: PublishOptions, change: Change, tree: Tree) -> Change:
     return without_commit(change, "failed", objection) if objection else change
 
 
-def repository_creator(context: PlanContext, repository: Repository) -> CreateRepository:
-    """Return what makes a repository that is missing on its server; raise when nothing does."""
+def repository_creator(
+    context: PlanContext, repository: Repository, answer: str = ""
+) -> CreateRepository:
+    """Return what makes a repository that is missing on its server; raise when nothing does.
+
+    `answer` is what the server said when it was asked for the repository.
+    """
     creation = context.options.creation(repository)
     if creation.create is None:
         place = repository.place
@@ -215,7 +220,7 @@ def repository_creator(context: PlanContext, repository: Repository) -> CreateRe
             ", or it is not shown to the token" if sends_token(context.git, place.address) else ""
         )
         hint = f"create it with: {creation.hint}"
-        raise DistgenError(f"there is no repository{hidden}", where=place, hint=hint)
+        raise DistgenError(no_repository(answer, hidden), where=place, hint=hint)
     return creation.create
 
 

@@ -75,7 +75,9 @@ def replan(reader: ObjectReader, commit: Commit, replay: Replay) -> Change | Non
 
 def _plan(reader: ObjectReader, commit: Commit, replay: Replay, on_edit: OnEdit | None) -> Change:
     generated_files = replay.expectation.files if replay.tree else {}
-    state = read_branch(reader, commit.parents[0], generated_files) if commit.parents else None
+    state = None
+    if commit.parents:
+        state = read_branch(reader, commit.parents[0], generated_files, replay.target.key)
     if replay.tree is None:
         assert state is not None
         return plan_retirement(replay.target, state, replay.provenance, on_edit)

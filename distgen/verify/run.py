@@ -11,7 +11,7 @@ from distgen.errors import DistgenError, InputError
 from distgen.git.cat_file import ObjectReader
 from distgen.git.location import Place
 from distgen.git.refs import HEADS
-from distgen.git.remote import RemoteHeads, list_refs, read_remote_heads
+from distgen.git.remote import RemoteHeads, ask_for_refs, no_repository, read_remote_heads
 from distgen.git.run import Git, hide_secrets
 from distgen.git.signing import check_signature, trust_options
 from distgen.git.store import Store, is_ancestor, scratch_store
@@ -202,9 +202,9 @@ def _resolve_address(
     """Return the branch and commit that an address means, and what must be fetched for it."""
     is_ref = address.branch.startswith("refs/")
     pattern = address.branch if is_ref else f"{HEADS}*"
-    refs = list_refs(context.git, address.place, ("HEAD", pattern))
+    refs, answer = ask_for_refs(context.git, address.place, ("HEAD", pattern))
     if refs is None:
-        raise DistgenError("there is no repository", where=address.place)
+        raise DistgenError(no_repository(answer), where=address.place)
     tips = {
         ref if is_ref else ref.removeprefix(HEADS): tip
         for ref, tip in refs.items()

@@ -201,6 +201,22 @@ def test_a_page_to_log_in_is_no_repository(tmp_path):
     )
 
 
+@pytest.mark.parametrize("service", ["git-upload-pack", "git-receive-pack"])
+def test_what_a_server_says_with_an_error_line_is_shown(tmp_path, service):
+    """The words `no such` made it a missing repository, and what the server had said was lost."""
+    words = "ERR your quota is used up: no such space, ask ops@example.org"
+    lines = "".join(f"{len(line) + 4:04x}{line}0000" for line in (f"# service={service}\n", words))
+    kind = {"Content-Type": f"application/x-{service}-advertisement"}
+
+    def meddle(request):
+        return Fault(200, kind, lines.encode()) if service in request.query else None
+
+    with git_server(make_repositories(tmp_path, "ns/app"), meddle=meddle) as server:
+        (result,) = run_publish(tmp_path, [app(server.url)], trees(app(server.url)))
+    assert result.status == "failed"
+    assert words.removeprefix("ERR ") in result.detail
+
+
 def test_what_only_ssh_can_tell_is_told(tmp_path):
     program = tmp_path / "ssh"
     program.write_text("#!/bin/sh\necho 'bot@host: Permission denied (publickey).' >&2\nexit 255\n")

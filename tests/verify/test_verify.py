@@ -41,6 +41,25 @@ def published(small, distgen):
     return small
 
 
+def test_a_long_edit_is_cut_as_by_publish(published, distgen, cloned):
+    """A packager's file of many lines scrolled everything else away."""
+    clone = cloned(published)
+    lines = "".join(f"RUN step {number}\n" for number in range(20_000))
+    clone.write(Dockerfile=lines)
+    clone.commit()
+    clone.push()
+    ran = distgen(published, "verify", "small/tool")
+    printed = ran.out.splitlines()
+    assert (len(printed), printed[0].split("  ")[0]) == (1 + 40 + 1, "edited downstream")
+    assert re.fullmatch(
+        r"    \.\.\. \d+ more lines; see `distgen verify small/tool@main --format json`",
+        printed[-1],
+    )
+    (edit,) = verify_one(distgen, published)["edits"]
+    assert re.search(r"\n\[\d+ bytes in all\]\n$", edit["diff"])
+    assert len(edit["diff"]) < 65 * 1024
+
+
 # --- reproduced ----------------------------------------------------------------------------------
 
 

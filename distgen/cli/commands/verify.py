@@ -13,6 +13,7 @@ import click
 
 from distgen.catalogue.checkout import find_repository
 from distgen.cli.remote_options import RemoteOptions, remote_options
+from distgen.cli.results import diff_lines
 from distgen.cli.session import Choice, Session, format_option
 from distgen.cli.tables import align_texts
 from distgen.cli.tokens import add_tokens
@@ -120,11 +121,8 @@ def as_text(verdicts: Sequence[Verdict]) -> str:
     for verdict, line in zip(verdicts, align_texts(rows), strict=True):
         color = COLORS.get(verdict.status, "red")
         text.append(click.style(verdict.status, fg=color) + line[len(verdict.status) :])
-        text += [
-            f"    {printable(part)}"
-            for edit in verdict.edits
-            for part in edit.diff.split("\n")[:-1]
-        ]
+        command = f"distgen verify {format_name(verdict)} --format json"
+        text += [f"    {line}" for line in diff_lines(verdict.edits, command)]
     return "\n".join(text)
 
 
