@@ -24,6 +24,7 @@ PURE = {
     "catalogue": (
         *("build", "consistency", "cycles", "extension", "graph", "mirrors", "overlay", "parents"),
         *("patches", "placeholders", "records", "source_overrides", "template_files", "values"),
+        "zuul_changes",
         "zuul_items",
     ),
     "catalogue.sources.kolla": ("archives", "environ", "parents"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from distgen.model.catalogue import Catalogue, Image, Parent
+from distgen.model.catalogue import Catalogue, Image, Parent, Source
 from distgen.model.lock import Lock
 from distgen.model.reference import mirror_of, parse_reference
 
@@ -49,8 +49,13 @@ def _image(image: Image, registries: Mapping[str, str], gits: Mapping[str, str])
     return replace(
         image,
         parents=tuple(_parent(parent, registries) for parent in image.parents),
-        sources=tuple(replace(source, git=git_here(source.git, gits)) for source in image.sources),
+        sources=tuple(_source(source, gits) for source in image.sources),
     )
+
+
+def _source(source: Source, mirrors: Mapping[str, str]) -> Source:
+    changes = tuple(replace(change, git=git_here(change.git, mirrors)) for change in source.changes)
+    return replace(source, git=git_here(source.git, mirrors), changes=changes)
 
 
 def _parent(parent: Parent, registries: Mapping[str, str]) -> Parent:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
-from distgen.catalogue.zuul_items import ZuulItem, project_of
+from distgen.catalogue.zuul_changes import merge_items, relevant_items
+from distgen.catalogue.zuul_items import ZuulItem
 from distgen.errors import InputError
-from distgen.git.refs import CLOSED_SERIES_SUFFIXES, HEADS, is_commit_id, release_version
 from distgen.model.catalogue import Catalogue, Image, Source
 from distgen.model.lock import Lock
 from distgen.model.rendered import Tree
@@ -18,7 +18,6 @@ from distgen.schema.formats import SECRET_FORMATS, format_problem
 from distgen.text.suggest import did_you_mean
 
 _GERRIT = re.compile(r"(\d+)[,/](\d+)")
-_VERSIONS = ("{version}", "v{version}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +33,17 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class Speculation:
-    """A catalogue with sources replaced, and the keys of the images that have such a source."""
+    """A catalogue with sources replaced, and the keys of the images that have such a source.
+
+    `items` are those of Zuul, and `originals` the images as the catalogue has them.
+    """
 
     catalogue: Catalogue
     images: tuple[str, ...] = ()
     elsewhere: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """Where else a change may be found: other repositories by (git, ref)."""
+    items: tuple[ZuulItem, ...] = ()
+    originals: tuple[Image, ...] = ()
 
 
 def parse_override(text: str) -> Override:
@@ -69,19 +73,20 @@ def parse_override(text: str) -> Override:
 def override_sources(
     catalogue: Catalogue, overrides: Sequence[Override], items: Sequence[ZuulItem], lock: Lock
 ) -> Speculation:
-    """Replace the sources that overrides and Zuul's items name; overrides count more."""
+    """Replace the sources that overrides and Zuul's items name; both for one are refused."""
     _refuse_unmatched(catalogue, overrides)
     images = tuple(_replace_sources(image, overrides, items, lock) for image in catalogue.images)
     pairs = zip(images, catalogue.images, strict=True)
     replaced_keys = tuple(new.key for new, old in pairs if new is not old)
     elsewhere = {
         (item.git, item.ref): source.git
-        for item in items
         for image in catalogue.images
         for source in image.sources
-        if item.git is not None and item.git != source.git and _is_about(item, source, image)
+        for item in relevant_items(source, image, items)
+        if item.git is not None and item.git != source.git
     }
-    return Speculation(replace(catalogue, images=images), replaced_keys, elsewhere)
+    speculated = replace(catalogue, images=images)
+    return Speculation(speculated, replaced_keys, elsewhere, tuple(items), catalogue.images)
 
 
 def publishing_refusal(speculation: Speculation) -> Callable[[Tree], str]:
@@ -100,54 +105,41 @@ def publishing_refusal(speculation: Speculation) -> Callable[[Tree], str]:
 
 
 def _replace_sources(
-    image: Image, overrides: Sequence[Override], items: Iterable[ZuulItem], lock: Lock
+    image: Image, overrides: Sequence[Override], items: Sequence[ZuulItem], lock: Lock
 ) -> Image:
-    sources = []
-    for source in image.sources:
-        matches = [
-            override
-            for override in overrides
-            if source.name == override.name and _reaches(override, image)
-        ]
-        change = next((item for item in items if _is_about(item, source, image)), None)
-        if matches:
-            last = matches[-1]
-            sources.append(replace(source, git=last.git or source.git, ref=last.ref))
-        elif change is not None:
-            sources.append(replace(source, git=_git(source, change, lock), ref=change.ref))
-        else:
-            sources.append(source)
-    return image if tuple(sources) == image.sources else replace(image, sources=tuple(sources))
+    sources = tuple(
+        _replace_source(source, image, overrides, items, lock) for source in image.sources
+    )
+    return image if sources == image.sources else replace(image, sources=sources)
+
+
+def _replace_source(
+    source: Source,
+    image: Image,
+    overrides: Sequence[Override],
+    items: Sequence[ZuulItem],
+    lock: Lock,
+) -> Source:
+    about = relevant_items(source, image, items)
+    matches = [
+        override
+        for override in overrides
+        if source.name == override.name and _reaches(override, image)
+    ]
+    if matches and about:
+        raise InputError(
+            f"zuul.items replaces this source of {image.full_name} as well, by {about[0]}",
+            where=Origin(f"--source {matches[-1].text}"),
+            hint="leave out --source, or the item",
+        )
+    if matches:
+        return replace(source, git=matches[-1].git or source.git, ref=matches[-1].ref)
+    return merge_items(source, about, lock) if about else source
 
 
 def _reaches(override: Override, image: Image) -> bool:
     name, _, stream = override.images.partition("@")
     return fnmatchcase(image.full_name, name) and fnmatchcase(image.stream.name, stream or "*")
-
-
-def _is_about(item: ZuulItem, source: Source, image: Image) -> bool:
-    """Tell whether a change is of this repository and of the branch that the image follows."""
-    if project_of(source.git) != item.project.removesuffix(".git"):
-        return False
-    ref = source.ref.removeprefix(HEADS)
-    if ref == item.branch:
-        return True
-    # An image that is built from a tag takes changes of the branch that its stream is of.
-    is_fixed = (
-        is_commit_id(ref)
-        or ref.endswith(CLOSED_SERIES_SUFFIXES)
-        or release_version(ref, _VERSIONS) is not None
-    )
-    return is_fixed and item.branch in (image.stream.name, image.stream.branch)
-
-
-def _git(source: Source, item: ZuulItem, lock: Lock) -> str:
-    """Return the repository to fetch a change from: the one in the lock, else its review's."""
-    # A mirror of the sources rarely has refs of changes, so `lock` may have found it elsewhere.
-    for git in (source.git, item.git):
-        if git is not None and (git, item.ref) in lock.sources:
-            return git
-    return item.git or source.git
 
 
 def _refuse_unmatched(catalogue: Catalogue, overrides: Iterable[Override]) -> None:

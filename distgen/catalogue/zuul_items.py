@@ -20,12 +20,26 @@ from distgen.schema.formats import format_problem
 
 @dataclass(frozen=True, slots=True)
 class ZuulItem:
-    """One change: `project` is `host/path` as Zuul names it, `git` where its ref can be fetched."""
+    """One item of a queue: a change, or a branch or tag as it was pushed.
+
+    `project` is `host/path` as Zuul names it. A change has its number in `change`, a `ref` that can
+    be fetched from `git`, and where that ref moves, the `commit` that is tested. Of what was
+    pushed, `ref` is the commit, "" where Zuul names none.
+    """
 
     project: str
     branch: str
     ref: str
-    git: str | None
+    git: str | None = None
+    commit: str | None = None
+    change: str = ""
+    tag: str = ""
+
+    def __str__(self) -> str:
+        if self.change:
+            return f"the change {self.change} of {self.project}"
+        kind, name = ("tag", self.tag) if self.tag else ("branch", self.branch)
+        return f"the {kind} {name} of {self.project}" if name else f"an item of {self.project}"
 
 
 class _ZuulLoader(yaml.SafeLoader):
@@ -40,7 +54,7 @@ _ZuulLoader.add_constructor("!unsafe", _plain)
 
 
 def parse_zuul_items(text: str, where: object) -> tuple[ZuulItem, ...]:
-    """Return the changes of an inventory, of its `zuul` variable alone, or of a list of items."""
+    """Return the items of an inventory, of its `zuul` variable alone, or of a list of items."""
     try:
         data = yaml.load(text, _ZuulLoader)
     except yaml.YAMLError as error:
@@ -54,10 +68,8 @@ def parse_zuul_items(text: str, where: object) -> tuple[ZuulItem, ...]:
             where=where,
             hint="give the inventory.yaml of a Zuul build, or its `zuul` variable",
         )
-    items = [_item(entry, where) for entry in entries]
-    # A later change in the queue of the same project and branch includes the one before.
-    newest = {(item.project, item.branch): item for item in items if item is not None}
-    return tuple(newest.values())
+    # Changes that depend on each other may be listed with each of them.
+    return tuple(dict.fromkeys(_item(entry, where) for entry in entries))
 
 
 def project_of(git: str) -> str:
@@ -80,35 +92,45 @@ def _items(data: Any) -> Any:
     return None
 
 
-def _item(entry: Any, where: object) -> ZuulItem | None:
+def _item(entry: Any, where: object) -> ZuulItem:
     keys = entry if isinstance(entry, Mapping) else {}
     value = keys.get("project")
     project = value if isinstance(value, Mapping) else {}
-    name = str(project.get("canonical_name") or "")
+    name = str(project.get("canonical_name") or "").removesuffix(".git")
     if not name:
         raise InputError("an item of zuul.items has no project.canonical_name", where=where)
+    branch = str(keys.get("branch") or "").removeprefix(HEADS)
+    if not keys.get("change"):
+        return ZuulItem(name, branch, _pushed_commit(keys), tag=str(keys.get("tag") or ""))
     change, patchset = (str(keys.get(key) or "") for key in ("change", "patchset"))
     # Zuul names neither the kind of the forge nor the ref: the page of the change tells both.
     url = str(keys.get("change_url") or "")
-    branch = str(keys.get("branch") or "").removeprefix(HEADS)
-    if not change:
-        # Not a change but a branch or tag as it is, or as it was pushed.
-        commit = str(keys.get("newrev") or keys.get("commit_id") or "")
-        return ZuulItem(name, branch, commit, None) if is_commit_id(commit) else None
-    if not (
-        change.isdecimal() and (not patchset or patchset.isdecimal() or is_commit_id(patchset))
-    ):
+    commit = patchset if is_commit_id(patchset) else None
+    ref = _ref(change, patchset, url)
+    if not change.isdecimal() or not ref:
         raise InputError(f"the item of {name} has no change number and patchset", where=where)
-    git = _git(url, str(project.get("name") or ""))
-    return ZuulItem(name, branch, _ref(change, patchset, url), git)
+    label = change if commit or not patchset else f"{change},{patchset}"
+    return ZuulItem(name, branch, ref, _git(url, str(project.get("name") or "")), commit, label)
+
+
+def _pushed_commit(keys: Mapping[str, Any]) -> str:
+    """Return the commit of a branch or tag, "" of one that was deleted."""
+    # Of what was deleted, `commit_id` is what it was before.
+    commit_id = "" if keys.get("oldrev") else keys.get("commit_id")
+    commit = str(keys.get("newrev") or commit_id or "")
+    return commit if is_commit_id(commit) and commit.strip("0") else ""
 
 
 def _ref(change: str, patchset: str, url: str) -> str:
+    """Return the ref of a change, "" where its patch set is not one."""
+    is_numbered = patchset.isdecimal() and not is_commit_id(patchset)
     if "/merge_requests/" in url:
-        return f"refs/merge-requests/{change}/head"
-    if is_commit_id(patchset) or "/pull/" in url:
-        return f"refs/pull/{change}/head"
-    return f"refs/changes/{change[-2:].zfill(2)}/{change}/{patchset or '1'}"
+        ref = f"refs/merge-requests/{change}/head"
+    elif is_commit_id(patchset) or "/pull/" in url:
+        ref = f"refs/pull/{change}/head"
+    else:
+        return f"refs/changes/{change[-2:].zfill(2)}/{change}/{patchset}" if is_numbered else ""
+    return ref if is_commit_id(patchset) or is_numbered or not patchset else ""
 
 
 def _git(url: str, name: str) -> str | None:

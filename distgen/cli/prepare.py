@@ -17,7 +17,7 @@ from distgen.cli.remote_options import RemoteOptions, remote_options
 from distgen.cli.retire_options import RetireOptions, orphans_to_retire, split_choice
 from distgen.cli.session import Choice, Session, image_arguments, set_option
 from distgen.cli.signing_options import SigningOptions
-from distgen.cli.source_options import SourceOptions, load_catalogue
+from distgen.cli.source_options import SourceOptions, load_catalogue, warn_of_unused_items
 from distgen.cli.tokens import add_tokens
 from distgen.cli.work import limited_work
 from distgen.forges.load import NO_FORGE
@@ -98,6 +98,7 @@ def prepare(session: Session, options: RunOptions, observe: Observer = ignore_st
     speculation, lock = load_catalogue(session, options.sets, options.overrides)
     catalogue = speculation.catalogue
     task = limited_work(catalogue, lock, _choose_images(options, catalogue), git.stop)
+    warn_of_unused_items(session, speculation, task.images)
     altered = bool(options.sets or speculation.images)
     root = Path(catalogue.root)
     head = read_catalogue_commit(git, root, catalogue.inputs)

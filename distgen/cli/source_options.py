@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,11 +10,12 @@ import click
 
 from distgen.catalogue.mirrors import apply_mirrors
 from distgen.catalogue.source_overrides import Speculation, override_sources, parse_override
+from distgen.catalogue.zuul_changes import item_warnings
 from distgen.catalogue.zuul_items import ZuulItem, parse_zuul_items
 from distgen.cli.option_groups import option_group
 from distgen.cli.session import Session
 from distgen.errors import InputError
-from distgen.model.catalogue import Catalogue
+from distgen.model.catalogue import Catalogue, Image
 from distgen.model.lock import Lock
 
 
@@ -40,6 +42,15 @@ class SourceOptions:
             raise InputError("the file is not text", where=self.zuul_items) from None
 
 
+def warn_of_unused_items(
+    session: Session, speculation: Speculation, images: Sequence[Image]
+) -> None:
+    """Name on stderr the items of Zuul that have no effect on the chosen images."""
+    keys = {image.key for image in images}
+    for warning in item_warnings(speculation.items, speculation.originals, keys):
+        session.say(f"warning: {warning}")
+
+
 def load_catalogue(
     session: Session, sets: tuple[str, ...], overrides: SourceOptions
 ) -> tuple[Speculation, Lock]:
@@ -64,7 +75,7 @@ source_options = option_group(
         "--zuul-items",
         metavar="FILE",
         type=click.Path(path_type=Path, dir_okay=False, exists=True),
-        help="Take sources from the changes that a Zuul inventory lists.",
+        help="Merge the changes that a Zuul inventory lists into the tips of their branches.",
     ),
 )
 """Add --source and --zuul-items; the command gets them as one `overrides`."""

@@ -74,6 +74,8 @@ def _image_needs(image: Image) -> Iterable[Need]:
             yield Need("base", parent.reference, "", user, (), parent.origin)
     for source in image.sources:
         yield Need("source", source.git, source.ref, user, (source.name,), source.origin)
+        for change in source.changes:
+            yield Need("source", change.git, change.ref, user, (source.name,), source.origin)
     for download in image.downloads:
         yield Need("download", download.url, "", user, (download.name,), download.origin)
 

@@ -184,13 +184,26 @@ class Parent:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceChange:
+    """A change under review; `commit` is where its ref has to stand, None where it never moves."""
+
+    git: str
+    ref: str
+    commit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
-    """A git repository that goes into the image; `ref` is whatever git can fetch."""
+    """A git repository that goes into the image; `ref` is whatever git can fetch.
+
+    `changes` are merged into it in their order, for a run that tries them.
+    """
 
     name: str
     git: str
     ref: str
     origin: Origin = NOWHERE
+    changes: tuple[SourceChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from distgen.git.refs import is_commit_id
-from distgen.model.catalogue import Image, Parent
+from distgen.model.catalogue import Image, Parent, Source, SourceChange
 from distgen.model.lock import Lock
 from distgen.model.reference import split_reference
 
@@ -45,11 +45,21 @@ class ParentFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeFacts:
+    """Each of `sources.NAME.changes`; `commit` is None where nothing says it."""
+
+    git: str
+    ref: str
+    commit: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class SourceFacts:
     """Each of `sources`: `checkout` is the locked commit, or the ref when there is none.
 
-    `revision` is a commit, None where only a branch or tag is known; `url` is `git` for labels and
-    pages: without a user, and without what follows a question mark.
+    `revision` is a commit, None where only a branch or tag is known, and with `changes`, which are
+    to be merged into it in their order; `url` is `git` for labels and pages: without a user, and
+    without what follows a question mark.
     """
 
     git: str
@@ -60,6 +70,7 @@ class SourceFacts:
     checkout: str
     revision: str | None
     url: str
+    changes: tuple[ChangeFacts, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +84,7 @@ class DownloadFacts:
 TAG_OR_DIGEST = frozenset({"osbs"})
 """Downstreams whose FROM takes a tag or a digest, not both: osbs-client, `ImageName.parse`."""
 
-RECORDS = (ImageFacts, ParentFacts, SourceFacts, DownloadFacts)
+RECORDS = (ImageFacts, ParentFacts, SourceFacts, ChangeFacts, DownloadFacts)
 
 
 def template_context(image: Image, lock: Lock, exports: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -86,9 +97,7 @@ def template_context(image: Image, lock: Lock, exports: tuple[str, ...] = ()) ->
     names: dict[str, Any] = {
         "image": _image_facts(image, exports),
         "builders": {role: parent for role, parent in parents.items() if role != "base"},
-        "sources": {
-            source.name: _source_facts(source.git, source.ref, lock) for source in image.sources
-        },
+        "sources": {source.name: _source_facts(source, lock) for source in image.sources},
         "downloads": {
             download.name: DownloadFacts(download.url, lock.downloads.get(download.url))
             for download in image.downloads
@@ -142,13 +151,26 @@ def _parent_facts(parent: Parent, lock: Lock, no_tag: bool) -> ParentFacts:
     return ParentFacts(reference, name, tag, digest, image)
 
 
-def _source_facts(git: str, ref: str, lock: Lock) -> SourceFacts:
-    entry, url = lock.sources.get((git, ref)), _without_user(git)
-    if entry is None:
-        revision = ref if is_commit_id(ref) else None
-        return SourceFacts(git, ref, None, None, None, ref, revision, url)
-    commit = entry.commit
-    return SourceFacts(git, ref, commit, entry.date, entry.version, commit, commit, url)
+def _source_facts(source: Source, lock: Lock) -> SourceFacts:
+    entry = lock.sources.get((source.git, source.ref))
+    commit = entry.commit if entry else None
+    pinned = commit or (source.ref if is_commit_id(source.ref) else None)
+    return SourceFacts(
+        git=source.git,
+        ref=source.ref,
+        commit=commit,
+        date=entry.date if entry else None,
+        version=entry.version if entry else None,
+        checkout=commit or source.ref,
+        revision=None if source.changes else pinned,
+        url=_without_user(source.git),
+        changes=tuple(_change_facts(change, lock) for change in source.changes),
+    )
+
+
+def _change_facts(change: SourceChange, lock: Lock) -> ChangeFacts:
+    entry = lock.sources.get((change.git, change.ref))
+    return ChangeFacts(change.git, change.ref, change.commit or (entry.commit if entry else None))
 
 
 def _without_user(git: str) -> str:

@@ -527,9 +527,11 @@ def test_the_changes_of_a_zuul_build_are_locked(catalogue, distgen, upstream, tm
     assert ran.code == 0, ran.out
     assert set(lock(root).sources) == {
         ("https://opendev.invalid/zuul/app", "master"),
+        ("https://opendev.invalid/zuul/app", "refs/heads/master"),
         ("https://opendev.invalid/zuul/app", "refs/changes/07/7/2"),
         ("https://opendev.invalid/zuul/lib", "stable/x"),
     }
+    assert "warning: the change 7,2 of opendev.invalid/zuul/lib has no effect" in ran.err
 
 
 def test_a_registry_that_fails_at_times_is_asked_again(

@@ -86,6 +86,31 @@ def lock(world: World, folder: Path) -> None:
     world.lead("example.org:443", files.host)
 
 
+def zuul(world: World, folder: Path) -> None:
+    """A branch with two changes under review, and the folder that Zuul prepared on its node."""
+    work = folder / "zuul"
+    work.mkdir()
+    git("init", "-q", "-b", "master", folder=work)
+    git("commit", "-q", "--allow-empty", "-m", "Begin", folder=work)
+    refs = {"first": "refs/changes/41/700041/2", "second": "refs/changes/42/700042/3"}
+    for name in refs:
+        git("checkout", "-q", "-b", name, "master", folder=work)
+        (work / name).write_text("\n")
+        git("add", "-A", folder=work)
+        git("commit", "-q", "-m", name, folder=work)
+    for host in ("opendev.org", "review.opendev.org"):
+        there = world.git(host).repository("zuul/nodepool.git")
+        git("push", "-q", str(there), "master", folder=work)
+    for name, ref in refs.items():
+        git("push", "-q", str(there), f"{name}:{ref}", folder=work)
+    git("checkout", "-q", "master", folder=work)
+    git("merge", "-q", "--no-edit", "first", folder=work)
+    git("merge", "-q", "--no-edit", "second", folder=work)
+    prepared = folder / "src/opendev.org/zuul/nodepool"
+    git("clone", "-q", "--branch", "master", str(work), str(prepared))
+    world.environment["SRC"] = str(folder / "src")
+
+
 def reviews(world: World, folder: Path) -> None:
     """GitHub with an organisation of our own."""
     root = world.git("github.com", {"x-access-token": TOKEN}).root
@@ -191,4 +216,5 @@ SITUATIONS: Mapping[str, Situation] = {
     "tripleo.rst": Situation(),
     "tutorial.rst": Situation(),
     "verify.rst": Situation(verify, "catalogue"),
+    "zuul.rst": Situation(zuul, "catalogue"),
 }

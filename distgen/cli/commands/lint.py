@@ -7,7 +7,12 @@ import re
 import click
 
 from distgen.cli.session import Choice, Session, format_option, image_arguments, set_option
-from distgen.cli.source_options import SourceOptions, load_catalogue, source_options
+from distgen.cli.source_options import (
+    SourceOptions,
+    load_catalogue,
+    source_options,
+    warn_of_unused_items,
+)
 from distgen.cli.work import limited_work
 from distgen.lint import external
 from distgen.lint.check import lint
@@ -45,7 +50,9 @@ def command(
     session: Session = ctx.obj
     speculation, lock = load_catalogue(session, sets, overrides)
     catalogue = speculation.catalogue
-    findings = lint(limited_work(catalogue, lock, choice.of(catalogue)), external.lint)
+    images = choice.of(catalogue)
+    warn_of_unused_items(session, speculation, images)
+    findings = lint(limited_work(catalogue, lock, images), external.lint)
     report = WRITERS[form](findings)
     click.echo(color_levels(report) if form == "text" else report, nl=False)
     grave = () if fail_on == "never" else LEVELS[: LEVELS.index(fail_on) + 1]

@@ -15,7 +15,7 @@ from distgen.cli.lock_report import problems, report
 from distgen.cli.option_groups import option_group
 from distgen.cli.registry_options import UPSTREAM_OPTIONS, UpstreamOptions, upstreams
 from distgen.cli.session import Choice, Session, format_option, image_arguments
-from distgen.cli.source_options import SourceOptions, source_options
+from distgen.cli.source_options import SourceOptions, source_options, warn_of_unused_items
 from distgen.errors import InputError
 from distgen.lock.check import check_against_facts, check_offline, check_online
 from distgen.lock.facts import Facts, published_needs
@@ -107,7 +107,9 @@ def command(ctx: click.Context, choice: Choice, overrides: SourceOptions, asking
     catalogue = session.catalogue()
     speculation = overrides.of(catalogue, lock)
     # Both are needed: the sources as the catalogue has them, and those of this run.
-    images = (*choice.of(catalogue), *choice.of(speculation.catalogue))
+    speculated = choice.of(speculation.catalogue)
+    warn_of_unused_items(session, speculation, speculated)
+    images = (*choice.of(catalogue), *speculated)
     everything = (*catalogue.images, *speculation.catalogue.images)
     needed = needs(images)
     # Facts may pin the catalogue's own images, too; nobody is asked for those.

@@ -7,7 +7,12 @@ from pathlib import Path
 import click
 
 from distgen.cli.session import Choice, Session, image_arguments, set_option
-from distgen.cli.source_options import SourceOptions, load_catalogue, source_options
+from distgen.cli.source_options import (
+    SourceOptions,
+    load_catalogue,
+    source_options,
+    warn_of_unused_items,
+)
 from distgen.cli.work import limited_work
 from distgen.lint.check import render_trees
 from distgen.output.tree import (
@@ -48,6 +53,7 @@ def command(
     speculation, lock = load_catalogue(session, sets, overrides)
     catalogue = speculation.catalogue
     task = limited_work(catalogue, lock, choice.of(catalogue))
+    warn_of_unused_items(session, speculation, task.images)
     trees = tuple(render_trees(task))
     act = compare_folder if check else write_tree
     deltas = [act(output, tree) for tree in trees]

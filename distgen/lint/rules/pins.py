@@ -33,11 +33,23 @@ def unpinned_inputs(context: RuleContext) -> Iterator[Violation]:
         text = f"{source.git} at {source.ref} is not pinned to a commit; run distgen lock"
         line = _first_mention(context.dockerfile, source.git)
         yield Violation(text, line, origin=source.origin)
+    yield from _moving_changes(context)
     for download in context.image.downloads:
         if download.url not in context.lock.downloads:
             text = f"{download.url} is not pinned to a checksum; run distgen lock"
             line = _first_mention(context.dockerfile, download.url)
             yield Violation(text, line, origin=download.origin)
+
+
+def _moving_changes(context: RuleContext) -> Iterator[Violation]:
+    # A patch set of Gerrit never changes; of a pull request, Zuul says the commit.
+    for source in context.image.sources:
+        for change in source.changes:
+            is_pinned = change.commit or change.ref.startswith("refs/changes/")
+            if not is_pinned and (change.git, change.ref) not in context.lock.sources:
+                text = f"{change.git} at {change.ref} is not pinned to a commit; run distgen lock"
+                line = _first_mention(context.dockerfile, change.ref)
+                yield Violation(text, line, origin=source.origin)
 
 
 def _bases(context: RuleContext) -> Iterator[Violation]:
