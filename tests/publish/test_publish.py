@@ -102,7 +102,7 @@ def test_prose_about_dockerfiles_is_not_summarised_as_one(tmp_path):
 
 @pytest.mark.parametrize("path", ["web.Dockerfile", "web/Containerfile", "Dockerfile.web"])
 def test_packages_of_every_dockerfile_are_summarised(tmp_path, path):
-    before, after = "FROM a\n", "FROM a\nRUN apt-get install -y git\n"
+    before, after = (f"FROM a\nRUN apt-get install -y curl{more}\n" for more in ("", " git"))
     message = message_of_change(tmp_path, path, before, after)
     assert message.startswith(f"ns/app: 1 package added\n\napt package added in {path}: git\n")
 
