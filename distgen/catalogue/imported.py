@@ -17,7 +17,15 @@ from distgen.catalogue.placeholders import fill_placeholders
 from distgen.catalogue.records import Assignment, Group, ImageFiles
 from distgen.dockerfile.filename import DOCKERFILE
 from distgen.errors import InputError
-from distgen.model.catalogue import Image, Layer, Namespace, Stream, Template
+from distgen.model.catalogue import (
+    DEFAULT_LIMITS,
+    Image,
+    Layer,
+    Namespace,
+    RenderLimits,
+    Stream,
+    Template,
+)
 from distgen.model.rendered import Finding
 from distgen.model.words import Origin
 from distgen.schema.packaged import load_schema
@@ -33,6 +41,7 @@ class SourceRequest:
 
     `options` are the source's own settings, the merge of `layers`; relative paths in them start at
     `root`. The stream has the tags that the namespace gives it, none if the source is to choose.
+    `limits` are for each image.
     """
 
     source: str
@@ -42,6 +51,7 @@ class SourceRequest:
     layers: tuple[Layer, ...]
     root: Path
     origin: Origin
+    limits: RenderLimits = DEFAULT_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +75,7 @@ def read_sources(
     root: Path,
     overlays: Mapping[str, ImageFiles],
     read_source: ReadSource | None,
+    limits: RenderLimits,
 ) -> SourceImages:
     """Return the images of all namespaces with a source, with the files and patches of overlays."""
     images: list[Image] = []
@@ -74,7 +85,7 @@ def read_sources(
         for request in source_requests(group, assignments, root):
             if read_source is None:
                 raise InputError(f"nothing reads the source {group.source}", where=request.origin)
-            answer = read_source(request)
+            answer = read_source(replace(request, limits=limits))
             images += answer.images
             findings += answer.findings
             inputs |= dict.fromkeys(answer.inputs)

@@ -49,7 +49,9 @@ def load_catalogue(
             for chain in extension_chains(overlays).values()
             for draft in draft_images(chain, groups[chain[-1].namespace], templates, value_stack)
         ]
-    source_images = read_sources(groups.values(), assignments, base, source_overlays, read_source)
+    source_images = read_sources(
+        groups.values(), assignments, base, source_overlays, read_source, site.limits
+    )
     references = _references(drafts, source_images.images)
     refuse_unmatched_assignments(assignments, references)
     own_images = (finish_image(draft, references, value_stack) for draft in drafts)

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import cast
 
 from jsonschema import Draft202012Validator
 
-from distgen.model.catalogue import DistGit, Layer, Namespace, RenderLimits, Template, TemplateFile
+from distgen.model.catalogue import (
+    DEFAULT_LIMITS,
+    DistGit,
+    Layer,
+    Namespace,
+    RenderLimits,
+    Template,
+    TemplateFile,
+)
 from distgen.model.words import EditPolicy, OnEdit, Origin
 from distgen.schema.yaml import Document
 
@@ -23,7 +31,7 @@ class Settings:
     mirrors: Mapping[str, Mapping[str, str]]
     values: Layer
     on_edit: EditPolicy = ()
-    limits: RenderLimits = field(default_factory=RenderLimits)
+    limits: RenderLimits = DEFAULT_LIMITS
 
 
 @dataclass(frozen=True, slots=True)

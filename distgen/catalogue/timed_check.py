@@ -1,4 +1,4 @@
-"""Checks values against the schemas of templates, each within a limit of processor time."""
+"""Ends what searches for too long: checks of values, and patterns that a catalogue gives."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from distgen.schema.messages import format_key
 _TICK = 0.25  # seconds of processor time between two looks at the limit
 
 
-class TimedCheck:
-    """Checks as `refuse_mistakes` does; a search that goes through everything is ended.
+class TimeLimit:
+    """Raises OutOfTime in what takes more than some seconds of processor time.
 
     A pattern such as `(a+)+$` takes for ever on a text that it does not fit. Only the main thread
     gets signals, so the limit holds in no other one.
@@ -47,24 +47,34 @@ class TimedCheck:
             signal.setitimer(signal.ITIMER_PROF, 0)
             signal.signal(signal.SIGPROF, previous)
 
-    def __call__(
-        self, validator: Draft202012Validator, data: Any, find_origin: FindOrigin, at: KeyPath
-    ) -> None:
-        """Raise InputError for the first mistake in `data`, or when finding it takes too long."""
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Begin the time anew; it ends with this block."""
         self._deadline = time.process_time() + self._seconds
         try:
-            refuse_mistakes(validator, data, find_origin, at)
-        except OutOfTime:
-            raise InputError(
-                f"checking `{format_key(at)}` against its schema takes more than "
-                f"{self._seconds:g} seconds of processor time",
-                where=find_origin(at),
-                hint="mend the `pattern` in the template's schema",
-            ) from None
+            yield
         finally:
             self._deadline = math.inf
 
     def _tick(self, number: int, frame: FrameType | None) -> None:
         if time.process_time() >= self._deadline:
             self._deadline = math.inf
-            raise OutOfTime
+            raise OutOfTime(f"takes more than {self._seconds:g} seconds of processor time")
+
+
+class TimedCheck(TimeLimit):
+    """Checks as `refuse_mistakes` does, each value within the limit."""
+
+    def __call__(
+        self, validator: Draft202012Validator, data: Any, find_origin: FindOrigin, at: KeyPath
+    ) -> None:
+        """Raise InputError for the first mistake in `data`, or when finding it takes too long."""
+        try:
+            with self.holding():
+                refuse_mistakes(validator, data, find_origin, at)
+        except OutOfTime as error:
+            raise InputError(
+                f"checking `{format_key(at)}` against its schema {error}",
+                where=find_origin(at),
+                hint="mend the `pattern` in the template's schema",
+            ) from None

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import threading
 
+from distgen.catalogue.records import Settings
+from distgen.catalogue.settings import read_settings
+from distgen.cli.session import Session
+from distgen.errors import InputError
 from distgen.lint.check import Work, plan_work
-from distgen.model.catalogue import Catalogue, Image
+from distgen.model.catalogue import DEFAULT_LIMITS, Catalogue, Image, RenderLimits
 from distgen.model.lock import Lock
 from distgen.render.limited import LimitedRenderer
 
@@ -18,3 +22,18 @@ def limited_work(
 ) -> Work:
     """Return the work to do on `images`; what renders them ends once `stop` is set."""
     return plan_work(catalogue, lock, images, LimitedRenderer(catalogue, lock, stop))
+
+
+def site_settings(session: Session) -> Settings | None:
+    """Return the settings of the catalogue, None where there is none."""
+    try:
+        root = session.root
+    except InputError:
+        return None
+    return read_settings(root)
+
+
+def render_limits(session: Session) -> RenderLimits:
+    """Return the limits for a template that needs no catalogue."""
+    settings = site_settings(session)
+    return settings.limits if settings else DEFAULT_LIMITS

@@ -277,6 +277,9 @@ class RenderLimits:
     memory: int = 512 * 2**20
 
 
+DEFAULT_LIMITS = RenderLimits()
+
+
 @dataclass(frozen=True, slots=True)
 class Catalogue:
     """A catalogue read and merged; images sorted by key."""
@@ -293,4 +296,4 @@ class Catalogue:
     """The files and folders that it was read from, relative to `root` or as they are named."""
     findings: tuple[Finding, ...] = ()
     """What a source says of the images it brought."""
-    limits: RenderLimits = RenderLimits()
+    limits: RenderLimits = DEFAULT_LIMITS

@@ -90,6 +90,27 @@ def decode_paths(header: bytes) -> tuple[str, ...]:
     return tuple(_load(header)["paths"])
 
 
+def encode_announcement(place: str) -> bytes:
+    """Write that a template begins, in place of an answer that is to follow."""
+    return _frame({"begun": place})
+
+
+def announced_place(header: bytes) -> str | None:
+    """Return the template that begins, None for an answer."""
+    place: str | None = json.loads(header).get("begun")
+    return place
+
+
+def encode_data(data: bytes) -> bytes:
+    """Write data as an answer."""
+    return _frame({}, data)
+
+
+def raise_error(header: bytes) -> None:
+    """Raise the error of an answer, if it is one."""
+    _load(header)
+
+
 def encode_error(error: DistgenError) -> bytes:
     """Write a sentence as an answer."""
     where = error.where

@@ -70,6 +70,15 @@ def limit_error(problem: str, image: Image) -> InputError:
     return InputError(f"{problem} ({image.key})", where=where, hint=LIMITS_HINT)
 
 
+def limit_problem(error: BaseException) -> str:
+    """Return what is wrong with a template that used too much, "" for any other error."""
+    if isinstance(error, OutOfTime):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "the template makes something that does not fit into memory"
+    return ""
+
+
 def template_calls(trace: TracebackType | None) -> list[Origin]:
     """Return the lines of templates in a traceback, outermost first."""
     calls: list[Origin] = []
@@ -90,10 +99,8 @@ def _describe_error(
         return _absent_template(error, environment)
     if isinstance(error, RecursionError):
         return "the template includes or calls itself without end", ""
-    if isinstance(error, OutOfTime):
-        return text, LIMITS_HINT
-    if isinstance(error, MemoryError):
-        return "the template makes something that does not fit into memory", LIMITS_HINT
+    if problem := limit_problem(error):
+        return problem, LIMITS_HINT
     if isinstance(error, NameError):
         # Jinja writes what it computed while it compiled as Python, where there is no `inf`.
         return f"`{error.name}` is not a number that can be written", ""

@@ -25,7 +25,7 @@ from distgen.render.answers import (
     encode_printed,
     encode_tree,
 )
-from distgen.render.errors import OutOfTime, limit_error
+from distgen.render.errors import OutOfTime, limit_error, limit_problem
 from distgen.render.renderer import Renderer
 
 _TICK = 0.25  # seconds of processor time between two looks at the limit
@@ -39,24 +39,22 @@ def answer_questions(
     renderer: Renderer,
     images: Mapping[str, Image],
     limits: RenderLimits,
-    ends: tuple[int, int],
+    questions: int,
+    answers: int,
 ) -> NoReturn:
-    """Answer until the questions end; `ends` are the pipes of both."""
+    """Answer until the questions end; both are pipes."""
     try:
-        questions, answers = ends
-        _let_go(questions, answers)
-        fcntl.fcntl(questions, fcntl.F_SETOWN, os.getpid())
-        flags = fcntl.fcntl(questions, fcntl.F_GETFL)
+        let_go(questions, answers)
         gc.freeze()  # the collector would write to, and so copy, every page of the parent
-        clock = _Clock(limits)
+        clock = Clock(limits)
         with os.fdopen(questions, "rb") as lines:
             for line in lines:
                 question = decode_question(line)
                 clock.start()
-                with _ending_with_the_parent(questions, flags):
+                with ending_with_the_parent(questions):
                     answer = _answer(renderer, images[question.image], question)
                 clock.stop()
-                _write(answers, answer)
+                write_answer(answers, answer)
     finally:
         # Nothing of the parent may be flushed, closed or told a second time.
         os._exit(0)
@@ -73,19 +71,19 @@ def _answer(renderer: Renderer, image: Image, question: Question) -> bytes:
         return encode_origins(renderer.line_map(image, question.path))
     except DistgenError as error:
         return encode_error(error)
-    except OutOfTime as error:
-        problem = str(error)
-    except MemoryError:
-        problem = "does not fit into memory"
+    except (OutOfTime, MemoryError) as error:
+        problem = limit_problem(error)
     return encode_error(limit_error(problem, image))
 
 
 @contextmanager
-def _ending_with_the_parent(questions: int, flags: int) -> Iterator[None]:
-    """Let the kernel end this process when the one that asks is gone, and closes its pipe.
+def ending_with_the_parent(questions: int) -> Iterator[None]:
+    """Let the kernel end this process when the one that asks is gone, which closes its pipe.
 
     No question comes before the answer to the last one, so the pipe is silent in between.
     """
+    fcntl.fcntl(questions, fcntl.F_SETOWN, os.getpid())
+    flags = fcntl.fcntl(questions, fcntl.F_GETFL)
     fcntl.fcntl(questions, fcntl.F_SETFL, flags | os.O_ASYNC)
     try:
         yield
@@ -93,7 +91,7 @@ def _ending_with_the_parent(questions: int, flags: int) -> Iterator[None]:
         fcntl.fcntl(questions, fcntl.F_SETFL, flags)
 
 
-class _Clock:
+class Clock:
     """Ends a rendering by an exception where the interpreter can, for that names the line."""
 
     def __init__(self, limits: RenderLimits) -> None:
@@ -137,7 +135,7 @@ def _set_limit(kind: int, amount: int) -> None:
     resource.setrlimit(kind, (soft, hard))
 
 
-def _let_go(*pipes: int) -> None:
+def let_go(*pipes: int) -> None:
     """Close all that the parent has open, and leave signals to it: it ends this process."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -153,7 +151,7 @@ def _let_go(*pipes: int) -> None:
     os.closerange(start, min(os.sysconf("SC_OPEN_MAX"), _MOST_PIPES))
 
 
-def _write(pipe: int, answer: bytes) -> None:
+def write_answer(pipe: int, answer: bytes) -> None:
     left = memoryview(answer)
     while left:
         left = left[os.write(pipe, left) :]

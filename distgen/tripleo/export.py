@@ -10,7 +10,7 @@ from typing import Any
 from distgen.errors import InputError
 from distgen.text.suggest import did_you_mean
 from distgen.tripleo.heat import parse_list
-from distgen.tripleo.template import TemplateSource, render_template
+from distgen.tripleo.template import Render, TemplateSource, render_template
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +29,14 @@ class EntryFilter:
 
 
 def render_entries(
-    template: TemplateSource, values: Mapping[str, Any], entry_filter: EntryFilter
+    template: TemplateSource,
+    values: Mapping[str, Any],
+    entry_filter: EntryFilter,
+    render: Render = render_template,
 ) -> tuple[Mapping[str, Any], ...]:
     """Return the entries of a template with these values, params and services included."""
     takes = _predicate(entry_filter)
-    entries = parse_list(render_template(template, values), f"{template.path}, rendered")
+    entries = parse_list(render(template, values), f"{template.path}, rendered")
     _refuse_unknown_services(entry_filter.required_services, entries, template.path)
     return tuple(entry for entry in entries if takes(entry))
 

@@ -13,7 +13,7 @@ from typing import Any
 from distgen.model.reference import is_digest, split_reference
 from distgen.schema.yaml_writer import dump_yaml
 from distgen.tripleo import heat
-from distgen.tripleo.template import TemplateSource, render_template
+from distgen.tripleo.template import Render, TemplateSource, render_template
 
 LATEST = "latest"
 # Rendered as the tag, it shows which images have another one in the template itself.
@@ -43,7 +43,10 @@ def list_entries(text: str, path: str, tag: str | None = None) -> tuple[Containe
 
 
 def template_entries(
-    template: TemplateSource, variables: Mapping[str, Any], tag: str | None = None
+    template: TemplateSource,
+    variables: Mapping[str, Any],
+    tag: str | None = None,
+    render: Render = render_template,
 ) -> tuple[ContainerEntry, ...]:
     """Return the images of a template of a list, each once and in its order.
 
@@ -51,7 +54,7 @@ def template_entries(
     """
     tag = tag or str(variables.get("tag") or LATEST)
     values = {"name_prefix": "", "name_suffix": "", **variables, "tag": _TAG_OF_THIS_RUN}
-    text = render_template(template, values)
+    text = render(template, values)
     entries = heat.parse_list(text, f"{template.path}, rendered")
     return _merge_entries(_entry(data, tag, True) for data in entries)
 

@@ -6,7 +6,7 @@ container-images/*.yaml.j2, from the first of June 2017 on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from distgen.errors import InputError
 from distgen.model.words import Origin
-from distgen.render.errors import FAILURES, template_calls
+from distgen.render.errors import FAILURES, LIMITS_HINT, limit_problem, template_calls
 from distgen.render.values_as_text import TEXT_FILTERS, refuse_foreign
 from distgen.text.characters import half_character_problem
 
@@ -30,6 +30,10 @@ class TemplateSource:
     name: str
     path: str
     loader: jinja2.BaseLoader
+
+
+Render = Callable[[TemplateSource, Mapping[str, Any]], str]
+"""Renders a template with values, as `render_template` does."""
 
 
 class AskableUndefined(jinja2.Undefined):
@@ -63,6 +67,9 @@ def render_template(template: TemplateSource, values: Mapping[str, Any]) -> str:
         hint = "give it with --set NAME=VALUE or --defaults FILE"
         raise InputError(str(error), where=_line_of(error, template.path), hint=hint) from None
     except FAILURES as error:
+        if problem := limit_problem(error):
+            where = _line_of(error, template.path)
+            raise InputError(problem, where=where, hint=LIMITS_HINT) from None
         problem = str(error) or f"the template cannot be rendered ({type(error).__name__})"
         raise InputError(problem, where=_line_of(error, template.path)) from None
     if problem := half_character_problem(text):

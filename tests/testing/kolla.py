@@ -10,7 +10,16 @@ from typing import Any
 from distgen.catalogue.imported import SourceImages, SourceRequest
 from distgen.catalogue.sources.kolla import images
 from distgen.catalogue.sources.source import SourceContext
-from distgen.model.catalogue import DistGit, Image, Layer, Namespace, Policy, Stream
+from distgen.model.catalogue import (
+    DEFAULT_LIMITS,
+    DistGit,
+    Image,
+    Layer,
+    Namespace,
+    Policy,
+    RenderLimits,
+    Stream,
+)
 from distgen.model.words import Origin
 
 STREAM = Stream("master", "master", ())
@@ -26,11 +35,15 @@ DAY = {"build_date": datetime.now().strftime("%Y%m%d")}
 
 
 def generate(
-    root: Path, options: Mapping[str, Any], cache: Path | None, environ: Mapping[str, str] = {}
+    root: Path,
+    options: Mapping[str, Any],
+    cache: Path | None,
+    environ: Mapping[str, str] = {},
+    limits: RenderLimits = DEFAULT_LIMITS,
 ) -> SourceImages:
     origin = Origin("overlays/kolla/namespace.yaml", 2)
     layers = (Layer("namespace", origin.path, options),)
-    request = SourceRequest("kolla", NAMESPACE, STREAM, options, layers, root, origin)
+    request = SourceRequest("kolla", NAMESPACE, STREAM, options, layers, root, origin, limits)
     return images.images(request, SourceContext(environ, cache))
 
 

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from distgen.cli.commands.export import command
 from distgen.cli.session import Session
 from distgen.errors import InputError
+from distgen.model.catalogue import RenderLimits
 from distgen.tripleo.export import EntryFilter, render_entries
 from distgen.tripleo.files import read_list, template_at
 from distgen.tripleo.heat import format_list, parse_defaults, parse_images, short_names
@@ -194,6 +195,21 @@ def test_real_lists_are_read_whole_and_unlike_their_templates_need_no_values():
         assert len(entries) == len(names) > 50, path
 
 
+LOOPS = "{% for a in 'x' * 99999 %}{% for b in 'x' * 99999 %}{% endfor %}{% endfor %}"
+# Comparing them is one long step of the interpreter, which no exception can end.
+DOUBLED = "{% set a = [1] %}{% set b = [1] %}" + "{% set a = [a, a] %}{% set b = [b, b] %}" * 60
+
+
+@pytest.mark.parametrize("text", [LOOPS, DOUBLED + "{{ a == b }}"], ids=["loops", "doubled"])
+def test_a_template_that_takes_too_much_is_named(tmp_path, text):
+    path = tmp_path / "hostile_containers.yaml.j2"
+    path.write_text(text)
+    with pytest.raises(InputError) as caught:
+        read_list(path, {}, limits=RenderLimits(0.5, 64 * 2**20))
+    assert str(caught.value).startswith(str(path))
+    assert "takes more than 0.5 seconds of processor time" in str(caught.value)
+
+
 def test_the_list_is_printed_without_params_services_and_time(template):
     options = ("--template", template, "--defaults", template.parent / "defaults.yaml")
     text = re.sub(r"- .*(opendaylight|server):current\n.*\n", "", PLAIN)
@@ -319,7 +335,7 @@ def test_a_template_reaches_nothing_but_files_beside_it(tmp_path):
             "the params of a are not a list",
         ),
         ("container_images_template: [{imagename: a, services: [[b]]}]", "the services of a are"),
-        ("{{ 'a' * 10**15 }}", "the template cannot be rendered (MemoryError)"),
+        ("{{ 'a' * 10**15 }}", "the template makes something that does not fit into memory"),
         ("{{ 'a'.upper }}", "a value of type builtin_function_or_method cannot be printed"),
         ("{{ ['a'.upper] | join }}", "a value of type builtin_function_or_method cannot be"),
         (r"{{ '\ud800' }}", "it prints U+D800, one half of a character"),

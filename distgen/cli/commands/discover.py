@@ -11,7 +11,6 @@ from typing import Any
 
 import click
 
-from distgen.catalogue.settings import read_settings
 from distgen.cli.option_groups import option_group
 from distgen.cli.registry_options import (
     UPSTREAM_OPTIONS,
@@ -20,6 +19,7 @@ from distgen.cli.registry_options import (
     registry_option,
 )
 from distgen.cli.session import Choice, Session, format_option, image_arguments
+from distgen.cli.work import render_limits, site_settings
 from distgen.errors import DistgenError, InputError
 from distgen.lock.file import LOCK_FILE, dump_lock
 from distgen.lock.plan import facts_by_key, lock_of
@@ -120,7 +120,8 @@ def discover_list(session: Session, template: Path, files: Files, query: Wanted)
     if len({path.resolve() for path in places}) < len(places):
         raise InputError("is both the list and the environment", where=files.output)
     defaults = read_defaults(files.defaults) if files.defaults else {}
-    entries = read_list(template, {**defaults, **parse_assignments(files.sets)}, query.tag)
+    variables = {**defaults, **parse_assignments(files.sets)}
+    entries = read_list(template, variables, query.tag, render_limits(session))
     registry = registries(session, mirrors(session), query)
     wishes = [wish(str(number), entry, query) for number, entry in enumerate(entries)]
     matches = search_registry(session, registry, wishes, query)
@@ -223,11 +224,8 @@ def name(match: RegistryMatch, digests: bool) -> str:
 
 def mirrors(session: Session) -> Mapping[str, Mapping[str, str]]:
     """Return the mirrors of the catalogue where there is one; a list does not need one."""
-    try:
-        root = session.root
-    except InputError:
-        return {}
-    return read_settings(root).mirrors
+    settings = site_settings(session)
+    return settings.mirrors if settings else {}
 
 
 def parse_assignments(sets: Sequence[str]) -> Mapping[str, str]:

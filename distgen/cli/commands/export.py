@@ -8,10 +8,11 @@ from typing import Any
 import click
 
 from distgen.cli.session import Session
+from distgen.cli.work import render_limits
 from distgen.errors import InputError
 from distgen.output.files import replace_file
 from distgen.tripleo.export import EntryFilter, render_entries
-from distgen.tripleo.files import read_defaults, read_text, template_at
+from distgen.tripleo.files import limited, read_defaults, read_text, template_at
 from distgen.tripleo.heat import (
     HEADER,
     deployed_services,
@@ -83,7 +84,8 @@ def export_tripleo(session: Session, /, template: Path, **options: Any) -> None:
         )
     chosen = services if named or options["roles"] else None
     entry_filter = EntryFilter(options["include"], options["exclude"], chosen, named)
-    entries = render_entries(template_at(template), values, entry_filter)
+    render = limited(render_limits(session))
+    entries = render_entries(template_at(template), values, entry_filter, render)
     if options["environment"] and options["environment"] == options["output"]:
         raise InputError("--environment and --output name the same file")
     if options["environment"]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from testing.kolla import files, generate, image_named, images_folder
 
 from distgen.catalogue.sources.cache import load_entry, save_entry
 from distgen.errors import InputError
+from distgen.model.catalogue import RenderLimits
 
 pytest.importorskip("kolla")
 
@@ -144,3 +147,37 @@ def test_two_images_of_one_name_are_refused(tmp_path, cache):
     folder = images_folder(tmp_path, {"a/mine": "FROM scratch\n", "b/mine": "FROM scratch\n"})
     with pytest.raises(InputError, match="b/mine and a/mine are both called mine"):
         generate(tmp_path, {"docker_dir": [folder]}, cache)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+        "{{ 'x' * 10 ** 9 }}",
+        "{% set a = ['x'] %}{% set b = ['x'] %}{% for i in range(40) %}"
+        "{% if a.append([a[-1], a[-1]]) or b.append([b[-1], b[-1]]) %}{% endif %}{% endfor %}"
+        "{{ a == b }}",
+    ],
+    ids=["time", "memory", "kernel"],
+)
+@pytest.mark.parametrize("is_override", [False, True], ids=["template", "override"])
+def test_a_template_that_takes_too_much_is_named(tmp_path, cache, text, is_override):
+    folder = images_folder(tmp_path, {"mine": "FROM x\n" + ("" if is_override else text)})
+    options = {"docker_dir": [folder], "regex": "mine"}
+    if is_override:
+        (tmp_path / "o.j2").write_text(
+            f"{{% extends parent_template %}}{{% set x %}}{text}{{% endset %}}"
+        )
+        options["template_override"] = ["o.j2"]
+    before = time.process_time()
+    with pytest.raises(InputError, match=r"render\.limits") as error:
+        generate(tmp_path, options, cache, limits=RenderLimits(0.5, 64 * 2**20))
+    assert re.search(r"o\.j2(:1)?: |mine/Dockerfile\.j2", str(error.value)), error.value
+    assert time.process_time() - before < 20
+
+
+def test_a_regex_that_searches_for_ever_is_ended(tmp_path, cache):
+    folder = images_folder(tmp_path, {"a" * 40 + "-b": "FROM x\n"})
+    options = {"docker_dir": [folder], "regex": ["^(a+)+$"]}
+    with pytest.raises(InputError, match=r"matching Kolla's regex takes more than 0\.5 seconds"):
+        generate(tmp_path, options, cache, limits=RenderLimits(0.5))

@@ -61,7 +61,8 @@ def run_build(request: SourceRequest, context: SourceContext) -> KollaBuild:
     digest = hashlib.sha256("\0".join(settings.folders).encode()).hexdigest()[:16]
     entry = f"kolla-templates-{digest}"
     templates = CompiledTemplates(load_entry(context.cache, entry), settings.release)
-    dockerfiles = render_dockerfiles(settings, files, context.environ, templates)
+    environ, limits = context.environ, request.limits
+    dockerfiles = render_dockerfiles(settings, files, environ, templates, limits)
     if templates.is_changed:
         save_entry(context.cache, entry, templates.entry())
     images = _images(settings, dockerfiles, context.cache, label)

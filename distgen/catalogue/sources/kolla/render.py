@@ -26,8 +26,10 @@ from distgen.catalogue.sources.kolla.environ import VisibleEnvironment, variable
 from distgen.catalogue.sources.kolla.options import KollaSettings
 from distgen.catalogue.sources.kolla.package import YAML_LOADER, read_error
 from distgen.errors import DistgenError, InputError
+from distgen.model.catalogue import RenderLimits
 from distgen.model.words import Origin
-from distgen.render.errors import FAILURES, template_calls
+from distgen.render.errors import FAILURES, LIMITS_HINT, limit_problem, template_calls
+from distgen.render.limited_call import Announce, call_limited
 from distgen.text.characters import half_character_problem
 
 Files = Mapping[str, Path]
@@ -75,6 +77,12 @@ class CompiledTemplates:
         """Return the environment variables that the templates used so far name."""
         return frozenset(name for _, names in self._used.values() for name in names)
 
+    def update(self, entry: Mapping[str, Any] | None) -> None:
+        """Take over what another process has used and compiled, None where nothing is new."""
+        if entry is not None:
+            self._used = entry["codes"]
+            self.is_changed = True
+
     def entry(self) -> dict[str, Any]:
         """Return the templates that this run used, for a later run."""
         return {"for": self._releases, "codes": self._used}
@@ -99,20 +107,29 @@ def render_dockerfiles(
     files: Files,
     environ: Mapping[str, str],
     templates: CompiledTemplates,
+    limits: RenderLimits,
 ) -> dict[str, RenderedDockerfile]:
     """Return the Dockerfile of each image by the path of its template."""
     functions = _functions(settings)
     environment = _environment(_CompiledLoader(templates, _reader(files)), functions)
     override = _override(settings, functions, templates)
-    dockerfiles = {}
-    with _without_garbage_collection():
+
+    overriding = f" with {', '.join(settings.overrides)}" if settings.overrides else ""
+
+    def render(announce: Announce) -> tuple[dict[str, tuple[str, tuple[str, ...]]], Any]:
+        dockerfiles = {}
         for path in files:
             if path.endswith(f"/{TEMPLATE}"):
+                announce(f"{path}{overriding}")
                 env = VisibleEnvironment(environ, lambda: templates.variables)
                 text = _dockerfile(settings, environment, override, (path, env))
-                variables = tuple(sorted(env.requested))
-                dockerfiles[path] = RenderedDockerfile(text, variables)
-    return dockerfiles
+                dockerfiles[path] = (text, tuple(sorted(env.requested)))
+        return dockerfiles, templates.entry() if templates.is_changed else None
+
+    with _without_garbage_collection():
+        dockerfiles, entry = call_limited(limits, render)
+    templates.update(entry)
+    return {path: RenderedDockerfile(*rendered) for path, rendered in dockerfiles.items()}
 
 
 @contextmanager
@@ -144,13 +161,16 @@ def _dockerfile(
         context = template.new_context({**values, "env": env})
         text = environment.concat(template.root_render_func(context))
     except FAILURES as error:
-        raise InputError(_message(error), where=_line_of(error, path)) from error
+        hint = LIMITS_HINT if limit_problem(error) else ""
+        raise InputError(_message(error), where=_line_of(error, path), hint=hint) from error
     if problem := half_character_problem(text):
         raise InputError(problem, where=path)
     return _with_arguments(text, settings.arguments)
 
 
 def _message(error: BaseException) -> str:
+    if problem := limit_problem(error):
+        return problem
     if isinstance(error, jinja2.TemplateNotFound):
         return f"there is no file {error.name} that it can take"
     if isinstance(error, jinja2.TemplateError) and error.message:

@@ -10,7 +10,9 @@ from distgen.catalogue.graph import reachable
 from distgen.catalogue.sources.kolla.build import KollaBuild
 from distgen.catalogue.sources.kolla.package import read_error
 from distgen.catalogue.sources.kolla.parents import full_reference
+from distgen.catalogue.timed_check import TimeLimit
 from distgen.errors import InputError
+from distgen.render.errors import OutOfTime
 from distgen.tripleo.heat import parse_images, short_names
 
 _IMAGE_SOURCES = ("kolla", "tripleo")
@@ -51,15 +53,12 @@ def select_names(build: KollaBuild, container_list: ContainerList | None) -> lis
     settings = build.settings
     parents = {name: tuple(_parent_names(build, name)) for name in build.images}
     ancestry = {name: reachable([name], parents.__getitem__) for name in build.images}
-    try:
-        pattern = re.compile("|".join(settings.patterns).join("()"))
-    except re.error as error:
-        raise InputError(f"Kolla's regex is wrong: {error}", where=build.request.origin) from error
+    matching_names = _match_names(build)
     names_to_build = {
         member
         for name in build.images
         if not set(ancestry[name]) & set(settings.unbuildable)
-        and pattern.search(name)
+        and name in matching_names
         and (container_list is None or name in container_list.names)
         for member in ancestry[name]
     }
@@ -69,6 +68,20 @@ def select_names(build: KollaBuild, container_list: ContainerList | None) -> lis
         problem = "no image of Kolla matches its regex, profile or list"
         raise InputError(problem, where=build.request.origin)
     return sorted(names_to_build)
+
+
+def _match_names(build: KollaBuild) -> set[str]:
+    """Return the images that the settings' regular expressions find something in."""
+    limit = TimeLimit(build.request.limits.seconds)
+    origin = build.request.origin
+    try:
+        pattern = re.compile("|".join(build.settings.patterns).join("()"))
+        with limit.running(), limit.holding():
+            return {name for name in build.images if pattern.search(name)}
+    except re.error as error:
+        raise InputError(f"Kolla's regex is wrong: {error}", where=origin) from error
+    except OutOfTime as error:
+        raise InputError(f"matching Kolla's regex {error}", where=origin) from None
 
 
 def _parent_names(build: KollaBuild, name: str) -> Iterator[str]:
