@@ -38,8 +38,8 @@ PURE = {
     "lint": ("build_context", "check", "findings", "parent_uses", "policy", "ruleset"),
     "lint.reports": ("json", "sarif", "text"),
     "lint.rules": (
-        *("context", "copied", "files", "limits", "namespace", "parents", "pins", "rule"),
-        *("secrets", "sources"),
+        *("characters", "context", "copied", "files", "limits", "namespace", "parents", "pins"),
+        *("rule", "secrets", "sources"),
     ),
     "lock": ("facts", "plan"),
     "model": ("catalogue", "lock", "published", "reference", "rendered", "words"),
@@ -58,7 +58,7 @@ PURE = {
         *("check", "formats", "messages", "rules", "scalars", "sources", "subschemas", "yaml"),
         "yaml_writer",
     ),
-    "text": ("diff", "git_diff", "hunks", "suggest", "word_diff"),
+    "text": ("characters", "diff", "git_diff", "hunks", "suggest", "word_diff"),
     "tripleo": ("export", "heat", "lists", "template"),
     "verify": ("claims", "compare", "protocol", "report", "verdict"),
 }

@@ -14,6 +14,7 @@ from distgen.errors import InputError
 from distgen.model.catalogue import TemplateFile
 from distgen.model.words import Origin
 from distgen.schema.yaml import Document, read_yaml
+from distgen.text.characters import HIDDEN
 
 LINKABLE = ("templates", "overlays")
 """The folders of a catalogue that its links may lead into."""
@@ -66,7 +67,7 @@ def read_folder(root: Path, folder: str) -> tuple[TemplateFile, ...]:
 
 def _check_entry(root: Path, folder: str, entry: os.DirEntry[str]) -> FolderEntry:
     name, path = entry.name, f"{folder}/{entry.name}"
-    if not name.isprintable() or "\\" in name:
+    if not name.isprintable() or HIDDEN.search(name) or "\\" in name:
         raise InputError(
             f"{name!a} is not a file name for a repository",
             where=Origin(folder),

@@ -9,6 +9,7 @@ from types import ModuleType
 from distgen.lint.findings import as_findings
 from distgen.lint.policy import settings_of
 from distgen.lint.rules import (
+    characters,
     copied,
     files,
     limits,
@@ -23,7 +24,7 @@ from distgen.lint.rules.context import RuleContext
 from distgen.lint.rules.rule import Rule
 from distgen.model.rendered import Finding
 
-MODULES = (parents, pins, copied, files, secrets, sources, shell, namespace, limits)
+MODULES = (*(parents, pins, copied, files, secrets, characters, sources, shell, namespace, limits),)
 """A rule in one of them needs no registration."""
 
 

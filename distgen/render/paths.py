@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 
 from distgen.errors import InputError
 from distgen.model.words import MANIFEST
+from distgen.text.characters import HIDDEN
 
 # Windows reads ".git " and "git~1" as .git, so git refuses to check such paths out.
 _BAD = re.compile(r"[\\\x00-\x1f\x7f]|(?:^|/)(?:\.{0,2}|\.git[. ]*|git~1)(?:/|$)", re.I)
@@ -14,12 +16,15 @@ _BAD = re.compile(r"[\\\x00-\x1f\x7f]|(?:^|/)(?:\.{0,2}|\.git[. ]*|git~1)(?:/|$)
 
 def is_allowed(path: str) -> bool:
     """Tell whether a path is relative, stays below its root and is not git's or distgen's own."""
+    if not path.isascii() and HIDDEN.search(path):
+        return False
     return not _BAD.search(path) and path.lower() != MANIFEST
 
 
 def check_paths(paths: Iterable[str], image: str) -> None:
     """Refuse paths that one git repository cannot hold together."""
-    # On macOS and Windows, names that differ only in case are one file: a clone would lack one.
+    # On macOS and Windows, names that differ only in case or in Unicode's normal form are one
+    # file: a clone would lack one.
     folded: dict[str, str] = {}
     for path in paths:
         if not is_allowed(path):
@@ -31,9 +36,21 @@ def check_paths(paths: Iterable[str], image: str) -> None:
         while start >= 0:
             start = path.find("/", start + 1)
             part = path if start < 0 else path[: start + 1]
-            earlier = folded.setdefault(part.casefold(), part)
+            earlier = folded.setdefault(_fold(part), part)
             if earlier != part:
-                raise InputError(f"{part!r} and {earlier!r} differ only in case, in {image}")
+                raise InputError(f"{_describe_likeness(part, earlier)}, in {image}")
     for key, path in folded.items():
         if f"{key}/" in folded:
             raise InputError(f"{path!r} would be both a file and a folder, in {image}")
+
+
+def _fold(path: str) -> str:
+    if path.isascii():
+        return path.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", path).casefold())
+
+
+def _describe_likeness(path: str, other: str) -> str:
+    if path.casefold() == other.casefold():
+        return f"{path!r} and {other!r} differ only in case"
+    return f"{path!a} and {other!a} differ only in how Unicode writes the same letters"

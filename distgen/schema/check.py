@@ -14,14 +14,16 @@ from referencing import Registry
 from distgen.errors import InputError
 from distgen.model.words import KeyPath, Origin
 from distgen.schema.formats import CHECKS, format_problem
-from distgen.schema.messages import CONTROL, explain_error, format_key
+from distgen.schema.messages import explain_error, format_key
 from distgen.schema.scalars import resolve_scalars
 from distgen.schema.subschemas import Schema, alternatives, schemas_of_item, schemas_of_key
 from distgen.schema.yaml import Document
+from distgen.text.characters import HIDDEN, describe_character
 
 FindOrigin = Callable[[KeyPath], Origin | None]
 Check = Callable[[Draft202012Validator, Any, FindOrigin, KeyPath], None]
 _LINE_BREAKS_AND_TABS = re.compile(r"[\n\t]")
+_LINE_BREAK_OR_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def check_document(validator: Draft202012Validator, document: Document) -> dict[str, Any]:
@@ -48,12 +50,16 @@ def refuse_mistakes(
         first = min(mistakes, key=lambda mistake: find_origin(mistake.key) or Origin(""))
         raise InputError(first.problem, where=find_origin(first.key), hint=first.hint)
     schema = cast("Schema", validator.schema)
-    for key in _control_characters(data, (schema,), schema, at):
-        raise InputError(
-            f"`{format_key(key)}` holds a line break or a control character",
-            where=find_origin(key),
-            hint="write it on one line (`>-` folds lines into one)",
-        )
+    for key, character in _hidden_characters(data, (schema,), schema, at):
+        problem, hint = _describe_hidden(character)
+        raise InputError(f"`{format_key(key)}` {problem}", where=find_origin(key), hint=hint)
+
+
+def _describe_hidden(character: str) -> tuple[str, str]:
+    if _LINE_BREAK_OR_CONTROL.match(character):
+        hint = "write it on one line (`>-` folds lines into one)"
+        return "holds a line break or a control character", hint
+    return f"holds {describe_character(character)}, which no reader sees", "remove it"
 
 
 def refuse_bad_schema(schema: Schema, find_origin: FindOrigin, at: KeyPath) -> None:
@@ -84,26 +90,27 @@ def _format_check(name: str) -> Callable[[object], bool]:
     return passes
 
 
-def _control_characters(
+def _hidden_characters(
     data: Any, schemas: Sequence[Any], root: Schema, at: KeyPath, multiline: bool = False
-) -> Iterator[KeyPath]:
-    """Yield where text holds control characters; line breaks are fine below `multiline: true`."""
+) -> Iterator[tuple[KeyPath, str]]:
+    """Yield keys of text with hidden characters; line breaks are fine below `multiline: true`."""
     if not isinstance(data, str | dict | list):
         return
-    if isinstance(data, str) and data.isprintable():
+    if isinstance(data, str) and data.isascii() and data.isprintable():
         return
     places = list(alternatives(schemas, root))
     multiline = multiline or any(place.get("multiline") is True for place in places)
     if isinstance(data, str):
-        if CONTROL.search(_LINE_BREAKS_AND_TABS.sub("", data) if multiline else data):
-            yield at
+        text = _LINE_BREAKS_AND_TABS.sub("", data) if multiline else data
+        if hidden := HIDDEN.search(text):
+            yield at, hidden.group()
     elif isinstance(data, dict):
         for key, value in data.items():
-            if CONTROL.search(key):
-                yield (*at, key)
+            if hidden := HIDDEN.search(key):
+                yield (*at, key), hidden.group()
             inner = schemas_of_key(key, places)
-            yield from _control_characters(value, inner, root, (*at, key), multiline)
+            yield from _hidden_characters(value, inner, root, (*at, key), multiline)
     else:
         for index, item in enumerate(data):
             inner = schemas_of_item(index, places)
-            yield from _control_characters(item, inner, root, (*at, index), multiline)
+            yield from _hidden_characters(item, inner, root, (*at, index), multiline)

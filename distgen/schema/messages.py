@@ -12,9 +12,9 @@ from jsonschema.exceptions import SchemaError, ValidationError
 
 from distgen.model.words import KeyPath
 from distgen.schema.formats import SECRET_FORMATS
+from distgen.text.characters import HIDDEN
 from distgen.text.suggest import did_you_mean, suggest_nearest
 
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NOUNS = {
     "string": "text",
     "object": "a mapping",
@@ -67,7 +67,7 @@ def format_value(value: Any) -> str:
 
 
 def _visible(text: str) -> str:
-    return CONTROL.sub(lambda sign: repr(sign.group())[1:-1], text)
+    return HIDDEN.sub(lambda sign: repr(sign.group())[1:-1], text)
 
 
 def explain_error(error: _Error, at: KeyPath = ()) -> Mistake:

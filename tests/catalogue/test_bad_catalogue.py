@@ -99,6 +99,12 @@ CASES = [
      "a line break or a control character; write it on one line (`>-` folds lines into one)"),
     (A, f'{HEAD}values: {{labels: {{"a\\nb": x}}}}', f"{A}:3:19: `values.labels.a\\nb` holds a "
      "line break or a control character; write it on one line (`>-` folds lines into one)"),
+    (A, f'{HEAD}values: {{labels: {{about: "a\\u202Eb"}}}}', f"{A}:3:19: `values.labels.about` "
+     "holds U+202E (RIGHT-TO-LEFT OVERRIDE), which no reader sees; remove it"),
+    (A, f"{HEAD}description: a\u200bb", f"{A}:3:1: `description` holds U+200B (ZERO WIDTH SPACE), "
+     "which no reader sees; remove it"),
+    (A, f"{HEAD}description: a\u3164b", f"{A}:3:1: `description` holds U+3164 (HANGUL FILLER), "
+     "which no reader sees; remove it"),
     (A, f"{HEAD}values: {{image: x}}", f"{A}:3:10: the key `image` is a name that distgen gives "
      "to templates itself"),
     (A, f'{HEAD}description: "a\\nb"', f"{A}:3:1: `description` holds a line break or a control "

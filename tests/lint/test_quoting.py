@@ -118,6 +118,9 @@ NO_WORDS = {
     "DG301": "files",
     "DG302": "files",
     "DG305": "files",
+    "DG306": "files",
+    "DG307": "names",
+    "DG308": "the names of files",
 }
 """Rules that read no word of a Dockerfile, and what they look at."""
 

@@ -209,6 +209,13 @@ def test_patches_come_last_and_in_the_order_of_their_names(catalogue):
         ({"{{ '.distgen.json' }}": "x"}, "'.distgen.json' is not a path"),
         ({"{{ 'a' }}": "x", "{{ 'A' }}": "y"}, "differ only in case"),
         ({"a/x": "x", "A/y": "y"}, "'a/' and 'A/' differ only in case"),
+        ({"{{ 'é' }}": "x", "É": "y"}, "'É' and 'é' differ only in case"),
+        (
+            {"{{ 'caf\u00e9/x' }}": "x", "cafe\u0301/y": "y"},
+            r"'caf\xe9/' and 'cafe\u0301/' differ only in how Unicode writes the same letters",
+        ),
+        ({"{{ 'a%cb' | format(8238) }}": "x"}, r"'a\u202eb' is not a path that the tree of"),
+        ({"{{ 'a%cb' | format(133) }}": "x"}, r"'a\x85b' is not a path that the tree of"),
         ({"{{ 'a' }}": "x", "a/b": "y"}, "'a' would be both a file and a folder"),
         ({"{{ image.name }}.txt": "x", "app.txt": "y"}, "both make 'app.txt'"),
         (

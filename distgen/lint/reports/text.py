@@ -35,6 +35,8 @@ def _line(group: Sequence[Finding]) -> str:
     first = group[0]
     images = list(dict.fromkeys(f"{f.image}@{f.stream}" for f in group))
     rendered = f"{first.path}:{first.line}" if first.line else first.path
+    if first.column > 1:  # linters say 1 where they mean the whole line
+        rendered += f":{first.column}"
     place = str(first.origin) if first.origin else f"{images[0]} {rendered}"
     named = ", ".join(images[:_NAMED])
     more = f" and {len(images) - _NAMED} more" if len(images) > _NAMED else ""
