@@ -29,8 +29,9 @@ PURE = {
     ),
     "catalogue.sources.kolla": ("archives", "environ", "parents"),
     "compare": (
-        *("comparison", "describe", "diff", "edits", "grouping", "planned", "records"),
-        *("report", "sentences", "text_report", "words"),
+        *("affected", "comparison", "describe", "diff", "documents", "edits", "facts", "grouping"),
+        *("planned", "reasons", "records", "relevance", "report", "sentences", "sources"),
+        *("text_report", "words"),
     ),
     "dockerfile": ("filename", "instruction", "packages", "parse"),
     "forges": ("branch", "file_stats", "markdown", "message"),

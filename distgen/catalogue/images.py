@@ -49,6 +49,7 @@ def read_overlay(root: Path, namespace: str, name: str, has_folder: bool) -> Ove
             if keys and keys.get("values")
         },
         folder=read_image_files(root, folder) if has_folder else ImageFiles(),
+        document=document,
     )
 
 

@@ -24,8 +24,9 @@ from distgen.catalogue.templates import read_templates
 from distgen.catalogue.timed_check import TimedCheck
 from distgen.catalogue.values import ValueStack
 from distgen.errors import InputError
-from distgen.model.catalogue import Catalogue, Image
+from distgen.model.catalogue import Catalogue, Image, Layer
 from distgen.model.words import Origin
+from distgen.schema.yaml import Document
 
 
 def load_catalogue(
@@ -72,7 +73,20 @@ def load_catalogue(
         findings=source_images.findings,
         limits=site.limits,
         inputs=(*PARTS, *source_images.inputs),
+        documents=_documents(
+            site.document,
+            *(compiled.document for compiled in templates.values()),
+            *(group.document for group in groups.values()),
+            *(overlay.document for overlay in overlays.values()),
+        ),
     )
+
+
+def _documents(*documents: Document) -> dict[str, Layer]:
+    return {
+        document.path: Layer("document", document.path, document.data, document.marks)
+        for document in documents
+    }
 
 
 def _references(

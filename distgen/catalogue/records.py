@@ -30,6 +30,7 @@ class Settings:
     source: str | None
     mirrors: Mapping[str, Mapping[str, str]]
     values: Layer
+    document: Document
     on_edit: EditPolicy = ()
     limits: RenderLimits = DEFAULT_LIMITS
 
@@ -92,6 +93,7 @@ class Overlay:
     values: Layer
     stream_values: Mapping[str, Layer]
     folder: ImageFiles
+    document: Document
 
     @property
     def full_name(self) -> str:
@@ -113,6 +115,7 @@ class CompiledTemplate:
     layers: tuple[Layer, ...]
     checks: Mapping[str, Draft202012Validator]
     nullable: frozenset[str]
+    document: Document
 
     @property
     def name(self) -> str:

@@ -38,6 +38,7 @@ def read_settings(root: Path) -> Settings:
         source=data.get("source"),
         mirrors=data.get("mirrors", {}),
         values=values_layer("site", document, ()),
+        document=document,
         on_edit=edit_policy(data.get("on_edit")),
         limits=_render_limits((data.get("render") or {}).get("limits") or {}),
     )

@@ -151,7 +151,7 @@ def _compile(
         origin=folders[name].document.origin(),
     )
     nullable = frozenset(value for value, check in checks.items() if check.is_valid(None))
-    return CompiledTemplate(template, layers, checks, nullable)
+    return CompiledTemplate(template, layers, checks, nullable, folders[name].document)
 
 
 def _default_layer(folder: _TemplateFolder, nearer: list[_TemplateFolder]) -> Layer:

@@ -24,7 +24,8 @@ from distgen.text.suggest import did_you_mean
 
 GROUPS = {
     "Look": ("list", "show", "graph", "explain", "schema"),
-    "Make": ("init", "lock", "render", "lint", "diff"),
+    "Make": ("init", "lock", "render", "lint"),
+    "Review": ("diff", "affected"),
     "Publish": ("publish", "propose", "status", "adopt", "verify"),
     "Registry": ("tags", "discover", "promote", "prune"),
     "Downstream": ("export",),

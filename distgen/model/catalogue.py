@@ -294,6 +294,8 @@ class Catalogue:
     """Files that templates may include, by path below templates/: every `*.j2`, all in `_...`."""
     inputs: tuple[str, ...] = ()
     """The files and folders that it was read from, relative to `root` or as they are named."""
+    documents: Mapping[str, Layer] = field(default_factory=dict, repr=False)
+    """Its YAML files by path, each as one layer of all that is written in it."""
     findings: tuple[Finding, ...] = ()
     """What a source says of the images it brought."""
     limits: RenderLimits = DEFAULT_LIMITS

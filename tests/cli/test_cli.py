@@ -419,6 +419,7 @@ def test_diff_shows_what_would_change(small):
         ("findings", ["lint"]),
         ("changes", ["diff", "--by", "image"]),
         ("diff", ["diff"]),
+        ("affected", ["affected", "--since", "@{root}"]),
     ],
 )
 def test_what_is_printed_as_json_keeps_to_its_schema(small, kind, words):

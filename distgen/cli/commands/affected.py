@@ -1,0 +1,68 @@
+"""`distgen affected`: which images a change of the catalogue reaches, and why."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+
+import click
+
+from distgen.cli.session import Session, format_option
+from distgen.cli.since import SinceOptions, compare_since, since_options
+from distgen.cli.source_options import SourceOptions, load_catalogue
+from distgen.compare.affected import (
+    EFFECTS,
+    AffectedImage,
+    EffectKind,
+    format_affected,
+    list_affected,
+)
+from distgen.compare.comparison import select_keys
+from distgen.errors import printable
+
+COLORS: dict[EffectKind, str] = {"added": "green", "removed": "red", "rebuilt": "cyan"}
+
+
+@click.command()
+@since_options(required=True)
+@format_option("text", "json")
+@click.argument("patterns", metavar="[IMAGE]...", nargs=-1)
+@click.pass_obj
+def command(session: Session, since: SinceOptions, form: str, patterns: tuple[str, ...]) -> None:
+    """Say which images changed since REV, which are built on them, and why.
+
+    Both states are rendered and their trees compared. Images come in build order, each once:
+    changed, added, removed, or rebuilt where only a parent differs.
+
+    What is installed is the same on both sides, so an upgrade of distgen or Kolla shows only in
+    `distgen diff` without --since.
+    """
+    speculation, lock = load_catalogue(session, (), SourceOptions())
+    comparison = compare_since(session, since, speculation.catalogue, lock)
+    affected = list_affected(comparison, select_keys(comparison, patterns))
+    if form == "json":
+        click.echo(json.dumps(format_affected(affected), indent=2))
+    else:
+        for image in affected:
+            click.echo(describe(image))
+    for image in affected:
+        if not image.reasons:
+            session.say(f"{image.key} changed, and distgen does not know why; please report it")
+    session.say(summarize(affected, comparison.revision.label))
+
+
+def describe(image: AffectedImage) -> str:
+    """Return a line for an image, and one below it for each of its reasons."""
+    first = click.style(f"{image.change:7}", fg=COLORS.get(image.change, "yellow"))
+    said = {"added", "removed"}
+    reasons = [f"\n         {printable(text)}" for text in image.reasons if text not in said]
+    return f"{first}  {image.key}{''.join(reasons)}"
+
+
+def summarize(affected: Sequence[AffectedImage], since: str) -> str:
+    """Count the images of each kind, and say what the comparison leaves out."""
+    counts = Counter(image.change for image in affected)
+    numbers = [f"{counts[kind]} {kind}" for kind in EFFECTS if counts[kind]]
+    sum_of_all = ", ".join(numbers) or "nothing changed"
+    return f"{sum_of_all} since {since}, both rendered with what is installed now"

@@ -1,0 +1,185 @@
+"""Find what of an image differs between two states of a catalogue, before it is rendered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from distgen.catalogue.overlay import Setting, split_operator, trace_settings
+from distgen.catalogue.placeholders import placeholder_names
+from distgen.model.catalogue import Catalogue, Image, Template
+from distgen.model.words import KeyPath
+
+SITE = "distgen.yaml"
+_OVERLAYS, _TEMPLATES = "overlays", "templates"
+_FILLED = ("from", "builders", "sources", "downloads", "repository", "tags", "dist_git")
+"""The keys in which `{name}` stands for a value."""
+
+
+@dataclass(frozen=True)
+class ImagePair:
+    """An image in two states of a catalogue that both have it."""
+
+    catalogues: tuple[Catalogue, Catalogue]
+    images: tuple[Image, Image]
+
+    @property
+    def imported_from(self) -> frozenset[str]:
+        """Return the sources that brought it, none where a template describes it."""
+        return frozenset(image.imported_from for image in self.images if image.imported_from)
+
+    @cached_property
+    def documents(self) -> tuple[str, ...]:
+        """Return the paths of the YAML files that the image is made from, in either state."""
+        pairs = zip(self.catalogues, self.images, strict=True)
+        return tuple(dict.fromkeys(path for pair in pairs for path in _documents(*pair)))
+
+    @cached_property
+    def differences(self) -> frozenset[KeyPath]:
+        """Return what differs, by the keys of overlays that say it; `values` are not among it."""
+        return frozenset(_differences(self))
+
+    @cached_property
+    def heads(self) -> frozenset[str]:
+        """Return the first words of what differs."""
+        return frozenset(str(key[0]) for key in self.differences)
+
+    @cached_property
+    def placeholders(self) -> frozenset[str]:
+        """Return the values that addresses, references and tags of the image ask for."""
+        layers = [
+            catalogue.documents[path]
+            for catalogue in self.catalogues
+            for path in self.documents
+            if path in catalogue.documents
+        ]
+        return frozenset(name for layer in layers for name in _placeholders(layer.values, False))
+
+    def value_differs(self, key: KeyPath, path: str) -> bool:
+        """Tell whether a file's setting of a value is one that makes the value another.
+
+        Without a path, tell whether the value differs.
+        """
+        if not key:
+            return False
+        name = (*key[:-1], split_operator(str(key[-1]))[0])
+        if any(self._is_reordered(name[:end]) for end in range(1, len(name) + 1)):
+            return True
+        if _text(_value(self.images[0], name)) == _text(_value(self.images[1], name)):
+            return False
+        settings = [traced.get(name) for traced in self._traced]
+        return (
+            not path
+            or None in settings
+            or any(
+                setting.origin.path == path
+                for history in settings
+                for setting in _effective(history or ())
+            )
+        )
+
+    @cached_property
+    def _traced(self) -> tuple[Mapping[KeyPath, tuple[Setting, ...]], ...]:
+        return tuple(trace_settings(image.layers) for image in self.images)
+
+    def _is_reordered(self, name: KeyPath) -> bool:
+        values = [_value(image, name) for image in self.images]
+        old, new = (list(value) if isinstance(value, Mapping) else [] for value in values)
+        return [key for key in old if key in new] != [key for key in new if key in old]
+
+
+def _documents(catalogue: Catalogue, image: Image) -> Iterator[str]:
+    yield SITE
+    yield f"{_OVERLAYS}/{image.namespace}/namespace.yaml"
+    for name in (*image.heritage, image.full_name):
+        yield f"{_OVERLAYS}/{name}.yaml"
+    template = catalogue.templates.get(image.template)
+    for name in (image.template, *(template.extends if template else ())):
+        yield f"{_TEMPLATES}/{name}/template.yaml"
+
+
+def _differences(pair: ImagePair) -> Iterator[KeyPath]:
+    before, now = pair.images
+    yield from _differing_fields(before, now)
+    namespaces = [
+        catalogue.namespaces[image.namespace]
+        for catalogue, image in zip(pair.catalogues, pair.images, strict=True)
+    ]
+    if namespaces[0].exports != namespaces[1].exports:
+        yield ("exports",)
+    chains = [_chain(*side) for side in zip(pair.catalogues, pair.images, strict=True)]
+    if chains[0] != chains[1]:
+        yield ("chain",)
+    parents = [
+        {parent.role: (parent.image, parent.reference) for parent in image.parents}
+        for image in pair.images
+    ]
+    sources = [
+        {source.name: (source.git, source.ref) for source in image.sources} for image in pair.images
+    ]
+    downloads = [{item.name: item.url for item in image.downloads} for image in pair.images]
+    for role in _differing_names(*parents):
+        yield ("from",) if role == "base" else ("builders", role)
+    yield from (("sources", name) for name in _differing_names(*sources))
+    yield from (("downloads", name) for name in _differing_names(*downloads))
+    yield from [("builders",)] * (list(parents[0]) != list(parents[1]))
+    yield from [("sources",)] * (list(sources[0]) != list(sources[1]))
+
+
+def _differing_fields(before: Image, now: Image) -> Iterator[KeyPath]:
+    fields = {
+        "template": (before.template, now.template),
+        "description": (before.description, now.description),
+        "extends": (before.heritage, now.heritage),
+        "url": (before.url, now.url),
+        "branch": (before.stream.branch, now.stream.branch),
+        "tags": (before.stream.tags, now.stream.tags),
+        "reference": (before.reference, now.reference),
+        "source": (before.imported_from, now.imported_from),
+    }
+    yield from ((name,) for name, (old, new) in fields.items() if old != new)
+
+
+def _chain(catalogue: Catalogue, image: Image) -> tuple[str, ...]:
+    template: Template | None = catalogue.templates.get(image.template)
+    return template.extends if template else ()
+
+
+def _differing_names(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    yield from (name for name in {**old, **new} if old.get(name) != new.get(name))
+
+
+def _placeholders(values: Any, is_filled: bool) -> Iterator[str]:
+    """Yield the names that texts ask for below the keys that are filled in."""
+    if isinstance(values, Mapping):
+        for key, value in values.items():
+            if key != "values":
+                yield from _placeholders(value, is_filled or key in _FILLED)
+    elif isinstance(values, list):
+        for value in values:
+            yield from _placeholders(value, is_filled)
+    elif is_filled and isinstance(values, str):
+        yield from placeholder_names(values)
+
+
+def _value(image: Image, key: KeyPath) -> Any:
+    value: Any = image.values
+    for part in key:
+        if not isinstance(value, Mapping) or part not in value:
+            return None
+        value = value[part]
+    return value
+
+
+def _text(value: Any) -> str:
+    """Return a value as text: 1 and true, and 3 and 3.0, are printed differently."""
+    return json.dumps(value, default=repr)
+
+
+def _effective(settings: tuple[Setting, ...]) -> tuple[Setting, ...]:
+    """Return the settings of a value that count: the last that replaces it, and what follows."""
+    starts = [at for at, setting in enumerate(settings) if not setting.operator]
+    return settings[starts[-1] if starts else 0 :]
