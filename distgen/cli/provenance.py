@@ -9,6 +9,7 @@ from distgen.errors import InputError
 from distgen.model.catalogue import Catalogue
 from distgen.model.lock import Lock
 from distgen.model.published import Provenance
+from distgen.model.words import DIRTY, UNCOMMITTED
 
 EPOCH = 315532800  # 1980-01-01, the earliest date that every archive format knows
 
@@ -30,7 +31,7 @@ def origin(
 
 def source(address: str | None, commit: str | None, dirty: bool) -> str:
     """Return the words of the commit trailer that say where a tree came from."""
-    stand = f"{commit}{'-dirty' if dirty else ''}" if commit else "uncommitted"
+    stand = f"{commit}{DIRTY if dirty else ''}" if commit else UNCOMMITTED
     return f"{address}@{stand}" if address else stand
 
 

@@ -20,7 +20,7 @@ from distgen.forges.markdown import (
 from distgen.git.commits import parse_commit, parse_person, parse_trailers
 from distgen.git.objects import commit_id, format_person, tree_id
 from distgen.model.published import Change
-from distgen.model.words import REVIEW_BRANCHES
+from distgen.model.words import REVIEW_BRANCHES, is_committed
 
 _TITLE_WIDTH = 240
 _CUT = "(and more)"
@@ -131,7 +131,7 @@ def is_same(content: bytes, change: Change) -> bool:
     """
     # Each commit of the catalogue once brought a new commit, and a new vote, into every review.
     commit = parse_commit(content)
-    if not _is_provable(parse_trailers(commit.message).get("Distgen-Source", "")):
+    if not is_committed(parse_trailers(commit.message).get("Distgen-Source", "")):
         return False
     is_signed = commit.unsigned_id != commit.id
     return (commit.tree, commit.parents, is_signed, _lasting_footers(commit.message)) == (
@@ -182,9 +182,5 @@ def _format_line(line: str) -> str:
 
 
 def _format_source(source: str) -> str:
-    proof = ", as `distgen verify` proves" if _is_provable(source) else ""
+    proof = ", as `distgen verify` proves" if is_committed(source) else ""
     return f" from {code_span(source)}{proof}" if source else ""
-
-
-def _is_provable(source: str) -> bool:
-    return not source.endswith(("-dirty", "uncommitted"))

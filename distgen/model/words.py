@@ -61,3 +61,13 @@ class Origin:
 
 
 NOWHERE = Origin("")
+
+UNCOMMITTED = "uncommitted"
+"""The source of what was published from outside git."""
+DIRTY = "-dirty"
+"""Stands behind the commit of a catalogue that held other changes."""
+
+
+def is_committed(source: str) -> bool:
+    """Say whether a source names a commit that leads to what was published."""
+    return not source.endswith((DIRTY, UNCOMMITTED))

@@ -8,11 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from distgen.errors import DistgenError
-from distgen.git.commits import parse_commit, parse_person, parse_trailers
 from distgen.git.local import FileIdentity, find_locks, remove_locks
 from distgen.git.remote import PushRefusal, RemoteHeads, push, read_remote_heads
 from distgen.git.retry import wait_for_retry
-from distgen.git.run import hide_secrets
 from distgen.git.store import (
     Store,
     has_commit,
@@ -195,12 +193,7 @@ def _plan_again(context: PublishContext, delivery: Delivery) -> tuple[Delivery, 
     plan = plan_repository(context, repository, delivery.desired_trees)
     fetch_parents(context, replace(delivery, changes=plan.changes).with_commits_only())
     changes = tuple(
-        _skip_if_overtaken(
-            context,
-            _with_rewrite_note(context, change, old_parents[change.key]),
-            old_parents[change.key],
-        )
-        for change in plan.changes
+        _with_rewrite_note(context, change, old_parents[change.key]) for change in plan.changes
     )
     delivery = replace(delivery, heads=plan.heads, changes=changes).with_commits_only()
     write_commits(context.store, delivery.changes)
@@ -219,28 +212,3 @@ def _with_rewrite_note(context: PublishContext, change: Change, old_parent: str 
     else:
         return change
     return replace(change, detail="; ".join(filter(None, (note, change.detail))))
-
-
-def _skip_if_overtaken(context: PublishContext, change: Change, old_parent: str | None) -> Change:
-    """Return the change, skipped when another run brought its branch to a newer catalogue.
-
-    Dates tell, for a clone of the older catalogue need not have the newer one.
-    """
-    # Where jobs of two commits overlapped, the one that lost the race took back what the newer
-    # one had published.
-    tip = context.store.reader.read(change.parent) if change.parent else None
-    if change.status not in COMMIT_STATUSES or change.parent == old_parent or tip is None:
-        return change
-    theirs, ours = parse_commit(tip.content), context.options.provenance
-    named = parse_trailers(theirs.message)
-    source = named.get("Distgen-Source", ours.source)
-    is_same_branch = (named.get("Distgen-Image"), named.get("Distgen-Stream")) == (
-        change.image,
-        change.stream,
-    )
-    is_older = parse_person(theirs.committer).seconds <= ours.date
-    if not is_same_branch or source == ours.source or is_older:
-        return change
-    newer = hide_secrets(source)
-    reason = f"another run published {newer} meanwhile, which is newer; publish from there"
-    return without_commit(change, "skipped", reason)

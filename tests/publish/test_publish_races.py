@@ -8,6 +8,7 @@ import textwrap
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from testing.dist_git import OPTIONS, commits, content, edit, git, listing, run_publish
 from testing.images import image, tree
 from testing.moments import arrange, await_halt, kill, resume, watch
@@ -65,27 +66,41 @@ def test_a_push_that_lost_to_the_same_publication_has_nothing_left_to_do(tmp_pat
 
 
 def test_an_older_catalogue_that_lost_to_a_newer_one_does_not_undo_it(tmp_path):
-    """Jobs of two commits of the catalogue overlap; the older one took back the newer's work."""
+    """Jobs of two commits of the catalogue overlap; the older one took back the newer's work.
+
+    History says which is newer. Dates said it too, and kept a clock that is behind from it.
+    """
     where = tmp_path / "dist-git/ns/app.git"
-    run_publish(tmp_path, [APP], {APP.key: tree(APP, FIRST)})
-    origin = OPTIONS.provenance
-    source = origin.source.replace("@", "@f")
-    later = replace(OPTIONS, provenance=replace(origin, source=source, date=origin.date + 1))
+    older, newer = of_commit("1"), of_commit("2", "1")
+    run_publish(tmp_path, [APP], {APP.key: tree(APP, FIRST)}, older)
     third = {APP.key: tree(APP, {"Dockerfile": "FROM c\n"})}
     result = race(tmp_path, SECOND, lambda: run_publish(
-        tmp_path, [APP], third, later, store=tmp_path / "other"))  # fmt: skip
-    assert result.status == "skipped"
-    assert result.detail == (
-        f"another run published {source} meanwhile, which is newer; publish from there"
-    )
+        tmp_path, [APP], third, newer, store=tmp_path / "other"), older)  # fmt: skip
+    assert result.status == "refused"
+    assert result.detail.startswith(f"it was published from commit {'2' * 12} of the catalogue")
     assert content(where, "Dockerfile") == "FROM c\n"
-    last = replace(later, provenance=replace(later.provenance, date=origin.date + 2, source="last"))
-    first = {APP.key: tree(APP, FIRST)}
+
+
+@pytest.mark.parametrize("days", [-1, 0, 1])
+def test_a_newer_catalogue_that_lost_to_an_older_one_has_the_last_word(tmp_path, days):
+    where = tmp_path / "dist-git/ns/app.git"
+    older, newer = of_commit("1"), of_commit("2", "1", days=days)
+    run_publish(tmp_path, [APP], {APP.key: tree(APP, FIRST)}, older)
+    third = {APP.key: tree(APP, {"Dockerfile": "FROM c\n"})}
     result = race(tmp_path, SECOND, lambda: run_publish(
-        tmp_path, [APP], first, later, store=tmp_path / "other"), last)  # fmt: skip
+        tmp_path, [APP], third, older, store=tmp_path / "other"), newer)  # fmt: skip
     assert result.status == "updated"
     assert content(where, "Dockerfile") == "FROM b\n"
-    assert len(commits(where)) == 4
+    assert len(commits(where)) == 3
+
+
+def of_commit(digit, *history, days=0):
+    """Return the options of a run at a commit of the catalogue, which has others in its history."""
+    names = {name * 40 for name in (digit, *history)}
+    origin = OPTIONS.provenance
+    date = origin.date + days * 86_400
+    provenance = replace(origin, source=f"https://example.org/images.git@{digit * 40}", date=date)
+    return replace(OPTIONS, provenance=provenance, contains=lambda commit, _: commit in names)
 
 
 def test_a_branch_deleted_meanwhile_is_begun_again(tmp_path):

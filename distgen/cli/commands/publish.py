@@ -14,7 +14,7 @@ from distgen.cli.source_options import source_options
 from distgen.cli.write_options import OutputOptions, deliver, write_options
 from distgen.git.store import open_store
 from distgen.model.published import Result
-from distgen.model.words import COMMIT_STATUSES
+from distgen.model.words import COMMIT_STATUSES, is_committed
 from distgen.publish.results import to_result
 from distgen.publish.run import plan_each, publish_images
 
@@ -41,9 +41,7 @@ def summarise(session: Session, run: prepare.Run, results: list[Result]) -> str:
     """Return the last line; say before it what a source says of the images."""
     tell_remarks(session, run)
     source = run.options.provenance.source
-    if source.endswith(("uncommitted", "-dirty")) and any(
-        result.status in COMMIT_STATUSES for result in results
-    ):
+    if not is_committed(source) and any(result.status in COMMIT_STATUSES for result in results):
         session.say(
             "the commits name no commit of the catalogue, so `distgen verify` cannot prove them;"
             " commit the catalogue before you publish"
