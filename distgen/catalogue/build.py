@@ -14,6 +14,7 @@ from distgen.catalogue.placeholders import fill_placeholders, placeholder_names
 from distgen.catalogue.records import CompiledTemplate, Group, Overlay, edit_policy
 from distgen.catalogue.values import StackedValues, ValueStack
 from distgen.errors import InputError
+from distgen.git.refs import TAGS
 from distgen.model.catalogue import Download, Image, Layer, Parent, Source, Stream, TemplateFile
 from distgen.model.words import Origin
 from distgen.schema.formats import SECRET_FORMATS, format_problem
@@ -37,6 +38,10 @@ class Draft:
     spec_layers: tuple[Layer, ...]
     reference: str
     url: str
+    component: str = ""
+    """The source that stands at the git tag, where the stream is made from one."""
+    kin: frozenset[str] = frozenset()
+    """The images that have the same stream, because they are of the same component."""
 
     @property
     def overlay(self) -> Overlay:
@@ -64,9 +69,10 @@ def draft_images(
                 where=overlay.spec.origin(("streams", name if is_map else index)),
                 hint=did_you_mean(name, streams),
             )
-    refuse_unknown_streams(overlay.folder.patches, streams)
+    tags = group.namespace.from_tags
+    refuse_unknown_streams(overlay.folder.patches, streams, tags.choice.shapes if tags else ())
     return [
-        _draft(chain, group, stream, templates, value_stack)
+        draft_image(chain, group, stream, templates, value_stack)
         for name, stream in streams.items()
         if overlay.streams is None or name in overlay.streams
     ]
@@ -97,20 +103,21 @@ def finish_image(draft: Draft, references: References, value_stack: ValueStack) 
     )
 
 
-def _draft(
+def draft_image(
     chain: tuple[Overlay, ...],
     group: Group,
     stream: Stream,
     templates: Mapping[str, CompiledTemplate],
     value_stack: ValueStack,
 ) -> Draft:
-    overlay = chain[-1]
-    spec_layers = _layers(((member.spec, member.stream_specs) for member in chain), stream.name)
-    value_layers = _layers(((member.values, member.stream_values) for member in chain), stream.name)
+    """Return the draft of an image in one stream."""
+    overlay, name = chain[-1], stream.pattern
+    spec_layers = _layers(((member.spec, member.stream_specs) for member in chain), name)
+    value_layers = _layers(((member.values, member.stream_values) for member in chain), name)
     spec = merge_layers(spec_layers)
     template = _find_template(spec, spec_layers, overlay, templates)
-    stacked = value_stack.stack(template, group, overlay, stream.name, value_layers)
-    words = _placeholder_values(overlay, stream, stacked)
+    stacked = value_stack.stack(template, group, overlay, stream, value_layers)
+    words = _placeholder_values(overlay, group, stream, stacked)
     stream = _fill_tags(stream, group, words, value_stack)
     repository = _repository(group, words, value_stack)
     reference = f"{group.namespace.registry}/{repository}:{stream.tags[0]}"
@@ -144,10 +151,14 @@ def _find_template(
 
 
 def _placeholder_values(
-    overlay: Overlay, stream: Stream, stacked: StackedValues
+    overlay: Overlay, group: Group, stream: Stream, stacked: StackedValues
 ) -> Mapping[str, Any]:
-    """Return what `{name}` may stand for: values first, then the image's own words."""
-    words = {"stream": stream.name, "branch": stream.branch}
+    """Return what `{name}` may stand for: values first, then the image's own words.
+
+    A stream that is made from a tag is like another one in all but its component.
+    """
+    declared = {item.name: item for item in group.namespace.streams}[stream.pattern]
+    words = {"stream": declared.name, "branch": declared.branch}
     words |= {"namespace": overlay.namespace, "image": overlay.name}
     return ChainMap(dict(stacked.values), dict(stacked.spare), words)
 
@@ -185,7 +196,7 @@ def _url(overlay: Overlay, group: Group) -> str:
 
 def _fill_spec(draft: Draft, value_stack: ValueStack) -> dict[str, Any]:
     """Return the spec with `{value}` filled in where it is allowed."""
-    words = _placeholder_values(draft.overlay, draft.stream, draft.stacked)
+    words = _placeholder_values(draft.overlay, draft.group, draft.stream, draft.stacked)
 
     def fill(data: Any, *key: str) -> Any:
         if isinstance(data, dict):
@@ -204,20 +215,40 @@ def _parents(draft: Draft, spec: Mapping[str, Any], references: References) -> t
             where=draft.overlay.origin(),
             hint="name an image of the catalogue, an external reference or `scratch`",
         )
-    stream = draft.stream.name
+    stream = _parent_stream(draft, spec["from"])
     parents = [resolve_parent("base", spec["from"], stream, references, draft.origin("from"))]
     for role, text in spec.get("builders", {}).items():
         where = draft.origin("builders", role)
+        stream = _parent_stream(draft, text)
         parents.append(resolve_parent(role, text, stream, references, where))
     return tuple(parents)
+
+
+def _parent_stream(draft: Draft, text: str) -> str:
+    """Return the stream of a parent that does not name one.
+
+    Tags of other components have names of their own, which may be the same by chance.
+    """
+    return draft.stream.name if text in draft.kin else draft.stream.pattern
+
+
+def draft_sources(draft: Draft, value_stack: ValueStack) -> tuple[Source, ...]:
+    """Return the sources of a draft."""
+    return _sources(draft, _fill_spec(draft, value_stack).get("sources", {}))
 
 
 def _sources(draft: Draft, sources: Mapping[str, Mapping[str, str]]) -> tuple[Source, ...]:
     for name, keys in sources.items():
         for key, form in (("git", "git-url"), ("ref", "git-ref")):
             _refuse_bad_field(draft, ("sources", name, key), keys.get(key), form)
+    tag = f"{TAGS}{draft.stream.name}"
     return tuple(
-        Source(name, keys["git"], keys["ref"], draft.origin("sources", name))
+        Source(
+            name,
+            keys["git"],
+            tag if name == draft.component else keys["ref"],
+            draft.origin("sources", name),
+        )
         for name, keys in sources.items()
     )
 

@@ -20,6 +20,12 @@ from distgen.catalogue.inputs import PARTS
 from distgen.catalogue.namespaces import FILE, FOLDER, read_namespace
 from distgen.catalogue.records import Group, ImageFiles, Overlay, Settings
 from distgen.catalogue.settings import parse_assignment, read_settings
+from distgen.catalogue.tagged_drafts import (
+    LockedTags,
+    draft_tags,
+    read_locked_tags,
+    tagged_components,
+)
 from distgen.catalogue.templates import read_templates
 from distgen.catalogue.timed_check import TimedCheck
 from distgen.catalogue.values import ValueStack
@@ -30,12 +36,16 @@ from distgen.schema.yaml import Document
 
 
 def load_catalogue(
-    root: str | Path, sets: Sequence[str] = (), read_source: ReadSource | None = None
+    root: str | Path,
+    sets: Sequence[str] = (),
+    read_source: ReadSource | None = None,
+    tags: LockedTags | None = None,
 ) -> Catalogue:
     """Read the catalogue in `root` with the assignments of `--set` on top.
 
-    `read_source` returns the images of namespaces that have a `source`. Raise InputError for the
-    first mistake, with its file and line.
+    `read_source` returns the images of namespaces that have a `source`. Streams are made from the
+    git tags in `tags`, as far as those are there, or else from those in distgen.lock, which must
+    be there. Raise InputError for the first mistake, with its file and line.
     """
     base = Path(root).absolute()
     site = read_settings(base)
@@ -50,6 +60,10 @@ def load_catalogue(
             for chain in extension_chains(overlays).values()
             for draft in draft_images(chain, groups[chain[-1].namespace], templates, value_stack)
         ]
+        components = tagged_components(drafts, value_stack)
+        if components and tags is None:
+            tags = read_locked_tags(base, components)
+        drafts += draft_tags(drafts, components, tags or {}, templates, value_stack)
     source_images = read_sources(
         groups.values(), assignments, base, source_overlays, read_source, site.limits
     )
@@ -79,6 +93,7 @@ def load_catalogue(
             *(group.document for group in groups.values()),
             *(overlay.document for overlay in overlays.values()),
         ),
+        components=components,
     )
 
 

@@ -26,6 +26,7 @@ def apply_mirrors(catalogue: Catalogue, lock: Lock) -> tuple[Catalogue, Lock]:
         {reference_here(name, registries): base for name, base in lock.bases.items()},
         {(git_here(git, gits), ref): source for (git, ref), source in lock.sources.items()},
         lock.downloads,
+        lock.tags,
     )
     return replace(catalogue, images=images), lock_here
 

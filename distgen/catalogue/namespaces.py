@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from distgen.catalogue.folder import read_document
 from distgen.catalogue.records import Group, Settings, edit_policy
 from distgen.catalogue.settings import merge_dist_git, values_layer
+from distgen.catalogue.tag_streams import FROM_TAGS, branches_clash, read_tag_streams
 from distgen.errors import InputError
 from distgen.model.catalogue import (
     Layer,
@@ -57,8 +59,10 @@ def read_namespace(root: Path, name: str, site: Settings) -> Group:
         retention=_retention(data.get("retention", {})),
         on_edit=(*edit_policy(data.get("on_edit")), *site.on_edit),
     )
+    namespace = replace(namespace, from_tags=read_tag_streams(namespace, data, document))
     layers = {
-        stream: values_layer("stream", document, ("streams", stream)) for stream in data["streams"]
+        stream.name: values_layer("stream", document, ("streams", stream.name))
+        for stream in namespace.streams
     }
     source = data.get("source", "")
     settings = Layer("namespace", path, document.data.get(source) or {}, document.marks, (source,))
@@ -78,6 +82,8 @@ def _refuse_name(name: str, folder: str) -> None:
 def _streams(streams: Mapping[str, Any], document: Document) -> tuple[Stream, ...]:
     result: list[Stream] = []
     for name, data in streams.items():
+        if name == FROM_TAGS:
+            continue
         keys = data or {}
         tags = tuple(keys.get("tags", (name,)))
         stream = Stream(name, keys.get("branch", name), tags, keys.get("speculative", False))
@@ -85,7 +91,7 @@ def _streams(streams: Mapping[str, Any], document: Document) -> tuple[Stream, ..
             where = document.origin(("streams", name))
             raise InputError(f"`{name}` {problem}", where=where, hint="give the stream a `branch`")
         for earlier in result:
-            if _clash(stream.branch, earlier.branch):
+            if branches_clash(stream.branch, earlier.branch):
                 raise InputError(
                     f"the streams `{earlier.name}` and `{name}` cannot have the branches "
                     f"`{earlier.branch}` and `{stream.branch}` in one repository",
@@ -94,11 +100,6 @@ def _streams(streams: Mapping[str, Any], document: Document) -> tuple[Stream, ..
                 )
         result.append(stream)
     return tuple(result)
-
-
-def _clash(branch: str, earlier: str) -> bool:
-    """Tell whether git cannot hold both branches: a branch is a file, its slashes are folders."""
-    return f"{branch}/".startswith(f"{earlier}/") or f"{earlier}/".startswith(f"{branch}/")
 
 
 def _tags(tags: Mapping[str, Any]) -> TagPolicy:

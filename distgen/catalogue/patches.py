@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from distgen.errors import InputError
+from distgen.git.refs import release_version
 from distgen.model.catalogue import TemplateFile
 from distgen.model.words import Origin
 from distgen.text.suggest import did_you_mean
@@ -21,14 +22,17 @@ def patches_for_stream(patches: Iterable[TemplateFile], stream: str) -> tuple[Te
     return (*common, *of_stream)
 
 
-def refuse_unknown_streams(patches: Iterable[TemplateFile], streams: Collection[str]) -> None:
+def refuse_unknown_streams(
+    patches: Iterable[TemplateFile], streams: Collection[str], releases: Collection[str] = ()
+) -> None:
     """Raise InputError for a folder of patches that is not named like a stream.
 
-    Its patches would not be applied, and nothing would say so.
+    Its patches would not be applied, and nothing would say so. `releases` are the shapes of git
+    tags that streams are made from: those of a release that left the plan stay in its folder.
     """
     for file in patches:
         folder, slash, _ = file.path.removeprefix(PATCHES).partition("/")
-        if slash and folder not in streams:
+        if slash and folder not in streams and release_version(folder, releases) is None:
             raise InputError(
                 f"the namespace has no stream `{folder}` to patch",
                 where=Origin(file.source),

@@ -138,7 +138,9 @@ def _replace_source(
 
 
 def _reaches(override: Override, image: Image) -> bool:
-    name, _, stream = override.images.partition("@")
+    name, at, stream = override.images.partition("@")
+    if image.stream.like and not at:  # the stream of a tag is that tag's, unless it is meant
+        return False
     return fnmatchcase(image.full_name, name) and fnmatchcase(image.stream.name, stream or "*")
 
 

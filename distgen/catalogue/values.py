@@ -9,7 +9,7 @@ from typing import Any
 from distgen.catalogue.overlay import apply_layer, find_origin, merge_layers, split_operator
 from distgen.catalogue.records import Assignment, CompiledTemplate, Group, Overlay
 from distgen.errors import InputError
-from distgen.model.catalogue import Layer
+from distgen.model.catalogue import Layer, Stream
 from distgen.model.words import Origin
 from distgen.schema.check import Check, FindOrigin, refuse_mistakes
 from distgen.schema.scalars import resolve_scalars
@@ -57,17 +57,17 @@ class ValueStack:
         template: CompiledTemplate,
         group: Group,
         image: Overlay,
-        stream: str,
+        stream: Stream,
         image_layers: Iterable[Layer],
     ) -> StackedValues:
         """Return the values of `image`; `image_layers` are those of extends, image and stream."""
-        common = self._stack_common(template, group, stream)
+        common = self._stack_common(template, group, stream.pattern)
         layers, spare = list(common.layers), dict(common.spare)
         values = common.values
         for layer in image_layers:
             layers.append(self._declared_layer(template, layer))
             values = apply_layer(values, layers[-1])
-        for layer in self._layers_above(image, stream):
+        for layer in self._layers_above(image, stream.name):
             part, texts = self._fit(template, layer)
             spare.update(texts)
             if part.values:

@@ -45,7 +45,7 @@ def take_facts(
 def may_stay_unpinned(need: Need, catalogue: Catalogue) -> bool:
     """Tell whether the policies of all images that need something exempt them from DG101."""
     keys = (user.partition("@") for user in need.users)
-    return all(
+    return need.choice is None and all(
         exempts(catalogue.namespaces[image.partition("/")[0]].policy, "DG101", image, stream)
         for image, _, stream in keys
     )

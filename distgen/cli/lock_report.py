@@ -12,7 +12,7 @@ import click
 
 from distgen.cli.tables import align_rows
 from distgen.lock.check import LockProblem
-from distgen.lock.facts import Refusal
+from distgen.lock.facts import Refusal, format_tags
 from distgen.lock.plan import Fact, Key, LockPlan, facts_by_key, format_key
 from distgen.lock.resolve import LookupResult
 from distgen.model.lock import Lock, LockedBase, LockedSource
@@ -110,6 +110,8 @@ def _fact(fact: Fact | None) -> str | None:
     """Return the part of a fact that says which one it is."""
     if isinstance(fact, LockedBase):
         return fact.digest
+    if isinstance(fact, tuple):
+        return format_tags(fact)
     return fact.commit if isinstance(fact, LockedSource) else fact
 
 

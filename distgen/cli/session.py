@@ -13,6 +13,7 @@ import click
 from distgen.catalogue.graph import select_images
 from distgen.catalogue.load import load_catalogue
 from distgen.catalogue.sources.source import SourceContext, source_reader
+from distgen.catalogue.tagged_drafts import LockedTags
 from distgen.cli.option_groups import option_group
 from distgen.cli.streams import narrate
 from distgen.errors import InputError
@@ -55,10 +56,18 @@ class Session:
     def _make_one() -> str:
         return "name the catalogue with -C DIR, or make one with `distgen init DIR`"
 
-    def catalogue(self, sets: Sequence[str] = (), root: Path | None = None) -> Catalogue:
-        """Read the catalogue, or what `root` holds: another state of it."""
+    def catalogue(
+        self,
+        sets: Sequence[str] = (),
+        root: Path | None = None,
+        tags: LockedTags | None = None,
+    ) -> Catalogue:
+        """Read the catalogue, or what `root` holds: another state of it.
+
+        `tags` stand in place of those in distgen.lock.
+        """
         around = SourceContext(self.environ, self.cache)
-        return load_catalogue(root or self.root, sets=sets, read_source=source_reader(around))
+        return load_catalogue(root or self.root, sets, source_reader(around), tags)
 
     @property
     def cache(self) -> Path:

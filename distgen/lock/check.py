@@ -9,7 +9,7 @@ from typing import Literal
 
 from distgen.errors import DistgenError
 from distgen.lock import downloads, git_sources
-from distgen.lock.facts import difference
+from distgen.lock.facts import difference, format_tags
 from distgen.lock.plan import Key, Kind, Need, facts_by_key
 from distgen.lock.resolve import Upstreams, base_digest, needs_by_repository
 from distgen.model.lock import Lock, LockedBase, LockedSource
@@ -133,10 +133,21 @@ def _check_sources(
     return [
         problem
         for need in needs
-        for problem in _problems_or_failure(
-            need, partial(_check_source, repository, need, lock.sources[(need.name, need.ref)])
-        )
+        for problem in _problems_or_failure(need, partial(_check_git, repository, need, lock))
     ]
+
+
+def _check_git(
+    repository: git_sources.SourceRepository, need: Need, lock: Lock
+) -> Iterable[LockProblem]:
+    key = (need.name, need.ref)
+    if need.choice is None:
+        return _check_source(repository, need, lock.sources[key])
+    present, locked = git_sources.released_tags(repository, need.choice), lock.tags[key]
+    if present == locked:
+        return []
+    detail = f"locked {format_tags(locked)}, they are {format_tags(present)} now"
+    return [_problem(need, "stale", detail)]
 
 
 def _check_source(

@@ -76,6 +76,11 @@ def difference(old: Fact, new: Fact) -> str:
     return f"locked {_format_fact(old)}, the facts say {_format_fact(new)}"
 
 
+def format_tags(tags: Sequence[str]) -> str:
+    """Return git tags for people."""
+    return ", ".join(tags) or "none"
+
+
 def published_needs(images: Iterable[Image]) -> Sequence[Need]:
     """Return needs for the catalogue's own images, which `distgen discover` pins."""
     return [
@@ -108,4 +113,6 @@ def _format_fact(fact: Fact) -> str:
     if isinstance(fact, LockedSource):
         version = f", version {fact.version}" if fact.version else ""
         return f"{fact.commit} of {fact.date}{version}"
+    if isinstance(fact, tuple):
+        return format_tags(fact)
     return f"sha256 {fact}"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from distgen.catalogue.folder import read_bounded
+from distgen.catalogue.tagged_drafts import LOCK, LOCK_LIMIT, tags_of
 from distgen.errors import InputError
 from distgen.git.refs import is_commit_id
 from distgen.lock.facts import Facts
@@ -17,12 +18,13 @@ from distgen.schema.packaged import validator_of
 from distgen.schema.yaml import read_yaml
 from distgen.schema.yaml_writer import dump_sorted
 
-LOCK_FILE = "distgen.lock"
-LIMIT = 16 * 2**20
+LOCK_FILE = LOCK
+LIMIT = LOCK_LIMIT
 """Bytes of a lock: a hundred thousand entries have as many."""
 _ABOUT = {
     "bases": "# Images of other registries, each tag with the digest that it stood for.\n",
     "sources": "# Git repositories, each ref with the commit that it stood for, and its date.\n",
+    "tags": "# Git tags that streams are made from, newest first; sources has their commits.\n",
     "downloads": "# Files that builds fetch, with their SHA-256.\n",
 }
 _HEADER = "# Written by `distgen lock`: commit it, do not edit it.\n"
@@ -72,6 +74,7 @@ def _lock(data: Mapping[str, Any]) -> Lock:
             for ref, entry in refs.items()
         },
         downloads={url: entry["sha256"] for url, entry in data.get("downloads", {}).items()},
+        tags=tags_of(data),
     )
 
 
@@ -81,6 +84,9 @@ def dump_lock(lock: Lock) -> str:
     for (git, ref), source in lock.sources.items():
         facts = {"commit": source.commit, "date": source.date, "version": source.version}
         sources.setdefault(git, {})[ref] = _without_none(facts)
+    tags: dict[str, dict[str, list[str]]] = {}
+    for (git, choice), names in lock.tags.items():
+        tags.setdefault(git, {})[choice] = list(names)
     data = {
         "version": 1,
         "bases": {
@@ -89,6 +95,7 @@ def dump_lock(lock: Lock) -> str:
         },
         "sources": sources,
         "downloads": {url: {"sha256": digest} for url, digest in lock.downloads.items()},
+        "tags": tags,
     }
     parts = ((key, part) for key, part in data.items() if part)
     blocks = (_ABOUT.get(key, "") + dump_sorted({key: part}) for key, part in parts)

@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from distgen.catalogue.mirrors import git_here
+from distgen.catalogue.tag_streams import choose_releases
 from distgen.errors import DistgenError
 from distgen.git.commits import parse_commit, parse_person
 from distgen.git.location import Place
@@ -24,6 +25,7 @@ from distgen.git.retry import is_temporary, is_unanswered, run_with_retries
 from distgen.git.run import Git, GitResult, explain, run
 from distgen.git.temporary import scratch_folder
 from distgen.model.lock import LockedSource
+from distgen.model.releases import ReleaseChoice
 from distgen.text.suggest import suggest_nearest
 
 RELEASES = ("{version}", "v{version}")
@@ -69,6 +71,12 @@ def commit_of(repository: SourceRepository, ref: str) -> str | None:
         where=repository.url,
         hint=suggest_nearest(ref, names),
     )
+
+
+def released_tags(repository: SourceRepository, choice: ReleaseChoice) -> tuple[str, ...]:
+    """Return the git tags of a repository that are chosen, the newest release first."""
+    tags = (ref.removeprefix(TAGS) for ref in repository.refs if ref.startswith(TAGS))
+    return choose_releases(tags, choice)
 
 
 def resolve_ref(

@@ -13,7 +13,8 @@ from typing import IO, Any
 from distgen.lock.plan import Fact, Key
 from distgen.model.lock import LockedBase, LockedSource
 
-_RECORDS: Mapping[str, Any] = {"base": LockedBase, "source": LockedSource, "download": str}
+_RECORDS: Mapping[str, Any] = {"base": LockedBase, "source": LockedSource}
+_PLAIN: Mapping[str, Any] = {"download": str, "tags": tuple}
 
 
 class Journal:
@@ -44,7 +45,7 @@ class Journal:
 
     def add(self, key: Key, fact: Fact) -> None:
         """Write one fact down at once, on a line of its own even after one that was cut off."""
-        plain = fact if isinstance(fact, str) else asdict(fact)
+        plain = fact if isinstance(fact, str | tuple) else asdict(fact)
         if self._file is not None:
             self._file.write("\n" + json.dumps([key, plain]))
             self._file.flush()
@@ -56,12 +57,14 @@ class Journal:
             for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines():
                 with suppress(ValueError, TypeError, KeyError):
                     (kind, name, ref), plain = json.loads(line)
-                    record = _RECORDS[kind]
-                    fact = record(**plain) if kind != "download" else str(plain)
-                    facts[(kind, name, ref)] = fact
+                    facts[(kind, name, ref)] = _fact(kind, plain)
         return facts
 
     def forget(self) -> None:
         """Remove the file: the lock holds everything now."""
         with suppress(OSError):
             self.path.unlink()
+
+
+def _fact(kind: str, plain: Any) -> Any:
+    return _PLAIN[kind](plain) if kind in _PLAIN else _RECORDS[kind](**plain)

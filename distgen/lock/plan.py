@@ -7,21 +7,29 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Literal
 
+from distgen.catalogue.tag_streams import FROM_TAGS
 from distgen.errors import InputError
-from distgen.model.catalogue import Image
+from distgen.model.catalogue import Catalogue, Image
 from distgen.model.lock import Lock, LockedBase, LockedSource
+from distgen.model.releases import ReleaseChoice
 from distgen.model.words import Origin
 from distgen.text.suggest import suggest_nearest
 
-Kind = Literal["base", "source", "download"]
-Fact = LockedBase | LockedSource | str
+Kind = Literal["base", "source", "download", "tags"]
+Fact = LockedBase | LockedSource | str | tuple[str, ...]
 Key = tuple[Kind, str, str]
-"""The kind, the reference or URL, and the ref of a source: the identity of a lock entry."""
+"""The identity of a lock entry: the kind, the reference or URL, and the ref of a source.
+
+In place of a ref, an entry of git tags has the words of which tags are chosen.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A base, source or download that images need; `ref` is a source's, `users` are their keys."""
+    """A base, source or download that images need; `ref` is a source's, `users` are their keys.
+
+    Or the git tags of a component that streams are made from; then `ref` says which, as `choice`.
+    """
 
     kind: Kind
     name: str
@@ -30,6 +38,7 @@ class Need:
     names: tuple[str, ...]
     """The names that images give it, where it is a source or download."""
     origin: Origin
+    choice: ReleaseChoice | None = None
 
     @property
     def key(self) -> Key:
@@ -66,6 +75,24 @@ def needs(images: Iterable[Image]) -> tuple[Need, ...]:
     return tuple(by_key[key] for key in sorted(by_key))
 
 
+def tag_needs(catalogue: Catalogue, images: Iterable[Image]) -> tuple[Need, ...]:
+    """Return the git tags that streams of these images are made from."""
+    names = {image.full_name for image in images}
+    return tuple(
+        Need(
+            "tags",
+            component.git,
+            str(component.choice),
+            tuple(f"{user}@{FROM_TAGS}" for user in component.users),
+            (),
+            component.origin,
+            component.choice,
+        )
+        for component in catalogue.components
+        if names.intersection(component.users)
+    )
+
+
 def _image_needs(image: Image) -> Iterable[Need]:
     user = (image.key,)
     for parent in image.parents:
@@ -88,20 +115,23 @@ def facts_by_key(lock: Lock) -> Mapping[Key, Fact]:
     """Return the entries of a lock by key."""
     facts: dict[Key, Fact] = {("base", name, ""): base for name, base in lock.bases.items()}
     facts |= {("source", git, ref): source for (git, ref), source in lock.sources.items()}
+    facts |= {("tags", git, choice): tags for (git, choice), tags in lock.tags.items()}
     return facts | {("download", url, ""): sha256 for url, sha256 in lock.downloads.items()}
 
 
 def lock_of(facts: Mapping[Key, Fact]) -> Lock:
     """Return the lock that holds these entries."""
-    bases, sources, downloads = {}, {}, {}
+    bases, sources, downloads, tags = {}, {}, {}, {}
     for (_, name, ref), fact in facts.items():
         if isinstance(fact, LockedBase):
             bases[name] = fact
         elif isinstance(fact, LockedSource):
             sources[(name, ref)] = fact
+        elif isinstance(fact, tuple):
+            tags[(name, ref)] = fact
         else:
             downloads[name] = fact
-    return Lock(bases, sources, downloads)
+    return Lock(bases, sources, downloads, tags)
 
 
 def unused_keys(catalogue: Iterable[Image], needed: Iterable[Need], lock: Lock) -> tuple[Key, ...]:

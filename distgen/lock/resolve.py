@@ -76,10 +76,10 @@ def list_refs(upstreams: Upstreams, urls: Iterable[str]) -> Mapping[str, Refs]:
 
 
 def needs_by_repository(needs: Iterable[Need]) -> Mapping[str, tuple[Need, ...]]:
-    """Group the sources by their repository, each of which is asked once."""
+    """Group the sources and git tags by their repository, each of which is asked once."""
     groups: dict[str, tuple[Need, ...]] = {}
     for need in needs:
-        if need.kind == "source":
+        if need.kind in ("source", "tags"):
             groups[need.name] = (*groups.get(need.name, ()), need)
     return groups
 
@@ -134,6 +134,8 @@ def _look_up_sources(
 def _look_up_source(
     repository: git_sources.SourceRepository, need: Need, lock: Lock
 ) -> LookupResult:
+    if need.choice is not None:
+        return LookupResult(need, git_sources.released_tags(repository, need.choice))
     try:
         locked_source = lock.sources.get((need.name, need.ref))
         return LookupResult(need, git_sources.resolve_ref(repository, need.ref, locked_source))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from distgen.model.releases import TaggedComponent, TagStreams
 from distgen.model.rendered import Finding
 from distgen.model.words import NOWHERE, EditPolicy, KeyPath, Level, Origin
 
@@ -65,13 +66,20 @@ class Template:
 class Stream:
     """A line of development: one branch of the dist-git repository, and the tags its builds get.
 
-    `speculative` streams take trees with sources that were replaced for one run.
+    `speculative` streams take trees with sources that were replaced for one run. A stream that is
+    made from a git tag of a component has the tag's name, and is otherwise `like` another stream.
     """
 
     name: str
     branch: str
     tags: tuple[str, ...]
     speculative: bool = False
+    like: str = ""
+
+    @property
+    def pattern(self) -> str:
+        """Return the stream that the namespace and the overlays of images speak of."""
+        return self.like or self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +146,12 @@ class TagPolicy:
     aliases: tuple[str, ...] = ()
     promoted: tuple[str, ...] = ()
 
+    def component_of(self, image: str, sources: Sequence[Source]) -> Source | None:
+        """Return the source that an image's releases and branches are of, None without sources."""
+        name = self.component or image
+        # An image may have its component and others beside it: the name decides, then the order.
+        return next(iter(sorted(sources, key=lambda source: source.name != name)), None)
+
 
 @dataclass(frozen=True, slots=True)
 class Retention:
@@ -167,6 +181,7 @@ class Namespace:
     tags: TagPolicy = TagPolicy()
     retention: Retention = Retention()
     on_edit: EditPolicy = ()
+    from_tags: TagStreams | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,3 +314,5 @@ class Catalogue:
     findings: tuple[Finding, ...] = ()
     """What a source says of the images it brought."""
     limits: RenderLimits = DEFAULT_LIMITS
+    components: tuple[TaggedComponent, ...] = ()
+    """What streams are made from tags of, sorted."""

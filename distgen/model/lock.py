@@ -23,8 +23,12 @@ class LockedSource:
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """The resolved facts: bases by reference, sources by (git, ref), downloads' sha256 by url."""
+    """The resolved facts: bases by reference, sources by (git, ref), downloads' sha256 by url.
+
+    `tags` are the git tags that streams are made from, by (git, which were asked for).
+    """
 
     bases: Mapping[str, LockedBase] = field(default_factory=dict)
     sources: Mapping[tuple[str, str], LockedSource] = field(default_factory=dict)
     downloads: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)

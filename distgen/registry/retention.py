@@ -96,9 +96,15 @@ def decide(
     )
 
 
-def protection_of(tags: Sequence[PlannedTag], lock: Lock, name: str) -> Protection:
-    """Return the tags and digests of the repository `name` that planned tags and the lock keep."""
-    reasons = {tag.tag: "a tag that moves" if tag.floating else "a release" for tag in tags}
+def protection_of(
+    tags: Sequence[PlannedTag], lock: Lock, name: str, releases: Iterable[str] = ()
+) -> Protection:
+    """Return the tags and digests of the repository `name` that planned tags and the lock keep.
+
+    `releases` are tags of releases that have left the plan: what was published stays.
+    """
+    reasons = dict.fromkeys(releases, "a release")
+    reasons |= {tag.tag: "a tag that moves" if tag.floating else "a release" for tag in tags}
     digests = {
         base.digest: "the lock points at it"
         for reference, base in lock.bases.items()

@@ -28,6 +28,8 @@ from distgen.model.words import Origin
 Kind = Literal["stream", "release", "latest", "branch", "alias", "promoted"]
 _RANK: tuple[Kind, ...] = ("stream", "release", "branch", "latest", "alias", "promoted")
 _FLOATING = frozenset({"stream", "latest", "branch", "alias", "promoted"})
+_OF_RELEASES = frozenset({"release", "latest", "alias"})
+NO_STREAM = "no stream is made from it (`streams.from_tags`)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,15 @@ def plan_tags(
         namespace = namespaces[streams[0].namespace]
         order = [stream.name for stream in namespace.streams]
         streams.sort(key=lambda image: _stream_position(order, image.stream.name))
-        candidates = _candidates(streams, namespace.tags, refs)
+        candidates = list(_candidates(streams, namespace.tags, refs))
+        if namespace.from_tags is not None:
+            planned = {
+                candidate.ref for candidate in candidates if candidate.kind not in _OF_RELEASES
+            }
+            planned |= {_component_ref(image, namespace.tags, {}) for image in streams}
+            releases = {item.ref for item in candidates if item.kind in _OF_RELEASES} - planned
+            omitted_refs += [OmittedRef(name, ref, NO_STREAM) for ref in sorted(releases)]
+            candidates = [item for item in candidates if item.ref not in releases]
         chosen, omissions = _choose_candidates(streams[0], candidates)
         planned_tags += [_planned_tag(streams[0], candidate, lock) for candidate in chosen]
         omitted_refs += [OmittedRef(name, ref, reason) for ref, reason in omissions]
@@ -124,9 +134,7 @@ def plan_tags(
 
 def component_source(image: Image, policy: TagPolicy) -> Source | None:
     """Return the source whose releases and branches are the image's, None without sources."""
-    name = policy.component or image.name
-    # An image may have its component and others beside it: the name decides, then the order.
-    return next(iter(sorted(image.sources, key=lambda source: source.name != name)), None)
+    return policy.component_of(image.name, image.sources)
 
 
 def _candidates(
@@ -152,13 +160,16 @@ def _stream_candidates(
     for image in streams:
         source = component_source(image, policy)
         for tag in image.stream.tags:
+            # The stream of a git tag is that release; its other tags move on to the next one.
+            is_release = bool(image.stream.like) and tag == image.stream.name
+            kind: Kind = "release" if is_release else "stream"
             if source is None:
-                yield TagCandidate(tag, "stream", image.stream.name, is_firm=True)
+                yield TagCandidate(tag, kind, image.stream.name, is_firm=True)
                 continue
             heads = refs.get(source.git, {})
             ref = full_ref(source.ref, heads) or source.ref
             commit = ref if is_commit_id(ref) else heads.get(ref)
-            yield TagCandidate(tag, "stream", image.stream.name, source, ref, commit, True)
+            yield TagCandidate(tag, kind, image.stream.name, source, ref, commit, True)
 
 
 def _component_ref(image: Image, policy: TagPolicy, refs: Refs) -> str:
@@ -200,12 +211,13 @@ def _release_candidates(component: _Component, policy: TagPolicy) -> Iterator[Ta
     final = [ref for ref in oldest_first if not versions[ref].is_prerelease]
     if final and policy.latest:
         yield component.candidate("latest", "latest", final[-1])
-    newest = {_alias_of(shape, versions[ref]): ref for ref in final for shape in policy.aliases}
+    newest = {alias_of(shape, versions[ref]): ref for ref in final for shape in policy.aliases}
     for tag, ref in newest.items():
         yield component.candidate(tag, "alias", ref)
 
 
-def _alias_of(shape: str, version: Version) -> str:
+def alias_of(shape: str, version: Version) -> str:
+    """Return an alias of a release: a shape such as `{X}.{Y}` with the parts of its version."""
     parts = {"{X}": version.major, "{Y}": version.minor, "{Z}": version.micro}
     return re.sub(r"\{[XYZ]\}", lambda match: str(parts[match.group()]), shape)
 
@@ -254,7 +266,9 @@ def _planned_tag(image: Image, candidate: TagCandidate, lock: Lock) -> PlannedTa
         return planned_tag
     locked_source = lock.sources.get((candidate.source.git, candidate.source.ref))
     # The lock knows the ref that images are built from, not every ref of the component.
-    is_locked_ref = candidate.kind == "stream" or candidate.ref.endswith(f"/{candidate.source.ref}")
+    is_locked_ref = candidate.kind == "stream" or f"/{candidate.ref}".endswith(
+        f"/{candidate.source.ref}"
+    )
     return replace(
         planned_tag,
         git=candidate.source.git,

@@ -176,6 +176,13 @@ def registry(world: World, folder: Path) -> None:
     push(served, "tripleorocky/keystone", "current-tripleo", "e1a6f4", labels=labels)
 
 
+def releases(world: World, folder: Path) -> None:
+    """A component with releases, and a registry with the base of its image."""
+    refs = [f"refs/tags/v{version}" for version in ("1.0.0", "1.1.0", "1.1.1", "2.0.0rc1")]
+    upstream(world, "git.example.org", "app", "refs/heads/master", *refs)
+    push_index(world.registry("registry-1.docker.io:443"), "library/debian", "bookworm-slim")
+
+
 def layers(world: World, folder: Path) -> None:
     """Builds of changes of Keystone in the registry, two weeks old, and its sources."""
     upstream(world, "opendev.org", "openstack/keystone", "refs/heads/stable/2026.1")
@@ -211,6 +218,7 @@ SITUATIONS: Mapping[str, Situation] = {
     "lock.rst": Situation(lock),
     "packager.rst": Situation(packager),
     "registry.rst": Situation(registry),
+    "releases.rst": Situation(releases),
     "reviews.rst": Situation(reviews),
     "site.rst": Situation(site, "catalogue"),
     "tripleo.rst": Situation(),

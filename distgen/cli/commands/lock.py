@@ -6,7 +6,9 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -26,8 +28,10 @@ from distgen.lock.plan import (
     Need,
     facts_by_key,
     lock_of,
+    matches,
     needs,
     needs_to_look_up,
+    tag_needs,
     unused_keys,
 )
 from distgen.lock.resolve import LookupResult, Upstreams, resolve
@@ -104,17 +108,18 @@ def command(ctx: click.Context, choice: Choice, overrides: SourceOptions, asking
     session: Session = ctx.obj
     facts = None if asking.facts is None else read_facts(asking.facts)
     lock = session.lock()
-    catalogue = session.catalogue()
+    catalogue, tags = follow_tags(session, choice, asking, facts, lock)
     speculation = overrides.of(catalogue, lock)
     # Both are needed: the sources as the catalogue has them, and those of this run.
     speculated = choice.of(speculation.catalogue)
     warn_of_unused_items(session, speculation, speculated)
     images = (*choice.of(catalogue), *speculated)
     everything = (*catalogue.images, *speculation.catalogue.images)
-    needed = needs(images)
+    needed = (*needs(images), *tag_needs(catalogue, images))
     # Facts may pin the catalogue's own images, too; nobody is asked for those.
     takeable = needed if facts is None else (*needed, *published_needs(images))
     lookups = needs_to_look_up(takeable, lock, asking.upgrade, asking.platform)
+    lookups = tuple(need for need in lookups if need.key not in {tag.need.key for tag in tags})
     dropped = () if choice.patterns else unused_keys(everything, needed, lock)
     plan = LockPlan(lock, lookups, dropped, asking.platform)
     right = True
@@ -122,12 +127,56 @@ def command(ctx: click.Context, choice: Choice, overrides: SourceOptions, asking
         right = compare(session, catalogue, plan, needed, asking, facts)
     elif facts is not None:
         used = {need.key for need in (*needs(everything), *published_needs(everything))}
+        used |= {need.key for need in tag_needs(catalogue, everything)}
         take_facts(session, facts, plan, needed, used, asking.form)
     else:
         world = upstreams(session, catalogue, asking)
-        right = write(session, world, plan, asking, speculation.elsewhere)
+        right = write(session, world, plan, asking, speculation.elsewhere, tags)
         session.say(f"{world.registry.transport.requests} requests to registries", level=1)
     ctx.exit(int(not right))
+
+
+def follow_tags(
+    session: Session, choice: Choice, asking: Asked, facts: Facts | None, lock: Lock
+) -> tuple[Catalogue, Sequence[LookupResult]]:
+    """Return the catalogue with the streams that git tags give it now, and what was looked up.
+
+    Which images there are depends on these tags, so they are looked up before all else.
+    """
+    catalogue = session.catalogue(tags=lock.tags)
+    names = [pattern.partition("@")[0] for pattern in choice.patterns] or ["*"]
+    images = [
+        image for image in catalogue.images if any(fnmatchcase(image.full_name, n) for n in names)
+    ]
+    held_facts = facts_by_key(lock)
+    lookups = tuple(
+        need
+        for need in tag_needs(catalogue, images)
+        if need.key not in held_facts or (asking.upgrade and matches(need, asking.upgrade))
+    )
+    if asking.check or not lookups:
+        return catalogue, ()
+    if facts is not None:
+        tags = {
+            need.key[1:]: facts.lock.tags[need.key[1:]]
+            for need in lookups
+            if need.key[1:] in facts.lock.tags
+        }
+        return session.catalogue(tags={**lock.tags, **tags}), ()
+    if asking.offline:
+        refuse_offline(lookups)
+    world = upstreams(session, catalogue, asking)
+    answers = look_up(session, world, LockPlan(lock, lookups), {})
+    found_tags = {
+        answer.need.key[1:]: answer.fact for answer in answers if isinstance(answer.fact, tuple)
+    }
+    return session.catalogue(tags={**lock.tags, **found_tags}), answers
+
+
+def refuse_offline(lookups: Sequence[Need]) -> NoReturn:
+    """Raise InputError: somebody has to be asked for these."""
+    first_lookups = ", ".join(map(str, lookups[:3]))
+    raise InputError(f"{len(lookups)} to be looked up: {first_lookups}", hint="leave out --offline")
 
 
 def compare(
@@ -172,14 +221,17 @@ def write(
     plan: LockPlan,
     asking: Asked,
     elsewhere: Mapping[tuple[str, str], str],
+    tags: Sequence[LookupResult],
 ) -> bool:
-    """Look up what is wanted and write it into the lock; tell whether all of it was found."""
+    """Look up what is wanted and write it into the lock; tell whether all of it was found.
+
+    `tags` were looked up already; where they were not found, what hangs on them is not asked for.
+    """
     if asking.offline and plan.lookups:
-        first_lookups = ", ".join(map(str, plan.lookups[:3]))
-        raise InputError(
-            f"{len(plan.lookups)} to be looked up: {first_lookups}", hint="leave out --offline"
-        )
-    answers = look_up(session, world, plan, elsewhere)
+        refuse_offline(plan.lookups)
+    answers = list(tags)
+    if not any(answer.error for answer in tags):
+        answers += look_up(session, world, plan, elsewhere)
     complete = not any(answer.error for answer in answers)
     new = plan.lock
     if complete:
@@ -189,7 +241,7 @@ def write(
         if new != there:
             replace_file(session.root / LOCK_FILE, dump_lock(new))
     click.echo(report(plan, answers, new, asking.form), nl=False)
-    if plan.lookups and new == plan.lock and complete:
+    if answers and new == plan.lock and complete:
         count = "1 entry" if len(answers) == 1 else f"{len(answers)} entries"
         session.say(f"{count} looked up, and nothing is new")
     if not complete:

@@ -19,6 +19,7 @@ from distgen.cli.registry_options import (
 from distgen.cli.session import Choice, Session, format_option, image_arguments
 from distgen.cli.tables import align_rows
 from distgen.errors import InputError
+from distgen.git.refs import TAGS
 from distgen.lock.resolve import Upstreams, list_refs
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.reference import parse_reference, replace_registry, untagged_name
@@ -87,15 +88,22 @@ def places_of(
     ]
     refs = list_refs(world, {source.git for source in sources if source is not None})
     lock = session.lock()
-    planned_tags = tags.plan_tags(streams, catalogue.namespaces, refs, lock).tags
+    plan = tags.plan_tags(streams, catalogue.namespaces, refs, lock)
     places = []
     for image in ours:
         name = untagged_name(image.reference)
-        mine = [tag for tag in planned_tags if tag.image == image.full_name]
+        mine = [tag for tag in plan.tags if tag.image == image.full_name]
+        releases = [
+            entry.ref.removeprefix(TAGS)
+            for entry in plan.left_out
+            if (entry.image, entry.reason) == (image.full_name, tags.NO_STREAM)
+        ]
         policy = catalogue.namespaces[image.namespace].retention
         repository = parse_reference(replace_registry(name, registry))
         places.append(
-            PruneTarget(image.full_name, repository, policy, protection_of(mine, lock, name))
+            PruneTarget(
+                image.full_name, repository, policy, protection_of(mine, lock, name, releases)
+            )
         )
     return places
 
