@@ -169,7 +169,7 @@ PLACES = (
 )
 
 
-@pytest.mark.parametrize(("edit", "place"), zip(EACH, PLACES, strict=True), ids=PLACES)
+@pytest.mark.parametrize(("edit", "place"), [*zip(EACH, PLACES, strict=True)], ids=PLACES)
 def test_what_all_images_read_is_a_reason_of_all(affected, edit, place):
     assert {name: reasons[0] for name, reasons in affected(edit).items()} == dict.fromkeys(
         ("base", "builder", "app", "far", "child"), place
