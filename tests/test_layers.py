@@ -37,7 +37,7 @@ PURE = {
     "forges": ("branch", "file_stats", "markdown", "message"),
     "git": ("commits", "fast_import", "objects", "refs"),
     "lint": ("build_context", "check", "findings", "parent_uses", "policy", "ruleset"),
-    "lint.reports": ("json", "sarif", "text"),
+    "lint.reports": ("codequality", "json", "junit", "sarif", "text"),
     "lint.rules": (
         *("characters", "context", "copied", "files", "limits", "namespace", "parents", "pins"),
         *("rule", "secrets", "sources"),

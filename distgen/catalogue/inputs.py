@@ -41,6 +41,17 @@ def locate_inputs(root: Path, top: Path, inputs: Iterable[str]) -> InputPaths:
     return InputPaths(real_top, tuple(paths), tuple(outside))
 
 
+def folder_in_repository(root: Path) -> str:
+    """Return where a catalogue is in the repository that holds it: "" at its root or without one.
+
+    What reads reports of findings knows files by their path in the repository.
+    """
+    real_root = root.resolve()
+    holders = (path for path in (real_root, *real_root.parents) if (path / ".git").exists())
+    top = next(holders, real_root)
+    return "" if top == real_root else real_root.relative_to(top).as_posix()
+
+
 def _follow_links(path: Path) -> Iterator[Path]:
     """Yield every link on the way to a path, and where the way ends."""
     steps = [*reversed(path.parts[1:])]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from distgen.dockerfile.filename import DOCKERFILE
@@ -61,6 +61,32 @@ def with_origins(findings: Iterable[Finding], line_map: LineMap) -> tuple[Findin
         return replace(finding, origin=origins[finding.line - 1]) if is_mapped else finding
 
     return tuple(with_origin(finding) for finding in findings)
+
+
+def in_catalogue(
+    findings: Iterable[Finding], places: Mapping[str, Origin], folder: str = ""
+) -> tuple[Finding, ...]:
+    """Return findings that all have an origin, for those who only show files of a repository.
+
+    One without a line of the catalogue gets the place of its image, of which `places` has each by
+    key, and says in its message where it is in the rendered files. `folder` is where the catalogue
+    is in its repository.
+    """
+    return tuple(_in_repository(_with_place(finding, places), folder) for finding in findings)
+
+
+def _with_place(finding: Finding, places: Mapping[str, Origin]) -> Finding:
+    if finding.origin is not None:
+        return finding
+    rendered = f"{finding.path}:{finding.line}" if finding.line else finding.path
+    place = places[f"{finding.image}@{finding.stream}"]
+    return replace(finding, origin=place, message=f"{rendered}: {finding.message}")
+
+
+def _in_repository(finding: Finding, folder: str) -> Finding:
+    assert finding.origin is not None
+    path = f"{folder}/{finding.origin.path}" if folder else finding.origin.path
+    return replace(finding, origin=replace(finding.origin, path=path))
 
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:

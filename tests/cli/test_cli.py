@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import jsonschema
 import pytest
@@ -426,6 +427,28 @@ def test_what_is_printed_as_json_keeps_to_its_schema(small, kind, words):
     printed = json.loads(distgen(small, *words, "--format", "json")[0])
     published = json.loads(distgen(small, "schema", kind)[0])
     jsonschema.validate(printed, published, jsonschema.Draft202012Validator)
+
+
+def test_reports_of_findings_name_files_from_the_root_of_the_repository(small):
+    """The catalogue may be a folder of its repository, and CI systems know files from its root."""
+    words = ("lint", "small/base@main", "--format")
+    paths = []
+    for holder in (small, small.parent):
+        if holder != small:
+            shutil.move(small / ".git", holder)
+        entries = json.loads(distgen(small, *words, "gitlab-codequality")[0])
+        cases = ElementTree.fromstring(distgen(small, *words, "junit")[0]).iter("testcase")
+        paths.append({entry["location"]["path"] for entry in entries})
+        assert paths[-1] == {case.get("file") for case in cases}
+    assert "templates/app/Dockerfile.j2" in paths[0]
+    assert paths[1] == {f"{small.name}/{path}" for path in paths[0]}
+
+
+def test_junit_has_as_failures_what_fails(small):
+    words = ("lint", "small/base@main", "--format", "junit", "--fail-on")
+    for level, code, failures in (("never", 0, "0"), ("warning", 1, "1")):
+        suites = ElementTree.fromstring(distgen(small, *words, level, code=code)[0])
+        assert [suite.get("failures") for suite in suites] == [failures]
 
 
 # --- bad input -------------------------------------------------------------------------------

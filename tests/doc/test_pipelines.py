@@ -1,7 +1,9 @@
 """The workflow and the playbooks of the page on jobs do what the page says, step by step."""
 
+import json
 import subprocess
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import yaml
@@ -67,6 +69,18 @@ def test_the_workflow_publishes_and_uploads_what_it_writes(clone):
             assert uploads[-1] in files, step["uses"]
     assert uploads == ["lint.sarif", "results.json"]
     assert git("log", "--format=%an", "main", folder=clone.repositories / "party.git")
+
+
+def test_the_job_of_gitlab_writes_the_reports_that_it_names(clone):
+    check = load(".gitlab-ci.yml")["check"]
+    for line in check["script"]:
+        files = clone.run(line, {})
+    reports = check["artifacts"]["reports"]
+    assert {*reports.values()} <= files
+    entries = json.loads((clone.folder / reports["codequality"]).read_text())
+    assert all((clone.folder / entry["location"]["path"]).is_file() for entry in entries)
+    cases = ElementTree.parse(clone.folder / reports["junit"]).getroot().iter("testcase")
+    assert len(entries) == len([*cases]) > 0
 
 
 def test_the_jobs_of_zuul_name_playbooks_that_the_page_shows():

