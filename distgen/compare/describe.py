@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from distgen.compare.edits import first_change
@@ -12,11 +13,18 @@ from distgen.dockerfile.filename import is_dockerfile
 from distgen.dockerfile.parse import Dockerfile, parse
 from distgen.model.rendered import File
 from distgen.model.words import CHANGE_KINDS, ChangeKind
+from distgen.publish.dockerfile_statements import dockerfile_statements
 from distgen.publish.kinds import edit_kind
+from distgen.publish.pin_statements import NO_ALIASES
 from distgen.text.git_diff import header_lines, name_lines
 from distgen.text.hunks import TextHunk, split_hunks
 
-_WIDTH = 72
+_Lines = tuple[str, ...]
+_WIDTH = 160
+_MOST_STATEMENTS = 2
+_DIGEST = re.compile(r"((?:sha256:)?[0-9a-f]{12})[0-9a-f]{28,}")
+_STAGE = re.compile(r" in stage [^\s:;]+")
+_MOVED = re.compile(r"from (\S+)@(\S+) -> \1@(\S+)")
 _PARSED = 256
 
 
@@ -27,9 +35,13 @@ def make_group(edit_set: EditSet, old: Trees, new: Trees) -> EditGroup:
     after = new.get(edit.image, {}).get(edit.path)
     hunks = _find_hunks(edit, before, after)
     kind = _kind(edit, before, after, hunks)
+    lines = _generic_lines(edit_set)
+    sentence = _statement(edit, before, hunks, kind, lines) or _sentence(edit, lines)
+    if len(edit_set.edits) > 1:  # others may have it in another stage
+        sentence = _STAGE.sub("", sentence)
     return EditGroup(
         kind=kind,
-        sentence=_sentence(edit, _generic_lines(edit_set)),
+        sentence=f"no longer pinned: {sentence}" if kind == "lost pin" else sentence,
         path=edit.path,
         operation=edit.operation,
         modes=edit.modes,
@@ -119,7 +131,7 @@ def _generic_lines(edit_set: EditSet) -> tuple[str, ...]:
 
 
 def _sentence(edit: FileEdit, lines: tuple[str, ...]) -> str:
-    """Return what happens in a few words."""
+    """Return what happens to a whole file, or to some lines by quoting the first of them."""
     added = sum(line[0] == "+" for line in lines)
     removed = sum(line[0] == "-" for line in lines)
     if edit.operation == "mode":
@@ -134,13 +146,50 @@ def _sentence(edit: FileEdit, lines: tuple[str, ...]) -> str:
     return f"{edit.path}: {_quote_change(lines)}"
 
 
+def _statement(
+    edit: FileEdit, old: File | None, hunks: Sequence[TextHunk], kind: ChangeKind, lines: _Lines
+) -> str:
+    """Return what a summary would say of a hunk of a Dockerfile alone, "" where it says nothing."""
+    if edit.operation != "changed" or not is_dockerfile(edit.path) or not (old and hunks):
+        return ""
+    before, after = _texts_around(old.content.decode("utf-8", "replace"), hunks[0], lines)
+    kinds = ("lost pin", "base", "source") if kind == "lost pin" else (kind,)
+    statements = [
+        line
+        for statement in dockerfile_statements(edit.path, before, after, NO_ALIASES)
+        if statement.kind in kinds
+        for line in statement.lines
+    ]
+    if not statements:
+        return ""
+    text = _DIGEST.sub(r"\1", "; ".join(statements[:_MOST_STATEMENTS]))
+    text = _MOVED.sub(r"\1: \2 -> \3", text)
+    more = len(statements) - _MOST_STATEMENTS
+    return _shorten(text) + (f" (and {more} more)" if more > 0 else "")
+
+
+def _texts_around(text: str, hunk: TextHunk, lines: _Lines) -> tuple[str, str]:
+    """Return a text before and after one hunk, with `lines` in place of what comes and goes."""
+    rows = text.split("\n")
+    start = hunk.old_start - (hunk.old_count > 0)
+    changed = iter(line for line in lines if line[0] != "\\")
+    shown = [line if line[0] == " " else next(changed) for line in hunk.lines if line[0] != "\\"]
+    before = [line[1:] for line in shown if line[0] in " -"]
+    after = [line[1:] for line in shown if line[0] in " +"]
+    head, tail = rows[:start], rows[start + hunk.old_count :]
+    return "\n".join([*head, *before, *tail]), "\n".join([*head, *after, *tail])
+
+
 def _quote_change(lines: tuple[str, ...]) -> str:
     """Return the first line that comes, else the first that goes, and how many more there are."""
     changed = [line for line in lines if line[0] in "+-" and line[1:].strip()]
     if not changed:
         return "blank lines only"
     first = next((line for line in changed if line[0] == "+"), changed[0])
-    text = " ".join(first[1:].split())
-    text = text if len(text) <= _WIDTH else f"{text[: _WIDTH - 3]}..."
+    text = _shorten(" ".join(first[1:].split()))
     more = len(changed) - 1
     return f"{first[0]} {text}" + (f" (and {more} more line{'s' * (more != 1)})" if more else "")
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 3]}..."

@@ -57,10 +57,14 @@ def _kinds_of_edit(
     old_ids, new_ids = _IDENTITY.findall(old_text), _IDENTITY.findall(new_text)
     if len(old_ids) > len(new_ids) and _loses_pin(old, new, old_text, new_text):
         yield "lost pin"
+    commands = {step.cmd for step in (*old, *new)}
+    if commands == {"LABEL"}:  # a label may repeat the digest of a base
+        yield "labels"
+        return
     if old_ids != new_ids and _IDENTITY.sub("", old_text) == _IDENTITY.sub("", new_text):
         yield "base" if _DIGEST.search(old_text) else "source"
         return
-    for command in {step.cmd for step in (*old, *new)}:
+    for command in commands:
         if command != "RUN":
             yield instruction_kind(command)
         elif any(name in old_text + new_text for name in _changed_packages(old, new)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 
@@ -66,15 +66,36 @@ def _changed_spans(old: Sequence[bytes], new: Sequence[bytes]) -> list[_Span]:
     while end < most - start and old[-1 - end] == new[-1 - end]:
         end += 1
     old_middle, new_middle = old[start : len(old) - end], new[start : len(new) - end]
-    if not old_middle or not new_middle:
-        span = (start, start + len(old_middle), start, start + len(new_middle))
-        return [span] if old_middle or new_middle else []
-    matcher = SequenceMatcher(None, old_middle, new_middle, autojunk=False)
-    return [
-        (i1 + start, i2 + start, j1 + start, j2 + start)
-        for tag, i1, i2, j1, j2 in matcher.get_opcodes()
-        if tag != "equal"
-    ]
+    if not old_middle and not new_middle:
+        return []
+    spans = [(start, start + len(old_middle), start, start + len(new_middle))]
+    if old_middle and new_middle:
+        matcher = SequenceMatcher(None, old_middle, new_middle, autojunk=False)
+        spans = [
+            (i1 + start, i2 + start, j1 + start, j2 + start)
+            for tag, i1, i2, j1, j2 in matcher.get_opcodes()
+            if tag != "equal"
+        ]
+    return list(_slide_up(spans, old, new))
+
+
+def _slide_up(
+    spans: Iterable[_Span], old: Sequence[bytes], new: Sequence[bytes]
+) -> Iterator[_Span]:
+    """Move lines that only come or only go up as far as the text stays the same.
+
+    A line with a blank one could be blank first or last, so one edit of many files looked like two.
+    """
+    last_old = last_new = 0
+    for i1, i2, j1, j2 in spans:
+        lines, start, end = (new, j1, j2) if i1 == i2 else (old, i1, i2)
+        distance = 0
+        if i1 == i2 or j1 == j2:
+            most = min(i1 - last_old, j1 - last_new)
+            while distance < most and lines[start - 1 - distance] == lines[end - 1 - distance]:
+                distance += 1
+        last_old, last_new = i2 - distance, j2 - distance
+        yield i1 - distance, last_old, j1 - distance, last_new
 
 
 def _groups(spans: Sequence[_Span], context: int) -> Iterator[list[_Span]]:

@@ -57,6 +57,7 @@ def kinds(before, after):
         ("apt-get clean", "apt-get distclean", "files"),
         (f"COPY --from=docker.io/library/golang:1@sha256:{DIGEST} /go /go\n", "", "files"),
         ('version="1"', 'version="2"', "labels"),
+        ('version="1"', f'version="1" digest="sha256:{DIGEST}"', "labels"),
         ("# Generated", "# Made", "formatting"),
     ],
 )
