@@ -20,18 +20,21 @@ from distgen.cli.signing_options import SigningOptions
 from distgen.cli.source_options import SourceOptions, load_catalogue, warn_of_unused_items
 from distgen.cli.tokens import add_tokens
 from distgen.cli.work import limited_work
+from distgen.errors import InputError
 from distgen.forges.load import NO_FORGE
 from distgen.git.location import creation_hint
 from distgen.git.run import Git
 from distgen.lint.check import Work, objection
 from distgen.model.catalogue import Catalogue, Image
-from distgen.model.words import OnEdit
+from distgen.model.published import Provenance
+from distgen.model.words import OnEdit, is_committed
 from distgen.pool import limit_jobs
 from distgen.publish.events import Observer, ignore_step
 from distgen.publish.options import PublishOptions, RepositoryCreation, contains_all
 from distgen.publish.repository_access import Repository
 from distgen.publish.run import PublishRequest
 from distgen.publish.target import BranchTarget
+from distgen.text.listing import name_some
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -58,6 +61,7 @@ class RunOptions:
     allow_dirty: bool = False
     allow_older: bool = False
     remote_only: bool = False
+    restamp: bool = False
     no_sync: bool = False
     independent: bool = False
     keep_going: bool = True
@@ -103,6 +107,7 @@ def prepare(session: Session, options: RunOptions, observe: Observer = ignore_st
     root = Path(catalogue.root)
     head = read_catalogue_commit(git, root, catalogue.inputs)
     provenance, dirty = origin(session, head, catalogue, lock, altered)
+    _refuse_early_restamp(options, provenance, dirty)
     images = catalogue.images if options.retirement.requested else task.images
     git_with_tokens = add_tokens(session, git, catalogue, images)
     orphans = _choose_orphans(options, catalogue, git_with_tokens)
@@ -119,6 +124,7 @@ def prepare(session: Session, options: RunOptions, observe: Observer = ignore_st
             dirty=dirty,
             allow_dirty=options.allow_dirty,
             remote_only=options.remote_only,
+            restamp=options.restamp,
             objection=objection(task),
             refusal=source_overrides.publishing_refusal(speculation),
             sign=options.signing.by(git, root),
@@ -128,6 +134,18 @@ def prepare(session: Session, options: RunOptions, observe: Observer = ignore_st
         git=git_with_tokens,
         store=options.remote.folder(session),
     )
+
+
+def _refuse_early_restamp(
+    options: RunOptions, provenance: Provenance, dirty: tuple[str, ...]
+) -> None:
+    if options.restamp and not is_committed(provenance.source):
+        changes = f" ({name_some(dirty)})" if dirty else ""
+        raise InputError(
+            f"there is no commit of the catalogue to name{changes}",
+            where="--restamp",
+            hint="commit it first",
+        )
 
 
 def _choose_images(options: RunOptions, catalogue: Catalogue) -> tuple[Image, ...]:

@@ -147,6 +147,8 @@ class Change:
     """The id of the whole tree of `commit`."""
     exit_code: int = 1
     """The exit code if this fails: 2 when the catalogue is to blame for it."""
+    can_restamp: bool = False
+    """Whether it was published from uncommitted files that the present commit gives as well."""
     signature: str = field(default="", repr=False)
     """The armored signature of `commit`; empty when it is not signed."""
     statements: tuple[Statement, ...] = field(default=(), repr=False)
@@ -171,6 +173,7 @@ class Result:
     detail: str = ""
     edits: tuple[Edit, ...] = ()
     exit_code: int = 1
+    can_restamp: bool = False
 
     @property
     def key(self) -> str:

@@ -52,7 +52,8 @@ class PublishOptions:
     wrong, "" when it is not; `refusal` says why a tree that may be right must not go there.
     `creation` returns how a repository is made that is missing on its server. `observe` is called
     at each step, by any thread. `sign` signs commits. `contains` says which commits the catalogue's
-    history has: a branch that was published from another one is refused.
+    history has: a branch that was published from another one is refused. `restamp` names the
+    catalogue's commit where the same files were published from none.
     """
 
     provenance: Provenance
@@ -62,6 +63,7 @@ class PublishOptions:
     dirty: tuple[str, ...] = ()
     allow_dirty: bool = False
     remote_only: bool = False
+    restamp: bool = False
     objection: Callable[[Tree], str] = _accept_tree
     refusal: Callable[[Tree], str] = _accept_tree
     creation: Callable[[Repository], RepositoryCreation] = _create_by_hand

@@ -61,7 +61,7 @@ def plan_change(
     if state is None:
         manifest = make_manifest(tree, files.values())
         summary = summarize_first(target.image, target.stream, manifest)
-        message = _commit_message(target, summary, tree, origin)
+        message = format_message(target, summary, tree, origin)
         change = _new_change(target, "created", write=files.values())
         change = replace(change, statements=summary.statements)
         return _with_commit(change, {}, origin, message)
@@ -72,7 +72,7 @@ def plan_change(
     before, after = _changed_contents(change, state)
     summary = summarize(target.image, state.manifest, manifest, before, after)
     lines = filter(None, (manifest_sentence(state), *edit_lines(change.edits, policy)))
-    message = _commit_message(target, summary, tree, origin, lines)
+    message = format_message(target, summary, tree, origin, lines)
     change = replace(
         change,
         before=before,
@@ -96,7 +96,7 @@ def plan_retirement(
     retired = Statement("files", f"stream {target.stream} retired", lines)
     summary = Summary(f"{target.image}: {retired.phrase}", (retired,))
     tree = Tree(target.image, target.stream, ())
-    message = _commit_message(target, summary, tree, origin, edit_lines(change.edits, policy))
+    message = format_message(target, summary, tree, origin, edit_lines(change.edits, policy))
     change = replace(change, status="retired", statements=summary.statements)
     return _with_commit(change, state.entries, origin, message)
 
@@ -230,7 +230,12 @@ def _with_commit(
     """Return the change with its message and the id that its commit will have."""
     after = {path: entry for path, entry in entries.items() if path not in change.delete}
     after |= {file.path: TreeEntry(file.mode, blob_id(file.content)) for file in change.write}
-    author, tree = format_person(origin.author, origin.date), tree_id(after)
+    return with_commit_id(change, tree_id(after), origin, message)
+
+
+def with_commit_id(change: Change, tree: str, origin: Provenance, message: str) -> Change:
+    """Return the change with its message and the id of the commit that has this tree."""
+    author = format_person(origin.author, origin.date)
     return replace(
         change,
         message=message,
@@ -241,13 +246,14 @@ def _with_commit(
     )
 
 
-def _commit_message(
+def format_message(
     target: BranchTarget,
     summary: Summary,
     tree: Tree,
     origin: Provenance,
     lines_of_edits: Iterable[str] = (),
 ) -> str:
+    """Return the message of a commit, with trailers that say what it was made from."""
     trailers = [
         f"Distgen-Image: {target.image}",
         f"Distgen-Stream: {target.stream}",

@@ -14,9 +14,9 @@ from distgen.git.objects import blob_id, tree_id
 from distgen.git.remote import RemoteHeads, no_repository, read_remote_heads
 from distgen.git.store import reset_if_damaged
 from distgen.model.catalogue import Image
-from distgen.model.published import Change, TreeEntry
+from distgen.model.published import Change, Provenance, TreeEntry
 from distgen.model.rendered import Tree
-from distgen.model.words import COMMIT_STATUSES, Status
+from distgen.model.words import COMMIT_STATUSES, Status, is_committed
 from distgen.publish.branch import read_branch, root_tree
 from distgen.publish.merge_file import three_way_merge
 from distgen.publish.older import refuse_older
@@ -28,7 +28,9 @@ from distgen.publish.options import (
 )
 from distgen.publish.plan import plan_change, plan_retirement
 from distgen.publish.repository_access import Repository, open_local_reader, open_reader
+from distgen.publish.restamp import RESTAMP_NOTE, plan_restamp
 from distgen.publish.results import failed_change, without_commit
+from distgen.publish.source import last_publication, source_of
 from distgen.publish.target import BranchTarget
 from distgen.render.manifest import published_files
 from distgen.text.listing import name_some
@@ -171,11 +173,40 @@ def _plan_branch(
     files = {file.path: file for file in published_files(desired)}
     entries = {file.path: TreeEntry(file.mode, blob_id(file.content)) for file in files.values()}
     if root_tree(reader, tip) == tree_id(entries):
-        return replace(failed_change(target, "", "unchanged"), parent=tip, commit=tip)
-    state = read_branch(reader, tip, files, target.key)
-    merge = three_way_merge(reader.git)
-    change = plan_change(target, desired, state, origin, options.on_edit, merge)
+        change = replace(failed_change(target, "", "unchanged"), parent=tip, commit=tip)
+    else:
+        state = read_branch(reader, tip, files, target.key)
+        merge = three_way_merge(reader.git)
+        change = plan_change(target, desired, state, origin, options.on_edit, merge)
+    if _can_restamp(change, reader, origin):
+        change = _restamp(options, target, desired, change, (reader, origin))
     return _check_tree(options, _check_age(options, change, reader), desired)
+
+
+def _can_restamp(change: Change, reader: ObjectReader, origin: Provenance) -> bool:
+    """Say whether a branch came from uncommitted files that the present commit gives as well."""
+    if change.status != "unchanged" or not is_committed(origin.source):
+        return False
+    source = source_of(last_publication(reader, change))
+    return bool(source) and not is_committed(source)
+
+
+def _restamp(
+    options: PublishOptions,
+    target: BranchTarget,
+    tree: Tree,
+    change: Change,
+    access: tuple[ObjectReader, Provenance],
+) -> Change:
+    """Return the change that names the commit of the catalogue, or say how that is asked for."""
+    reader, origin = access
+    if not options.restamp:
+        detail = "; ".join(filter(None, (RESTAMP_NOTE, change.detail)))
+        return replace(change, detail=detail, can_restamp=True)
+    if change.edits:
+        reason = f"{change.detail}; adopt them first, for the commit does not give them"
+        return without_commit(change, "refused", reason)
+    return plan_restamp(target, tree, change, root_tree(reader, change.parent or ""), origin)
 
 
 def _sign(options: PublishOptions, change: Change) -> Change:

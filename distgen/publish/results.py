@@ -38,4 +38,5 @@ def to_result(change: Change) -> Result:
         detail=change.detail,
         edits=change.edits,
         exit_code=change.exit_code,
+        can_restamp=change.can_restamp,
     )

@@ -12,6 +12,7 @@ from distgen.model.words import OnEdit
 from distgen.publish.branch import read_branch
 from distgen.publish.merge_file import three_way_merge
 from distgen.publish.plan import lock_digest, plan_change, plan_retirement
+from distgen.publish.restamp import plan_restamp
 from distgen.publish.retirement import retirement_note
 from distgen.publish.target import BranchTarget
 from distgen.render.manifest import published_files
@@ -82,4 +83,8 @@ def _plan(reader: ObjectReader, commit: Commit, replay: Replay, on_edit: OnEdit 
         assert state is not None
         return plan_retirement(replay.target, state, replay.provenance, on_edit)
     merge = three_way_merge(reader.git)
-    return plan_change(replay.target, replay.tree, state, replay.provenance, on_edit, merge)
+    change = plan_change(replay.target, replay.tree, state, replay.provenance, on_edit, merge)
+    if state is None or change.status != "unchanged" or change.edits:
+        return change
+    # Only a commit with another source than the one before it has nothing but that to say.
+    return plan_restamp(replay.target, replay.tree, change, state.tree, replay.provenance)

@@ -25,6 +25,11 @@ from distgen.publish.run import plan_each, publish_images
     write_options,
     retire_options,
     click.option("--independent", is_flag=True, help="Publish children of failed parents as well."),
+    click.option(
+        "--restamp",
+        is_flag=True,
+        help="Name this commit of the catalogue where the same files were published from none.",
+    ),
 )
 @click.pass_context
 def command(ctx: click.Context, /, options: prepare.RunOptions, output: OutputOptions) -> None:
@@ -44,7 +49,13 @@ def summarise(session: Session, run: prepare.Run, results: list[Result]) -> str:
     if not is_committed(source) and any(result.status in COMMIT_STATUSES for result in results):
         session.say(
             "the commits name no commit of the catalogue, so `distgen verify` cannot prove them;"
-            " commit the catalogue before you publish"
+            " commit the catalogue before you publish, or publish again with --restamp when it is"
+        )
+    if count := sum(result.can_restamp for result in results):
+        branches = "1 branch was" if count == 1 else f"{count} branches were"
+        session.say(
+            f"{branches} published from files that were not committed, and this commit gives the"
+            " same; `distgen publish --restamp` says so in one commit for each"
         )
     return summary(results)
 
