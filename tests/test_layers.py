@@ -30,8 +30,8 @@ PURE = {
     "catalogue.sources.kolla": ("archives", "environ", "parents"),
     "compare": (
         *("affected", "comparison", "describe", "diff", "documents", "edits", "facts", "grouping"),
-        *("planned", "reasons", "records", "relevance", "report", "sentences", "sources"),
-        *("text_report", "words"),
+        *("planned", "reasons", "records", "relevance", "report", "revision_diff", "sentences"),
+        *("sources", "text_report", "words"),
     ),
     "dockerfile": ("filename", "instruction", "packages", "parse"),
     "forges": ("branch", "file_stats", "markdown", "message"),

@@ -9,6 +9,7 @@ import click
 
 from distgen.cli.option_groups import option_group
 from distgen.cli.session import format_option
+from distgen.cli.since import SinceOptions, since_options
 
 MARKDOWN_LIMIT = 65_000
 
@@ -17,6 +18,7 @@ MARKDOWN_LIMIT = 65_000
 class DiffOptions:
     """How the differences are shown."""
 
+    since: SinceOptions
     by: str
     stat: bool
     form: str
@@ -30,6 +32,7 @@ class DiffOptions:
 diff_options = option_group(
     DiffOptions,
     "output",
+    since_options(required=False),
     click.option(
         "--by",
         type=click.Choice(["group", "image"]),

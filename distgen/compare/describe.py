@@ -41,7 +41,7 @@ def make_group(edit_set: EditSet, old: Trees, new: Trees) -> EditGroup:
         sentence = _STAGE.sub("", sentence)
     return EditGroup(
         kind=kind,
-        sentence=f"no longer pinned: {sentence}" if kind == "lost pin" else sentence,
+        sentence=sentence,
         path=edit.path,
         operation=edit.operation,
         modes=edit.modes,

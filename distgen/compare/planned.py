@@ -58,16 +58,20 @@ def stopped_images(changes: Iterable[Change]) -> Iterator[StoppedImage]:
 
 def format_change(change: Change, hidden: Collection[str] = ()) -> str:
     """Return what a change would do to its branch as git writes it; hidden files are left out."""
-    before = _files_before(change)
     after = {file.path: file for file in change.write}
+    return format_files(change.key, _files_before(change), after, hidden)
+
+
+def format_files(
+    key: str, before: Mapping[str, File], after: Mapping[str, File], hidden: Collection[str] = ()
+) -> str:
+    """Return the difference of the files of one image as git writes it."""
     paths = sorted({*before, *after}, key=lambda path: (path == MANIFEST, path))
     lines = (
         line
         for path in paths  # what sums up the others goes last
         if path not in hidden
-        for line in diff_lines(
-            f"{change.key}/{path}", _side(before.get(path)), _side(after.get(path))
-        )
+        for line in diff_lines(f"{key}/{path}", _side(before.get(path)), _side(after.get(path)))
     )
     return "".join(f"{line}\n" for line in lines)
 

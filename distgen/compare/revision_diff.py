@@ -1,0 +1,78 @@
+"""Turn two states of a catalogue into a grouped diff of all that they render."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from distgen.compare.comparison import Comparison, pair_trees
+from distgen.compare.diff import FindOrigin, compare_trees, with_origins, with_rebuilt
+from distgen.compare.planned import OWN_FILES
+from distgen.compare.records import FileEdit, GroupedDiff, Trees
+from distgen.compare.words import words_by_image
+from distgen.dockerfile.filename import is_dockerfile
+from distgen.lint.check import Work
+from distgen.model.catalogue import Image
+from distgen.model.rendered import File, Tree
+from distgen.model.words import Origin
+from distgen.render.manifest import published_files
+
+
+@dataclass(frozen=True)
+class RevisionDiff:
+    """What a change of the catalogue does, and the files of the images that change."""
+
+    diff: GroupedDiff
+    before: Trees
+    now: Trees
+
+
+def compare_revisions(
+    comparison: Comparison, keys: Collection[str], hidden: Collection[str]
+) -> RevisionDiff:
+    """Render these images of both states and compare them; only what differs is kept."""
+    before: dict[str, dict[str, File]] = {}
+    now: dict[str, dict[str, File]] = {}
+    compared = 0
+    for pair in pair_trees(comparison, keys):
+        compared += 1
+        if pair.differs:
+            for trees, tree in ((before, pair.before), (now, pair.now)):
+                if tree is not None:
+                    trees[pair.key] = _files(tree)
+    images = comparison.now.catalogue.images
+    words_of = words_by_image(images, comparison.before.catalogue.images)
+    diff = compare_trees(before, now, words_of, hidden, compared)
+    diff = with_origins(with_rebuilt(diff, images), origin_finder(comparison.now))
+    return RevisionDiff(replace(diff, since=comparison.revision.label), before, now)
+
+
+def origin_finder(work: Work) -> FindOrigin:
+    """Return a function that finds the line of the catalogue that an edit comes from.
+
+    The templates of another source have no lines here, so their file is named without one.
+    """
+    images = {image.key: image for image in work.catalogue.images}
+
+    def find(edit: FileEdit) -> Origin | None:
+        image = images.get(edit.image)
+        if image is None or not edit.new_start or edit.path in OWN_FILES:
+            return None
+        origins = work.renderer.line_map(image, edit.path)
+        origin = origins[edit.new_start - 1] if edit.new_start <= len(origins) else None
+        return _without_line(image, edit.path, origin) if origin else None
+
+    return find
+
+
+def _without_line(image: Image, path: str, origin: Origin) -> Origin:
+    sources = {file.source for file in image.files if not file.source.startswith("overlays/")}
+    if not image.imported_from or origin.path not in sources:
+        return origin
+    base = image.base
+    is_template = is_dockerfile(path) and base is not None and base.origin.path
+    return Origin(base.origin.path if base and is_template else origin.path)
+
+
+def _files(tree: Tree) -> dict[str, File]:
+    return {file.path: file for file in published_files(tree)}
