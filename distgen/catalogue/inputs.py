@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+from distgen.model.catalogue import Catalogue, TemplateFile
 
 PARTS = ("distgen.yaml", "distgen.lock", "templates", "overlays")
 """What every catalogue is read from; a source of images may name more."""
@@ -50,6 +52,25 @@ def folder_in_repository(root: Path) -> str:
     holders = (path for path in (real_root, *real_root.parents) if (path / ".git").exists())
     top = next(holders, real_root)
     return "" if top == real_root else real_root.relative_to(top).as_posix()
+
+
+def with_named_files(catalogue: Catalogue) -> Catalogue:
+    """Return a catalogue with the files that settings of its sources name below its folder."""
+    root = Path(catalogue.root)
+    places = [
+        file
+        for name in catalogue.inputs
+        if name not in PARTS and (root / name).resolve().is_relative_to(root.resolve())
+        for file in (sorted((root / name).rglob("*")) if (root / name).is_dir() else [root / name])
+        if file.is_file()
+    ]
+    files = {}
+    for place in places:
+        path = os.path.relpath(place, root)
+        executable = bool(place.stat().st_mode & 0o100)
+        content, is_rendered = place.read_bytes(), place.suffix == ".j2"
+        files[path] = TemplateFile(place.name, path, content, is_rendered, executable)
+    return replace(catalogue, named_files=files)
 
 
 def _follow_links(path: Path) -> Iterator[Path]:

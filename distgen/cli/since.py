@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from distgen.catalogue.inputs import with_named_files
 from distgen.catalogue.mirrors import apply_mirrors
 from distgen.cli.option_groups import option_group
 from distgen.cli.session import Session
@@ -55,7 +56,8 @@ def compare_since(
     """Read the catalogue as it was, to compare it with what it is; nothing is rendered yet."""
 
     def read(root: Path) -> tuple[Catalogue, Lock]:
-        return apply_mirrors(session.catalogue(root=root), read_lock(root / LOCK_FILE))
+        earlier = with_named_files(session.catalogue(root=root))
+        return apply_mirrors(earlier, read_lock(root / LOCK_FILE))
 
     assert since.since is not None
     git = isolate(session.environ)
@@ -64,5 +66,5 @@ def compare_since(
     return Comparison(
         revision,
         before=limited_work(earlier, earlier_lock, earlier.images),
-        now=limited_work(catalogue, lock, catalogue.images),
+        now=limited_work(with_named_files(catalogue), lock, catalogue.images),
     )

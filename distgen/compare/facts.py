@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -30,6 +30,23 @@ class ImagePair:
     def imported_from(self) -> frozenset[str]:
         """Return the sources that brought it, none where a template describes it."""
         return frozenset(image.imported_from for image in self.images if image.imported_from)
+
+    def reads_named_file(self, path: str) -> bool:
+        """Tell whether a file that settings name is for this image."""
+        texts = {text for image in self.images for text in _texts(image.values)}
+        others = {
+            text
+            for catalogue in self.catalogues
+            for image in {image.namespace: image for image in catalogue.images}.values()
+            if image.imported_from and image.namespace != self.images[0].namespace
+            for text in _texts(image.values)
+        }
+        if not _names(texts, path) and _names(others, path):
+            return False
+        return all(
+            image.values.get("container_list") != path and _is_beside(image, path)
+            for image in self.images
+        )
 
     @cached_property
     def documents(self) -> tuple[str, ...]:
@@ -89,6 +106,29 @@ class ImagePair:
         values = [_value(image, name) for image in self.images]
         old, new = (list(value) if isinstance(value, Mapping) else [] for value in values)
         return [key for key in old if key in new] != [key for key in new if key in old]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping | list | tuple):
+        for inner in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(inner)
+    elif isinstance(value, str):
+        yield value
+
+
+def _names(texts: Collection[str], path: str) -> bool:
+    """Tell whether any of the texts is a path, or that of a folder above it."""
+    return any(f"{path}/".startswith(f"{text.removesuffix('/')}/") for text in texts if text)
+
+
+def _is_beside(image: Image, path: str) -> bool:
+    """Tell whether a file of a folder of images is above, in or below the image's own folder."""
+    own_folder = image.template.partition(":")[2]
+    for folder in _texts(image.values.get("docker_dir", [])):
+        if _names((folder,), path):
+            inner = path.removeprefix(f"{folder.removesuffix('/')}/").rpartition("/")[0]
+            return _names((inner,), own_folder) or _names((own_folder,), inner) or not inner
+    return True
 
 
 def _documents(catalogue: Catalogue, image: Image) -> Iterator[str]:

@@ -32,6 +32,7 @@ class ReasonFinder:
             *self._files(pair),
             *self._documents(pair),
             *self._lock_entries(pair),
+            *_source(pair),
             *(("exports",) if "exports" in pair.heads else ()),
         )
         return tuple(dict.fromkeys(reasons))
@@ -64,6 +65,14 @@ class ReasonFinder:
         for path in sorted(inputs):
             if path.startswith(_OWN_FOLDERS) and (places := self._describe_file(path)):
                 yield from (f"patch:{path}",) if path in patches else places
+        if pair.imported_from:
+            for path in sorted({path for files in self._named_files for path in files}):
+                if pair.reads_named_file(path):
+                    yield from self._describe_file(path)
+
+    @property
+    def _named_files(self) -> tuple[Mapping[str, TemplateFile], ...]:
+        return tuple(catalogue.named_files for catalogue in self._catalogues)
 
     def _describe_file(self, path: str) -> tuple[str, ...]:
         if path not in self._file_changes:
@@ -116,6 +125,13 @@ class ReasonFinder:
                 yield f"lock:{'#'.join(name)}"
 
 
+def _source(pair: ImagePair) -> Iterator[str]:
+    """Yield the source that brings the image, where it is another one or another version."""
+    before, now = ((image.imported_from, image.imported_version) for image in pair.images)
+    if before != now:
+        yield f"source:{'-'.join(filter(None, now if now[0] else before))}"
+
+
 def _lock_names(image: Image) -> Iterator[tuple[tuple[str, str], tuple[str, ...]]]:
     """Yield what the image uses of the lock: what for, and the name of the entry."""
     yield from ((("parent", parent.role), (parent.reference,)) for parent in image.parents)
@@ -134,4 +150,5 @@ def _files_by_path(catalogue: Catalogue) -> dict[str, TemplateFile]:
     files += catalogue.shared.values()
     for image in catalogue.images:
         files += (*image.files, *image.patches)
-    return {file.source: file for file in files if file.source.startswith(_OWN_FOLDERS)}
+    by_path = {file.source: file for file in files if file.source.startswith(_OWN_FOLDERS)}
+    return {**by_path, **catalogue.named_files}

@@ -258,6 +258,8 @@ class Image:
     """The images that its overlay extends, farthest first."""
     on_edit: EditPolicy = ()
     """What its own overlay says of downstream edits; the namespace says the rest."""
+    imported_version: str = ""
+    """The version of the source that brought it."""
 
     @property
     def full_name(self) -> str:
@@ -311,6 +313,8 @@ class Catalogue:
     """The files and folders that it was read from, relative to `root` or as they are named."""
     documents: Mapping[str, Layer] = field(default_factory=dict, repr=False)
     """Its YAML files by path, each as one layer of all that is written in it."""
+    named_files: Mapping[str, TemplateFile] = field(default_factory=dict, repr=False)
+    """The files that settings of sources name, by path; only where states are compared."""
     findings: tuple[Finding, ...] = ()
     """What a source says of the images it brought."""
     limits: RenderLimits = DEFAULT_LIMITS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 import re
@@ -267,3 +268,59 @@ def test_a_change_of_a_file_that_settings_name_is_one_of_the_catalogue(catalogue
     save(root)
     rows = json.loads(distgen("verify", "--format=json", root=root, cache=cache).stdout)["results"]
     assert "forged" not in {row["status"] for row in rows}
+
+
+REASONS = {
+    "kolla/override.j2": ["template:kolla/override.j2:2"],
+    "kolla/build.conf": ["file:kolla/build.conf"],
+    "kolla/images/mine/one": ["file:kolla/images/mine/one"],
+    "kolla/images/mine/new": ["file:kolla/images/mine/new"],
+}
+
+
+def read_affected(root, cache, *words):
+    out = run_distgen(
+        "affected", "--since", "HEAD", "--format=json", *words, root=root, cache=cache
+    )
+    return {row["image"]: (row["change"], row["reasons"]) for row in json.loads(out)}
+
+
+@pytest.mark.parametrize(("name", "reasons"), [*REASONS.items()])
+def test_a_file_that_settings_name_is_a_reason_of_the_images_it_is_for(
+    catalogue, cache, name, reasons
+):
+    root = catalogue({"overlays/kolla/namespace.yaml": OVERRIDDEN, **NAMED})
+    save(root)
+    (root / name).write_text(CHANGES[name])
+    (root / "kolla/images/other").mkdir()
+    (root / "kolla/images/other/Dockerfile.j2").write_text("FROM scratch\n")  # not in the list
+    assert read_affected(root, cache) == {"kolla/mine": ("changed", reasons)}
+
+
+def test_a_setting_of_kolla_is_a_reason_with_its_line(catalogue, cache):
+    root = catalogue({"overlays/kolla/namespace.yaml": OVERRIDDEN, **NAMED})
+    save(root)
+    overridden = OVERRIDDEN.replace("kolla:\n", "kolla:\n  maintainer: Me\n")
+    (root / "overlays/kolla/namespace.yaml").write_text(overridden)
+    (root / "kolla/list.yaml").write_text(CHANGES["kolla/list.yaml"])
+    setting = "overlay:overlays/kolla/namespace.yaml:3 kolla.maintainer"
+    affected = read_affected(root, cache)
+    assert affected == {"kolla/base": ("added", ["added"]), "kolla/mine": ("changed", [setting])}
+
+
+def test_an_image_that_kolla_brings_in_the_place_of_a_template_has_its_source_as_a_reason(
+    catalogue, cache
+):
+    own = {
+        "overlays/kolla/namespace.yaml": "registry: quay.io/x\nstreams: {master: }\n",
+        "overlays/kolla/mine.yaml": "template: mine\nfrom: scratch\n",
+        "templates/mine/template.yaml": "description: Mine\n",
+        "templates/mine/Dockerfile.j2": "FROM scratch\n",
+    }
+    root = catalogue({**own, **NAMED})
+    save(root)
+    (root / "overlays/kolla/mine.yaml").unlink()
+    (root / "overlays/kolla/namespace.yaml").write_text(OVERRIDDEN)
+    change, reasons = read_affected(root, cache)["kolla/mine"]
+    assert change == "changed"
+    assert f"source:kolla-{importlib.metadata.version('kolla')}" in reasons

@@ -70,6 +70,7 @@ def _image(build: KollaBuild, name: str) -> Image:
         reference=full_reference(image.reference),
         url=url.replace("{namespace}", namespace.name).replace("{image}", name),
         origin=request.origin,
+        imported_version=build.settings.release,
     )
 
 
