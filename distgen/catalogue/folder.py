@@ -33,7 +33,7 @@ def read_document(root: Path, path: str) -> Document:
     """Read one YAML file of the catalogue; `path` is relative to `root`."""
     # A mistake in the file is quoted in its message, and a link may lead to anything.
     if (root / path).is_symlink():
-        _refuse_far_link(root, path)
+        refuse_far_link(root, path)
     return read_yaml(_read_content(root / path, path), path)
 
 
@@ -84,7 +84,7 @@ def _check_entry(root: Path, folder: str, entry: os.DirEntry[str]) -> FolderEntr
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=Origin(path)) from None
     if entry.is_symlink():
-        _refuse_far_link(root, path)
+        refuse_far_link(root, path)
     if not is_folder and not is_file:
         raise InputError("is neither a file nor a folder", where=Origin(path), hint="remove it")
     return FolderEntry(name, path, is_folder)
@@ -106,16 +106,16 @@ def _walk(root: Path, folder: str, above: tuple[str, ...]) -> Iterator[str]:
         yield from _walk(root, entry.path, (*above, real))
 
 
-def _refuse_far_link(root: Path, path: str) -> None:
-    """Refuse a link to anything but the catalogue's own templates and overlays.
+def refuse_far_link(root: Path, path: str, linkable: tuple[str, ...] = LINKABLE) -> None:
+    """Refuse a link to anything but the catalogue's own templates and overlays, or `linkable`.
 
     A clone holds more than those: its .git/config may hold a token.
     """
     real_root, target = root.resolve(), (root / path).resolve()
     if not target.is_relative_to(real_root):
         place = "outside the catalogue"
-    elif not any(target.is_relative_to(real_root / folder) for folder in LINKABLE):
-        place = f"outside {' and '.join(f'{folder}/' for folder in LINKABLE)}"
+    elif not any(target.is_relative_to(real_root / folder) for folder in linkable):
+        place = f"outside {' and '.join(f'{folder}/' for folder in linkable)}"
     elif any(part.lower() == ".git" for part in target.relative_to(real_root).parts):
         place = "into a git repository"
     else:

@@ -40,9 +40,10 @@ def generate(
     cache: Path | None,
     environ: Mapping[str, str] = {},
     limits: RenderLimits = DEFAULT_LIMITS,
+    layer: str = "namespace",
 ) -> SourceImages:
     origin = Origin("overlays/kolla/namespace.yaml", 2)
-    layers = (Layer("namespace", origin.path, options),)
+    layers = (Layer(layer, origin.path, options),)
     request = SourceRequest("kolla", NAMESPACE, STREAM, options, layers, root, origin, limits)
     return images.images(request, SourceContext(environ, cache))
 

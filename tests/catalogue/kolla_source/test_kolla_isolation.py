@@ -181,3 +181,97 @@ def test_a_regex_that_searches_for_ever_is_ended(tmp_path, cache):
     options = {"docker_dir": [folder], "regex": ["^(a+)+$"]}
     with pytest.raises(InputError, match=r"matching Kolla's regex takes more than 0\.5 seconds"):
         generate(tmp_path, options, cache, limits=RenderLimits(0.5))
+
+
+def far_catalogue(tmp_path):
+    """Make a catalogue in a clone whose .git/config holds a token, beside other secrets."""
+    root = tmp_path / "catalogue"
+    for name in (".git/config", "kolla/.git/config", "../secret", "notes"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("[http]\nextraHeader = secret\n")
+    images_folder(root / "kolla", {"mine": "FROM scratch\nCOPY far /\n"})
+    return root
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "problem"),
+    [
+        ("template_override", ".git/config", ".git/config leads into a git repository"),
+        ("template_override", "kolla/.git/config", "leads into a git repository"),
+        ("template_override", "../secret", "../secret lies outside the catalogue; copy it"),
+        ("template_override", "{tmp_path}/secret", "lies outside the catalogue"),
+        ("template_override", "kolla/../../secret", "lies outside the catalogue"),
+        ("template_override", "kolla/far", "kolla/far: is a link that leads outside the catalogue"),
+        ("kolla_conf", "kolla/near", "is a link that leads outside templates/ and overlays/ and"),
+        ("kolla_conf", "kolla/git", "kolla/git leads into a git repository; copy it"),
+        ("container_list", "kolla/far", "is a link that leads outside the catalogue"),
+        ("docker_dir", "kolla/above", "is a link that leads outside the catalogue"),
+        ("docker_dir", "../other", "../other lies outside the catalogue"),
+        ("apt_sources_list", "kolla/far", "is a link that leads outside the catalogue"),
+        ("patches_path", "../patches", "lies outside the catalogue"),
+        ("repos_yaml", "../secret", "lies outside the catalogue"),
+    ],
+)
+def test_settings_name_files_of_the_catalogue_alone(tmp_path, cache, option, name, problem):
+    """A token in .git/config, or any file of the machine, was published."""
+    root = far_catalogue(tmp_path)
+    for link, target in (
+        ("far", "../../secret"),
+        ("near", "../notes"),
+        ("git", "../.git/config"),
+        ("above", "../.."),
+    ):
+        (root / "kolla" / link).symlink_to(target)
+    path = name.replace("{tmp_path}", str(tmp_path))
+    options = {option: [path] if option in ("template_override", "docker_dir") else path}
+    with pytest.raises(InputError) as error:
+        generate(root, {**options, "regex": ["^base$"]}, cache)
+    assert problem in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("target", "problem"),
+    [
+        (
+            "../../../.git/config",
+            "leads outside templates/ and overlays/ and kolla/",
+        ),
+        ("../../../../secret", "is a link that leads outside the catalogue"),
+        ("../../.git/config", "is a link that leads into a git repository"),
+        ("../../../notes", "leads outside templates/ and overlays/ and kolla/"),
+        ("..", "leads to itself"),
+        ("/dev/zero", "is not a file"),
+    ],
+)
+def test_links_in_a_folder_of_images_stay_in_the_catalogue(tmp_path, cache, target, problem):
+    root = far_catalogue(tmp_path)
+    (root / "kolla/images/mine/far").symlink_to(target)
+    with pytest.raises(InputError) as error:
+        generate(root, {"docker_dir": ["kolla/images"], "regex": ["^mine$"]}, cache)
+    assert problem in str(error.value)
+    assert "kolla/images/mine/far" in str(error.value)
+
+
+def test_links_to_templates_and_within_a_folder_are_followed(tmp_path, cache):
+    root = far_catalogue(tmp_path)
+    (root / "templates/x").mkdir(parents=True)
+    (root / "templates/x/file").write_text("shared\n")
+    (root / "kolla/images/mine/far").symlink_to("../../../templates/x/file")
+    (root / "kolla/shared").write_text("near\n")
+    (root / "kolla/images/mine/near").symlink_to("../../shared")
+    (root / "kolla/override.j2").symlink_to("../templates/x/override.j2")
+    (root / "templates/x/override.j2").write_text("{% extends parent_template %}")
+    options = {"docker_dir": ["kolla/images"], "regex": ["^mine$"]}
+    made = generate(root, {**options, "template_override": ["kolla/override.j2"]}, cache)
+    contents = files(image_named(made, "mine"))
+    assert (contents["far"], contents["near"]) == (b"shared\n", b"near\n")
+
+
+def test_the_command_line_may_name_a_folder_outside(tmp_path, cache):
+    root = far_catalogue(tmp_path)
+    images_folder(tmp_path, {"mine": "FROM scratch\n"})
+    options = {"docker_dir": ["../images"], "regex": ["^mine$"]}
+    assert image_named(generate(root, options, cache, layer="--set"), "mine")
+    (tmp_path / "images/mine/far").symlink_to("../../secret")
+    with pytest.raises(InputError, match="is a link that leads outside"):
+        generate(root, options, cache, layer="--set")

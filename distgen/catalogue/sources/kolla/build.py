@@ -12,6 +12,7 @@ from distgen.catalogue.imported import SourceRequest
 from distgen.catalogue.sources.cache import load_entry, save_entry
 from distgen.catalogue.sources.kolla.options import KollaSettings, resolve_settings
 from distgen.catalogue.sources.kolla.parents import DockerfileNeeds, full_reference, read_needs
+from distgen.catalogue.sources.kolla.places import refuse_far_links, refuse_far_setting
 from distgen.catalogue.sources.kolla.render import (
     TEMPLATE,
     CompiledTemplates,
@@ -55,6 +56,10 @@ def run_build(request: SourceRequest, context: SourceContext) -> KollaBuild:
     """Render all images that Kolla has for the request's settings."""
     label = f"{request.namespace.name}@{request.stream.name}"
     settings = resolve_settings(request, context.cache, label)
+    for named in settings.inputs:
+        refuse_far_setting(request, named)
+    for folder in settings.folders[1:]:
+        refuse_far_links(request.root, Path(folder), list_files((folder,)))
     files = list_files(settings.folders)
     for name, path in settings.base_files.items():
         files[f"base/{name}"] = Path(path)
@@ -78,10 +83,19 @@ def list_files(folders: tuple[str, ...]) -> dict[str, Path]:
             raise InputError("docker_dir is not a folder", where=folder)
         for top, folders_below, names in os.walk(folder, followlinks=True):
             folders_below[:] = sorted(name for name in folders_below if name != ".git")
+            _refuse_loops(Path(folder), Path(top), folders_below)
             inside = Path(top).relative_to(folder).as_posix()
             prefix = "" if inside == "." else f"{inside}/"
             files |= {prefix + name: _existing(Path(top, name)) for name in names}
     return files
+
+
+def _refuse_loops(folder: Path, top: Path, names: Iterable[str]) -> None:
+    """Refuse links to folders above them, which would be walked through without end."""
+    for link in (top / name for name in names if (top / name).is_symlink()):
+        above = (place for place in (top, *top.parents) if place.is_relative_to(folder))
+        if link.resolve() in {place.resolve() for place in above}:
+            raise InputError("leads to itself", where=link, hint="remove it")
 
 
 def _existing(file: Path) -> Path:

@@ -14,6 +14,7 @@ from distgen.catalogue.imported import SourceImages, SourceRequest
 from distgen.catalogue.sources.kolla.archives import MISSING_ARCHIVE, missing_archives
 from distgen.catalogue.sources.kolla.build import KollaBuild, KollaImage, linked_files, run_build
 from distgen.catalogue.sources.kolla.parents import BASE, full_reference
+from distgen.catalogue.sources.kolla.places import refuse_far_links
 from distgen.catalogue.sources.kolla.render import TEMPLATE
 from distgen.catalogue.sources.kolla.selection import read_container_list, select_names
 from distgen.catalogue.sources.source import SourceContext
@@ -104,10 +105,12 @@ def _patches(build: KollaBuild, image: KollaImage) -> Iterator[TemplateFile]:
     if not series.is_file():
         yield TemplateFile("patches/.gitkeep", "", b"", False, False)
         return
-    names = [line.strip() for line in series.read_text(encoding="utf-8").splitlines()]
-    for name in dict.fromkeys(["series", *names]):
-        if name and not name.startswith("#") and (folder / name).is_file():
-            yield _copy_file(f"patches/{name}", str(folder / name), folder / name)
+    lines = [line.strip() for line in series.read_text(encoding="utf-8").splitlines()]
+    names = [line for line in lines if line and not line.startswith("#")]
+    files = {name: folder / name for name in ["series", *names] if (folder / name).is_file()}
+    refuse_far_links(build.request.root, folder, files)
+    for name, file in files.items():
+        yield _copy_file(f"patches/{name}", str(file), file)
 
 
 def _copy_file(path: str, source: str, place: Path) -> TemplateFile:

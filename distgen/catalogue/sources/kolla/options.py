@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from distgen.catalogue.folder import read_bounded
 from distgen.catalogue.imported import SourceRequest
 from distgen.catalogue.sources.cache import load_entry, save_entry
 from distgen.catalogue.sources.kolla.package import (
@@ -24,6 +25,7 @@ from distgen.catalogue.sources.kolla.package import (
     import_kolla,
     read_error,
 )
+from distgen.catalogue.sources.kolla.places import LARGEST_FILE, refuse_far_setting
 from distgen.catalogue.sources.kolla.values import (
     archive_sections,
     declare_section,
@@ -117,6 +119,8 @@ def resolve_settings(request: SourceRequest, cache: Path | None, name: str) -> K
     """Resolve the settings, or take what an earlier run made of the same ones."""
     package = find_kolla(request.origin)
     config_names = _as_list(request.options.get("kolla_conf"))
+    for name_of_file in config_names:
+        refuse_far_setting(request, name_of_file)
     configs = _paths(request.root, config_names)
     key = _cache_key(request, package, configs)
     # the version of a git checkout is its commit, which no file of the package shows
@@ -148,7 +152,7 @@ def _cache_key(request: SourceRequest, package: Path, configs: list[str]) -> str
 
 def _config_text(path: str, origin: Origin) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return read_bounded(Path(path), path, LARGEST_FILE).decode()
     except (OSError, UnicodeDecodeError) as error:
         problem = f"kolla_conf {path} cannot be read: {read_error(error)}"
         raise InputError(problem, where=origin) from error

@@ -22,9 +22,11 @@ import jinja2
 import yaml
 from jinja2.sandbox import SandboxedEnvironment
 
+from distgen.catalogue.folder import read_bounded
 from distgen.catalogue.sources.kolla.environ import VisibleEnvironment, variable_names
 from distgen.catalogue.sources.kolla.options import KollaSettings
 from distgen.catalogue.sources.kolla.package import YAML_LOADER, read_error
+from distgen.catalogue.sources.kolla.places import LARGEST_FILE
 from distgen.errors import DistgenError, InputError
 from distgen.model.catalogue import RenderLimits
 from distgen.model.words import Origin
@@ -245,7 +247,7 @@ def _single_text(name: str, text: str) -> Callable[[str], str]:
 
 def _override_text(path: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return read_bounded(Path(path), path, LARGEST_FILE).decode()
     except (OSError, UnicodeDecodeError) as error:
         problem = f"the template override cannot be read: {read_error(error)}"
         raise InputError(problem, where=path) from error

@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from distgen.catalogue.folder import read_bounded
 from distgen.catalogue.graph import reachable
 from distgen.catalogue.sources.kolla.build import KollaBuild
 from distgen.catalogue.sources.kolla.package import read_error
 from distgen.catalogue.sources.kolla.parents import full_reference
+from distgen.catalogue.sources.kolla.places import LARGEST_FILE, refuse_far_setting
 from distgen.catalogue.timed_check import TimeLimit
 from distgen.errors import InputError
 from distgen.render.errors import OutOfTime
@@ -31,8 +33,10 @@ def read_container_list(build: KollaBuild) -> ContainerList | None:
     path = build.request.options.get("container_list")
     if path is None:
         return None
+    refuse_far_setting(build.request, str(path))
     try:
-        text = (build.request.root / str(path)).read_text(encoding="utf-8")
+        place = build.request.root / str(path)
+        text = read_bounded(place, str(path), LARGEST_FILE).decode()
     except (OSError, UnicodeDecodeError) as error:
         problem = f"container_list {path} cannot be read: {read_error(error)}"
         raise InputError(problem, where=build.request.origin) from error
