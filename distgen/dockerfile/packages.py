@@ -26,7 +26,8 @@ _TOKEN = re.compile(
 _QUOTED = re.compile(r""""((?:[^"\\]|\\.)*)"|'([^']*)'|\\(.)""", re.DOTALL)
 # What a backslash takes its meaning from within double quotes; before others it stays.
 _ESCAPED = re.compile(r"""\\([$`"\\])""")
-_COMMENT_LINE = re.compile(r"^\s*#.*\n?", re.MULTILINE)
+_COMMENT_LINE = re.compile(r"^[^\S\n]*#.*\n?", re.MULTILINE)
+_MAX_DEPTH = 50  # of commands within commands; each level reads the whole script once more
 _SUBSTITUTION = re.compile(r"\$\(([^()]*)\)|`([^`]*)`")
 
 _MANAGERS = {
@@ -147,7 +148,10 @@ def _flatten(script: str) -> str:
     """Put commands inside the words of another, `$(...)`, on lines of their own."""
     text = _COMMENT_LINE.sub("", script)
     inner: list[str] = []
-    while matches := _SUBSTITUTION.findall(text):
+    for _ in range(_MAX_DEPTH):
+        matches = _SUBSTITUTION.findall(text)
+        if not matches:
+            break
         inner += (first or second for first, second in matches)
         text = _SUBSTITUTION.sub("$_", text)
     return "\n".join([text, *inner])

@@ -7,6 +7,7 @@ import shlex
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import dockerfile  # type: ignore[import-not-found]
 
@@ -21,6 +22,9 @@ from distgen.dockerfile.instruction import (
 )
 from distgen.dockerfile.packages import Operation, script_operations, split_commands
 
+MAX_LENGTH = 256 * 1024
+"""Characters of a Dockerfile that are read: BuildKit's parser takes hours for some longer ones."""
+_MAX_SEARCHED = 64 * 1024  # a parse of more is too slow to look for the failing line
 _MAX_TRIALS = 50
 _WORD = re.compile(r"\S+\s+")
 
@@ -90,13 +94,21 @@ class Dockerfile:
 
     def find_line(self, word: str, instruction: Instruction) -> int:
         """Return the line of an instruction that holds `word`, or its first line."""
-        lines = self.text.splitlines()[instruction.line - 1 : instruction.end_line]
+        lines = split_lines(self.text)[instruction.line - 1 : instruction.end_line]
         numbers = (number for number, line in enumerate(lines, instruction.line) if word in line)
         return next(numbers, instruction.line)
 
 
+@lru_cache(maxsize=4)
+def split_lines(text: str) -> list[str]:
+    """Return the lines of a Dockerfile, which many instructions look at."""
+    return text.splitlines()
+
+
 def parse(text: str) -> Dockerfile:
     """Read a Dockerfile; what cannot be read is in `problems`, never an exception."""
+    if len(text) > MAX_LENGTH:
+        return Dockerfile(text, problems=(Problem(1, f"it has more than {MAX_LENGTH} characters"),))
     try:
         parsed = dockerfile.parse_string(text)
     except dockerfile.GoParseError as error:
@@ -259,7 +271,7 @@ def _failing_line(text: str, message: str) -> int:
             return str(error) == message
         return False
 
-    if message == "file with no instructions":
+    if message == "file with no instructions" or len(text) > _MAX_SEARCHED:
         return 1
     if "heredoc" not in message:
         return bisect_left(range(1, len(lines) + 1), True, key=fails) + 1

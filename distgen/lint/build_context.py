@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 from distgen.dockerfile.filename import DOCKERFILE
 from distgen.dockerfile.parse import copy_sources, mounts, parse, variable_sources
+from distgen.lint.wildcard import Wildcard, wildcard
 from distgen.model.rendered import File, Tree
 from distgen.model.words import ATTRIBUTES
 
@@ -31,7 +30,7 @@ class IgnorePattern:
     """One line of a .dockerignore."""
 
     line: int
-    regex: re.Pattern[str]
+    wildcard: Wildcard
     negated: bool
 
 
@@ -63,10 +62,10 @@ def copy_failure(source: str, context: BuildContext) -> str:
             return ""
         below = (line for name, line in context.ignored.items() if _within(name, path))
     else:
-        regex = wildcard(path)
-        if any(regex.fullmatch(name) for name in context.present):
+        pattern = wildcard(path)
+        if any(pattern.matches(name) for name in context.present):
             return ""
-        below = (line for name, line in context.ignored.items() if regex.fullmatch(name))
+        below = (line for name, line in context.ignored.items() if pattern.matches(name))
     line = next(below, "")
     return f"is kept out of the build context by {line}" if line else "is not in the tree"
 
@@ -89,7 +88,7 @@ def build_inputs(files: Mapping[str, File], unmanaged: Iterable[str]) -> tuple[s
     def is_copied(path: str) -> bool:
         if path not in copied:
             above = is_copied(path.rpartition("/")[0])
-            copied[path] = above or any(pattern.fullmatch(path) for pattern in patterns)
+            copied[path] = above or any(pattern.matches(path) for pattern in patterns)
         return copied[path]
 
     def is_input(path: str) -> bool:
@@ -138,34 +137,9 @@ def ignoring_line(patterns: Iterable[IgnorePattern], path: str) -> int:
     names = (path, *_folders(path))
     line = 0
     for pattern in patterns:
-        if any(pattern.regex.fullmatch(name) for name in names):
+        if any(pattern.wildcard.matches(name) for name in names):
             line = 0 if pattern.negated else pattern.line
     return line
-
-
-@lru_cache(maxsize=1024)
-def wildcard(pattern: str) -> re.Pattern[str]:
-    """Translate a pattern of Go's filepath.Match, with ** for any number of folders."""
-    parts = re.findall(r"\*\*/?|\*|\?|\[\^?[^\]]+\]|\\.|.", pattern, re.DOTALL)
-    expressions = []
-    for part in parts:
-        if part == "**/":
-            expressions.append("(?:.*/)?")
-        elif part == "**":
-            expressions.append(".*")
-        elif part == "*":
-            expressions.append("[^/]*")
-        elif part == "?":
-            expressions.append("[^/]")
-        elif len(part) > 2 and part[0] == "[":
-            inner = re.sub(r"([][&~|])", r"\\\1", part[1:-1])
-            expressions.append(f"[{inner}]")
-        else:
-            expressions.append(re.escape(part[-1]))
-    try:
-        return re.compile("".join(expressions), re.DOTALL)
-    except re.error:  # a range that runs backwards matches nothing in Go either
-        return re.compile(r"(?!)")
 
 
 def _folders(path: str) -> tuple[str, ...]:

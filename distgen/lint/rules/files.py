@@ -23,7 +23,8 @@ from distgen.model.words import EXECUTABLE, REGULAR, SYMLINK
 
 _YAML_NAMES = (".yaml", ".yml")
 _JSON_NAMES = (".json",)
-_PYTHON = re.compile(rb"#!.*\bpython3[\d.]*\s*(?:-\S+\s*)*$")
+_PYTHON = re.compile(rb"#!.*\bpython3[\d.]*(?:\s+-\S+)*\s*$")
+_SHEBANG = 256  # bytes of it that Linux reads
 _YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -85,7 +86,7 @@ def broken_python(context: RuleContext) -> Iterator[Violation]:
     scripts = (
         file
         for file in text_files(context)
-        if _PYTHON.match(file.content.split(b"\n", 1)[0])
+        if _PYTHON.match(file.content[:_SHEBANG].split(b"\n", 1)[0])
         and not file.path.endswith((*_YAML_NAMES, *_JSON_NAMES))
     )
     return _broken(scripts, _python_error)

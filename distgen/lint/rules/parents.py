@@ -18,7 +18,8 @@ from distgen.text.suggest import suggest_nearest
     "The Dockerfile cannot be read",
     "error",
     problem="The tree has no ``Dockerfile``, or BuildKit's parser refuses it: an unknown "
-    "instruction, an unterminated heredoc, a ``COPY`` without destination.",
+    "instruction, an unterminated heredoc, a ``COPY`` without destination. A file of more than "
+    "262144 characters is not read: the parser can take hours for it.",
     why="No builder would build it, and the other rules cannot see what the parser cannot read.",
     fix="Correct the template line that the finding names.",
     needs_stages=False,

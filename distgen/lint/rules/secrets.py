@@ -23,7 +23,9 @@ _SECRETS = (
         "a private key",
         "PRIVATE KEY",
         re.compile(
-            r"-----BEGIN (?:[A-Z]{2,9} )?PRIVATE KEY(?: BLOCK)?-----(?:\\n|\s|[\w-]+: [^\n]*)+"
+            # A header ends at its line: where it could end anywhere, forty of them took for ever.
+            r"-----BEGIN (?:[A-Z]{2,9} )?PRIVATE KEY(?: BLOCK)?-----"
+            r"(?:\\n|\s|[\w-]{1,40}: (?:(?!\\n)[^\n]){0,200}(?:\\n|\n)){1,400}"
             r"[A-Za-z0-9+/=]{20}"
         ),
     ),
@@ -39,7 +41,7 @@ _SECRETS = (
     ("an npm token", "npm_", re.compile(r"\bnpm_[A-Za-z0-9]{36}\b")),
     ("a Google API key", "AIza", re.compile(r"\bAIza[\w-]{35}(?![\w-])")),
     ("a Stripe key", "k_live_", re.compile(r"\b[rs]k_live_[A-Za-z0-9]{24,}")),
-    ("a JSON web token", "eyJ", re.compile(r"\beyJ[\w-]{15,}\.eyJ[\w-]{15,}\.[\w-]{20,}")),
+    ("a JSON web token", "eyJ", re.compile(r"(?<![\w-])eyJ[\w-]{15,}\.eyJ[\w-]{15,}\.[\w-]{20,}")),
 )
 _URL_PASSWORD = re.compile(r"://([^\s:/@\"']{1,64}):([^\s:/@\"']{6,128})@")
 _REGISTRY_AUTH = re.compile(r'"auth"\s*:\s*"([A-Za-z0-9+/]{12,}={0,2})"')
@@ -68,7 +70,12 @@ def _secrets(content: bytes) -> tuple[tuple[int, str], ...]:
     """Return line and kind of each secret; images share files, so each is looked at once."""
     text = content.decode("utf-8", "replace")
     places = sorted(set(_places(text)), key=lambda place: place[1])
-    return tuple((text.count("\n", 0, start) + 1, name) for name, start in places)
+    line, counted, secrets = 1, 0, []
+    for name, start in places:
+        line += text.count("\n", counted, start)
+        counted = start
+        secrets.append((line, name))
+    return tuple(secrets)
 
 
 def _places(text: str) -> Iterator[tuple[str, int]]:

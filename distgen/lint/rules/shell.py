@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 
 from distgen.dockerfile.instruction import Instruction
-from distgen.dockerfile.parse import parse, run_script
+from distgen.dockerfile.parse import parse, run_script, split_lines
 from distgen.lint.findings import Violation
 from distgen.lint.rules.context import RuleContext
 from distgen.lint.rules.rule import rule
@@ -15,6 +16,7 @@ from distgen.model.rendered import PrintedValue
 _COMMENT = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
 # A command may be a value as a whole: after RUN and its options, or after an operator.
 _COMMAND_BEGINS = re.compile(r"(?:^\s*RUN(?:\s+--\S+)*|[;&|({]|\b(?:then|do|else))[\s\\]*$", re.I)
+_LOOK_BACK = 4096  # letters of a RUN in which a command may begin before a value
 _BREAKS = frozenset("<>|&;()`\n")
 _RUNS = ("$(", "`")  # what runs a command within double quotes
 
@@ -38,38 +40,67 @@ def unquoted_values(context: RuleContext) -> Iterator[Violation]:
         if run.cmd != "RUN" or run.json:
             continue
         start, end = starts[step.line - 1], starts[min(step.end_line, len(starts) - 1)]
-        for value in printed.values:
-            if start <= value.start < end:
-                yield from _violations(context, run, value, printed.text[start : value.start])
+        first = bisect_left(printed.values, start, key=_start_of)
+        last = bisect_left(printed.values, end, key=_start_of)
+        values = printed.values[first:last]
+        for value, quote in _with_quotes(printed.text[start:end], start, values):
+            if sign := _unquoted_sign(run, value, quote, printed.text[start : value.start]):
+                yield from _violations(context, value, sign)
 
 
-def _violations(
-    context: RuleContext, run: Instruction, value: PrintedValue, before: str
-) -> Iterator[Violation]:
-    """Yield a violation where a shell reads more than words in a value; `before` is its RUN."""
-    if run.heredocs and value.text not in run_script(run):
-        return  # no shell reads it
-    _, quote = _scan(_COMMENT.sub("", before), "")
-    if not quote and _COMMAND_BEGINS.search(before):
-        return
-    sign, _ = _scan(value.text, quote)
-    line = _find_line(context, value.text)
-    if sign and line:
+def _start_of(value: PrintedValue) -> int:
+    return value.start
+
+
+def _with_quotes(
+    text: str, start: int, values: Iterable[PrintedValue]
+) -> Iterator[tuple[PrintedValue, str]]:
+    """Yield each value with the quote that is open where it begins, in the text of its RUN."""
+    # Comments become blanks of the same length: a RUN of many values is read once, not once each.
+    masked = _COMMENT.sub(lambda comment: " " * len(comment[0]), text)
+    at, quote, is_escaped = 0, "", False
+    for value in values:
+        _, quote, is_escaped = _scan(masked[at : value.start - start], quote, is_escaped)
+        at = value.start - start
+        yield value, quote
+
+
+def _unquoted_sign(run: Instruction, value: PrintedValue, quote: str, before: str) -> str:
+    """Return the first sign in a value that a shell reads as more than part of a word.
+
+    `before` is what stands before it in its RUN. "" is for a value that is a command as a whole.
+    """
+    sign, _, is_escaped = _scan(value.text, quote)
+    sign = sign or ("\\" if is_escaped else "")
+    if not sign or (run.heredocs and value.text not in run_script(run)):
+        return ""
+    return sign if quote or not _begins_command(before) else ""
+
+
+def _begins_command(before: str) -> bool:
+    nearest = max(0, len(before.rstrip(" \t\r\n\\")) - _LOOK_BACK)
+    return _COMMAND_BEGINS.search(before, nearest) is not None
+
+
+def _violations(context: RuleContext, value: PrintedValue, sign: str) -> Iterator[Violation]:
+    if line := _find_line(context, value.text):
         sign = "a line break" if sign == "\n" else sign
         text = f"{value.text!r} is printed into RUN, where a shell reads {sign}; print it with `sh`"
         yield Violation(text, line, origin=value.origin)
 
 
-def _scan(text: str, quote: str) -> tuple[str, str]:
+def _scan(text: str, quote: str, is_escaped: bool = False) -> tuple[str, str, bool]:
     """Read a text as a shell does that is within `quote`, which is "" outside of quotes.
 
-    Return the first sign that is more than part of a word, and the quote that is open at the end.
+    Return the first sign that is more than part of a word, the quote that is open at the end, and
+    whether the last letter escapes the next one; `is_escaped` says so of the text before.
     """
     sign, before, previous = "", quote, ""
-    letters = iter(text)
-    for letter in letters:
-        if letter == "\\" and quote != "'":
-            sign = sign or ("" if next(letters, "") else letter)
+    for letter in text:
+        if is_escaped:
+            is_escaped = False
+        elif letter == "\\" and quote != "'":
+            is_escaped = True
         elif letter == quote:
             quote = ""
         elif letter in "'\"" and not quote:
@@ -77,13 +108,13 @@ def _scan(text: str, quote: str) -> tuple[str, str]:
         elif letter in _BREAKS if not quote else quote == '"' and previous + letter in _RUNS:
             sign = sign or letter
         previous = letter if letter == "$" else ""
-    return sign or ("" if quote == before else quote or before), quote
+    return sign or ("" if quote == before else quote or before), quote, is_escaped
 
 
 def _find_line(context: RuleContext, text: str) -> int:
     """Return the line of a RUN of the tree that holds a text, 0 where a patch took it away."""
     first = text.strip("\n").partition("\n")[0]
-    lines = context.dockerfile.text.splitlines()
+    lines = split_lines(context.dockerfile.text)
     runs = (step for step in context.dockerfile.instructions if (step.trigger or step).cmd == "RUN")
     for step in runs:
         if any(first in line for line in lines[step.line - 1 : step.end_line]):
