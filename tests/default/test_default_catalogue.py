@@ -44,8 +44,8 @@ PARENTS = {
     "opendev/python-base": {"base": PYTHON},
     "opendev/python-builder": {"base": PYTHON},
     "zuul/nodepool": {"base": "opendev/python-base", "builder": "opendev/python-builder"},
-    "zuul/nodepool-builder": {"base": "zuul/nodepool"},
-    "zuul/nodepool-launcher": {"base": "zuul/nodepool"},
+    "zuul/nodepool-builder": {"base": "zuul/nodepool", "builder": "opendev/python-builder"},
+    "zuul/nodepool-launcher": {"base": "zuul/nodepool", "builder": "opendev/python-builder"},
     "zuul/zuul": {
         "base": "opendev/python-base",
         "builder": "opendev/python-builder",

@@ -103,6 +103,7 @@ def zuul(world: World, folder: Path) -> None:
         git("push", "-q", str(there), "master", folder=work)
     for name, ref in refs.items():
         git("push", "-q", str(there), f"{name}:{ref}", folder=work)
+    upstream(world, "opendev.org", "openstack/openstacksdk", "refs/heads/master")
     git("checkout", "-q", "master", folder=work)
     git("merge", "-q", "--no-edit", "first", folder=work)
     git("merge", "-q", "--no-edit", "second", folder=work)
