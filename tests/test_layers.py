@@ -45,9 +45,9 @@ PURE = {
     "lock": ("facts", "plan"),
     "model": ("catalogue", "lock", "published", "reference", "rendered", "words"),
     "publish": (
-        *("dockerfile_statements", "download_statements", "edit_messages", "edits"),
-        *("keyed_statements", "kinds", "pin_statements", "plan", "report", "retirement"),
-        *("summary", "target"),
+        *("commit", "dockerfile_statements", "download_statements", "edit_messages", "edits"),
+        *("keyed_statements", "kinds", "pin_statements", "plan", "report", "restamp"),
+        *("retirement", "summary", "target"),
     ),
     "registry": ("errors", "oci", "retention", "tags"),
     "render": (

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from distgen.model.releases import TaggedComponent, TagStreams
 from distgen.model.rendered import Finding
-from distgen.model.words import NOWHERE, EditPolicy, KeyPath, Level, Origin
+from distgen.model.words import NOWHERE, EditPolicy, Folding, KeyPath, Level, Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +181,7 @@ class Namespace:
     tags: TagPolicy = TagPolicy()
     retention: Retention = Retention()
     on_edit: EditPolicy = ()
+    folding: Folding = "own"
     from_tags: TagStreams | None = None
 
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from distgen.model.words import REGULAR, Level, Origin
+from distgen.model.words import REGULAR, Folding, Level, Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,8 @@ class Tree:
     files: tuple[File, ...]
     bases: Mapping[str, str | None] = field(default_factory=dict)
     sources: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
+    folding: Folding = field(default="own", compare=False)
+    """How `.gitattributes` marks the files; trees that differ in that only are the same."""
 
     @property
     def key(self) -> str:

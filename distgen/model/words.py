@@ -41,6 +41,9 @@ ChangeKind = Literal[
 CHANGE_KINDS: tuple[ChangeKind, ...] = get_args(ChangeKind)
 """In the order in which a reviewer reads them."""
 
+Folding = Literal["own", "all"]
+"""What a forge folds in reviews: distgen's own two files, or all that it generates."""
+
 REGULAR, EXECUTABLE, SYMLINK = 0o100644, 0o100755, 0o120000
 MANIFEST = ".distgen.json"
 ATTRIBUTES = ".gitattributes"

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from distgen.git.objects import blob_id, commit_id, format_person, tree_id
-from distgen.model.lock import Lock
+from distgen.git.objects import blob_id, tree_id
 from distgen.model.published import BranchState, Change, Edit, Provenance, Statement, TreeEntry
 from distgen.model.rendered import File, Tree
-from distgen.model.words import MANIFEST, EditPolicy, OnEdit, Status
+from distgen.model.words import ATTRIBUTES, MANIFEST, EditPolicy, OnEdit, Status
+from distgen.publish.commit import format_message, with_commit_id
 from distgen.publish.edit_messages import (
     RESOLVE_HINT,
     conflict_sentence,
@@ -35,7 +33,14 @@ from distgen.publish.retirement import (
 )
 from distgen.publish.summary import Summary, summarize, summarize_first
 from distgen.publish.target import BranchTarget
-from distgen.render.manifest import format_manifest, make_manifest, parse_manifest, published_files
+from distgen.render.manifest import (
+    format_manifest,
+    make_attributes,
+    make_manifest,
+    parse_manifest,
+    published_files,
+    with_other_folding,
+)
 from distgen.text.diff import diff_file, is_binary
 
 
@@ -56,6 +61,31 @@ def plan_change(
     `on_edit` None: the catalogue says how to treat edits. `merge` is asked for files that changed
     on both sides, where they are to be merged.
     """
+    change = _plan_tree(target, tree, state, origin, on_edit, merge)
+    if state is None or change.status == "unchanged" or not _has_other_folding(state, tree):
+        return change
+    # That a forge folds other files now is no reason for a commit, nor for a conflict.
+    other = _plan_tree(target, with_other_folding(tree), state, origin, on_edit, merge)
+    is_better = change.status == "refused" and other.status != "refused"
+    return other if other.status == "unchanged" or is_better else change
+
+
+def _has_other_folding(state: BranchState, tree: Tree) -> bool:
+    """Say whether a branch was published when the namespace folded other files in reviews."""
+    last = state.manifest.files.get(ATTRIBUTES) if state.manifest else None
+    other = with_other_folding(tree)
+    return last is not None and last.sha256 == make_attributes(tree.files, other.folding).sha256
+
+
+def _plan_tree(
+    target: BranchTarget,
+    tree: Tree,
+    state: BranchState | None,
+    origin: Provenance,
+    on_edit: OnEdit | None,
+    merge: Merge,
+) -> Change:
+    """Return what publishing a tree would do, as its namespace folds it."""
     policy = _edit_policy(target, on_edit)
     files = {file.path: file for file in published_files(tree)}
     if state is None:
@@ -99,22 +129,6 @@ def plan_retirement(
     message = format_message(target, summary, tree, origin, edit_lines(change.edits, policy))
     change = replace(change, status="retired", statements=summary.statements)
     return _with_commit(change, state.entries, origin, message)
-
-
-def lock_digest(tree: Tree, downloads: Iterable[str], lock: Lock) -> str:
-    """Return the sha256 of the lock entries that an image used, as canonical JSON."""
-    pins = [(source.get("git") or "", source.get("ref") or "") for source in tree.sources.values()]
-    used = {
-        "bases": {name: lock.bases[name].digest for name in tree.bases if name in lock.bases},
-        "sources": {
-            f"{git} {ref}": [source.commit, source.date, source.version]
-            for git, ref in pins
-            if (source := lock.sources.get((git, ref)))
-        },
-        "downloads": {url: lock.downloads[url] for url in downloads if url in lock.downloads},
-    }
-    text = json.dumps(used, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
 def _edit_policy(target: BranchTarget, on_edit: OnEdit | None) -> EditPolicy:
@@ -193,11 +207,11 @@ def _special_steps(
 
 def _branch_trouble(target: BranchTarget, state: BranchState) -> str:
     """Say why the branch must not be touched, whatever its files, and since which commit."""
-    since = f" since commit {state.manifest_change[:12]}" if state.manifest_change else ""
+    since = f"since commit {state.manifest_change[:12]}" if state.manifest_change else ""
     if state.problem:
-        return f"{state.problem}{since}"
+        return f"{state.problem} ({since})" if since else state.problem
     if state.manifest and state.manifest.key != target.key:
-        return f"branch {target.branch} belongs to {state.manifest.key}{since}"
+        return f"branch {target.branch} belongs to {state.manifest.key} {since}".rstrip()
     return ""
 
 
@@ -231,38 +245,6 @@ def _with_commit(
     after = {path: entry for path, entry in entries.items() if path not in change.delete}
     after |= {file.path: TreeEntry(file.mode, blob_id(file.content)) for file in change.write}
     return with_commit_id(change, tree_id(after), origin, message)
-
-
-def with_commit_id(change: Change, tree: str, origin: Provenance, message: str) -> Change:
-    """Return the change with its message and the id of the commit that has this tree."""
-    author = format_person(origin.author, origin.date)
-    return replace(
-        change,
-        message=message,
-        commit=commit_id(tree, change.parent, author, message),
-        author=origin.author,
-        date=origin.date,
-        tree=tree,
-    )
-
-
-def format_message(
-    target: BranchTarget,
-    summary: Summary,
-    tree: Tree,
-    origin: Provenance,
-    lines_of_edits: Iterable[str] = (),
-) -> str:
-    """Return the message of a commit, with trailers that say what it was made from."""
-    trailers = [
-        f"Distgen-Image: {target.image}",
-        f"Distgen-Stream: {target.stream}",
-        *([f"Distgen-Source: {origin.source}"] if origin.source else []),
-        f"Distgen-Lock: sha256:{lock_digest(tree, target.downloads, origin.lock)}",
-        f"Distgen-Version: {origin.version}",
-    ]
-    body = "\n".join((*summary.lines, *lines_of_edits))
-    return "\n\n".join(filter(None, (summary.subject, body, "\n".join(trailers)))) + "\n"
 
 
 def _modes(paths: Iterable[str], state: BranchState) -> dict[str, int]:

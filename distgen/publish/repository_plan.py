@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
@@ -32,7 +32,7 @@ from distgen.publish.restamp import RESTAMP_NOTE, plan_restamp
 from distgen.publish.results import failed_change, without_commit
 from distgen.publish.source import last_publication, source_of
 from distgen.publish.target import BranchTarget
-from distgen.render.manifest import published_files
+from distgen.render.manifest import published_files, with_other_folding
 from distgen.text.listing import name_some
 
 RenderTree = Callable[[Image], Tree]
@@ -170,17 +170,23 @@ def _plan_branch(
         state = read_branch(reader, tip, {}, target.key)
         change = plan_retirement(target, state, origin, options.on_edit)
         return _check_age(options, change, reader)
-    files = {file.path: file for file in published_files(desired)}
-    entries = {file.path: TreeEntry(file.mode, blob_id(file.content)) for file in files.values()}
-    if root_tree(reader, tip) == tree_id(entries):
+    if root_tree(reader, tip) in _tree_ids(desired):
         change = replace(failed_change(target, "", "unchanged"), parent=tip, commit=tip)
     else:
+        files = {file.path: file for file in published_files(desired)}
         state = read_branch(reader, tip, files, target.key)
         merge = three_way_merge(reader.git)
         change = plan_change(target, desired, state, origin, options.on_edit, merge)
     if _can_restamp(change, reader, origin):
         change = _restamp(options, target, desired, change, (reader, origin))
     return _check_tree(options, _check_age(options, change, reader), desired)
+
+
+def _tree_ids(tree: Tree) -> Iterator[str]:
+    """Yield the ids of git's tree for what a branch is to hold, however a forge folds that."""
+    for folded_tree in (tree, with_other_folding(tree)):
+        files = published_files(folded_tree)
+        yield tree_id({file.path: TreeEntry(file.mode, blob_id(file.content)) for file in files})
 
 
 def _can_restamp(change: Change, reader: ObjectReader, origin: Provenance) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from distgen.model.published import Change, Provenance, Statement
 from distgen.model.rendered import Tree
-from distgen.publish.plan import format_message, with_commit_id
+from distgen.publish.commit import format_message, with_commit_id
 from distgen.publish.summary import Summary
 from distgen.publish.target import BranchTarget
 

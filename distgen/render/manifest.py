@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from reprlib import repr as shorten
 from typing import Any
 
 from distgen.errors import DistgenError, InputError
 from distgen.model.published import GeneratedFile, Manifest
 from distgen.model.rendered import File, Tree
-from distgen.model.words import ATTRIBUTES, EXECUTABLE, MANIFEST, REGULAR, SYMLINK
+from distgen.model.words import ATTRIBUTES, EXECUTABLE, MANIFEST, REGULAR, SYMLINK, Folding
 
 VERSION = 1
 _MODES = {format(mode, "o"): mode for mode in (REGULAR, EXECUTABLE, SYMLINK)}
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MARK = "linguist-generated"
 _PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
-_NOTE = "# Written by distgen: these files are generated from templates.\n"
+_NOTES: Mapping[Folding, str] = {
+    "own": "# Written by distgen: forges fold its own two files in reviews.\n",
+    "all": "# Written by distgen: these files are generated from templates.\n",
+}
 
 
 def published_files(tree: Tree) -> tuple[File, ...]:
@@ -30,20 +35,26 @@ def published_files(tree: Tree) -> tuple[File, ...]:
             f"{tree.image} has a file {MANIFEST}, which distgen writes itself",
             hint="rename the template's file",
         )
-    files[ATTRIBUTES] = make_attributes(files.values())
+    files[ATTRIBUTES] = make_attributes(files.values(), tree.folding)
     files[MANIFEST] = File(MANIFEST, format_manifest(make_manifest(tree, files.values())))
     return tuple(files[path] for path in sorted(files))
 
 
-def make_attributes(files: Iterable[File]) -> File:
-    """Return `.gitattributes`: the template's own lines, then a mark for each generated file."""
+def with_other_folding(tree: Tree) -> Tree:
+    """Return a tree as a namespace publishes it that folds other files in reviews."""
+    return replace(tree, folding="own" if tree.folding == "all" else "all")
+
+
+def make_attributes(files: Iterable[File], folding: Folding = "own") -> File:
+    """Return `.gitattributes`: the template's own lines, then a mark for each file to fold."""
     named = {file.path: file for file in files}
     lines = named[ATTRIBUTES].content if ATTRIBUTES in named else b""
     if lines and not lines.endswith(b"\n"):
         lines += b"\n"
-    paths = sorted({*named, ATTRIBUTES, MANIFEST})
+    # A forge folds what is marked: where that was all, reviewers saw no Dockerfile.
+    paths = sorted({ATTRIBUTES, MANIFEST, *(named if folding == "all" else ())})
     marks = "".join(f"{_pattern(path)} {_MARK}\n" for path in paths)
-    return File(ATTRIBUTES, lines + (_NOTE + marks).encode("utf-8"))
+    return File(ATTRIBUTES, lines + (_NOTES[folding] + marks).encode("utf-8"))
 
 
 def make_manifest(tree: Tree, files: Iterable[File]) -> Manifest:
@@ -77,6 +88,13 @@ def format_manifest(manifest: Manifest) -> bytes:
         **({"edited": edited} if edited else {}),
     }
     return (json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode("utf-8")
+
+
+def manifest_digest(manifest: Manifest) -> str:
+    """Return the sha256 of what a manifest says of a tree: how a forge folds it does not count."""
+    files = {path: file for path, file in manifest.files.items() if path != ATTRIBUTES}
+    content = format_manifest(replace(manifest, files=files, merge_bases={}))
+    return hashlib.sha256(content).hexdigest()
 
 
 def parse_manifest(content: bytes) -> Manifest:

@@ -12,7 +12,7 @@ from distgen.errors import InputError
 from distgen.model.catalogue import Catalogue, Image, TemplateFile
 from distgen.model.lock import Lock
 from distgen.model.rendered import File, PrintedText, Tree
-from distgen.model.words import EXECUTABLE, REGULAR, Origin
+from distgen.model.words import EXECUTABLE, REGULAR, Folding, Origin
 from distgen.render.context import SourceFacts, base_digests, template_context
 from distgen.render.environment import (
     TEMPLATES,
@@ -85,7 +85,12 @@ class Renderer:
                 | ({"changes": _format_changes(source)} if source.changes else {})
                 for name, source in values["sources"].items()
             },
+            folding=self._folding(image),
         )
+
+    def _folding(self, image: Image) -> Folding:
+        namespace = self._catalogue.namespaces.get(image.namespace)
+        return namespace.folding if namespace else "own"
 
     def input_files(self, image: Image) -> tuple[str, ...]:
         """Return the paths of the templates, files and patches that an image is rendered from.

@@ -28,7 +28,7 @@ from distgen.verify.compare import (
     unmanaged_paths,
 )
 from distgen.verify.published_commit import read_path
-from distgen.verify.replay import Replay, replan
+from distgen.verify.replay import Replay, fit_folding, replan
 from distgen.verify.verdict import Verdict, VerdictStatus, verdict_on
 from distgen.verify.worker_pool import WorkerPool
 
@@ -40,6 +40,7 @@ def judge_claim(workers: WorkerPool, reader: ObjectReader, commit: Commit, claim
         return verdict_on(claim, commit, "unknown source", replay)
     if falsehood := false_trailer(claim, replay.expectation):
         return verdict_on(claim, commit, "forged", falsehood)
+    replay = fit_folding(reader, commit.id, replay)
     change = replan(reader, commit, replay)
     if change is None:
         return _judge_foreign_commit(reader, commit, claim, replay.expectation)

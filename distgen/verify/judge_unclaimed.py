@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -12,12 +11,13 @@ from distgen.git.commits import Commit
 from distgen.git.run import run
 from distgen.publish.branch import list_files, read_file, read_manifest
 from distgen.publish.retirement import RETIRED
-from distgen.render.manifest import format_manifest
+from distgen.render.manifest import manifest_digest
 from distgen.text.listing import name_some
 from distgen.verify.claims import Claim, Expectation, parse_claim
 from distgen.verify.compare import is_same_manifest, list_edits, unmanaged_paths
 from distgen.verify.judge_claim import judge_claim
 from distgen.verify.published_commit import read_commit, read_manifest_content, read_path
+from distgen.verify.replay import fit_folding
 from distgen.verify.verdict import Verdict, VerdictStatus, verdict_on
 from distgen.verify.worker_pool import WorkerPool
 
@@ -68,7 +68,8 @@ def _judge_on_base(
     if verdict.status in ("unknown source", "forged") or isinstance(replay, str):
         detail = f"{why}: {verdict.detail}"
         return replace(verdict, commit=commit.id, exact=False, detail=detail)
-    return _judge_by(reader, commit, claim, replay.expectation, why)
+    expectation = fit_folding(reader, commit.id, replay).expectation
+    return _judge_by(reader, commit, claim, expectation, why)
 
 
 def _judge_by(
@@ -114,14 +115,15 @@ def _find_source(
         return None
     if not is_about(expected_image, manifest.image, manifest.stream):
         return None
-    manifest_sum = hashlib.sha256(format_manifest(replace(manifest, merge_bases={}))).hexdigest()
+    manifest_sum = manifest_digest(manifest)
     for source in newest_commits(workers.repository, _MOST_SOURCES):
         claim = Claim(manifest.image, manifest.stream, source, "", "", source)
         if workers.manifest_sum(source, claim.key) != manifest_sum:
             continue
         replay = workers.replay(claim)
         if not isinstance(replay, str):
-            return replace(claim, source=replay.expectation.source), replay.expectation
+            expectation = fit_folding(reader, commit.id, replay).expectation
+            return replace(claim, source=expectation.source), expectation
     return None
 
 

@@ -18,7 +18,7 @@ from jsonschema import Draft202012Validator
 from distgen.errors import DistgenError
 from distgen.model.lock import Lock, LockedBase, LockedSource
 from distgen.model.rendered import File, Tree
-from distgen.model.words import EXECUTABLE, REGULAR, SYMLINK, OnEdit
+from distgen.model.words import EXECUTABLE, REGULAR, SYMLINK, Folding, OnEdit
 from distgen.publish.target import BranchTarget
 from distgen.render.paths import check_paths
 from distgen.schema.check import compile_schema
@@ -71,6 +71,7 @@ _TREE = _record(
     files={"type": "array", "items": _FILE},
     bases=_OPTIONAL_TEXT_BY_NAME,
     sources={"type": "object", "additionalProperties": _OPTIONAL_TEXT_BY_NAME},
+    folding={"enum": list(get_args(Folding))},
 )
 _SOURCE = _record(
     git=_TEXT, ref=_TEXT, commit=_TEXT, date=_TEXT, version={"type": ["string", "null"]}
@@ -204,6 +205,7 @@ def _tree_fields(tree: Tree) -> dict[str, Any]:
         ],
         "bases": dict(tree.bases),
         "sources": {name: dict(source) for name, source in tree.sources.items()},
+        "folding": tree.folding,
     }
 
 
@@ -219,4 +221,5 @@ def _read_tree(fields: Mapping[str, Any], claim: Claim) -> Tree:
         check_paths(paths, claim.image)
     except (ValueError, DistgenError) as error:
         raise BadAnswer(f"its tree is not one: {error}"[:_MAX_SENTENCE]) from None
-    return Tree(claim.image, claim.stream, files, fields["bases"], fields["sources"])
+    facts = (fields["bases"], fields["sources"], fields["folding"])
+    return Tree(claim.image, claim.stream, files, *facts)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from distgen.git.cat_file import ObjectReader
 from distgen.git.commits import Commit
 from distgen.model.published import Change, Provenance
 from distgen.model.rendered import Tree
-from distgen.model.words import OnEdit
-from distgen.publish.branch import read_branch
+from distgen.model.words import ATTRIBUTES, OnEdit
+from distgen.publish.branch import read_branch, read_manifest
+from distgen.publish.commit import lock_digest
 from distgen.publish.merge_file import three_way_merge
-from distgen.publish.plan import lock_digest, plan_change, plan_retirement
+from distgen.publish.plan import plan_change, plan_retirement
 from distgen.publish.restamp import plan_restamp
 from distgen.publish.retirement import retirement_note
 from distgen.publish.target import BranchTarget
-from distgen.render.manifest import published_files
+from distgen.render.manifest import make_attributes, published_files, with_other_folding
 from distgen.verify.claims import Claim, Expectation
 from distgen.verify.protocol import Rendition
+from distgen.verify.published_commit import read_path
 
 _EDIT_POLICIES: tuple[OnEdit | None, ...] = (None, "refuse", "keep", "merge", "overwrite")
 """What a run may have been told about downstream edits; None: what the catalogue says."""
@@ -54,6 +56,28 @@ def replay_rendition(rendition: Rendition, claim: Claim, date: int) -> Replay:
         files={file.path: file for file in files},
     )
     return Replay(target, tree, provenance, expectation)
+
+
+def fit_folding(reader: ObjectReader, commit: str, replay: Replay) -> Replay:
+    """Return what a claim leads to, with the marks for forges that a commit has.
+
+    A branch keeps its marks until the next change, so both ways are distgen's.
+    """
+    if replay.tree is None:
+        return replay
+    tree = with_other_folding(replay.tree)
+    attributes = make_attributes(tree.files, tree.folding)
+    manifest = read_manifest(reader, commit)
+    listed = manifest.files.get(ATTRIBUTES) if manifest else None
+    is_other = (
+        listed.sha256 == attributes.sha256
+        if listed
+        else read_path(reader, commit, ATTRIBUTES) == attributes.content
+    )
+    if not is_other:
+        return replay
+    files = {file.path: file for file in published_files(tree)}
+    return replace(replay, tree=tree, expectation=replace(replay.expectation, files=files))
 
 
 def replan(reader: ObjectReader, commit: Commit, replay: Replay) -> Change | None:

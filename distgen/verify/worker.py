@@ -13,10 +13,9 @@ from distgen.errors import DistgenError
 from distgen.model.catalogue import Catalogue
 from distgen.model.lock import Lock
 from distgen.model.rendered import Tree
-from distgen.model.words import MANIFEST
 from distgen.publish.target import BranchTarget, branch_target
 from distgen.render.limited import LimitedRenderer
-from distgen.render.manifest import published_files
+from distgen.render.manifest import make_manifest, manifest_digest, published_files
 from distgen.verify.claims import Claim
 from distgen.verify.protocol import Rendition, encode, encode_error, encode_rendition
 
@@ -69,8 +68,7 @@ def _manifest_sums(state: CatalogueState, keys: Collection[str]) -> Iterator[tup
         if image.key in keys:
             with suppress(*_FAILURES):
                 tree = state.renderer.tree(image)
-                manifest = next(file for file in published_files(tree) if file.path == MANIFEST)
-                yield image.key, manifest.sha256
+                yield image.key, manifest_digest(make_manifest(tree, published_files(tree)))
 
 
 def _render_claim(state: CatalogueState, claim: Claim) -> Rendition:

@@ -12,8 +12,9 @@ from distgen.git.objects import blob_id, tree_id
 from distgen.model.lock import Lock, LockedBase, LockedSource
 from distgen.model.published import BranchState, TreeEntry
 from distgen.model.words import EXECUTABLE, MANIFEST
+from distgen.publish.commit import lock_digest
 from distgen.publish.merge_file import three_way_merge
-from distgen.publish.plan import lock_digest, plan_change, plan_retirement
+from distgen.publish.plan import plan_change, plan_retirement
 from distgen.publish.target import branch_target
 from distgen.render.manifest import parse_manifest, published_files
 
@@ -78,7 +79,7 @@ def test_nothing_new_is_no_change():
 def test_only_what_differs_is_written_and_what_went_is_deleted():
     change = plan_app(branch_state({**OLD, "gone": "x"}), {**NEW, "come": "y"})
     assert change.status == "updated"
-    assert {*new_texts(change)} == {".distgen.json", ".gitattributes", "Dockerfile", "come"}
+    assert {*new_texts(change)} == {".distgen.json", "Dockerfile", "come"}
     assert change.delete == ("gone",)
 
 
@@ -122,7 +123,7 @@ def test_an_edit_that_nothing_new_meets_stops_nothing(kind, on_edit):
 def test_other_files_are_delivered_beside_an_edit(kind):
     change = plan_app(branch_state(OLD, **EDITS[kind]), {**OLD, "more": "new\n"})
     assert change.status == "updated"
-    assert {*new_texts(change)} == {"more", MANIFEST, ".gitattributes"}
+    assert {*new_texts(change)} == {"more", MANIFEST}
     assert "downstream edit of Dockerfile kept" in change.message
 
 
@@ -244,7 +245,7 @@ def test_a_file_in_the_way_that_is_not_ours_refuses():
 
 def test_the_same_file_that_is_not_ours_is_adopted():
     change = plan_app(branch_state(OLD, {"come": "same"}), {**OLD, "come": "same"})
-    assert {*new_texts(change)} == {MANIFEST, ".gitattributes"}
+    assert {*new_texts(change)} == {MANIFEST}
     assert manifest_digests(change)["come"] == sha256("same")
 
 

@@ -260,11 +260,12 @@ def test_an_edit_is_merged_though_the_generated_text_is_only_in_old_history(tmp_
 
 def test_an_edited_manifest_refuses(tmp_path):
     run_publish(tmp_path, [APP], trees([APP]))
-    edit(repository(tmp_path), {".distgen.json": "{}"}, tmp_path)
+    theirs = edit(repository(tmp_path), {".distgen.json": "{}"}, tmp_path)
     (result,) = run_publish(tmp_path, [APP], trees([APP], "FROM b"))
     assert result.status == "refused"
     assert result.detail == (
-        ".distgen.json was not written by distgen; mend that, or choose --on-edit overwrite"
+        f".distgen.json was not written by distgen (since commit {theirs[:12]});"
+        " mend that, or choose --on-edit overwrite"
     )
 
 

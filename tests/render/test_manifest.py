@@ -1,6 +1,7 @@
 """`.distgen.json` and `.gitattributes`: what is written, and what is refused when read back."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from testing.dist_git import git
@@ -78,10 +79,11 @@ def test_a_template_may_not_bring_its_own_manifest():
         published_files(tree(APP, {".distgen.json": "{}"}))
 
 
-def test_git_sees_every_generated_file_as_generated_and_no_other(tmp_path):
+@pytest.mark.parametrize("folding", ["own", "all"])
+def test_git_sees_the_files_that_are_to_be_folded_and_no_other(tmp_path, folding):
     names = ["Dockerfile", "a b", 'quo"te', "star*", "[x]", "back\\slash", "#hash", "!bang",
              "ü.txt", "deep/er/file", "tab\there"]  # fmt: skip
-    found = tree(APP, dict.fromkeys(names, "x"))
+    found = replace(tree(APP, dict.fromkeys(names, "x")), folding=folding)
     written = {file.path: file for file in published_files(found)}
     git("init", "-q", str(tmp_path))
     (tmp_path / ".gitattributes").write_bytes(written[".gitattributes"].content)
@@ -92,7 +94,7 @@ def test_git_sees_every_generated_file_as_generated_and_no_other(tmp_path):
     )
     fields = words.split("\0")[:-1]
     marked = {path for path, _, value in zip(*[iter(fields)] * 3, strict=True) if value == "set"}
-    assert marked == {*written}
+    assert marked == ({*written} if folding == "all" else {".gitattributes", ".distgen.json"})
 
 
 def test_a_template_keeps_its_own_attributes():

@@ -36,7 +36,7 @@ RENDITION = {
     "branch": "main",
     "downloads": [],
     "on_edit": [],
-    "tree": {"files": [FILE], "bases": {}, "sources": {}},
+    "tree": {"files": [FILE], "bases": {}, "sources": {}, "folding": "own"},
     "lock": {"bases": {}, "sources": [], "downloads": {}},
 }
 
