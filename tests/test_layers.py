@@ -25,7 +25,7 @@ PURE = {
         *("build", "consistency", "cycles", "extension", "graph", "mirrors", "overlay", "parents"),
         *("patches", "placeholders", "records", "source_overrides", "template_files", "values"),
         "zuul_changes",
-        "zuul_items",
+        *("printed_names", "value_origins", "zuul_items"),
     ),
     "catalogue.sources.kolla": ("archives", "environ", "parents"),
     "compare": (
@@ -51,7 +51,16 @@ PURE = {
     ),
     "registry": ("errors", "oci", "retention", "tags"),
     "render": (
-        *("answers", "context", "dropped", "environment", "errors", "filters", "linemap"),
+        *(
+            "annotate",
+            "answers",
+            "context",
+            "dropped",
+            "environment",
+            "errors",
+            "filters",
+            "linemap",
+        ),
         *("manifest", "normalize", "patch", "paths", "renderer", "unidiff"),
         "values_as_text",
     ),

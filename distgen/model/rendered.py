@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from distgen.model.words import REGULAR, Folding, Level, Origin
 
@@ -57,6 +58,21 @@ class PrintedText:
     """A file as its template prints it, without a header or patches."""
 
     text: str = field(default="", repr=False)
+    values: tuple[PrintedValue, ...] = ()
+
+
+LineKind = Literal["template", "copied", "patch", "header", "blank", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class LineAnnotation:
+    """What a line of a rendered file is, where it was written, and what expressions printed on it.
+
+    `unknown` is a line of a template that measures or compares its own text.
+    """
+
+    kind: LineKind
+    origin: Origin | None = None
     values: tuple[PrintedValue, ...] = ()
 
 

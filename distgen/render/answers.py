@@ -7,8 +7,9 @@ import struct
 from typing import Any, Literal, NamedTuple
 
 from distgen.errors import DistgenError, InputError
-from distgen.model.rendered import File, PrintedText, PrintedValue, Tree
+from distgen.model.rendered import File, LineAnnotation, PrintedText, PrintedValue, Tree
 from distgen.model.words import Origin
+from distgen.render.annotate import Annotations
 from distgen.render.linemap import Origins
 
 _SIZES = struct.Struct(">QQ")
@@ -19,7 +20,7 @@ PREFIX = _SIZES.size
 class Question(NamedTuple):
     """What is asked of a renderer: a method of it, the key of an image, a path in its tree."""
 
-    method: Literal["tree", "line_map", "printed", "input_files"]
+    method: Literal["tree", "line_map", "printed", "annotate", "input_files"]
     image: str
     path: str = ""
 
@@ -69,15 +70,31 @@ def decode_origins(header: bytes) -> Origins:
 
 def encode_printed(printed: PrintedText) -> bytes:
     """Write what expressions print as an answer."""
-    values = [(value.text, value.start, _place(value.origin)) for value in printed.values]
+    values = [_value(value) for value in printed.values]
     return _frame({"printed": [printed.text, values]})
 
 
 def decode_printed(header: bytes) -> PrintedText:
     """Read what expressions print; raise the error that stands there instead."""
     text, rows = _load(header)["printed"]
-    values = (PrintedValue(value, start, Origin(*place)) for value, start, place in rows)
-    return PrintedText(text, tuple(values))
+    return PrintedText(text, tuple(map(_read_value, rows)))
+
+
+def encode_annotations(lines: Annotations) -> bytes:
+    """Write what lines are as an answer."""
+    rows = [
+        (line.kind, line.origin and _place(line.origin), [_value(value) for value in line.values])
+        for line in lines
+    ]
+    return _frame({"annotations": rows})
+
+
+def decode_annotations(header: bytes) -> Annotations:
+    """Read what lines are; raise the error that stands there instead."""
+    return tuple(
+        LineAnnotation(kind, place and Origin(*place), tuple(map(_read_value, values)))
+        for kind, place, values in _load(header)["annotations"]
+    )
 
 
 def encode_paths(paths: tuple[str, ...]) -> bytes:
@@ -117,6 +134,15 @@ def encode_error(error: DistgenError) -> bytes:
     place = _place(where) if isinstance(where, Origin) else where and str(where)
     is_input = isinstance(error, InputError)
     return _frame({"error": [is_input, error.problem, place, error.hint]})
+
+
+def _value(value: PrintedValue) -> list[Any]:
+    return [value.text, value.start, _place(value.origin)]
+
+
+def _read_value(row: list[Any]) -> PrintedValue:
+    text, start, place = row
+    return PrintedValue(text, start, Origin(*place))
 
 
 def _place(origin: Origin) -> list[Any]:

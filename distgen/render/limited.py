@@ -18,9 +18,11 @@ from distgen.errors import DistgenError
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.lock import Lock
 from distgen.model.rendered import PrintedText, Tree
+from distgen.render.annotate import Annotations
 from distgen.render.answers import (
     PREFIX,
     Question,
+    decode_annotations,
     decode_origins,
     decode_paths,
     decode_printed,
@@ -69,6 +71,10 @@ class LimitedRenderer:
     def printed(self, image: Image, path: str) -> PrintedText:
         """Return what the expressions of a file print."""
         return decode_printed(self._ask(image, Question("printed", image.key, path))[0])
+
+    def annotate(self, image: Image, path: str) -> Annotations:
+        """Return for each line of a rendered file what it is."""
+        return decode_annotations(self._ask(image, Question("annotate", image.key, path))[0])
 
     def input_files(self, image: Image) -> tuple[str, ...]:
         """Return the paths of the files that an image is rendered from."""

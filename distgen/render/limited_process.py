@@ -19,6 +19,7 @@ from distgen.model.catalogue import Image, RenderLimits
 from distgen.render.answers import (
     Question,
     decode_question,
+    encode_annotations,
     encode_error,
     encode_origins,
     encode_paths,
@@ -66,6 +67,8 @@ def _answer(renderer: Renderer, image: Image, question: Question) -> bytes:
             return encode_tree(renderer.tree(image))
         if question.method == "printed":
             return encode_printed(renderer.printed(image, question.path))
+        if question.method == "annotate":
+            return encode_annotations(renderer.annotate(image, question.path))
         if question.method == "input_files":
             return encode_paths(renderer.input_files(image))
         return encode_origins(renderer.line_map(image, question.path))

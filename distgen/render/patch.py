@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from distgen.errors import InputError
-from distgen.model.catalogue import TemplateFile
+from distgen.model.catalogue import Image, TemplateFile
 from distgen.model.rendered import File
 from distgen.model.words import REGULAR, Origin
+from distgen.render.paths import check_paths
 from distgen.render.unidiff import FileDiff, Hunk, read_patch, split_lines
 
 Row = int | Origin
@@ -43,6 +44,16 @@ def apply_patch(files: Mapping[str, File], patch: TemplateFile, image: str) -> P
         # git names the source of a rename or copy as it was before the whole patch.
         after = _apply_diff(diff, after, before if diff.old != diff.new else after, image)
     return after
+
+
+def apply_patches(files: Mapping[str, File], image: Image) -> list[PatchedFiles]:
+    """Return the files after each patch of the image."""
+    steps = [PatchedFiles(files, {})]
+    for diff in image.patches:
+        steps.append(apply_patch(steps[-1].files, diff, image.key))
+    if image.patches:
+        check_paths(steps[-1].files, image.key)
+    return steps[1:]
 
 
 def _apply_diff(

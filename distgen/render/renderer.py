@@ -11,8 +11,9 @@ from jinja2 import Template
 from distgen.errors import InputError
 from distgen.model.catalogue import Catalogue, Image, TemplateFile
 from distgen.model.lock import Lock
-from distgen.model.rendered import File, PrintedText, Tree
+from distgen.model.rendered import File, LineAnnotation, PrintedText, Tree
 from distgen.model.words import EXECUTABLE, REGULAR, Folding, Origin
+from distgen.render.annotate import Annotations, annotate_lines
 from distgen.render.context import SourceFacts, base_digests, template_context
 from distgen.render.environment import (
     TEMPLATES,
@@ -25,7 +26,7 @@ from distgen.render.environment import (
 )
 from distgen.render.linemap import LineMarks, Origins, match_origins
 from distgen.render.normalize import normalize, source_rows
-from distgen.render.patch import PatchedFiles, Row, apply_patch
+from distgen.render.patch import Row, apply_patches
 from distgen.render.paths import check_paths
 from distgen.render.printed import ValueMarks
 from distgen.render.unidiff import split_lines
@@ -50,6 +51,8 @@ class TreeRenderer(Protocol):
 
     def printed(self, image: Image, path: str, /) -> PrintedText: ...
 
+    def annotate(self, image: Image, path: str, /) -> Annotations: ...
+
     def input_files(self, image: Image, /) -> tuple[str, ...]: ...
 
 
@@ -71,7 +74,7 @@ class Renderer:
         self._sandbox.loaded.clear()
         files = self._files(compiled, values, image)
         self._last_inputs = image, self._inputs(image, compiled)
-        for step in _apply_patches(files, image):
+        for step in apply_patches(files, image):
             files = step.files
         _check_changes(files, image)
         return Tree(
@@ -107,9 +110,25 @@ class Renderer:
 
         None is for a line of the header, and where a template compares or measures its own text.
         """
+        return tuple(
+            line if isinstance(line, Origin) else line.origin
+            for line in self._lines(image, path, with_values=False)
+        )
+
+    def annotate(self, image: Image, path: str) -> Annotations:
+        """Return for each line of a rendered file what it is, where it and its values are from."""
+        return tuple(
+            LineAnnotation("patch", line) if isinstance(line, Origin) else line
+            for line in self._lines(image, path, with_values=True)
+        )
+
+    def _lines(
+        self, image: Image, path: str, *, with_values: bool
+    ) -> tuple[LineAnnotation | Origin, ...]:
+        """Return what each line of a rendered file is, the line of a patch where it is from one."""
         values = self._values(image)
         compiled = self._compile_files(image, values)
-        steps = _apply_patches(self._files(compiled, values, image), image) if image.patches else []
+        steps = apply_patches(self._files(compiled, values, image), image) if image.patches else []
         if path not in (steps[-1].files if steps else compiled):
             raise InputError(f"the tree of {image.key} has no file {path!r}")
         rows: list[tuple[Row, ...]] = []
@@ -119,10 +138,13 @@ class Renderer:
             if row_origins is not None:
                 rows.append(row_origins.rows)
                 start = row_origins.old
-        origins = self._origins(start, compiled[start], values, image) if start else ()
+        lines: tuple[LineAnnotation | Origin, ...] = ()
+        if start:
+            printed = self.printed(image, start) if with_values else PrintedText()
+            lines = self._annotate(start, compiled[start], values, image, printed)
         for row in reversed(rows):
-            origins = tuple(origins[at] if isinstance(at, int) else at for at in row)
-        return origins
+            lines = tuple(lines[at] if isinstance(at, int) else at for at in row)
+        return lines
 
     def printed(self, image: Image, path: str) -> PrintedText:
         """Return what the expressions of a file print, nothing where marks keep it from that."""
@@ -144,13 +166,19 @@ class Renderer:
         paths.update(patch.source for patch in image.patches)
         return tuple(paths)
 
-    def _origins(
-        self, path: str, file: CompiledFile, values: dict[str, Any], image: Image
-    ) -> Origins:
+    def _annotate(
+        self,
+        path: str,
+        file: CompiledFile,
+        values: dict[str, Any],
+        image: Image,
+        printed: PrintedText,
+    ) -> Annotations:
         source = file.source
         if file.text is None:
             count = len(split_lines(source.content))
-            return tuple(Origin(source.source, row + 1) for row in range(count))
+            places = (Origin(source.source, row + 1) for row in range(count))
+            return tuple(LineAnnotation("copied", place) for place in places)
         plain = render_text(file.text, values, image.key)
         numbers = source_rows(plain, path, header_origins(source, image))
         rows = plain.replace("\r\n", "\n").replace("\r", "\n").split("\n")
@@ -158,9 +186,10 @@ class Renderer:
             template = compile_file(self._marking_sandbox, source, image.key)
             text = render_raw(template, values, image.key)
         except InputError:  # a mark stood where the template wants a number, say
-            return (None,) * len(numbers)
-        origins = match_origins(*self._line_marks.split_marks(text), rows)
-        return tuple(None if number is None else origins[number] for number in numbers)
+            origins: list[Origin | None] = [None] * len(rows)
+        else:
+            origins = match_origins(*self._line_marks.split_marks(text), rows)
+        return annotate_lines(rows, numbers, origins, printed)
 
     @cached_property
     def _marking_sandbox(self) -> Sandbox:
@@ -261,13 +290,3 @@ def _check_changes(files: Mapping[str, File], image: Image) -> None:
                     hint=f"merge `sources.{source.name}.changes` in it, as the macros of"
                     f" _shared/git.j2 do, or build one change alone: --source {source.name}=REF",
                 )
-
-
-def _apply_patches(files: Mapping[str, File], image: Image) -> list[PatchedFiles]:
-    """Return the files after each patch of the image."""
-    steps = [PatchedFiles(files, {})]
-    for diff in image.patches:
-        steps.append(apply_patch(steps[-1].files, diff, image.key))
-    if image.patches:
-        check_paths(steps[-1].files, image.key)
-    return steps[1:]

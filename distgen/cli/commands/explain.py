@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from distgen.catalogue.overlay import Setting, trace_settings
+from distgen.cli.annotation import annotate_file, format_annotations, read_lines
 from distgen.cli.commands.show import plain
 from distgen.cli.session import Choice, Session, format_option, set_option
 from distgen.cli.work import limited_work
@@ -25,17 +26,31 @@ Traced = Mapping[KeyPath, tuple[Setting, ...]]
 @click.command()
 @click.argument("image")
 @click.argument("key", metavar="[KEY or FILE:LINE]", required=False)
+@click.option(
+    "--annotate", "path", metavar="FILE", help="Show FILE with the origin beside each line."
+)
 @set_option
 @format_option("text", "json")
 @click.pass_obj
 def command(
-    session: Session, image: str, key: str | None, sets: tuple[str, ...], form: str
+    session: Session,
+    image: str,
+    key: str | None,
+    path: str | None,
+    sets: tuple[str, ...],
+    form: str,
 ) -> None:
-    """Say where the values of an image, or a line of its files, were written."""
+    """Say where the values of an image, or the lines of its files, were written."""
     catalogue = session.catalogue(sets)
     images = Choice((image,), False, False).of(catalogue)
     place = re.fullmatch(r"(.+):(\d+)", key or "")
-    if place:
+    if path is not None:
+        if key is not None:
+            raise click.UsageError(f"give either --annotate {path} or {key}")
+        task = limited_work(catalogue, session.lock(), images)
+        rows = [annotate_file(task, selected, path) for selected in images]
+        texts = [format_annotations(row, with_name=len(rows) > 1) for row in rows]
+    elif place:
         task = limited_work(catalogue, session.lock(), images)
         rows = [explained_line(task, selected, place[1], int(place[2])) for selected in images]
         texts = [f"{row['image']}@{row['stream']} {key}: {row['origin'] or 'no template line'}\n"
@@ -128,13 +143,7 @@ def short(value: Any) -> str:
 
 def explained_line(task: Work, image: Image, path: str, line: int) -> dict[str, Any]:
     """Return where one line of a rendered file was written."""
-    tree = task.renderer.tree(image)
-    file = next((file for file in tree.files if file.path == path), None)
-    if file is None:
-        names = [rendered_file.path for rendered_file in tree.files]
-        hint = did_you_mean(path, names) or f"it has {', '.join(names)}"
-        raise InputError(f"the tree has no file {path!r}", where=image.key, hint=hint)
-    lines = file.content.decode("utf-8", "replace").splitlines()
+    lines = read_lines(task, image, path)
     if not 1 <= line <= len(lines):
         raise InputError(f"{path} has {len(lines)} lines", where=image.key)
     origins = task.renderer.line_map(image, path)

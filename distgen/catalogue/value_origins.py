@@ -1,0 +1,190 @@
+"""Find who set the values that a line of a rendered file shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from functools import cached_property
+from typing import Any
+
+from distgen.catalogue.overlay import find_origin
+from distgen.catalogue.printed_names import NamePattern, Names, printed_names
+from distgen.model.catalogue import Catalogue, Image, TemplateFile
+from distgen.model.lock import Lock
+from distgen.model.rendered import PrintedValue
+from distgen.model.words import KeyPath, Origin
+from distgen.render.context import template_context
+
+_LOCK = Origin("distgen.lock")
+_LOCKED = ("digest", "commit", "date", "version", "checkout", "revision", "sha256")
+_OF_OVERLAY = ("name", "full_name", "template")
+
+
+@dataclass(frozen=True, slots=True)
+class ValueOrigin:
+    """A key that a template prints, and the line that set it last."""
+
+    key: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    """A text or number that templates see, and the path by which they do."""
+
+    path: KeyPath
+    text: str
+    origin: Origin
+
+
+class ValueOrigins:
+    """Who set the values of one image; each template is read once."""
+
+    def __init__(self, catalogue: Catalogue, lock: Lock, image: Image) -> None:
+        self._catalogue, self._lock, self._image = catalogue, lock, image
+        self._names: dict[str, Names] = {}
+
+    def find_origins(self, values: Sequence[PrintedValue]) -> tuple[ValueOrigin, ...]:
+        """Return the keys that the expressions of one line printed, as far as that is certain."""
+        texts = {value.text.strip() for value in values}
+        origins: dict[ValueOrigin, None] = {}
+        for value in values:
+            leaves = self._printed_leaves(value)
+            # `{{ key }}={{ value }}` tells two keys of one value apart.
+            beside = [leaf for leaf in leaves if str(leaf.path[-1]) in texts]
+            # One line may say the same by several names, such as `git` and `url` of a source.
+            once = {(leaf.text, leaf.origin): leaf for leaf in reversed(beside or leaves)}
+            for leaf in reversed(once.values()):
+                origins[ValueOrigin(_key(leaf.path), leaf.origin)] = None
+        return tuple(origins)
+
+    def _printed_leaves(self, value: PrintedValue) -> list[_Leaf]:
+        shown = value.text.strip()
+        plain = shown[1:-1] if shown[:1] == shown[-1:] and shown[:1] in ("'", '"') else shown
+        names = self._names_of(value.origin.path).get(value.origin.line, ())
+        named = [leaf for leaf in self._leaves if _is_below(leaf.path, names)]
+        leaves = [leaf for leaf in named if leaf.text == plain]
+        leaves = leaves or [leaf for leaf in named if leaf.text and leaf.text in shown]
+        roots = {leaf.path[0] for leaf in self._leaves}
+        if leaves or all(name[0] in roots for name in names):
+            return leaves
+        # The parameter of a macro has no path: the only line that sets this text must be meant.
+        same = [leaf for leaf in self._leaves if leaf.text == plain]
+        return same[:1] if len({leaf.origin for leaf in same}) == 1 else []
+
+    def _names_of(self, path: str) -> Names:
+        if path not in self._names:
+            file = next((file for file in self._templates if file.source == path), None)
+            self._names[path] = printed_names(file) if file else {}
+        return self._names[path]
+
+    @property
+    def _templates(self) -> Iterator[TemplateFile]:
+        template = self._catalogue.templates.get(self._image.template)
+        yield from self._image.files
+        yield from self._catalogue.shared.values()
+        yield from template.files if template else ()
+
+    @cached_property
+    def _leaves(self) -> Sequence[_Leaf]:
+        image = self._image
+        namespace = self._catalogue.namespaces[image.namespace]
+        context = template_context(image, self._lock, namespace.exports)
+        values = [
+            _Leaf(path, text, find_origin(image.layers, path) or image.origin)
+            for path, text in _flatten(image.values, ())
+        ]
+        facts = [
+            _Leaf(path, text, origin)
+            for path, text in _flatten(context, ())
+            if (origin := self._fact_origin(path)) is not None
+        ]
+        return (*values, *facts)
+
+    def _fact_origin(self, path: KeyPath) -> Origin | None:
+        """Return the line that says something of the image that is not a value."""
+        image, (head, *rest) = self._image, path
+        if rest and rest[-1] in _LOCKED and self._is_locked(path):
+            return _LOCK
+        if head == "image":
+            return self._image_origin(str(rest[0]))
+        base = image.base
+        lines: Mapping[KeyPath, Origin] = {
+            **({("base",): base.origin} if base else {}),
+            **{("builders", parent.role): parent.origin for parent in image.parents},
+            **{("sources", source.name): source.origin for source in image.sources},
+            **{("downloads", item.name): item.origin for item in image.downloads},
+        }
+        return lines.get(path[:1]) or lines.get(path[:2])
+
+    def _is_locked(self, path: KeyPath) -> bool:
+        """Tell whether the lock has the parent, source or download that a path is about."""
+        image, lock = self._image, self._lock
+        parents = {parent.role: parent.reference in lock.bases for parent in image.parents}
+        sources = {item.name: (item.git, item.ref) in lock.sources for item in image.sources}
+        downloads = {item.name: item.url in lock.downloads for item in image.downloads}
+        if path[0] == "base":
+            return parents["base"]
+        locked = {"builders": parents, "sources": sources, "downloads": downloads}
+        return locked[str(path[0])][str(path[1])]
+
+    def _image_origin(self, field: str) -> Origin:
+        """Return the line that says something of the image itself, mostly of its namespace."""
+        if field == "description":
+            return self._description_origin()
+        if field in _OF_OVERLAY:
+            return self._image.origin
+        namespace = self._catalogue.namespaces[self._image.namespace]
+        document = self._catalogue.documents.get(namespace.origin.path)
+        stream = ("streams", self._image.stream.name)
+        keys: Mapping[str, KeyPath] = {
+            **{"stream": stream, "branch": (*stream, "branch")},
+            **{"tag": (*stream, "tags"), "tags": (*stream, "tags")},
+            **{"reference": ("registry",), "exports": ("exports",)},
+        }
+        if field not in keys or document is None:
+            return namespace.dist_git.origin if field == "url" else namespace.origin
+        return document.origin(keys[field])
+
+    def _description_origin(self) -> Origin:
+        image = self._image
+        names = (image.full_name, *reversed(image.heritage))
+        paths = [f"overlays/{name}.yaml" for name in names]
+        for path in (*paths, f"templates/{image.template}/template.yaml"):
+            document = self._catalogue.documents.get(path)
+            if document and "description" in document.values:
+                return document.origin(("description",))
+        return image.origin
+
+
+def _flatten(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    """Yield the texts and numbers in a value by their paths; keys of maps may be printed, too."""
+    if is_dataclass(value):
+        for field in fields(value):
+            yield from _flatten(getattr(value, field.name), (*path, field.name))
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            if path:
+                yield (*path, key), str(key)
+            yield from _flatten(inner, (*path, key))
+    elif isinstance(value, list | tuple):
+        for index, inner in enumerate(value):
+            yield from _flatten(inner, (*path, index))
+    elif isinstance(value, bool):
+        yield path, "true" if value else "false"
+    elif value is not None:
+        yield path, str(value)
+
+
+def _is_below(path: KeyPath, names: Iterable[NamePattern]) -> bool:
+    return any(
+        len(path) >= len(name)
+        and all(part in (None, here) for part, here in zip(name, path, strict=False))
+        for name in names
+    )
+
+
+def _key(path: KeyPath) -> str:
+    """Return a path as `distgen explain` takes it: lists are one key."""
+    names = [str(part) for part in path if not isinstance(part, int)]
+    return ".".join(names)
