@@ -1,9 +1,16 @@
-"""Compare rendering a catalogue with Jinja2 printing the same text, and many images with few."""
+"""Compare rendering a catalogue with Jinja2 printing the same text, and many images with few.
 
+Commands are compared with what they take without limits of processor time and memory.
+"""
+
+import os
 import resource
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 from jinja2 import DictLoader, Environment
 
@@ -23,7 +30,7 @@ from distgen.render.context import template_context
 from distgen.render.filters import FILTERS
 from distgen.render.renderer import Renderer
 
-LIMIT, GROWTH, MEMORY = 2.0, 11.0, 500
+LIMIT, GROWTH, MEMORY, LIMITED = 2.0, 11.0, 500, 1.1
 FEW, MANY = 1000, 10_000
 BASE, GIT = "docker.io/library/debian:bookworm-slim", "https://opendev.org/zuul/nodepool"
 
@@ -195,6 +202,45 @@ def measured(kind, count):
     return float(words[0]), float(words[1])
 
 
+WITHOUT_LIMITS = """
+from contextlib import nullcontext
+from distgen.catalogue.timed_check import TimedCheck
+from distgen.cli import work
+from distgen.render.renderer import Renderer
+from distgen.schema.check import refuse_mistakes
+
+TimedCheck.running = lambda check: nullcontext()
+TimedCheck.__call__ = lambda check, *arguments: refuse_mistakes(*arguments)
+work.LimitedRenderer = lambda catalogue, lock, stop: Renderer(catalogue, lock)
+"""
+COMMAND = "import sys; from distgen.cli.main import main; sys.exit(main())"
+
+
+def command_seconds(folder, prelude, words):
+    """Return the processor seconds of a command and of all that it starts."""
+    for name in ("catalogue/dist-git", "trees"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    script = [sys.executable, "-c", prelude + COMMAND, "-C", str(folder / "catalogue"), *words]
+    environ = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
+    subprocess.run(script, check=True, capture_output=True, env=environ)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def limits(words, folder):
+    """Compare a command with the same without limits, each at its best."""
+    seconds = {"": [], WITHOUT_LIMITS: []}
+    for _ in range(3):
+        for prelude, times in seconds.items():
+            times.append(command_seconds(folder, prelude, words))
+    limited, free = min(seconds[""]), min(seconds[WITHOUT_LIMITS])
+    print(
+        f"{words[0]}: {limited:.2f} s within limits, {free:.2f} s without:"
+        f" {limited / free:.2f}x (at most {LIMITED}x)"
+    )
+
+
 def main():
     few = min(measured("ours", FEW)[0] for _ in range(5))
     jinja = min(measured("bare", FEW)[0] for _ in range(5))
@@ -207,6 +253,12 @@ def main():
         f"render: {MANY} images {many:.2f} s: {many / few:.1f}x of {FEW} (at most {GROWTH}x),"
         f" {memory:.0f} MB (at most {MEMORY} MB)"
     )
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        init = ["-m", "distgen", "init", "--no-git", str(folder / "catalogue")]
+        subprocess.run([sys.executable, *init], check=True, capture_output=True)
+        for words in (["render", "-o", str(folder / "trees")], ["lint"], ["publish"]):
+            limits(words, folder)
 
 
 if __name__ == "__main__":
