@@ -138,5 +138,8 @@ def _git(url: str, name: str) -> str | None:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or not name:
         return None
-    git = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/{name}"
+    # A Gerrit may be served below a folder: /r/c/zuul/nodepool/+/700042.
+    folder, page, _ = parts.path.partition(f"/{name}/")
+    prefix = folder.removesuffix("/c") if page else ""
+    git = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{prefix}/{name}"
     return None if format_problem("git-url", git) else git

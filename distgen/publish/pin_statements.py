@@ -55,6 +55,7 @@ def pin_statements(old: Manifest, new: Manifest) -> Iterator[Statement]:
     """Yield what changed in the bases and sources of an image."""
     yield from _base_statements(old.bases, new.bases)
     yield from _source_statements(old.sources, new.sources)
+    yield from _merge_statements(old.sources, new.sources)
 
 
 def find_aliases(old: Manifest, new: Manifest) -> Aliases:
@@ -72,6 +73,11 @@ def find_aliases(old: Manifest, new: Manifest) -> Aliases:
             old_names |= _source_names(name, old_source, is_pinned)
             new_names |= _source_names(name, new_source, is_pinned)
     return Aliases(old_names, new_names, any(_moved_sources(old.sources, new.sources)))
+
+
+def merge_lines(name: str, source: Source) -> list[str]:
+    """Return a line for each change under review that is merged into a source."""
+    return [f"merged into source {name}: {change}" for change in _changes(source)]
 
 
 def with_digest(name: str, digest: str | None) -> str:
@@ -181,6 +187,23 @@ def _source_statements(old: Sources, new: Sources) -> Iterator[Statement]:
         if names:
             lines = [f"source {name} {verb}" for name in sorted(names)]
             yield Statement("source", _name_sources(sorted(names), verb), tuple(lines))
+
+
+def _merge_statements(old: Sources, new: Sources) -> Iterator[Statement]:
+    # Their order counts, so all are named where one is another.
+    names = [name for name in sorted(new) if _changes(old.get(name, {})) != _changes(new[name])]
+    merged = [line for name in names for line in merge_lines(name, new[name])]
+    if merged:
+        yield Statement("source", count_things(len(merged), "change", "merged in"), tuple(merged))
+    plain = [
+        f"source {name} without changes merged in" for name in names if not _changes(new[name])
+    ]
+    if plain:
+        yield Statement("source", _name_sources(names, "without changes"), tuple(plain))
+
+
+def _changes(source: Source) -> list[str]:
+    return (source.get("changes") or "").split()
 
 
 def _name_sources(names: Sequence[str], verb: str) -> str:

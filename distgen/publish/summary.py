@@ -15,6 +15,7 @@ from distgen.publish.pin_statements import (
     NO_ALIASES,
     Aliases,
     find_aliases,
+    merge_lines,
     pin_statements,
     shorten_identity,
     with_digest,
@@ -53,9 +54,12 @@ def summarize_first(image: str, stream: str, new: Manifest) -> Summary:
         f"{shorten_identity(source.get('commit') or source.get('ref'))}"
         for name, source in sorted(new.sources.items())
     )
+    merged = (
+        line for name, source in sorted(new.sources.items()) for line in merge_lines(name, source)
+    )
     statements = (
         Statement("base", "first base images", tuple(bases)),
-        Statement("source", "first sources", tuple(sources)),
+        Statement("source", "first sources", (*sources, *merged)),
     )
     subject = f"{image}: first publication of stream {stream}"
     return Summary(subject, tuple(statement for statement in statements if statement.lines))

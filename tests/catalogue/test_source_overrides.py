@@ -280,6 +280,26 @@ def test_items_of_gerrit_github_and_gitlab_and_of_branches():
 
 
 @pytest.mark.parametrize(
+    ("page", "git"),
+    [
+        ("https://review.example.org/700001", "https://review.example.org/zuul/nodepool"),
+        ("https://h.org:8443/r/c/zuul/nodepool/+/7", "https://h.org:8443/r/zuul/nodepool"),
+        (
+            "https://u:p@gitlab.org/zuul/nodepool/merge_requests/7",
+            "https://gitlab.org/zuul/nodepool",
+        ),
+        ("ssh://review.example.org/7", None),
+        ("", None),
+    ],
+)
+def test_the_page_of_a_change_tells_its_repository(page, git):
+    project = "{name: zuul/nodepool, canonical_name: opendev.org/zuul/nodepool}"
+    text = f"[{{project: {project}, branch: master, change: 7, patchset: 1, change_url: '{page}'}}]"
+    (item,) = parse_zuul_items(text, "items.yaml")
+    assert item.git == git
+
+
+@pytest.mark.parametrize(
     ("text", "sentence"),
     [
         ("a: [", "f: the file is not YAML or JSON (line 1)"),

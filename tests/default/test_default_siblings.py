@@ -111,10 +111,10 @@ def write_project(folder: Path, name: str, state: str) -> Path:
 
 def write_release(folder: Path, name: str) -> None:
     word, version = name.replace("-", "_"), VERSIONS[name]
-    names: dict[str, Any] = {}
-    exec(WHEEL, names)
+    backend: dict[str, Any] = {}
+    exec(WHEEL, backend)
     file = folder / f"{word}-{version}-py3-none-any.whl"
-    names["write_wheel"](file, word, version, "release")
+    backend["write_wheel"](file, word, version, "release")
 
 
 def write_base(folder: Path) -> None:
@@ -171,13 +171,13 @@ def builder(trees: dict[str, Tree], tmp_path_factory: pytest.TempPathFactory) ->
     git("add", "-A", folder=source)
     git("commit", "-q", "-m", "Require the SDK", folder=source)
     volumes = [f"{place}:{place}:ro" for place in places if Path(place).is_dir()]
-    here = Builder(folder, (*volumes, f"{source}:/source:ro"))
+    buildah = Builder(folder, (*volumes, f"{source}:/source:ro"))
     write_base(folder / "base/root")
     path = "ENV PATH=/usr/local/bin:/usr/sbin:/usr/bin"
     (folder / "base/Dockerfile").write_text(f"FROM scratch\nADD root /\n{path}\n")
-    begun = here.build(folder / "base", "quay.io/opendevorg/python-base:master")
-    if begun.returncode:
-        pytest.skip(f"buildah cannot build here: {begun.stderr[-200:]}")
+    outcome = buildah.build(folder / "base", "quay.io/opendevorg/python-base:master")
+    if outcome.returncode:
+        pytest.skip(f"buildah cannot build here: {outcome.stderr[-200:]}")
     scripts = write_tree(trees["opendev/python-builder"], folder / "python-builder")
     (scripts / "Dockerfile").write_text(
         textwrap.dedent("""\
@@ -186,12 +186,12 @@ def builder(trees: dict[str, Tree], tmp_path_factory: pytest.TempPathFactory) ->
             COPY install-from-bindep /output/install-from-bindep
             """)
     )
-    done = here.build(scripts, "quay.io/opendevorg/python-builder:master")
-    assert done.returncode == 0, done.stderr
-    done = build(here, trees, "zuul/nodepool", "quay.io/zuul-ci/nodepool:master")
-    assert done.returncode == 0, done.stderr
-    yield here
-    here.run("rmi", "--all", "--force")
+    outcome = buildah.build(scripts, "quay.io/opendevorg/python-builder:master")
+    assert outcome.returncode == 0, outcome.stderr
+    outcome = build(buildah, trees, "zuul/nodepool", "quay.io/zuul-ci/nodepool:master")
+    assert outcome.returncode == 0, outcome.stderr
+    yield buildah
+    buildah.run("rmi", "--all", "--force")
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -225,8 +225,8 @@ def test_a_sibling_in_the_build_context_is_installed_instead_of_the_release(
     """No Dockerfile copied the context, and ZUUL_SIBLINGS made assemble fail."""
     sibling = SIBLINGS[name]
     tag = f"quay.io/zuul-ci/{name.partition('/')[2]}:siblings"
-    done = build(builder, trees, name, tag, sibling)
-    assert done.returncode == 0, done.stdout + done.stderr
+    outcome = build(builder, trees, name, tag, sibling)
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
     assert builder.states(tag, sibling, "nodepool") == ["sibling", "source"]
 
 
@@ -234,8 +234,8 @@ def test_without_siblings_the_releases_are_installed(
     builder: Builder, trees: dict[str, Tree]
 ) -> None:
     tag = "quay.io/zuul-ci/nodepool-builder:master"
-    done = build(builder, trees, "zuul/nodepool-builder", tag)
-    assert done.returncode == 0, done.stderr
+    outcome = build(builder, trees, "zuul/nodepool-builder", tag)
+    assert outcome.returncode == 0, outcome.stderr
     names = ("openstacksdk", "diskimage-builder", "nodepool")
     assert builder.states(tag, *names) == ["release", "release", "source"]
 
@@ -243,12 +243,14 @@ def test_without_siblings_the_releases_are_installed(
 def test_a_sibling_that_is_not_in_the_build_context_is_named(
     builder: Builder, trees: dict[str, Tree]
 ) -> None:
-    done = build(builder, trees, "zuul/nodepool-launcher", "localhost/missing:1", missing="absent")
-    assert done.returncode != 0
+    outcome = build(
+        builder, trees, "zuul/nodepool-launcher", "localhost/missing:1", missing="absent"
+    )
+    assert outcome.returncode != 0
     assert (
         "assemble: ZUUL_SIBLINGS names opendev.org/openstack/absent, and the build context"
         " has no .zuul-siblings/opendev.org/openstack/absent\n"
-    ) in done.stderr
+    ) in outcome.stderr
 
 
 def test_siblings_that_the_overlay_names_are_assembled_besides_those_of_the_job() -> None:

@@ -46,11 +46,11 @@ class Forge:
             **{f"GIT_{role}_DATE": f"@{stamp} +0000" for role in ("AUTHOR", "COMMITTER")},
         }
         command = ["git", "-C", str(self.work), *words]
-        done = subprocess.run(
+        outcome = subprocess.run(
             command, env={**os.environ, **person}, capture_output=True, text=True, check=False
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
+        assert outcome.returncode == 0, outcome.stderr
+        return outcome.stdout.strip()
 
     def commit(self, stamp: int, **lines: str) -> str:
         """Commit lines of the file `setup.cfg`, each by its number (`at_3="text"`)."""
@@ -143,7 +143,9 @@ def run_fetch(dockerfile: str, folder: Path, forge: Forge) -> subprocess.Complet
     """Run the first RUN that fetches, as a builder's root without any settings of git would."""
     instructions = parse(dockerfile).instructions
     script = next(
-        run_script(one) for one in instructions if one.cmd == "RUN" and "git" in run_script(one)
+        run_script(instruction)
+        for instruction in instructions
+        if instruction.cmd == "RUN" and "git" in run_script(instruction)
     )
     arguments = dict(re.findall(r'^ARG (\w+)="(.*)"$', dockerfile, re.MULTILINE))
     places = {
@@ -151,9 +153,9 @@ def run_fetch(dockerfile: str, folder: Path, forge: Forge) -> subprocess.Complet
         f"{forge.review.url}/": "https://review.opendev.org/",
     }
     settings = {"GIT_CONFIG_COUNT": str(len(places))}
-    for number, (here, there) in enumerate(places.items()):
-        settings[f"GIT_CONFIG_KEY_{number}"] = f"url.{here}.insteadOf"
-        settings[f"GIT_CONFIG_VALUE_{number}"] = there
+    for number, (address, public) in enumerate(places.items()):
+        settings[f"GIT_CONFIG_KEY_{number}"] = f"url.{address}.insteadOf"
+        settings[f"GIT_CONFIG_VALUE_{number}"] = public
     return subprocess.run(
         ["sh", "-c", script.replace("/tmp/src", str(folder))],
         env={
@@ -187,8 +189,8 @@ def test_all_changes_of_a_queue_are_merged_into_the_tip_of_their_branch(
     forge.commit(1_700_000_400, at_27="meanwhile")
     forge.push()
     items = (item(700041, 2), item(700042, 3), item(700043))
-    done = checkout(tmp_path / "one", *items)
-    assert done.returncode == 0, done.stderr
+    outcome = checkout(tmp_path / "one", *items)
+    assert outcome.returncode == 0, outcome.stderr
     assert revision(tmp_path / "one", "HEAD^{tree}") == forge.merged_by_hand(first, second, stacked)
     lines = (tmp_path / "one/setup.cfg").read_text().splitlines()
     assert [lines[at] for at in (3, 9, 15, 27)] == ["first", "second", "stacked", "meanwhile"]
@@ -205,8 +207,8 @@ def test_changes_of_another_branch_and_merged_ones_make_no_difference(
     forge.change("refs/changes/42/700042/1", base, 1_700_000_200, at_9="for stable")
     forge.git("merge", "-q", merged)
     forge.push()
-    done = checkout(tmp_path / "src", item(700041), item(700042, branch="stable/x"))
-    assert done.returncode == 0, done.stderr
+    outcome = checkout(tmp_path / "src", item(700041), item(700042, branch="stable/x"))
+    assert outcome.returncode == 0, outcome.stderr
     assert revision(tmp_path / "src") == merged
 
 
@@ -216,9 +218,9 @@ def test_changes_that_conflict_fail_the_build_with_a_sentence(
     base = forge.git("rev-parse", "HEAD")
     forge.change("refs/changes/41/700041/1", base, 1_700_000_100, at_3="one")
     forge.change("refs/changes/42/700042/1", base, 1_700_000_200, at_3="another")
-    done = checkout(tmp_path / "src", item(700041), item(700042))
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == (
+    outcome = checkout(tmp_path / "src", item(700041), item(700042))
+    assert outcome.returncode == 1
+    assert outcome.stderr.splitlines()[-1] == (
         "refs/changes/42/700042/1 of https://review.opendev.org/zuul/nodepool"
         " does not merge into the branch and the changes before it"
     )
@@ -235,9 +237,9 @@ def test_a_pull_request_is_merged_at_the_commit_that_zuul_tests(
     assert checkout(tmp_path / "src", pull).returncode == 0
     assert revision(tmp_path / "src") == tested
     forge.change("refs/pull/5/head", base, 1_700_000_300, at_3="written anew")
-    done = checkout(tmp_path / "again", pull)
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == (
+    outcome = checkout(tmp_path / "again", pull)
+    assert outcome.returncode == 1
+    assert outcome.stderr.splitlines()[-1] == (
         f"refs/pull/5/head of https://review.opendev.org/zuul/nodepool is no longer at {tested}"
     )
 
@@ -249,8 +251,8 @@ def test_a_branch_as_it_was_pushed_is_built_at_that_commit(
     forge.commit(1_700_000_100, at_3="later")
     forge.push()
     push = {"oldrev": "1" * 40, "newrev": pushed, "change": None, "patchset": None}
-    done = checkout(tmp_path / "src", {**item(0), **push})
-    assert done.returncode == 0, done.stderr
+    outcome = checkout(tmp_path / "src", {**item(0), **push})
+    assert outcome.returncode == 0, outcome.stderr
     assert revision(tmp_path / "src") == pushed
 
 

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import venv
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -24,7 +24,7 @@ from distgen.dockerfile.parse import parse, run_script
 from distgen.errors import InputError
 from distgen.lint import external
 from distgen.lint.check import lint, plan_work
-from distgen.model.catalogue import Catalogue
+from distgen.model.catalogue import Catalogue, SourceChange
 from distgen.model.lock import Lock
 from distgen.model.rendered import Tree
 from distgen.render.renderer import Renderer
@@ -445,6 +445,35 @@ def test_a_change_under_review_and_an_old_commit_are_found(
         assert done.returncode == 0, done.stderr
         assert machine.installed()["alpha"] == version
         shutil.rmtree(machine.root / "opt")
+
+
+def test_changes_are_merged_into_a_source_that_is_fetched_without_history(
+    catalogue: CatalogueFolder, machine: Machine, tmp_path: Path
+) -> None:
+    """Two histories of one commit each have nothing in common, so git merges neither."""
+    gamma = upstream(tmp_path / "gamma", {"upper.txt": "plugin<2\n"})
+    for number in (1, 2):
+        git(gamma, "checkout", "-q", "--detach", "main")
+        upstream(gamma, {f"change{number}.txt": "shared<2\n"})
+        git(gamma, "update-ref", f"refs/changes/0{number}/{number}/1", "HEAD")
+    git(gamma, "checkout", "-q", "main")
+    upstream(gamma, {"later.txt": "shared<1.5\n"})
+    files = ("upper", "change1", "change2", "later")
+    limits = "".join(f"    {name}: {{source: gamma, path: {name}.txt}}\n" for name in files)
+    loaded = written(
+        catalogue,
+        f"{ALPINE}sources: {{gamma: {{git: 'file://{gamma}', ref: main}}}}\n"
+        "values:\n  system: alpine\n  keep_constraints: /opt/limits\n  constraints:\n" + limits,
+    )
+    (image,) = loaded.images
+    refs = ("refs/changes/01/1/1", "refs/changes/02/2/1")
+    changes = tuple(SourceChange(f"file://{gamma}", ref) for ref in refs)
+    source = replace(image.sources[0], changes=changes)
+    tree = Renderer(loaded, Lock()).tree(replace(image, sources=(source,)))
+    ran = machine.run(tree, **sources(tree))
+    assert ran.returncode == 0, ran.stderr
+    kept = {path.name for path in (machine.root / "opt/limits").glob("*.txt")}
+    assert kept == {f"{name}.txt" for name in files}
 
 
 def test_a_replacement_that_needs_the_old_version_fails_without_one(

@@ -110,6 +110,21 @@ def test_a_source_of_another_place_says_from_where():
     )
 
 
+def test_changes_that_are_merged_into_a_source_are_named_in_their_order():
+    """A tree with changes under review differed from a maintained one by `main` alone."""
+    first, second = (f"https://review.example.org/app#refs/changes/0{n}/{n}/1" for n in (1, 2))
+    plain = manifest((), {"app": source(None)})
+    merged = manifest((), {"app": {**source(None), "changes": f"{first} {second}"}})
+    merged_summary = summary("FROM a\n", "FROM a\n", plain, merged)
+    assert merged_summary.subject.startswith("ns/app: 2 changes merged in")
+    lines = (f"merged into source app: {first}", f"merged into source app: {second}")
+    assert merged_summary.lines[:2] == lines
+    assert summary("FROM a\n", "FROM a\n", merged, plain).lines[0] == (
+        "source app without changes merged in"
+    )
+    assert summarize_first("ns/app", "changes", merged).lines[-2:] == lines
+
+
 URL = "https://example.org/tool-1.0.tar.gz"
 SUM = "d" * 64
 
