@@ -55,7 +55,7 @@ def read_namespace(root: Path, name: str, site: Settings) -> Group:
         exports=tuple(data.get("exports", ())),
         dist_git=merge_dist_git(data, document, site.dist_git),
         origin=document.origin(),
-        tags=_tags(data.get("tags", {})),
+        tags=_tags(data, document),
         retention=_retention(data.get("retention", {})),
         on_edit=(*edit_policy(data.get("on_edit")), *site.on_edit),
         folding=data.get("linguist_generated", "own"),
@@ -103,8 +103,15 @@ def _streams(streams: Mapping[str, Any], document: Document) -> tuple[Stream, ..
     return tuple(result)
 
 
-def _tags(tags: Mapping[str, Any]) -> TagPolicy:
-    usual = TagPolicy()
+def _tags(data: Mapping[str, Any], document: Document) -> TagPolicy:
+    tags, usual = data.get("tags", {}), TagPolicy()
+    for key in tags if data.get("source") else ():
+        if key != "promoted":
+            raise InputError(
+                "images of a source have no component with releases and branches",
+                where=document.origin(("tags", key)),
+                hint=f"leave `{key}` out, and write tags into the streams",
+            )
     return TagPolicy(
         component=tags.get("component", usual.component),
         releases=tuple(tags.get("releases", usual.releases)),

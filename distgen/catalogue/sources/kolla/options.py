@@ -19,6 +19,7 @@ from typing import Any
 from distgen.catalogue.folder import read_bounded
 from distgen.catalogue.imported import SourceRequest
 from distgen.catalogue.sources.cache import load_entry, save_entry
+from distgen.catalogue.sources.kolla.image_names import apply_names, names_key
 from distgen.catalogue.sources.kolla.package import (
     find_kolla,
     images_folder,
@@ -144,7 +145,7 @@ def _cache_key(request: SourceRequest, package: Path, configs: list[str]) -> str
     ]
     releases = sorted(path.name for path in package.parent.glob("kolla-*-info"))
     texts = [_config_text(path, _setting_origin(request, "kolla_conf")) for path in configs]
-    options = [dict(request.options), str(request.root)]
+    options = [dict(request.options), str(request.root), names_key(request)]
     options += [field.name for field in fields(KollaSettings)]
     parts = [*options, str(package), code_files, releases, texts, sys.prefix]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
@@ -220,6 +221,7 @@ def _parse_config(config: Any, request: SourceRequest, configs: list[str]) -> An
     except (cfg.Error, ValueError) as error:
         problem = f"Kolla refuses its settings: {error}"
         raise InputError(problem, where=request.origin) from error
+    apply_names(conf, request, _setting_origin)
     return conf
 
 
