@@ -20,6 +20,8 @@ def read_text(path: Path) -> str:
     """Read a file of UTF-8 text."""
     try:
         return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError("there is no such file", where=path) from None
     except UnicodeDecodeError:
         raise InputError("is not UTF-8 text", where=path) from None
 

@@ -269,3 +269,99 @@ def test_what_promote_prints_keeps_to_its_schema(distgen, group):
     ran = distgen(root, "promote", "--from", "nowhere", "--to", "x", "--format", "json")
     assert ran.json["summary"] == {"missing": 3}
     keeps_to_its_schema("promote", ran.json)
+
+
+# --- lists of containers -------------------------------------------------------------------------
+
+CONTAINERS = """\
+container_images_template:
+- imagename: "{{namespace}}/{{name_prefix}}keystone{{name_suffix}}:{{tag}}"
+  image_source: kolla
+- imagename: "{{namespace}}/{{name_prefix}}nova{{name_suffix}}:{{tag}}"
+  image_source: kolla
+- imagename: "{{ceph}}:v4"
+  image_source: ceph
+"""
+
+
+@pytest.fixture
+def containers(open_registry, tmp_path, request):
+    """A template of a list of containers, and its two images under tags of their own."""
+    account = request.node.name.partition("[")[0].replace("_", "-")
+    digests = {}
+    for image, tag in (("keystone", "e1a6f4"), ("nova", "77aa01")):
+        name = f"{account}/os-{image}"
+        digests[image] = push(open_registry, name, tag, "today", labels={"image": image})
+    push(open_registry, f"{account}/ceph", "v4")
+    template = tmp_path / "containers.yaml.j2"
+    template.write_text(CONTAINERS)
+    return account, digests, template
+
+
+def current(server, name):
+    """Return what the tag points at."""
+    return Registry(Transport()).digest(parse_reference(f"{server.host}/{name}:current"))
+
+
+def test_the_images_of_a_list_are_promoted_from_the_tags_it_names(
+    distgen, open_registry, containers, tmp_path
+):
+    account, digests, _ = containers
+    for image in digests:  # the registry deletes no tags, so it cannot be taken back to nothing
+        push(open_registry, f"{account}/os-{image}", "current", labels={"old": image})
+    before = {image: current(open_registry, f"{account}/os-{image}") for image in digests}
+    path, record = tmp_path / "containers.yaml", tmp_path / "undo.json"
+    names = {"keystone": "e1a6f4", "nova": "77aa01"}
+    rows = [f"{open_registry.host}/{account}/os-{name}:{tag}" for name, tag in names.items()]
+    path.write_text(json.dumps({"container_images": [{"imagename": row} for row in rows]}))
+    words = ("promote", "--list", path, "--to", "current", "--record", record, "--format", "json")
+    ran = distgen(tmp_path, *words)  # where there is no catalogue
+    assert (ran.code, ran.json["summary"]) == (0, {"promoted": 2})
+    keeps_to_its_schema("promote", ran.json)
+    assert {row["image"]: row["new"] for row in ran.json["results"]} == {
+        f"{account}/os-{name}": digest for name, digest in digests.items()
+    }
+    assert {name: current(open_registry, f"{account}/os-{name}") for name in names} == digests
+    assert distgen(tmp_path, "promote", "--undo", record).code == 0
+    assert {name: current(open_registry, f"{account}/os-{name}") for name in names} == before
+
+
+def test_the_images_of_a_template_are_promoted_but_those_of_others(
+    distgen, open_registry, containers, tmp_path
+):
+    account, digests, template = containers
+    host = open_registry.host
+    words = (
+        "promote", "--template", template, "--set", f"namespace={host}/{account}",
+        "--set", "name_prefix=os", "--set", f"ceph={host}/{account}/ceph", "--to", "current",
+    )  # fmt: skip
+    ran = distgen(tmp_path, *words, "--set", "tag=today", "--format", "json")
+    assert (ran.code, ran.json["summary"]) == (0, {"promoted": 2})
+    assert {row["new"] for row in ran.json["results"]} == {*digests.values()}
+    assert f"left out {host}/{account}/ceph: its tag v4 is that of the template\n" in ran.err
+    assert tagged(open_registry, f"{account}/ceph") == ["v4"]
+    ran = distgen(tmp_path, *words, "--from", "e1a6f4")
+    assert ran.code == 1  # nova has no such tag, so nothing moves
+    assert "nothing was moved: 1 of 2 images" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--list", "{list}"), "--to"),
+        (("--list", "{list}", "--to", "x", "ns/app"), "without IMAGE"),
+        (("--list", "{list}", "--undo", "x", "--to", "x"), "without IMAGE and --undo"),
+        (("--list", "{list}", "--template", "{list}", "--to", "x"), "are two lists"),
+        (("--list", "{list}", "--set", "a=b", "--to", "x"), "for a template"),
+        (("--set", "a=b", "--to", "x"), "for a template"),
+        (("--list", "absent.yaml", "--to", "x"), "absent.yaml"),
+        (("--list", "{list}", "--to", "x"), "app is there with two tags"),
+    ],
+)
+def test_a_list_that_cannot_be_promoted_is_refused(distgen, tmp_path, words, sentence):
+    path = tmp_path / "containers.yaml"
+    rows = [{"imagename": f"registry.example.net/app:{tag}"} for tag in ("one", "two")]
+    path.write_text(json.dumps({"container_images": rows}))
+    ran = distgen(tmp_path, "promote", *(word.format(list=path) for word in words))
+    assert (ran.code, ran.out) == (2, "")
+    assert sentence in ran.err

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from distgen.cli.commands.discover import mirrors
+from distgen.cli.commands.discover import mirrors, parse_assignments
 from distgen.cli.option_groups import option_group
 from distgen.cli.registry_options import (
     UpstreamOptions,
@@ -22,6 +22,7 @@ from distgen.cli.registry_options import (
 )
 from distgen.cli.session import Choice, Session, format_option, image_arguments
 from distgen.cli.tables import align_rows
+from distgen.cli.work import render_limits
 from distgen.errors import DistgenError, InputError
 from distgen.model.reference import parse_reference, replace_registry, untagged_name
 from distgen.output.files import replace_file
@@ -37,6 +38,8 @@ from distgen.registry.promote import (
     promote,
     registries_that_keep_tags,
 )
+from distgen.tripleo.files import limited, read_defaults, read_text, template_at
+from distgen.tripleo.lists import ContainerEntry, list_entries, template_entries
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -54,8 +57,29 @@ class Promotion:
     dry_run: bool
 
 
+@dataclass(frozen=True)
+class ContainerList:
+    """What the command line says of a list of containers to promote."""
+
+    path: Path | None
+    template: Path | None
+    defaults: Path | None
+    sets: tuple[str, ...]
+
+
+NO_LIST = ContainerList(None, None, None, ())
+
+
 @click.command()
 @image_arguments
+@option_group(
+    ContainerList,
+    "containers",
+    click.option("--list", "path", metavar="FILE", type=FILE, help="Images of a list, not ours."),
+    click.option("--template", metavar="FILE", type=FILE, help="Images of the template of a list."),
+    click.option("--defaults", metavar="FILE", type=FILE, help="Values for the template."),
+    click.option("--set", "sets", metavar="KEY=VALUE", multiple=True, help="One value for it."),
+)
 @option_group(
     Promotion,
     "promotion",
@@ -73,16 +97,29 @@ class Promotion:
 @format_option("text", "json")
 @click.pass_context
 def command(
-    ctx: click.Context, choice: Choice, *, promotion: Promotion, reach: UpstreamOptions, form: str
+    ctx: click.Context,
+    choice: Choice,
+    *,
+    containers: ContainerList,
+    promotion: Promotion,
+    reach: UpstreamOptions,
+    form: str,
 ) -> None:
     """Move a tag of many images to what was tested together, or of none.
 
     Every image must have the tag given with --from. What the tag pointed at before is recorded,
-    so that --undo takes it back.
+    so that --undo takes it back. With --list or --template, the images are those of a list of
+    containers, and without --from each is tested under the tag that the list gives it.
     """
     session: Session = ctx.obj
     registry = registries(session, mirrors(session), reach)
-    moves = plan_moves(session, registry, choice, promotion, reach.jobs)
+    if containers == NO_LIST:
+        moves = plan_moves(session, registry, choice, promotion, reach.jobs)
+    else:
+        if choice.patterns or promotion.record is not None or not promotion.target:
+            raise InputError("a list of containers is promoted with --to, without IMAGE and --undo")
+        repositories = listed_targets(session, containers, promotion)
+        moves = plan_promotion(registry, repositories, promotion.target, reach.jobs)
     broken = [move for move in moves if move.status in ("missing", "changed", "failed")]
     fatal = [move for move in broken if move.status == "failed" or not promotion.partial]
     if not fatal and not promotion.dry_run:
@@ -129,6 +166,46 @@ def targets(
         name = replace_registry(untagged_name(image.reference), registry)
         targets_by_name[name] = PromotionTarget(image.full_name, parse_reference(name), source)
     return list(targets_by_name.values())
+
+
+def listed_targets(
+    session: Session, containers: ContainerList, promotion: Promotion
+) -> Sequence[PromotionTarget]:
+    """Return the repositories of a list of containers, each once, with the tag that was tested.
+
+    Images that have a tag in the template itself are of others, who move their tags themselves.
+    """
+    targets_by_name: dict[str, PromotionTarget] = {}
+    for entry in read_containers(session, containers):
+        if entry.has_fixed_tag:
+            session.say(f"left out {entry.name}: its tag {entry.tag} is that of the template")
+            continue
+        name = replace_registry(entry.name, promotion.registry)
+        image = entry.name.partition("/")[2]
+        target = PromotionTarget(image, parse_reference(name), promotion.source or entry.tag)
+        if targets_by_name.setdefault(name, target) != target:
+            raise InputError(
+                f"{name} is there with two tags", where=containers.path or containers.template
+            )
+    if not targets_by_name:
+        raise InputError("the list is empty", where=containers.path or containers.template)
+    return list(targets_by_name.values())
+
+
+def read_containers(session: Session, containers: ContainerList) -> Sequence[ContainerEntry]:
+    """Return the images of the list, or of the template of one."""
+    if containers.path is not None:
+        if containers.template is not None:
+            raise InputError("--list and --template are two lists", hint="leave one out")
+        if containers.defaults is not None or containers.sets:
+            raise InputError("these options are for a template", hint="add --template FILE")
+        return list_entries(read_text(containers.path), str(containers.path))
+    if containers.template is None:
+        raise InputError("these options are for a template", hint="add --template FILE")
+    defaults = read_defaults(containers.defaults) if containers.defaults else {}
+    variables = {**defaults, **parse_assignments(containers.sets)}
+    render = limited(render_limits(session))
+    return template_entries(template_at(containers.template), variables, render=render)
 
 
 def act(
