@@ -47,6 +47,8 @@ setup(
             "py.typed",
             "schema/json/*.json",
             "cli/help/*.txt",
+            "report/assets/*",
+            "report/templates/*",
             "minimal/**/*",
             "minimal/.git*",
         ],
@@ -64,6 +66,7 @@ setup(
         "jinja2>=3.1.6",  # lets no template out of the sandbox
         "jsonschema>=4.23",
         "packaging>=23.0",
+        "pygments>=2.15",
         "pyyaml>=6.0.2",
         "referencing>=0.31",
         "requests>=2.31",

@@ -9,11 +9,12 @@ from pathlib import Path
 import click
 
 from distgen.cli.pager import find_pager, show_paged
-from distgen.cli.paint import paint_diff, visible
+from distgen.cli.paint import paint_diff
 from distgen.cli.session import Session
 from distgen.cli.streams import stdout_is_terminal
 from distgen.compare.text_report import TextBlock
 from distgen.output.files import replace_file
+from distgen.text.visible import visible
 
 _COLORS = {"heading": "yellow", "warning": "red"}
 _PLAIN = "note"

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import click
 
+from distgen.text.visible import visible
 from distgen.text.word_diff import Span, changed_words
 
 _COLORS = {"+": "green", "-": "red"}
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _HUNK = re.compile(r"(@@ -(?:\d+)(?:,(\d+))? \+(?:\d+)(?:,(\d+))? @@)(.*)", re.DOTALL)
 
 
@@ -59,13 +59,3 @@ def _pieces(line: str, spans: Iterable[Span], color: str) -> Iterator[str]:
         end = stop
     if end < len(line):
         yield click.style(visible(line[end:]), fg=color)
-
-
-def visible(text: str) -> str:
-    """Return a text in which what would command a terminal is spelled: ^M, \\u202e."""
-    if text.isprintable():
-        return text
-    spelled = _CONTROL.sub(lambda match: f"^{chr(ord(match[0]) ^ 0x40)}", text)
-    return "".join(
-        sign if sign.isprintable() or sign == "\t" else ascii(sign)[1:-1] for sign in spelled
-    )

@@ -15,20 +15,16 @@ from distgen.cli.session import Session
 from distgen.cli.since import compare_since
 from distgen.cli.source_options import load_catalogue, source_options
 from distgen.compare.comparison import select_keys
-from distgen.compare.diff import compare_trees, with_origins, with_rebuilt, with_stopped
 from distgen.compare.planned import (
     OWN_FILES,
     format_change,
     format_files,
-    planned_trees,
-    published_parents,
-    stopped_images,
 )
+from distgen.compare.planned_diff import compare_changes
 from distgen.compare.records import GroupedDiff, ImageState
 from distgen.compare.report import diff_report
-from distgen.compare.revision_diff import compare_revisions, origin_finder
+from distgen.compare.revision_diff import compare_revisions
 from distgen.compare.text_report import TextBlock, list_blocks, list_statistics
-from distgen.compare.words import words_by_image
 from distgen.model.published import Change
 from distgen.model.words import COMMIT_STATUSES
 from distgen.publish.results import to_result
@@ -101,13 +97,7 @@ def diff_repositories(
     changes = plan_only(run.request, run.git, run.options, prepare.existing_store(run.store))
 
     def group() -> GroupedDiff:
-        before, after = planned_trees(changes)
-        images = run.request.catalogue.images
-        references = {change.key: published_parents(change) for change in changes}
-        words_of = words_by_image(images, published_parents=references)
-        diff = compare_trees(before, after, words_of, hidden, len(changes))
-        diff = with_origins(diff, origin_finder(run.work))
-        return with_stopped(with_rebuilt(diff, images), stopped_images(changes))
+        return compare_changes(run.work, changes, hidden)
 
     failures = (to_result(change) for change in changes if change.status == "failed")
     return Differences(

@@ -1,0 +1,137 @@
+"""`distgen report`: what a change does to all images, as a folder of static pages."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from distgen import __version__
+from distgen.catalogue.commit import read_catalogue_commit
+from distgen.cli import prepare, results
+from distgen.cli.provenance import source
+from distgen.cli.session import Session, format_option
+from distgen.cli.since import SinceOptions, compare_since, since_options
+from distgen.cli.source_options import load_catalogue, source_options
+from distgen.compare.comparison import select_keys
+from distgen.compare.planned import OWN_FILES
+from distgen.compare.planned_diff import compare_changes
+from distgen.compare.records import GroupedDiff
+from distgen.compare.revision_diff import compare_revisions
+from distgen.compare.sentences import count, summarize_diff
+from distgen.git.run import isolate
+from distgen.lint.check import Work, lint
+from distgen.model.catalogue import Catalogue
+from distgen.publish.results import to_result
+from distgen.publish.run import plan_only
+from distgen.report.assets import read_assets
+from distgen.report.collect import changes_by_image, collect_images
+from distgen.report.folder import refuse_foreign_files, write_report
+from distgen.report.listing import LISTING, list_report
+from distgen.report.names import OVERVIEW
+from distgen.report.pages import render_pages
+from distgen.report.records import Report
+
+
+@click.command()
+@click.option(
+    "-o",
+    "folder",
+    metavar="DIR",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where to write it: a new or an empty folder, or that of an earlier report.",
+)
+@since_options(required=False)
+@prepare.run_options(source_options, prepare.planning_options)
+@format_option("text", "json")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    folder: Path,
+    since: SinceOptions,
+    options: prepare.RunOptions,
+    form: str,
+) -> None:
+    """Write pages that show a change: each edit once, and what becomes of every image.
+
+    Without --since, the change is what publishing now would do to the repositories. With it, the
+    change is that of the catalogue since REV, and no repository is read.
+
+    The pages need no server: open DIR/index.html.
+    """
+    session: Session = ctx.obj
+    refuse_foreign_files(folder)
+    if since.since is None:
+        work, diff, code = planned_diff(session, options)
+    else:
+        work, diff = diff_since(session, since, options)
+        code = 0
+    listing = write_pages(session, folder, work, diff)
+    if form == "json":
+        click.echo(json.dumps(listing, indent=2))
+    session.say(summarize_diff(diff))
+    session.say(f"wrote {count(len(listing['files']), 'file')}; open {folder / OVERVIEW}")
+    ctx.exit(code)
+
+
+def planned_diff(session: Session, options: prepare.RunOptions) -> tuple[Work, GroupedDiff, int]:
+    """Return what publishing would change, and the exit code of that plan."""
+    run = prepare.prepare(session, replace(options, allow_dirty=True))
+    store = prepare.existing_store(run.store)
+    changes = plan_only(run.request, run.git, run.options, store)
+    failures = (to_result(change) for change in changes if change.status == "failed")
+    return run.work, compare_changes(run.work, changes, OWN_FILES), results.exit_code(failures)
+
+
+def diff_since(
+    session: Session, since: SinceOptions, options: prepare.RunOptions
+) -> tuple[Work, GroupedDiff]:
+    """Return what the catalogue's change since a revision does to the trees."""
+    speculation, lock = load_catalogue(session, options.sets, options.overrides)
+    comparison = compare_since(session, since, speculation.catalogue, lock)
+    keys = select_keys(comparison, options.choice.patterns)
+    return comparison.now, compare_revisions(comparison, keys, OWN_FILES).diff
+
+
+def write_pages(session: Session, folder: Path, work: Work, diff: GroupedDiff) -> dict[str, Any]:
+    """Write the report and return its listing."""
+    reached = changes_by_image(diff)
+    images = tuple(image for image in work.catalogue.images if image.key in reached)
+    findings = lint(replace(work, images=images), lambda _: ())
+    provenance = describe_origin(session, work.catalogue, diff)
+    report = Report(diff, tuple(collect_images(work, diff, findings)), provenance)
+    assets = read_assets()
+    names: list[str] = [*assets.files]
+    listing: dict[str, Any] = {}
+
+    def files() -> Iterator[tuple[str, bytes]]:
+        yield from assets.files.items()
+        for name, text in render_pages(report, assets.texts):
+            names.append(name)
+            yield name, text.encode("utf-8", "backslashreplace")
+        listing.update(list_report(report, names))
+        yield LISTING, (json.dumps(listing, indent=2) + "\n").encode("utf-8")
+
+    write_report(folder, files())
+    return listing
+
+
+def describe_origin(session: Session, catalogue: Catalogue, diff: GroupedDiff) -> dict[str, str]:
+    """Return which commits, lock and distgen made a report."""
+    root = Path(catalogue.root)
+    head = read_catalogue_commit(isolate(session.environ), root, catalogue.inputs)
+    lock = root / "distgen.lock"
+    digest = hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else ""
+    return {
+        "catalogue": source(catalogue.source, head.commit, bool(head.dirty)),
+        "compared with": diff.since or "the repositories",
+        "lock": f"sha256:{digest}" if digest else "",
+        "distgen": __version__,
+    }

@@ -1,0 +1,1 @@
+"""`distgen report`: what a change does to all images, as a folder of static pages."""

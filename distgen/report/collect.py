@@ -1,0 +1,128 @@
+"""Turn images that a change reaches into what their pages say of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from distgen.catalogue.graph import parents_first
+from distgen.catalogue.overlay import trace_settings
+from distgen.compare.records import GroupedDiff
+from distgen.dockerfile.filename import DOCKERFILE
+from distgen.dockerfile.parse import key_values, parse
+from distgen.git.run import hide_secrets
+from distgen.lint.check import Work
+from distgen.model.catalogue import Image
+from distgen.model.rendered import Finding, Tree
+from distgen.model.words import KeyPath
+from distgen.report.records import ReportedImage, ReportedValue, SourceLine, ValueSetting
+
+
+def changes_by_image(diff: GroupedDiff) -> Mapping[str, str]:
+    """Return what happens to each image that a change reaches, by key."""
+    changes: dict[str, str] = dict.fromkeys(diff.rebuilt, "rebuilt")
+    changes |= diff.states
+    changes |= {f"{image.image}@{image.stream}": image.status for image in diff.stopped}
+    return changes
+
+
+def collect_images(
+    work: Work, diff: GroupedDiff, findings: Iterable[Finding]
+) -> Iterator[ReportedImage]:
+    """Yield what is known of each image that a change reaches, in build order, the gone ones last.
+
+    Each is rendered once more; nothing is kept.
+    """
+    changes = changes_by_image(diff)
+    by_image: dict[str, list[Finding]] = {}
+    for finding in findings:
+        by_image.setdefault(f"{finding.image}@{finding.stream}", []).append(finding)
+    children: dict[str, list[str]] = {}
+    for image in work.catalogue.images:
+        for parent in image.parent_keys:
+            children.setdefault(parent, []).append(image.key)
+    reached = [image for image in work.catalogue.images if image.key in changes]
+    for image in parents_first(reached):
+        yield _describe(work, image, changes[image.key], children, by_image)
+    present = {image.key for image in reached}
+    yield from (ReportedImage(key, changes[key]) for key in sorted({*changes} - present))
+
+
+def _describe(
+    work: Work,
+    image: Image,
+    change: str,
+    children: Mapping[str, Sequence[str]],
+    findings: Mapping[str, Sequence[Finding]],
+) -> ReportedImage:
+    tree = work.renderer.tree(image)
+    text = _dockerfile_text(tree)
+    return ReportedImage(
+        key=image.key,
+        change=change,
+        description=image.description,
+        reference=image.reference,
+        url=hide_secrets(image.url),
+        tags=image.stream.tags,
+        parents=tuple(parent.image or parent.reference for parent in image.parents),
+        dependents=tuple(sorted(children.get(image.key, ()))),
+        labels=_labels(text),
+        findings=tuple(findings.get(image.key, ())),
+        dockerfile=tuple(_source_lines(work, image, text)),
+        values=tuple(_values(image)),
+    )
+
+
+def _dockerfile_text(tree: Tree) -> str:
+    contents = (file.content for file in tree.files if file.path == DOCKERFILE)
+    return next(contents, b"").decode("utf-8", "backslashreplace")
+
+
+def _labels(text: str) -> tuple[tuple[str, str], ...]:
+    stages = parse(text).stages[-1:]
+    steps = (step for stage in stages for step in stage.instructions if step.cmd == "LABEL")
+    return tuple(sorted({key: value for step in steps for key, value in key_values(step)}.items()))
+
+
+def _source_lines(work: Work, image: Image, text: str) -> Iterator[SourceLine]:
+    lines = text.split("\n")
+    origins = work.renderer.line_map(image, DOCKERFILE) if text else ()
+    for number, line in enumerate(lines[:-1] if lines[-1] == "" else lines):
+        yield SourceLine(line, origins[number] if number < len(origins) else None)
+
+
+def _values(image: Image) -> Iterator[ReportedValue]:
+    traced = trace_settings(image.layers)
+    for path in sorted((path for path in traced if not _holds_others(traced, path)), key=str):
+        settings = (
+            ValueSetting(
+                setting.layer, str(setting.origin), setting.operator, _as_json(setting.value)
+            )
+            for setting in traced[path]
+        )
+        value = _as_json(_value_at(image.values, path))
+        yield ReportedValue(".".join(map(str, path)), value, tuple(settings))
+
+
+def _holds_others(traced: Mapping[KeyPath, Sequence[Any]], path: KeyPath) -> bool:
+    """Tell whether a key is only the empty map that other keys were put into."""
+    is_above = any(len(other) > len(path) and other[: len(path)] == path for other in traced)
+    return is_above and all(setting.value == {} for setting in traced[path])
+
+
+def _value_at(values: Any, path: KeyPath) -> Any:
+    for part in path:
+        if not isinstance(values, Mapping) or part not in values:
+            return None
+        values = values[part]
+    return values
+
+
+def _as_json(value: Any) -> str:
+    return hide_secrets(json.dumps(value, ensure_ascii=False, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON knows in place of a read-only mapping, or of another value of YAML."""
+    return dict(value) if isinstance(value, Mapping) else str(value)

@@ -1,0 +1,125 @@
+"""Turn lines of diffs and Dockerfiles into pieces that templates write as tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from markupsafe import Markup, escape
+from pygments import highlight
+from pygments.formatters.html import HtmlFormatter
+from pygments.lexers.configs import DockerLexer
+
+from distgen.text.visible import visible
+from distgen.text.word_diff import Span, changed_words
+
+_WIDTH = 2_000
+_HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+LineKind = Literal["header", "context", "removed", "added", "note"]
+_KINDS: dict[str, LineKind] = {" ": "context", "-": "removed", "+": "added", "\\": "note"}
+
+
+@dataclass(frozen=True, slots=True)
+class DiffLine:
+    """A line of a diff without its sign; `pieces` are its text, those marked that changed."""
+
+    kind: LineKind
+    pieces: tuple[tuple[str, bool], ...]
+    old: int = 0
+    new: int = 0
+
+
+SidePair = tuple[DiffLine | None, DiffLine | None]
+"""What stands side by side; a header is on both sides."""
+
+
+def show(text: object, width: int = _WIDTH) -> str:
+    """Return a text of at most so many characters, with what nobody would see spelled."""
+    line = str(text)
+    cut = line if len(line) <= width else f"{line[:width]}... ({len(line)} characters)"
+    return "\n".join(visible(part) for part in cut.split("\n"))
+
+
+def diff_lines(lines: Sequence[str]) -> Iterator[DiffLine]:
+    """Yield the lines of one file's diff in git's form, numbered."""
+    start = next((i for i, line in enumerate(lines) if _HUNK.match(line)), len(lines))
+    for line in lines[:start]:
+        yield DiffLine("header", ((show(line), False),))
+    while start < len(lines):
+        match = _HUNK.match(lines[start])
+        assert match, "a hunk ends where its counts say"
+        yield DiffLine("header", ((show(lines[start]), False),))
+        end = _end_of_hunk(lines, start + 1, int(match[2] or 1), int(match[4] or 1))
+        yield from _hunk_lines(lines[start + 1 : end], int(match[1]), int(match[3]))
+        start = end
+
+
+def side_by_side(lines: Sequence[DiffLine]) -> Iterator[SidePair]:
+    """Yield the lines in pairs: what goes beside what comes."""
+    removed: list[DiffLine] = []
+    added: list[DiffLine] = []
+    for line in (*lines, None):
+        if line and line.kind == "removed" and not added:
+            removed.append(line)
+        elif line and line.kind == "added":
+            added.append(line)
+        elif line is None or line.kind != "note":
+            length = max(len(removed), len(added))
+            yield from zip(_padded(removed, length), _padded(added, length), strict=True)
+            removed, added = [], []
+            if line and line.kind == "removed":
+                removed.append(line)
+            elif line:
+                yield line, line
+
+
+def highlight_dockerfile(lines: Sequence[str]) -> list[Markup]:
+    """Return each line as HTML in which words have a class by what they are."""
+    shown = [show(line) for line in lines]
+    lexer = DockerLexer(stripnl=False, ensurenl=False)
+    text = highlight("\n".join(shown), lexer, HtmlFormatter(nowrap=True)).split("\n")
+    while len(text) > len(shown) and not text[-1]:
+        text.pop()
+    # The lexer may drop a line end; colours are not worth a line that is not there.
+    if len(text) != len(shown):
+        return [escape(line) for line in shown]
+    return [Markup(line) for line in text]
+
+
+def _hunk_lines(lines: Sequence[str], old: int, new: int) -> Iterator[DiffLine]:
+    marked = changed_words(lines)
+    for number, line in enumerate(lines):
+        kind = _KINDS.get(line[:1], "note")
+        old_number = old if kind in ("context", "removed") else 0
+        new_number = new if kind in ("context", "added") else 0
+        yield DiffLine(kind, tuple(_pieces(line, marked.get(number, ()))), old_number, new_number)
+        old, new = old + bool(old_number), new + bool(new_number)
+
+
+def _pieces(line: str, spans: Sequence[Span]) -> Iterator[tuple[str, bool]]:
+    end = 1
+    if len(line) > _WIDTH:
+        yield show(line[1:]), False
+        return
+    for start, stop in spans:
+        if start > end:
+            yield show(line[end:start]), False
+        yield show(line[start:stop]), True
+        end = stop
+    if end < len(line):
+        yield show(line[end:]), False
+
+
+def _end_of_hunk(lines: Sequence[str], at: int, old: int, new: int) -> int:
+    while at < len(lines) and (old > 0 or new > 0 or lines[at][:1] == "\\"):
+        sign = lines[at][:1]
+        old -= sign in (" ", "-")
+        new -= sign in (" ", "+")
+        at += 1
+    return at
+
+
+def _padded(lines: list[DiffLine], length: int) -> list[DiffLine | None]:
+    return [*lines, *[None] * (length - len(lines))]

@@ -1,0 +1,111 @@
+"""Turn a report into its pages, by name: the overview, one for each group, one for each image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from jinja2 import DictLoader, Environment, StrictUndefined
+
+from distgen.compare.records import EditGroup
+from distgen.compare.sentences import count, describe_members, summarize_diff, word_rows
+from distgen.report.markup import diff_lines, highlight_dockerfile, show, side_by_side
+from distgen.report.names import OVERVIEW, group_digest, group_page, image_page
+from distgen.report.records import Report, ReportedImage
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
+    " connect-src 'none'; base-uri 'none'; form-action 'none'"
+)
+"""What a page may load: nothing but the style and the scripts that lie beside it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageTexts:
+    """The templates of pages by name, and the names of the style and the script they load."""
+
+    templates: Mapping[str, str]
+    style: str
+    script: str
+
+
+def render_pages(report: Report, texts: PageTexts) -> Iterator[tuple[str, str]]:
+    """Yield the name and the text of each page; the same report gives the same pages."""
+    environment = _environment(report, texts)
+    groups = report.diff.groups
+    overview = environment.get_template("overview.html")
+    yield OVERVIEW, overview.render(title="Overview", sum=summarize_diff(report.diff))
+    page = environment.get_template("group.html")
+    for number, group in enumerate(groups):
+        lines = tuple(diff_lines(group.hunk))
+        yield (
+            group_page(group),
+            page.render(
+                title=f"{group.kind}: {group.sentence}",
+                group=group,
+                number=number + 1,
+                total=len(groups),
+                previous=group_page(groups[number - 1]) if number else "",
+                next=group_page(groups[number + 1]) if number + 1 < len(groups) else "",
+                digest=group_digest(group),
+                members=describe_members(group),
+                namespaces=_by_namespace(group),
+                words=word_rows(group),
+                lines=lines,
+                pairs=tuple(side_by_side(lines)),
+            ),
+        )
+    page = environment.get_template("image.html")
+    for image in report.images:
+        yield (
+            image_page(image.key),
+            page.render(
+                title=image.key,
+                image=image,
+                groups=[group for group in groups if image.key in group.images],
+                code=highlight_dockerfile([line.text for line in image.dockerfile]),
+            ),
+        )
+
+
+def _environment(report: Report, texts: PageTexts) -> Environment:
+    environment = Environment(
+        loader=DictLoader(dict(texts.templates)),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    pages = {image.key: image_page(image.key) for image in report.images}
+    environment.filters |= {"show": show, "group_page": group_page}
+    environment.globals |= {
+        "policy": POLICY,
+        "style": texts.style,
+        "script": texts.script,
+        "report": report,
+        "page_of": pages.get,
+        "overview": OVERVIEW,
+        "count": count,
+        "group_digest": group_digest,
+        "warnings": [group for group in report.diff.groups if group.level == "warning"],
+        "findings": _count_findings(report.images),
+    }
+    return environment
+
+
+def _by_namespace(group: EditGroup) -> Mapping[str, tuple[str, ...]]:
+    namespaces: dict[str, tuple[str, ...]] = {}
+    for key in group.images:
+        namespace = key.partition("/")[0]
+        namespaces[namespace] = (*namespaces.get(namespace, ()), key)
+    return namespaces
+
+
+def _count_findings(images: tuple[ReportedImage, ...]) -> list[tuple[ReportedImage, int]]:
+    """Return the images with errors and warnings, each with their number."""
+    grave = ("error", "warning")
+    counted = (
+        (image, sum(finding.level in grave for finding in image.findings)) for image in images
+    )
+    return [(image, number) for image, number in counted if number]

@@ -1,0 +1,68 @@
+"""The records of a report: the change as a whole, and what a page says of each image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from distgen.compare.records import GroupedDiff
+from distgen.model.rendered import Finding
+from distgen.model.words import Origin
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLine:
+    """A line of a Dockerfile, and the line of the catalogue that it came from."""
+
+    text: str
+    origin: Origin | None
+
+
+@dataclass(frozen=True, slots=True)
+class ValueSetting:
+    """Who sets a value: a layer, its line, and what it writes with which operator."""
+
+    layer: str
+    origin: str
+    operator: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedValue:
+    """A value of an image as JSON, and its settings, the one that counts last."""
+
+    key: str
+    value: str
+    settings: tuple[ValueSetting, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedImage:
+    """All that the page of an image says, besides the groups of edits that it is in.
+
+    `change` is changed, added, removed, rebuilt, or the status of one that is not delivered. Of an
+    image that is gone only that is known.
+    """
+
+    key: str
+    change: str
+    description: str = ""
+    reference: str = ""
+    url: str = ""
+    tags: tuple[str, ...] = ()
+    parents: tuple[str, ...] = ()
+    dependents: tuple[str, ...] = ()
+    labels: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    findings: tuple[Finding, ...] = ()
+    dockerfile: tuple[SourceLine, ...] = field(default=(), repr=False)
+    values: tuple[ReportedValue, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A change of all images; `provenance` says what made it, by name."""
+
+    diff: GroupedDiff
+    images: tuple[ReportedImage, ...] = field(repr=False)
+    provenance: Mapping[str, str]

@@ -1,0 +1,152 @@
+"""A review in a real browser: by keyboard, without a server, and readable for everybody."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from testing.sites import distgen, site
+
+playwright = pytest.importorskip("playwright.sync_api")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium")
+# axe reads styles again by a request, which the policy of the pages refuses.
+OF_AXE = ("violates the following Content Security Policy", "Couldn't load preload assets")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as chromium:
+        running = chromium.chromium.launch(executable_path=CHROMIUM)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A report of two edits, one of them in two images; no test changes it."""
+    home = tmp_path_factory.mktemp("report")
+    root = site(lambda files: write_files(home / "catalogue", files), "base", "app", "tool")
+    template = root / "templates/app/Dockerfile.j2"
+    template.write_text(template.read_text() + 'LABEL a="<b>"\n')
+    base = root / "overlays/ns/base.yaml"
+    base.write_text(base.read_text().replace("debian:12", "debian:13"))
+    assert distgen(root, "report", "-o", home / "pages", "--since", "HEAD").code == 0
+    return home / "pages"
+
+
+def write_files(root: Path, files: Mapping[str, str]) -> Path:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(dedent(text))
+    return root
+
+
+class Visit:
+    """A page in a browser, with all that it complained of or asked for elsewhere."""
+
+    def __init__(self, browser, folder: Path, **options) -> None:
+        self.folder = folder
+        self.complaints: list[str] = []
+        self.page = browser.new_context(**options).new_page()
+        self.page.on("console", lambda message: self._note(message.text))
+        self.page.on("pageerror", lambda error: self._note(str(error)))
+        self.page.on("request", lambda request: self._look_at(request.url))
+
+    def open(self, name: str = "index.html"):
+        self.page.goto(f"{self.folder.as_uri()}/{name}")
+        return self.page
+
+    @property
+    def name(self) -> str:
+        return self.page.url.rpartition("/")[2]
+
+    def _note(self, text: str) -> None:
+        if not any(words in text for words in OF_AXE):
+            self.complaints.append(text)
+
+    def _look_at(self, url: str) -> None:
+        if not url.startswith(self.folder.as_uri()):
+            self.complaints.append(f"a request for {url}")
+
+
+def listing(folder: Path):
+    return json.loads((folder / "report.json").read_text())
+
+
+def pages_of_each_kind(folder: Path) -> list[str]:
+    rows = listing(folder)
+    return ["index.html", rows["groups"][0]["page"], rows["images"][0]["page"]]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_in_any_theme(browser, folder, theme):
+    visit = Visit(browser, folder, color_scheme=theme)
+    for name in pages_of_each_kind(folder):
+        violations = axe.Axe().run(visit.open(name)).response["violations"]
+        assert [(name, row["id"], row["nodes"][0]["html"]) for row in violations] == []
+    assert visit.complaints == []
+
+
+def test_a_page_fits_a_telephone(browser, folder):
+    visit = Visit(browser, folder, viewport={"width": 360, "height": 640})
+    for name in pages_of_each_kind(folder):
+        width = visit.open(name).evaluate("document.documentElement.scrollWidth")
+        assert width <= 360, name
+
+
+def test_a_review_by_keyboard(browser, folder):
+    first, second = (row["page"] for row in listing(folder)["groups"])
+    visit = Visit(browser, folder)
+    page = visit.open()
+    page.get_by_role("link", name="debian:13").press("Enter")
+    page.get_by_role("button", name="Reviewed", pressed=False).wait_for()
+    assert visit.name == first
+    page.keyboard.press("x")
+    page.get_by_role("button", name="Reviewed", pressed=True).wait_for()
+    page.keyboard.press("j")
+    page.get_by_role("button", name="Reviewed", pressed=False).wait_for()
+    assert visit.name == second
+    page.keyboard.press("k")
+    page.get_by_role("button", name="Reviewed", pressed=True).wait_for()
+    visit.open()
+    assert page.locator("tr.reviewed").count() == 1
+    assert visit.complaints == []
+
+
+def test_the_view_that_was_chosen_is_kept(browser, folder):
+    first, second = (row["page"] for row in listing(folder)["groups"])
+    visit = Visit(browser, folder)
+    page = visit.open(first)
+    assert page.get_by_role("region", name="Unified diff").is_visible()
+    page.get_by_role("radio", name="Side by side").check()
+    for name in (first, second):
+        visit.open(name)
+        assert page.get_by_role("region", name="Side by side").is_visible()
+        assert not page.get_by_role("region", name="Unified diff").is_visible()
+
+
+def test_a_table_shows_the_rows_that_hold_what_is_typed(browser, folder):
+    page = Visit(browser, folder).open()
+    page.get_by_label("Filter images").fill("TOOL")
+    rows = page.locator('table[data-filter="images"] tbody tr:visible')
+    assert [row.split("\t")[0] for row in rows.all_inner_texts()] == ["ns/tool@main"]
+
+
+def test_without_scripts_all_is_there_but_filters_and_marks(browser, folder):
+    visit = Visit(browser, folder, java_script_enabled=False)
+    page = visit.open()
+    page.get_by_role("link", name="debian:13").click()
+    assert page.get_by_role("region", name="Unified diff").is_visible()
+    page.get_by_role("radio", name="Side by side").check()
+    assert page.get_by_role("region", name="Side by side").is_visible()
+    assert page.get_by_role("button", name="Reviewed").count() == 0
+    page.get_by_role("link", name="ns/base@main").click()
+    assert page.get_by_role("heading", name="ns/base@main").is_visible()
+    assert page.get_by_text("templates/app/Dockerfile.j2:1", exact=True).first.is_visible()
+    assert visit.complaints == []
