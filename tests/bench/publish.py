@@ -1,4 +1,4 @@
-"""Compare publishing with all-repos on the same remotes, and with git ls-remote when all is done.
+"""Compare publishing with all-repos, with itself without syncing, and with git ls-remote.
 
 Needs all-repos beside this interpreter or on PATH: pip install all-repos==1.27
 """
@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 REPOSITORIES, JOBS, ROUNDS = 200, 8, 3
-FASTER, QUIET = 2.5, 1.5
+FASTER, QUIET, SYNCED = 2.5, 1.5, 1.5
 CHECKOUT = Path(__file__).parents[2]
 STEPS = "\n".join(f"RUN apt-get update && apt-get install -y package-{n}" for n in range(12))
 FILES = {
@@ -102,14 +102,21 @@ def main():
         publish += ["--jobs", str(JOBS)]
         seconds(publish, env)
         shutil.copytree(root / "dist-git", folder / "same")
+        unsynced_root = folder / "unsynced"
+        shutil.copytree(root, unsynced_root)
+        unsynced = [sys.executable, "-m", "distgen", "-q", "-C", str(unsynced_root), "publish"]
+        unsynced += ["--jobs", str(JOBS), "--no-sync", "--store", str(folder / "store")]
+        seconds(unsynced, env)
         config = all_repos(folder, sorted((folder / "same/bench").iterdir()), env)
         listed = "\n".join(str(path) for path in (root / "dist-git/bench").iterdir())
         (folder / "remotes").write_text(listed)
         ask = ["xargs", "-P", str(JOBS), "-n", "1", "-a", str(folder / "remotes")]
-        took = {"publish": [], "all-repos": [], "nothing": [], "ls-remote": []}
+        took = {"publish": [], "unsynced": [], "all-repos": [], "nothing": [], "ls-remote": []}
         for number in range(1, ROUNDS + 1):  # in turn, so that noise meets all of them
             changed(root, number)
             took["publish"].append(seconds(publish, env))
+            changed(unsynced_root, number)
+            took["unsynced"].append(seconds(unsynced, env))
             sed = ["-j", str(JOBS), "--branch-name", f"round{number}"]
             sed += [f"s/ROUND={number - 1}/ROUND={number}/", "Dockerfile"]
             took["all-repos"].append(seconds(["all-repos-sed", "-C", config, *sed], env))
@@ -120,6 +127,11 @@ def main():
         f"publish: a change of {REPOSITORIES} repositories {best['publish']:.2f} s,"
         f" all-repos {best['all-repos']:.2f} s:"
         f" {best['all-repos'] / best['publish']:.2f}x faster (at least {FASTER}x)"
+    )
+    print(
+        f"publish: on the disk before a push counts {best['publish']:.2f} s,"
+        f" --no-sync {best['unsynced']:.2f} s:"
+        f" {best['publish'] / best['unsynced']:.2f}x (at most {SYNCED}x)"
     )
     print(
         f"publish: nothing changed in {REPOSITORIES} repositories {best['nothing']:.2f} s,"
