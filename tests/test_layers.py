@@ -31,7 +31,7 @@ PURE = {
     "compare": (
         *("affected", "comparison", "describe", "diff", "documents", "edits", "facts", "grouping"),
         *("planned", "reasons", "records", "relevance", "report", "revision_diff", "sentences"),
-        *("sources", "text_report", "words"),
+        *("html_report", "markdown_report", "sources", "text_report", "words"),
     ),
     "dockerfile": ("filename", "instruction", "packages", "parse"),
     "forges": ("branch", "file_stats", "markdown", "message"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable
-from pathlib import Path
 
 import click
 
@@ -13,7 +12,6 @@ from distgen.cli.paint import paint_diff
 from distgen.cli.session import Session
 from distgen.cli.streams import stdout_is_terminal
 from distgen.compare.text_report import TextBlock
-from distgen.output.files import replace_file
 from distgen.text.visible import visible
 
 _COLORS = {"heading": "yellow", "warning": "red"}
@@ -39,11 +37,8 @@ def paint(blocks: Iterable[TextBlock], *, cut: bool = False) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def write_text(session: Session, text: str, file: Path | None, *, paged: bool) -> None:
-    """Write a text where it belongs: a file, git's pager, or stdout."""
-    if file is not None:
-        replace_file(file, click.unstyle(text))
-        return
+def print_text(session: Session, text: str, *, paged: bool) -> None:
+    """Print a text, through git's pager on a terminal."""
     pager = find_pager(session.environ, session.root) if paged else ""
     shown = text if is_colored() else click.unstyle(text)
     if not pager or not show_paged(shown, pager, session.environ):

@@ -226,3 +226,33 @@ def test_json_is_never_paged(root):
     add_vendor(root)
     shown = on_terminal(root, "--since", "HEAD", "--format", "json", GIT_PAGER="sed 's/^/p: /'")
     assert json.loads(shown)["summary"]["changed"] == 3
+
+
+def test_markdown_fits_and_the_file_has_all(distgen, root, tmp_path):
+    (root / "templates/app/start.sh").write_text(": much\n" * 200)
+    add_vendor(root)
+    out = tmp_path / "diff.md"
+    words = ("--format", "markdown", "--limit", 1300, "-o", out)
+    printed = distgen(root, "diff", "--since", "HEAD", *words).out
+    assert len(printed.encode()) <= 1300
+    assert "1 group does not fit here: 1. All of it is in diff.md." in printed
+    assert out.read_text().count("<details>") == 2
+    assert printed.count("<details>") == 1
+    assert distgen(root, "diff", "--since", "HEAD", "--format", "markdown").out == out.read_text()
+
+
+def test_html_is_one_page(distgen, root):
+    add_vendor(root)
+    page = distgen(root, "diff", "--since", "HEAD", "--format", "html").out
+    assert page.startswith("<!DOCTYPE html>")
+    assert (
+        '<span class="add">+LABEL name=&quot;ns/base&quot; vendor=&quot;base&quot;</span>' in page
+    )
+
+
+def test_an_image_has_no_markdown_of_its_own(distgen, root):
+    refused = distgen(root, "diff", "--by", "image", "--format", "markdown")
+    assert (refused.code, refused.err) == (
+        2,
+        "distgen: --by image has no markdown; use --by group\n",
+    )

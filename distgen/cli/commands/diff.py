@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 
 import click
 
 from distgen.cli import prepare, results
 from distgen.cli.diff_options import DiffOptions, diff_options
-from distgen.cli.diff_text import paint, write_text
+from distgen.cli.diff_text import paint, print_text
 from distgen.cli.session import Session
 from distgen.cli.since import compare_since
 from distgen.cli.source_options import load_catalogue, source_options
 from distgen.compare.comparison import select_keys
+from distgen.compare.html_report import format_html
+from distgen.compare.markdown_report import format_markdown
 from distgen.compare.planned import (
     OWN_FILES,
     format_change,
@@ -25,10 +28,13 @@ from distgen.compare.records import GroupedDiff, ImageState
 from distgen.compare.report import diff_report
 from distgen.compare.revision_diff import compare_revisions
 from distgen.compare.text_report import TextBlock, list_blocks, list_statistics
+from distgen.errors import InputError
 from distgen.model.published import Change
 from distgen.model.words import COMMIT_STATUSES
+from distgen.output.files import replace_file
 from distgen.publish.results import to_result
 from distgen.publish.run import plan_only
+from distgen.text.visible import visible
 
 _STATUSES: Mapping[ImageState, str] = {
     "changed": "updated",
@@ -78,6 +84,8 @@ def command(ctx: click.Context, /, options: prepare.RunOptions, output: DiffOpti
     shows only without --since.
     """
     session: Session = ctx.obj
+    if output.by == "image" and output.form not in ("text", "json"):
+        raise InputError(f"--by image has no {output.form}", hint="use --by group")
     hidden = () if output.all_files else OWN_FILES
     read = diff_repositories if output.since.since is None else diff_revisions
     differences = read(session, options, output, hidden)
@@ -85,7 +93,16 @@ def command(ctx: click.Context, /, options: prepare.RunOptions, output: DiffOpti
         text = format_images(differences.rows(), output)
     else:
         text = format_groups(differences.grouped(), session, output)
-    write_text(session, text, output.output, paged=output.paged and output.form == "text")
+    is_printed = output.output is None or output.form == "markdown"
+    if output.output is not None:
+        replace_file(output.output, click.unstyle(text))
+    if is_printed and output.form == "markdown":
+        rest = f" All of it is in {visible(output.output.name)}." if output.output else ""
+        text = format_markdown(
+            differences.grouped(), output.limit, rest, words=session.verbosity > 0
+        )
+    if is_printed:
+        print_text(session, text, paged=output.paged and output.form == "text")
     ctx.exit(differences.code or int(output.exit_code and differences.differs))
 
 
@@ -96,6 +113,7 @@ def diff_repositories(
     run = prepare.prepare(session, replace(options, allow_dirty=True))
     changes = plan_only(run.request, run.git, run.options, prepare.existing_store(run.store))
 
+    @cache
     def group() -> GroupedDiff:
         return compare_changes(run.work, changes, hidden)
 
@@ -134,12 +152,17 @@ def diff_revisions(
 
 
 def format_groups(diff: GroupedDiff, session: Session, output: DiffOptions) -> str:
-    """Return the groups in the form that is asked for."""
+    """Return the groups in the form that is asked for; a file gets all of them."""
+    words = session.verbosity > 0
     if output.form == "json":
         return json.dumps(diff_report(diff), indent=2) + "\n"
+    if output.form == "html":
+        return format_html(diff, words=words)
+    if output.form == "markdown":
+        return format_markdown(diff, words=words)
     if output.stat:
         return paint(list_statistics(diff), cut=True)
-    return paint(list_blocks(diff, words=session.verbosity > 0))
+    return paint(list_blocks(diff, words=words))
 
 
 def format_images(rows: Iterable[ImageDiff], output: DiffOptions) -> str:
