@@ -69,7 +69,10 @@ PURE = {
         *("check", "formats", "messages", "rules", "scalars", "sources", "subschemas", "yaml"),
         "yaml_writer",
     ),
-    "text": ("characters", "diff", "git_diff", "hunks", "suggest", "visible", "word_diff"),
+    "text": (
+        *("characters", "diff", "git_diff", "hunks", "line_matcher", "suggest", "visible"),
+        "word_diff",
+    ),
     "tripleo": ("export", "heat", "lists", "template"),
     "verify": ("claims", "compare", "protocol", "report", "verdict"),
 }

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
 from email.header import Header
 from email.utils import formataddr
 
 from distgen.git.objects import blob_id
 from distgen.model.rendered import File
 from distgen.text.git_diff import quote_path
+from distgen.text.line_matcher import LineMatcher
 
 _MAIL = "Mon Sep 17 00:00:00 2001"  # git's, by which a patch is told from a mailbox
 _COMMIT_OF_PATCH = re.compile(rb"^(?:From|\*) ([0-9a-f]{12})", re.MULTILINE)
@@ -131,7 +131,7 @@ def _similarity(file: File, candidate: File | None) -> float:
         return 0.0
     if file.content == candidate.content:
         return 1.0
-    return SequenceMatcher(None, _lines(file), _lines(candidate), autojunk=False).ratio()
+    return LineMatcher(_lines(file), _lines(candidate)).ratio()
 
 
 def _format_diff(change: FileChange) -> str:
@@ -166,7 +166,7 @@ def _hunks(change: FileChange, names: tuple[str, str]) -> Iterator[str]:
         end = "\t" if " " in name else ""
         yield f"{sign} {name}{end}\n"
     old, new = _lines(change.old), _lines(change.new)
-    for group in SequenceMatcher(None, old, new, autojunk=False).get_grouped_opcodes(3):
+    for group in LineMatcher(old, new).get_grouped_opcodes(3):
         yield from _hunk(old, new, _without_header(old, group))
 
 

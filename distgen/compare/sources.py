@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from difflib import SequenceMatcher
-
 from distgen.model.catalogue import TemplateFile
+from distgen.text.line_matcher import LineMatcher
 
 SHARED = "templates/_"
 
@@ -33,7 +32,7 @@ def changed_lines(before: bytes, now: bytes) -> tuple[int, ...]:
     rest = shorter - start
     end = next((at for at in range(rest) if old[-1 - at] != new[-1 - at]), rest)
     changed_old, changed_new = old[start : len(old) - end], new[start : len(new) - end]
-    matcher = SequenceMatcher(None, changed_old, changed_new, autojunk=False)
+    matcher = LineMatcher(changed_old, changed_new)
     last = len(new) if new[-1] else max(len(new) - 1, 1)
     return tuple(
         min(start + at + 1, last) for tag, _, _, at, _ in matcher.get_opcodes() if tag != "equal"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from difflib import SequenceMatcher
 
 from distgen.dockerfile.filename import is_dockerfile
 from distgen.dockerfile.parse import Dockerfile, parse
@@ -12,6 +11,7 @@ from distgen.forges.markdown import code_span, escape, one_line, shorten
 from distgen.model.published import Change
 from distgen.model.words import ATTRIBUTES, MANIFEST
 from distgen.text.diff import is_binary
+from distgen.text.line_matcher import LineMatcher
 
 _LINE_WIDTH = 240
 _CONTEXT = 1
@@ -59,7 +59,7 @@ def _stat(path: str, before: bytes | None, after: bytes | None) -> FileStat:
     if is_binary(before or b"") or is_binary(after or b""):
         return FileStat(path, f"{kind} binary".strip())
     old, new = _lines(before), _lines(after)
-    matcher = SequenceMatcher(None, old, new, autojunk=False)
+    matcher = LineMatcher(old, new)
     edits = [opcode[1:] for opcode in matcher.get_opcodes() if opcode[0] != "equal"]
     removed = sum(i2 - i1 for i1, i2, _, _ in edits)
     added = sum(j2 - j1 for _, _, j1, j2 in edits)

@@ -153,14 +153,15 @@ def _plan_batch(
     heads_by_url = _ask_servers(pool, context.git, repositories, state)
     jobs: list[tuple[Repository, dict[str, DesiredTree], Future[RepositoryPlan]]] = []
     for repository in repositories:
-        if reason := state.stop_reason():
-            skipped = (failed_change(target, reason, "skipped") for target in repository.targets)
-            yield Delivery(repository, RemoteHeads(True), tuple(skipped), {})
-            continue
         trees = {
             target.key: desired_tree(images.get(target.key), request.render)
             for target in repository.targets
+            if not state.stop_reason()
         }
+        if reason := state.stop_reason():  # before it was rendered, or while it was
+            skipped = (failed_change(target, reason, "skipped") for target in repository.targets)
+            yield Delivery(repository, RemoteHeads(True), tuple(skipped), {})
+            continue
         heads = heads_by_url.get(repository.url)
         wait = heads.result if heads else None
         plan = partial(plan_repository, context, repository, trees, wait)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 
 from distgen.dockerfile.filename import is_dockerfile
 from distgen.model.published import Manifest, Statement
@@ -21,6 +20,7 @@ from distgen.publish.pin_statements import (
     with_digest,
 )
 from distgen.text.diff import is_binary
+from distgen.text.line_matcher import LineMatcher
 
 WIDTH = 72
 Contents = Mapping[str, bytes | None]
@@ -138,7 +138,7 @@ def _size(old: bytes | None, new: bytes | None) -> str:
     if is_binary(old) or is_binary(new):
         return " (binary)"
     added = removed = 0
-    matcher = SequenceMatcher(None, old.split(b"\n"), new.split(b"\n"), autojunk=False)
+    matcher = LineMatcher(old.split(b"\n"), new.split(b"\n"))
     for tag, old_start, old_end, new_start, new_end in matcher.get_opcodes():
         if tag != "equal":
             removed, added = removed + old_end - old_start, added + new_end - new_start

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from difflib import unified_diff
+from collections.abc import Iterator
+
+from distgen.text.line_matcher import LineMatcher
 
 _NO_NEWLINE = "\\ No newline at end of file\n"
+_CONTEXT = 3
 _PROBE = 8000  # git looks as far for a zero byte
 
 
@@ -22,8 +25,27 @@ def diff_file(path: str, old: bytes | None, new: bytes | None) -> str:
     old, new = old or b"", new or b""
     if is_binary(old) or is_binary(new):
         return f"Binary files {before} and {after} differ\n"
-    lines = unified_diff(_text(old), _text(new), before, after)
-    return "".join(line if line.endswith("\n") else f"{line}\n{_NO_NEWLINE}" for line in lines)
+    lines = _unified_diff(_text(old), _text(new))
+    rows = "".join(line if line.endswith("\n") else f"{line}\n{_NO_NEWLINE}" for line in lines)
+    return f"--- {before}\n+++ {after}\n{rows}" if rows else ""
+
+
+def _unified_diff(old: list[str], new: list[str]) -> Iterator[str]:
+    for group in LineMatcher(old, new).get_grouped_opcodes(_CONTEXT):
+        (_, old_start, _, new_start, _), (_, _, old_end, _, new_end) = group[0], group[-1]
+        yield f"@@ -{_range(old_start, old_end)} +{_range(new_start, new_end)} @@\n"
+        for tag, i1, i2, j1, j2 in group:
+            if tag == "equal":
+                yield from (f" {line}" for line in old[i1:i2])
+            else:
+                yield from (f"-{line}" for line in old[i1:i2])
+                yield from (f"+{line}" for line in new[j1:j2])
+
+
+def _range(start: int, end: int) -> str:
+    """Write lines as a hunk's header does: one of them has no count, none are after a line."""
+    length = end - start
+    return f"{start + 1}" if length == 1 else f"{start + 1 if length else start},{length}"
 
 
 def shorten_diff(diff: str, lines: int, width: int) -> tuple[list[str], int]:

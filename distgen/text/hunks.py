@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
+
+from distgen.text.line_matcher import LineMatcher
 
 NO_NEWLINE = "\\ No newline at end of file"
 _CONTEXT = 3
@@ -70,7 +71,7 @@ def _changed_spans(old: Sequence[bytes], new: Sequence[bytes]) -> list[_Span]:
         return []
     spans = [(start, start + len(old_middle), start, start + len(new_middle))]
     if old_middle and new_middle:
-        matcher = SequenceMatcher(None, old_middle, new_middle, autojunk=False)
+        matcher = LineMatcher(old_middle, new_middle)
         spans = [
             (i1 + start, i2 + start, j1 + start, j2 + start)
             for tag, i1, i2, j1, j2 in matcher.get_opcodes()
