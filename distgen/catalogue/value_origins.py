@@ -59,12 +59,16 @@ class ValueOrigins:
         return tuple(origins)
 
     def _printed_leaves(self, value: PrintedValue) -> list[_Leaf]:
-        shown = value.text.strip()
-        plain = shown[1:-1] if shown[:1] == shown[-1:] and shown[:1] in ("'", '"') else shown
+        printed_text = value.text.strip()
+        plain = (
+            printed_text[1:-1]
+            if printed_text[:1] == printed_text[-1:] and printed_text[:1] in ("'", '"')
+            else printed_text
+        )
         names = self._names_of(value.origin.path).get(value.origin.line, ())
         named = [leaf for leaf in self._leaves if _is_below(leaf.path, names)]
         leaves = [leaf for leaf in named if leaf.text == plain]
-        leaves = leaves or [leaf for leaf in named if leaf.text and leaf.text in shown]
+        leaves = leaves or [leaf for leaf in named if leaf.text and leaf.text in printed_text]
         roots = {leaf.path[0] for leaf in self._leaves}
         if leaves or all(name[0] in roots for name in names):
             return leaves

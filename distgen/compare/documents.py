@@ -35,7 +35,7 @@ def changed_keys(before: Layer | None, now: Layer | None) -> tuple[KeyChange, ..
     if before and now:
         changes += [
             KeyChange(now.path, key, now.origin(key).line)
-            for key in _reordered(before.values, now.values, ())
+            for key in _reordered_keys(before.values, now.values, ())
         ]
     return tuple(changes)
 
@@ -52,12 +52,12 @@ def _line(layer: Layer, key: KeyPath, old: Any, new: Any) -> int:
     """Return the line of a key, or of the first item of its list that differs."""
     if isinstance(old, list) and isinstance(new, list):
         pairs = enumerate(zip(old, new, strict=False))
-        index = next((at for at, (one, other) in pairs if one != other), len(old))
+        index = next((at for at, (old_item, new_item) in pairs if old_item != new_item), len(old))
         key = (*key, min(index, len(new) - 1)) if new else key
     return layer.origin(key).line
 
 
-def _reordered(before: Any, now: Any, at: KeyPath) -> Iterator[KeyPath]:
+def _reordered_keys(before: Any, now: Any, at: KeyPath) -> Iterator[KeyPath]:
     """Yield the keys of mappings with the same keys in another order, which templates can print."""
     if not isinstance(before, Mapping) or not isinstance(now, Mapping):
         return
@@ -65,4 +65,4 @@ def _reordered(before: Any, now: Any, at: KeyPath) -> Iterator[KeyPath]:
         yield at
     for key in now:
         if key in before:
-            yield from _reordered(before[key], now[key], (*at, key))
+            yield from _reordered_keys(before[key], now[key], (*at, key))

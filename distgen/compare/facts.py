@@ -34,14 +34,14 @@ class ImagePair:
     def reads_named_file(self, path: str) -> bool:
         """Tell whether a file that settings name is for this image."""
         texts = {text for image in self.images for text in _texts(image.values)}
-        others = {
+        other_texts = {
             text
             for catalogue in self.catalogues
             for image in {image.namespace: image for image in catalogue.images}.values()
             if image.imported_from and image.namespace != self.images[0].namespace
             for text in _texts(image.values)
         }
-        if not _names(texts, path) and _names(others, path):
+        if not _names(texts, path) and _names(other_texts, path):
             return False
         return all(
             image.values.get("container_list") != path and _is_beside(image, path)
@@ -87,7 +87,7 @@ class ImagePair:
             return True
         if _text(_value(self.images[0], name)) == _text(_value(self.images[1], name)):
             return False
-        settings = [traced.get(name) for traced in self._traced]
+        settings = [traced.get(name) for traced in self._settings_by_key]
         return (
             not path
             or None in settings
@@ -99,7 +99,7 @@ class ImagePair:
         )
 
     @cached_property
-    def _traced(self) -> tuple[Mapping[KeyPath, tuple[Setting, ...]], ...]:
+    def _settings_by_key(self) -> tuple[Mapping[KeyPath, tuple[Setting, ...]], ...]:
         return tuple(trace_settings(image.layers) for image in self.images)
 
     def _is_reordered(self, name: KeyPath) -> bool:

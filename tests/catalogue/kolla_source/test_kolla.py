@@ -180,6 +180,31 @@ def test_changed_settings_templates_and_files_are_never_taken_from_an_earlier_ru
     assert text({}) == b"FROM scratch\nENV B=two"
 
 
+def test_two_states_are_kept_at_once_wherever_they_lie(tmp_path):
+    """A comparison with an earlier state made each later run resolve the settings anew."""
+    states = [{"base": "debian", "regex": ["^cron$"], "maintainer": name} for name in "ab"]
+    cache_folder = tmp_path / "kept"
+    for options in states:
+        generate(tmp_path, options, cache_folder)
+    (settings,) = cache_folder.glob("kolla-settings-*")
+    kept = settings.stat().st_mtime_ns
+    for place in ("one", "two"):
+        for options in states:
+            generate(tmp_path / place, options, cache_folder)
+    assert settings.stat().st_mtime_ns == kept
+
+
+def test_files_of_one_folder_are_never_taken_for_those_of_another(tmp_path, cache):
+    texts = {}
+    for place in ("one", "two"):
+        (tmp_path / place).mkdir()
+        folder = images_folder(tmp_path / place, {"mine": f"FROM scratch\nENV A={place}\n"})
+        options = {"docker_dir": [folder], "regex": ["^mine$"]}
+        images = generate(tmp_path / place, options, cache)
+        texts[place] = files(image_named(images, "mine"))["Dockerfile"]
+    assert texts == {"one": b"FROM scratch\nENV A=one", "two": b"FROM scratch\nENV A=two"}
+
+
 # --- parents -----------------------------------------------------------------------------------
 
 

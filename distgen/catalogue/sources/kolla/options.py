@@ -76,6 +76,8 @@ _WITHOUT_EFFECT = frozenset(
         "work_dir",
     )
 )
+# Comparing two states of a catalogue reads both, again and again.
+_STATES = 2
 # Settings beside those of kolla-build.
 _ADDITIONAL = frozenset(("kolla_conf", "build_date", "container_list"))
 _BASE_FILES = {"sources.list": "apt_sources_list", "apt_preferences": "apt_preferences"}
@@ -127,12 +129,17 @@ def resolve_settings(request: SourceRequest, cache: Path | None, name: str) -> K
     # the version of a git checkout is its commit, which no file of the package shows
     if (package.parent / ".git").exists():
         cache = None
-    entry = load_entry(cache, f"kolla-settings-{name}")
-    if entry is not None and entry["key"] == key:
-        return KollaSettings(**entry["settings"])
+    entry_name, root = f"kolla-settings-{name}", str(request.root)
+    states = (load_entry(cache, entry_name) or {}).get("states", [])
+    for state in states:
+        # Where settings name no files, another folder with the same ones gives the same.
+        is_same_place = state["root"] == root or not state["settings"]["inputs"]
+        if state["key"] == key and is_same_place:
+            return KollaSettings(**state["settings"])
     settings = _resolve_settings(request, package, configs)
     settings = replace(settings, inputs=(*config_names, *settings.inputs))
-    save_entry(cache, f"kolla-settings-{name}", {"key": key, "settings": asdict(settings)})
+    state = {"key": key, "root": root, "settings": asdict(settings)}
+    save_entry(cache, entry_name, {"states": [state, *states[: _STATES - 1]]})
     return settings
 
 
@@ -145,7 +152,7 @@ def _cache_key(request: SourceRequest, package: Path, configs: list[str]) -> str
     ]
     releases = sorted(path.name for path in package.parent.glob("kolla-*-info"))
     texts = [_config_text(path, _setting_origin(request, "kolla_conf")) for path in configs]
-    options = [dict(request.options), str(request.root), names_key(request)]
+    options = [dict(request.options), names_key(request)]
     options += [field.name for field in fields(KollaSettings)]
     parts = [*options, str(package), code_files, releases, texts, sys.prefix]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
