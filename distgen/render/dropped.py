@@ -20,20 +20,30 @@ def dropped_line(template: nodes.Template) -> int | None:
 
     What stands beside a condition around `extends` is for the other case, and is printed there.
     """
-    for body in _branches(template.body):
-        at = next((at for at, node in enumerate(body) if isinstance(node, nodes.Extends)), None)
-        if at is not None:
-            return next(_printing_lines(body[at + 1 :]), None)
-    return None
+    return min(_dropped_lines(template.body), default=None)
 
 
-def _branches(body: list[nodes.Node]) -> Iterator[list[nodes.Node]]:
-    """Yield the statements of a template, and those of each of its conditions."""
-    yield body
-    for node in body:
-        if isinstance(node, nodes.If):
-            for branch in (node.body, *(other.body for other in node.elif_), node.else_):
-                yield from _branches(branch)
+def _dropped_lines(body: list[nodes.Node]) -> Iterator[int]:
+    for at, node in enumerate(body):
+        for branch in _branches(node):
+            yield from _dropped_lines(branch)
+        if _always_extends(node):
+            yield from _printing_lines(body[at + 1 :])
+            return
+
+
+def _branches(node: nodes.Node) -> list[list[nodes.Node]]:
+    """Return the statements of each case of a condition, those of `else` last."""
+    if not isinstance(node, nodes.If):
+        return []
+    return [node.body, *(other.body for other in node.elif_), node.else_]
+
+
+def _always_extends(node: nodes.Node) -> bool:
+    if isinstance(node, nodes.Extends):
+        return True
+    branches = _branches(node)
+    return bool(branches) and all(any(map(_always_extends, branch)) for branch in branches)
 
 
 def _printing_lines(body: list[nodes.Node]) -> Iterator[int]:

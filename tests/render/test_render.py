@@ -352,11 +352,20 @@ def test_text_beside_a_conditional_extends_is_for_the_other_case(catalogue, is_c
     assert rendered["Dockerfile"] == printed
 
 
-def test_text_in_the_condition_of_an_extends_is_refused(catalogue):
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{% if 1 %}\nEXTENDS\n\nFROM y\n{% endif %}\n",
+        "{% if 1 %}EXTENDS{% else %}\nEXTENDS\n\nFROM y\n{% endif %}\n",
+        "{% if 0 %}EXTENDS{% elif 1 %}EXTENDS{% else %}EXTENDS{% endif %}\n\n\nFROM y\n",
+    ],
+)
+def test_text_of_the_case_that_extends_is_refused(catalogue, text):
     files = {
         "Dockerfile.j2": "FROM x\n{% block end %}{% endblock %}\n",
-        "overlays/opendev/app/Dockerfile.j2": '{% if 1 %}\n{% extends "app/Dockerfile.j2" %}\n'
-        "\nFROM y\n{% endif %}\n",
+        "overlays/opendev/app/Dockerfile.j2": text.replace(
+            "EXTENDS", '{% extends "app/Dockerfile.j2" %}'
+        ),
     }
     message = refusal(catalogue, files)
     assert message.startswith("overlays/opendev/app/Dockerfile.j2:4: what stands here is dropped")
@@ -374,6 +383,7 @@ FUNCTION = "['x'] | map('attr', 'format')"
         (f"{{{{ '%s-%s' | format(1, {FUNCTION} | list) }}}}", "type function"),
         (f"{{{{ [1, {{'a': {FUNCTION} | list}}] | string }}}}", "type function"),
         ("{{ 'x'.upper | string }}", "type builtin_function_or_method"),
+        ("{{ image | format }}", "type ImageFacts"),
         ("{{ '%s' | format(image) }}", "type ImageFacts cannot be printed"),
         ("{{ '%(a)s' % {'a': image} }}", "name one of its values"),
         ("{{ '{}'.format(image) }}", "type ImageFacts"),
