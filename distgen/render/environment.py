@@ -11,7 +11,6 @@ from jinja2 import BaseLoader, Environment, StrictUndefined, Template, TemplateN
 from jinja2.environment import TemplateModule
 from jinja2.exceptions import SecurityError, TemplateSyntaxError
 from jinja2.runtime import Context, LoopContext
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from distgen.errors import InputError
 from distgen.model.catalogue import TemplateFile
@@ -20,7 +19,7 @@ from distgen.render.context import RECORDS
 from distgen.render.dropped import DROPPED, dropped_line
 from distgen.render.errors import FAILURES, explain
 from distgen.render.filters import FILTERS, LARGE, WIDE_BRACES, WIDE_PERCENT, printable
-from distgen.render.values_as_text import format_method, refuse_foreign, subtract
+from distgen.render.values_as_text import DataSandbox
 from distgen.text.characters import half_character_problem
 from distgen.text.suggest import did_you_mean
 
@@ -73,7 +72,7 @@ class StatelessTemplate(Template):
         return self.make_module()
 
 
-class Sandbox(ImmutableSandboxedEnvironment):
+class Sandbox(DataSandbox):
     """Jinja's sandbox, which also refuses what would fill the memory from a few characters."""
 
     template_class = StatelessTemplate
@@ -101,13 +100,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return tree
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        if operator == "-":
-            return subtract(left, right)
-        if _is_huge(operator, left, right):
+        if operator != "-" and _is_huge(operator, left, right):
             raise SecurityError(f"the result of {operator!r} is too large")
-        if operator == "%" and isinstance(left, str):
-            for value in right if isinstance(right, tuple) else (right,):
-                refuse_foreign(value)
         return super().call_binop(context, operator, left, right)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
@@ -124,7 +118,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         wrapped = super().wrap_str_format(value)
         if wrapped is not None and WIDE_BRACES.search(value.__self__):
             raise SecurityError("the width in the format is too large")
-        return wrapped and format_method(self, value)
+        return wrapped
 
 
 def _is_huge(operator: str, first: Any, second: Any) -> bool:

@@ -170,7 +170,7 @@ def format_values(value: Any, *args: Any, **options: Any) -> Any:
     """Write values as printf does: `{{ "%s-%02d" | format(name, number) }}`."""
     if WIDE_PERCENT.search(str(value)):
         raise FilterArgumentError(f"the width in {str(value)!r} is too large")
-    for argument in (*args, *options.values()):
+    for argument in (value, *args, *options.values()):
         refuse_foreign(argument)
     return JINJA_FILTERS["format"](value, *args, **options)
 

@@ -13,7 +13,8 @@ from jinja2 import Environment, Undefined, pass_environment
 from jinja2.exceptions import FilterArgumentError, SecurityError
 from jinja2.filters import FILTERS as JINJA_FILTERS
 from jinja2.filters import make_attrgetter
-from jinja2.sandbox import SandboxedFormatter
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedFormatter
 
 _FAST = frozenset((str, int, bool, float))
 _SCALARS = (str, int, float, Undefined)  # an undefined name says so itself when it becomes text
@@ -90,7 +91,7 @@ class DataFormatter(SandboxedFormatter):
         return super().convert_field(value, conversion)
 
 
-def format_method(environment: Environment, method: Callable[..., str]) -> Callable[..., str]:
+def _format_method(environment: Environment, method: Callable[..., str]) -> Callable[..., str]:
     """Return what stands for a text's own `format` or `format_map` in a template."""
     text: str = method.__self__  # type: ignore[attr-defined]
     formatter = DataFormatter(environment)
@@ -99,18 +100,31 @@ def format_method(environment: Environment, method: Callable[..., str]) -> Calla
     return lambda *args, **options: formatter.vformat(text, args, options)
 
 
-def subtract(left: Any, right: Any) -> Any:
-    """Subtract numbers; what a map's keys less others give has no order."""
-    if isinstance(difference := left - right, (set, frozenset)):
-        raise SecurityError("a set has no order; use reject('in', ...) on the list of keys")
-    return difference
+class DataSandbox(ImmutableSandboxedEnvironment):
+    """Jinja's sandbox, in which formats and operators make text of data only."""
+
+    intercepted_binops = frozenset(("%", "-"))
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        if operator == "%" and isinstance(left, str):
+            for value in right if isinstance(right, tuple) else (right,):
+                refuse_foreign(value)
+        result = super().call_binop(context, operator, left, right)
+        if isinstance(result, (set, frozenset)):  # a map's keys less others
+            raise SecurityError("a set has no order; use reject('in', ...) on the list of keys")
+        return result
+
+    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
+        wrapped = super().wrap_str_format(value)
+        return wrapped and _format_method(self, value)
 
 
 TEXT_FILTERS = {
     **{
         name: _with_data_only(JINJA_FILTERS[name])
         for name in (
-            *("capitalize", "center", "e", "escape", "indent", "lower", "replace", "string"),
+            *("capitalize", "center", "e", "escape", "format", "indent", "lower", "replace"),
+            "string",
             *("title", "trim", "truncate", "upper", "urlencode", "wordcount", "wordwrap"),
         )
     },

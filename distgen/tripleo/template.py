@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import jinja2
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from distgen.errors import InputError
 from distgen.model.words import Origin
 from distgen.render.errors import FAILURES, LIMITS_HINT, limit_problem, template_calls
-from distgen.render.values_as_text import TEXT_FILTERS, refuse_foreign
+from distgen.render.values_as_text import TEXT_FILTERS, DataSandbox, refuse_foreign
 from distgen.text.characters import half_character_problem
 
 
@@ -48,7 +47,7 @@ class AskableUndefined(jinja2.Undefined):
 def render_template(template: TemplateSource, values: Mapping[str, Any]) -> str:
     """Return the text that a template gives with these values; files beside it may be included."""
     # The template comes from another project: it may compute, but not run code.
-    environment = ImmutableSandboxedEnvironment(
+    environment = DataSandbox(
         loader=template.loader,
         undefined=AskableUndefined,
         finalize=_printed,

@@ -96,7 +96,7 @@ def test_yaml_quotes_what_is_not_text_otherwise(value):
 
 
 def test_json_writes_facts_and_tuples():
-    facts = SourceFacts("https://x", "master", None, None, None, "master")
+    facts = SourceFacts("https://x", "master", None, None, None, "master", None, "https://x")
     assert json.loads(filters.json({"s": facts, "t": ("a",)})) == {
         "s": {
             "git": "https://x",
@@ -105,6 +105,9 @@ def test_json_writes_facts_and_tuples():
             "date": None,
             "version": None,
             "checkout": "master",
+            "revision": None,
+            "url": "https://x",
+            "changes": [],
         },
         "t": ["a"],
     }
