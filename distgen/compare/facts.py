@@ -48,6 +48,11 @@ class ImagePair:
             for image in self.images
         )
 
+    @property
+    def is_tagged(self) -> bool:
+        """Tell whether its stream is made from a git tag, in one of the states."""
+        return any(image.stream.like for image in self.images)
+
     @cached_property
     def documents(self) -> tuple[str, ...]:
         """Return the paths of the YAML files that the image is made from, in either state."""

@@ -123,6 +123,19 @@ class ReasonFinder:
             # A mirror gives an entry another name; another name may have had its entry already.
             if entry not in (_entry(before, name), _entry(before, names_before.get(role, name))):
                 yield f"lock:{'#'.join(name)}"
+        for named_pair in (pair, *self._moved_parents(pair)):
+            if named_pair.is_tagged and "tags" in named_pair.heads:
+                yield from self._git_tags(named_pair)
+
+    def _git_tags(self, pair: ImagePair) -> Iterator[str]:
+        """Yield the component that streams are made from, where it has other git tags."""
+        before, now = self._comparison.before.lock, self._comparison.now.lock
+        for component in self._comparison.now.catalogue.components:
+            key = (component.git, str(component.choice))
+            if pair.images[1].full_name in component.users and before.tags.get(key) != now.tags.get(
+                key
+            ):
+                yield f"lock:{component.git}"
 
 
 def _source(pair: ImagePair) -> Iterator[str]:

@@ -9,7 +9,10 @@ from distgen.model.words import KeyPath
 
 _HEADS = {
     "site": ("values", "mirrors", "dist_git"),
-    "namespace": ("values", "registry", "repository", "tags", "branch", "dist_git", "source"),
+    "namespace": (
+        *("values", "registry", "repository", "tags", "branch", "dist_git", "source"),
+        *("from_tags", "tag policy"),
+    ),
     "image": (
         *("values", "template", "description", "extends"),
         *("from", "builders", "sources", "downloads"),
@@ -19,7 +22,7 @@ _HEADS = {
 """The keys that say something of trees; a policy says how they are judged."""
 _FILLED = {"from", "builders", "sources", "downloads", "tags", "reference", "url"}
 """What may be made of values by `{name}`."""
-_NAMING = ("registry", "repository", "tags", "branch")
+_NAMING = ("registry", "repository", "tags", "branch", "from_tags", "tag policy")
 
 
 def is_relevant(change: KeyChange, pair: ImagePair) -> bool:
@@ -38,6 +41,8 @@ def is_relevant(change: KeyChange, pair: ImagePair) -> bool:
         return key[:2] in pair.differences
     if head == "mirrors":
         return not pair.heads.isdisjoint(("from", "builders", "sources"))
+    if head in ("from_tags", "tag policy"):
+        return pair.is_tagged and not pair.heads.isdisjoint(("tags", "branch"))
     if head == "dist_git":
         return key[1:] == ("url",) and "url" in pair.heads
     return ("reference" if head in ("registry", "repository") else head) in pair.heads
@@ -76,10 +81,13 @@ def _kind(path: str) -> str:
 def _plain_key(change: KeyChange, pair: ImagePair) -> KeyPath:
     """Return a key as if it stood outside of the image's stream; () for other streams' keys."""
     key = change.key
+    if key[:2] == ("streams", "from_tags"):
+        return key[1:]
     if key[:1] == ("streams",):
-        return key[2:] if key[1:2] == (pair.images[1].stream.name,) else ()
-    # What a namespace says of tags for all streams is how they are planned, not what they are.
-    return () if key[:1] == ("tags",) else key
+        streams = {image.stream.pattern for image in pair.images}
+        return key[2:] if len(key) > 1 and key[1] in streams else ()
+    # What a namespace says of tags for all streams is how they are planned.
+    return ("tag policy", *key[1:]) if key[:1] == ("tags",) else key
 
 
 def _is_relevant_value(change: KeyChange, key: KeyPath, kind: str, pair: ImagePair) -> bool:

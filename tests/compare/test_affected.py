@@ -124,7 +124,11 @@ def affected(root, distgen):
         ran = distgen(root, "affected", "--since", since, "--format", "json")
         assert ran.code == 0, ran.err
         keeps_to_its_schema("affected", ran.json)
-        return {row["image"].removeprefix("ns/"): row["reasons"] for row in ran.json}
+        return {
+            row["image"].removeprefix("ns/"): row["reasons"]
+            for row in ran.json
+            if since != "HEAD" or row["change"] != "added"
+        }
 
     return change
 
@@ -315,6 +319,21 @@ def test_each_change_of_a_template_has_its_line(affected):
     edits = ((template, "FROM {{", "USER 1\nFROM {{"), (template, "RUN install", "RUN get"))
     expected = [f"template:{template}:2", f"template:{template}:11"]
     assert affected(*edits)["base"] == expected
+
+
+def test_a_new_release_of_a_component_moves_the_tags_of_the_last_one(root, affected):
+    """Streams are made from git tags; `latest` goes to the newest."""
+    tags = """tags: {"https://example.org/app.git": {"newest 3 of v{version}": [v1]}}\n"""
+    streams = "from_tags: {count: 3}}\ntags: {releases: ['v{version}']}"
+    replace(root, NAMESPACE, '{main: {tags: ["{release}"]}}', f"{{main: , {streams}")
+    replace(root, NAMESPACE, ', release: "1"', "")
+    replace(root, "distgen.lock", "downloads:", f"{tags}downloads:")
+    save(root)
+    replace(root, "distgen.lock", "[v1]", "[v2, v1]")
+    lock = "lock:https://example.org/app.git"
+    reasons = affected()
+    assert reasons["app"] == [lock]
+    assert set(reasons["child"]) == {lock, "parent:ns/app@v1"}
 
 
 # --- the list ------------------------------------------------------------------------------------
