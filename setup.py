@@ -49,6 +49,7 @@ setup(
             "cli/help/*.txt",
             "report/assets/*",
             "report/templates/*",
+            "report/vendored/*",
             "minimal/**/*",
             "minimal/.git*",
         ],

@@ -49,7 +49,7 @@ PURE = {
         *("keyed_statements", "kinds", "pin_statements", "plan", "report", "restamp"),
         *("retirement", "summary", "target"),
     ),
-    "report": ("listing", "markup", "names", "pages", "records"),
+    "report": ("graph", "listing", "markup", "names", "pages", "records"),
     "registry": ("errors", "oci", "retention", "tags"),
     "render": (
         *(

@@ -21,8 +21,16 @@ class Assets:
 def read_assets() -> Assets:
     """Return what every report is made with."""
     package = resources.files("distgen.report")
-    style = (package / "assets" / "style.css").read_bytes()
-    script = (package / "assets" / "script.js").read_bytes()
-    names = (asset_name("style", ".css", style), asset_name("script", ".js", script))
+    assets, vendored = package / "assets", package / "vendored"
+    files = {
+        asset_name(stem, suffix, content): content
+        for stem, suffix, content in (
+            ("style", ".css", (assets / "style.css").read_bytes()),
+            ("script", ".js", (assets / "script.js").read_bytes()),
+            ("picture", ".js", (assets / "graph.js").read_bytes()),
+            ("d3", ".js", (vendored / "d3.min.js").read_bytes()),
+        )
+    }
     templates = {path.name: path.read_text("utf-8") for path in (package / "templates").iterdir()}
-    return Assets(PageTexts(templates, *names), dict(zip(names, (style, script), strict=True)))
+    license_text = (vendored / "d3-LICENSE.txt").read_bytes()
+    return Assets(PageTexts(templates, *files), {**files, "d3-LICENSE.txt": license_text})

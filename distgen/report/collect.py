@@ -16,7 +16,13 @@ from distgen.lint.check import Work
 from distgen.model.catalogue import Image
 from distgen.model.rendered import Finding, Tree
 from distgen.model.words import KeyPath
-from distgen.report.records import ReportedImage, ReportedValue, SourceLine, ValueSetting
+from distgen.report.records import (
+    GraphNode,
+    ReportedImage,
+    ReportedValue,
+    SourceLine,
+    ValueSetting,
+)
 
 
 def changes_by_image(diff: GroupedDiff) -> Mapping[str, str]:
@@ -47,6 +53,17 @@ def collect_images(
         yield _describe(work, image, changes[image.key], children, by_image)
     present = {image.key for image in reached}
     yield from (ReportedImage(key, changes[key]) for key in sorted({*changes} - present))
+
+
+def collect_graph(work: Work, diff: GroupedDiff) -> Iterator[GraphNode]:
+    """Yield every image of the catalogue, parents first, then those that are gone."""
+    changes = changes_by_image(diff)
+    images = parents_first(work.catalogue.images)
+    for image in images:
+        parents = tuple(dict.fromkeys(image.parent_keys))
+        yield GraphNode(image.key, changes.get(image.key, ""), parents)
+    present = {image.key for image in images}
+    yield from (GraphNode(key, changes[key]) for key in sorted({*changes} - present))
 
 
 def _describe(

@@ -7,6 +7,7 @@ import hashlib
 from distgen.compare.records import EditGroup
 
 OVERVIEW = "index.html"
+GRAPH = "graph.html"
 
 
 def image_page(key: str) -> str:

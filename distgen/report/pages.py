@@ -9,8 +9,16 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 
 from distgen.compare.records import EditGroup
 from distgen.compare.sentences import count, describe_members, summarize_diff, word_rows
+from distgen.report.graph import graph_script, reached_branches
 from distgen.report.markup import diff_lines, highlight_dockerfile, show, side_by_side
-from distgen.report.names import OVERVIEW, group_digest, group_page, image_page
+from distgen.report.names import (
+    GRAPH,
+    OVERVIEW,
+    asset_name,
+    group_digest,
+    group_page,
+    image_page,
+)
 from distgen.report.records import Report, ReportedImage
 
 POLICY = (
@@ -22,11 +30,13 @@ POLICY = (
 
 @dataclass(frozen=True, slots=True)
 class PageTexts:
-    """The templates of pages by name, and the names of the style and the script they load."""
+    """The templates of pages by name, and the names of the style and the scripts they load."""
 
     templates: Mapping[str, str]
     style: str
     script: str
+    picture: str
+    d3: str
 
 
 def render_pages(report: Report, texts: PageTexts) -> Iterator[tuple[str, str]]:
@@ -35,6 +45,7 @@ def render_pages(report: Report, texts: PageTexts) -> Iterator[tuple[str, str]]:
     groups = report.diff.groups
     overview = environment.get_template("overview.html")
     yield OVERVIEW, overview.render(title="Overview", sum=summarize_diff(report.diff))
+    yield from _graph_pages(report, environment, texts)
     page = environment.get_template("group.html")
     for number, group in enumerate(groups):
         lines = tuple(diff_lines(group.hunk))
@@ -68,6 +79,22 @@ def render_pages(report: Report, texts: PageTexts) -> Iterator[tuple[str, str]]:
         )
 
 
+def _graph_pages(
+    report: Report, environment: Environment, texts: PageTexts
+) -> Iterator[tuple[str, str]]:
+    """Yield the page of the graph, and the script that holds its data."""
+    if not any(node.change for node in report.graph):
+        return
+    pages = {image.key: image_page(image.key) for image in report.images}
+    script = graph_script(report.graph, pages.get)
+    data = asset_name("graph", ".js", script.encode("utf-8"))
+    page = environment.get_template("graph.html")
+    branches = reached_branches(report.graph)
+    files = {"d3": texts.d3, "data": data, "picture": texts.picture}
+    yield GRAPH, page.render(title="Graph", branches=branches, **files)
+    yield data, script
+
+
 def _environment(report: Report, texts: PageTexts) -> Environment:
     environment = Environment(
         loader=DictLoader(dict(texts.templates)),
@@ -86,6 +113,7 @@ def _environment(report: Report, texts: PageTexts) -> Environment:
         "report": report,
         "page_of": pages.get,
         "overview": OVERVIEW,
+        "graph": GRAPH if any(node.change for node in report.graph) else "",
         "count": count,
         "group_digest": group_digest,
         "warnings": [group for group in report.diff.groups if group.level == "warning"],

@@ -60,9 +60,22 @@ class ReportedImage:
 
 
 @dataclass(frozen=True, slots=True)
+class GraphNode:
+    """An image of the catalogue, what happens to it (else nothing), and the images below it."""
+
+    key: str
+    change: str = ""
+    parents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
-    """A change of all images; `provenance` says what made it, by name."""
+    """A change of all images; `provenance` says what made it, by name.
+
+    `graph` has every image of the catalogue, parents first.
+    """
 
     diff: GroupedDiff
     images: tuple[ReportedImage, ...] = field(repr=False)
     provenance: Mapping[str, str]
+    graph: tuple[GraphNode, ...] = field(default=(), repr=False)

@@ -13,6 +13,7 @@ from testing.sites import distgen, site
 
 playwright = pytest.importorskip("playwright.sync_api")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+BASE = "overlays/ns/base.yaml"
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium")
 # axe reads styles again by a request, which the policy of the pages refuses.
@@ -30,12 +31,27 @@ def browser():
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A report of two edits, one of them in two images; no test changes it."""
-    home = tmp_path_factory.mktemp("report")
+    template = "templates/app/Dockerfile.j2"
+    return make_report(
+        tmp_path_factory.mktemp("report"),
+        {template: ("{{ line }}", '{{ line }}\nLABEL a="<b>"'), BASE: ("debian:12", "debian:13")},
+    )
+
+
+@pytest.fixture(scope="module")
+def quiet_folder(tmp_path_factory):
+    """A report of a change that reaches one of two images of a parent, and not the parent."""
+    app = "overlays/ns/app.yaml"
+    change = {app: ("from: ns/base", "from: ns/base\nvalues: {line: another}")}
+    return make_report(tmp_path_factory.mktemp("quiet"), change)
+
+
+def make_report(home: Path, edits: Mapping[str, tuple[str, str]]) -> Path:
     root = site(lambda files: write_files(home / "catalogue", files), "base", "app", "tool")
-    template = root / "templates/app/Dockerfile.j2"
-    template.write_text(template.read_text() + 'LABEL a="<b>"\n')
-    base = root / "overlays/ns/base.yaml"
-    base.write_text(base.read_text().replace("debian:12", "debian:13"))
+    for path, (old, new) in edits.items():
+        text = (root / path).read_text()
+        assert old in text
+        (root / path).write_text(text.replace(old, new))
     assert distgen(root, "report", "-o", home / "pages", "--since", "HEAD").code == 0
     return home / "pages"
 
@@ -81,7 +97,7 @@ def listing(folder: Path):
 
 def pages_of_each_kind(folder: Path) -> list[str]:
     rows = listing(folder)
-    return ["index.html", rows["groups"][0]["page"], rows["images"][0]["page"]]
+    return ["index.html", "graph.html", rows["groups"][0]["page"], rows["images"][0]["page"]]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -136,6 +152,29 @@ def test_a_table_shows_the_rows_that_hold_what_is_typed(browser, folder):
     page.get_by_label("Filter images").fill("TOOL")
     rows = page.locator('table[data-filter="images"] tbody tr:visible')
     assert [row.split("\t")[0] for row in rows.all_inner_texts()] == ["ns/tool@main"]
+
+
+def test_the_graph_leads_to_images_and_opens_what_is_untouched(browser, quiet_folder):
+    visit = Visit(browser, quiet_folder)
+    page = visit.open("graph.html")
+    picture = page.get_by_label("Images and what they are built on")
+    assert picture.get_by_role("link").count() == 1
+    assert picture.get_by_role("img", name="ns/base@main, untouched").is_visible()
+    page.get_by_role("button", name="+1 untouched on ns/base@main").focus()
+    page.keyboard.press("Enter")
+    picture.get_by_label("ns/tool@main, untouched").wait_for()
+    page.get_by_label("Find").fill("TOOL")
+    page.get_by_text("1 image", exact=True).wait_for()
+    picture.get_by_role("link", name="ns/app@main, changed").press("Enter")
+    page.get_by_role("heading", name="ns/app@main", level=1).wait_for()
+    assert visit.complaints == []
+
+
+def test_the_graph_is_a_list_without_scripts(browser, quiet_folder):
+    page = Visit(browser, quiet_folder, java_script_enabled=False).open("graph.html")
+    assert not page.get_by_role("heading", name="Picture").is_visible()
+    assert page.get_by_text("+1 untouched").is_visible()
+    assert page.get_by_role("link", name="ns/app@main").is_visible()
 
 
 def test_without_scripts_all_is_there_but_filters_and_marks(browser, folder):

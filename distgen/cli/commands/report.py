@@ -30,7 +30,7 @@ from distgen.model.catalogue import Catalogue
 from distgen.publish.results import to_result
 from distgen.publish.run import plan_only
 from distgen.report.assets import read_assets
-from distgen.report.collect import changes_by_image, collect_images
+from distgen.report.collect import changes_by_image, collect_graph, collect_images
 from distgen.report.folder import refuse_foreign_files, write_report
 from distgen.report.listing import LISTING, list_report
 from distgen.report.names import OVERVIEW
@@ -106,7 +106,8 @@ def write_pages(session: Session, folder: Path, work: Work, diff: GroupedDiff) -
     images = tuple(image for image in work.catalogue.images if image.key in reached)
     findings = lint(replace(work, images=images), lambda _: ())
     provenance = describe_origin(session, work.catalogue, diff)
-    report = Report(diff, tuple(collect_images(work, diff, findings)), provenance)
+    pages = tuple(collect_images(work, diff, findings))
+    report = Report(diff, pages, provenance, tuple(collect_graph(work, diff)))
     assets = read_assets()
     names: list[str] = [*assets.files]
     listing: dict[str, Any] = {}
