@@ -14,6 +14,10 @@ from distgen.text.characters import HIDDEN
 _BAD = re.compile(r"[\\\x00-\x1f\x7f]|(?:^|/)(?:\.{0,2}|\.git[. ]*|git~1)(?:/|$)", re.I)
 
 
+_LONGEST_NAME, _LONGEST_PATH = 255, 1024  # bytes that all file systems take
+_SHOWN = 80
+
+
 def is_allowed(path: str) -> bool:
     """Tell whether a path is relative, stays below its root and is not git's or distgen's own."""
     if not path.isascii() and HIDDEN.search(path):
@@ -27,6 +31,8 @@ def check_paths(paths: Iterable[str], image: str) -> None:
     # file: a clone would lack one.
     folded: dict[str, str] = {}
     for path in paths:
+        if problem := _describe_length(path):
+            raise InputError(f"{path[:_SHOWN]!r}... {problem}, in {image}")
         if not is_allowed(path):
             raise InputError(
                 f"{path!r} is not a path that the tree of {image} may hold",
@@ -42,6 +48,16 @@ def check_paths(paths: Iterable[str], image: str) -> None:
     for key, path in folded.items():
         if f"{key}/" in folded:
             raise InputError(f"{path!r} would be both a file and a folder, in {image}")
+
+
+def _describe_length(path: str) -> str:
+    if 4 * len(path) <= _LONGEST_NAME:  # a letter has at most four bytes
+        return ""
+    if len(path.encode("utf-8", "replace")) > _LONGEST_PATH:
+        return f"is a path of more than {_LONGEST_PATH} bytes"
+    if any(len(name.encode("utf-8", "replace")) > _LONGEST_NAME for name in path.split("/")):
+        return f"has a name of more than {_LONGEST_NAME} bytes"
+    return ""
 
 
 def _fold(path: str) -> str:

@@ -70,6 +70,9 @@ def refuse_bad_schema(schema: Schema, find_origin: FindOrigin, at: KeyPath) -> N
         mistake = explain_error(error, at)
         where = find_origin(mistake.key)
         raise InputError(mistake.problem, where=where, hint=mistake.hint) from None
+    except (OverflowError, RecursionError) as error:  # of a regular expression, while it is read
+        problem = f"`{format_key(at)}` holds a pattern that cannot be read: {error}"
+        raise InputError(problem, where=find_origin(at)) from None
 
 
 @cache

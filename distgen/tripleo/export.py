@@ -59,6 +59,8 @@ def _predicate(entry_filter: EntryFilter) -> Callable[[Mapping[str, Any]], bool]
     except re.error as error:
         problem = f"{error.pattern!r} is not a regular expression: {error}"
         raise InputError(problem) from None
+    except (OverflowError, RecursionError) as error:
+        raise InputError(f"a regular expression cannot be read: {error}") from None
     services = entry_filter.services
 
     def takes(entry: Mapping[str, Any]) -> bool:

@@ -483,3 +483,13 @@ def test_a_pattern_that_searches_for_ever_is_ended(catalogue, place: str):
     assert message.startswith({"default": APP, "namespace": NS, "overlay": A}[place] + ":")
     assert "checking `user` against its schema takes more than 0.5 seconds" in message
     assert signal.getsignal(signal.SIGPROF) == signal.SIG_DFL
+
+
+@pytest.mark.parametrize("pattern", ["a{99999999999}", "(" * 5000 + "a" + ")" * 5000])
+def test_a_pattern_that_python_cannot_read_is_one_sentence(catalogue, pattern: str):
+    """Python raises errors for these that are not those of its regular expressions."""
+    schema = f"{{type: string, pattern: '{pattern}', default: a}}"
+    root = catalogue({SITE: "version: 1\n", APP: f"description: x\nvalues: {{user: {schema}}}\n"})
+    message = mistake(root)
+    assert message.startswith(f"{APP}:2:")
+    assert "`values.user` holds a pattern that cannot be read" in message

@@ -82,7 +82,7 @@ def _match_names(build: KollaBuild) -> set[str]:
         pattern = re.compile("|".join(build.settings.patterns).join("()"))
         with limit.running(), limit.holding():
             return {name for name in build.images if pattern.search(name)}
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise InputError(f"Kolla's regex is wrong: {error}", where=origin) from error
     except OutOfTime as error:
         raise InputError(f"matching Kolla's regex {error}", where=origin) from None
