@@ -5,7 +5,9 @@ Kolla's images are not of this catalogue: their labels are those that Kolla's ow
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
@@ -17,7 +19,7 @@ from distgen.catalogue.load import load_catalogue
 from distgen.catalogue.source_overrides import override_sources, parse_override
 from distgen.dockerfile.parse import key_values, parse
 from distgen.lock.file import read_lock
-from distgen.model.catalogue import Catalogue, Image
+from distgen.model.catalogue import Catalogue, Image, SourceChange
 from distgen.model.lock import Lock, LockedSource
 from distgen.model.rendered import Tree
 from distgen.render.renderer import Renderer
@@ -93,6 +95,19 @@ def test_an_image_of_a_branch_that_is_not_locked_names_no_revision() -> None:
 
 
 @pytest.mark.parametrize("name", FAMILIES)
+def test_changes_that_are_merged_make_it_no_release_and_no_commit(name: str) -> None:
+    """The label named the release below the changes."""
+    (image, *_) = (image for image in catalogue().images if image.full_name == name)
+    entry = LockedSource(COMMIT, "2026-01-02T03:04:05Z", "2.9.0")
+    facts = replace(lock(), sources={(source.git, source.ref): entry for source in image.sources})
+    change = SourceChange(image.sources[0].git, "refs/changes/42/700042/3")
+    sources = tuple(replace(source, changes=(change,)) for source in image.sources)
+    labels = labels_of(Renderer(catalogue(), facts).tree(replace(image, sources=sources)))
+    assert labels[f"{OCI}version"] == image.stream.tags[0]
+    assert not {f"{OCI}revision", f"{OCI}created", "build-date", "commit-sha1"} & labels.keys()
+
+
+@pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize(
     ("address", "source"),
     [
@@ -118,3 +133,28 @@ def test_the_source_of_an_image_names_no_user_and_no_token(
     assert labels[f"{OCI}revision"] == COMMIT
     assert labels[f"{OCI}version"] == "2.9.0"
     assert "t0ken" not in " ".join(labels.values())
+
+
+@pytest.mark.parametrize("name", ["monasca/api", "monasca/thresh"])
+def test_what_an_image_says_of_a_build_names_no_user_and_no_token(
+    name: str, tmp_path: Path
+) -> None:
+    (image, *_) = (image for image in catalogue().images if image.full_name == name)
+    (dockerfile,) = (
+        file
+        for file in Renderer(catalogue(), lock()).tree(image).files
+        if file.path == "Dockerfile"
+    )
+    note = re.search(r"printf '%s.n'.*?/VERSIONS", dockerfile.content.decode(), re.DOTALL)
+    assert note is not None
+    command = note[0].replace("/VERSIONS", str(tmp_path / "VERSIONS"))
+    environ = {
+        "PATH": os.environ["PATH"],
+        "APP_REPO": "https://robot:t0ken@git.example.org/a@b.git",
+        "COMMON_REPO": "https://t0ken@git.example.org/common",
+    }
+    subprocess.run(["sh", "-c", command], env=environ, check=True, capture_output=True)
+    text = (tmp_path / "VERSIONS").read_text()
+    assert "Repository: https://git.example.org/a@b.git\n" in text
+    assert "monasca-common repository: https://git.example.org/common\n" in text
+    assert "t0ken" not in text
