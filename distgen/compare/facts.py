@@ -33,20 +33,27 @@ class ImagePair:
 
     def reads_named_file(self, path: str) -> bool:
         """Tell whether a file that settings name is for this image."""
-        texts = {text for image in self.images for text in _texts(image.values)}
-        other_texts = {
-            text
-            for catalogue in self.catalogues
-            for image in {image.namespace: image for image in catalogue.images}.values()
-            if image.imported_from and image.namespace != self.images[0].namespace
-            for text in _texts(image.values)
-        }
+        texts, other_texts = self._setting_texts
         if not _names(texts, path) and _names(other_texts, path):
             return False
         return all(
             image.values.get("container_list") != path and _is_beside(image, path)
             for image in self.images
         )
+
+    @cached_property
+    def _setting_texts(self) -> tuple[frozenset[str], frozenset[str]]:
+        """Return the texts in settings of the image's source, and in those of other namespaces."""
+        namespaces = {
+            (place, image.namespace): image.values
+            for place, catalogue in enumerate(self.catalogues)
+            for image in catalogue.images
+            if image.imported_from
+        }
+        here = self.images[0].namespace
+        own = (values for (_, name), values in namespaces.items() if name == here)
+        others = (values for (_, name), values in namespaces.items() if name != here)
+        return frozenset(_texts([*own])), frozenset(_texts([*others]))
 
     @property
     def is_tagged(self) -> bool:
