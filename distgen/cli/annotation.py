@@ -9,6 +9,7 @@ from distgen.catalogue.value_origins import ValueOrigins
 from distgen.errors import InputError, printable
 from distgen.lint.check import Work
 from distgen.model.catalogue import Image
+from distgen.render.unidiff import split_lines
 from distgen.text.suggest import did_you_mean
 
 
@@ -32,7 +33,7 @@ def annotate_file(work: Work, image: Image, path: str) -> dict[str, Any]:
                     for setter in value_origins.find_origins(annotation.values)
                 ],
             }
-            for number, (text, annotation) in enumerate(zip(lines, annotations, strict=False), 1)
+            for number, (text, annotation) in enumerate(zip(lines, annotations, strict=True), 1)
         ],
     }
 
@@ -45,7 +46,7 @@ def read_lines(work: Work, image: Image, path: str) -> list[str]:
         names = [rendered_file.path for rendered_file in tree.files]
         hint = did_you_mean(path, names) or f"it has {', '.join(names)}"
         raise InputError(f"the tree has no file {path!r}", where=image.key, hint=hint)
-    return file.content.decode("utf-8", "replace").splitlines()
+    return [line.decode("utf-8", "replace").rstrip("\r\n") for line in split_lines(file.content)]
 
 
 def format_annotations(row: Mapping[str, Any], *, with_name: bool) -> str:

@@ -155,6 +155,33 @@ def test_a_copied_file_has_its_own_lines(annotate):
     }
 
 
+def test_only_line_feeds_end_lines(catalogue, distgen):
+    """Python's own idea of lines has form feeds and U+2028 end them as well."""
+    root = catalogue({**FILES, "templates/app/odd": "a\x0cb\u2028c\r\n\nd".encode()})
+    ran = distgen(root, "explain", "ns/same@main", "--annotate", "odd", "--format", "json")
+    lines = [(line["text"], line["origin"]) for line in ran.json[0]["lines"]]
+    assert lines == [
+        ("a\x0cb\u2028c", "templates/app/odd:1"),
+        ("", "templates/app/odd:2"),
+        ("d", "templates/app/odd:3"),
+    ]
+    ran = distgen(root, "explain", "ns/same@main", "odd:3")
+    assert ran.out == "ns/same@main odd:3: templates/app/odd:3\n  d\n"
+    ran = distgen(root, "explain", "ns/same@main", "--annotate", "odd")
+    assert ran.out.splitlines()[0] == "templates/app/odd:1  1) a b c"
+
+
+@pytest.mark.parametrize("text", ["", "{# none #}\n", "\n\n", "{{ python }}", "a\r\n\r\nb\r\n\r\n"])
+@pytest.mark.parametrize("name", ["odd.txt", "odd.sh", "odd.rst", "Dockerfile.odd"])
+def test_each_line_of_odd_files_is_annotated(catalogue, distgen, name, text):
+    root = catalogue({**FILES, f"templates/app/{name}.j2": text.encode()})
+    ran = distgen(root, "explain", "ns/same@main", "--annotate", name, "--format", "json")
+    rendered = distgen(root, "render", "-o", root / "out", "ns/same@main")
+    assert (ran.code, rendered.code) == (0, 0)
+    content = (root / "out/ns/same/main" / name).read_text()
+    assert [line["text"] for line in ran.json[0]["lines"]] == content.split("\n")[:-1]
+
+
 def test_a_line_that_is_measured_is_not_known(annotate):
     assert annotate("length.txt")["2"] == ("unknown", None, [])
 
