@@ -43,17 +43,16 @@ def show(text: object, width: int = _WIDTH) -> str:
 
 
 def diff_lines(lines: Sequence[str]) -> Iterator[DiffLine]:
-    """Yield the lines of one file's diff in git's form, numbered."""
-    start = next((i for i, line in enumerate(lines) if _HUNK.match(line)), len(lines))
-    for line in lines[:start]:
-        yield DiffLine("header", ((show(line), False),))
+    """Yield the lines of a diff in git's form, numbered; it may be of several files."""
+    start = 0
     while start < len(lines):
-        match = _HUNK.match(lines[start])
-        assert match, "a hunk ends where its counts say"
         yield DiffLine("header", ((show(lines[start]), False),))
-        end = _end_of_hunk(lines, start + 1, int(match[2] or 1), int(match[4] or 1))
-        yield from _hunk_lines(lines[start + 1 : end], int(match[1]), int(match[3]))
-        start = end
+        match = _HUNK.match(lines[start])
+        start += 1
+        if match:
+            end = _end_of_hunk(lines, start, int(match[2] or 1), int(match[4] or 1))
+            yield from _hunk_lines(lines[start:end], int(match[1]), int(match[3]))
+            start = end
 
 
 def side_by_side(lines: Sequence[DiffLine]) -> Iterator[SidePair]:

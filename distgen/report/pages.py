@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from jinja2 import DictLoader, Environment, StrictUndefined
 
-from distgen.compare.records import EditGroup
+from distgen.compare.records import EditGroup, StoppedImage
 from distgen.compare.sentences import count, describe_members, summarize_diff, word_rows
 from distgen.report.graph import graph_script, reached_branches
-from distgen.report.markup import diff_lines, highlight_dockerfile, show, side_by_side
+from distgen.report.markup import DiffLine, diff_lines, highlight_dockerfile, show, side_by_side
 from distgen.report.names import (
     GRAPH,
     OVERVIEW,
@@ -67,6 +67,7 @@ def render_pages(report: Report, texts: PageTexts) -> Iterator[tuple[str, str]]:
             ),
         )
     page = environment.get_template("image.html")
+    stopped = {f"{image.image}@{image.stream}": image for image in report.diff.stopped}
     for image in report.images:
         yield (
             image_page(image.key),
@@ -75,8 +76,16 @@ def render_pages(report: Report, texts: PageTexts) -> Iterator[tuple[str, str]]:
                 image=image,
                 groups=[group for group in groups if image.key in group.images],
                 code=highlight_dockerfile([line.text for line in image.dockerfile]),
+                detail=stopped[image.key].detail if image.key in stopped else "",
+                edit=_edit_lines(stopped.get(image.key)),
             ),
         )
+
+
+def _edit_lines(stopped: StoppedImage | None) -> tuple[DiffLine, ...]:
+    """Return the diff of the downstream edit that stops an image, none where there is none."""
+    text = stopped.diff.removesuffix("\n") if stopped else ""
+    return tuple(diff_lines(text.split("\n"))) if text else ()
 
 
 def _graph_pages(

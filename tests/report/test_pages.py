@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
 from distgen.compare.diff import compare_trees
+from distgen.compare.records import StoppedImage
 from distgen.compare.words import words_by_image
 from distgen.model.rendered import File, Finding
 from distgen.model.words import Origin
@@ -146,6 +148,17 @@ def test_an_empty_report_says_that_nothing_changes():
     (page,) = pages_of(content).values()
     assert "nothing changes: 1 image compared" in Reader(page).text
     assert "No file changes." in page
+
+
+def test_the_edit_that_stops_an_image_is_on_its_page():
+    edit = "--- a/a\n+++ b/a\n@@ -1 +1 @@\n-one\n+<b>\n--- a/b\n+++ b/b\n@@ -1 +0,0 @@\n-gone\n"
+    stopped = StoppedImage("ns", "main", "refused", "it was edited", edit)
+    diff = replace(diff_of("a", "a", "ns@main"), stopped=(stopped,))
+    content = Report(diff, (ReportedImage("ns@main", "refused"),), PROVENANCE)
+    overview, page = (Reader(page).text for page in pages_of(content).values())
+    assert "it was edited" in overview
+    for text in ("it was edited", "<b>", "gone", "+++ b/b"):
+        assert text in page
 
 
 HUNK = ["diff --git a/x b/x", "--- a/x", "+++ b/x", "@@ -1,4 +1,4 @@", " one", "-two 2", "-three",
