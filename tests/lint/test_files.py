@@ -12,6 +12,7 @@ from distgen.dockerfile.parse import parse
 from distgen.model.rendered import File, Tree
 from distgen.model.words import REGULAR, SYMLINK
 
+CODES = ("DG301", "DG302", "DG303", "DG304", "DG305")
 KEY = "QUJDREVG" * 8
 DASHES = "-" * 5
 TOKEN = "gh" + "p_" + "a1B2" * 9
@@ -22,7 +23,7 @@ def contents(made, dockerfile, base=None):
     parent = image("opendev/parent")
     of = image("opendev/a", base="parent:1", keys={"parent:1": parent.key} if base else {})
     dockerfiles = {of.key: dockerfile, **({parent.key: base} if base else {})}
-    return check_tree(of, made, dockerfiles, ("DG3",), others=(parent,))
+    return check_tree(of, made, dockerfiles, CODES, others=(parent,))
 
 
 def said(files, dockerfile="FROM a:1\n"):
