@@ -15,7 +15,7 @@ import pytest
 HERE = Path(__file__).parents[2]
 UNPROVEN = (
     "the commits name no commit of the catalogue, so `distgen verify` cannot prove them;"
-    " commit the catalogue before you publish\n"
+    " commit the catalogue before you publish, or publish again with --restamp when it is\n"
 )
 TEMPLATE = """
     description: A program
