@@ -9,6 +9,7 @@ from typing import Any
 
 from distgen.catalogue.overlay import find_origin
 from distgen.catalogue.printed_names import NamePattern, Names, printed_names
+from distgen.catalogue.tag_streams import FROM_TAGS
 from distgen.model.catalogue import Catalogue, Image, TemplateFile
 from distgen.model.lock import Lock
 from distgen.model.rendered import PrintedValue
@@ -140,7 +141,8 @@ class ValueOrigins:
             return self._image.origin
         namespace = self._catalogue.namespaces[self._image.namespace]
         document = self._catalogue.documents.get(namespace.origin.path)
-        stream = ("streams", self._image.stream.name)
+        of_tag = bool(self._image.stream.like)
+        stream = ("streams", FROM_TAGS if of_tag else self._image.stream.name)
         keys: Mapping[str, KeyPath] = {
             **{"stream": stream, "branch": (*stream, "branch")},
             **{"tag": (*stream, "tags"), "tags": (*stream, "tags")},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from distgen.git.refs import is_commit_id
@@ -34,7 +34,8 @@ class ImageFacts:
 class ParentFacts:
     """`base` and each of `builders`: `reference` is what FROM says, `digest` None when unpinned.
 
-    `image` is the full name of an image of the catalogue, None for others.
+    `image` is the full name of an image of the catalogue, None for others. `component` tells for
+    the base whether it has sources, or is built on an image of the catalogue that has.
     """
 
     reference: str
@@ -42,6 +43,7 @@ class ParentFacts:
     tag: str
     digest: str | None
     image: str | None
+    component: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +89,13 @@ TAG_OR_DIGEST = frozenset({"osbs"})
 RECORDS = (ImageFacts, ParentFacts, SourceFacts, ChangeFacts, DownloadFacts)
 
 
-def template_context(image: Image, lock: Lock, exports: tuple[str, ...] = ()) -> dict[str, Any]:
+def template_context(
+    image: Image, lock: Lock, exports: tuple[str, ...] = (), has_component_below: bool = False
+) -> dict[str, Any]:
     """Return what templates see of an image besides its values.
 
-    `exports` are its downstreams, some of which do not understand tag and digest at once.
+    `exports` are its downstreams, some of which do not understand tag and digest at once. The base
+    has a component where `has_component_below`.
     """
     no_tag = not TAG_OR_DIGEST.isdisjoint(exports)
     parents = {parent.role: _parent_facts(parent, lock, no_tag) for parent in image.parents}
@@ -104,7 +109,7 @@ def template_context(image: Image, lock: Lock, exports: tuple[str, ...] = ()) ->
         },
     }
     if "base" in parents:
-        names["base"] = parents["base"]
+        names["base"] = replace(parents["base"], component=has_component_below)
     return names
 
 

@@ -14,6 +14,7 @@ from distgen.model.lock import Lock
 from distgen.model.rendered import File, LineAnnotation, PrintedText, Tree
 from distgen.model.words import EXECUTABLE, REGULAR, Folding, Origin
 from distgen.render.annotate import Annotations, annotate_lines
+from distgen.render.components import images_with_components
 from distgen.render.context import SourceFacts, base_digests, template_context
 from distgen.render.environment import (
     TEMPLATES,
@@ -205,9 +206,15 @@ class Renderer:
         assert isinstance(marks, LineMarks)
         return marks
 
+    @cached_property
+    def _with_components(self) -> frozenset[str]:
+        return images_with_components(self._catalogue.images)
+
     def _values(self, image: Image) -> dict[str, Any]:
         namespace = self._catalogue.namespaces.get(image.namespace)
-        names = template_context(image, self._lock, namespace.exports if namespace else ())
+        exports = namespace.exports if namespace else ()
+        base_key = image.base.image if image.base else None
+        names = template_context(image, self._lock, exports, base_key in self._with_components)
         return {**self._sandbox.globals, **image.values, **names}
 
     def _compile_files(self, image: Image, values: dict[str, Any]) -> dict[str, CompiledFile]:

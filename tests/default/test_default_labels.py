@@ -19,9 +19,10 @@ from distgen.catalogue.load import load_catalogue
 from distgen.catalogue.source_overrides import override_sources, parse_override
 from distgen.dockerfile.parse import key_values, parse
 from distgen.lock.file import read_lock
-from distgen.model.catalogue import Catalogue, Image, SourceChange
+from distgen.model.catalogue import Catalogue, Image, Source, SourceChange
 from distgen.model.lock import Lock, LockedSource
 from distgen.model.rendered import Tree
+from distgen.render.components import images_with_components
 from distgen.render.renderer import Renderer
 
 ROOT = Path(__file__).parents[2]
@@ -59,6 +60,15 @@ def rendered_labels(images: Catalogue, facts: Lock) -> Iterator[tuple[Image, Map
         yield image, labels_of(renderer.tree(image))
 
 
+def unknown(image: Image) -> str | None:
+    """Return what the labels of an unknown commit and date are.
+
+    They are left out, but emptied on a base with a component: labels are inherited.
+    """
+    with_components = images_with_components(catalogue().images)
+    return "" if image.base and image.base.image in with_components else None
+
+
 def test_the_version_of_each_image_is_its_tag() -> None:
     for image, labels in rendered_labels(catalogue(), lock()):
         assert labels["version"] == image.stream.tags[0].replace("-", "."), image.key
@@ -68,7 +78,9 @@ def test_the_revision_of_each_image_is_a_locked_commit_or_left_out() -> None:
     named = 0
     for image, labels in rendered_labels(catalogue(), lock()):
         revision = labels.get(f"{OCI}revision")
-        if revision is None:
+        if not revision:
+            names_component = image.sources and f"{OCI}source" in labels
+            assert not names_component or revision == unknown(image), image.key
             continue
         named += 1
         assert re.fullmatch("[0-9a-f]{40}", revision), image.key
@@ -89,8 +101,9 @@ def test_an_image_of_a_branch_that_is_not_locked_names_no_revision() -> None:
     for image, labels in rendered_labels(catalogue(), Lock()):
         if any(re.fullmatch("[0-9a-f]{40}", source.ref) for source in image.sources):
             continue
-        assert f"{OCI}revision" not in labels, image.key
-        assert f"{OCI}created" not in labels, image.key
+        if f"{OCI}source" in labels and image.sources:
+            assert labels.get(f"{OCI}revision") == unknown(image), image.key
+            assert labels.get(f"{OCI}created") == unknown(image), image.key
         assert labels.get(f"{OCI}version") in (None, image.stream.tags[0]), image.key
 
 
@@ -104,7 +117,8 @@ def test_changes_that_are_merged_make_it_no_release_and_no_commit(name: str) -> 
     sources = tuple(replace(source, changes=(change,)) for source in image.sources)
     labels = labels_of(Renderer(catalogue(), facts).tree(replace(image, sources=sources)))
     assert labels[f"{OCI}version"] == image.stream.tags[0]
-    assert not {f"{OCI}revision", f"{OCI}created", "build-date", "commit-sha1"} & labels.keys()
+    assert labels.get(f"{OCI}revision") == labels.get(f"{OCI}created") == unknown(image)
+    assert not {"build-date", "commit-sha1"} & labels.keys()
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -133,6 +147,21 @@ def test_the_source_of_an_image_names_no_user_and_no_token(
     assert labels[f"{OCI}revision"] == COMMIT
     assert labels[f"{OCI}version"] == "2.9.0"
     assert "t0ken" not in " ".join(labels.values())
+
+
+def test_the_commit_of_the_base_is_not_that_of_an_image_without_a_locked_one() -> None:
+    """Labels are inherited: the image had its own source and the revision of its base's."""
+    by_name = {image.full_name: image for image in catalogue().images}
+    base, image = by_name["zuul/nodepool"], by_name["zuul/nodepool-builder"]
+    other = Source("builder", "https://opendev.org/openstack/diskimage-builder", "topic")
+    values = {**image.values, "project": "builder"}
+    child = replace(image, sources=(other,), values=values)
+    images = tuple(child if item is image else item for item in catalogue().images)
+    renderer = Renderer(replace(catalogue(), images=images), lock())
+    labels = labels_of(renderer.tree(child))
+    assert (labels[f"{OCI}source"], labels[f"{OCI}version"]) == (other.git, "master")
+    assert (labels[f"{OCI}revision"], labels[f"{OCI}created"]) == ("", "")
+    assert f"{OCI}revision" not in labels_of(renderer.tree(base))  # nothing to inherit below it
 
 
 @pytest.mark.parametrize("name", ["monasca/api", "monasca/thresh"])
