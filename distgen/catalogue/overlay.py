@@ -70,6 +70,15 @@ def find_origin(layers: Sequence[Layer], key: KeyPath) -> Origin | None:
     return None
 
 
+def value_at(values: Any, key: KeyPath) -> Any:
+    """Return what maps in maps have at a key, None where they have nothing."""
+    for part in key:
+        if not isinstance(values, Mapping) or part not in values:
+            return None
+        values = values[part]
+    return values
+
+
 def _merge_maps(
     below: Mapping[str, Any], above: Mapping[str, Any], at: KeyPath, layer: Layer
 ) -> dict[str, Any]:
@@ -160,7 +169,7 @@ def _item_origins(layers: Sequence[Layer], key: KeyPath) -> list[Origin]:
             items = []
         for operator in ("", "-", "+"):
             spelling = (*key[:-1], f"{key[-1]}{operator}")
-            value = _value(layer.values, spelling)
+            value = value_at(layer.values, spelling)
             if not isinstance(value, list):
                 continue
             if operator == "-":
@@ -179,11 +188,3 @@ def _replaces(values: Any, key: KeyPath) -> bool:
             return False
         values = values[part]
     return True
-
-
-def _value(values: Any, key: KeyPath) -> Any:
-    for part in key:
-        if not isinstance(values, Mapping) or part not in values:
-            return None
-        values = values[part]
-    return values

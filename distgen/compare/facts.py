@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from distgen.catalogue.overlay import Setting, split_operator, trace_settings
+from distgen.catalogue.overlay import Setting, split_operator, trace_settings, value_at
 from distgen.catalogue.placeholders import placeholder_names
 from distgen.model.catalogue import Catalogue, Image, Template
 from distgen.model.words import KeyPath
@@ -97,7 +97,8 @@ class ImagePair:
         name = (*key[:-1], split_operator(str(key[-1]))[0])
         if any(self._is_reordered(name[:end]) for end in range(1, len(name) + 1)):
             return True
-        if _text(_value(self.images[0], name)) == _text(_value(self.images[1], name)):
+        before, now = (_text(value_at(image.values, name)) for image in self.images)
+        if before == now:
             return False
         settings = [traced.get(name) for traced in self._settings_by_key]
         return (
@@ -115,7 +116,7 @@ class ImagePair:
         return tuple(trace_settings(image.layers) for image in self.images)
 
     def _is_reordered(self, name: KeyPath) -> bool:
-        values = [_value(image, name) for image in self.images]
+        values = [value_at(image.values, name) for image in self.images]
         old, new = (list(value) if isinstance(value, Mapping) else [] for value in values)
         return [key for key in old if key in new] != [key for key in new if key in old]
 
@@ -215,15 +216,6 @@ def _placeholders(values: Any, is_filled: bool) -> Iterator[str]:
             yield from _placeholders(value, is_filled)
     elif is_filled and isinstance(values, str):
         yield from placeholder_names(values)
-
-
-def _value(image: Image, key: KeyPath) -> Any:
-    value: Any = image.values
-    for part in key:
-        if not isinstance(value, Mapping) or part not in value:
-            return None
-        value = value[part]
-    return value
 
 
 def _text(value: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from distgen.catalogue.overlay import Setting, trace_settings
+from distgen.catalogue.overlay import Setting, trace_settings, value_at
 from distgen.cli.annotation import annotate_file, format_annotations, read_lines
 from distgen.cli.commands.show import plain
 from distgen.cli.session import Choice, Session, format_option, set_option
@@ -109,14 +109,6 @@ def is_opened(traced: Traced, path: KeyPath) -> bool:
         len(other_path) > len(path) and other_path[: len(path)] == path for other_path in traced
     )
     return below and all(setting.value == {} for setting in traced[path])
-
-
-def value_at(values: Any, path: KeyPath) -> Any:
-    for part in path:
-        if not isinstance(values, Mapping) or part not in values:
-            return None
-        values = values[part]
-    return values
 
 
 def as_text(row: Mapping[str, Any], *, with_name: bool) -> str:
