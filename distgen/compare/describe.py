@@ -22,6 +22,8 @@ from distgen.text.hunks import TextHunk, split_hunks
 _Lines = tuple[str, ...]
 _WIDTH = 160
 _MOST_STATEMENTS = 2
+_VAGUE = ("build steps changed", "Dockerfile changed")
+"""Phrases that say less than the lines themselves."""
 _DIGEST = re.compile(r"((?:sha256:)?[0-9a-f]{12})[0-9a-f]{28,}")
 _STAGE = re.compile(r" in stage [^\s:;]+")
 _MOVED = re.compile(r"from (\S+)@(\S+) -> \1@(\S+)")
@@ -157,7 +159,7 @@ def _statement(
     statements = [
         line
         for statement in dockerfile_statements(edit.path, before, after, NO_ALIASES)
-        if statement.kind in kinds
+        if statement.kind in kinds and statement.phrase not in _VAGUE
         for line in statement.lines
     ]
     if not statements:
@@ -181,14 +183,17 @@ def _texts_around(text: str, hunk: TextHunk, lines: _Lines) -> tuple[str, str]:
 
 
 def _quote_change(lines: tuple[str, ...]) -> str:
-    """Return the first line that comes, else the first that goes, and how many more there are."""
+    """Return a line that changes, else the first that comes or goes and how many more there are."""
     changed = [line for line in lines if line[0] in "+-" and line[1:].strip()]
     if not changed:
         return "blank lines only"
-    first = next((line for line in changed if line[0] == "+"), changed[0])
-    text = _shorten(" ".join(first[1:].split()))
+    texts = [" ".join(line[1:].removesuffix("\\").split()) for line in changed]
+    if [line[0] for line in changed] == ["-", "+"]:
+        return _shorten(f"{texts[0]} -> {texts[1]}")
+    first = next((n for n, line in enumerate(changed) if line[0] == "+"), 0)
     more = len(changed) - 1
-    return f"{first[0]} {text}" + (f" (and {more} more line{'s' * (more != 1)})" if more else "")
+    rest = f" (and {more} more line{'s' * (more != 1)})" if more else ""
+    return f"{changed[first][0]} {_shorten(texts[first])}{rest}"
 
 
 def _shorten(text: str) -> str:

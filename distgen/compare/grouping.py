@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from distgen.compare.records import EditPattern, FileEdit, GroupMember
+from distgen.compare.records import EditPattern, FileEdit, GroupMember, Operation
 from distgen.compare.words import ImageWords
 
 _MOST_COMPARED = 8
@@ -14,6 +14,9 @@ _MOST_COMPARED = 8
 _Words = tuple[str, ...]
 _Row = tuple[int, FileEdit, _Words]
 """An edit between its number and the words that fill its pattern."""
+_Groups = dict[
+    tuple[Operation, tuple[int | None, int | None], EditPattern], tuple[EditPattern, list[_Row]]
+]
 WordsOf = Callable[[str], ImageWords]
 """Returns the words of the image of a key."""
 
@@ -46,13 +49,38 @@ def group_edits(edits: Iterable[FileEdit], words_of: WordsOf) -> tuple[EditSet, 
     for number, edit in enumerate(edits):
         key = (edit.path, edit.operation, edit.modes, edit.lines)
         exact.setdefault(key, []).append((number, edit))
-    groups: dict[object, tuple[EditPattern, list[_Row]]] = {}
+    groups: _Groups = {}
     for equal_edits in exact.values():
         first = equal_edits[0][1]
         pattern, words = _choose_pattern([edit for _, edit in equal_edits], words_of)
         _, rows = groups.setdefault((first.operation, first.modes, pattern), (pattern, []))
         rows += [(number, edit, words) for number, edit in equal_edits]
-    return tuple(_edit_set(pattern, rows) for pattern, rows in groups.values())
+    joined = _join_ambiguous(groups, words_of)
+    return tuple(_edit_set(pattern, rows) for pattern, rows in joined.values())
+
+
+def _join_ambiguous(groups: _Groups, words_of: WordsOf) -> _Groups:
+    """Move edits that are alone into the group where one of their words has another role.
+
+    In `zuul/zuul` the name may be meant or the namespace, and only other images tell which.
+    """
+    joined = {key: (pattern, [*rows]) for key, (pattern, rows) in groups.items()}
+    for key, (pattern, rows) in groups.items():
+        operation, modes, _ = key
+        edit = rows[0][1]
+        words = words_of(edit.image)
+        is_alone = len({row[2] for row in rows}) == 1
+        if not is_alone or not words.is_ambiguous or not pattern.roles:
+            continue
+        candidates = [
+            (operation, modes, other)
+            for other in words.other_patterns(_text(edit))
+            if (operation, modes, other) in joined
+        ]
+        if candidates:
+            best = max(candidates, key=lambda candidate: len(joined[candidate][1]))
+            joined[best][1].extend(joined.pop(key)[1])
+    return joined
 
 
 def _edit_set(pattern: EditPattern, rows: list[_Row]) -> EditSet:
@@ -63,9 +91,13 @@ def _edit_set(pattern: EditPattern, rows: list[_Row]) -> EditSet:
 def _choose_pattern(edits: list[FileEdit], words_of: WordsOf) -> tuple[EditPattern, _Words]:
     """Return the pattern of one text that several images have, as most of them see it."""
     first = edits[0]
-    text = "\n".join((first.path, *first.lines))
+    text = _text(first)
     if first.operation == "binary":
         # Only hashes tell binary files apart, and those would be taken out.
         return EditPattern((text,)), ()
     views = Counter(words_of(edit.image).take_out(text) for edit in edits[:_MOST_COMPARED])
     return views.most_common(1)[0][0]
+
+
+def _text(edit: FileEdit) -> str:
+    return "\n".join((edit.path, *edit.lines))

@@ -19,15 +19,19 @@ _HASH = {40: "commit", 64: "digest", 128: "digest"}
 """What a run of so many hexadecimal digits is."""
 _HEX = frozenset("0123456789abcdef")
 _DIGITS = frozenset("0123456789")
-_Roles = dict[str, str]
-"""Folded words of an image, each with what it is; earlier ones count."""
+_Roles = dict[str, tuple[str, ...]]
+"""Folded words of an image, each with what it is; of several roles the first counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageWords:
     """The words of one image by the run of letters that they begin with, longest first."""
 
-    by_first_run: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    by_first_run: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]] = field(
+        default_factory=dict
+    )
+    is_ambiguous: bool = False
+    """Whether a word has several roles, as the name of `zuul/zuul`."""
 
     def take_out(self, text: str) -> tuple[EditPattern, tuple[str, ...]]:
         """Return the text as a pattern, and the words that fill it.
@@ -39,14 +43,27 @@ class ImageWords:
         roles: list[str] = []
         words: list[str] = []
         end = 0
-        for start, stop, role in self._places(folded):
+        for start, stop, word_roles in self._places(folded):
             pieces.append(text[end:start])
-            roles.append(role)
+            roles.append(word_roles[0])
             words.append(text[start:stop])
             end = stop
         return EditPattern((*pieces, text[end:]), tuple(roles)), tuple(words)
 
-    def _places(self, folded: str) -> Iterator[tuple[int, int, str]]:
+    def other_patterns(self, text: str) -> Iterator[EditPattern]:
+        """Yield the patterns of the text with one word in another of its roles."""
+        pattern, _ = self.take_out(text)
+        folded = text.translate(_FOLD)
+        places = [(folded[start:stop], roles) for start, stop, roles in self._places(folded)]
+        for word, roles in dict(places).items():
+            for other in roles[1:]:
+                changed = tuple(
+                    other if place == word else role
+                    for (place, _), role in zip(places, pattern.roles, strict=True)
+                )
+                yield EditPattern(pattern.pieces, changed)
+
+    def _places(self, folded: str) -> Iterator[tuple[int, int, tuple[str, ...]]]:
         by_first_run = self.by_first_run
         end = 0
         for match in _RUN.finditer(folded):
@@ -57,16 +74,16 @@ class ImageWords:
             start = match.start()
             if start < end:
                 continue
-            for word, role in by_first_run.get(run, ()):
+            for word, roles in by_first_run.get(run, ()):
                 stop = start + len(word)
                 if folded.startswith(word, start) and not folded[stop : stop + 1].isalnum():
-                    yield start, stop, role
+                    yield start, stop, roles
                     end = stop
                     break
             else:
                 if _is_hash(run):
                     end = match.end()
-                    yield start, end, _HASH[len(run)]
+                    yield start, end, (_HASH[len(run)],)
 
 
 def _is_hash(run: str) -> bool:
@@ -87,22 +104,25 @@ def image_words(
     new_roles, old_roles = _collect(new, parents), _collect(old, old_parents)
     is_in_both = bool(new_roles and old_roles)
     roles: _Roles = {}
-    for word, role in (*new_roles.items(), *old_roles.items()):
+    for word, word_roles in (*new_roles.items(), *old_roles.items()):
         prefix = ""
         if is_in_both and (word in new_roles) != (word in old_roles):
             prefix = "new " if word in new_roles else "old "
-        roles.setdefault(word, prefix + role)
+        roles.setdefault(word, tuple(prefix + role for role in word_roles))
     published: _Roles = {}
     for reference in published_parents:
         _add_reference(published, reference)
-    for word, role in published.items():
-        roles.setdefault(word, f"old {role}")
-    by_first_run: dict[str, list[tuple[str, str]]] = {}
+    for word, word_roles in published.items():
+        roles.setdefault(word, tuple(f"old {role}" for role in word_roles))
+    by_first_run: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
     for word in sorted(roles, key=len, reverse=True):
         match = _RUN.match(word)
         if match:
             by_first_run.setdefault(match[0], []).append((word, roles[word]))
-    return ImageWords({run: tuple(words) for run, words in by_first_run.items()})
+    return ImageWords(
+        {run: tuple(words) for run, words in by_first_run.items()},
+        any(len(word_roles) > 1 for word_roles in roles.values()),
+    )
 
 
 def words_by_image(
@@ -179,4 +199,5 @@ def _add(roles: _Roles, role: str, words: Iterable[str]) -> None:
         folded = word.translate(_FOLD)
         # "1" as a tag is in every line; what it stands for cannot be told from a number.
         if folded and not (len(folded) < 3 and _DIGITS.issuperset(folded)):
-            roles.setdefault(folded, role)
+            earlier = roles.get(folded, ())
+            roles[folded] = earlier if role in earlier else (*earlier, role)

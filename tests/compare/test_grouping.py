@@ -114,6 +114,9 @@ def lines_added(**lines):
         {"app_api": f"FROM x@{DIGESTS[0]}", "zuul": f"FROM x@{DIGESTS[1]}"},
         {"app_api": f"REF={DIGESTS[2]}", "zuul": f"REF={DIGESTS[3]}"},
         {"app_api": "curl", "zuul": "curl"},
+        # zuul is a name and a namespace; app-api tells which of them is meant
+        {"app_api": "vendor=ns", "zuul": "vendor=zuul"},
+        {"app_api": "name=app-api", "zuul": "name=zuul"},
     ],
 )
 def test_words_of_the_image_make_no_difference(lines):
