@@ -16,6 +16,9 @@ from distgen.model.words import Origin
 from distgen.schema.yaml import Document, read_yaml
 from distgen.text.characters import HIDDEN
 
+# A file of zeros takes no room in a repository, and all memory when it is read. Forges take no
+# larger files, and reading more YAML takes longer than a person waits.
+_MOST_BYTES, _MOST_YAML = 100 * 2**20, 4 * 2**20
 LINKABLE = ("templates", "overlays")
 """The folders of a catalogue that its links may lead into."""
 
@@ -34,7 +37,7 @@ def read_document(root: Path, path: str) -> Document:
     # A mistake in the file is quoted in its message, and a link may lead to anything.
     if (root / path).is_symlink():
         refuse_far_link(root, path)
-    return read_yaml(_read_content(root / path, path), path)
+    return read_yaml(_read_content(root / path, path, _MOST_YAML), path)
 
 
 def list_folder(root: Path, folder: str) -> tuple[FolderEntry, ...]:
@@ -125,17 +128,15 @@ def refuse_far_link(root: Path, path: str, linkable: tuple[str, ...] = LINKABLE)
 
 
 def _read_file(root: Path, folder: str, path: str) -> TemplateFile:
-    content = _read_content(root / path, path)
+    content = _read_content(root / path, path, _MOST_BYTES)
     executable = bool((root / path).stat().st_mode & 0o100)
     return template_file(folder, path, content, executable)
 
 
-def _read_content(file: Path, path: str) -> bytes:
+def _read_content(file: Path, path: str, limit: int) -> bytes:
     try:
-        if not file.is_file():  # reading a pipe would wait for a writer
-            raise InputError("is not a file", where=Origin(path))
-        return file.read_bytes()
-    except OSError as error:
+        return read_bounded(file, path, limit)
+    except FileNotFoundError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=Origin(path)) from None
 
 
@@ -150,16 +151,17 @@ def read_bounded(file: Path, path: str, limit: int) -> bytes:
         # `open` does not return. A link to /dev/zero took all memory.
         descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
                 raise InputError("is not a file", where=Origin(path))
+            if status.st_size > limit:
+                raise InputError(f"is larger than {limit // 2**20} MiB", where=Origin(path))
             with open(descriptor, "rb", closefd=False) as stream:
-                content = stream.read(limit + 1)
+                content = stream.read()
         finally:
             os.close(descriptor)
     except FileNotFoundError:
         raise
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=Origin(path)) from None
-    if len(content) > limit:
-        raise InputError(f"is larger than {limit // 2**20} MiB", where=Origin(path))
     return content

@@ -32,6 +32,7 @@ from distgen.render.paths import check_paths
 from distgen.render.printed import ValueMarks
 from distgen.render.unidiff import split_lines
 
+MAX_TREE = 64 * 2**20
 MAX_COMPILED = 1000  # thousands of images may have templates of their own
 
 
@@ -255,7 +256,14 @@ class Renderer:
         self, files: Mapping[str, CompiledFile], values: dict[str, Any], image: Image
     ) -> Mapping[str, File]:
         check_paths(files, image.key)
-        return {path: self._file(path, file, values, image) for path, file in files.items()}
+        tree, printed = {}, 0
+        for path, file in files.items():
+            tree[path] = self._file(path, file, values, image)
+            printed += len(tree[path].content) if file.text is not None else 0
+            if printed > MAX_TREE:  # a run holds the trees of many images
+                problem = f"what it prints is larger than {MAX_TREE // 2**20} MiB ({image.key})"
+                raise InputError(problem, where=file.source.source)
+        return tree
 
     def _file(self, path: str, file: CompiledFile, values: dict[str, Any], image: Image) -> File:
         mode = EXECUTABLE if file.source.executable else REGULAR

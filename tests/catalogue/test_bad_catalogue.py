@@ -493,3 +493,12 @@ def test_a_pattern_that_python_cannot_read_is_one_sentence(catalogue, pattern: s
     message = mistake(root)
     assert message.startswith(f"{APP}:2:")
     assert "`values.user` holds a pattern that cannot be read" in message
+
+
+@pytest.mark.parametrize(("path", "size"), [("templates/app/x", 100), (A, 4)])
+def test_a_file_that_would_fill_the_memory_is_refused(catalogue, path: str, size: int):
+    """A file of zeros takes no room in a repository."""
+    root = catalogue({SITE: "version: 1\n", APP: "description: x\n", NS: STREAMS, A: HEAD})
+    with (root / path).open("wb") as file:
+        file.truncate(20 * 2**30)
+    assert mistake(root) == f"{path}: is larger than {size} MiB"

@@ -78,6 +78,19 @@ def test_a_template_that_takes_too_much_is_named_and_the_others_are_rendered(
     assert renderer.tree(good).files[0].content.endswith(b"FROM docker.io/library/debian:12\n")
 
 
+def test_all_that_an_image_prints_has_a_limit(catalogue):
+    text = "{% set x = 'x' * 99999 %}{% for i in range(150) %}{{ x }}{% endfor %}"
+    project(catalogue, text, "{}")
+    root = catalogue({f"templates/bad/{number}.j2": text for number in range(6)})
+    renderer = LimitedRenderer(load_catalogue(root), Lock())
+    bad, good = load_catalogue(root).images
+    with pytest.raises(InputError) as caught:
+        renderer.tree(bad)
+    assert str(caught.value).startswith("templates/bad/")
+    assert "what it prints is larger than 64 MiB (ns/bad@master)" in str(caught.value)
+    assert renderer.tree(good)
+
+
 # Comparing lists is one long step of the interpreter, which no exception can end.
 STUCK = (
     "{% set l = namespace(x=['x'], y=['x']) %}{% for i in range(60) %}"
