@@ -65,16 +65,16 @@ def plan_change(
     if state is None or change.status == "unchanged" or not _has_other_folding(state, tree):
         return change
     # That a forge folds other files now is no reason for a commit, nor for a conflict.
-    other = _plan_tree(target, with_other_folding(tree), state, origin, on_edit, merge)
-    is_better = change.status == "refused" and other.status != "refused"
-    return other if other.status == "unchanged" or is_better else change
+    refolded = _plan_tree(target, with_other_folding(tree), state, origin, on_edit, merge)
+    is_better = change.status == "refused" and refolded.status != "refused"
+    return refolded if refolded.status == "unchanged" or is_better else change
 
 
 def _has_other_folding(state: BranchState, tree: Tree) -> bool:
     """Say whether a branch was published when the namespace folded other files in reviews."""
     last = state.manifest.files.get(ATTRIBUTES) if state.manifest else None
-    other = with_other_folding(tree)
-    return last is not None and last.sha256 == make_attributes(tree.files, other.folding).sha256
+    folding = with_other_folding(tree).folding
+    return last is not None and last.sha256 == make_attributes(tree.files, folding).sha256
 
 
 def _plan_tree(

@@ -86,7 +86,7 @@ def list_files(folders: tuple[str, ...]) -> dict[str, Path]:
             _refuse_loops(Path(folder), Path(top), folders_below)
             inside = Path(top).relative_to(folder).as_posix()
             prefix = "" if inside == "." else f"{inside}/"
-            files |= {prefix + name: _existing(Path(top, name)) for name in names}
+            files |= {prefix + name: _check_target(Path(top, name)) for name in names}
     return files
 
 
@@ -98,7 +98,7 @@ def _refuse_loops(folder: Path, top: Path, names: Iterable[str]) -> None:
             raise InputError("leads to itself", where=link, hint="remove it")
 
 
-def _existing(file: Path) -> Path:
+def _check_target(file: Path) -> Path:
     """Refuse a link that leads nowhere: what stood there may have been images."""
     if file.is_symlink() and not file.exists():
         target = file.readlink()
