@@ -53,6 +53,8 @@ def _printing_lines(body: list[nodes.Node]) -> Iterator[int]:
         elif isinstance(node, nodes.CallBlock):
             yield node.lineno
         elif isinstance(node, _SCOPES):
+            # Jinja defines a block in a condition, loop or scope, whatever stands around it.
+            yield from [node.lineno] if node.find(nodes.Block) else []
             yield from _printing_lines(list(node.iter_child_nodes()))
 
 

@@ -305,6 +305,8 @@ def test_a_mistake_is_a_sentence_with_its_line(catalogue, expression, words):
         "{% if true %}\nCMD b{% endif %}",
         "{% set y %}y{% endset %}{% filter upper %}\nCMD b\n{% endfilter %}",
         "{% macro m() %}{{ caller() }}{% endmacro %}\n{% call m() %}b{% endcall %}",
+        "\n{% if false %}{% block end %}b{% endblock %}{% endif %}",
+        "\n{% for x in [1, 2] %}{% block end %}b{% endblock %}{% endfor %}",
         "{% import '_shared/m.j2' as m %}{% with a = 1 %}\n  CMD b{% endwith %}",
     ],
 )
