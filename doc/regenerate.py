@@ -202,7 +202,8 @@ def _resolved(whole: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str,
 
 RULES_INTRODUCTION = """\
 What ``distgen lint`` checks by itself. It also runs `hadolint`_ on every Dockerfile (codes ``DL``
-and ``SC``) and `shellcheck`_ on every shell script (``SC``).
+and ``SC``) and `shellcheck`_ on every shell script (``SC``). A file of more than 256 KiB is not
+given to them, which is a warning (``DL0000``, ``SC0000``): they take gigabytes of memory for some.
 
 A namespace's policy may change the level of any code, ignore it, or exempt images from it:
 

@@ -24,6 +24,8 @@ from distgen.model.words import LEVELS, SYMLINK, Level
 # Names are a few digits long, so this many stay far below what any system takes as arguments.
 _AT_ONCE = 10_000
 _TIMEOUT = 900
+_LARGEST = 256 * 1024  # shellcheck takes a gigabyte of memory for such a file
+_UNREAD = {"hadolint": "DL0000", "shellcheck": "SC0000"}
 _SHELLS = {"sh", "bash", "dash", "ash", "ksh", "busybox"}
 _DIRECTIVE = re.compile(rb"^#\s*shellcheck\s+shell=", re.MULTILINE)
 _NOT_FOLLOWED = "SC1091"
@@ -119,8 +121,13 @@ def _run(
 ) -> dict[bytes, tuple[LinterMessage, ...]]:
     """Write contents and settings to a new folder and return the linter's messages by content."""
     messages: dict[bytes, list[LinterMessage]] = {content: [] for content in contents}
-    for start in range(0, len(contents), _AT_ONCE):
-        part = contents[start : start + _AT_ONCE]
+    readable = [content for content in contents if len(content) <= _LARGEST]
+    for content in contents:
+        if len(content) > _LARGEST:
+            text = f"{name} is not given files of more than {_LARGEST // 1024} KiB"
+            messages[content].append(LinterMessage(1, 1, _UNREAD[name], "warning", text))
+    for start in range(0, len(readable), _AT_ONCE):
+        part = readable[start : start + _AT_ONCE]
         with scratch_folder() as scratch:
             folder = str(scratch)
             for path, content in (*settings.items(), *((str(i), c) for i, c in enumerate(part))):

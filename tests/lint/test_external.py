@@ -103,6 +103,14 @@ def test_findings_of_scripts_in_the_dialect_of_their_first_line():
     ]
 
 
+def test_a_script_that_would_take_all_memory_is_a_finding_and_the_others_are_read():
+    files = {"long.sh": UNQUOTED + "true\n" * 60_000, "start.sh": UNQUOTED}
+    assert brief(external.shellcheck([tree(NODEPOOL, files)])) == [
+        ("opendev/nodepool", "long.sh", 1, 1, "SC0000", "warning"),
+        ("opendev/nodepool", "start.sh", 2, 6, "SC2086", "info"),
+    ]
+
+
 def test_a_script_may_source_what_is_only_in_the_image():
     text = "#!/bin/sh\n. /usr/local/lib/common.sh\n"
     assert external.shellcheck([tree(NODEPOOL, {"start.sh": text})]) == ()
