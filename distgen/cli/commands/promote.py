@@ -58,7 +58,7 @@ class Promotion:
 
 
 @dataclass(frozen=True)
-class ContainerList:
+class ListOptions:
     """What the command line says of a list of containers to promote."""
 
     path: Path | None
@@ -67,13 +67,13 @@ class ContainerList:
     sets: tuple[str, ...]
 
 
-NO_LIST = ContainerList(None, None, None, ())
+NO_LIST = ListOptions(None, None, None, ())
 
 
 @click.command()
 @image_arguments
 @option_group(
-    ContainerList,
+    ListOptions,
     "containers",
     click.option("--list", "path", metavar="FILE", type=FILE, help="Images of a list, not ours."),
     click.option("--template", metavar="FILE", type=FILE, help="Images of the template of a list."),
@@ -100,7 +100,7 @@ def command(
     ctx: click.Context,
     choice: Choice,
     *,
-    containers: ContainerList,
+    containers: ListOptions,
     promotion: Promotion,
     reach: UpstreamOptions,
     form: str,
@@ -169,7 +169,7 @@ def targets(
 
 
 def listed_targets(
-    session: Session, containers: ContainerList, promotion: Promotion
+    session: Session, containers: ListOptions, promotion: Promotion
 ) -> Sequence[PromotionTarget]:
     """Return the repositories of a list of containers, each once, with the tag that was tested.
 
@@ -192,7 +192,7 @@ def listed_targets(
     return list(targets_by_name.values())
 
 
-def read_containers(session: Session, containers: ContainerList) -> Sequence[ContainerEntry]:
+def read_containers(session: Session, containers: ListOptions) -> Sequence[ContainerEntry]:
     """Return the images of the list, or of the template of one."""
     if containers.path is not None:
         if containers.template is not None:
