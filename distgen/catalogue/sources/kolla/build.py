@@ -56,8 +56,8 @@ def run_build(request: SourceRequest, context: SourceContext) -> KollaBuild:
     """Render all images that Kolla has for the request's settings."""
     label = f"{request.namespace.name}@{request.stream.name}"
     settings = resolve_settings(request, context.cache, label)
-    for named in settings.inputs:
-        refuse_far_setting(request, named)
+    for input_name in settings.inputs:
+        refuse_far_setting(request, input_name)
     for folder in settings.folders[1:]:
         refuse_far_links(request.root, Path(folder), list_files((folder,)))
     files = list_files(settings.folders)

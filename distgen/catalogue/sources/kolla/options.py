@@ -122,8 +122,8 @@ def resolve_settings(request: SourceRequest, cache: Path | None, name: str) -> K
     """Resolve the settings, or take what an earlier run made of the same ones."""
     package = find_kolla(request.origin)
     config_names = _as_list(request.options.get("kolla_conf"))
-    for name_of_file in config_names:
-        refuse_far_setting(request, name_of_file)
+    for config_name in config_names:
+        refuse_far_setting(request, config_name)
     configs = _paths(request.root, config_names)
     key = _cache_key(request, package, configs)
     # the version of a git checkout is its commit, which no file of the package shows
