@@ -11,8 +11,19 @@ PACKAGE = Path(__file__).parent.parent / "distgen"
 # Lower first; a room imports only from itself and from those before it.
 ORDER = (
     *("errors", "text", "dockerfile", "model", "pool", "git", "http", "schema", "render"),
-    *("tripleo", "output", "registry", "publish", "forges", "catalogue", "propose", "lock"),
-    *("lint", "verify", "adopt", "compare", "exports", "build", "report", "cli", "__main__"),
+    *("tripleo", "output", "registry", "publish", "forges", "catalogue", "lock"),
+    *(
+        "lint",
+        "verify",
+        "adopt",
+        "compare",
+        "propose",
+        "exports",
+        "build",
+        "report",
+        "cli",
+        "__main__",
+    ),
 )
 COMING = {"exports", "build"}
 """Rooms that have their place already; each leaves this set with its first module."""
@@ -31,7 +42,7 @@ PURE = {
     "compare": (
         *("affected", "comparison", "describe", "diff", "documents", "edits", "facts", "grouping"),
         *("planned", "reasons", "records", "relevance", "report", "revision_diff", "sentences"),
-        *("html_report", "markdown_report", "sources", "text_report", "words"),
+        *("html_report", "markdown_report", "siblings", "sources", "text_report", "words"),
     ),
     "dockerfile": ("filename", "instruction", "packages", "parse"),
     "forges": ("branch", "file_stats", "markdown", "message"),

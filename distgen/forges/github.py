@@ -26,7 +26,7 @@ from distgen.forges.github_api import (
     owner_and_name,
     token_error,
 )
-from distgen.forges.message import Proposal, review_branch
+from distgen.forges.message import Proposal, is_same_text, review_branch
 from distgen.forges.records import (
     WITHDRAWAL_NOTE,
     Account,
@@ -154,8 +154,8 @@ def _open_pull(repository: Any, change: Change, proposal: Proposal) -> tuple[Any
 
 def _update_text(pull: Any, proposal: Proposal) -> bool:
     """Change what a pull request says; return whether there was anything to change."""
-    body = (pull.body or "").replace("\r\n", "\n").strip()
-    if (pull.title, body) == (proposal.title, proposal.body.strip()):
+    # That a sibling was merged is no news that would be worth an update of all the others.
+    if pull.title == proposal.title and is_same_text(pull.body or "", proposal.body):
         return False
     pull.update(title=proposal.title, body=proposal.body)
     return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from distgen.forges.file_stats import FileStat, format_stat, list_stats
@@ -24,6 +24,9 @@ from distgen.model.words import REVIEW_BRANCHES, is_committed
 
 _TITLE_WIDTH = 240
 _CUT = "(and more)"
+_SIBLINGS = "The same change is proposed in"
+_MOST_SIBLINGS = 10
+_ADDRESS = re.compile(r"https?://[\w.~:/@%+-]+")
 _QUOTING_LINE = re.compile(r"((?:now|removed|label|environment|[\w-]+ package)\b.*?): (.*)")
 _FILE_LINE = re.compile(r"(?:added|changed|deleted) (.*?)(?: \([^()]*\))?")
 _ORIGIN_TRAILERS = ("Distgen-Source: ", "Distgen-Lock: ", "Distgen-Version: ")
@@ -37,15 +40,55 @@ class Proposal:
     body: str = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Siblings:
+    """The keys of images with the same change, and the addresses of their reviews as far as known.
+
+    `are_all` is False where there may be more.
+    """
+
+    keys: tuple[str, ...] = ()
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    are_all: bool = True
+
+    @property
+    def sentence(self) -> str:
+        """Return where else the same change is proposed, on one line of Markdown."""
+        number = len(self.keys)
+        places = f"{number} other repositor{'y' if number == 1 else 'ies'}"
+        linked_first = sorted(self.keys, key=lambda key: key not in self.addresses)
+        names = [self._link(key) for key in linked_first[:_MOST_SIBLINGS]]
+        names += [f"{number - len(names)} more"] if number > len(names) else []
+        return f"{_SIBLINGS} {'' if self.are_all else 'at least '}{places}: {', '.join(names)}."
+
+    def _link(self, key: str) -> str:
+        address = self.addresses.get(key, "")
+        return f"[{escape(key)}]({address})" if _ADDRESS.fullmatch(address) else escape(key)
+
+
+ALONE = Siblings()
+
+
+def is_same_text(body: str, other: str) -> bool:
+    """Tell whether two bodies say the same of a change, wherever else it is proposed."""
+    return _without_siblings(body) == _without_siblings(other)
+
+
+def _without_siblings(body: str) -> list[str]:
+    lines = body.replace("\r\n", "\n").strip().split("\n")
+    return [line for line in lines if line and not line.startswith(_SIBLINGS)]
+
+
 def review_branch(stream: str) -> str:
     """Return the name that the review of a stream goes by: a branch, or a topic."""
     return f"{REVIEW_BRANCHES}{stream}"
 
 
-def describe_change(change: Change, limit: int) -> Proposal:
+def describe_change(change: Change, limit: int, siblings: Siblings = ALONE) -> Proposal:
     """Return the title and body of the review of a change; the body has at most `limit` bytes.
 
     Per file it says how many lines came and went, and for Dockerfiles which instructions changed.
+    `siblings` are the same change in other repositories.
     """
     subject, lines, trailers = _split_message(change.message)
     stats = tuple(list_stats(change))
@@ -62,6 +105,8 @@ def describe_change(change: Change, limit: int) -> Proposal:
         if not _is_about_file(line, paths)
     )
     blocks = [Block("", items)] if items else []
+    if siblings.keys:
+        blocks.append(Block("", (siblings.sentence,)))
     blocks.append(Block("### Files\n\n", tuple(f"- {format_stat(stat, True)}" for stat in stats)))
     blocks += _hunk_blocks(stats)
     source = _format_source(trailers.get("Distgen-Source", ""))

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, MutableMapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from distgen.errors import DistgenError, printable
 from distgen.forges.forge import Forge
-from distgen.forges.message import describe_change, first_change, is_commit_of, is_same
+from distgen.forges.message import (
+    Siblings,
+    describe_change,
+    first_change,
+    is_commit_of,
+    is_same,
+)
 from distgen.forges.records import (
     NOTHING_LEFT,
     Refs,
@@ -29,13 +36,15 @@ from distgen.publish.events import Observer, ignore_step, report_push
 from distgen.publish.results import without_commit
 
 _ATTEMPTS = 3
+_ADDRESS = re.compile(r"https?://\S+$")
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewPlan:
     """A repository with its planned changes, and the refs at which its reviews are.
 
-    `observe` hears of each push; `attempt` counts from 0.
+    `observe` hears of each push; `attempt` counts from 0. `siblings` are the same changes in other
+    repositories, by key; all plans of a run share `addresses`, where each notes its reviews.
     """
 
     review_context: ReviewContext
@@ -45,6 +54,9 @@ class ReviewPlan:
     dry: bool = False
     observe: Observer = ignore_step
     attempt: int = 0
+    siblings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    addresses: MutableMapping[str, str] = field(default_factory=dict)
+    are_all: bool = True
 
     def subject(self, change: Change) -> ReviewSubject:
         """Return what the review of a change is about; a missing branch is as if begun."""
@@ -156,8 +168,11 @@ def _propose(plan: ReviewPlan, change: Change, review: Review | None) -> Change:
         write_commits(plan.review_context.store, [change])
     if review is None or review.branch_deleted or review.commit != change.commit:
         report_push(plan.observe, change.url, plan.attempt, [change])
-    proposal = describe_change(change, plan.forge.text_limit)
+    siblings = Siblings(plan.siblings.get(change.key, ()), dict(plan.addresses), plan.are_all)
+    proposal = describe_change(change, plan.forge.text_limit, siblings)
     outcome = plan.forge.submit(plan.review_context, change, proposal, review)
+    if address := _ADDRESS.search(outcome.detail):
+        plan.addresses[change.key] = address[0]
     return replace(change, status=outcome.status, detail=outcome.detail)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from threading import Event
 
+from distgen.compare.siblings import find_siblings
 from distgen.errors import DistgenError, InputError
 from distgen.forges.forge import Forge
 from distgen.forges.load import NO_FORGE, load_forge
@@ -77,6 +78,7 @@ def propose_images(
     state = RunState(dependencies, options.jobs, stop, options.fail_fast)
     repositories = sort_parents_first(_repositories(request, options), dependencies)
     footers: dict[str, str] = {}
+    addresses: dict[str, str] = {}
     report_start(options.observe, options.provenance.version, len(repositories), options.jobs)
     with thread_pool(stop, options.jobs) as pool:
         for start in range(0, len(repositories), _BATCH):
@@ -87,6 +89,8 @@ def propose_images(
                 plans = tuple(_plan_batch(pool, context, request, batch))
                 footers |= _footers(plans)
                 plans = _only_requested(request, plans)
+                are_all = len(repositories) <= _BATCH
+                plans = _with_siblings(request, plans, addresses, are_all)
                 report_plans(options.observe, (c for plan in plans for c in plan.delivery.changes))
                 changes = _propose_batch(pool, context, plans, state, footers)
             for result in map(to_result, changes):
@@ -232,6 +236,20 @@ def _only_requested(
         if changes:
             requested.append(replace(plan, delivery=replace(plan.delivery, changes=changes)))
     return tuple(requested)
+
+
+def _with_siblings(
+    request: ProposeRequest,
+    plans: Sequence[ReviewPlan],
+    addresses: MutableMapping[str, str],
+    are_all: bool,
+) -> tuple[ReviewPlan, ...]:
+    """Return the plans with the same changes of other repositories, for the texts of reviews."""
+    changes = (change for plan in plans for change in plan.delivery.changes)
+    siblings = find_siblings(changes, request.catalogue.images)
+    return tuple(
+        replace(plan, siblings=siblings, addresses=addresses, are_all=are_all) for plan in plans
+    )
 
 
 # --- proposing -----------------------------------------------------------------------------------

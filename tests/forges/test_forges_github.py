@@ -79,6 +79,28 @@ def test_another_change_updates_branch_title_body_and_labels(lab, hub, app, fold
     assert pull["labels"] == ["theirs", "distgen"]
 
 
+def test_the_same_change_of_other_repositories_is_linked_and_no_reason_for_an_update(lab, hub):
+    """The first review cannot know the others; that they are known later is no news to it."""
+    images = [lab.image("ns/app"), lab.image("ns/child", "ns/app"), lab.image("ns/other")]
+    for image in images:
+        hub.add(image.full_name)
+        commit_on(lab.server.repository(f"{image.full_name}.git"), "master", {"README": "x\n"})
+    texts = [{"Dockerfile": f"FROM quay.io/a:1\nLABEL name={name}\n"} for name in ("app", "child")]
+    trees = dict(zip((image.key for image in images), (*texts, SECOND), strict=True))
+    lab.propose(trees, *images)
+    bodies = {name: pulls[0]["body"] for name, pulls in hub.pulls.items()}
+    sentence = "The same change is proposed in 1 other repository: "
+    assert f"{sentence}ns/child@master.\n" in bodies["ns/app"]
+    link = "[ns/app@master](http://hub.test/ns/app/pull/1)"
+    assert f"{sentence}{link}.\n" in bodies["ns/child"]
+    assert "The same change" not in bodies["ns/other"]
+
+    hub.asked.clear()
+    again = lab.propose(trees, *images, store="another-machine")
+    assert [result.status for result in again] == ["unchanged"] * 3
+    assert all(request.startswith("GET ") for request in hub.asked)
+
+
 def test_a_pull_request_that_was_never_opened_is_opened_now(lab, hub, app, folder):
     hub.meddle = lambda request: Reply(500, b"{}") if request.method == "POST" else None
     first = one(lab.propose({app.key: FIRST}, app))
