@@ -10,6 +10,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from distgen.compare.records import EditGroup, StoppedImage
 from distgen.compare.sentences import count, describe_members, summarize_diff, word_rows
 from distgen.report.graph import graph_script, reached_branches
+from distgen.report.links import line_address
 from distgen.report.markup import DiffLine, diff_lines, highlight_dockerfile, show, side_by_side
 from distgen.report.names import (
     GRAPH,
@@ -121,6 +122,7 @@ def _environment(report: Report, texts: PageTexts) -> Environment:
         "script": texts.script,
         "report": report,
         "page_of": pages.get,
+        "address_of": lambda origin: line_address(report.address, origin),
         "overview": OVERVIEW,
         "graph": GRAPH if any(node.change for node in report.graph) else "",
         "count": count,

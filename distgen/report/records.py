@@ -72,10 +72,12 @@ class GraphNode:
 class Report:
     """A change of all images; `provenance` says what made it, by name.
 
-    `graph` has every image of the catalogue, parents first.
+    `graph` has every image of the catalogue, parents first. `address` is where the files of the
+    catalogue are shown, "" where that is not known.
     """
 
     diff: GroupedDiff
     images: tuple[ReportedImage, ...] = field(repr=False)
     provenance: Mapping[str, str]
     graph: tuple[GraphNode, ...] = field(default=(), repr=False)
+    address: str = ""

@@ -10,7 +10,9 @@ from testing.commandline import keeps_to_its_schema
 from testing.sites import distgen, save, site
 
 from distgen.errors import DistgenError
+from distgen.model.words import Origin
 from distgen.report.folder import write_report
+from distgen.report.links import catalogue_address, line_address
 from distgen.report.listing import LISTING, listed_files
 
 TEMPLATE = "templates/app/Dockerfile.j2"
@@ -179,3 +181,42 @@ def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path):
 )
 def test_what_is_not_a_listing_names_no_files(content):
     assert listed_files(content) == frozenset()
+
+
+COMMIT = "1" * 40
+
+
+@pytest.mark.parametrize(
+    ("address", "folder", "page"),
+    [
+        ("https://github.com/o/images.git", "", f"https://github.com/o/images/blob/{COMMIT}/"),
+        ("https://me:secret@github.com/o/i", "a b", f"https://github.com/o/i/blob/{COMMIT}/a%20b/"),
+        ("https://gitlab.example.org:8443/g/s/i.git", "",
+         f"https://gitlab.example.org:8443/g/s/i/-/blob/{COMMIT}/"),
+        ("https://opendev.org/o/i", "", f"https://opendev.org/o/i/src/commit/{COMMIT}/"),
+        ("https://example.org/images.git", "", ""),
+        ("ssh://git@github.com/o/i", "", ""),
+        ("https://[github", "", ""),
+        ("javascript://github.com/%0aalert(1)", "", ""),
+        ("", "", ""),
+    ],
+)  # fmt: skip
+def test_a_forge_shows_the_catalogue_where_its_address_is_known(address, folder, page):
+    assert catalogue_address(address, COMMIT, folder) == page
+    assert catalogue_address(address, "", folder) == ""
+
+
+def test_a_line_of_the_catalogue_leads_to_the_forge(root, tmp_path):
+    settings = root / "distgen.yaml"
+    settings.write_text(settings.read_text() + "source: https://github.com/o/images.git\n")
+    edit(root, "RUN", "USER 1\nRUN")
+    commit = save(root)
+    assert distgen(root, "report", "-o", tmp_path / "pages", "--since", "HEAD^").code == 0
+    group = listing(tmp_path / "pages")["groups"][0]["page"]
+    page = (tmp_path / "pages" / group).read_text()
+    assert f'href="https://github.com/o/images/blob/{commit}/{TEMPLATE}#L2"' in page
+
+
+def test_a_line_that_is_not_committed_leads_nowhere(root):
+    assert line_address("", Origin(TEMPLATE, 2)) == ""
+    assert line_address("https://github.com/o/i/blob/1/", Origin("/usr/x", 2)) == ""

@@ -12,7 +12,8 @@ from typing import Any
 import click
 
 from distgen import __version__
-from distgen.catalogue.commit import read_catalogue_commit
+from distgen.catalogue.commit import CatalogueCommit, read_catalogue_commit
+from distgen.catalogue.inputs import folder_in_repository
 from distgen.cli import prepare, results
 from distgen.cli.provenance import source
 from distgen.cli.session import Session, format_option
@@ -24,7 +25,7 @@ from distgen.compare.planned_diff import compare_changes
 from distgen.compare.records import GroupedDiff
 from distgen.compare.revision_diff import compare_revisions
 from distgen.compare.sentences import count, summarize_diff
-from distgen.git.run import isolate
+from distgen.git.run import hide_secrets, isolate
 from distgen.lint.check import Work, lint
 from distgen.model.catalogue import Catalogue
 from distgen.publish.results import to_result
@@ -32,6 +33,7 @@ from distgen.publish.run import plan_only
 from distgen.report.assets import read_assets
 from distgen.report.collect import changes_by_image, collect_graph, collect_images
 from distgen.report.folder import refuse_foreign_files, write_report
+from distgen.report.links import catalogue_address
 from distgen.report.listing import LISTING, list_report
 from distgen.report.names import OVERVIEW
 from distgen.report.pages import render_pages
@@ -105,9 +107,16 @@ def write_pages(session: Session, folder: Path, work: Work, diff: GroupedDiff) -
     reached = changes_by_image(diff)
     images = tuple(image for image in work.catalogue.images if image.key in reached)
     findings = lint(replace(work, images=images), lambda _: ())
-    provenance = describe_origin(session, work.catalogue, diff)
-    pages = tuple(collect_images(work, diff, findings))
-    report = Report(diff, pages, provenance, tuple(collect_graph(work, diff)))
+    catalogue, root = work.catalogue, Path(work.catalogue.root)
+    head = read_catalogue_commit(isolate(session.environ), root, catalogue.inputs)
+    commit = "" if head.dirty else head.commit or ""
+    report = Report(
+        diff,
+        tuple(collect_images(work, diff, findings)),
+        describe_origin(head, catalogue, diff),
+        tuple(collect_graph(work, diff)),
+        catalogue_address(catalogue.source or "", commit, folder_in_repository(root)),
+    )
     assets = read_assets()
     names: list[str] = [*assets.files]
     listing: dict[str, Any] = {}
@@ -124,14 +133,14 @@ def write_pages(session: Session, folder: Path, work: Work, diff: GroupedDiff) -
     return listing
 
 
-def describe_origin(session: Session, catalogue: Catalogue, diff: GroupedDiff) -> dict[str, str]:
+def describe_origin(
+    head: CatalogueCommit, catalogue: Catalogue, diff: GroupedDiff
+) -> dict[str, str]:
     """Return which commits, lock and distgen made a report."""
-    root = Path(catalogue.root)
-    head = read_catalogue_commit(isolate(session.environ), root, catalogue.inputs)
-    lock = root / "distgen.lock"
+    lock = Path(catalogue.root) / "distgen.lock"
     digest = hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else ""
     return {
-        "catalogue": source(catalogue.source, head.commit, bool(head.dirty)),
+        "catalogue": hide_secrets(source(catalogue.source, head.commit, bool(head.dirty))),
         "compared with": diff.since or "the repositories",
         "lock": f"sha256:{digest}" if digest else "",
         "distgen": __version__,
