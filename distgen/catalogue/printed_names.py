@@ -2,55 +2,143 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 
 from jinja2 import nodes
 
+from distgen.errors import InputError
 from distgen.model.catalogue import TemplateFile
 from distgen.model.words import KeyPath
 from distgen.render.environment import make_sandbox, source_text
+from distgen.render.errors import FAILURES
 
 NamePattern = tuple[str | int | None, ...]
 """A key path in which None stands for any key or item."""
 Names = Mapping[int, tuple[NamePattern, ...]]
 
 
-def printed_names(file: TemplateFile) -> Names:
-    """Return the key paths that each line prints; in a loop over sources, that is `sources.*.ref`.
+Locals = Mapping[str, frozenset[NamePattern]]
+"""What the variables of a template's own are made of: those of loops, `set` and macros."""
+_DEEPEST = 200
+_MOST_PATHS = 20
+_ROUNDS = 3
+"""How many macros may hand a parameter on to the next."""
 
-    Parameters of macros have no path: what they stand for is known only where they are called.
+
+def printed_names(files: Iterable[TemplateFile]) -> Mapping[str, Names]:
+    """Return by file the key paths that each line prints: `sources.*.ref` in a loop over sources.
+
+    A parameter of a macro stands for all that any of the files calls the macro with.
     """
-    template = make_sandbox({}).parse(source_text(file), filename=file.source)
-    local_names = dict(_local_names(template))
+    parsed_files = ((file.source, _parse(file)) for file in files)
+    templates = {source: template for source, template in parsed_files if template}
+    parameters: Locals = {}
+    for _ in range(_ROUNDS):
+        calls = [
+            call
+            for template in templates.values()
+            for call in _calls(template, _locals(template, parameters))
+        ]
+        parameters = _merge(
+            (parameter, paths)
+            for template in templates.values()
+            for macro in template.find_all(nodes.Macro)
+            for name, argument, paths in calls
+            if name == macro.name
+            for parameter in _parameter(macro, argument)
+        )
+    return {
+        source: _names_by_line(template, _locals(template, parameters))
+        for source, template in templates.items()
+    }
+
+
+@lru_cache(maxsize=1000)
+def _parse(file: TemplateFile) -> nodes.Template | None:
+    """Parse a template, None where that fails: the image may not even read it."""
+    try:
+        template = make_sandbox({}).parse(source_text(file), filename=file.source)
+    except (*FAILURES, InputError):
+        return None
+    return template if _is_shallow(template) else None
+
+
+def _is_shallow(template: nodes.Template) -> bool:
+    """Tell whether the interpreter can follow a template: a sum of 5,000 terms is as deep."""
+    level: list[nodes.Node] = [template]
+    for _ in range(_DEEPEST):
+        level = [child for node in level for child in node.iter_child_nodes()]
+    return not level
+
+
+def _names_by_line(template: nodes.Template, local_names: Locals) -> Names:
     by_line: dict[int, dict[NamePattern, None]] = {}
     for output in template.find_all(nodes.Output):
         for expression in output.nodes:
             if not isinstance(expression, nodes.TemplateData):
-                for path in _paths(expression):
-                    names = by_line.setdefault(expression.lineno, {})
-                    names.update(dict.fromkeys(_outer_paths(path, local_names)))
+                names = by_line.setdefault(expression.lineno, {})
+                names.update(dict.fromkeys(_resolve(expression, local_names)))
     return {line: tuple(paths) for line, paths in by_line.items()}
 
 
-def _local_names(template: nodes.Template) -> Iterator[tuple[str, tuple[NamePattern, ...]]]:
-    """Yield the variables of loops and `set`, with the paths that their values are from."""
+def _calls(
+    template: nodes.Template, local_names: Locals
+) -> Iterator[tuple[str, int | str, frozenset[NamePattern]]]:
+    """Yield what macros are called with: the macro, which argument, and the paths in it."""
+    for call in template.find_all(nodes.Call):
+        name = call.node.attr if isinstance(call.node, nodes.Getattr) else ""
+        name = call.node.name if isinstance(call.node, nodes.Name) else name
+        for index, value in enumerate(call.args):
+            yield name, index, frozenset(_resolve(value, local_names))
+        for item in call.kwargs:
+            yield name, item.key, frozenset(_resolve(item.value, local_names))
+
+
+def _parameter(macro: nodes.Macro, argument: int | str) -> Iterator[str]:
+    names = [name.name for name in macro.args]
+    if isinstance(argument, str):
+        yield from (name for name in names if name == argument)
+    elif argument < len(names):
+        yield names[argument]
+
+
+def _locals(template: nodes.Template, parameters: Locals) -> Locals:
+    """Return the variables of loops and `set`, and the parameters of the template's macros."""
     loops = ((node.target, node.iter, (None,)) for node in template.find_all(nodes.For))
     assignments = ((node.target, node.node, ()) for node in template.find_all(nodes.Assign))
-    for target, value, item in (*loops, *assignments):
-        for name in (target, *target.find_all(nodes.Name)):
-            if isinstance(name, nodes.Name):
-                yield name.name, tuple((*path, *item) for path in _paths(value))
+    own = [
+        (name.name, frozenset((*path, *item) for path in _paths(value)))
+        for target, value, item in (*loops, *assignments)
+        for name in (target, *target.find_all(nodes.Name))
+        if isinstance(name, nodes.Name)
+    ]
+    names = {name.name for macro in template.find_all(nodes.Macro) for name in macro.args}
+    return _merge([*own, *((name, parameters[name]) for name in names if name in parameters)])
 
 
-def _outer_paths(
-    path: NamePattern, local_names: Mapping[str, tuple[NamePattern, ...]], depth: int = 5
-) -> Iterator[NamePattern]:
-    """Yield a path with a local variable at its start replaced by what it is from."""
+def _merge(pairs: Iterable[tuple[str, frozenset[NamePattern]]]) -> Locals:
+    merged: dict[str, frozenset[NamePattern]] = {}
+    for name, paths in pairs:
+        merged[name] = merged.get(name, frozenset()) | paths
+    # A name that may be anything says nothing, and following all of it could take for ever.
+    return {name: paths for name, paths in merged.items() if len(paths) <= _MOST_PATHS}
+
+
+def _resolve(expression: nodes.Node, local_names: Locals) -> Iterator[NamePattern]:
+    """Yield the paths in an expression with local variables replaced by what they are from."""
+    for path in _paths(expression):
+        yield from _outer_paths(path, local_names, _ROUNDS)
+
+
+def _outer_paths(path: NamePattern, local_names: Locals, depth: int) -> Iterator[NamePattern]:
     if path[0] not in local_names or not depth:
         yield path
         return
-    for outer in local_names[str(path[0])]:
-        yield from _outer_paths((*outer, *path[1:]), local_names, depth - 1)
+    for outer in sorted(local_names[str(path[0])], key=str):
+        # A parameter is often called like what it stands for.
+        inner_depth = 0 if outer[0] == path[0] else depth - 1
+        yield from _outer_paths((*outer, *path[1:]), local_names, inner_depth)
 
 
 def _paths(expression: nodes.Node) -> Iterator[NamePattern]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
@@ -10,7 +11,7 @@ from typing import Any
 from distgen.catalogue.overlay import find_origin
 from distgen.catalogue.printed_names import NamePattern, Names, printed_names
 from distgen.catalogue.tag_streams import FROM_TAGS
-from distgen.model.catalogue import Catalogue, Image, TemplateFile
+from distgen.model.catalogue import Catalogue, Image
 from distgen.model.lock import Lock
 from distgen.model.rendered import PrintedValue
 from distgen.model.words import KeyPath, Origin
@@ -43,7 +44,6 @@ class ValueOrigins:
 
     def __init__(self, catalogue: Catalogue, lock: Lock, image: Image) -> None:
         self._catalogue, self._lock, self._image = catalogue, lock, image
-        self._names: dict[str, Names] = {}
 
     def find_origins(self, values: Sequence[PrintedValue]) -> tuple[ValueOrigin, ...]:
         """Return the keys that the expressions of one line printed, as far as that is certain."""
@@ -52,43 +52,37 @@ class ValueOrigins:
         for value in values:
             leaves = self._printed_leaves(value)
             # `{{ key }}={{ value }}` tells two keys of one value apart.
-            beside = [leaf for leaf in leaves if str(leaf.path[-1]) in texts]
+            leaves = [leaf for leaf in leaves if str(leaf.path[-1]) in texts] or leaves
             # One line may say the same by several names, such as `git` and `url` of a source.
-            once = {(leaf.text, leaf.origin): leaf for leaf in reversed(beside or leaves)}
-            for leaf in reversed(once.values()):
+            once = {(leaf.text, leaf.origin): leaf for leaf in reversed(leaves)}
+            by_text = {leaf.text: leaf for leaf in once.values()}
+            for leaf in reversed(once.values()) if len(by_text) == len(once) else ():
                 origins[ValueOrigin(_key(leaf.path), leaf.origin)] = None
         return tuple(origins)
 
     def _printed_leaves(self, value: PrintedValue) -> list[_Leaf]:
-        printed_text = value.text.strip()
-        plain = (
-            printed_text[1:-1]
-            if printed_text[:1] == printed_text[-1:] and printed_text[:1] in ("'", '"')
-            else printed_text
-        )
-        names = self._names_of(value.origin.path).get(value.origin.line, ())
-        named = [leaf for leaf in self._leaves if _is_below(leaf.path, names)]
-        leaves = [leaf for leaf in named if leaf.text == plain]
-        leaves = leaves or [leaf for leaf in named if leaf.text and leaf.text in printed_text]
-        roots = {leaf.path[0] for leaf in self._leaves}
-        if leaves or all(name[0] in roots for name in names):
-            return leaves
-        # The parameter of a macro has no path: the only line that sets this text must be meant.
-        same = [leaf for leaf in self._leaves if leaf.text == plain]
-        return same[:1] if len({leaf.origin for leaf in same}) == 1 else []
+        """Return what an expression may have printed: all of its text, or else parts of it."""
+        text = value.text.strip()
+        plain = text[1:-1] if text[:1] == text[-1:] and text[:1] in ("'", '"') else text
+        names = self._names.get(value.origin.path, {}).get(value.origin.line, ())
+        leaves = [leaf for leaf in self._leaves if _is_below(leaf.path, names)]
+        return [leaf for leaf in leaves if leaf.text == plain] or [
+            leaf for leaf in leaves if _is_in(leaf.text, text)
+        ]
 
-    def _names_of(self, path: str) -> Names:
-        if path not in self._names:
-            file = next((file for file in self._templates if file.source == path), None)
-            self._names[path] = printed_names(file) if file else {}
-        return self._names[path]
-
-    @property
-    def _templates(self) -> Iterator[TemplateFile]:
+    @cached_property
+    def _names(self) -> Mapping[str, Names]:
         template = self._catalogue.templates.get(self._image.template)
-        yield from self._image.files
-        yield from self._catalogue.shared.values()
-        yield from template.files if template else ()
+        files = {
+            file.source: file
+            for file in (
+                *self._catalogue.shared.values(),
+                *(template.files if template else ()),
+                *self._image.files,
+            )
+            if file.source.endswith(".j2")
+        }
+        return printed_names(files.values())
 
     @cached_property
     def _leaves(self) -> Sequence[_Leaf]:
@@ -180,6 +174,11 @@ def _flatten(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
         yield path, "true" if value else "false"
     elif value is not None:
         yield path, str(value)
+
+
+def _is_in(text: str, printed_text: str) -> bool:
+    """Tell whether a text is printed as a word or words of its own."""
+    return bool(text) and bool(re.search(rf"(?<!\w){re.escape(text)}(?!\w)", printed_text))
 
 
 def _is_below(path: KeyPath, names: Iterable[NamePattern]) -> bool:
