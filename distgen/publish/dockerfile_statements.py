@@ -93,7 +93,7 @@ def _statements(
     pairs = tuple(_pair_stages(old, new, suffix))
     yield from _package_statements(pairs, aliases)
     for command, (noun, aspect) in _KEYED.items():
-        lines = tuple(line for pair in pairs for line in _keyed(pair, command, noun, aliases))
+        lines = tuple(line for pair in pairs for line in _keyed_lines(pair, command, noun, aliases))
         if lines:
             yield Statement(instruction_kind(command), f"{aspect} changed", lines)
     for command, aspect in _ASPECTS.items():
@@ -168,7 +168,7 @@ def _package_statements(pairs: Iterable[StagePair], aliases: Aliases) -> Iterato
         yield Statement("packages", phrase, tuple(lines["changed"]))
 
 
-def _keyed(pair: StagePair, command: str, noun: str, aliases: Aliases) -> Iterator[str]:
+def _keyed_lines(pair: StagePair, command: str, noun: str, aliases: Aliases) -> Iterator[str]:
     old, new = _values(pair.old, command), _values(pair.new, command)
     yield from keyed_lines(f"{noun} {{}}{pair.place}", old, new, aliases)
 
@@ -235,10 +235,10 @@ def _is_reordered(old: Dockerfile, new: Dockerfile, aliases: Aliases) -> bool:
 
 
 def _code(file: Dockerfile, replace_names: Callable[[str], str]) -> list[str]:
-    return [replace_names(_meaning(step)) for step in file.instructions]
+    return [replace_names(_normalize(step)) for step in file.instructions]
 
 
-def _meaning(step: Instruction) -> str:
+def _normalize(step: Instruction) -> str:
     """Return an instruction as text that does not depend on its layout."""
     if step.cmd in _KEYED:
         return f"{step.cmd} {sorted(key_values(step))}"

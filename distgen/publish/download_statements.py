@@ -33,9 +33,10 @@ def download_statements(old: Dockerfile, new: Dockerfile) -> Iterator[Statement]
     ]
     if not lines and _count_lost(before, after) > 0:
         sums_after = {checksum for _, checksum in after}
-        gone = sorted({checksum for _, checksum in before if checksum} - sums_after)
+        missing_sums = sorted({checksum for _, checksum in before if checksum} - sums_after)
         lines = [
-            f"download no longer pinned: checksum {checksum[:12]} is gone" for checksum in gone
+            f"download no longer pinned: checksum {checksum[:12]} is gone"
+            for checksum in missing_sums
         ]
     if lines:
         count = f"{len(lines)} downloads" if len(lines) > 1 else "download"

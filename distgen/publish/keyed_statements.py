@@ -29,14 +29,14 @@ def keyed_lines(what: str, old: Values, new: Values, aliases: Aliases) -> Iterat
             continue
         before_text, after_text = _shorten_values(", ".join(before or ()), ", ".join(after or ()))
         if before is None:
-            yield f"{_added(what, key, 'added')}: {after_text}"
+            yield f"{_name_change(what, key, 'added')}: {after_text}"
         elif after is None:
-            yield f"{_added(what, key, 'removed')}: {before_text}"
+            yield f"{_name_change(what, key, 'removed')}: {before_text}"
         else:
             yield f"{what.format(key)}: {before_text} -> {after_text}"
 
 
-def _added(what: str, key: str, verb: str) -> str:
+def _name_change(what: str, key: str, verb: str) -> str:
     return what.format(f"{key} {verb}")
 
 

@@ -46,7 +46,7 @@ def edit_kind(
     """
     if not is_dockerfile(path):
         return file_kind(path)
-    old, new = tuple(_touched(before, removed)), tuple(_touched(after, added))
+    old, new = tuple(_touched_steps(before, removed)), tuple(_touched_steps(after, added))
     kinds = set(_kinds_of_edit(old, new, _text(before, removed), _text(after, added)))
     return next((kind for kind in CHANGE_KINDS if kind in kinds), "formatting")
 
@@ -93,7 +93,7 @@ def _changed_packages(old: Iterable[Instruction], new: Iterable[Instruction]) ->
     return {name for (_, name), _ in changed}
 
 
-def _touched(file: Dockerfile, lines: range) -> Iterator[Instruction]:
+def _touched_steps(file: Dockerfile, lines: range) -> Iterator[Instruction]:
     """Yield the instructions that have one of these lines."""
     for step in file.instructions:
         if step.line <= lines.stop and lines.start < step.end_line and lines:

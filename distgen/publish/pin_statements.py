@@ -117,7 +117,7 @@ def _base_statements(old: Bases, new: Bases) -> Iterator[Statement]:
         phrase = count_things(len(updated), "base image", "updated")
         yield Statement("base", phrase, tuple(lines))
     changed = [f"base image {name} -> {new_name}" for name, new_name in pairs if name != new_name]
-    removed, added = _unpaired(pairs, old, new)
+    removed, added = _unpaired_bases(pairs, old, new)
     changed += [f"base image {name} removed" for name in removed]
     changed += [f"base image {with_digest(name, new[name])} added" for name in added]
     if changed:
@@ -137,7 +137,7 @@ def _base_pairs(old: Bases, new: Bases) -> list[tuple[str, str]]:
     pairs = [(name, name) for name in sorted({*old} & {*new}) if old[name] != new[name]]
     removed, added = sorted({*old} - {*new}), sorted({*new} - {*old})
     for name in tuple(removed):
-        matches = [other for other in added if _repository(other) == _repository(name)]
+        matches = [candidate for candidate in added if _repository(candidate) == _repository(name)]
         if len(matches) == 1:
             pairs.append((name, matches[0]))
             removed.remove(name)
@@ -147,7 +147,7 @@ def _base_pairs(old: Bases, new: Bases) -> list[tuple[str, str]]:
     return pairs
 
 
-def _unpaired(
+def _unpaired_bases(
     pairs: Iterable[tuple[str, str]], old: Bases, new: Bases
 ) -> tuple[Sequence[str], Sequence[str]]:
     replaced, replacing = {pair[0] for pair in pairs}, {pair[1] for pair in pairs}

@@ -124,7 +124,7 @@ def _values(image: Image) -> Iterator[ReportedValue]:
 
 def _holds_others(traced: Mapping[KeyPath, Sequence[Any]], path: KeyPath) -> bool:
     """Tell whether a key is only the empty map that other keys were put into."""
-    is_above = any(len(other) > len(path) and other[: len(path)] == path for other in traced)
+    is_above = any(len(key) > len(path) and key[: len(path)] == path for key in traced)
     return is_above and all(setting.value == {} for setting in traced[path])
 
 

@@ -12,14 +12,14 @@ from distgen.report.records import GraphNode
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """An image below its first parent; `others` are the further ones it is built on.
+    """An image below its first parent; `further` are the further ones it is built on.
 
     `untouched` is how many images below it the change does not reach, by way of none that it does.
     """
 
     node: GraphNode
     children: tuple[Branch, ...]
-    others: tuple[str, ...]
+    further: tuple[str, ...]
     untouched: int
 
 
@@ -29,7 +29,7 @@ def reached_branches(nodes: Iterable[GraphNode]) -> tuple[Branch, ...]:
     children: dict[str, list[GraphNode]] = {}
     for node in by_key.values():
         children.setdefault(_first_parent(node, by_key), []).append(node)
-    reached = _reached(by_key)
+    reached = _reached_keys(by_key)
 
     def size(node: GraphNode) -> int:
         return 1 + sum(map(size, children.get(node.key, [])))
@@ -68,7 +68,7 @@ def _first_parent(node: GraphNode, nodes: Mapping[str, GraphNode]) -> str:
     return next((parent for parent in node.parents if parent in nodes), "")
 
 
-def _reached(nodes: Mapping[str, GraphNode]) -> frozenset[str]:
+def _reached_keys(nodes: Mapping[str, GraphNode]) -> frozenset[str]:
     """Return the keys of the images that change, and of all on the way to them."""
     reached: set[str] = set()
     for node in nodes.values():

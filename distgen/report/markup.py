@@ -66,7 +66,7 @@ def side_by_side(lines: Sequence[DiffLine]) -> Iterator[SidePair]:
             added.append(line)
         elif line is None or line.kind != "note":
             length = max(len(removed), len(added))
-            yield from zip(_padded(removed, length), _padded(added, length), strict=True)
+            yield from zip(_pad(removed, length), _pad(added, length), strict=True)
             removed, added = [], []
             if line and line.kind == "removed":
                 removed.append(line)
@@ -76,14 +76,14 @@ def side_by_side(lines: Sequence[DiffLine]) -> Iterator[SidePair]:
 
 def highlight_dockerfile(lines: Sequence[str]) -> list[Markup]:
     """Return each line as HTML in which words have a class by what they are."""
-    shown = [show(line) for line in lines]
+    visible_lines = [show(line) for line in lines]
     lexer = DockerLexer(stripnl=False, ensurenl=False)
-    text = highlight("\n".join(shown), lexer, HtmlFormatter(nowrap=True)).split("\n")
-    while len(text) > len(shown) and not text[-1]:
+    text = highlight("\n".join(visible_lines), lexer, HtmlFormatter(nowrap=True)).split("\n")
+    while len(text) > len(visible_lines) and not text[-1]:
         text.pop()
     # The lexer may drop a line end; colours are not worth a line that is not there.
-    if len(text) != len(shown):
-        return [escape(line) for line in shown]
+    if len(text) != len(visible_lines):
+        return [escape(line) for line in visible_lines]
     return [Markup(line) for line in text]
 
 
@@ -120,5 +120,5 @@ def _end_of_hunk(lines: Sequence[str], at: int, old: int, new: int) -> int:
     return at
 
 
-def _padded(lines: list[DiffLine], length: int) -> list[DiffLine | None]:
+def _pad(lines: list[DiffLine], length: int) -> list[DiffLine | None]:
     return [*lines, *[None] * (length - len(lines))]

@@ -34,7 +34,7 @@ def test_what_changes_and_the_way_to_it_is_shown():
     assert shape(branches) == {"base": {"way": {"app": {}}}, "builder": {}, "removed": {}}
     base = branches[0]
     assert base.untouched == 2
-    assert base.children[0].children[0].others == ("ns/builder@main",)
+    assert base.children[0].children[0].further == ("ns/builder@main",)
 
 
 def test_of_a_change_that_reaches_nothing_there_is_no_graph():

@@ -97,13 +97,17 @@
     return holder;
   }
 
-  function fit() {
+  // What is too small to read is shown from its first image on.
+  function fit(least) {
     const box = layer.node().getBBox();
     const width = canvas.clientWidth, height = canvas.clientHeight;
     if (!box.width || !width) return;
-    const scale = Math.min(1, width / (box.width + 40), height / (box.height + 40));
-    const move = d3.zoomIdentity.translate(20 - box.x * scale, (height - box.height * scale) / 2 - box.y * scale);
-    svg.call(zoom.transform, move.scale(scale));
+    const whole = Math.min(1, width / (box.width + 40), height / (box.height + 40));
+    const scale = Math.max(least, whole);
+    const first = places.values().next().value;
+    const top = scale > whole ? height / 2 - first.x * scale
+      : (height - box.height * scale) / 2 - box.y * scale;
+    svg.call(zoom.transform, d3.zoomIdentity.translate(20 - box.x * scale, top).scale(scale));
   }
 
   const find = document.getElementById("find"), hits = document.getElementById("hits");
@@ -121,7 +125,7 @@
   });
   document.getElementById("closer").addEventListener("click", () => svg.call(zoom.scaleBy, 1.5));
   document.getElementById("farther").addEventListener("click", () => svg.call(zoom.scaleBy, 1 / 1.5));
-  document.getElementById("fit").addEventListener("click", fit);
+  document.getElementById("fit").addEventListener("click", () => fit(0));
   const whole = document.getElementById("whole");
   whole.hidden = rows.length >= 1000;
   whole.addEventListener("click", () => {
@@ -129,10 +133,10 @@
     opened.clear();
     whole.setAttribute("aria-pressed", String(isWhole));
     draw();
-    fit();
+    fit(0.7);
   });
 
   document.getElementById("picture").hidden = false;
   draw();
-  fit();
+  fit(0.7);
 })();
