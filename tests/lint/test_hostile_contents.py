@@ -58,9 +58,10 @@ def findings(catalogue, files: dict[str, str], template: str = "description: x\n
         (root / "templates/app/Dockerfile.raw").unlink()
     loaded = load_catalogue(root)
     begin = time.process_time()
-    codes = [found.code for found in lint(plan_work(loaded, Lock(), loaded.images), lambda _: ())]
+    remarks = lint(plan_work(loaded, Lock(), loaded.images), lambda _: ())
     assert time.process_time() - begin < SECONDS
-    return codes
+    assert not [remark for remark in remarks if remark.message.endswith(": ")]
+    return [remark.code for remark in remarks]
 
 
 @pytest.mark.parametrize(("path", "text"), HOSTILE.values(), ids=HOSTILE.keys())
@@ -75,6 +76,15 @@ def test_a_dockerfile_that_is_too_long_is_an_error(catalogue):
 def test_a_run_of_many_values_is_read_once(catalogue):
     text = HEAD + "RUN true {% for i in range(2000) %}{{ '>' ~ i }} {% endfor %}\n"
     assert findings(catalogue, {"Dockerfile.j2": text}).count("DG113") == 2000
+
+
+def test_a_large_number_is_json(catalogue):
+    assert "DG302" not in findings(catalogue, {"a.json": "9" * 100_000})
+
+
+def test_python_that_is_nested_too_deep_is_a_finding(catalogue):
+    text = "#!/usr/bin/python3\nx = " + "(" * 5000 + ")" * 5000
+    assert "DG305" in findings(catalogue, {"a": text})
 
 
 @pytest.mark.parametrize("middle", ["\n", "\nProc-Type: 4,ENCRYPTED\nDEK-Info: x\n\n", r"\n"])

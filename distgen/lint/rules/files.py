@@ -161,7 +161,8 @@ def _yaml_error(content: bytes) -> tuple[str, int] | None:
 @lru_cache(maxsize=4096)
 def _json_error(content: bytes) -> tuple[str, int] | None:
     try:
-        json.loads(content.decode("utf-8", "replace"))
+        # Python reads no integer of more than 4300 digits, which JSON may hold.
+        json.loads(content.decode("utf-8", "replace"), parse_int=str)
     except json.JSONDecodeError as error:
         return f"not JSON: {error.msg}", error.lineno
     except RecursionError:
@@ -178,5 +179,5 @@ def _python_error(content: bytes) -> tuple[str, int] | None:
     except SyntaxError as error:
         return f"not Python: {error.msg}", error.lineno or 1
     except (ValueError, RecursionError, MemoryError) as error:
-        return f"not Python that can be read: {error}", 1
+        return f"not Python that can be read: {str(error) or 'nested too deep'}", 1
     return None
