@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from distgen.compare.edits import first_change
@@ -11,6 +11,7 @@ from distgen.compare.grouping import EditSet
 from distgen.compare.records import EditGroup, FileEdit, Trees
 from distgen.dockerfile.filename import is_dockerfile
 from distgen.dockerfile.parse import Dockerfile, parse
+from distgen.model.published import Statement
 from distgen.model.rendered import File
 from distgen.model.words import CHANGE_KINDS, ChangeKind
 from distgen.publish.dockerfile_statements import dockerfile_statements
@@ -20,8 +21,11 @@ from distgen.text.git_diff import header_lines, name_lines
 from distgen.text.hunks import TextHunk, split_hunks
 
 _Lines = tuple[str, ...]
+_Kinds = tuple[ChangeKind, ...]
 _WIDTH = 160
 _MOST_STATEMENTS = 2
+_PINNED: tuple[_Kinds, _Kinds] = ((), ("base", "source"))
+"""Further kinds whose statements tell of a change: none, and those of a lost pin."""
 _VAGUE = ("build steps changed", "Dockerfile changed")
 """Phrases that say less than the lines themselves."""
 _DIGEST = re.compile(r"((?:sha256:)?[0-9a-f]{12})[0-9a-f]{28,}")
@@ -38,12 +42,16 @@ def make_group(edit_set: EditSet, old: Trees, new: Trees) -> EditGroup:
     hunks = _find_hunks(edit, before, after)
     kind = _kind(edit, before, after, hunks)
     lines = _generic_lines(edit_set)
-    sentence = _statement(edit, before, hunks, kind, lines) or _sentence(edit, lines)
+    statements = _statements(edit, before, hunks, lines)
+    sentence = _join_statements(statements, kind) or _sentence(edit, lines)
     if len(edit_set.edits) > 1:  # others may have it in another stage
         sentence = _STAGE.sub("", sentence)
+    # A base and a label that are close by are one hunk, and the label may not go unsaid.
+    others = {statement.kind for statement in statements} - {kind, *_PINNED[kind == "lost pin"]}
+    also = ", ".join(other for other in CHANGE_KINDS if other in others)
     return EditGroup(
         kind=kind,
-        sentence=sentence,
+        sentence=f"{sentence}; also {also}" if also else sentence,
         path=edit.path,
         operation=edit.operation,
         modes=edit.modes,
@@ -148,25 +156,30 @@ def _sentence(edit: FileEdit, lines: tuple[str, ...]) -> str:
     return f"{edit.path}: {_quote_change(lines)}"
 
 
-def _statement(
-    edit: FileEdit, old: File | None, hunks: Sequence[TextHunk], kind: ChangeKind, lines: _Lines
-) -> str:
-    """Return what a summary would say of a hunk of a Dockerfile alone, "" where it says nothing."""
+def _statements(
+    edit: FileEdit, old: File | None, hunks: Sequence[TextHunk], lines: _Lines
+) -> tuple[Statement, ...]:
+    """Return what a summary would say of a hunk of a Dockerfile alone."""
     if edit.operation != "changed" or not is_dockerfile(edit.path) or not (old and hunks):
-        return ""
+        return ()
     before, after = _texts_around(old.content.decode("utf-8", "replace"), hunks[0], lines)
-    kinds = ("lost pin", "base", "source") if kind == "lost pin" else (kind,)
-    statements = [
+    return tuple(dockerfile_statements(edit.path, before, after, NO_ALIASES))
+
+
+def _join_statements(statements: Iterable[Statement], kind: ChangeKind) -> str:
+    """Return what is said of a kind on one line, "" where the lines themselves say more."""
+    kinds = {kind, *_PINNED[kind == "lost pin"]}
+    texts = [
         line
-        for statement in dockerfile_statements(edit.path, before, after, NO_ALIASES)
+        for statement in statements
         if statement.kind in kinds and statement.phrase not in _VAGUE
         for line in statement.lines
     ]
-    if not statements:
+    if not texts:
         return ""
-    text = _DIGEST.sub(r"\1", "; ".join(statements[:_MOST_STATEMENTS]))
+    text = _DIGEST.sub(r"\1", "; ".join(texts[:_MOST_STATEMENTS]))
     text = _MOVED.sub(r"\1: \2 -> \3", text)
-    more = len(statements) - _MOST_STATEMENTS
+    more = len(texts) - _MOST_STATEMENTS
     return _shorten(text) + (f" (and {more} more)" if more > 0 else "")
 
 

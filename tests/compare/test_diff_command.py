@@ -133,6 +133,9 @@ def test_since_a_revision_no_repository_is_read(distgen, root):
     assert sentence == (
         "3 images change, 3 edits in 2 groups; 0 more are rebuilt because a parent changed"
     )
+    with_base = distgen(root, "diff", "--since", "HEAD", "--stat").out
+    assert "1 image   base    stage of the image: from quay.io/ns/base:" in with_base
+    assert with_base.count("; also labels\n") == 1
     assert not (root / "dist-git").exists()
     git(root, "commit", "-q", "-a", "-m", "Name the vendor")
     assert distgen(root, "diff", "--since", "HEAD", "--exit-code").out == (
