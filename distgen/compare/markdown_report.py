@@ -29,18 +29,20 @@ def format_markdown(
 
     `rest` says where all of it is; `words` adds the table of what differs in each image.
     """
-    whole = "".join((*_head(diff), *_rows(diff.groups, None), *_stopped(diff, None)))
-    whole += "".join(_group(number, group, words) for number, group in _numbered(diff))
+    whole = "".join((*_head(diff), *_rows(diff.groups, None), *_stopped_rows(diff, None)))
+    whole += "".join(
+        _group(number, group, words) for number, group in enumerate(diff.groups, start=1)
+    )
     if limit is None or byte_length(whole) <= limit:
         return whole
     text = "".join(_head(diff))
     # The table may not take the room of what it is about.
     text += "".join(_rows(diff.groups, (limit - byte_length(text)) // 2))
-    text += "".join(_stopped(diff, (limit - byte_length(text)) // 2))
+    text += "".join(_stopped_rows(diff, (limit - byte_length(text)) // 2))
     missing: list[int] = []
     reserve = byte_length(_left_out_groups(range(len(diff.groups), -_MOST_NAMED, -1), rest)) + 20
     room = limit - byte_length(text) - reserve
-    for number, group in _numbered(diff):
+    for number, group in enumerate(diff.groups, start=1):
         block = _group(number, group, words)
         room_left = room - byte_length(block)
         if room_left < 0:
@@ -48,10 +50,6 @@ def format_markdown(
             continue
         text, room = text + block, room_left
     return text + (_left_out_groups(missing, rest) if missing else "")
-
-
-def _numbered(diff: GroupedDiff) -> Iterator[tuple[int, EditGroup]]:
-    return enumerate(diff.groups, start=1)
 
 
 def _head(diff: GroupedDiff) -> Iterator[str]:
@@ -71,14 +69,14 @@ def _rows(groups: Sequence[EditGroup], room: int | None) -> Iterator[str]:
     ]
     end = f"| | | | {count(len(rows), 'more group')} |\n"
     room = None if room is None else room - byte_length(f"\n{_TABLE}{end}")
-    fitting = _fitting(rows, room)
+    fitting = _take_fitting(rows, room)
     yield f"\n{_TABLE}"
     yield from fitting
     if len(fitting) < len(rows):
         yield f"| | | | {count(len(rows) - len(fitting), 'more group')} |\n"
 
 
-def _stopped(diff: GroupedDiff, room: int | None) -> Iterator[str]:
+def _stopped_rows(diff: GroupedDiff, room: int | None) -> Iterator[str]:
     if not diff.stopped:
         return
     rows = [
@@ -86,14 +84,14 @@ def _stopped(diff: GroupedDiff, room: int | None) -> Iterator[str]:
         for image in diff.stopped
     ]
     room = None if room is None else room - byte_length(f"\n- {len(rows)} more images\n")
-    fitting = _fitting(rows, room)
+    fitting = _take_fitting(rows, room)
     yield "\n"
     yield from fitting
     if len(fitting) < len(rows):
         yield f"- {count(len(rows) - len(fitting), 'more image')}\n"
 
 
-def _fitting(rows: Sequence[str], room: int | None) -> Sequence[str]:
+def _take_fitting(rows: Sequence[str], room: int | None) -> Sequence[str]:
     """Return the first rows that fit into a number of bytes, all without one."""
     if room is None:
         return rows

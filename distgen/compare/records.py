@@ -94,11 +94,11 @@ class EditGroup:
     def differing_slots(self) -> Iterator[int]:
         """Yield the places where the members have different words; one for each set of words."""
         columns = list(zip(*(member.words for member in self.members), strict=True))
-        shown: set[tuple[str, ...]] = set()
+        earlier: set[tuple[str, ...]] = set()
         for slot, column in enumerate(columns):
             folded = tuple(word.lower() for word in column)
-            if len({*folded}) > 1 and folded not in shown:
-                shown.add(folded)
+            if len({*folded}) > 1 and folded not in earlier:
+                earlier.add(folded)
                 yield slot
 
 

@@ -22,7 +22,10 @@ def diff_report(diff: GroupedDiff) -> dict[str, Any]:
             "groups": len(diff.groups),
             "rebuilt": len(diff.rebuilt),
             "left_out": list(diff.left_out),
-            **{status: _stopped(diff)[status] for status in ("refused", "failed", "skipped")},
+            **{
+                status: _count_by_status(diff)[status]
+                for status in ("refused", "failed", "skipped")
+            },
         },
         "stopped": [
             {
@@ -77,7 +80,7 @@ def _image(key: str) -> Mapping[str, str]:
     return {"image": image, "stream": stream}
 
 
-def _stopped(diff: GroupedDiff) -> Counter[str]:
+def _count_by_status(diff: GroupedDiff) -> Counter[str]:
     return Counter(image.status for image in diff.stopped)
 
 

@@ -75,10 +75,10 @@ def word_rows(group: EditGroup) -> list[tuple[str, ...]]:
 
 
 def _number_repeats(titles: Iterable[str]) -> Iterator[str]:
-    seen: Counter[str] = Counter()
+    numbers: Counter[str] = Counter()
     for title in titles:
-        seen[title] += 1
-        yield title if seen[title] == 1 else f"{title} {seen[title]}"
+        numbers[title] += 1
+        yield title if numbers[title] == 1 else f"{title} {numbers[title]}"
 
 
 def count(number: int, noun: str) -> str:
