@@ -43,6 +43,9 @@ class Forge:
     has_api: bool = False
     """Whether its interface is used; git's credential helpers are then asked for a token."""
 
+    file_path: str = ""
+    """What stands between the addresses of a repository and of a commit's file in a browser."""
+
     creation_hint: Callable[[Place], str]
     """Returns the command with which a person makes a missing repository."""
 

@@ -235,6 +235,7 @@ def _state(pull: Mapping[str, Any]) -> ReviewState:
 
 FORGE = Forge(
     text_limit=_TEXT_LIMIT,
+    file_path="src/commit",
     has_api=True,
     creation_hint=creation_hint,
     ref_patterns=ref_patterns,

@@ -196,6 +196,7 @@ def creation_hint(place: Place) -> str:
 
 FORGE = Forge(
     text_limit=_TEXT_LIMIT,
+    file_path="blob",
     token_user="x-access-token",
     has_api=True,
     creation_hint=creation_hint,

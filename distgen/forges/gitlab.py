@@ -92,6 +92,7 @@ def creation_hint(place: Place) -> str:
 
 FORGE = Forge(
     text_limit=_TEXT_LIMIT,
+    file_path="-/blob",
     token_user="oauth2",
     creation_hint=creation_hint,
     ref_patterns=ref_patterns,

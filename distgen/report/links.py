@@ -6,31 +6,30 @@ from urllib.parse import quote, urlsplit
 
 from distgen.model.words import Origin
 
-_SHAPES = (
-    ("github", "blob"),
-    ("gitlab", "-/blob"),
-    *((name, "src/commit") for name in ("opendev.org", "codeberg", "gitea", "forgejo")),
-)
-"""What stands between a repository and a commit, by a word in the name of the host."""
 
-
-def catalogue_address(address: str, commit: str, folder: str) -> str:
-    """Return where a forge shows the files of a catalogue at a commit, "" where nobody knows.
-
-    `folder` is where the catalogue is in its repository.
-    """
+def host_name(address: str) -> str:
+    """Return the host of a web address, "" where it is none."""
     try:
         parts = urlsplit(address)
+        is_web = parts.scheme in ("https", "http") and parts.port != 0  # a bad port raises
+        return parts.hostname or "" if is_web else ""
     except ValueError:
         return ""
-    host = parts.hostname or ""
-    shape = next((shape for word, shape in _SHAPES if word in host), "")
-    if parts.scheme not in ("https", "http") or not shape or not commit:
+
+
+def catalogue_address(address: str, file_path: str, commit: str, folder: str) -> str:
+    """Return where a forge shows the files of a catalogue at a commit, "" where that is unknown.
+
+    `file_path` is the forge's; `folder` is where the catalogue is in its repository.
+    """
+    host = host_name(address)
+    if not (host and file_path and commit):
         return ""
+    parts = urlsplit(address)
     path = quote(parts.path.rstrip("/").removesuffix(".git"))
     port = f":{parts.port}" if parts.port else ""
     below = f"{quote(folder)}/" if folder else ""
-    return f"{parts.scheme}://{host}{port}{path}/{shape}/{commit}/{below}"
+    return f"{parts.scheme}://{host}{port}{path}/{file_path}/{commit}/{below}"
 
 
 def line_address(catalogue: str, origin: Origin) -> str:

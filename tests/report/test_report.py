@@ -9,7 +9,9 @@ import pytest
 from testing.commandline import keeps_to_its_schema
 from testing.sites import distgen, save, site
 
+from distgen.cli.commands.report import find_address
 from distgen.errors import DistgenError
+from distgen.model.catalogue import Catalogue
 from distgen.model.words import Origin
 from distgen.report.folder import write_report
 from distgen.report.links import catalogue_address, line_address
@@ -189,21 +191,38 @@ COMMIT = "1" * 40
 @pytest.mark.parametrize(
     ("address", "folder", "page"),
     [
-        ("https://github.com/o/images.git", "", f"https://github.com/o/images/blob/{COMMIT}/"),
-        ("https://me:secret@github.com/o/i", "a b", f"https://github.com/o/i/blob/{COMMIT}/a%20b/"),
-        ("https://gitlab.example.org:8443/g/s/i.git", "",
-         f"https://gitlab.example.org:8443/g/s/i/-/blob/{COMMIT}/"),
-        ("https://opendev.org/o/i", "", f"https://opendev.org/o/i/src/commit/{COMMIT}/"),
-        ("https://example.org/images.git", "", ""),
+        ("https://github.com/o/images.git", "", f"https://github.com/o/images/-/{COMMIT}/"),
+        ("https://me:secret@host/o/i", "a b", f"https://host/o/i/-/{COMMIT}/a%20b/"),
+        ("https://host:8443/g/s/i.git", "", f"https://host:8443/g/s/i/-/{COMMIT}/"),
         ("ssh://git@github.com/o/i", "", ""),
         ("https://[github", "", ""),
+        ("https://host:99999/o/i", "", ""),
         ("javascript://github.com/%0aalert(1)", "", ""),
         ("", "", ""),
     ],
-)  # fmt: skip
+)
 def test_a_forge_shows_the_catalogue_where_its_address_is_known(address, folder, page):
-    assert catalogue_address(address, COMMIT, folder) == page
-    assert catalogue_address(address, "", folder) == ""
+    assert catalogue_address(address, "-", COMMIT, folder) == page
+    assert catalogue_address(address, "", COMMIT, folder) == ""
+    assert catalogue_address(address, "-", "", folder) == ""
+
+
+@pytest.mark.parametrize(
+    ("host", "path"),
+    [
+        ("github.com", f"blob/{COMMIT}/"),
+        ("gitlab.example.org", f"-/blob/{COMMIT}/"),
+        ("forgejo.example.org", f"src/commit/{COMMIT}/"),
+        ("gitea.com", f"src/commit/{COMMIT}/"),
+        ("review.gerrit.org", None),
+        ("example.org", None),
+    ],
+)
+def test_each_forge_says_where_it_shows_a_file(host, path):
+    source = f"https://{host}/o/i"
+    catalogue = Catalogue("/nowhere", (), {}, {}, source)
+    assert find_address(catalogue, COMMIT) == (f"{source}/{path}" if path else "")
+    assert find_address(catalogue, "") == ""
 
 
 def test_a_line_of_the_catalogue_leads_to_the_forge(root, tmp_path):

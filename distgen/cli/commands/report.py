@@ -25,6 +25,7 @@ from distgen.compare.planned_diff import compare_changes
 from distgen.compare.records import GroupedDiff
 from distgen.compare.revision_diff import compare_revisions
 from distgen.compare.sentences import count, summarize_diff
+from distgen.forges.load import forge_names, load_forge
 from distgen.git.run import hide_secrets, isolate
 from distgen.lint.check import Work, lint
 from distgen.model.catalogue import Catalogue
@@ -33,7 +34,7 @@ from distgen.publish.run import plan_only
 from distgen.report.assets import read_assets
 from distgen.report.collect import changes_by_image, collect_graph, collect_images
 from distgen.report.folder import refuse_foreign_files, write_report
-from distgen.report.links import catalogue_address
+from distgen.report.links import catalogue_address, host_name
 from distgen.report.listing import LISTING, list_report
 from distgen.report.names import OVERVIEW
 from distgen.report.pages import render_pages
@@ -115,7 +116,7 @@ def write_pages(session: Session, folder: Path, work: Work, diff: GroupedDiff) -
         tuple(collect_images(work, diff, findings)),
         describe_origin(head, catalogue, diff),
         tuple(collect_graph(work, diff)),
-        catalogue_address(catalogue.source or "", commit, folder_in_repository(root)),
+        find_address(catalogue, commit),
     )
     assets = read_assets()
     names: list[str] = [*assets.files]
@@ -145,3 +146,12 @@ def describe_origin(
         "lock": f"sha256:{digest}" if digest else "",
         "distgen": __version__,
     }
+
+
+def find_address(catalogue: Catalogue, commit: str) -> str:
+    """Return where the files of the catalogue are shown: on the forge that names its host."""
+    address = catalogue.source or ""
+    host = host_name(address)
+    forge = next((name for name in forge_names() if name in host), "") if commit else ""
+    file_path = load_forge(forge).file_path if forge else ""
+    return catalogue_address(address, file_path, commit, folder_in_repository(Path(catalogue.root)))
