@@ -61,6 +61,9 @@ def parse_zuul_items(text: str, where: object) -> tuple[ZuulItem, ...]:
         mark = getattr(error, "problem_mark", None)
         line = f" (line {mark.line + 1})" if mark is not None else ""
         raise InputError(f"the file is not YAML or JSON{line}", where=where) from None
+    except (ValueError, RecursionError):
+        problem = "the file is nested too deeply, or holds a number or date that there is not"
+        raise InputError(problem, where=where) from None
     entries = _items(data)
     if not isinstance(entries, list):
         raise InputError(

@@ -54,6 +54,9 @@ def read_yaml(text: str, path: str) -> Any:
         place = Origin(path, mark.line + 1, mark.column + 1) if mark else Origin(path)
         problem = getattr(error, "problem", None) or "it is not YAML"
         raise InputError(f"cannot be read: {problem}", where=place) from None
+    except (ValueError, RecursionError):
+        problem = "it is nested too deeply, or holds a number or date that there is not"
+        raise InputError(f"cannot be read: {problem}", where=Origin(path)) from None
 
 
 def parse_value(text: str) -> str | bool | None:

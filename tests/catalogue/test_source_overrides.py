@@ -425,3 +425,9 @@ def test_maintained_streams_are_not_published_from_a_change(catalogue, distgen):
         "changes": "updated",
         "master": "created",
     }
+
+
+@pytest.mark.parametrize("text", ["[" * 5000 + "]" * 5000, "a: " + "9" * 5000, "a: 2001-99-99"])
+def test_yaml_that_python_cannot_read_is_one_sentence(text):
+    with pytest.raises(InputError, match="the file is nested too deeply"):
+        parse_zuul_items(text, "items.yaml")

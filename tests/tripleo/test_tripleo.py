@@ -195,6 +195,15 @@ def test_real_lists_are_read_whole_and_unlike_their_templates_need_no_values():
         assert len(entries) == len(names) > 50, path
 
 
+@pytest.mark.parametrize("text", ["[" * 5000 + "]" * 5000, "a: " + "9" * 5000, "a: 2001-99-99"])
+def test_yaml_that_python_cannot_read_is_one_sentence(tmp_path, text):
+    path = tmp_path / "containers.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"containers\.yaml: ") as caught:
+        read_list(path, {})
+    assert "\n" not in str(caught.value)
+
+
 LOOPS = "{% for a in 'x' * 99999 %}{% for b in 'x' * 99999 %}{% endfor %}{% endfor %}"
 # Comparing them is one long step of the interpreter, which no exception can end.
 DOUBLED = "{% set a = [1] %}{% set b = [1] %}" + "{% set a = [a, a] %}{% set b = [b, b] %}" * 60
