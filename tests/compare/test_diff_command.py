@@ -259,3 +259,8 @@ def test_an_image_has_no_markdown_of_its_own(distgen, root):
         2,
         "distgen: --by image has no markdown; use --by group\n",
     )
+    counted = distgen(root, "diff", "--by", "image", "--stat")
+    assert (counted.code, counted.err) == (
+        2,
+        "distgen: --stat counts groups, and --by image has none; use --by group\n",
+    )

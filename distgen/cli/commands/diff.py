@@ -86,6 +86,8 @@ def command(ctx: click.Context, /, options: prepare.RunOptions, output: DiffOpti
     session: Session = ctx.obj
     if output.by == "image" and output.form not in ("text", "json"):
         raise InputError(f"--by image has no {output.form}", hint="use --by group")
+    if output.by == "image" and output.stat:
+        raise InputError("--stat counts groups, and --by image has none", hint="use --by group")
     hidden = () if output.all_files else OWN_FILES
     read = diff_repositories if output.since.since is None else diff_revisions
     differences = read(session, options, output, hidden)
