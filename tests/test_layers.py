@@ -1,6 +1,7 @@
 """The rooms of the package, proved from its imports: their order, and what touches the world."""
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -294,6 +295,12 @@ def names_of_import(node: ast.AST) -> Iterator[str]:
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
         yield node.module or ""
+
+
+def test_no_two_files_of_tests_have_one_name():
+    """pytest imports them by their names alone: the second is refused when all of them run."""
+    names = Counter(path.name for path in Path(__file__).parent.rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_one_module_uses_gitpython_and_imports_it_late():

@@ -118,7 +118,8 @@ def test_a_wrong_token_is_told_as_one(lab, site, folder, command):
 SAID = {
     401: "does not accept the token; is it still valid?",
     403: "refuses the token: not you; ",
-    404: "there is no repository, or it is not shown to the token; create it with: glab",
+    404: "there is no repository, or it is not shown to the token"
+    " (the server says: not you); create it with: glab",
 }
 
 

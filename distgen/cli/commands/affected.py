@@ -35,8 +35,8 @@ def command(session: Session, since: SinceOptions, form: str, patterns: tuple[st
     Both states are rendered and their trees compared. Images come in build order, each once:
     changed, added, removed, or rebuilt where only a parent differs.
 
-    What is installed is the same on both sides, so an upgrade of distgen or Kolla shows only in
-    `distgen diff` without --since.
+    What is installed is the same on both sides: `distgen diff` without --since shows what an
+    upgrade of Kolla, or of this program, does.
     """
     speculation, lock = load_catalogue(session, (), SourceOptions())
     comparison = compare_since(session, since, speculation.catalogue, lock)

@@ -80,8 +80,8 @@ def command(ctx: click.Context, /, options: prepare.RunOptions, output: DiffOpti
     names, tags and digests of the image and its parents.
 
     With --since: what the change of the catalogue since REV does to the images. Both states are
-    rendered with what is installed now and no repository is read, so an upgrade of distgen or Kolla
-    shows only without --since.
+    rendered with what is installed now and no repository is read, so what an upgrade does, of
+    Kolla or of this program, shows only without --since.
     """
     session: Session = ctx.obj
     if output.by == "image" and output.form not in ("text", "json"):
