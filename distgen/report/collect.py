@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from distgen.catalogue.graph import parents_first
-from distgen.catalogue.overlay import trace_settings
+from distgen.catalogue.overlay import trace_settings, value_at
+from distgen.catalogue.value_origins import ValueOrigins
 from distgen.compare.records import GroupedDiff
 from distgen.dockerfile.filename import DOCKERFILE
 from distgen.dockerfile.parse import key_values, parse
@@ -16,6 +17,7 @@ from distgen.lint.check import Work
 from distgen.model.catalogue import Image
 from distgen.model.rendered import Finding, Tree
 from distgen.model.words import KeyPath
+from distgen.render.unidiff import split_lines
 from distgen.report.records import (
     GraphNode,
     ReportedImage,
@@ -74,7 +76,7 @@ def _describe(
     findings: Mapping[str, Sequence[Finding]],
 ) -> ReportedImage:
     tree = work.renderer.tree(image)
-    text = _dockerfile_text(tree)
+    content = _dockerfile(tree)
     return ReportedImage(
         key=image.key,
         change=change,
@@ -84,16 +86,15 @@ def _describe(
         tags=image.stream.tags,
         parents=tuple(parent.image or parent.reference for parent in image.parents),
         dependents=tuple(sorted(children.get(image.key, ()))),
-        labels=_labels(text),
+        labels=_labels(content.decode("utf-8", "backslashreplace")),
         findings=tuple(findings.get(image.key, ())),
-        dockerfile=tuple(_source_lines(work, image, text)),
+        dockerfile=tuple(_source_lines(work, image, content)),
         values=tuple(_values(image)),
     )
 
 
-def _dockerfile_text(tree: Tree) -> str:
-    contents = (file.content for file in tree.files if file.path == DOCKERFILE)
-    return next(contents, b"").decode("utf-8", "backslashreplace")
+def _dockerfile(tree: Tree) -> bytes:
+    return next((file.content for file in tree.files if file.path == DOCKERFILE), b"")
 
 
 def _labels(text: str) -> tuple[tuple[str, str], ...]:
@@ -102,11 +103,13 @@ def _labels(text: str) -> tuple[tuple[str, str], ...]:
     return tuple(sorted({key: value for step in steps for key, value in key_values(step)}.items()))
 
 
-def _source_lines(work: Work, image: Image, text: str) -> Iterator[SourceLine]:
-    lines = text.split("\n")
-    origins = work.renderer.line_map(image, DOCKERFILE) if text else ()
-    for number, line in enumerate(lines[:-1] if lines[-1] == "" else lines):
-        yield SourceLine(line, origins[number] if number < len(origins) else None)
+def _source_lines(work: Work, image: Image, content: bytes) -> Iterator[SourceLine]:
+    value_origins = ValueOrigins(work.catalogue, work.lock, image)
+    annotations = work.renderer.annotate(image, DOCKERFILE) if content else ()
+    for line, annotation in zip(split_lines(content), annotations, strict=True):
+        text = line.decode("utf-8", "backslashreplace").rstrip("\r\n")
+        values = value_origins.find_origins(annotation.values)
+        yield SourceLine(text, annotation.kind, annotation.origin, values)
 
 
 def _values(image: Image) -> Iterator[ReportedValue]:
@@ -118,7 +121,7 @@ def _values(image: Image) -> Iterator[ReportedValue]:
             )
             for setting in traced[path]
         )
-        value = _as_json(_value_at(image.values, path))
+        value = _as_json(value_at(image.values, path))
         yield ReportedValue(".".join(map(str, path)), value, tuple(settings))
 
 
@@ -126,14 +129,6 @@ def _holds_others(traced: Mapping[KeyPath, Sequence[Any]], path: KeyPath) -> boo
     """Tell whether a key is only the empty map that other keys were put into."""
     is_above = any(len(key) > len(path) and key[: len(path)] == path for key in traced)
     return is_above and all(setting.value == {} for setting in traced[path])
-
-
-def _value_at(values: Any, path: KeyPath) -> Any:
-    for part in path:
-        if not isinstance(values, Mapping) or part not in values:
-            return None
-        values = values[part]
-    return values
 
 
 def _as_json(value: Any) -> str:

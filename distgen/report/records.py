@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from distgen.catalogue.value_origins import ValueOrigin
 from distgen.compare.records import GroupedDiff
-from distgen.model.rendered import Finding
+from distgen.model.rendered import Finding, LineKind
 from distgen.model.words import Origin
 
 
 @dataclass(frozen=True, slots=True)
 class SourceLine:
-    """A line of a Dockerfile, and the line of the catalogue that it came from."""
+    """A line of a Dockerfile: what it is, where it was written, and who set the values on it."""
 
     text: str
-    origin: Origin | None
+    kind: LineKind
+    origin: Origin | None = None
+    values: tuple[ValueOrigin, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +45,12 @@ class ReportedImage:
     """All that the page of an image says, besides the groups of edits that it is in.
 
     `change` is changed, added, removed, rebuilt, or the status of one that is not delivered. Of an
-    image that is gone only that is known.
+    image that is gone only that is known. `reasons` are there for a change of the catalogue.
     """
 
     key: str
     change: str
+    reasons: tuple[str, ...] = ()
     description: str = ""
     reference: str = ""
     url: str = ""

@@ -239,3 +239,20 @@ def test_a_line_of_the_catalogue_leads_to_the_forge(root, tmp_path):
 def test_a_line_that_is_not_committed_leads_nowhere(root):
     assert line_address("", Origin(TEMPLATE, 2)) == ""
     assert line_address("https://github.com/o/i/blob/1/", Origin("/usr/x", 2)) == ""
+
+
+def test_a_line_of_the_dockerfile_says_who_set_its_values(root, tmp_path):
+    edit(root, "RUN", "USER 1\nRUN")
+    assert distgen(root, "report", "-o", tmp_path / "pages", "--since", "HEAD").code == 0
+    row = next(row for row in listing(tmp_path / "pages")["images"] if row["image"] == "ns/app")
+    page = (tmp_path / "pages" / row["page"]).read_text()
+    annotations = json.loads(
+        distgen(root, "explain", "ns/app", "--annotate", "Dockerfile", "--format", "json").out
+    )[0]["lines"]
+    values = [value for line in annotations for value in line["values"]]
+    assert values
+    for value in values:
+        assert f'^ {value["key"]} <span class="origin">{value["origin"]}</span>' in page
+    assert page.count('<td class="origin">(header)</td>') == sum(
+        line["kind"] == "header" for line in annotations
+    )

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from distgen.catalogue.value_origins import ValueOrigin
 from distgen.compare.diff import compare_trees
 from distgen.compare.records import StoppedImage
 from distgen.compare.words import words_by_image
@@ -59,7 +60,11 @@ def report(text: str = HOSTILE) -> Report:
         dependents=(keys[1],),
         labels=((text, text),),
         findings=(Finding("ns/app", "main", "Dockerfile", 1, 0, "DG1", "error", text, PLACE),),
-        dockerfile=(SourceLine("FROM a", PLACE), SourceLine(f"RUN {text}", None)),
+        dockerfile=(
+            SourceLine("FROM a", "patch", PLACE),
+            SourceLine(f"RUN {text}", "template", PLACE, (ValueOrigin(text, PLACE),)),
+            SourceLine("", "blank", PLACE),
+        ),
         values=(ReportedValue(text, text, (setting, setting)),),
     )
     diff = diff_of("FROM a\n", f"FROM a\nRUN {text}\n", *keys)
