@@ -10,6 +10,8 @@ import pytest
 from testing.commandline import keeps_to_its_schema
 from testing.sites import save
 
+from distgen.compare.reasons import ReasonFinder
+
 pytest_plugins = ["testing.commandline"]
 
 DIGEST = f"sha256:{'1' * 64}"
@@ -403,3 +405,13 @@ def test_an_image_that_cannot_be_rendered_now_is_a_mistake_of_now(root, distgen)
     ran = distgen(root, "affected", "--since", "HEAD")
     assert ran.code == 2
     assert ran.err.startswith("distgen: templates/app/Dockerfile.j2:5: ")
+
+
+def test_a_change_without_a_reason_is_an_error_and_the_list_is_whole(root, distgen, monkeypatch):
+    """No change of a catalogue is known to have none, so the fault is made here."""
+    replace(root, APP, "- curl", "- curl\n  - vim")
+    monkeypatch.setattr(ReasonFinder, "find_reasons", lambda *_: ())
+    ran = distgen(root, "affected", "--since", "HEAD", "--format", "json")
+    assert ran.code == 1
+    assert {row["image"] for row in ran.json} == {"ns/app", "ns/far", "ns/child"}
+    assert "distgen: ns/app@main, ns/far@main changed, and distgen does not know why" in ran.err

@@ -19,7 +19,8 @@ from distgen.compare.affected import (
     list_affected,
 )
 from distgen.compare.comparison import select_keys
-from distgen.errors import printable
+from distgen.errors import DistgenError, printable
+from distgen.text.listing import name_some
 
 COLORS: dict[EffectKind, str] = {"added": "green", "removed": "red", "rebuilt": "cyan"}
 
@@ -46,10 +47,18 @@ def command(session: Session, since: SinceOptions, form: str, patterns: tuple[st
     else:
         for image in affected:
             click.echo(describe(image))
-    for image in affected:
-        if not image.reasons:
-            session.say(f"{image.key} changed, and distgen does not know why; please report it")
     session.say(summarize(affected, comparison.revision.label))
+    # The list is whole all the same: trees tell what changed, and reasons only explain it.
+    refuse_unexplained([image.key for image in affected if not image.reasons])
+
+
+def refuse_unexplained(keys: Sequence[str]) -> None:
+    """Raise an error that names the images that changed without a reason."""
+    if keys:
+        raise DistgenError(
+            f"{name_some(keys)} changed, and distgen does not know why",
+            hint="this is an error of distgen: please report it",
+        )
 
 
 def describe(image: AffectedImage) -> str:
