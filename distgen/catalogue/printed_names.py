@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
+from typing import TypeVar
 
 from jinja2 import nodes
 
@@ -16,6 +17,7 @@ from distgen.render.errors import FAILURES
 NamePattern = tuple[str | int | None, ...]
 """A key path in which None stands for any key or item."""
 Names = Mapping[int, tuple[NamePattern, ...]]
+NodeKind = TypeVar("NodeKind", bound=nodes.Node)
 
 
 Locals = Mapping[str, frozenset[NamePattern]]
@@ -26,7 +28,8 @@ _ROUNDS = 3
 """How many macros may hand a parameter on to the next."""
 
 
-def printed_names(files: Iterable[TemplateFile]) -> Mapping[str, Names]:
+@lru_cache(maxsize=100)
+def printed_names(files: tuple[TemplateFile, ...]) -> Mapping[str, Names]:
     """Return by file the key paths that each line prints: `sources.*.ref` in a loop over sources.
 
     A parameter of a macro stands for all that any of the files calls the macro with.
@@ -43,7 +46,7 @@ def printed_names(files: Iterable[TemplateFile]) -> Mapping[str, Names]:
         parameters = _merge(
             (parameter, paths)
             for template in templates.values()
-            for macro in template.find_all(nodes.Macro)
+            for macro in _find_all(template, nodes.Macro)
             for name, argument, paths in calls
             if name == macro.name
             for parameter in _parameter(macro, argument)
@@ -64,6 +67,12 @@ def _parse(file: TemplateFile) -> nodes.Template | None:
     return template if _is_shallow(template) else None
 
 
+@lru_cache(maxsize=10_000)
+def _find_all(template: nodes.Template, kind: type[NodeKind]) -> tuple[NodeKind, ...]:
+    """Return the nodes of a kind; a shared template is asked again for each image."""
+    return tuple(template.find_all(kind))
+
+
 def _is_shallow(template: nodes.Template) -> bool:
     """Tell whether the interpreter can follow a template: a sum of 5,000 terms is as deep."""
     level: list[nodes.Node] = [template]
@@ -74,7 +83,7 @@ def _is_shallow(template: nodes.Template) -> bool:
 
 def _names_by_line(template: nodes.Template, local_names: Locals) -> Names:
     by_line: dict[int, dict[NamePattern, None]] = {}
-    for output in template.find_all(nodes.Output):
+    for output in _find_all(template, nodes.Output):
         for expression in output.nodes:
             if not isinstance(expression, nodes.TemplateData):
                 names = by_line.setdefault(expression.lineno, {})
@@ -86,7 +95,7 @@ def _calls(
     template: nodes.Template, local_names: Locals
 ) -> Iterator[tuple[str, int | str, frozenset[NamePattern]]]:
     """Yield what macros are called with: the macro, which argument, and the paths in it."""
-    for call in template.find_all(nodes.Call):
+    for call in _find_all(template, nodes.Call):
         name = call.node.attr if isinstance(call.node, nodes.Getattr) else ""
         name = call.node.name if isinstance(call.node, nodes.Name) else name
         for index, value in enumerate(call.args):
@@ -105,15 +114,15 @@ def _parameter(macro: nodes.Macro, argument: int | str) -> Iterator[str]:
 
 def _locals(template: nodes.Template, parameters: Locals) -> Locals:
     """Return the variables of loops and `set`, and the parameters of the template's macros."""
-    loops = ((node.target, node.iter, (None,)) for node in template.find_all(nodes.For))
-    assignments = ((node.target, node.node, ()) for node in template.find_all(nodes.Assign))
+    loops = ((node.target, node.iter, (None,)) for node in _find_all(template, nodes.For))
+    assignments = ((node.target, node.node, ()) for node in _find_all(template, nodes.Assign))
     own = [
         (name.name, frozenset((*path, *item) for path in _paths(value)))
         for target, value, item in (*loops, *assignments)
         for name in (target, *target.find_all(nodes.Name))
         if isinstance(name, nodes.Name)
     ]
-    names = {name.name for macro in template.find_all(nodes.Macro) for name in macro.args}
+    names = {name.name for macro in _find_all(template, nodes.Macro) for name in macro.args}
     return _merge([*own, *((name, parameters[name]) for name in names if name in parameters)])
 
 

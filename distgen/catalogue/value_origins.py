@@ -65,7 +65,10 @@ class ValueOrigins:
         text = value.text.strip()
         plain = text[1:-1] if text[:1] == text[-1:] and text[:1] in ("'", '"') else text
         names = self._names.get(value.origin.path, {}).get(value.origin.line, ())
-        leaves = [leaf for leaf in self._leaves if _is_below(leaf.path, names)]
+        heads = {name[0] for name in names}
+        leaves = [
+            leaf for leaf in self._leaves if leaf.path[0] in heads and _is_below(leaf.path, names)
+        ]
         return [leaf for leaf in leaves if leaf.text == plain] or [
             leaf for leaf in leaves if _is_in(leaf.text, text)
         ]
@@ -82,7 +85,7 @@ class ValueOrigins:
             )
             if file.source.endswith(".j2")
         }
-        return printed_names(files.values())
+        return printed_names(tuple(files.values()))
 
     @cached_property
     def _leaves(self) -> Sequence[_Leaf]:
