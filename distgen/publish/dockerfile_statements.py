@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from distgen.dockerfile.filename import DOCKERFILE
@@ -38,6 +38,22 @@ _ASPECTS = {
     "ADD": "added files",
     "MAINTAINER": "maintainer",
 }
+_INSTALLS = (
+    r"(?:DEBIAN_FRONTEND=noninteractive )?apt-get install(?: -y| --no-install-recommends)*",
+    r"apk add(?: --no-cache)?",
+    r"(?:dnf|microdnf|yum)(?: -y)? install(?: -y)?",
+    r"(?:python3 -m )?pip3? install(?: --no-cache-dir| --root-user-action=ignore)*",
+)
+_TIDY_UPS = (
+    r"apt-get (?:update|clean)",
+    r"rm -rf /var/lib/apt/lists/\*",
+    r"(?:dnf|microdnf|yum) clean all",
+)
+_COMMAND = f"(?:{'|'.join((*_INSTALLS, *_TIDY_UPS))})"
+_ONLY_INSTALLS = re.compile(
+    rf"(?:{_COMMAND} && )*(?:{'|'.join(_INSTALLS)})(?: && {_COMMAND})* \(\)"
+)
+"""A RUN without flags and without the names of its packages that does nothing but install."""
 _WIDTH = 200
 
 
@@ -210,8 +226,16 @@ def _has_steps(pair: StagePair, aliases: Aliases) -> bool:
     """Tell whether RUNs differ in more than the packages that they install."""
     packages = package_versions(pair.old).items() ^ package_versions(pair.new).items()
     names = {name for (_, name), _ in packages}
-    old, new = _scripts(pair.old, names), _scripts(pair.new, names)
-    return old != new and [*map(aliases.old_text, old)] != [*map(aliases.new_text, new)]
+    scripts = _scripts(pair.old, names), _scripts(pair.new, names)
+    if scripts[0] == scripts[1]:
+        return False
+    old, new = [*map(aliases.old_text, scripts[0])], [*map(aliases.new_text, scripts[1])]
+    return _without_installs(new, old) != old and _without_installs(old, new) != new
+
+
+def _without_installs(scripts: Iterable[str], others: Collection[str]) -> list[str]:
+    """Return the scripts but for those of one side that only install what is named elsewhere."""
+    return [text for text in scripts if text in others or not _ONLY_INSTALLS.fullmatch(text)]
 
 
 def _scripts(steps: Iterable[Instruction], names: Iterable[str]) -> list[str]:

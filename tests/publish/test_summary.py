@@ -228,6 +228,41 @@ def test_stages_are_compared_one_by_one(change, subject, line):
     assert summary_of_change.lines[-1] == line
 
 
+APT = "RUN apt-get update && apt-get install -y --no-install-recommends {} && apt-get clean"
+
+
+@pytest.mark.parametrize(
+    ("run", "subject"),
+    [
+        (f"{APT} && rm -rf /var/lib/apt/lists/*", "1 package added"),
+        ("RUN DEBIAN_FRONTEND=noninteractive apt-get install -y {}", "1 package added"),
+        ("RUN apk add --no-cache {}", "1 package added"),
+        ("RUN dnf install -y {} && dnf clean all", "1 package added"),
+        ("RUN python3 -m pip install --no-cache-dir {}==1.0", "1 package added"),
+        (f"{APT} && rm -rf /srv", "1 package added, build steps changed"),
+        ("RUN apt-get install -y {}; curl x", "1 package added, build steps changed"),
+        ("RUN apt-get install -y --allow-unauthenticated {}",
+         "1 package added, build steps changed"),
+        ("RUN pip install --index-url https://x {}", "1 package added, build steps changed"),
+        ("RUN --mount=type=cache,target=/c apt-get install -y {}",
+         "1 package added, build steps changed"),
+        ("RUN apt-get install -y git {}", "1 package added, build steps changed"),
+        ("RUN apt-get update", "build steps changed"),
+    ],
+)  # fmt: skip
+def test_a_new_run_that_only_installs_is_its_packages(run, subject):
+    after = f"{STAGES}{run.format('jq')}\n"
+    assert summary(STAGES, after).subject == f"ns/app: {subject}"
+    removed = subject.replace("added", "removed")
+    assert summary(after, STAGES).subject == f"ns/app: {removed}"
+
+
+def test_other_options_of_an_installation_are_said_beside_its_packages():
+    before, after = "FROM a\nRUN apt-get install -y jq\n", "FROM a\nRUN apt-get install vim\n"
+    subject = "ns/app: 1 package added, 1 package removed, build steps changed"
+    assert summary(before, after).subject == subject
+
+
 def test_an_order_that_changed_is_said_beside_other_changes():
     before = "FROM a\nUSER 1\nRUN b\nLABEL c=d\n"
     after = "FROM a\nRUN b\nUSER 1\nLABEL c=e\n"
