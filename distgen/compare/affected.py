@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 from distgen.catalogue.graph import with_ancestors
 from distgen.compare.comparison import Comparison, TreePair, pair_trees
 from distgen.compare.reasons import ReasonFinder
+from distgen.model.catalogue import Image
 
 EffectKind = Literal["changed", "added", "removed", "rebuilt"]
 EFFECTS: tuple[EffectKind, ...] = get_args(EffectKind)
@@ -49,6 +50,24 @@ def list_affected(comparison: Comparison, keys: Collection[str]) -> tuple[Affect
         image, _, stream = pair.key.partition("@")
         affected[pair.key] = AffectedImage(image, stream, change, reasons, pair.level)
     return tuple(image for key, image in affected.items() if key in keys)
+
+
+def add_inherited_reasons(
+    images: Iterable[Image],
+    changes: Mapping[str, str],
+    own_reasons: Mapping[str, tuple[str, ...]],
+) -> Mapping[str, tuple[str, ...]]:
+    """Return why images are affected, as `list_affected` says it, from reasons of their own."""
+    parents = {image.key: dict.fromkeys(image.parent_keys) for image in images}
+    return {
+        key: (change,)
+        if change in ("added", "removed")
+        else (
+            *own_reasons.get(key, ()),
+            *(f"parent:{parent}" for parent in parents.get(key, ()) if parent in changes),
+        )
+        for key, change in changes.items()
+    }
 
 
 def format_affected(images: Iterable[AffectedImage]) -> list[dict[str, Any]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 
 from distgen.compare.comparison import Comparison, pair_trees
 from distgen.compare.diff import FindOrigin, compare_trees, with_origins, with_rebuilt
 from distgen.compare.planned import OWN_FILES
+from distgen.compare.reasons import ReasonFinder
 from distgen.compare.records import FileEdit, GroupedDiff, Trees
 from distgen.compare.words import words_by_image
 from distgen.dockerfile.filename import is_dockerfile
@@ -20,19 +21,27 @@ from distgen.render.manifest import published_files
 
 @dataclass(frozen=True)
 class RevisionDiff:
-    """What a change of the catalogue does, and the files of the images that change."""
+    """What a change of the catalogue does, and the files of the images that change.
+
+    `reasons` are those of images of both states, where a reason finder was there to find them.
+    """
 
     diff: GroupedDiff
     before: Trees
     now: Trees
+    reasons: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def compare_revisions(
-    comparison: Comparison, keys: Collection[str], hidden: Collection[str]
+    comparison: Comparison,
+    keys: Collection[str],
+    hidden: Collection[str],
+    reason_finder: ReasonFinder | None = None,
 ) -> RevisionDiff:
     """Render these images of both states and compare them; only what differs is kept."""
     before: dict[str, dict[str, File]] = {}
     now: dict[str, dict[str, File]] = {}
+    reasons: dict[str, tuple[str, ...]] = {}
     compared = 0
     for pair in pair_trees(comparison, keys):
         compared += 1
@@ -40,11 +49,14 @@ def compare_revisions(
             for trees, tree in ((before, pair.before), (now, pair.now)):
                 if tree is not None:
                     trees[pair.key] = _files(tree)
+            # Renderers still know what they read for the last image.
+            if reason_finder and pair.before is not None and pair.now is not None:
+                reasons[pair.key] = reason_finder.find_reasons(pair.key)
     images = comparison.now.catalogue.images
     words_of = words_by_image(images, comparison.before.catalogue.images)
     diff = compare_trees(before, now, words_of, hidden, compared)
     diff = with_origins(with_rebuilt(diff, images), origin_finder(comparison.now))
-    return RevisionDiff(replace(diff, since=comparison.revision.label), before, now)
+    return RevisionDiff(replace(diff, since=comparison.revision.label), before, now, reasons)
 
 
 def origin_finder(work: Work) -> FindOrigin:

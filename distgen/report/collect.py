@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from distgen.catalogue.graph import parents_first
@@ -36,7 +37,10 @@ def changes_by_image(diff: GroupedDiff) -> Mapping[str, str]:
 
 
 def collect_images(
-    work: Work, diff: GroupedDiff, findings: Iterable[Finding]
+    work: Work,
+    diff: GroupedDiff,
+    findings: Iterable[Finding],
+    reasons: Mapping[str, tuple[str, ...]],
 ) -> Iterator[ReportedImage]:
     """Yield what is known of each image that a change reaches, in build order, the gone ones last.
 
@@ -52,9 +56,10 @@ def collect_images(
             children.setdefault(parent, []).append(image.key)
     reached = [image for image in work.catalogue.images if image.key in changes]
     for image in parents_first(reached):
-        yield _describe(work, image, changes[image.key], children, by_image)
-    present = {image.key for image in reached}
-    yield from (ReportedImage(key, changes[key]) for key in sorted({*changes} - present))
+        description = _describe(work, image, changes[image.key], children, by_image)
+        yield replace(description, reasons=reasons.get(image.key, ()))
+    for key in sorted({*changes} - {image.key for image in reached}):
+        yield ReportedImage(key, changes[key], reasons.get(key, ()))
 
 
 def collect_graph(work: Work, diff: GroupedDiff) -> Iterator[GraphNode]:

@@ -36,6 +36,7 @@ def list_report(report: Report, files: Iterable[str]) -> dict[str, Any]:
                 "image": image.key.partition("@")[0],
                 "stream": image.key.partition("@")[2],
                 "change": image.change,
+                "reasons": list(image.reasons),
                 "findings": len(image.findings),
             }
             for image in report.images

@@ -128,6 +128,7 @@ def _environment(report: Report, texts: PageTexts) -> Environment:
         "count": count,
         "group_digest": group_digest,
         "warnings": [group for group in report.diff.groups if group.level == "warning"],
+        "has_reasons": any(image.reasons for image in report.images),
         "findings": _count_findings(report.images),
     }
     return environment

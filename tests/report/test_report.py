@@ -91,6 +91,21 @@ def test_images_that_are_only_built_anew_have_a_page(root, tmp_path):
     assert TEMPLATE in page
 
 
+def test_pages_say_why_images_are_affected(root, tmp_path):
+    edit(root, "RUN", "USER 1\nRUN")
+    edit(root, "debian:12", "debian:13", "overlays/ns/base.yaml")
+    (root / "overlays/ns/tool.yaml").unlink()
+    assert distgen(root, "report", "-o", tmp_path / "pages", "--since", "HEAD").code == 0
+    affected = json.loads(distgen(root, "affected", "--since", "HEAD", "--format", "json").out)
+    rows = {row["image"]: row for row in listing(tmp_path / "pages")["images"]}
+    assert {row["image"]: row["reasons"] for row in affected} == {
+        name: row["reasons"] for name, row in rows.items()
+    }
+    assert rows["ns/app"]["reasons"] == [f"template:{TEMPLATE}:2", "parent:ns/base@main"]
+    for name in ("index.html", rows["ns/app"]["page"]):
+        assert f"<code>template:{TEMPLATE}:2</code>" in (tmp_path / "pages" / name).read_text()
+
+
 def test_an_image_that_is_gone_has_a_page(root, tmp_path):
     (root / "overlays/ns/tool.yaml").unlink()
     assert distgen(root, "report", "-o", tmp_path / "pages", "--since", "HEAD").code == 0

@@ -52,6 +52,7 @@ def report(text: str = HOSTILE) -> Report:
     image = ReportedImage(
         key=keys[0],
         change="changed",
+        reasons=(text, f"parent:{text}", f"parent:{keys[1]}"),
         description=text,
         reference=text,
         url=text,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,11 @@ from distgen.cli.provenance import source
 from distgen.cli.session import Session, format_option
 from distgen.cli.since import SinceOptions, compare_since, since_options
 from distgen.cli.source_options import load_catalogue, source_options
+from distgen.compare.affected import add_inherited_reasons
 from distgen.compare.comparison import select_keys
 from distgen.compare.planned import OWN_FILES
 from distgen.compare.planned_diff import compare_changes
+from distgen.compare.reasons import ReasonFinder
 from distgen.compare.records import GroupedDiff
 from distgen.compare.revision_diff import compare_revisions
 from distgen.compare.sentences import count, summarize_diff
@@ -39,6 +41,9 @@ from distgen.report.listing import LISTING, list_report
 from distgen.report.names import OVERVIEW
 from distgen.report.pages import render_pages
 from distgen.report.records import Report
+
+Reasons = Mapping[str, tuple[str, ...]]
+"""Why each image is affected, by its key; empty without an earlier catalogue."""
 
 
 @click.command()
@@ -73,10 +78,11 @@ def command(
     refuse_foreign_files(folder)
     if since.since is None:
         work, diff, code = planned_diff(session, options)
+        reasons: Reasons = {}
     else:
-        work, diff = diff_since(session, since, options)
+        work, diff, reasons = diff_since(session, since, options)
         code = 0
-    listing = write_pages(session, folder, work, diff)
+    listing = write_pages(session, folder, work, diff, reasons)
     if form == "json":
         click.echo(json.dumps(listing, indent=2))
     session.say(summarize_diff(diff))
@@ -95,15 +101,21 @@ def planned_diff(session: Session, options: prepare.RunOptions) -> tuple[Work, G
 
 def diff_since(
     session: Session, since: SinceOptions, options: prepare.RunOptions
-) -> tuple[Work, GroupedDiff]:
-    """Return what the catalogue's change since a revision does to the trees."""
+) -> tuple[Work, GroupedDiff, Reasons]:
+    """Return what the catalogue's change since a revision does to the trees, and why."""
     speculation, lock = load_catalogue(session, options.sets, options.overrides)
     comparison = compare_since(session, since, speculation.catalogue, lock)
     keys = select_keys(comparison, options.choice.patterns)
-    return comparison.now, compare_revisions(comparison, keys, OWN_FILES).diff
+    revisions = compare_revisions(comparison, keys, OWN_FILES, ReasonFinder(comparison))
+    images = comparison.now.catalogue.images
+    changes = changes_by_image(revisions.diff)
+    reasons = add_inherited_reasons(images, changes, revisions.reasons)
+    return comparison.now, revisions.diff, reasons
 
 
-def write_pages(session: Session, folder: Path, work: Work, diff: GroupedDiff) -> dict[str, Any]:
+def write_pages(
+    session: Session, folder: Path, work: Work, diff: GroupedDiff, reasons: Reasons
+) -> dict[str, Any]:
     """Write the report and return its listing."""
     reached = changes_by_image(diff)
     images = tuple(image for image in work.catalogue.images if image.key in reached)
@@ -113,7 +125,7 @@ def write_pages(session: Session, folder: Path, work: Work, diff: GroupedDiff) -
     commit = "" if head.dirty else head.commit or ""
     report = Report(
         diff,
-        tuple(collect_images(work, diff, findings)),
+        tuple(collect_images(work, diff, findings, reasons)),
         describe_origin(head, catalogue, diff),
         tuple(collect_graph(work, diff)),
         find_address(catalogue, commit),
