@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from distgen.model.published import Manifest, Statement
 from distgen.model.reference import split_reference
+from distgen.text.line_matcher import LineMatcher
 
 Bases = Mapping[str, str | None]
 Source = Mapping[str, str | None]
@@ -15,6 +16,7 @@ Sources = Mapping[str, Source]
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\dZ?)?")
 _IDENTITY = re.compile(r"(?:sha256:)?[0-9a-f]{40,}")
+_ReadLines = Callable[[Sequence[str], Mapping[str, str]], list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +37,37 @@ class Aliases:
     def new_text(self, text: str) -> str:
         return _replace_names(text, self.new)
 
+    def lines_agree(self, old: Sequence[str], new: Sequence[str]) -> bool:
+        """Tell whether lines differ only by names of what moved.
+
+        A branch may be called as a tag of the image, which moves nowhere: lines that are equal
+        count as they are.
+        """
+        return self._agree(old, new, self._replaced)
+
     def documents_agree(self, old: str, new: str) -> bool:
         """Tell whether two texts for readers differ only in lines that name what moved."""
-        return self._lines(self.old_text(old)) == self._lines(self.new_text(new))
+        return self._agree(old.split("\n"), new.split("\n"), self._unnamed)
 
-    def _lines(self, text: str) -> list[str]:
+    def _agree(self, old: Sequence[str], new: Sequence[str], read: _ReadLines) -> bool:
+        if read(old, self.old) == read(new, self.new):
+            return True
+        if not self.old and not self.new:
+            return False
+        return all(
+            read(old[old_start:old_end], self.old) == read(new[new_start:new_end], self.new)
+            for tag, old_start, old_end, new_start, new_end in LineMatcher(old, new).get_opcodes()
+            if tag != "equal"
+        )
+
+    @staticmethod
+    def _replaced(lines: Sequence[str], names: Mapping[str, str]) -> list[str]:
+        return [_replace_names(line, names) for line in lines]
+
+    def _unnamed(self, lines: Sequence[str], names: Mapping[str, str]) -> list[str]:
         # The date of a source stands beside its commit, at times on a line of its own.
-        return [line for line in self.without_dates(text).split("\n") if "\0" not in line]
+        texts = self._replaced(lines, names)
+        return [self.without_dates(text) for text in texts if "\0" not in text]
 
     def without_dates(self, text: str) -> str:
         """Return a text without what a new commit of a source changes along with itself."""

@@ -122,7 +122,7 @@ def _repeats(kind: ChangeKind, old: bytes, new: bytes, aliases: Aliases) -> bool
         return False
     if kind == "formatting":
         return aliases.documents_agree(_text(old), _text(new))
-    return aliases.old_text(_text(old)) == aliases.new_text(_text(new))
+    return aliases.lines_agree(_text(old).split("\n"), _text(new).split("\n"))
 
 
 def _text(content: bytes) -> str:

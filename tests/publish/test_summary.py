@@ -290,6 +290,31 @@ def test_a_source_that_moved_explains_the_steps_that_name_it():
     assert summary_of_change.lines == (f"source app: {'1' * 12} -> {'2' * 12}",)
 
 
+def test_a_ref_that_moved_is_said_once_where_its_old_name_stands_elsewhere_too():
+    before, after = (
+        {
+            "Dockerfile": f'FROM a\nARG REF="{ref}"\nRUN echo main\nCMD ["main"]\n'.encode(),
+            "README.rst": f"The app at {ref}.\nA tag is called main.\n".encode(),
+            "start.sh": f"run {ref}\nlog main\n".encode(),
+        }
+        for ref in ("main", "2.0")
+    )
+    old, new = (
+        manifest((), {"app": {"git": "https://example.org/app", "ref": ref}})
+        for ref in ("main", "2.0")
+    )
+    assert summarize("ns/app", old, new, before, after).lines == ("source app: main -> 2.0",)
+    renamed = {path: text.replace(b"main", b"dev") for path, text in after.items()}
+    assert summarize("ns/app", old, new, before, renamed).lines == (
+        "source app: main -> 2.0",
+        'removed: CMD ["main"]',
+        'now: CMD ["dev"]',
+        "build steps changed",
+        "changed start.sh (+2 -2)",
+        "changed README.rst (+2 -2)",
+    )
+
+
 @pytest.mark.parametrize(
     ("change", "subject", "lines"),
     [
