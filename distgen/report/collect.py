@@ -21,6 +21,7 @@ from distgen.model.words import KeyPath
 from distgen.render.unidiff import split_lines
 from distgen.report.records import (
     GraphNode,
+    Notes,
     ReportedImage,
     ReportedValue,
     SourceLine,
@@ -40,7 +41,7 @@ def collect_images(
     work: Work,
     diff: GroupedDiff,
     findings: Iterable[Finding],
-    reasons: Mapping[str, tuple[str, ...]],
+    notes: Notes,
 ) -> Iterator[ReportedImage]:
     """Yield what is known of each image that a change reaches, in build order, the gone ones last.
 
@@ -57,9 +58,14 @@ def collect_images(
     reached = [image for image in work.catalogue.images if image.key in changes]
     for image in parents_first(reached):
         description = _describe(work, image, changes[image.key], children, by_image)
-        yield replace(description, reasons=reasons.get(image.key, ()))
+        yield replace(
+            description,
+            reasons=notes.reasons.get(image.key, ()),
+            commits=notes.commits.get(image.key, ()),
+        )
     for key in sorted({*changes} - {image.key for image in reached}):
-        yield ReportedImage(key, changes[key], reasons.get(key, ()))
+        reasons, commits = notes.reasons.get(key, ()), notes.commits.get(key, ())
+        yield ReportedImage(key, changes[key], reasons, commits=commits)
 
 
 def collect_graph(work: Work, diff: GroupedDiff) -> Iterator[GraphNode]:

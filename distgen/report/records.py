@@ -41,6 +41,26 @@ class ReportedValue:
 
 
 @dataclass(frozen=True, slots=True)
+class BranchCommit:
+    """A commit of an image's branch: its id, the day of its author in UTC, and its subject."""
+
+    id: str
+    day: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What only one kind of comparison tells of images, by their keys.
+
+    `reasons` need an earlier catalogue, `commits` need repositories.
+    """
+
+    reasons: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    commits: Mapping[str, tuple[BranchCommit, ...]] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class ReportedImage:
     """All that the page of an image says, besides the groups of edits that it is in.
 
@@ -61,6 +81,7 @@ class ReportedImage:
     findings: tuple[Finding, ...] = ()
     dockerfile: tuple[SourceLine, ...] = field(default=(), repr=False)
     values: tuple[ReportedValue, ...] = field(default=(), repr=False)
+    commits: tuple[BranchCommit, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

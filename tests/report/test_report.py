@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from testing.commandline import keeps_to_its_schema
+from testing.downstream import git
 from testing.sites import distgen, save, site
 
 from distgen.cli.commands.report import find_address
@@ -104,6 +106,28 @@ def test_pages_say_why_images_are_affected(root, tmp_path):
     assert rows["ns/app"]["reasons"] == [f"template:{TEMPLATE}:2", "parent:ns/base@main"]
     for name in ("index.html", rows["ns/app"]["page"]):
         assert f"<code>template:{TEMPLATE}:2</code>" in (tmp_path / "pages" / name).read_text()
+
+
+def test_the_page_of_an_image_has_the_last_commits_of_its_branch(root, tmp_path):
+    assert distgen(root, "publish").code == 0
+    folder = root / "dist-git/ns/app.git"
+    for number in range(11):
+        words = ("commit-tree", "main^{tree}", "-p", "main", "-m", f"Commit {number}")
+        git(folder, "update-ref", "refs/heads/main", git(folder, *words).strip())
+    edit(root, "RUN", "USER 99\nRUN")
+    save(root)
+    ran = distgen(root, "report", "-o", tmp_path / "pages")
+    assert ran.code == 0, ran.err
+    row = next(row for row in listing(tmp_path / "pages")["images"] if row["image"] == "ns/app")
+    page = (tmp_path / "pages" / row["page"]).read_text()
+    log = git(folder, "log", "-10", "--format=%H %as", "main").splitlines()
+    assert len(log) == 10
+    rows = re.findall(r'<td><code>(\w{12})</code></td><td class="day">(.*?)</td>', page)
+    assert rows == [(line[:12], line[41:]) for line in log]
+    assert distgen(root, "report", "-o", tmp_path / "since", "--since", "HEAD^").code == 0
+    since = (tmp_path / "since" / row["page"]).read_text()
+    assert "Last commits" not in since
+    assert "reads no repository" in since
 
 
 def test_an_image_that_is_gone_has_a_page(root, tmp_path):

@@ -19,6 +19,7 @@ from distgen.report.markup import diff_lines, highlight_dockerfile, show, side_b
 from distgen.report.names import OVERVIEW, group_page, image_page
 from distgen.report.pages import POLICY, render_pages
 from distgen.report.records import (
+    BranchCommit,
     Report,
     ReportedImage,
     ReportedValue,
@@ -66,6 +67,7 @@ def report(text: str = HOSTILE) -> Report:
             SourceLine(f"RUN {text}", "template", PLACE, (ValueOrigin(text, PLACE),)),
             SourceLine("", "blank", PLACE),
         ),
+        commits=(BranchCommit("1" * 40, "2026-01-02", text),),
         values=(ReportedValue(text, text, (setting, setting)),),
     )
     diff = diff_of("FROM a\n", f"FROM a\nRUN {text}\n", *keys)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,14 +36,12 @@ from distgen.publish.run import plan_only
 from distgen.report.assets import read_assets
 from distgen.report.collect import changes_by_image, collect_graph, collect_images
 from distgen.report.folder import refuse_foreign_files, write_report
+from distgen.report.history import read_histories
 from distgen.report.links import catalogue_address, host_name
 from distgen.report.listing import LISTING, list_report
 from distgen.report.names import OVERVIEW
 from distgen.report.pages import render_pages
-from distgen.report.records import Report
-
-Reasons = Mapping[str, tuple[str, ...]]
-"""Why each image is affected, by its key; empty without an earlier catalogue."""
+from distgen.report.records import Notes, Report
 
 
 @click.command()
@@ -77,12 +75,11 @@ def command(
     session: Session = ctx.obj
     refuse_foreign_files(folder)
     if since.since is None:
-        work, diff, code = planned_diff(session, options)
-        reasons: Reasons = {}
+        work, diff, notes, code = planned_diff(session, options)
     else:
-        work, diff, reasons = diff_since(session, since, options)
+        work, diff, notes = diff_since(session, since, options)
         code = 0
-    listing = write_pages(session, folder, work, diff, reasons)
+    listing = write_pages(session, folder, work, diff, notes)
     if form == "json":
         click.echo(json.dumps(listing, indent=2))
     session.say(summarize_diff(diff))
@@ -90,18 +87,25 @@ def command(
     ctx.exit(code)
 
 
-def planned_diff(session: Session, options: prepare.RunOptions) -> tuple[Work, GroupedDiff, int]:
+def planned_diff(
+    session: Session, options: prepare.RunOptions
+) -> tuple[Work, GroupedDiff, Notes, int]:
     """Return what publishing would change, and the exit code of that plan."""
     run = prepare.prepare(session, replace(options, allow_dirty=True))
     store = prepare.existing_store(run.store)
     changes = plan_only(run.request, run.git, run.options, store)
     failures = (to_result(change) for change in changes if change.status == "failed")
-    return run.work, compare_changes(run.work, changes, OWN_FILES), results.exit_code(failures)
+    diff = compare_changes(run.work, changes, OWN_FILES)
+    root = Path(run.work.catalogue.root)
+    reached = changes_by_image(diff)
+    shown = (change for change in changes if change.key in reached)
+    commits = read_histories(run.git, root, store, shown)
+    return run.work, diff, Notes(commits=commits), results.exit_code(failures)
 
 
 def diff_since(
     session: Session, since: SinceOptions, options: prepare.RunOptions
-) -> tuple[Work, GroupedDiff, Reasons]:
+) -> tuple[Work, GroupedDiff, Notes]:
     """Return what the catalogue's change since a revision does to the trees, and why."""
     speculation, lock = load_catalogue(session, options.sets, options.overrides)
     comparison = compare_since(session, since, speculation.catalogue, lock)
@@ -110,11 +114,11 @@ def diff_since(
     images = comparison.now.catalogue.images
     changes = changes_by_image(revisions.diff)
     reasons = add_inherited_reasons(images, changes, revisions.reasons)
-    return comparison.now, revisions.diff, reasons
+    return comparison.now, revisions.diff, Notes(reasons=reasons)
 
 
 def write_pages(
-    session: Session, folder: Path, work: Work, diff: GroupedDiff, reasons: Reasons
+    session: Session, folder: Path, work: Work, diff: GroupedDiff, notes: Notes
 ) -> dict[str, Any]:
     """Write the report and return its listing."""
     reached = changes_by_image(diff)
@@ -125,7 +129,7 @@ def write_pages(
     commit = "" if head.dirty else head.commit or ""
     report = Report(
         diff,
-        tuple(collect_images(work, diff, findings, reasons)),
+        tuple(collect_images(work, diff, findings, notes)),
         describe_origin(head, catalogue, diff),
         tuple(collect_graph(work, diff)),
         find_address(catalogue, commit),
