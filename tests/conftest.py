@@ -86,6 +86,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="fail when a test was skipped for a reason that tests/conftest.py does not expect",
     )
     parser.addoption("--thorough", action="store_true", help="try all cases, which takes long")
+    parser.addoption(
+        "--screenshots", metavar="DIR", type=Path, help="keep pictures of the pages of a report"
+    )
     parser.addoption("--seed", type=int, help="choose the same cases as the run that printed it")
 
 

@@ -95,24 +95,43 @@ def listing(folder: Path):
     return json.loads((folder / "report.json").read_text())
 
 
-def pages_of_each_kind(folder: Path) -> list[str]:
+def pages_of_each_kind(folder: Path) -> dict[str, str]:
     rows = listing(folder)
-    return ["index.html", "graph.html", rows["groups"][0]["page"], rows["images"][0]["page"]]
+    return {
+        "overview": "index.html",
+        "graph": "graph.html",
+        "group": rows["groups"][0]["page"],
+        "image": rows["images"][0]["page"],
+    }
+
+
+@pytest.fixture
+def keep_picture(request):
+    """Return a function that keeps a picture of a page in the folder of `--screenshots`."""
+    pictures = request.config.getoption("--screenshots")
+
+    def keep(page, name: str) -> None:
+        if pictures:
+            page.screenshot(path=pictures / f"{name}.png", full_page=True)
+
+    return keep
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_in_any_theme(browser, folder, theme):
+def test_axe_finds_nothing_in_any_theme(browser, folder, theme, keep_picture):
     visit = Visit(browser, folder, color_scheme=theme)
-    for name in pages_of_each_kind(folder):
+    for kind, name in pages_of_each_kind(folder).items():
         violations = axe.Axe().run(visit.open(name)).response["violations"]
+        keep_picture(visit.page, f"{kind}-{theme}")
         assert [(name, row["id"], row["nodes"][0]["html"]) for row in violations] == []
     assert visit.complaints == []
 
 
-def test_a_page_fits_a_telephone(browser, folder):
+def test_a_page_fits_a_telephone(browser, folder, keep_picture):
     visit = Visit(browser, folder, viewport={"width": 360, "height": 640})
-    for name in pages_of_each_kind(folder):
+    for kind, name in pages_of_each_kind(folder).items():
         width = visit.open(name).evaluate("document.documentElement.scrollWidth")
+        keep_picture(visit.page, f"{kind}-360")
         assert width <= 360, name
 
 
