@@ -95,7 +95,7 @@ def _describe(
         reference=image.reference,
         url=hide_secrets(image.url),
         tags=image.stream.tags,
-        parents=tuple(parent.image or parent.reference for parent in image.parents),
+        parents=tuple(dict.fromkeys(p.image or p.reference for p in image.parents)),
         dependents=tuple(sorted(children.get(image.key, ()))),
         labels=_labels(content.decode("utf-8", "backslashreplace")),
         findings=tuple(findings.get(image.key, ())),

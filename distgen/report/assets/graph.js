@@ -105,7 +105,8 @@
     const whole = Math.min(1, width / (box.width + 40), height / (box.height + 40));
     const scale = Math.max(least, whole);
     const first = places.values().next().value;
-    const top = scale > whole ? height / 2 - first.x * scale
+    const top = scale > whole
+      ? Math.min(20 - box.y * scale, height / 2 - first.x * scale)
       : (height - box.height * scale) / 2 - box.y * scale;
     svg.call(zoom.transform, d3.zoomIdentity.translate(20 - box.x * scale, top).scale(scale));
   }
