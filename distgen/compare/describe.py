@@ -18,7 +18,7 @@ from distgen.publish.dockerfile_statements import dockerfile_statements
 from distgen.publish.kinds import edit_kind
 from distgen.publish.pin_statements import NO_ALIASES
 from distgen.text.git_diff import header_lines, name_lines
-from distgen.text.hunks import TextHunk, split_hunks
+from distgen.text.hunks import TextHunk, split_paragraphs
 
 _Lines = tuple[str, ...]
 _Kinds = tuple[ChangeKind, ...]
@@ -46,7 +46,7 @@ def make_group(edit_set: EditSet, old: Trees, new: Trees) -> EditGroup:
     sentence = _join_statements(statements, kind) or _sentence(edit, lines)
     if len(edit_set.edits) > 1:  # others may have it in another stage
         sentence = _STAGE.sub("", sentence)
-    # A base and a label that are close by are one hunk, and the label may not go unsaid.
+    # A base and a label without a blank line between are one edit; the label may not go unsaid.
     others = {statement.kind for statement in statements} - {kind, *_PINNED[kind == "lost pin"]}
     also = ", ".join(other for other in CHANGE_KINDS if other in others)
     return EditGroup(
@@ -74,7 +74,7 @@ def in_reading_order(groups: list[EditGroup]) -> tuple[EditGroup, ...]:
 def _find_hunks(edit: FileEdit, old: File | None, new: File | None) -> tuple[TextHunk, ...]:
     if edit.operation in ("mode", "binary"):
         return ()
-    hunks = split_hunks(old.content if old else b"", new.content if new else b"")
+    hunks = split_paragraphs(old.content if old else b"", new.content if new else b"")
     if edit.operation != "changed":
         return hunks
     start = (edit.old_start, edit.new_start)

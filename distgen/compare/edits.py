@@ -1,4 +1,4 @@
-"""Turn the files of images before and after into edits: one for each hunk, mode or binary file."""
+"""Turn the files of images before and after into edits, one for each change of a paragraph."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from distgen.compare.records import FileEdit, ImageState, Operation, Trees
 from distgen.model.rendered import File
 from distgen.text.diff import is_binary
-from distgen.text.hunks import TextHunk, split_hunks
+from distgen.text.hunks import TextHunk, split_paragraphs
 
 _Pairs = dict[tuple[bytes, bytes], tuple[TextHunk, ...]]
 
@@ -39,13 +39,13 @@ def _edits_of_file(
         yield FileEdit(key, path, "binary", tuple(_binary_lines(old, new)), kept_modes)
         return
     if old is None or new is None:
-        lines = tuple(line for hunk in split_hunks(before, after) for line in hunk.lines)
+        lines = tuple(line for hunk in split_paragraphs(before, after) for line in hunk.lines)
         operation: Operation = "added" if old is None else "deleted"
         yield FileEdit(key, path, operation, lines, modes, int(bool(old)), int(bool(new)))
         return
     pair = (before, after)
     if pair not in hunks:
-        hunks[pair] = split_hunks(before, after)
+        hunks[pair] = split_paragraphs(before, after)
     for hunk in hunks[pair]:
         yield FileEdit(key, path, "changed", hunk.edits, kept_modes, *first_change(hunk))
 

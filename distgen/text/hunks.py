@@ -51,6 +51,35 @@ def split_hunks(old: bytes, new: bytes, context: int = _CONTEXT) -> tuple[TextHu
     return tuple(_hunk(before, after, group, context) for group in _groups(spans, context))
 
 
+def split_paragraphs(old: bytes, new: bytes) -> tuple[TextHunk, ...]:
+    """Return the hunks, each cut at blank lines between its changes.
+
+    A base and a label that stand close by are two matters; their contexts may overlap.
+    """
+    before, after = _lines(old), _lines(new)
+    spans = _changed_spans(before, after)
+    groups: list[list[_Span]] = []
+    for group in _groups(spans, _CONTEXT):
+        groups += _cut(group, before)
+    hunks = []
+    for number, group in enumerate(groups):
+        above = groups[number - 1][-1][1] if number else 0
+        below = groups[number + 1][0][0] if number + 1 < len(groups) else len(before)
+        hunks.append(_hunk(before, after, group, _CONTEXT, (above, below)))
+    return tuple(hunks)
+
+
+def _cut(spans: Sequence[_Span], old: Sequence[bytes]) -> Iterator[list[_Span]]:
+    """Yield the spans by paragraph: no blank line stands between those of a group."""
+    group: list[_Span] = []
+    for span in spans:
+        if group and any(not line.strip() for line in old[group[-1][1] : span[0]]):
+            yield group
+            group = []
+        group.append(span)
+    yield group
+
+
 def _lines(content: bytes) -> list[bytes]:
     # Not splitlines: a carriage return ends no line for git.
     lines = [line + b"\n" for line in content.split(b"\n")]
@@ -112,12 +141,18 @@ def _groups(spans: Sequence[_Span], context: int) -> Iterator[list[_Span]]:
 
 
 def _hunk(
-    old: Sequence[bytes], new: Sequence[bytes], spans: Sequence[_Span], context: int
+    old: Sequence[bytes],
+    new: Sequence[bytes],
+    spans: Sequence[_Span],
+    context: int,
+    limits: tuple[int, int] | None = None,
 ) -> TextHunk:
+    """Return the hunk of these changes; its context stays between two old lines."""
+    first, last = limits or (0, len(old))
     i1, j1 = spans[0][0], spans[0][2]
-    lead = min(context, i1)
+    lead = min(context, i1 - first)
     i2, j2 = spans[-1][1], spans[-1][3]
-    tail = min(context, len(old) - i2)
+    tail = min(context, last - i2)
     lines: list[str] = []
     at = i1 - lead
     for old_start, old_end, new_start, new_end in spans:

@@ -144,3 +144,17 @@ def test_binary_files_that_differ_are_not_one_edit():
         "zuul/zuul@master": {"logo": (b"\0two", REGULAR)},
     }
     assert len(grouped(old, new)[1]) == 2
+
+
+def test_changes_of_two_paragraphs_close_by_are_two_edits():
+    text = "FROM x:{}\n\nLABEL a={}\n"
+    old = {key: {"Dockerfile": (text.format(1, 1).encode(), REGULAR)} for key in IMAGES}
+    new = {
+        key: {"Dockerfile": (text.format(2, 1 + ("zuul" in key)).encode(), REGULAR)}
+        for key in IMAGES
+    }
+    groups = grouped(old, new)[1]
+    assert [(group.edits[0].lines, len(group.edits)) for group in groups] == [
+        (("-FROM x:1", "+FROM x:2"), 5),
+        (("-LABEL a=1", "+LABEL a=2"), 2),
+    ]
