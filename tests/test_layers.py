@@ -61,7 +61,7 @@ PURE = {
         *("keyed_statements", "kinds", "pin_statements", "plan", "report", "restamp"),
         *("retirement", "summary", "target"),
     ),
-    "report": ("graph", "links", "listing", "markup", "names", "pages", "records"),
+    "report": ("colors", "graph", "links", "listing", "markup", "names", "pages", "records"),
     "registry": ("errors", "oci", "retention", "tags"),
     "render": (
         *(

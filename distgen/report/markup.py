@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from markupsafe import Markup, escape
@@ -12,11 +12,13 @@ from pygments import highlight
 from pygments.formatters.html import HtmlFormatter
 from pygments.lexers.configs import DockerLexer
 
+from distgen.report.colors import find_language
 from distgen.text.visible import visible
 from distgen.text.word_diff import Span, changed_words
 
 _WIDTH = 2_000
 _HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+_PATH = re.compile(r"(?:---|\+\+\+) [ab]/(.+)")
 LineKind = Literal["header", "context", "removed", "added", "note"]
 _KINDS: dict[str, LineKind] = {" ": "context", "-": "removed", "+": "added", "\\": "note"}
 
@@ -29,6 +31,7 @@ class DiffLine:
     pieces: tuple[tuple[str, bool], ...]
     old: int = 0
     new: int = 0
+    language: str = ""
 
 
 SidePair = tuple[DiffLine | None, DiffLine | None]
@@ -45,13 +48,18 @@ def show(text: object, width: int = _WIDTH) -> str:
 def diff_lines(lines: Sequence[str]) -> Iterator[DiffLine]:
     """Yield the lines of a diff in git's form, numbered; it may be of several files."""
     start = 0
+    language = ""
     while start < len(lines):
+        # A file that is gone is called /dev/null in the second header.
+        if path := _PATH.fullmatch(lines[start]):
+            language = find_language(path[1])
         yield DiffLine("header", ((show(lines[start]), False),))
         match = _HUNK.match(lines[start])
         start += 1
         if match:
             end = _end_of_hunk(lines, start, int(match[2] or 1), int(match[4] or 1))
-            yield from _hunk_lines(lines[start:end], int(match[1]), int(match[3]))
+            for line in _hunk_lines(lines[start:end], int(match[1]), int(match[3])):
+                yield replace(line, language=language)
             start = end
 
 

@@ -9,6 +9,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 
 from distgen.compare.records import EditGroup, StoppedImage
 from distgen.compare.sentences import count, describe_members, summarize_diff, word_rows
+from distgen.report.colors import color_words
 from distgen.report.graph import graph_script, reached_branches
 from distgen.report.links import line_address
 from distgen.report.markup import DiffLine, diff_lines, highlight_dockerfile, show, side_by_side
@@ -115,7 +116,7 @@ def _environment(report: Report, texts: PageTexts) -> Environment:
         keep_trailing_newline=True,
     )
     pages = {image.key: image_page(image.key) for image in report.images}
-    environment.filters |= {"show": show, "group_page": group_page}
+    environment.filters |= {"show": show, "color_words": color_words, "group_page": group_page}
     environment.globals |= {
         "policy": POLICY,
         "style": texts.style,

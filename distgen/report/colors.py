@@ -1,0 +1,43 @@
+"""Color words of one line by what they are in a Dockerfile, a script, YAML or JSON."""
+
+from __future__ import annotations
+
+import html
+import re
+
+from markupsafe import Markup, escape
+from pygments import highlight
+from pygments.formatters.html import HtmlFormatter
+from pygments.lexer import Lexer
+from pygments.lexers.configs import DockerLexer
+from pygments.lexers.data import JsonLexer, YamlLexer
+from pygments.lexers.shell import BashLexer
+
+from distgen.dockerfile.filename import is_dockerfile
+
+_LEXERS: dict[str, type[Lexer]] = {
+    "dockerfile": DockerLexer,
+    "sh": BashLexer,
+    "bash": BashLexer,
+    "yaml": YamlLexer,
+    "yml": YamlLexer,
+    "json": JsonLexer,
+}
+_TAG = re.compile(r"<[^>]*>")
+
+
+def find_language(path: str) -> str:
+    """Return the language of a file by its name, "" where it has no colors."""
+    suffix = path.rpartition("/")[2].rpartition(".")[2]
+    return "dockerfile" if is_dockerfile(path) else suffix if suffix in _LEXERS else ""
+
+
+def color_words(text: str, language: str) -> Markup:
+    """Return a text of one line as HTML in which words have a class by what they are."""
+    if language not in _LEXERS or not text.strip():
+        return escape(text)
+    lexer = _LEXERS[language](stripnl=False, ensurenl=False)
+    colored = str(highlight(text, lexer, HtmlFormatter(nowrap=True))).removesuffix("\n")
+    # A lexer may drop a character; colors are not worth one that is not there.
+    is_whole = html.unescape(_TAG.sub("", colored)) == text
+    return Markup(colored) if is_whole else escape(text)
