@@ -249,7 +249,7 @@ def test_a_namespace_may_have_its_own_place_and_policy(catalogue):
         "overlays/ns/namespace.yaml": SMALL_NAMESPACE
         + """\
 description: Some images
-exports: [osbs, bake]
+exports: [osbs]
 dist_git: {author: "Me <me@example.org>"}
 policy:
   roots: [ns/a]
@@ -271,7 +271,7 @@ policy:
         "Me <me@example.org>",
         "gitlab",
     )
-    assert namespace.exports == ("osbs", "bake")
+    assert namespace.exports == ("osbs",)
     assert namespace.policy == Policy(
         roots=("ns/a",),
         rules=(

@@ -275,6 +275,13 @@ def test_an_image_that_runs_as_root(user):
     ]
 
 
+@pytest.mark.parametrize("user", ["$U", "${U:-root}", '"$U":0', "ro${T}"])
+def test_a_user_that_nobody_can_tell_may_be_root(user):
+    ((line, fault),) = said("DG207", f"FROM x\nARG U=root T=ot\nUSER {user}\n")
+    assert line == 3
+    assert "may make root" in fault
+
+
 def test_an_image_that_does_not_run_as_root():
     assert said("DG207", f"{FROM}USER root\nUSER 10001:10001\n") == []
     assert said("DG207", FROM, parents={SDK_KEY: "FROM x\nUSER zuul\n"}) == []

@@ -203,7 +203,8 @@ def required_labels(context: RuleContext) -> Iterator[Violation]:
     "DG207",
     "The image runs as root",
     "error",
-    problem="The last ``USER``, own or inherited from the catalogue, is root, or there is none.",
+    problem="The last ``USER``, own or inherited from the catalogue, is root or a variable, or"
+    " there is none.",
     why="What breaks out of the container is then root of the host's kernel too.",
     fix="End the template with ``USER name``; exempt the images that need root.",
     when=NAMED,
@@ -214,6 +215,9 @@ def root_user(context: RuleContext) -> Iterator[Violation]:
     if _ROOT_USER.fullmatch(user.partition(":")[0]):
         fault = f"USER is {user}" if user else "there is no USER"
         yield Violation(f"{fault}, so the image runs as root", context.line(step))
+    elif "$" in user:
+        fault = f"USER is {user}, which a build argument or a variable may make root"
+        yield Violation(fault, context.line(step))
 
 
 def _is_for_build(name: str, operation: Operation, patterns: Iterable[str]) -> bool:
