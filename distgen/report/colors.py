@@ -36,7 +36,8 @@ def color_words(text: str, language: str) -> Markup:
     """Return a text of one line as HTML in which words have a class by what they are."""
     if language not in _LEXERS or not text.strip():
         return escape(text)
-    lexer = _LEXERS[language](stripnl=False, ensurenl=False)
+    # A comment is one up to the end of its line only.
+    lexer = _LEXERS[language](stripnl=False, ensurenl=True)
     colored = str(highlight(text, lexer, HtmlFormatter(nowrap=True))).removesuffix("\n")
     # A lexer may drop a character; colors are not worth one that is not there.
     is_whole = html.unescape(_TAG.sub("", colored)) == text

@@ -16,6 +16,7 @@ from distgen.report.markup import diff_lines
     [
         ("Dockerfile", "FROM a", '<span class="k">FROM</span>'),
         ("files/start.sh", "if true; then", '<span class="k">if</span>'),
+        ("files/start.sh", "# note", '<span class="c1"># note'),
         ("a.yml", "key: 1", '<span class="nt">key</span>'),
         ("a.json", '{"key": true}', '<span class="kc">true</span>'),
     ],
