@@ -1,4 +1,4 @@
-"""Compare grouping the edits of a change with rendering the same images once."""
+"""Compare grouping the edits of a change, and its pages, with rendering the images once."""
 # ruff: noqa: E402, for the order of folders to import from matters
 
 import sys
@@ -11,6 +11,7 @@ from pathlib import Path
 BENCH = Path(__file__).resolve().parent
 sys.path.insert(1, str(BENCH.parent))
 
+import affected as commands
 import render as rendering
 from testing.comparisons import default_catalogue, render_all, replace_in
 
@@ -84,7 +85,23 @@ def report(name, count, group, render, limit):
     )
 
 
+def measure_report():
+    """Print what the pages of a change of all default images take against rendering them."""
+    with tempfile.TemporaryDirectory() as work:
+        folder = Path(work)
+        commands.copy_catalogue(folder)
+        render = commands.seconds(folder, "render", "-o", str(folder / "trees"))
+        pages = folder / "pages"
+        seconds = commands.seconds(folder, "report", "-o", str(pages), "--since", "HEAD")
+        size = sum(path.stat().st_size for path in pages.iterdir()) / 1e6
+    print(
+        f"review: default catalogue, pages {seconds:.2f} s, {size:.1f} MB, rendering"
+        f" {render:.2f} s: {seconds / render:.2f}x"
+    )
+
+
 def main():
+    measure_report()
     before, _ = made("")
     for name, line, limit in (("a label", LABEL, LIMIT), ("a name inside", INSIDE, INSIDE_LIMIT)):
         after, seconds = made(line)
