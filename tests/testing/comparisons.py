@@ -8,7 +8,7 @@ from pathlib import Path
 
 from distgen.catalogue.load import load_catalogue
 from distgen.catalogue.sources.source import SourceContext, source_reader
-from distgen.cli.commands.init import PACKAGE, PARTS
+from distgen.cli.commands.init import PARTS
 from distgen.compare.diff import compare_trees, with_rebuilt
 from distgen.compare.planned import OWN_FILES
 from distgen.compare.records import GroupedDiff, Trees
@@ -18,6 +18,7 @@ from distgen.model.catalogue import Image
 from distgen.render.manifest import published_files
 from distgen.render.renderer import Renderer
 
+CHECKOUT = Path(__file__).parents[2]
 Change = Callable[[Path], object]
 Rendered = tuple[tuple[Image, ...], Trees]
 
@@ -25,7 +26,7 @@ Rendered = tuple[tuple[Image, ...], Trees]
 def default_catalogue(root: Path) -> Path:
     """Copy the default catalogue."""
     for part in PARTS:
-        source = PACKAGE.parent / part
+        source = CHECKOUT / part
         if source.is_dir():
             shutil.copytree(source, root / part)
         else:
