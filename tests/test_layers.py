@@ -55,7 +55,9 @@ PURE = {
         *("rule", "secrets", "sources"),
     ),
     "lock": ("facts", "plan"),
-    "model": ("catalogue", "lock", "published", "reference", "rendered", "words"),
+    "model": (
+        *("catalogue", "lock", "policy", "published", "reference", "releases", "rendered", "words"),
+    ),
     "publish": (
         *("commit", "dockerfile_statements", "download_statements", "edit_messages", "edits"),
         *("keyed_statements", "kinds", "pin_statements", "plan", "report", "restamp"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from distgen.catalogue.build import Draft, draft_images, finish_image
@@ -18,7 +19,14 @@ from distgen.catalogue.images import read_image_files, read_overlay
 from distgen.catalogue.imported import ReadSource, empty_templates, read_sources
 from distgen.catalogue.inputs import PARTS
 from distgen.catalogue.namespaces import FILE, FOLDER, read_namespace
-from distgen.catalogue.records import Group, ImageFiles, Overlay, Settings
+from distgen.catalogue.records import (
+    Assignment,
+    CompiledTemplate,
+    Group,
+    ImageFiles,
+    Overlay,
+    Settings,
+)
 from distgen.catalogue.settings import parse_assignment, read_settings
 from distgen.catalogue.tagged_drafts import (
     LockedTags,
@@ -30,7 +38,8 @@ from distgen.catalogue.templates import read_templates
 from distgen.catalogue.timed_check import TimedCheck
 from distgen.catalogue.values import ValueStack
 from distgen.errors import InputError
-from distgen.model.catalogue import Catalogue, Image, Layer
+from distgen.model.catalogue import Catalogue, Image, Layer, TemplateFile
+from distgen.model.releases import TaggedComponent
 from distgen.model.words import Origin
 from distgen.schema.yaml import Document
 
@@ -50,50 +59,77 @@ def load_catalogue(
     base = Path(root).absolute()
     site = read_settings(base)
     assignments = [parse_assignment(text) for text in sets]
-    check = TimedCheck(site.limits.seconds)
-    with check.running():
-        templates, includable = read_templates(base, check)
-        groups, overlays, source_overlays = _read_overlays(base, site)
-        value_stack = ValueStack(site.values, assignments, check)
-        drafts = [
-            draft
-            for chain in extension_chains(overlays).values()
-            for draft in draft_images(chain, groups[chain[-1].namespace], templates, value_stack)
-        ]
-        components = tagged_components(drafts, value_stack)
-        if components and tags is None:
-            tags = read_locked_tags(base, components)
-        drafts += draft_tags(drafts, components, tags or {}, templates, value_stack)
+    drafted = _draft(base, site, assignments, tags)
     source_images = read_sources(
-        groups.values(), assignments, base, source_overlays, read_source, site.limits
+        drafted.groups.values(), assignments, base, drafted.folders, read_source, site.limits
     )
-    references = _references(drafts, source_images.images)
+    references = _references(drafted.drafts, source_images.images)
     refuse_unmatched_assignments(assignments, references)
-    own_images = (finish_image(draft, references, value_stack) for draft in drafts)
+    own_images = (finish_image(draft, references, drafted.values) for draft in drafted.drafts)
     images = tuple(sorted((*own_images, *source_images.images), key=lambda image: image.key))
-    value_stack.refuse_unused()
+    drafted.values.refuse_unused()
     refuse_cycles(images)
     refuse_shared_places(images)
-    refuse_unknown_policy_images(groups.values(), references)
+    refuse_unknown_policy_images(drafted.groups.values(), references)
     return Catalogue(
         root=str(base),
         images=images,
-        templates={name: compiled.template for name, compiled in templates.items()}
+        templates={name: compiled.template for name, compiled in drafted.templates.items()}
         | empty_templates(source_images.images),
-        namespaces={name: group.namespace for name, group in groups.items()},
+        namespaces={name: group.namespace for name, group in drafted.groups.items()},
         source=site.source,
         mirrors=site.mirrors,
-        shared=includable,
+        shared=drafted.includable,
         findings=source_images.findings,
         limits=site.limits,
         inputs=(*PARTS, *source_images.inputs),
-        documents=_documents(
-            site.document,
-            *(compiled.document for compiled in templates.values()),
-            *(group.document for group in groups.values()),
-            *(overlay.document for overlay in overlays.values()),
-        ),
-        components=components,
+        documents=_documents(site.document, *drafted.documents()),
+        components=drafted.components,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _DraftedCatalogue:
+    """What the catalogue's own files say, before images of sources are known.
+
+    `folders` are those of overlays for images that a source brings, by full name.
+    """
+
+    templates: dict[str, CompiledTemplate]
+    includable: dict[str, TemplateFile]
+    groups: dict[str, Group]
+    overlays: dict[str, Overlay]
+    folders: dict[str, ImageFiles]
+    values: ValueStack
+    drafts: tuple[Draft, ...]
+    components: tuple[TaggedComponent, ...]
+
+    def documents(self) -> Iterator[Document]:
+        """Return the YAML files that were read, settings aside."""
+        yield from (compiled.document for compiled in self.templates.values())
+        yield from (group.document for group in self.groups.values())
+        yield from (overlay.document for overlay in self.overlays.values())
+
+
+def _draft(
+    root: Path, site: Settings, assignments: Sequence[Assignment], tags: LockedTags | None
+) -> _DraftedCatalogue:
+    check = TimedCheck(site.limits.seconds)
+    with check.running():
+        templates, includable = read_templates(root, check)
+        groups, overlays, folders = _read_overlays(root, site)
+        values = ValueStack(site.values, assignments, check)
+        drafts = [
+            draft
+            for chain in extension_chains(overlays).values()
+            for draft in draft_images(chain, groups[chain[-1].namespace], templates, values)
+        ]
+        components = tagged_components(drafts, values)
+        if components and tags is None:
+            tags = read_locked_tags(root, components)
+        drafts += draft_tags(drafts, components, tags or {}, templates, values)
+    return _DraftedCatalogue(
+        templates, includable, groups, overlays, folders, values, tuple(drafts), components
     )
 
 

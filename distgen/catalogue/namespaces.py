@@ -12,15 +12,8 @@ from distgen.catalogue.records import Group, Settings, edit_policy
 from distgen.catalogue.settings import merge_dist_git, values_layer
 from distgen.catalogue.tag_streams import FROM_TAGS, branches_clash, read_tag_streams
 from distgen.errors import InputError
-from distgen.model.catalogue import (
-    Layer,
-    Namespace,
-    Policy,
-    Retention,
-    RuleSettings,
-    Stream,
-    TagPolicy,
-)
+from distgen.model.catalogue import Layer, Namespace, Retention, Stream, TagPolicy
+from distgen.model.policy import Policy, RuleSettings
 from distgen.model.words import Origin
 from distgen.schema.check import check_document
 from distgen.schema.formats import format_problem

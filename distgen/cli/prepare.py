@@ -93,12 +93,7 @@ def planning_options(command: Command) -> Command:
 
 def prepare(session: Session, options: RunOptions, observe: Observer = ignore_step) -> Run:
     """Read the catalogue and find out which commit of it will be published."""
-
-    def tell(text: str) -> None:
-        session.say(text, level=1)
-        observe("waiting", {"detail": text})
-
-    git = replace(options.remote.git(session, tell), sync=not options.no_sync)
+    git = _git_that_tells(session, options, observe)
     speculation, lock = load_catalogue(session, options.sets, options.overrides)
     catalogue = speculation.catalogue
     task = limited_work(catalogue, lock, _choose_images(options, catalogue), git.stop)
@@ -134,6 +129,16 @@ def prepare(session: Session, options: RunOptions, observe: Observer = ignore_st
         git=git_with_tokens,
         store=options.remote.folder(session),
     )
+
+
+def _git_that_tells(session: Session, options: RunOptions, observe: Observer) -> Git:
+    """Return git with the run's settings; what it waits for is said and recorded."""
+
+    def tell(text: str) -> None:
+        session.say(text, level=1)
+        observe("waiting", {"detail": text})
+
+    return replace(options.remote.git(session, tell), sync=not options.no_sync)
 
 
 def _refuse_early_restamp(

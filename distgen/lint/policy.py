@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from distgen.model.catalogue import Policy, RuleSettings
+from distgen.model.policy import Policy, RuleSettings
 from distgen.model.rendered import Finding
 
 

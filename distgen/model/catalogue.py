@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
+from distgen.model.policy import Policy
 from distgen.model.releases import TaggedComponent, TagStreams
 from distgen.model.rendered import Finding
-from distgen.model.words import NOWHERE, EditPolicy, Folding, KeyPath, Level, Origin
+from distgen.model.words import NOWHERE, EditPolicy, Folding, KeyPath, Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,32 +81,6 @@ class Stream:
     def pattern(self) -> str:
         """Return the stream that the namespace and the overlays of images speak of."""
         return self.like or self.name
-
-
-@dataclass(frozen=True, slots=True)
-class RuleSettings:
-    """What a policy says of one code (`DG203`, `DL3008`, `SC2086`).
-
-    `level` None leaves the rule's own level, "ignore" drops findings and needs a `reason`.
-    `images` are globs of the images it is about (none: all), `exempt` globs of those it is not,
-    each with its reason. `options` are the rule's own settings.
-    """
-
-    code: str
-    level: Level | Literal["ignore"] | None = None
-    reason: str = ""
-    images: tuple[str, ...] = ()
-    exempt: tuple[tuple[str, str], ...] = ()
-    options: Mapping[str, Any] = field(default_factory=dict)
-    origin: Origin = NOWHERE
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What a namespace demands: the images everything builds from, and rules by code."""
-
-    roots: tuple[str, ...] = ()
-    rules: tuple[RuleSettings, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

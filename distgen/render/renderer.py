@@ -15,7 +15,7 @@ from distgen.model.rendered import File, LineAnnotation, PrintedText, Tree
 from distgen.model.words import EXECUTABLE, REGULAR, Folding, Origin
 from distgen.render.annotate import Annotations, annotate_lines
 from distgen.render.components import images_with_components
-from distgen.render.context import SourceFacts, base_digests, template_context
+from distgen.render.context import base_digests, template_context
 from distgen.render.environment import (
     TEMPLATES,
     Sandbox,
@@ -30,6 +30,7 @@ from distgen.render.normalize import normalize, source_rows
 from distgen.render.patch import Row, apply_patches
 from distgen.render.paths import check_paths
 from distgen.render.printed import ValueMarks
+from distgen.render.source_changes import check_changes, format_changes
 from distgen.render.unidiff import split_lines
 
 MAX_TREE = 64 * 2**20
@@ -78,7 +79,7 @@ class Renderer:
         self._last_inputs = image, self._inputs(image, compiled)
         for step in apply_patches(files, image):
             files = step.files
-        _check_changes(files, image)
+        check_changes(files, image)
         return Tree(
             image=image.full_name,
             stream=image.stream.name,
@@ -87,7 +88,7 @@ class Renderer:
             sources={
                 name: {"git": source.git, "ref": source.ref, "commit": source.commit}
                 | ({"version": source.version} if source.version else {})
-                | ({"changes": _format_changes(source)} if source.changes else {})
+                | ({"changes": format_changes(source)} if source.changes else {})
                 for name, source in values["sources"].items()
             },
             folding=self._folding(image),
@@ -286,22 +287,3 @@ def compile_source(environment: Sandbox, source: TemplateFile, image: Image) -> 
 def header_origins(source: TemplateFile, image: Image) -> str:
     """Return the words of a rendered file's header: where it and its values were written."""
     return f"{source.source} and {image.origin.path}"
-
-
-def _format_changes(source: SourceFacts) -> str:
-    return " ".join(f"{change.git}#{change.commit or change.ref}" for change in source.changes)
-
-
-def _check_changes(files: Mapping[str, File], image: Image) -> None:
-    """Refuse a tree that leaves out a change: its template may not know that there are any."""
-    texts = [file.content for path, file in files.items() if not path.startswith("README")]
-    for source in image.sources:
-        for change in source.changes:
-            if not any(change.ref.encode() in text for text in texts):
-                raise InputError(
-                    f"template {image.template} does not merge {change.ref} into the source"
-                    f" {source.name} ({image.key})",
-                    where=source.origin,
-                    hint=f"merge `sources.{source.name}.changes` in it, as the macros of"
-                    f" _shared/git.j2 do, or build one change alone: --source {source.name}=REF",
-                )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from jinja2 import DictLoader, Environment, StrictUndefined
+from jinja2 import DictLoader, Environment, StrictUndefined, Template
 
 from distgen.compare.records import EditGroup, StoppedImage
 from distgen.compare.sentences import count, describe_members, summarize_diff, word_rows
@@ -44,44 +44,45 @@ class PageTexts:
 def render_pages(report: Report, texts: PageTexts) -> Iterator[tuple[str, str]]:
     """Yield the name and the text of each page; the same report gives the same pages."""
     environment = _environment(report, texts)
-    groups = report.diff.groups
     overview = environment.get_template("overview.html")
     yield OVERVIEW, overview.render(title="Overview", sum=summarize_diff(report.diff))
     yield from _graph_pages(report, environment, texts)
-    page = environment.get_template("group.html")
+    yield from _group_pages(report.diff.groups, environment.get_template("group.html"))
+    yield from _image_pages(report, environment.get_template("image.html"))
+
+
+def _group_pages(groups: Sequence[EditGroup], page: Template) -> Iterator[tuple[str, str]]:
     for number, group in enumerate(groups):
         lines = tuple(diff_lines(group.hunk))
-        yield (
-            group_page(group),
-            page.render(
-                title=f"{group.kind}: {group.sentence}",
-                group=group,
-                number=number + 1,
-                total=len(groups),
-                previous=group_page(groups[number - 1]) if number else "",
-                next=group_page(groups[number + 1]) if number + 1 < len(groups) else "",
-                digest=group_digest(group),
-                members=describe_members(group),
-                namespaces=_by_namespace(group),
-                words=word_rows(group),
-                lines=lines,
-                pairs=tuple(side_by_side(lines)),
-            ),
+        text = page.render(
+            title=f"{group.kind}: {group.sentence}",
+            group=group,
+            number=number + 1,
+            total=len(groups),
+            previous=group_page(groups[number - 1]) if number else "",
+            next=group_page(groups[number + 1]) if number + 1 < len(groups) else "",
+            digest=group_digest(group),
+            members=describe_members(group),
+            namespaces=_by_namespace(group),
+            words=word_rows(group),
+            lines=lines,
+            pairs=tuple(side_by_side(lines)),
         )
-    page = environment.get_template("image.html")
+        yield group_page(group), text
+
+
+def _image_pages(report: Report, page: Template) -> Iterator[tuple[str, str]]:
     stopped = {f"{image.image}@{image.stream}": image for image in report.diff.stopped}
     for image in report.images:
-        yield (
-            image_page(image.key),
-            page.render(
-                title=image.key,
-                image=image,
-                groups=[group for group in groups if image.key in group.images],
-                code=highlight_dockerfile([line.text for line in image.dockerfile]),
-                detail=stopped[image.key].detail if image.key in stopped else "",
-                edit=_edit_lines(stopped.get(image.key)),
-            ),
+        text = page.render(
+            title=image.key,
+            image=image,
+            groups=[group for group in report.diff.groups if image.key in group.images],
+            code=highlight_dockerfile([line.text for line in image.dockerfile]),
+            detail=stopped[image.key].detail if image.key in stopped else "",
+            edit=_edit_lines(stopped.get(image.key)),
         )
+        yield image_page(image.key), text
 
 
 def _edit_lines(stopped: StoppedImage | None) -> tuple[DiffLine, ...]:

@@ -6,7 +6,8 @@ from testing.catalogues import SMALL, SMALL_NAMESPACE, images_by_key
 
 from distgen.catalogue.load import load_catalogue
 from distgen.forges.load import load_forge
-from distgen.model.catalogue import Download, Parent, Policy, RuleSettings, Source, Stream
+from distgen.model.catalogue import Download, Parent, Source, Stream
+from distgen.model.policy import Policy, RuleSettings
 from distgen.model.words import Origin
 
 

@@ -9,7 +9,7 @@ from testing.linting import check_tree
 from distgen.dockerfile.parse import parse
 from distgen.lint.findings import group_by_origin, in_order, with_origins
 from distgen.lint.policy import apply
-from distgen.model.catalogue import Policy, RuleSettings
+from distgen.model.policy import Policy, RuleSettings
 from distgen.model.rendered import File, Finding, Tree
 from distgen.model.words import REGULAR, Origin
 

@@ -15,8 +15,8 @@ from distgen.dockerfile.parse import parse
 from distgen.lint.build_context import build_inputs
 from distgen.lint.rules.rule import NAMED
 from distgen.lint.ruleset import RULES
-from distgen.model.catalogue import Policy, RuleSettings
 from distgen.model.lock import Lock, LockedBase
+from distgen.model.policy import Policy, RuleSettings
 from distgen.model.words import REGULAR
 from distgen.render.filters import dq
 

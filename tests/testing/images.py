@@ -13,10 +13,10 @@ from distgen.model.catalogue import (
     Image,
     Namespace,
     Parent,
-    Policy,
     Source,
     Stream,
 )
+from distgen.model.policy import Policy
 from distgen.model.rendered import File, Tree
 from distgen.model.words import EXECUTABLE, REGULAR, Origin
 

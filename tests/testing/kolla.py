@@ -16,10 +16,10 @@ from distgen.model.catalogue import (
     Image,
     Layer,
     Namespace,
-    Policy,
     RenderLimits,
     Stream,
 )
+from distgen.model.policy import Policy
 from distgen.model.words import Origin
 
 STREAM = Stream("master", "master", ())

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from distgen.dockerfile.parse import Dockerfile
 from distgen.lint.rules.context import ImageIndex, describe
 from distgen.lint.ruleset import check_image
-from distgen.model.catalogue import Image, Policy
+from distgen.model.catalogue import Image
 from distgen.model.lock import Lock
+from distgen.model.policy import Policy
 from distgen.model.rendered import Finding, Tree
 
 

@@ -11,8 +11,9 @@ from distgen.dockerfile.instruction import Instruction
 from distgen.dockerfile.parse import Dockerfile
 from distgen.lint.build_context import BuildContext, context_of
 from distgen.lint.parent_uses import ParentUse, parent_uses
-from distgen.model.catalogue import Image, Policy, RuleSettings
+from distgen.model.catalogue import Image
 from distgen.model.lock import Lock
+from distgen.model.policy import Policy, RuleSettings
 from distgen.model.rendered import Finding, PrintedText, Tree
 
 

@@ -13,7 +13,8 @@ from distgen.lint.policy import fits_image, selects, settings_of
 from distgen.lint.rules.context import RuleContext, matches
 from distgen.lint.rules.files import becomes_executable, is_script
 from distgen.lint.rules.rule import NAMED, WORD, Condition, list_of, rule
-from distgen.model.catalogue import Image, Policy
+from distgen.model.catalogue import Image
+from distgen.model.policy import Policy
 from distgen.model.reference import split_reference
 
 _BUILD_PACKAGES = (

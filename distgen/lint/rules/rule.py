@@ -9,7 +9,8 @@ from typing import Any
 from distgen.lint.findings import Violation
 from distgen.lint.policy import selects, settings_of
 from distgen.lint.rules.context import RuleContext
-from distgen.model.catalogue import Image, Policy
+from distgen.model.catalogue import Image
+from distgen.model.policy import Policy
 from distgen.model.words import Level
 
 Schema = Mapping[str, Any]

@@ -10,7 +10,6 @@ import gc
 import hashlib
 import importlib.util
 import logging
-import pickle
 import re
 import types
 from collections.abc import Callable, Iterator, Mapping
@@ -19,13 +18,13 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 import jinja2
-import yaml
 from jinja2.sandbox import SandboxedEnvironment
 
 from distgen.catalogue.folder import read_bounded
+from distgen.catalogue.sources.kolla.data_files import read_once, yaml_reader
 from distgen.catalogue.sources.kolla.environ import VisibleEnvironment, variable_names
 from distgen.catalogue.sources.kolla.options import KollaSettings
-from distgen.catalogue.sources.kolla.package import YAML_LOADER, read_error
+from distgen.catalogue.sources.kolla.package import read_error
 from distgen.catalogue.sources.kolla.places import LARGEST_FILE
 from distgen.errors import DistgenError, InputError
 from distgen.model.catalogue import RenderLimits
@@ -263,8 +262,8 @@ def _functions(settings: KollaSettings) -> dict[str, dict[str, Any]]:
     methods = _module(folder / "methods.py")
     load = getattr(methods, "_load_repos", None)
     if load is not None:
-        methods._load_repos = _read_once(load)  # type: ignore[attr-defined]
-    methods.yaml = types.SimpleNamespace(safe_load=_yaml_reader())  # type: ignore[attr-defined]
+        methods._load_repos = read_once(load)  # type: ignore[attr-defined]
+    methods.yaml = types.SimpleNamespace(safe_load=yaml_reader())  # type: ignore[attr-defined]
     # it logs a traceback before it raises, and a person sees the error that it raises
     methods.LOG = logging.getLogger(__name__)  # type: ignore[attr-defined]
     methods.LOG.disabled = True
@@ -285,27 +284,6 @@ def _module(path: Path) -> types.ModuleType:
     except ImportError as error:
         raise DistgenError(f"Kolla's template functions cannot be loaded: {error}") from error
     return module
-
-
-def _yaml_reader() -> Callable[[Any], Any]:
-    parse = _read_once(lambda text: yaml.load(text, Loader=YAML_LOADER))
-
-    def safe_load(stream: Any) -> Any:
-        return parse(stream if isinstance(stream, str) else stream.read())
-
-    return safe_load
-
-
-def _read_once(read: Callable[[Any], Any]) -> Callable[..., Any]:
-    """Return a function that reads once and then returns copies, since Kolla changes the data."""
-    pickles: dict[Any, bytes] = {}
-
-    def copy(key: Any = None) -> Any:
-        if key not in pickles:
-            pickles[key] = pickle.dumps(read(key))
-        return pickle.loads(pickles[key])
-
-    return copy
 
 
 def _raise_error(message: str) -> NoReturn:
