@@ -84,8 +84,8 @@ PURE = {
         "yaml_writer",
     ),
     "text": (
-        *("characters", "diff", "git_diff", "hunks", "line_matcher", "suggest", "visible"),
-        "word_diff",
+        *("characters", "diff", "git_diff", "hunk_header", "hunks", "line_matcher", "suggest"),
+        *("visible", "word_diff"),
     ),
     "tripleo": ("export", "heat", "lists", "template"),
     "verify": ("claims", "compare", "protocol", "report", "verdict"),

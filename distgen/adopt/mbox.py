@@ -11,6 +11,7 @@ from email.utils import formataddr
 from distgen.git.objects import blob_id
 from distgen.model.rendered import File
 from distgen.text.git_diff import quote_path
+from distgen.text.hunk_header import format_lines
 from distgen.text.line_matcher import LineMatcher
 
 _MAIL = "Mon Sep 17 00:00:00 2001"  # git's, by which a patch is told from a mailbox
@@ -171,20 +172,14 @@ def _hunks(change: FileChange, names: tuple[str, str]) -> Iterator[str]:
 
 
 def _hunk(old: Sequence[str], new: Sequence[str], group: Sequence[Opcode]) -> Iterator[str]:
-    yield f"@@ -{_range(group[0][1], group[-1][2])} +{_range(group[0][3], group[-1][4])} @@\n"
+    old_range = format_lines(group[0][1], group[-1][2])
+    yield f"@@ -{old_range} +{format_lines(group[0][3], group[-1][4])} @@\n"
     for tag, i1, i2, j1, j2 in group:
         lines = [("-", line) for line in old[i1:i2]] if tag in ("replace", "delete") else []
         lines += [("+", line) for line in new[j1:j2]] if tag in ("replace", "insert") else []
         lines += [(" ", line) for line in old[i1:i2]] if tag == "equal" else []
         for sign, line in lines:
             yield sign + line if line.endswith("\n") else f"{sign}{line}\n{_NO_NEWLINE}"
-
-
-def _range(start: int, stop: int) -> str:
-    """Return the range of lines in the head of a hunk; an empty one names the line before it."""
-    count = stop - start
-    first = start + 1 if count else start
-    return f"{first}" if count == 1 else f"{first},{count}"
 
 
 def _without_header(old: Sequence[str], group: Sequence[Opcode]) -> Sequence[Opcode]:

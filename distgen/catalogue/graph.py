@@ -70,6 +70,15 @@ def base_chain(images: Mapping[str, Image], image: Image) -> tuple[Image, ...]:
     return tuple(chain[key] for key in reachable([image.key], base_key))
 
 
+def children_by_key(images: Iterable[Image]) -> dict[str, list[str]]:
+    """Return the keys of the images that are built on each one, parents without any left out."""
+    children: dict[str, list[str]] = {}
+    for image in images:
+        for parent in image.parent_keys:
+            children.setdefault(parent, []).append(image.key)
+    return children
+
+
 def including_parents(catalogue: Catalogue, keys: Iterable[str]) -> tuple[Image, ...]:
     """Return the images of these keys and all they build on, parents first."""
     by_key = {image.key: image for image in catalogue.images}
@@ -79,10 +88,7 @@ def including_parents(catalogue: Catalogue, keys: Iterable[str]) -> tuple[Image,
 
 def including_dependents(catalogue: Catalogue, keys: Iterable[str]) -> tuple[Image, ...]:
     """Return the images of these keys and all that builds on them, parents first."""
-    children: dict[str, list[str]] = {image.key: [] for image in catalogue.images}
-    for image in catalogue.images:
-        for key in image.parent_keys:
-            children[key].append(image.key)
+    children = children_by_key(catalogue.images)
     chosen = set(reachable(keys, lambda key: children.get(key, ())))
     return parents_first(image for image in catalogue.images if image.key in chosen)
 

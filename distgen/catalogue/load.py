@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 
 from distgen.catalogue.build import Draft, draft_images, finish_image
@@ -53,8 +54,8 @@ def load_catalogue(
     """Read the catalogue in `root` with the assignments of `--set` on top.
 
     `read_source` returns the images of namespaces that have a `source`. Streams are made from the
-    git tags in `tags`, as far as those are there, or else from those in distgen.lock, which must
-    be there. Raise InputError for the first mistake, with its file and line.
+    git tags in `tags`, where it holds them, else from those in distgen.lock, which must be there.
+    Raise InputError for the first mistake, with its file and line.
     """
     base = Path(root).absolute()
     site = read_settings(base)
@@ -66,16 +67,13 @@ def load_catalogue(
     references = _references(drafted.drafts, source_images.images)
     refuse_unmatched_assignments(assignments, references)
     own_images = (finish_image(draft, references, drafted.values) for draft in drafted.drafts)
-    images = tuple(sorted((*own_images, *source_images.images), key=lambda image: image.key))
-    drafted.values.refuse_unused()
-    refuse_cycles(images)
-    refuse_shared_places(images)
-    refuse_unknown_policy_images(drafted.groups.values(), references)
+    images = tuple(sorted((*own_images, *source_images.images), key=attrgetter("key")))
+    _refuse_inconsistency(drafted, images, references)
+    templates = {name: compiled.template for name, compiled in drafted.templates.items()}
     return Catalogue(
         root=str(base),
         images=images,
-        templates={name: compiled.template for name, compiled in drafted.templates.items()}
-        | empty_templates(source_images.images),
+        templates=templates | empty_templates(source_images.images),
         namespaces={name: group.namespace for name, group in drafted.groups.items()},
         source=site.source,
         mirrors=site.mirrors,
@@ -131,6 +129,15 @@ def _draft(
     return _DraftedCatalogue(
         templates, includable, groups, overlays, folders, values, tuple(drafts), components
     )
+
+
+def _refuse_inconsistency(
+    drafted: _DraftedCatalogue, images: Sequence[Image], references: dict[str, dict[str, str]]
+) -> None:
+    drafted.values.refuse_unused()
+    refuse_cycles(images)
+    refuse_shared_places(images)
+    refuse_unknown_policy_images(drafted.groups.values(), references)
 
 
 def _documents(*documents: Document) -> dict[str, Layer]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 
-from distgen.catalogue.graph import reachable
+from distgen.catalogue.graph import children_by_key, reachable
 from distgen.compare.describe import in_reading_order, make_group
 from distgen.compare.edits import changed_images, list_edits
 from distgen.compare.grouping import WordsOf, group_edits
@@ -48,10 +48,7 @@ def with_stopped(diff: GroupedDiff, stopped: Iterable[StoppedImage]) -> GroupedD
 
 def with_rebuilt(diff: GroupedDiff, images: Collection[Image]) -> GroupedDiff:
     """Return the diff with the images that do not change and are built on some that do."""
-    children: dict[str, list[str]] = {}
-    for image in images:
-        for parent in image.parent_keys:
-            children.setdefault(parent, []).append(image.key)
+    children = children_by_key(images)
     affected = reachable(diff.states, lambda key: children.get(key, ()))
     present = {image.key for image in images}
     rebuilt = sorted(key for key in affected if key not in diff.states and key in present)

@@ -135,7 +135,7 @@ def apply_policies(work: Work, findings: Iterable[Finding]) -> tuple[Finding, ..
 
 def dockerfile_text(tree: Tree) -> str | None:
     """Return the text of the tree's Dockerfile, None without one."""
-    content = next((file.content for file in tree.files if file.path == DOCKERFILE), None)
+    content = tree.content(DOCKERFILE)
     return None if content is None else content.decode("utf-8", "replace")
 
 

@@ -43,6 +43,10 @@ class Tree:
     def key(self) -> str:
         return f"{self.image}@{self.stream}"
 
+    def content(self, path: str) -> bytes | None:
+        """Return the bytes of the file at this path, None without one."""
+        return next((file.content for file in self.files if file.path == path), None)
+
 
 @dataclass(frozen=True, slots=True)
 class PrintedValue:

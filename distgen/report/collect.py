@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from distgen.catalogue.graph import parents_first
+from distgen.catalogue.graph import children_by_key, parents_first
 from distgen.catalogue.overlay import trace_settings, value_at
 from distgen.catalogue.value_origins import ValueOrigins
 from distgen.compare.records import GroupedDiff
@@ -16,7 +16,7 @@ from distgen.dockerfile.parse import key_values, parse
 from distgen.git.run import hide_secrets
 from distgen.lint.check import Work
 from distgen.model.catalogue import Image
-from distgen.model.rendered import Finding, Tree
+from distgen.model.rendered import Finding
 from distgen.model.words import KeyPath
 from distgen.render.unidiff import split_lines
 from distgen.report.records import (
@@ -51,10 +51,7 @@ def collect_images(
     by_image: dict[str, list[Finding]] = {}
     for finding in findings:
         by_image.setdefault(f"{finding.image}@{finding.stream}", []).append(finding)
-    children: dict[str, list[str]] = {}
-    for image in work.catalogue.images:
-        for parent in image.parent_keys:
-            children.setdefault(parent, []).append(image.key)
+    children = children_by_key(work.catalogue.images)
     reached = [image for image in work.catalogue.images if image.key in changes]
     for image in parents_first(reached):
         description = _describe(work, image, changes[image.key], children, by_image)
@@ -87,7 +84,7 @@ def _describe(
     findings: Mapping[str, Sequence[Finding]],
 ) -> ReportedImage:
     tree = work.renderer.tree(image)
-    content = _dockerfile(tree)
+    content = tree.content(DOCKERFILE) or b""
     return ReportedImage(
         key=image.key,
         change=change,
@@ -102,10 +99,6 @@ def _describe(
         dockerfile=tuple(_source_lines(work, image, content)),
         values=tuple(_values(image)),
     )
-
-
-def _dockerfile(tree: Tree) -> bytes:
-    return next((file.content for file in tree.files if file.path == DOCKERFILE), b"")
 
 
 def _labels(text: str) -> tuple[tuple[str, str], ...]:

@@ -13,11 +13,11 @@ from pygments.formatters.html import HtmlFormatter
 from pygments.lexers.configs import DockerLexer
 
 from distgen.report.colors import find_language
+from distgen.text.hunk_header import HUNK_HEADER, end_of_hunk
 from distgen.text.visible import visible
-from distgen.text.word_diff import Span, changed_words
+from distgen.text.word_diff import Span, changed_words, mark_pieces
 
 _WIDTH = 2_000
-_HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 _PATH = re.compile(r"(?:---|\+\+\+) [ab]/(.+)")
 LineKind = Literal["header", "context", "removed", "added", "note"]
 _KINDS: dict[str, LineKind] = {" ": "context", "-": "removed", "+": "added", "\\": "note"}
@@ -54,10 +54,10 @@ def diff_lines(lines: Sequence[str]) -> Iterator[DiffLine]:
         if path := _PATH.fullmatch(lines[start]):
             language = find_language(path[1])
         yield DiffLine("header", ((show(lines[start]), False),))
-        match = _HUNK.match(lines[start])
+        match = HUNK_HEADER.match(lines[start])
         start += 1
         if match:
-            end = _end_of_hunk(lines, start, int(match[2] or 1), int(match[4] or 1))
+            end = end_of_hunk(lines, start, match)
             for line in _hunk_lines(lines[start:end], int(match[1]), int(match[3])):
                 yield replace(line, language=language)
             start = end
@@ -106,26 +106,10 @@ def _hunk_lines(lines: Sequence[str], old: int, new: int) -> Iterator[DiffLine]:
 
 
 def _pieces(line: str, spans: Sequence[Span]) -> Iterator[tuple[str, bool]]:
-    end = 1
     if len(line) > _WIDTH:
         yield show(line[1:]), False
-        return
-    for start, stop in spans:
-        if start > end:
-            yield show(line[end:start]), False
-        yield show(line[start:stop]), True
-        end = stop
-    if end < len(line):
-        yield show(line[end:]), False
-
-
-def _end_of_hunk(lines: Sequence[str], at: int, old: int, new: int) -> int:
-    while at < len(lines) and (old > 0 or new > 0 or lines[at][:1] == "\\"):
-        sign = lines[at][:1]
-        old -= sign in (" ", "-")
-        new -= sign in (" ", "+")
-        at += 1
-    return at
+    else:
+        yield from ((show(text), is_marked) for text, is_marked in mark_pieces(line, spans, 1))
 
 
 def _pad(lines: list[DiffLine], length: int) -> list[DiffLine | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from distgen.text.hunk_header import format_lines
 from distgen.text.line_matcher import LineMatcher
 
 _NO_NEWLINE = "\\ No newline at end of file\n"
@@ -33,19 +34,13 @@ def diff_file(path: str, old: bytes | None, new: bytes | None) -> str:
 def _unified_diff(old: list[str], new: list[str]) -> Iterator[str]:
     for group in LineMatcher(old, new).get_grouped_opcodes(_CONTEXT):
         (_, old_start, _, new_start, _), (_, _, old_end, _, new_end) = group[0], group[-1]
-        yield f"@@ -{_range(old_start, old_end)} +{_range(new_start, new_end)} @@\n"
+        yield f"@@ -{format_lines(old_start, old_end)} +{format_lines(new_start, new_end)} @@\n"
         for tag, i1, i2, j1, j2 in group:
             if tag == "equal":
                 yield from (f" {line}" for line in old[i1:i2])
             else:
                 yield from (f"-{line}" for line in old[i1:i2])
                 yield from (f"+{line}" for line in new[j1:j2])
-
-
-def _range(start: int, end: int) -> str:
-    """Write lines as a hunk's header does: one of them has no count, none are after a line."""
-    length = end - start
-    return f"{start + 1}" if length == 1 else f"{start + 1 if length else start},{length}"
 
 
 def shorten_diff(diff: str, lines: int, width: int) -> tuple[list[str], int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from distgen.text.hunk_header import format_range
 from distgen.text.line_matcher import LineMatcher
 
 NO_NEWLINE = "\\ No newline at end of file"
@@ -40,8 +41,8 @@ class TextHunk:
     @property
     def header(self) -> str:
         """Return the line that begins with @@."""
-        old = _format_range(self.old_start, self.old_count)
-        return f"@@ -{old} +{_format_range(self.new_start, self.new_count)} @@"
+        old = format_range(self.old_start, self.old_count)
+        return f"@@ -{old} +{format_range(self.new_start, self.new_count)} @@"
 
 
 def split_hunks(old: bytes, new: bytes, context: int = _CONTEXT) -> tuple[TextHunk, ...]:
@@ -173,7 +174,3 @@ def _signed(sign: str, lines: Sequence[bytes]) -> list[str]:
         if not line.endswith(b"\n"):
             signed.append(NO_NEWLINE)
     return signed
-
-
-def _format_range(start: int, count: int) -> str:
-    return str(start) if count == 1 else f"{start},{count}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
 
 _WORD = re.compile(r"\w+|\s+|.")
@@ -26,6 +26,18 @@ def changed_words(lines: Sequence[str]) -> dict[int, tuple[Span, ...]]:
             if pair:
                 spans[old], spans[new] = pair
     return spans
+
+
+def mark_pieces(line: str, spans: Iterable[Span], start: int = 0) -> Iterator[tuple[str, bool]]:
+    """Yield the pieces of a line from `start` on, and whether each is in one of the spans."""
+    end = start
+    for first, stop in spans:
+        if first > end:
+            yield line[end:first], False
+        yield line[first:stop], True
+        end = stop
+    if end < len(line):
+        yield line[end:], False
 
 
 def _blocks(lines: Sequence[str]) -> Iterator[tuple[list[int], list[int]]]:
