@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
@@ -13,10 +12,10 @@ from distgen.adopt.records import PackagerCommit
 from distgen.git.cat_file import ObjectReader
 from distgen.git.commits import Commit, parse_commit, parse_person
 from distgen.git.repository import list_commits
-from distgen.model.published import Manifest, TreeEntry
+from distgen.model.published import TreeEntry
 from distgen.model.rendered import File
 from distgen.model.words import EXECUTABLE, REGULAR
-from distgen.publish.branch import list_files, read_file, read_manifest
+from distgen.publish.branch import edited_paths, list_files, read_file, read_manifest
 from distgen.verify.claims import parse_claim
 
 _MOST_COMMITS = 1000
@@ -105,17 +104,9 @@ def _read_commit(reader: ObjectReader, name: str) -> Commit:
 def _is_unedited(reader: ObjectReader, commit: str) -> bool:
     """Say whether all generated files are as the manifest of the same commit says."""
     manifest = read_manifest(reader, commit)
-    return manifest is not None and _has_files(reader, manifest, list_files(reader, commit))
-
-
-def _has_files(reader: ObjectReader, manifest: Manifest, entries: Mapping[str, TreeEntry]) -> bool:
-    for path, file in manifest.files.items():
-        entry = entries.get(path)
-        if entry is None or entry.mode != file.mode:
-            return False
-        if hashlib.sha256(read_file(reader, entry)).hexdigest() != file.sha256:
-            return False
-    return True
+    if manifest is None:
+        return False
+    return not any(edited_paths(reader, manifest, list_files(reader, commit)))
 
 
 def _changes(reader: ObjectReader, commit: Commit) -> Iterator[FileChange]:

@@ -11,6 +11,7 @@ from distgen.catalogue.overlay import find_origin, merge_layers
 from distgen.catalogue.parents import References, resolve_parent
 from distgen.catalogue.patches import patches_for_stream, refuse_unknown_streams
 from distgen.catalogue.placeholders import fill_placeholders, placeholder_names
+from distgen.catalogue.public_urls import public_url
 from distgen.catalogue.records import CompiledTemplate, Group, Overlay, edit_policy
 from distgen.catalogue.values import StackedValues, ValueStack
 from distgen.errors import InputError
@@ -100,6 +101,8 @@ def finish_image(draft: Draft, references: References, value_stack: ValueStack) 
         origin=draft.overlay.origin(),
         heritage=tuple(overlay.full_name for overlay in draft.chain[:-1]),
         on_edit=edit_policy(spec.get("on_edit")),
+        platforms=tuple(spec.get("platforms", draft.group.namespace.platforms)),
+        public_url=public_url(draft.group.namespace.dist_git, draft.group.name, draft.overlay.name),
     )
 
 
@@ -204,7 +207,7 @@ def _fill_spec(draft: Draft, value_stack: ValueStack) -> dict[str, Any]:
         value_stack.take(placeholder_names(data))
         return fill_placeholders(data, words, draft.origin(*key))
 
-    verbatim = ("template", "description", "on_edit")
+    verbatim = ("template", "description", "on_edit", "platforms")
     return {key: data if key in verbatim else fill(data, key) for key, data in draft.spec.items()}
 
 

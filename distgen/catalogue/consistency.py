@@ -53,6 +53,21 @@ def refuse_shared_places(images: Iterable[Image]) -> None:
                 )
 
 
+def refuse_wider_platforms(images: Iterable[Image]) -> None:
+    """Raise InputError for an image that is to be built for a platform its parent is not for."""
+    by_key = {image.key: image for image in images}
+    for image in by_key.values():
+        for key in image.parent_keys:
+            parent = by_key.get(key, image)
+            wider = [name for name in image.platforms if name not in parent.platforms]
+            if parent.platforms and wider:
+                raise InputError(
+                    f"{image.key} is to be built for {wider[0]}, and its parent {key} is not",
+                    where=image.origin,
+                    hint=f"its `platforms` may be {', '.join(parent.platforms)}",
+                )
+
+
 def refuse_unknown_policy_images(groups: Iterable[Group], references: References) -> None:
     """Raise InputError for an image that a policy names and the catalogue does not have.
 

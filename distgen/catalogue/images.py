@@ -18,7 +18,10 @@ from distgen.schema.check import check_document
 from distgen.schema.formats import format_problem
 from distgen.schema.packaged import validator_of
 
-_SPEC = ("template", "description", "from", "builders", "sources", "downloads", "on_edit")
+_SPEC = (
+    *("template", "description", "from", "builders", "sources", "downloads", "on_edit"),
+    "platforms",
+)
 
 
 def read_overlay(root: Path, namespace: str, name: str, has_folder: bool) -> Overlay:

@@ -12,6 +12,7 @@ from distgen.catalogue.consistency import (
     refuse_shared_places,
     refuse_unknown_policy_images,
     refuse_unmatched_assignments,
+    refuse_wider_platforms,
 )
 from distgen.catalogue.cycles import refuse_cycles
 from distgen.catalogue.extension import extension_chains
@@ -137,6 +138,7 @@ def _refuse_inconsistency(
     drafted.values.refuse_unused()
     refuse_cycles(images)
     refuse_shared_places(images)
+    refuse_wider_platforms(images)
     refuse_unknown_policy_images(drafted.groups.values(), references)
 
 

@@ -52,6 +52,7 @@ def read_namespace(root: Path, name: str, site: Settings) -> Group:
         retention=_retention(data.get("retention", {})),
         on_edit=(*edit_policy(data.get("on_edit")), *site.on_edit),
         folding=data.get("linguist_generated", "own"),
+        platforms=tuple(data.get("platforms", ())),
     )
     namespace = replace(namespace, from_tags=read_tag_streams(namespace, data, document))
     layers = {

@@ -72,6 +72,8 @@ def merge_dist_git(data: Mapping[str, Any], document: Document, site: DistGit) -
         labels=tuple(keys.get("labels", site.labels)),
         private=keys.get("private", site.private),
         remote_only=keys.get("remote_only", site.remote_only),
+        # The site's public address leads to the site's repositories, not to others.
+        public_url=keys.get("public_url", "" if "url" in keys else site.public_url),
     )
 
 

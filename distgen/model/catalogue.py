@@ -103,6 +103,8 @@ class DistGit:
     private: bool = False
     remote_only: bool = False
     """Whether publishing to a folder on this machine is refused."""
+    public_url: str = ""
+    """Where others reach the repositories; it goes into files that others read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,7 @@ class Namespace:
     on_edit: EditPolicy = ()
     folding: Folding = "own"
     from_tags: TagStreams | None = None
+    platforms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +239,10 @@ class Image:
     """What its own overlay says of downstream edits; the namespace says the rest."""
     imported_version: str = ""
     """The version of the source that brought it."""
+    platforms: tuple[str, ...] = ()
+    """What it is built for, as `OS/ARCH`; empty: nobody said."""
+    public_url: str = ""
+    """Where others reach its repository; empty: nobody said."""
 
     @property
     def full_name(self) -> str:

@@ -49,6 +49,17 @@ def read_manifest(reader: ObjectReader, commit: str) -> Manifest | None:
     return _parse_manifest(reader, list_files(reader, commit))[0]
 
 
+def edited_paths(
+    reader: ObjectReader, manifest: Manifest, entries: Mapping[str, TreeEntry]
+) -> Iterator[str]:
+    """Yield the paths of generated files that are not as the manifest says."""
+    for path, file in manifest.files.items():
+        entry = entries.get(path)
+        content = read_file(reader, entry) if entry and entry.mode == file.mode else None
+        if content is None or hashlib.sha256(content).hexdigest() != file.sha256:
+            yield path
+
+
 def read_retirement(reader: ObjectReader, commit: str) -> tuple[str, str] | None:
     """Return the image and the stream that a commit retired, None where it did not."""
     note = reader.read(f"{commit}:{RETIRED}")

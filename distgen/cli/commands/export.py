@@ -7,9 +7,11 @@ from typing import Any
 
 import click
 
+from distgen.cli.export_formats import make_command
 from distgen.cli.session import Session
 from distgen.cli.work import render_limits
 from distgen.errors import InputError
+from distgen.exports.formats import FORMATS
 from distgen.output.files import replace_file
 from distgen.tripleo.export import EntryFilter, render_entries
 from distgen.tripleo.files import limited, read_defaults, read_text, template_at
@@ -29,6 +31,10 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.group()
 def command() -> None:
     """Write files in the formats of other tools."""
+
+
+for _format in FORMATS:
+    command.add_command(make_command(_format))
 
 
 @command.command("tripleo")

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from distgen.catalogue.imported import SourceImages, SourceRequest
+from distgen.catalogue.public_urls import public_url
 from distgen.catalogue.sources.kolla.archives import MISSING_ARCHIVE, missing_archives
 from distgen.catalogue.sources.kolla.build import KollaBuild, KollaImage, linked_files, run_build
 from distgen.catalogue.sources.kolla.parents import BASE, full_reference
@@ -72,6 +73,8 @@ def _image(build: KollaBuild, name: str) -> Image:
         url=url.replace("{namespace}", namespace.name).replace("{image}", name),
         origin=request.origin,
         imported_version=build.settings.release,
+        platforms=namespace.platforms,
+        public_url=public_url(namespace.dist_git, namespace.name, name),
     )
 
 

@@ -1,0 +1,149 @@
+"""A command for each format of `distgen export`, made from what the format says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from distgen.catalogue.graph import waves
+from distgen.cli.commands.render import format_delta
+from distgen.cli.remote_options import RemoteOptions, remote_options
+from distgen.cli.session import Choice, Session, image_arguments, set_option
+from distgen.cli.source_options import SourceOptions, load_catalogue
+from distgen.cli.tokens import add_tokens
+from distgen.cli.work import limited_work
+from distgen.errors import InputError
+from distgen.exports.matrix import make_entries
+from distgen.exports.records import ExportFormat, ExportResult, Refusal, Selection
+from distgen.lint.check import render_trees
+from distgen.model.catalogue import Catalogue, Image
+from distgen.model.lock import Lock
+from distgen.model.rendered import Tree
+from distgen.output.export_folder import compare_export, write_export
+from distgen.pool import limit_jobs
+from distgen.publish.published import read_published
+
+
+def make_command(export: ExportFormat) -> click.Command:
+    """Return the command that writes one format."""
+
+    @click.pass_context
+    def callback(
+        ctx: click.Context, /, choice: Choice, sets: tuple[str, ...], **options: Any
+    ) -> None:
+        session: Session = ctx.obj
+        speculation, lock = load_catalogue(session, sets, SourceOptions())
+        catalogue = speculation.catalogue
+        images = choice.of(catalogue)
+        refused: list[Refusal] = []
+        commits: Mapping[str, str] = {}
+        if "commits" in export.needs:
+            refuse_private_places(catalogue, images)
+            commits, refused = published_commits(session, catalogue, images, options["remote"])
+            images = tuple(image for image in images if image.key in commits)
+        selection = Selection(
+            images=tuple(image for step in waves(images) for image in step),
+            entries=make_entries(waves(images), commits),
+            namespaces=catalogue.namespaces,
+            lock=lock,
+            trees=render_selected(export, catalogue, lock, images),
+            options={option.name: options[key(option.name)] or "" for option in export.options},
+        )
+        result = export.write(selection)
+        delivered = deliver(session, export, result, options["output"], options["check"])
+        for refusal in (*refused, *result.refused):
+            session.say(f"{refusal.key}: refused: {refusal.reason}")
+        for warning in result.warnings:
+            session.say(f"warning: {warning}")
+        ctx.exit(int(bool(refused or result.refused) or not delivered))
+
+    return click.command(export.name, help=export.summary)(add_options(export, callback))
+
+
+def add_options(export: ExportFormat, callback: Any) -> Any:
+    """Add IMAGE..., --set, -o, --check, what the needs of the format ask for, and its options."""
+    for option in reversed(export.options):
+        callback = click.option(f"--{option.name}", metavar=option.metavar, help=option.help)(
+            callback
+        )
+    if "commits" in export.needs:
+        callback = remote_options(callback)
+    printed = f" (without it, {export.file_name} is printed)" if export.file_name else ""
+    callback = click.option(
+        "--check", is_flag=True, help="Write nothing; exit 1 when DIR differs."
+    )(callback)
+    callback = click.option(
+        "-o",
+        "--output",
+        metavar="DIR",
+        type=click.Path(path_type=Path, file_okay=False),
+        required=not export.file_name,
+        help=f"The folder to write to{printed}; what was exported there before is replaced.",
+    )(callback)
+    return image_arguments(set_option(callback))
+
+
+def key(option: str) -> str:
+    """Return the name of the parameter of an option."""
+    return option.replace("-", "_")
+
+
+def refuse_private_places(catalogue: Catalogue, images: tuple[Image, ...]) -> None:
+    """Raise InputError for an image whose repository others cannot reach."""
+    for image in images:
+        if not image.public_url:
+            dist_git = catalogue.namespaces[image.namespace].dist_git
+            raise InputError(
+                f"others cannot reach the repository of {image.full_name} there",
+                where=dist_git.origin,
+                hint="set `public_url` in `dist_git` to the address from which they clone it",
+            )
+
+
+def published_commits(
+    session: Session, catalogue: Catalogue, images: tuple[Image, ...], remote: RemoteOptions
+) -> tuple[Mapping[str, str], list[Refusal]]:
+    """Return the published commits by key, and the images that have none, with the reason."""
+    git = add_tokens(session, remote.git(session), catalogue, images)
+    store = remote.folder(session)
+    branches = read_published(catalogue, images, git, limit_jobs(remote.jobs), store)
+    commits = {key: branch.commit for key, branch in branches.items() if branch.commit}
+    refused = [
+        Refusal(image.key, branches[image.key].problem)
+        for image in images
+        if image.key not in commits
+    ]
+    return commits, refused
+
+
+def render_selected(
+    export: ExportFormat, catalogue: Catalogue, lock: Lock, images: tuple[Image, ...]
+) -> Mapping[str, Tree]:
+    """Return the trees of images by key where the format needs them."""
+    if "trees" not in export.needs:
+        return {}
+    return {tree.key: tree for tree in render_trees(limited_work(catalogue, lock, images))}
+
+
+def deliver(
+    session: Session, export: ExportFormat, result: ExportResult, output: Path | None, check: bool
+) -> bool:
+    """Print or write the files; return whether a check, where that was asked for, is content."""
+    if output is None:
+        if check:
+            raise InputError("compares with a folder", where="--check", hint="name it with -o DIR")
+        for file in result.files:
+            click.echo(file.content.decode(), nl=False)
+        return True
+    act = compare_export if check else write_export
+    delta = act(output, export.name, result.files)
+    if delta:
+        session.say(format_delta(delta), level=0 if check else 1)
+    noun = "file" if len(result.files) == 1 else "files"
+    verb = "differ" if check else "written"
+    changed = len((*delta.added, *delta.changed, *delta.removed, *delta.foreign))
+    session.say(f"{len(result.files)} {noun} exported, {changed} {verb}")
+    return not (check and delta)

@@ -1,0 +1,104 @@
+"""Records that every format of an export is made from, and the one that it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from distgen.model.catalogue import Image, Namespace
+from distgen.model.lock import Lock
+from distgen.model.rendered import File, Tree
+
+Place = Literal["beside", "repository"]
+"""Where files go: into each repository, or into one folder for many images."""
+Need = Literal["commits", "trees"]
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixEntry:
+    """What an engine needs to build one image in one stream.
+
+    `repository` is the public address; `commit` is "" where the format asks for none. `path` is
+    the build context below the repository. `depends_on` has the keys of the parents in the same
+    selection, and `level` is the step in which all of them are built.
+    """
+
+    image: str
+    stream: str
+    repository: str
+    branch: str
+    commit: str
+    path: str
+    reference: str
+    tags: tuple[str, ...]
+    platforms: tuple[str, ...]
+    depends_on: tuple[str, ...]
+    level: int
+
+    @property
+    def key(self) -> str:
+        return f"{self.image}@{self.stream}"
+
+    @property
+    def namespace(self) -> str:
+        return self.image.partition("/")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What to export: images with all that is known of them, parents first.
+
+    `entries` has one entry an image, in the order of `images`. `trees` is empty unless the format
+    needs them; `options` are those of the format, by name.
+    """
+
+    images: tuple[Image, ...]
+    entries: tuple[MatrixEntry, ...]
+    namespaces: Mapping[str, Namespace]
+    lock: Lock
+    trees: Mapping[str, Tree] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An image that a format cannot describe, and why, as the end of a sentence."""
+
+    key: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExportResult:
+    """The files of an export by their paths, what was refused, and what to beware of."""
+
+    files: tuple[File, ...]
+    refused: tuple[Refusal, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FormatOption:
+    """An option of one format, `--NAME`; its value is text, "" where it is not given."""
+
+    name: str
+    metavar: str
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFormat:
+    """A format: how it is called, where its files go, and what writes them.
+
+    `needs` says what is to be read before; published commits need servers or the store, trees need
+    rendering. A format with a `file_name` is one file, which is printed where no folder is given.
+    """
+
+    name: str
+    place: Place
+    summary: str
+    write: Callable[[Selection], ExportResult]
+    needs: frozenset[Need] = frozenset()
+    file_name: str = ""
+    options: tuple[FormatOption, ...] = ()
