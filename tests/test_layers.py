@@ -35,7 +35,7 @@ PURE = {
     "adopt": ("draft", "edits", "mbox", "overlay_files", "patches", "records"),
     "catalogue": (
         *("build", "consistency", "cycles", "extension", "graph", "mirrors", "overlay", "parents"),
-        "public_urls",
+        *("deployment_checks", "deployments", "public_urls"),
         *("patches", "placeholders", "records", "source_overrides", "template_files", "values"),
         "zuul_changes",
         *("printed_names", "value_origins", "zuul_items"),
@@ -58,7 +58,17 @@ PURE = {
     ),
     "lock": ("facts", "plan"),
     "model": (
-        *("catalogue", "lock", "policy", "published", "reference", "releases", "rendered", "words"),
+        *(
+            "catalogue",
+            "deployment",
+            "lock",
+            "policy",
+            "published",
+            "reference",
+            "releases",
+            "rendered",
+            "words",
+        ),
     ),
     "publish": (
         *("commit", "dockerfile_statements", "download_statements", "edit_messages", "edits"),

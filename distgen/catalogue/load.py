@@ -15,6 +15,7 @@ from distgen.catalogue.consistency import (
     refuse_wider_platforms,
 )
 from distgen.catalogue.cycles import refuse_cycles
+from distgen.catalogue.deployments import refuse_unknown_images
 from distgen.catalogue.extension import extension_chains
 from distgen.catalogue.folder import FolderEntry, list_folder
 from distgen.catalogue.images import read_image_files, read_overlay
@@ -140,6 +141,7 @@ def _refuse_inconsistency(
     refuse_shared_places(images)
     refuse_wider_platforms(images)
     refuse_unknown_policy_images(drafted.groups.values(), references)
+    refuse_unknown_images(drafted.groups.values(), references)
 
 
 def _documents(*documents: Document) -> dict[str, Layer]:

@@ -7,13 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from distgen.catalogue.deployments import read_deployment
 from distgen.catalogue.folder import read_document
 from distgen.catalogue.records import Group, Settings, edit_policy
 from distgen.catalogue.settings import merge_dist_git, values_layer
 from distgen.catalogue.tag_streams import FROM_TAGS, branches_clash, read_tag_streams
 from distgen.errors import InputError
-from distgen.model.catalogue import Layer, Namespace, Retention, Stream, TagPolicy
-from distgen.model.policy import Policy, RuleSettings
+from distgen.model.catalogue import Layer, Namespace, Stream, TagPolicy
+from distgen.model.policy import Policy, Retention, RuleSettings
 from distgen.model.words import Origin
 from distgen.schema.check import check_document
 from distgen.schema.formats import format_problem
@@ -54,7 +55,11 @@ def read_namespace(root: Path, name: str, site: Settings) -> Group:
         folding=data.get("linguist_generated", "own"),
         platforms=tuple(data.get("platforms", ())),
     )
-    namespace = replace(namespace, from_tags=read_tag_streams(namespace, data, document))
+    namespace = replace(
+        namespace,
+        from_tags=read_tag_streams(namespace, data, document),
+        deployment=read_deployment(data, document, namespace.streams),
+    )
     layers = {
         stream.name: values_layer("stream", document, ("streams", stream.name))
         for stream in namespace.streams

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from distgen.model.policy import Policy
+from distgen.model.deployment import Deployment
+from distgen.model.policy import KEEP_ALL, Policy, Retention
 from distgen.model.releases import TaggedComponent, TagStreams
 from distgen.model.rendered import Finding
 from distgen.model.words import NOWHERE, EditPolicy, Folding, KeyPath, Origin
@@ -131,18 +132,6 @@ class TagPolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class Retention:
-    """How long tags are kept; `retention:` of a namespace.
-
-    `keep` are patterns of tags that stay for ever; `days` maps patterns to days, the first that
-    matches counts, and a tag that none matches stays.
-    """
-
-    keep: tuple[str, ...] = ()
-    days: tuple[tuple[str, int], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Namespace:
     """A group of images that work together and share a registry account."""
 
@@ -156,11 +145,12 @@ class Namespace:
     dist_git: DistGit
     origin: Origin = NOWHERE
     tags: TagPolicy = TagPolicy()
-    retention: Retention = Retention()
+    retention: Retention = KEEP_ALL
     on_edit: EditPolicy = ()
     folding: Folding = "own"
     from_tags: TagStreams | None = None
     platforms: tuple[str, ...] = ()
+    deployment: Deployment | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,3 +33,18 @@ class Policy:
 
     roots: tuple[str, ...] = ()
     rules: tuple[RuleSettings, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long tags are kept; `retention:` of a namespace.
+
+    `keep` are patterns of tags that stay for ever; `days` maps patterns to days, the first that
+    matches counts, and a tag that none matches stays.
+    """
+
+    keep: tuple[str, ...] = ()
+    days: tuple[tuple[str, int], ...] = ()
+
+
+KEEP_ALL = Retention()

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Literal, TypeVar
 
 from distgen.errors import DistgenError
-from distgen.model.catalogue import Retention
+from distgen.model.policy import Retention
 from distgen.model.reference import Reference, split_reference
 from distgen.pool import run_parallel
 from distgen.registry.client import Registry

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Literal
 
-from distgen.model.catalogue import Retention
 from distgen.model.lock import Lock
+from distgen.model.policy import Retention
 from distgen.model.reference import untagged_name
 from distgen.registry.tags import PlannedTag
 

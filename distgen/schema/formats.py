@@ -16,6 +16,9 @@ _SAFE = r"[A-Za-z0-9_@%+=:,./-]"
 _NAME = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
 _USER = r"(?:[a-z_][a-z0-9_-]{0,31}|[0-9]{1,10})"
 _HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"
+_PORT = r"(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+_VOLUME = r"[a-z0-9][a-z0-9_.-]*"
+_MOUNTED = r"[A-Za-z0-9_@%+=,./-]"
 _GIT_SCHEMES = ("https", "http", "ssh", "git", "file")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _BRANCH_FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|\.$|/$|^/")
@@ -77,6 +80,24 @@ _PATTERNS: Mapping[str, tuple[str, str]] = {
         "is not a time in UTC: `2024-05-01T12:00:00Z`",
     ),
     "day": (r"[0-9]{4}-[01][0-9]-[0-3][0-9]", "is not a day: `2024-05-01`"),
+    "service": (
+        r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?",
+        "is not a name of a service: lower-case letters, digits and `-`, 63 at most",
+    ),
+    "published-port": (
+        rf"(?:[0-9]{{1,3}}(?:\.[0-9]{{1,3}}){{3}}:)?{_PORT}:{_PORT}(?:/(?:tcp|udp))?",
+        "is not a published port: `[ADDRESS:]PORT:CONTAINER_PORT[/udp]`",
+    ),
+    "volume": (_VOLUME, "is not a name of a volume: lower-case letters, digits, `.`, `_`, `-`"),
+    "mount": (
+        rf"(?!.*/\.\.(?:[/:]|$))(?:{_VOLUME}|/{_MOUNTED}*):/{_MOUNTED}*(?::ro)?",
+        "is not a mount: `VOLUME:/path` or `/path:/path`, with `:ro` or without",
+    ),
+    "duration": (
+        r"(?=[0-9])(?:[0-9]{1,6}h)?(?:[0-9]{1,6}m)?(?:[0-9]{1,6}s)?",
+        "is not a duration: `90s`, `1m30s`, `2h`",
+    ),
+    "profile": (r"[a-zA-Z0-9][a-zA-Z0-9_.-]+", "is not a name of a profile"),
     "platform": (r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9_.]+)?", "is not a platform: `OS/ARCH`"),
 }
 

@@ -5,7 +5,7 @@ from datetime import datetime, timezone
 from testing.commandline import keeps_to_its_schema
 from testing.servers import push, push_index, tagged
 
-from distgen.model.catalogue import Retention
+from distgen.model.policy import Retention
 from distgen.registry.prune import parse_time
 from distgen.registry.retention import Protection, TaggedImage, decide
 
