@@ -86,6 +86,7 @@ PURE = {
             "environment",
             "errors",
             "filters",
+            "kept_trees",
             "linemap",
         ),
         *("manifest", "normalize", "patch", "paths", "renderer", "unidiff"),

@@ -150,14 +150,13 @@ def _outer_paths(path: NamePattern, local_names: Locals, depth: int) -> Iterator
         yield from _outer_paths((*outer, *path[1:]), local_names, inner_depth)
 
 
-def _paths(expression: nodes.Node) -> Iterator[NamePattern]:
-    """Yield the longest paths in an expression; of `a.b | join`, that is `a.b`."""
+@lru_cache(maxsize=10_000)
+def _paths(expression: nodes.Node) -> tuple[NamePattern, ...]:
+    """Return the longest paths in an expression; of `a.b | join`, that is `a.b`."""
     path = _path(expression)
     if path:
-        yield path
-        return
-    for child in expression.iter_child_nodes():
-        yield from _paths(child)
+        return (path,)
+    return tuple(path for child in expression.iter_child_nodes() for path in _paths(child))
 
 
 _METHODS = frozenset(("items", "values", "keys", "get"))

@@ -44,6 +44,7 @@ class ValueOrigins:
 
     def __init__(self, catalogue: Catalogue, lock: Lock, image: Image) -> None:
         self._catalogue, self._lock, self._image = catalogue, lock, image
+        self._leaves_by_line: dict[tuple[str, int], tuple[_Leaf, ...]] = {}
 
     def find_origins(self, values: Sequence[PrintedValue]) -> tuple[ValueOrigin, ...]:
         """Return the keys that the expressions of one line printed, as far as that is certain."""
@@ -64,14 +65,24 @@ class ValueOrigins:
         """Return what an expression may have printed: all of its text, or else parts of it."""
         text = value.text.strip()
         plain = text[1:-1] if text[:1] == text[-1:] and text[:1] in ("'", '"') else text
-        names = self._names.get(value.origin.path, {}).get(value.origin.line, ())
-        heads = {name[0] for name in names}
-        leaves = [
-            leaf for leaf in self._leaves if leaf.path[0] in heads and _is_below(leaf.path, names)
-        ]
+        leaves = self._leaves_of_line(value.origin.path, value.origin.line)
         return [leaf for leaf in leaves if leaf.text == plain] or [
             leaf for leaf in leaves if _is_in(leaf.text, text)
         ]
+
+    def _leaves_of_line(self, path: str, line: int) -> tuple[_Leaf, ...]:
+        """Return what a line of a template can print; a loop asks for it again and again."""
+        if (path, line) not in self._leaves_by_line:
+            names = self._names.get(path, {}).get(line, ())
+            heads = {name[0] for name in names}
+            self._leaves_by_line[path, line] = tuple(
+                leaf
+                for head, leaves in self._leaves_by_head.items()
+                if head in heads
+                for leaf in leaves
+                if _is_below(leaf.path, names)
+            )
+        return self._leaves_by_line[path, line]
 
     @cached_property
     def _names(self) -> Mapping[str, Names]:
@@ -88,6 +99,13 @@ class ValueOrigins:
         return printed_names(tuple(files.values()))
 
     @cached_property
+    def _leaves_by_head(self) -> Mapping[str | int, Sequence[_Leaf]]:
+        """Return what templates see by the name that it is below, values first."""
+        by_head: dict[str | int, list[_Leaf]] = {}
+        for leaf in self._leaves():
+            by_head.setdefault(leaf.path[0], []).append(leaf)
+        return by_head
+
     def _leaves(self) -> Sequence[_Leaf]:
         image = self._image
         namespace = self._catalogue.namespaces[image.namespace]
@@ -181,7 +199,10 @@ def _flatten(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
 
 def _is_in(text: str, printed_text: str) -> bool:
     """Tell whether a text is printed as a word or words of its own."""
-    return bool(text) and bool(re.search(rf"(?<!\w){re.escape(text)}(?!\w)", printed_text))
+    # Most texts are not in it at all, which is faster to see than to search for words.
+    if not text or text not in printed_text:
+        return False
+    return bool(re.search(rf"(?<!\w){re.escape(text)}(?!\w)", printed_text))
 
 
 def _is_below(path: KeyPath, names: Iterable[NamePattern]) -> bool:

@@ -17,7 +17,6 @@ from distgen.git.run import hide_secrets
 from distgen.lint.check import Work
 from distgen.model.catalogue import Image
 from distgen.model.rendered import Finding
-from distgen.model.words import KeyPath
 from distgen.render.unidiff import split_lines
 from distgen.report.records import (
     GraphNode,
@@ -118,7 +117,10 @@ def _source_lines(work: Work, image: Image, content: bytes) -> Iterator[SourceLi
 
 def _values(image: Image) -> Iterator[ReportedValue]:
     traced = trace_settings(image.layers)
-    for path in sorted((path for path in traced if not _holds_others(traced, path)), key=str):
+    holders = {path[:end] for path in traced for end in range(1, len(path))}
+    # A key that is only the empty map that other keys were put into says nothing of its own.
+    empty = {path for path in holders & traced.keys() if all(s.value == {} for s in traced[path])}
+    for path in sorted(traced.keys() - empty, key=str):
         settings = (
             ValueSetting(
                 setting.layer, str(setting.origin), setting.operator, _as_json(setting.value)
@@ -127,12 +129,6 @@ def _values(image: Image) -> Iterator[ReportedValue]:
         )
         value = _as_json(value_at(image.values, path))
         yield ReportedValue(".".join(map(str, path)), value, tuple(settings))
-
-
-def _holds_others(traced: Mapping[KeyPath, Sequence[Any]], path: KeyPath) -> bool:
-    """Tell whether a key is only the empty map that other keys were put into."""
-    is_above = any(len(key) > len(path) and key[: len(path)] == path for key in traced)
-    return is_above and all(setting.value == {} for setting in traced[path])
 
 
 def _as_json(value: Any) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 
 from jinja2 import DictLoader, Environment, StrictUndefined, Template
+from markupsafe import Markup, escape
 
 from distgen.compare.records import EditGroup, StoppedImage
 from distgen.compare.sentences import count, describe_members, summarize_diff, word_rows
+from distgen.model.words import Origin
 from distgen.report.colors import color_words
 from distgen.report.graph import graph_script, reached_branches
 from distgen.report.links import line_address
@@ -73,11 +76,15 @@ def _group_pages(groups: Sequence[EditGroup], page: Template) -> Iterator[tuple[
 
 def _image_pages(report: Report, page: Template) -> Iterator[tuple[str, str]]:
     stopped = {f"{image.image}@{image.stream}": image for image in report.diff.stopped}
+    groups_by_image: dict[str, list[EditGroup]] = {}
+    for group in report.diff.groups:
+        for key in group.images:
+            groups_by_image.setdefault(key, []).append(group)
     for image in report.images:
         text = page.render(
             title=image.key,
             image=image,
-            groups=[group for group in report.diff.groups if image.key in group.images],
+            groups=groups_by_image.get(image.key, ()),
             code=highlight_dockerfile([line.text for line in image.dockerfile]),
             detail=stopped[image.key].detail if image.key in stopped else "",
             edit=_edit_lines(stopped.get(image.key)),
@@ -124,7 +131,8 @@ def _environment(report: Report, texts: PageTexts) -> Environment:
         "script": texts.script,
         "report": report,
         "page_of": pages.get,
-        "address_of": lambda origin: line_address(report.address, origin),
+        # Thousands of lines come from a few hundred places.
+        "place": cache(partial(_link_place, report.address)),
         "overview": OVERVIEW,
         "graph": GRAPH if any(node.change for node in report.graph) else "",
         "count": count,
@@ -134,6 +142,12 @@ def _environment(report: Report, texts: PageTexts) -> Environment:
         "findings": _count_findings(report.images),
     }
     return environment
+
+
+def _link_place(catalogue: str, origin: Origin) -> Markup:
+    """Return a line of the catalogue, as a link where a forge shows it."""
+    text, address = show(origin, 300), line_address(catalogue, origin)
+    return Markup('<a href="{}">{}</a>').format(address, text) if address else escape(text)
 
 
 def _by_namespace(group: EditGroup) -> Mapping[str, tuple[str, ...]]:

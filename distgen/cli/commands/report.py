@@ -33,6 +33,7 @@ from distgen.lint.check import Work, lint
 from distgen.model.catalogue import Catalogue
 from distgen.publish.results import to_result
 from distgen.publish.run import plan_only
+from distgen.render.kept_trees import KeptTrees
 from distgen.report.assets import read_assets
 from distgen.report.collect import changes_by_image, collect_graph, collect_images
 from distgen.report.folder import refuse_foreign_files, write_report
@@ -92,15 +93,17 @@ def planned_diff(
 ) -> tuple[Work, GroupedDiff, Notes, int]:
     """Return what publishing would change, and the exit code of that plan."""
     run = prepare.prepare(session, replace(options, allow_dirty=True))
+    work = keep_trees(run.work)
+    request = replace(run.request, render=work.renderer.tree)
     store = prepare.existing_store(run.store)
-    changes = plan_only(run.request, run.git, run.options, store)
+    changes = plan_only(request, run.git, run.options, store)
     failures = (to_result(change) for change in changes if change.status == "failed")
-    diff = compare_changes(run.work, changes, OWN_FILES)
-    root = Path(run.work.catalogue.root)
+    diff = compare_changes(work, changes, OWN_FILES)
+    root = Path(work.catalogue.root)
     reached = changes_by_image(diff)
     shown = (change for change in changes if change.key in reached)
     commits = read_histories(run.git, root, store, shown)
-    return run.work, diff, Notes(commits=commits), results.exit_code(failures)
+    return work, diff, Notes(commits=commits), results.exit_code(failures)
 
 
 def diff_since(
@@ -109,12 +112,18 @@ def diff_since(
     """Return what the catalogue's change since a revision does to the trees, and why."""
     speculation, lock = load_catalogue(session, options.sets, options.overrides)
     comparison = compare_since(session, since, speculation.catalogue, lock)
+    comparison = replace(comparison, now=keep_trees(comparison.now))
     keys = select_keys(comparison, options.choice.patterns)
     revisions = compare_revisions(comparison, keys, OWN_FILES, ReasonFinder(comparison))
     images = comparison.now.catalogue.images
     changes = changes_by_image(revisions.diff)
     reasons = add_inherited_reasons(images, changes, revisions.reasons)
     return comparison.now, revisions.diff, Notes(reasons=reasons)
+
+
+def keep_trees(work: Work) -> Work:
+    """Return work whose trees are rendered once: rules and pages look at all of them again."""
+    return replace(work, renderer=KeptTrees(work.renderer))
 
 
 def write_pages(

@@ -1,0 +1,40 @@
+"""Render each image once where a command looks at its tree several times."""
+
+from __future__ import annotations
+
+from distgen.model.catalogue import Image
+from distgen.model.rendered import PrintedText, Tree
+from distgen.render.annotate import Annotations
+from distgen.render.linemap import Origins
+from distgen.render.renderer import TreeRenderer
+
+
+class KeptTrees:
+    """A renderer that keeps every tree, for those who would hold them all in any case."""
+
+    def __init__(self, renderer: TreeRenderer) -> None:
+        self._renderer = renderer
+        self._trees: dict[str, tuple[Image, Tree]] = {}
+
+    def tree(self, image: Image) -> Tree:
+        """Return the files of an image."""
+        kept = self._trees.get(image.key)
+        if kept is None or kept[0] is not image:
+            kept = self._trees[image.key] = (image, self._renderer.tree(image))
+        return kept[1]
+
+    def line_map(self, image: Image, path: str) -> Origins:
+        """Return for each line of a rendered file where it came from."""
+        return self._renderer.line_map(image, path)
+
+    def printed(self, image: Image, path: str) -> PrintedText:
+        """Return what the expressions of a file print."""
+        return self._renderer.printed(image, path)
+
+    def annotate(self, image: Image, path: str) -> Annotations:
+        """Return for each line of a rendered file what it is."""
+        return self._renderer.annotate(image, path)
+
+    def input_files(self, image: Image) -> tuple[str, ...]:
+        """Return the paths of the files that an image is rendered from."""
+        return self._renderer.input_files(image)
