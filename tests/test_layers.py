@@ -47,7 +47,7 @@ PURE = {
         *("html_report", "markdown_report", "siblings", "sources", "text_report", "words"),
     ),
     "dockerfile": ("filename", "instruction", "packages", "parse"),
-    "exports": ("formats", "matrix", "records"),
+    "exports": ("compose", "formats", "healthchecks", "matrix", "records", "unique_names"),
     "forges": ("branch", "file_stats", "markdown", "message"),
     "git": ("commits", "fast_import", "objects", "refs"),
     "lint": ("build_context", "check", "findings", "parent_uses", "policy", "ruleset"),

@@ -125,6 +125,9 @@ def render_selected(
     """Return the trees of images by key where the format needs them."""
     if "trees" not in export.needs:
         return {}
+    if export.images_to_render:
+        keys = export.images_to_render(images, catalogue.namespaces)
+        images = tuple(image for image in images if image.key in keys)
     return {tree.key: tree for tree in render_trees(limited_work(catalogue, lock, images))}
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from distgen.exports import matrix
+from distgen.exports import compose, matrix
 from distgen.exports.records import ExportFormat
 
-FORMATS: tuple[ExportFormat, ...] = (matrix.FORMAT,)
+FORMATS: tuple[ExportFormat, ...] = (compose.FORMAT, matrix.FORMAT)
 """All formats, sorted by name."""

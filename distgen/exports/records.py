@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -87,12 +87,16 @@ class FormatOption:
     help: str
 
 
+ImageFilter = Callable[[Sequence[Image], Mapping[str, Namespace]], Collection[str]]
+
+
 @dataclass(frozen=True, slots=True)
 class ExportFormat:
     """A format: how it is called, where its files go, and what writes them.
 
     `needs` says what is to be read before; published commits need servers or the store, trees need
-    rendering. A format with a `file_name` is one file, which is printed where no folder is given.
+    rendering. `images_to_render` returns the keys of the images whose trees are needed, where these
+    are not all. A format with a `file_name` is one file, printed where no folder is given.
     """
 
     name: str
@@ -100,5 +104,6 @@ class ExportFormat:
     summary: str
     write: Callable[[Selection], ExportResult]
     needs: frozenset[Need] = frozenset()
+    images_to_render: ImageFilter | None = None
     file_name: str = ""
     options: tuple[FormatOption, ...] = ()

@@ -31,7 +31,7 @@ from distgen.catalogue.load import load_catalogue  # noqa: E402
 from distgen.schema.packaged import load_schema  # noqa: E402
 
 PAGES = [HERE / "README.rst", *sorted((HERE / "doc").rglob("*.rst"))]
-PROGRAMS = ("ssh-keygen", "jq", "skopeo")
+PROGRAMS = ("ssh-keygen", "jq", "skopeo", "docker-compose")
 CATALOGUE = ("templates", "overlays", "distgen.yaml", "distgen.lock", ".gitignore")
 
 
