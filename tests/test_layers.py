@@ -44,6 +44,7 @@ PURE = {
     "compare": (
         *("affected", "comparison", "describe", "diff", "documents", "edits", "facts", "grouping"),
         *("planned", "reasons", "records", "relevance", "report", "revision_diff", "sentences"),
+        *("edit_text", "joining", "moves", "order"),
         *("html_report", "markdown_report", "siblings", "sources", "text_report", "words"),
     ),
     "dockerfile": ("filename", "instruction", "packages", "parse"),
@@ -97,7 +98,16 @@ PURE = {
         "yaml_writer",
     ),
     "text": (
-        *("characters", "diff", "git_diff", "hunk_header", "hunks", "line_matcher", "suggest"),
+        *(
+            "characters",
+            "cuts",
+            "diff",
+            "git_diff",
+            "hunk_header",
+            "hunks",
+            "line_matcher",
+            "suggest",
+        ),
         *("visible", "word_diff"),
     ),
     "tripleo": ("export", "heat", "lists", "template"),

@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
-from distgen.compare.edits import first_change
+from distgen.compare.edit_text import find_hunks, generic_lines, shown_lines, texts_around
 from distgen.compare.grouping import EditSet
-from distgen.compare.records import EditGroup, FileEdit, Trees
+from distgen.compare.moves import MoveFinder
+from distgen.compare.order import CAUSES, REPEATS
+from distgen.compare.records import EditGroup, FileEdit
 from distgen.dockerfile.filename import is_dockerfile
 from distgen.dockerfile.parse import Dockerfile, parse
 from distgen.model.published import Statement
@@ -16,9 +18,8 @@ from distgen.model.rendered import File
 from distgen.model.words import CHANGE_KINDS, ChangeKind
 from distgen.publish.dockerfile_statements import dockerfile_statements
 from distgen.publish.kinds import edit_kind
-from distgen.publish.pin_statements import NO_ALIASES
-from distgen.text.git_diff import header_lines, name_lines
-from distgen.text.hunks import TextHunk, split_paragraphs
+from distgen.publish.pin_statements import NO_ALIASES, with_digest
+from distgen.text.hunks import TextHunk
 
 _Lines = tuple[str, ...]
 _Kinds = tuple[ChangeKind, ...]
@@ -28,57 +29,73 @@ _PINNED: tuple[_Kinds, _Kinds] = ((), ("base", "source"))
 """Further kinds whose statements tell of a change: none, and those of a lost pin."""
 _VAGUE = ("build steps changed", "Dockerfile changed")
 """Phrases that say less than the lines themselves."""
+_OF_SOURCES: _Kinds = ("environment", "packages", "files")
+"""Kinds of instructions that may do no more than name a source."""
 _DIGEST = re.compile(r"((?:sha256:)?[0-9a-f]{12})[0-9a-f]{28,}")
 _STAGE = re.compile(r" in stage [^\s:;]+")
-_MOVED = re.compile(r"from (\S+)@(\S+) -> \1@(\S+)")
+_BASE = re.compile(
+    r"stage (?P<stage>.+?): from (?P<old>[^\s@]*[:/][^\s@]*)(?:@(?P<old_digest>\S+))?"
+    r" -> (?P<new>[^\s@]*[:/][^\s@]*)(?:@(?P<new_digest>\S+))?"
+)
+_PINNED_BASE = re.compile(r"@sha256:[0-9a-f]{64}")
+_LAST_STAGE = "of the image"
+_COMMIT = re.compile(r"(?<![0-9a-f])[0-9a-f]{40}(?![0-9a-f])")
 _PARSED = 256
 
 
-def make_group(edit_set: EditSet, old: Trees, new: Trees) -> EditGroup:
+def make_group(edit_set: EditSet, moves: MoveFinder) -> EditGroup:
     """Return the group; its kind, sentence and text are those of the first edit."""
     edit = edit_set.edits[0]
-    before = old.get(edit.image, {}).get(edit.path)
-    after = new.get(edit.image, {}).get(edit.path)
-    hunks = _find_hunks(edit, before, after)
+    before = moves.old.get(edit.image, {}).get(edit.path)
+    after = moves.new.get(edit.image, {}).get(edit.path)
+    hunks = find_hunks(edit, before, after)
+    only_follows = all(map(moves.only_follows, edit_set.edits))
     kind = _kind(edit, before, after, hunks)
-    lines = _generic_lines(edit_set)
+    if only_follows and is_dockerfile(edit.path) and kind in _OF_SOURCES:
+        kind = "source"
+    sentence = _describe_sources(edit_set, moves) if only_follows and kind == "source" else ""
+    return EditGroup(
+        kind=kind,
+        sentence=sentence or _describe(edit_set, kind, before, hunks),
+        path=edit.path,
+        operation=edit.operation,
+        modes=edit.modes,
+        hunk=tuple(shown_lines(edit, hunks)),
+        pattern=edit_set.pattern,
+        members=edit_set.members(),
+        level="warning" if kind == "lost pin" else "info",
+        # Which one it repeats is known when all are in order.
+        repeats=REPEATS if only_follows and kind not in CAUSES else 0,
+    )
+
+
+def _describe(
+    edit_set: EditSet, kind: ChangeKind, before: File | None, hunks: Sequence[TextHunk]
+) -> str:
+    edit = edit_set.edits[0]
+    lines = generic_lines(edit_set)
     statements = _statements(edit, before, hunks, lines)
     sentence = _join_statements(statements, kind) or _sentence(edit, lines)
+    if kind == "lost pin" and "no longer pinned" not in sentence:
+        sentence = f"{_name_pinned(edit.lines)} no longer pinned: {sentence}"
     if len(edit_set.edits) > 1:  # others may have it in another stage
         sentence = _STAGE.sub("", sentence)
     # A base and a label without a blank line between are one edit; the label may not go unsaid.
     others = {statement.kind for statement in statements} - {kind, *_PINNED[kind == "lost pin"]}
     also = ", ".join(other for other in CHANGE_KINDS if other in others)
-    return EditGroup(
-        kind=kind,
-        sentence=f"{sentence}; also {also}" if also else sentence,
-        path=edit.path,
-        operation=edit.operation,
-        modes=edit.modes,
-        hunk=tuple(_shown_lines(edit, hunks)),
-        pattern=edit_set.pattern,
-        members=edit_set.members(),
-        level="warning" if kind == "lost pin" else "info",
-    )
+    return f"{sentence}; also {also}" if also else sentence
 
 
-def in_reading_order(groups: list[EditGroup]) -> tuple[EditGroup, ...]:
-    """Return the groups by kind, then those of most images first."""
-
-    def rank(group: EditGroup) -> tuple[int, int, str]:
-        return (CHANGE_KINDS.index(group.kind), -len(group.members), group.path)
-
-    return tuple(sorted(groups, key=rank))
+def _describe_sources(edit_set: EditSet, moves: MoveFinder) -> str:
+    return _shorten(moves.describe_sources(edit_set.edits))
 
 
-def _find_hunks(edit: FileEdit, old: File | None, new: File | None) -> tuple[TextHunk, ...]:
-    if edit.operation in ("mode", "binary"):
-        return ()
-    hunks = split_paragraphs(old.content if old else b"", new.content if new else b"")
-    if edit.operation != "changed":
-        return hunks
-    start = (edit.old_start, edit.new_start)
-    return tuple(hunk for hunk in hunks if first_change(hunk) == start)
+def _name_pinned(lines: Iterable[str]) -> str:
+    """Return what the lines that go had pinned."""
+    removed = "\n".join(line for line in lines if line[0] == "-")
+    if _PINNED_BASE.search(removed):
+        return "base image"
+    return "source" if _COMMIT.search(removed) else "download"
 
 
 def _kind(
@@ -118,28 +135,6 @@ def _parse(content: bytes) -> Dockerfile:
     return parse(content.decode("utf-8", "replace"))
 
 
-def _shown_lines(edit: FileEdit, hunks: tuple[TextHunk, ...]) -> Iterator[str]:
-    name = f"{edit.image}/{edit.path}"
-    yield from header_lines(name, edit.modes)
-    if edit.operation == "binary":
-        yield from edit.lines
-    if hunks:
-        yield from name_lines(name, edit.modes)
-    for hunk in hunks:
-        yield hunk.header
-        yield from hunk.lines
-
-
-def _generic_lines(edit_set: EditSet) -> tuple[str, ...]:
-    """Return the lines with the roles of words in braces where the members have different ones."""
-    columns = zip(*edit_set.words, strict=True)
-    words = (
-        column[0] if len({*column}) == 1 else f"{{{role}}}"
-        for role, column in zip(edit_set.pattern.roles, columns, strict=True)
-    )
-    return tuple(edit_set.pattern.fill(tuple(words)).split("\n")[1:])
-
-
 def _sentence(edit: FileEdit, lines: tuple[str, ...]) -> str:
     """Return what happens to a whole file, or to some lines by quoting the first of them."""
     added = sum(line[0] == "+" for line in lines)
@@ -162,7 +157,7 @@ def _statements(
     """Return what a summary would say of a hunk of a Dockerfile alone."""
     if edit.operation != "changed" or not is_dockerfile(edit.path) or not (old and hunks):
         return ()
-    before, after = _texts_around(old.content.decode("utf-8", "replace"), hunks[0], lines)
+    before, after = texts_around(old.content.decode("utf-8", "replace"), hunks[0], lines)
     return tuple(dockerfile_statements(edit.path, before, after, NO_ALIASES))
 
 
@@ -177,22 +172,26 @@ def _join_statements(statements: Iterable[Statement], kind: ChangeKind) -> str:
     ]
     if not texts:
         return ""
+    texts = [_BASE.sub(_name_base, text) for text in texts]
+    # What lost its pin is the first thing to be said.
+    texts.sort(key=lambda text: "no longer pinned" not in text)
     text = _DIGEST.sub(r"\1", "; ".join(texts[:_MOST_STATEMENTS]))
-    text = _MOVED.sub(r"\1: \2 -> \3", text)
     more = len(texts) - _MOST_STATEMENTS
     return _shorten(text) + (f" (and {more} more)" if more > 0 else "")
 
 
-def _texts_around(text: str, hunk: TextHunk, lines: _Lines) -> tuple[str, str]:
-    """Return a text before and after one hunk, with `lines` in place of what comes and goes."""
-    rows = text.split("\n")
-    start = hunk.old_start - (hunk.old_count > 0)
-    changed = iter(line for line in lines if line[0] != "\\")
-    shown = [line if line[0] == " " else next(changed) for line in hunk.lines if line[0] != "\\"]
-    before = [line[1:] for line in shown if line[0] in " -"]
-    after = [line[1:] for line in shown if line[0] in " +"]
-    head, tail = rows[:start], rows[start + hunk.old_count :]
-    return "\n".join([*head, *before, *tail]), "\n".join([*head, *after, *tail])
+def _name_base(match: re.Match[str]) -> str:
+    """Return what happens to the base of a stage as summaries say it."""
+    old, old_digest = match["old"], match["old_digest"]
+    new, new_digest = match["new"], match["new_digest"]
+    stage = "" if match["stage"] == _LAST_STAGE else f", stage {match['stage']}"
+    if old_digest and not new_digest:
+        was = old_digest if old == new else with_digest(old, old_digest)
+        return f"base image no longer pinned: {new} (was {was}{stage})"
+    move = f"{old} -> {new}"
+    if old == new:
+        move = f"{new}: {old_digest or 'unpinned'} -> {new_digest or 'unpinned'}"
+    return f"base image {move}{stage}"
 
 
 def _quote_change(lines: tuple[str, ...]) -> str:

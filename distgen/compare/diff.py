@@ -6,9 +6,12 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 
 from distgen.catalogue.graph import children_by_key, reachable
-from distgen.compare.describe import in_reading_order, make_group
-from distgen.compare.edits import changed_images, list_edits
-from distgen.compare.grouping import WordsOf, group_edits
+from distgen.compare.describe import make_group
+from distgen.compare.edits import changed_images, list_runs
+from distgen.compare.grouping import WordsOf
+from distgen.compare.joining import group_runs
+from distgen.compare.moves import MoveFinder
+from distgen.compare.order import in_reading_order
 from distgen.compare.records import EditGroup, FileEdit, GroupedDiff, StoppedImage, Trees
 from distgen.model.catalogue import Image
 from distgen.model.words import Origin
@@ -24,14 +27,15 @@ def compare_trees(
 
     The mappings may leave out what does not differ; `compared` is how many images there are.
     """
-    sets = group_edits(list_edits(old, new, hidden), words_of)
+    sets = group_runs(list_runs(old, new, hidden), words_of)
+    moves = MoveFinder(old, new)
     states = changed_images(old, new)
     left_out = sorted(
         path
         for path in hidden
         if any(old.get(key, {}).get(path) != new.get(key, {}).get(path) for key in states)
     )
-    groups = in_reading_order([make_group(edit_set, old, new) for edit_set in sets])
+    groups = in_reading_order([make_group(edit_set, moves) for edit_set in sets])
     return GroupedDiff(compared, states, groups, left_out=tuple(left_out))
 
 

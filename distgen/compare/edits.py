@@ -1,53 +1,96 @@
-"""Turn the files of images before and after into edits, one for each change of a paragraph."""
+"""Turn the files of images before and after into edits, by paragraph and by line."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from distgen.compare.records import FileEdit, ImageState, Operation, Trees
 from distgen.model.rendered import File
+from distgen.text.cuts import TextChange, cut_change
 from distgen.text.diff import is_binary
-from distgen.text.hunks import TextHunk, split_paragraphs
+from distgen.text.hunks import TextHunk
 
-_Pairs = dict[tuple[bytes, bytes], tuple[TextHunk, ...]]
+_Pairs = dict[tuple[bytes, bytes], TextChange]
+
+
+@dataclass(frozen=True, slots=True)
+class EditRun:
+    """Edits of one paragraph of a file, which are read apart or together.
+
+    `change` is there where it has several, and `paragraph` is the number of it there.
+    """
+
+    edits: tuple[FileEdit, ...]
+    change: TextChange | None = field(default=None, repr=False)
+    paragraph: int = 0
+
+    def join(self, first: int, last: int) -> FileEdit:
+        """Return neighbouring edits as one."""
+        edit = self.edits[first]
+        if first == last or self.change is None:
+            return edit
+        hunk = self.change.hunk(self.paragraph, first, last)
+        return changed_lines(edit.image, edit.path, hunk)
 
 
 def list_edits(old: Trees, new: Trees, hidden: Collection[str] = ()) -> Iterator[FileEdit]:
+    """Yield the edits of all images, each as small as it can be read alone."""
+    for run in list_runs(old, new, hidden):
+        yield from run.edits
+
+
+def list_runs(old: Trees, new: Trees, hidden: Collection[str] = ()) -> Iterator[EditRun]:
     """Yield the edits of all images, in the order of `new`, then those that are only in `old`.
 
     Files called as in `hidden` are left out.
     """
-    hunks: _Pairs = {}  # many images hold the same file
+    changes: _Pairs = {}  # many images hold the same file
     for key in (*new, *(key for key in old if key not in new)):
         before, after = old.get(key, {}), new.get(key, {})
         for path in sorted({*before, *after}):
             if path not in hidden:
-                yield from _edits_of_file(key, path, before.get(path), after.get(path), hunks)
+                yield from _runs_of_file(key, path, before.get(path), after.get(path), changes)
 
 
-def _edits_of_file(
-    key: str, path: str, old: File | None, new: File | None, hunks: _Pairs
-) -> Iterator[FileEdit]:
+def _runs_of_file(
+    key: str, path: str, old: File | None, new: File | None, changes: _Pairs
+) -> Iterator[EditRun]:
     modes = (old.mode if old else None, new.mode if new else None)
     before, after = old.content if old else b"", new.content if new else b""
     if old and new and old.mode != new.mode:
-        yield FileEdit(key, path, "mode", (), modes)
+        yield EditRun((FileEdit(key, path, "mode", (), modes),))
     if old and new and before == after:
         return
     kept_modes = (None, None) if old and new else modes
     if is_binary(before) or is_binary(after):
-        yield FileEdit(key, path, "binary", tuple(_binary_lines(old, new)), kept_modes)
+        lines = tuple(_binary_lines(old, new))
+        yield EditRun((FileEdit(key, path, "binary", lines, kept_modes),))
         return
     if old is None or new is None:
-        lines = tuple(line for hunk in split_paragraphs(before, after) for line in hunk.lines)
+        lines = tuple(line for hunk in whole_hunks(before, after) for line in hunk.lines)
         operation: Operation = "added" if old is None else "deleted"
-        yield FileEdit(key, path, operation, lines, modes, int(bool(old)), int(bool(new)))
+        starts = (int(bool(old)), int(bool(new)))
+        yield EditRun((FileEdit(key, path, operation, lines, modes, *starts),))
         return
     pair = (before, after)
-    if pair not in hunks:
-        hunks[pair] = split_paragraphs(before, after)
-    for hunk in hunks[pair]:
-        yield FileEdit(key, path, "changed", hunk.edits, kept_modes, *first_change(hunk))
+    if pair not in changes:
+        changes[pair] = cut_change(before, after)
+    change = changes[pair]
+    for number, parts in enumerate(change.paragraphs):
+        hunks = (change.hunk(number, part, part) for part in range(len(parts)))
+        yield EditRun(tuple(changed_lines(key, path, hunk) for hunk in hunks), change, number)
+
+
+def whole_hunks(old: bytes, new: bytes) -> tuple[TextHunk, ...]:
+    """Return the hunks of a text, one for each paragraph."""
+    change = cut_change(old, new)
+    return tuple(map(change.hunk, range(len(change.paragraphs))))
+
+
+def changed_lines(image: str, path: str, hunk: TextHunk) -> FileEdit:
+    """Return the edit of a file that stays."""
+    return FileEdit(image, path, "changed", hunk.edits, (None, None), *first_change(hunk))
 
 
 def first_change(hunk: TextHunk) -> tuple[int, int]:

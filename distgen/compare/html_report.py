@@ -9,6 +9,7 @@ from distgen.compare.records import EditGroup, GroupedDiff
 from distgen.compare.sentences import (
     describe_left_out,
     describe_members,
+    short_sentence,
     summarize_diff,
     word_rows,
 )
@@ -60,7 +61,7 @@ def _lines(diff: GroupedDiff, words: bool) -> Iterator[str]:
 
 def _group(number: int, group: EditGroup, words: bool) -> Iterator[str]:
     level = ' class="warning"' if group.level == "warning" else ""
-    yield f"<h2{level}>{_text(f'{number}. {group.kind}: {group.sentence}')}</h2>"
+    yield f"<h2{level}>{_text(f'{number}. {group.kind}: {short_sentence(group)}')}</h2>"
     yield f"<p>{_text(describe_members(group))}</p>"
     if group.origin:
         yield f"<p>from <code>{_text(str(group.origin))}</code></p>"

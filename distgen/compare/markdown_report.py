@@ -10,6 +10,7 @@ from distgen.compare.sentences import (
     count,
     describe_left_out,
     describe_members,
+    short_sentence,
     summarize_diff,
     word_rows,
 )
@@ -64,7 +65,7 @@ def _rows(groups: Sequence[EditGroup], room: int | None) -> Iterator[str]:
     if not groups:
         return
     rows = [
-        f"| {number} | {group.kind} | {len(group.images)} | {_cell(group.sentence)} |\n"
+        f"| {number} | {group.kind} | {len(group.images)} | {_cell(short_sentence(group))} |\n"
         for number, group in enumerate(groups, start=1)
     ]
     end = f"| | | | {count(len(rows), 'more group')} |\n"
@@ -111,7 +112,7 @@ def _group(number: int, group: EditGroup, words: bool) -> str:
     rows = word_rows(group)
     if rows:
         notes.append(f"each with its own {', '.join(rows[0][1:])}")
-    title = f"{number}. {group.kind}: {group.sentence}"
+    title = f"{number}. {group.kind}: {short_sentence(group)}"
     text = f"\n<details><summary>{_html_text(title)}</summary>\n\n"
     text += "<br>\n".join(notes) + "\n" + _code(lines, fence, "diff")
     if words and rows:

@@ -17,7 +17,7 @@ ImageState = Literal["changed", "added", "removed"]
 
 @dataclass(frozen=True, slots=True)
 class FileEdit:
-    """One hunk of one file of one image: the lines that come and go, each with its sign.
+    """What changes at one place of a file: the lines that come and go, each with its sign.
 
     `modes` are the old and the new mode where the edit is about them. The starts are the
     first line that goes and the first that comes, counted from 1; 0 where there is none.
@@ -79,6 +79,8 @@ class EditGroup:
     members: tuple[GroupMember, ...]
     level: Level = "info"
     origin: Origin | None = None
+    repeats: int = 0
+    """The number of the group, from 1, that this one only says again elsewhere; 0: none."""
 
     def edit(self, member: GroupMember) -> FileEdit:
         """Return the edit of a member as it is in its file."""

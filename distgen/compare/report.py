@@ -53,6 +53,7 @@ def group_row(group: EditGroup) -> dict[str, Any]:
         "kind": group.kind,
         "level": group.level,
         "sentence": group.sentence,
+        "repeats": group.repeats or None,
         "path": group.path,
         "operation": group.operation,
         "old_mode": _octal(old_mode),

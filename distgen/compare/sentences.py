@@ -12,23 +12,25 @@ _MOST_NAMES = 4
 
 def summarize_diff(diff: GroupedDiff) -> str:
     """Return the first line: how many images change, how many edits there are to read."""
-    stopped = _count_stopped(diff)
     if not diff.states:
-        return f"nothing changes: {count(diff.compared, 'image')} compared{stopped}"
+        return f"nothing changes: {count(diff.compared, 'image')} compared{_count_stopped(diff)}"
     states = [*diff.states.values()]
     numbers = ((states.count("added"), "new"), (states.count("removed"), "gone"))
     extra = [f"{number} {word}" for number, word in numbers if number]
     images = count(len(diff.states), "image") + (f" ({', '.join(extra)})" if extra else "")
     verb = "changes" if len(diff.states) == 1 else "change"
+    repeats = sum(group.repeats > 0 for group in diff.groups)
+    note = f" ({repeats} {'repeats another' if repeats == 1 else 'repeat others'})"
     edits = f"{count(diff.edits, 'edit')} in {count(len(diff.groups), 'group')}"
+    edits += note if repeats else ""
     more = len(diff.rebuilt)
     rebuilt = f"{more} more {'is' if more == 1 else 'are'} rebuilt because a parent changed"
-    return f"{images} {verb}, {edits}; {rebuilt}{stopped}"
+    return f"{images} {verb}, {edits}; {rebuilt}{_count_stopped(diff)}"
 
 
 def _count_stopped(diff: GroupedDiff) -> str:
     statuses = Counter(image.status for image in diff.stopped)
-    if diff.since is None:
+    if diff.states or diff.since is None:
         statuses.setdefault("refused", 0)
     return "".join(f"; {statuses[status]} {status}" for status in sorted(statuses, reverse=True))
 
@@ -49,6 +51,17 @@ def describe_members(group: EditGroup) -> str:
     repeats = len(group.members) - len(images)
     often = f", {count(repeats, 'edit')} more in the same images" if repeats else ""
     return f"in {count(len(images), 'image')}: {name_images(images)}{often}"
+
+
+def describe_repeat(group: EditGroup) -> str:
+    """Return which group this one only says again, "" where it says something of its own."""
+    return f"only repeats {group.repeats}" if group.repeats else ""
+
+
+def short_sentence(group: EditGroup) -> str:
+    """Return what happens on one line, after what it only repeats."""
+    repeat = describe_repeat(group)
+    return f"{repeat}: {group.sentence}" if repeat else group.sentence
 
 
 def name_images(keys: Sequence[str]) -> str:

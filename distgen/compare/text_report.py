@@ -10,6 +10,8 @@ from distgen.compare.records import EditGroup, GroupedDiff, StoppedImage
 from distgen.compare.sentences import (
     describe_left_out,
     describe_members,
+    describe_repeat,
+    short_sentence,
     summarize_diff,
     word_rows,
 )
@@ -26,20 +28,21 @@ class TextBlock:
 
 
 def list_blocks(diff: GroupedDiff, *, words: bool) -> Iterator[TextBlock]:
-    """Yield the whole text; `words` adds the table of what differs in each image."""
+    """Yield the whole text; `words` adds what differs in each image, and what is said twice."""
     yield from _first_blocks(diff)
     for number, group in enumerate(diff.groups, start=1):
         yield TextBlock("note", ("",))
         kind: Literal["heading", "warning"] = "heading" if group.level == "info" else "warning"
         yield TextBlock(kind, (f"{number}. {group.kind}: {group.sentence}",))
         yield TextBlock("note", tuple(_INDENT + line for line in _notes(group, words)))
-        yield TextBlock("diff", group.hunk)
+        if words or not group.repeats:
+            yield TextBlock("diff", group.hunk)
 
 
 def list_statistics(diff: GroupedDiff) -> Iterator[TextBlock]:
     """Yield the sum and a line for each group."""
     yield from _first_blocks(diff)
-    rows = [(str(len(group.images)), group.kind, group.sentence) for group in diff.groups]
+    rows = [(str(len(group.images)), group.kind, short_sentence(group)) for group in diff.groups]
     if not rows:
         return
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
@@ -66,6 +69,8 @@ def _stopped_blocks(image: StoppedImage) -> Iterator[TextBlock]:
 
 def _notes(group: EditGroup, words: bool) -> Iterator[str]:
     yield describe_members(group)
+    if group.repeats:
+        yield describe_repeat(group) + ("" if words else " (-v shows it)")
     if group.origin:
         yield f"from {group.origin}"
     rows = word_rows(group)

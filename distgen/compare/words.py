@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import product
+from math import prod
 from types import MappingProxyType
 
 from distgen.compare.records import EditPattern
@@ -17,6 +19,7 @@ _FOLD = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ_.", "abcdefghijklmnopqrstuvwxy
 _RUN = re.compile(r"[a-z0-9]+")
 _HASH = {40: "commit", 64: "digest", 128: "digest"}
 """What a run of so many hexadecimal digits is."""
+_MOST_PATTERNS = 64
 _HEX = frozenset("0123456789abcdef")
 _DIGITS = frozenset("0123456789")
 _Roles = dict[str, tuple[str, ...]]
@@ -51,17 +54,20 @@ class ImageWords:
         return EditPattern((*pieces, text[end:]), tuple(roles)), tuple(words)
 
     def other_patterns(self, text: str) -> Iterator[EditPattern]:
-        """Yield the patterns of the text with one word in another of its roles."""
+        """Yield the patterns of the text with words in other roles that they have.
+
+        In `zuul-zuul` the first may be the namespace and the second the name.
+        """
         pattern, _ = self.take_out(text)
-        folded = text.translate(_FOLD)
-        places = [(folded[start:stop], roles) for start, stop, roles in self._places(folded)]
-        for word, roles in dict(places).items():
-            for other in roles[1:]:
-                changed = tuple(
-                    other if place == word else role
-                    for (place, _), role in zip(places, pattern.roles, strict=True)
-                )
-                yield EditPattern(pattern.pieces, changed)
+        choices = [roles for _, _, roles in self._places(text.translate(_FOLD))]
+        if prod(map(len, choices)) <= _MOST_PATTERNS:
+            patterns = (EditPattern(pattern.pieces, roles) for roles in product(*choices))
+            yield from (other for other in patterns if other != pattern)
+            return
+        for word_roles in {*choices}:
+            for other in word_roles[1:]:
+                roles = (other if roles == word_roles else roles[0] for roles in choices)
+                yield EditPattern(pattern.pieces, tuple(roles))
 
     def _places(self, folded: str) -> Iterator[tuple[int, int, tuple[str, ...]]]:
         by_first_run = self.by_first_run

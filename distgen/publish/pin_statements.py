@@ -80,7 +80,7 @@ NO_ALIASES = Aliases({}, {})
 def pin_statements(old: Manifest, new: Manifest) -> Iterator[Statement]:
     """Yield what changed in the bases and sources of an image."""
     yield from _base_statements(old.bases, new.bases)
-    yield from _source_statements(old.sources, new.sources)
+    yield from source_statements(old.sources, new.sources)
     yield from _merge_statements(old.sources, new.sources)
 
 
@@ -195,7 +195,8 @@ def _repository(reference: str) -> str:
     return split_reference(reference)[0]
 
 
-def _source_statements(old: Sources, new: Sources) -> Iterator[Statement]:
+def source_statements(old: Sources, new: Sources) -> Iterator[Statement]:
+    """Yield what changed in the sources of an image: lost pins, moves, new ones, removed ones."""
     lost = [
         name for name in sorted({*old} & {*new}) if _commit(old[name]) and not _commit(new[name])
     ]

@@ -26,6 +26,7 @@ def list_report(report: Report, files: Iterable[str]) -> dict[str, Any]:
                 "kind": group.kind,
                 "level": group.level,
                 "sentence": group.sentence,
+                "repeats": group.repeats or None,
                 "images": len(group.images),
             }
             for group in report.diff.groups

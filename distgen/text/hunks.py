@@ -9,8 +9,8 @@ from distgen.text.hunk_header import format_range
 from distgen.text.line_matcher import LineMatcher
 
 NO_NEWLINE = "\\ No newline at end of file"
-_CONTEXT = 3
-_Span = tuple[int, int, int, int]
+CONTEXT = 3
+Span = tuple[int, int, int, int]
 """A range of old lines, and the range of new lines in its place; both count from 0."""
 
 
@@ -45,50 +45,25 @@ class TextHunk:
         return f"@@ -{old} +{format_range(self.new_start, self.new_count)} @@"
 
 
-def split_hunks(old: bytes, new: bytes, context: int = _CONTEXT) -> tuple[TextHunk, ...]:
+def split_hunks(old: bytes, new: bytes, context: int = CONTEXT) -> tuple[TextHunk, ...]:
     """Return the hunks that lead from one text to another."""
-    before, after = _lines(old), _lines(new)
-    spans = _changed_spans(before, after)
-    return tuple(_hunk(before, after, group, context) for group in _groups(spans, context))
+    before, after = lines_with_ends(old), lines_with_ends(new)
+    spans = changed_spans(before, after)
+    return tuple(
+        format_hunk(before, after, group, context) for group in close_spans(spans, context)
+    )
 
 
-def split_paragraphs(old: bytes, new: bytes) -> tuple[TextHunk, ...]:
-    """Return the hunks, each cut at blank lines between its changes.
-
-    A base and a label that stand close by are two matters; their contexts may overlap.
-    """
-    before, after = _lines(old), _lines(new)
-    spans = _changed_spans(before, after)
-    groups: list[list[_Span]] = []
-    for group in _groups(spans, _CONTEXT):
-        groups += _cut(group, before)
-    hunks = []
-    for number, group in enumerate(groups):
-        above = groups[number - 1][-1][1] if number else 0
-        below = groups[number + 1][0][0] if number + 1 < len(groups) else len(before)
-        hunks.append(_hunk(before, after, group, _CONTEXT, (above, below)))
-    return tuple(hunks)
-
-
-def _cut(spans: Sequence[_Span], old: Sequence[bytes]) -> Iterator[list[_Span]]:
-    """Yield the spans by paragraph: no blank line stands between those of a group."""
-    group: list[_Span] = []
-    for span in spans:
-        if group and any(not line.strip() for line in old[group[-1][1] : span[0]]):
-            yield group
-            group = []
-        group.append(span)
-    yield group
-
-
-def _lines(content: bytes) -> list[bytes]:
+def lines_with_ends(content: bytes) -> list[bytes]:
+    """Return the lines, each with the newline that ends it."""
     # Not splitlines: a carriage return ends no line for git.
     lines = [line + b"\n" for line in content.split(b"\n")]
     last = lines.pop().removesuffix(b"\n")
     return [*lines, last] if last else lines
 
 
-def _changed_spans(old: Sequence[bytes], new: Sequence[bytes]) -> list[_Span]:
+def changed_spans(old: Sequence[bytes], new: Sequence[bytes]) -> list[Span]:
+    """Return the blocks of lines that change, in order."""
     # What is equal at both ends is most of a file, and difflib would look at all of it.
     start, most = 0, min(len(old), len(new))
     while start < most and old[start] == new[start]:
@@ -110,9 +85,7 @@ def _changed_spans(old: Sequence[bytes], new: Sequence[bytes]) -> list[_Span]:
     return list(_slide_up(spans, old, new))
 
 
-def _slide_up(
-    spans: Iterable[_Span], old: Sequence[bytes], new: Sequence[bytes]
-) -> Iterator[_Span]:
+def _slide_up(spans: Iterable[Span], old: Sequence[bytes], new: Sequence[bytes]) -> Iterator[Span]:
     """Move lines that only come or only go up as far as the text stays the same.
 
     A line with a blank one could be blank first or last, so one edit of many files looked like two.
@@ -129,9 +102,9 @@ def _slide_up(
         yield i1 - distance, last_old, j1 - distance, last_new
 
 
-def _groups(spans: Sequence[_Span], context: int) -> Iterator[list[_Span]]:
+def close_spans(spans: Sequence[Span], context: int) -> Iterator[list[Span]]:
     """Yield the spans that stand in one hunk, because their contexts touch."""
-    group: list[_Span] = []
+    group: list[Span] = []
     for span in spans:
         if group and span[0] - group[-1][1] > 2 * context:
             yield group
@@ -141,14 +114,14 @@ def _groups(spans: Sequence[_Span], context: int) -> Iterator[list[_Span]]:
         yield group
 
 
-def _hunk(
+def format_hunk(
     old: Sequence[bytes],
     new: Sequence[bytes],
-    spans: Sequence[_Span],
+    spans: Sequence[Span],
     context: int,
     limits: tuple[int, int] | None = None,
 ) -> TextHunk:
-    """Return the hunk of these changes; its context stays between two old lines."""
+    """Return the hunk of these changes; its context stays between the `limits`, two old lines."""
     first, last = limits or (0, len(old))
     i1, j1 = spans[0][0], spans[0][2]
     lead = min(context, i1 - first)

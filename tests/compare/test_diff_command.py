@@ -131,11 +131,12 @@ def test_since_a_revision_no_repository_is_read(distgen, root):
     change(root, "overlays/ns/late.yaml", "from: ns/base", "from: ns/app")
     sentence = distgen(root, "diff", "--since", "HEAD").out.splitlines()[0]
     assert sentence == (
-        "3 images change, 3 edits in 2 groups; 0 more are rebuilt because a parent changed"
+        "3 images change, 4 edits in 2 groups; 0 more are rebuilt because a parent changed"
+        "; 0 refused"
     )
     with_base = distgen(root, "diff", "--since", "HEAD", "--stat").out
-    assert "1 image   base    stage of the image: from quay.io/ns/base:" in with_base
-    assert with_base.count("; also labels\n") == 1
+    assert "1 image   base    base image quay.io/ns/base:master -> quay.io/ns/app:" in with_base
+    assert "3 images  labels  label vendor added: " in with_base
     assert not (root / "dist-git").exists()
     git(root, "commit", "-q", "-a", "-m", "Name the vendor")
     assert distgen(root, "diff", "--since", "HEAD", "--exit-code").out == (

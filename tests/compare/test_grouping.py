@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from testing.images import image
 
-from distgen.compare.edits import list_edits
-from distgen.compare.grouping import group_edits
+from distgen.compare.edits import list_edits, list_runs
+from distgen.compare.joining import group_runs
 from distgen.compare.records import EditGroup
 from distgen.compare.words import image_words
 from distgen.model.rendered import File
@@ -49,8 +51,8 @@ def trees(contents):
 
 
 def grouped(old, new):
-    edits = list(list_edits(trees(old), trees(new)))
-    return edits, group_edits(edits, WORDS.__getitem__)
+    groups = group_runs(list_runs(trees(old), trees(new)), WORDS.__getitem__)
+    return [edit for group in groups for edit in group.edits], groups
 
 
 def rebuilt(group):
@@ -65,10 +67,20 @@ def rebuilt(group):
 @given(TREES, TREES)
 def test_every_edit_is_in_one_group_and_is_rebuilt_from_it(old, new):
     edits, groups = grouped(old, new)
-    members = [edit for group in groups for edit in rebuilt(group)]
-    assert sorted(map(repr, members)) == sorted(map(repr, edits))
     for group in groups:
         assert rebuilt(group) == list(group.edits)
+    parts = list_edits(trees(old), trees(new))
+    assert lines_by_file(edits) == lines_by_file(parts)
+
+
+def lines_by_file(edits):
+    """Return the lines that come and go in each file, in order where their places tell it."""
+    counts = Counter()
+    for edit in edits:
+        lines = [line for line in edit.lines if line[0] in "+-"]
+        counts.update((edit.image, edit.path, edit.operation, edit.modes, line) for line in lines)
+        counts[edit.image, edit.path, edit.operation, edit.modes] = 1
+    return counts
 
 
 @given(TREES, TREES)
@@ -158,3 +170,66 @@ def test_changes_of_two_paragraphs_close_by_are_two_edits():
         (("-FROM x:1", "+FROM x:2"), 5),
         (("-LABEL a=1", "+LABEL a=2"), 2),
     ]
+
+
+def labelled(**texts):
+    """Return the groups of images with these lines in the Dockerfile, after and before."""
+    old, new = {}, {}
+    for name, (before, after) in texts.items():
+        key = f"ns/{name}@master"
+        old[key], new[key] = (
+            {"Dockerfile": (f"FROM x\n\n{text}\n".encode(), REGULAR)} for text in (before, after)
+        )
+    edits = list_runs(trees(old), trees(new))
+    groups = group_runs(edits, lambda key: image_words(image(key.partition("@")[0])))
+    return [([edit.image for edit in group.edits], group.edits[0].lines) for group in groups]
+
+
+ONE, TWO, THREE = "ns/one@master", "ns/two@master", "ns/three@master"
+
+
+def test_labels_side_by_side_are_edits_of_their_own():
+    groups = labelled(
+        one=('LABEL a="1" \\\n  b="1" \\\n  c="1"', 'LABEL a="2" \\\n  b="1" \\\n  c="1"'),
+        two=('LABEL a="1" \\\n  b="1" \\\n  c="1"', 'LABEL a="2" \\\n  b="2" \\\n  c="1"'),
+    )
+    assert groups == [
+        ([ONE, TWO], ('-LABEL a="1" \\', '+LABEL a="2" \\')),
+        ([TWO], ('-  b="1" \\', '+  b="2" \\')),
+    ]
+
+
+def test_labels_that_always_change_together_are_one_edit():
+    before, after = 'LABEL a="1" \\\n  b="1"', 'LABEL a="2" \\\n  b="2"'
+    assert labelled(one=(before, after), two=(before, after)) == [
+        (
+            [ONE, TWO],
+            ('-LABEL a="1" \\', '-  b="1"', '+LABEL a="2" \\', '+  b="2"'),
+        )
+    ]
+
+
+def test_a_label_is_found_where_others_come_and_go_around_it():
+    groups = labelled(
+        one=('LABEL a="1" \\\n  b="1" \\\n  d="1"', 'LABEL b="2" \\\n  c="1" \\\n  d="1"'),
+        two=('LABEL z="1" \\\n  b="1" \\\n  d="1"', 'LABEL z="1" \\\n  b="2" \\\n  d="1"'),
+        three=('LABEL z="1" \\\n  d="1"', 'LABEL z="1" \\\n  c="1" \\\n  d="1"'),
+    )
+    assert ([ONE, THREE], ('+  c="1" \\',)) in groups
+
+
+def test_a_backslash_for_a_label_below_is_no_edit_of_its_own():
+    groups = labelled(
+        one=('LABEL a="1" \\\n  b="1"', 'LABEL a="2" \\\n  b="1" \\\n  c="1"'),
+        two=('LABEL a="1" \\\n  b="1"', 'LABEL a="2" \\\n  b="1"'),
+    )
+    assert groups == [
+        ([ONE, TWO], ('-LABEL a="1" \\', '+LABEL a="2" \\')),
+        ([ONE], ('-  b="1"', '+  b="1" \\', '+  c="1"')),
+    ]
+
+
+def test_as_many_lines_that_begin_otherwise_are_one_edit():
+    before, after = "RUN a\nUSER b", "COPY a b\nRUN c"
+    groups = labelled(one=(before, after), two=("RUN a", "COPY a b"))
+    assert [images for images, _ in groups] == [[ONE], [TWO]]

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distgen.model.words import EXECUTABLE, REGULAR
+from distgen.text.cuts import cut_change
 from distgen.text.git_diff import FileSide, diff_lines
 from distgen.text.hunks import split_hunks
 from distgen.text.word_diff import changed_words
@@ -38,6 +39,30 @@ def test_hunks_lead_from_the_old_text_to_the_new_one(old, new):
     hunks = split_hunks(old, new)
     assert "\n".join(rebuilt(old, hunks)).rstrip("\n") == new.decode().rstrip("\n")
     assert bool(hunks) == (old != new)
+
+
+KEYED = st.lists(
+    st.sampled_from(
+        ['LABEL a="1" \\', '  a="2" \\', '  b="1"', '  b="2" \\', "ENV b=3", "", "RUN"]
+    ),
+    max_size=12,
+).map(lambda lines: "\n".join(lines).encode())
+
+
+@given(st.one_of(TEXTS, KEYED), st.one_of(TEXTS, KEYED))
+def test_parts_of_a_change_touch_no_other_and_lead_to_the_new_text(old, new):
+    change = cut_change(old, new)
+    for number, parts in enumerate(change.paragraphs):
+        for at in range(len(parts)):
+            assert change.hunk(number, at, at).edits
+    spans = [span for parts in change.paragraphs for span in parts]
+    text, last_old, last_new = [], 0, 0
+    for i1, i2, j1, j2 in spans:
+        assert (last_old, last_new) <= (i1, j1)
+        assert i1 - last_old == j1 - last_new
+        text += [*change.old[last_old:i1], *change.new[j1:j2]]
+        last_old, last_new = i2, j2
+    assert b"".join([*text, *change.old[last_old:]]) == new
 
 
 def test_a_line_with_a_blank_one_is_the_same_edit_at_the_end_and_before_more():

@@ -7,6 +7,11 @@ import re
 import pytest
 from testing.comparisons import compare_change, default_catalogue, render_all, replace_in
 
+from distgen.compare.order import CAUSES
+
+PYTHON = "docker.io/library/python"
+WAS, DIGEST = f"{PYTHON}:3.11-slim-bookworm", "sha256:528257d48c1d"
+NO_PIN = f"base image no longer pinned: {PYTHON}:3.12-slim-bookworm"
 DEBIAN = "docker.io/library/debian:bookworm-slim"
 
 
@@ -75,8 +80,8 @@ def default_images(tmp_path_factory):
         pytest.param(MACRO, 13, 1, {"files"}, id="macro"),
         pytest.param(PACKAGE, 13, 2, {"packages"}, id="package"),
         pytest.param(ALPINE_PACKAGE, 6, 1, {"packages"}, id="package in a macro"),
-        pytest.param(REF, 2, 2, {"environment", "formatting"}, id="source ref"),
-        pytest.param(BASE, 10, 5, {"lost pin", "labels", "formatting"}, id="base"),
+        pytest.param(REF, 2, 2, {"source", "formatting"}, id="source ref"),
+        pytest.param(BASE, 11, 5, {"lost pin", "labels", "formatting"}, id="base"),
         pytest.param(new_digest, 10, 3, {"base", "labels"}, id="digest"),
         pytest.param(no_mode, 1, 1, {"files"}, id="mode"),
         pytest.param(renamed_value, 0, 0, set(), id="renamed value"),
@@ -89,6 +94,52 @@ def test_one_change_of_the_default_catalogue(
     assert diff.edits == edits
     assert len(diff.groups) <= groups
     assert {group.kind for group in diff.groups} == kinds
+
+
+@pytest.mark.parametrize(
+    ("change", "sentences"),
+    [
+        pytest.param(REF, ["source zuul: master -> 11.0.0"], id="source ref"),
+        pytest.param(
+            new_digest,
+            [
+                f"base image {DEBIAN}: sha256:3783cc01769c -> sha256:aaaaaaaaaaaa",
+                f"base image {DEBIAN}: sha256:3783cc01769c -> sha256:aaaaaaaaaaaa, stage builder",
+            ],
+            id="digest",
+        ),
+        pytest.param(
+            BASE,
+            [f"{NO_PIN} (was {WAS}@{DIGEST})", f"{NO_PIN} (was {WAS}@{DIGEST}, stage builder)"],
+            id="base",
+        ),
+    ],
+)
+def test_what_only_names_a_base_or_source_that_moved_repeats_it(
+    tmp_path, default_images, change, sentences
+):
+    diff = compare_change(default_catalogue(tmp_path), change, before=default_images)
+    assert [group.sentence for group in diff.groups if not group.repeats] == sentences
+    repeats = diff.groups[len(sentences) :]
+    assert {group.kind for group in repeats} <= {"labels", "formatting"}
+    assert all(diff.groups[group.repeats - 1].kind in CAUSES for group in repeats)
+    levels = ["warning" if "no longer pinned" in text else "info" for text in sentences]
+    assert [group.level for group in diff.groups] == [*levels, *["info"] * len(repeats)]
+
+
+def test_a_label_that_changes_beside_another_is_read_once(tmp_path, default_images):
+    root = default_catalogue(tmp_path)
+    change = all_of(
+        replace_in(
+            "templates/_shared/oci.j2",
+            "com.redhat.component={{ (",
+            "com.redhat.component={{ ('x-' ~ ",
+        ),
+        replace_in("overlays/zuul/zuul.yaml", "description: ", "description: All of "),
+    )
+    diff = compare_change(root, change, before=default_images)
+    labels = [group for group in diff.groups if group.kind == "labels"]
+    assert [len(group.members) for group in labels] == [87, 1]
 
 
 OVERRIDE = "{% extends parent_template %}\n"
