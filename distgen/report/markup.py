@@ -7,11 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from markupsafe import Markup, escape
-from pygments import highlight
-from pygments.lexers.configs import DockerLexer
-
-from distgen.report.colors import find_language, formatter
+from distgen.report.colors import find_language
 from distgen.text.hunk_header import HUNK_HEADER, end_of_hunk
 from distgen.text.visible import visible
 from distgen.text.word_diff import Span, changed_words, mark_pieces
@@ -79,19 +75,6 @@ def side_by_side(lines: Sequence[DiffLine]) -> Iterator[SidePair]:
                 removed.append(line)
             elif line:
                 yield line, line
-
-
-def highlight_dockerfile(lines: Sequence[str]) -> list[Markup]:
-    """Return each line as HTML in which words have a class by what they are."""
-    visible_lines = [show(line) for line in lines]
-    lexer = DockerLexer(stripnl=False, ensurenl=False)
-    text = highlight("\n".join(visible_lines), lexer, formatter()).split("\n")
-    while len(text) > len(visible_lines) and not text[-1]:
-        text.pop()
-    # The lexer may drop a line end; colours are not worth a line that is not there.
-    if len(text) != len(visible_lines):
-        return [escape(line) for line in visible_lines]
-    return [Markup(line) for line in text]
 
 
 def _hunk_lines(lines: Sequence[str], old: int, new: int) -> Iterator[DiffLine]:

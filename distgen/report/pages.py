@@ -12,10 +12,10 @@ from markupsafe import Markup, escape
 from distgen.compare.records import EditGroup, StoppedImage
 from distgen.compare.sentences import count, describe_members, summarize_diff, word_rows
 from distgen.model.words import Origin
-from distgen.report.colors import color_words
+from distgen.report.colors import color_lines, color_words
 from distgen.report.graph import graph_script, reached_branches
 from distgen.report.links import line_address
-from distgen.report.markup import DiffLine, diff_lines, highlight_dockerfile, show, side_by_side
+from distgen.report.markup import DiffLine, diff_lines, show, side_by_side
 from distgen.report.names import (
     GRAPH,
     OVERVIEW,
@@ -69,9 +69,14 @@ def _group_pages(groups: Sequence[EditGroup], page: Template) -> Iterator[tuple[
             namespaces=_by_namespace(group),
             words=word_rows(group),
             lines=lines,
-            pairs=tuple(side_by_side(lines)),
+            pairs=() if _is_one_sided(lines) else tuple(side_by_side(lines)),
         )
         yield group_page(group), text
+
+
+def _is_one_sided(lines: Sequence[DiffLine]) -> bool:
+    """Tell whether a whole file comes or goes: beside its lines would stand nothing."""
+    return len({line.kind for line in lines} - {"header", "note"}) < 2
 
 
 def _image_pages(report: Report, page: Template) -> Iterator[tuple[str, str]]:
@@ -85,7 +90,7 @@ def _image_pages(report: Report, page: Template) -> Iterator[tuple[str, str]]:
             title=image.key,
             image=image,
             groups=groups_by_image.get(image.key, ()),
-            code=highlight_dockerfile([line.text for line in image.dockerfile]),
+            code=color_lines([show(line.text) for line in image.dockerfile], "dockerfile"),
             detail=stopped[image.key].detail if image.key in stopped else "",
             edit=_edit_lines(stopped.get(image.key)),
         )

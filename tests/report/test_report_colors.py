@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from distgen.report.colors import color_words, find_language
+from distgen.report.assets import read_assets
+from distgen.report.colors import COLORED, color_words, find_language
 from distgen.report.markup import diff_lines
 
 
@@ -40,3 +41,15 @@ def test_colors_keep_every_character(text, language):
     colored = str(color_words(text, language))
     assert html.unescape(re.sub(r"<span class=\"[\w -]+\">|</span>", "", colored)) == text
     assert "<script" not in colored
+
+
+def test_words_have_the_classes_that_the_style_has_colors_for():
+    """Spans for all others were a fifth of a report."""
+    files = read_assets().files
+    style = next(content for name, content in files.items() if name.endswith(".css")).decode()
+    rules = re.findall(
+        r"^((?:\.[a-z0-9]+, )*\.[a-z0-9]+) \{ color: var\(--[a-z]+\); \}$", style, re.M
+    )
+    names = {name.removeprefix(".") for rule in rules for name in rule.split(", ")} - {"note"}
+    assert names == COLORED
+    assert color_words("FROM a b", "dockerfile").count("<span") == 2

@@ -15,7 +15,8 @@ from distgen.compare.words import words_by_image
 from distgen.model.rendered import File, Finding
 from distgen.model.words import Origin
 from distgen.report.assets import read_assets
-from distgen.report.markup import diff_lines, highlight_dockerfile, show, side_by_side
+from distgen.report.colors import color_lines
+from distgen.report.markup import diff_lines, show, side_by_side
 from distgen.report.names import OVERVIEW, group_page, image_page
 from distgen.report.pages import POLICY, render_pages
 from distgen.report.records import (
@@ -205,5 +206,15 @@ def test_side_by_side_every_line_is_there_once():
 )
 def test_colours_leave_each_line_where_it_is(text):
     lines = text.split("\n")
-    colored = highlight_dockerfile(lines)
+    colored = color_lines([show(line) for line in lines], "dockerfile")
     assert [Reader(str(line)).text for line in colored] == [show(line) for line in lines]
+
+
+def test_a_file_that_is_new_has_no_side_by_side():
+    """Beside its lines would stand nothing; the pages of a first publication were twice as long."""
+    before = {"ns/app@main": {"Dockerfile": File("Dockerfile", b"FROM a\n")}}
+    after = {"ns/app@main": {path: File(path, b"FROM b\n") for path in ("Dockerfile", "new")}}
+    diff = compare_trees(before, after, words_by_image(()), (), 1)
+    pages = pages_of(Report(diff, (), PROVENANCE))
+    views = {group.path: "Side by side" in pages[group_page(group)] for group in diff.groups}
+    assert views == {"Dockerfile": True, "new": False}
