@@ -90,11 +90,19 @@ def _image_pages(report: Report, page: Template) -> Iterator[tuple[str, str]]:
             title=image.key,
             image=image,
             groups=groups_by_image.get(image.key, ()),
+            copied_from=_find_copied_file(image),
             code=color_lines([show(line.text) for line in image.dockerfile], "dockerfile"),
             detail=stopped[image.key].detail if image.key in stopped else "",
             edit=_edit_lines(stopped.get(image.key)),
         )
         yield image_page(image.key), text
+
+
+def _find_copied_file(image: ReportedImage) -> Origin | None:
+    """Return the file that a Dockerfile is a copy of: its lines need not say it each."""
+    paths = {line.origin.path if line.origin else "" for line in image.dockerfile}
+    is_copied = all(line.kind == "copied" for line in image.dockerfile)
+    return Origin(min(paths)) if is_copied and len(paths) == 1 and "" not in paths else None
 
 
 def _edit_lines(stopped: StoppedImage | None) -> tuple[DiffLine, ...]:

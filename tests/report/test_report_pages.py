@@ -31,6 +31,7 @@ from distgen.report.records import (
 HOSTILE = "<script>alert(1)</script>]]>\u202e\x1b[31m'\"&<img src=x onerror=y>"
 HUGE = "x" * 1_000_000
 PLACE = Origin("templates/<b>.j2", 7)
+KEY = "ns/app@main"
 PROVENANCE = {
     "catalogue": f"https://example.org/{HOSTILE}@1234",
     "compared with": "main",
@@ -218,3 +219,33 @@ def test_a_file_that_is_new_has_no_side_by_side():
     pages = pages_of(Report(diff, (), PROVENANCE))
     views = {group.path: "Side by side" in pages[group_page(group)] for group in diff.groups}
     assert views == {"Dockerfile": True, "new": False}
+
+
+def test_the_file_that_a_dockerfile_is_a_copy_of_is_named_once():
+    places = [Origin("templates/app/Dockerfile", number) for number in (1, 2)]
+    copied = tuple(SourceLine("FROM a", "copied", place) for place in places)
+    patched = (copied[0], replace(copied[1], kind="patch"))
+    texts = [
+        pages_of(
+            Report(
+                diff_of("", "", KEY), (ReportedImage(KEY, "added", dockerfile=lines),), PROVENANCE
+            )
+        )[image_page(KEY)]
+        for lines in (copied, patched)
+    ]
+    assert [text.count("templates/app/Dockerfile") for text in texts] == [1, 2]
+
+
+def test_findings_of_many_images_are_folded():
+    """Those of 60 images stood above the two changes that were to be read."""
+    finding = Finding("ns/app", "main", "Dockerfile", 1, 0, "DG1", "warning", "late", PLACE)
+    images = tuple(
+        ReportedImage(f"ns/app{number}@main", "changed", findings=(finding,))
+        for number in range(11)
+    )
+    few, many = (
+        pages_of(Report(diff_of("", ""), shown, PROVENANCE))[OVERVIEW]
+        for shown in (images[:10], images)
+    )
+    assert "<details>" not in few
+    assert "<summary>11 images with errors or warnings</summary>" in many
