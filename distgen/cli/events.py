@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -16,7 +16,7 @@ from typing import IO
 
 import click
 
-from distgen.cli.option_groups import option_group
+from distgen.cli.option_groups import Command, option_group
 from distgen.cli.streams import ignore_broken_pipe
 from distgen.errors import DistgenError
 from distgen.git.run import Git
@@ -36,22 +36,33 @@ class EventFiles:
 
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
-event_options = option_group(
-    EventFiles,
-    "event_files",
-    click.option(
-        "--events",
-        metavar="FILE",
-        type=_FILE,
-        help="Write a line of JSON for each step (`distgen schema events`), at once; - is stdout.",
-    ),
-    click.option(
-        "--results",
-        metavar="FILE",
-        type=_FILE,
-        help="Write the results as JSON in the end, whole or not at all; - is stdout.",
-    ),
-)
+
+
+def event_options_of(schema: str) -> Callable[[Command], Command]:
+    """Add --events and --results; the command gets them as one `event_files`.
+
+    `schema` describes a line of the events.
+    """
+    return option_group(
+        EventFiles,
+        "event_files",
+        click.option(
+            "--events",
+            metavar="FILE",
+            type=_FILE,
+            help=f"Write a line of JSON for each step (`distgen schema {schema}`), at once;"
+            " - is stdout.",
+        ),
+        click.option(
+            "--results",
+            metavar="FILE",
+            type=_FILE,
+            help="Write the results as JSON in the end, whole or not at all; - is stdout.",
+        ),
+    )
+
+
+event_options = event_options_of("events")
 """Add --events and --results; the command gets them as one `event_files`."""
 
 
@@ -123,8 +134,11 @@ def write_results(path: Path | None, text: str) -> str:
 
 
 @contextmanager
-def graceful_signals(git: Git) -> Iterator[None]:
-    """Let the first ^C, SIGTERM or SIGHUP only stop the run, and the second leave it at once."""
+def graceful_signals(git: Git, ending: bytes = _ENDING) -> Iterator[None]:
+    """Let the first ^C, SIGTERM or SIGHUP only stop the run, and the second leave it at once.
+
+    `ending` is said at the first.
+    """
 
     def ask(number: int, frame: FrameType | None) -> None:
         if git.stop.is_set():
@@ -132,7 +146,7 @@ def graceful_signals(git: Git) -> Iterator[None]:
             raise KeyboardInterrupt
         git.stop.set()
         with suppress(OSError):  # what read stderr may have got the same ^C
-            os.write(2, _ENDING)
+            os.write(2, ending)
 
     # What is ignored stays so: a job in the background, or one that nohup keeps from a hangup.
     heeded = (

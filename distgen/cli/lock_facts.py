@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
 
 import click
 
 from distgen.cli.lock_report import report
-from distgen.cli.session import Session
+from distgen.cli.session import Choice, Session
+from distgen.errors import InputError
 from distgen.lint.policy import exempts
-from distgen.lock.facts import Facts, Takeover, take_over
-from distgen.lock.file import LOCK_FILE, dump_lock
-from distgen.lock.plan import Key, LockPlan, Need, facts_by_key, format_key, lock_of
+from distgen.lock.facts import Facts, Takeover, plan_digests, published_needs, take_over
+from distgen.lock.file import LOCK_FILE, dump_lock, read_digests
+from distgen.lock.plan import Key, LockPlan, Need, facts_by_key, format_key, lock_of, needs
 from distgen.model.catalogue import Catalogue
 from distgen.output.files import replace_file
 
@@ -40,6 +42,23 @@ def take_facts(
         session.say(sentence)
     if new == plan.lock:
         session.say("the facts change nothing in distgen.lock")
+
+
+def take_digests(session: Session, choice: Choice, path: Path, form: str, *, alone: bool) -> None:
+    """Write the digests of images that were pushed into the lock, and nothing else.
+
+    `alone` tells that the command line asks for nothing that goes with looking up.
+    """
+    if not alone:
+        raise InputError(
+            "goes with none of --check, --upgrade, --platform and --facts", where="--digests"
+        )
+    digests = read_digests(path)
+    catalogue = session.catalogue()
+    images = choice.of(catalogue)
+    facts, plan = plan_digests(digests, images, session.lock())
+    everything = (*needs(catalogue.images), *published_needs(catalogue.images))
+    take_facts(session, facts, plan, (), {need.key for need in everything}, form)
 
 
 def may_stay_unpinned(need: Need, catalogue: Catalogue) -> bool:

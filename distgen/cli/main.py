@@ -28,7 +28,7 @@ GROUPS = {
     "Review": ("diff", "affected", "report"),
     "Publish": ("publish", "propose", "status", "adopt", "verify"),
     "Registry": ("tags", "discover", "promote", "prune"),
-    "Downstream": ("export",),
+    "Downstream": ("export", "build"),
 }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from distgen.lock.plan import Fact, Key, LockPlan, Need, facts_by_key, platform_of
+from distgen.lock.plan import Fact, Key, LockPlan, Need, facts_by_key, needs, platform_of
 from distgen.model.catalogue import Image
 from distgen.model.lock import Lock, LockedBase, LockedSource
 
@@ -67,6 +67,26 @@ def take_over(
             refusals.append(Refusal(key, fact, "differs", reason))
     silent = (need for need in plan.lookups if need.key in lock_facts and need.key not in new_facts)
     return Takeover(entries, tuple(refusals), tuple(silent))
+
+
+def plan_digests(
+    digests: Mapping[str, str], images: Sequence[Image], lock: Lock
+) -> tuple[Facts, LockPlan]:
+    """Return digests of pushed images as facts, and the plan that takes over what is new of them.
+
+    An entry stays one of its platform: what was pushed is what the tag stands for there.
+    """
+    platforms = {name: base.platform for name, base in lock.bases.items()}
+    bases = {name: LockedBase(digest, platforms.get(name)) for name, digest in digests.items()}
+    candidates = {need.key: need for need in (*published_needs(images), *needs(images))}
+    lookups = tuple(
+        need
+        for need in candidates.values()
+        if need.kind == "base"
+        and need.name in bases
+        and lock.bases.get(need.name) != bases[need.name]
+    )
+    return Facts(Lock(bases)), LockPlan(lock, lookups)
 
 
 def difference(old: Fact, new: Fact) -> str:

@@ -62,6 +62,16 @@ def read_facts(path: str | Path) -> Facts:
     return Facts(_lock(data), data.get("collected", ""))
 
 
+def read_digests(path: str | Path) -> Mapping[str, str]:
+    """Read what `distgen build --push` wrote: the digest of each reference that was pushed."""
+    try:
+        content = read_bounded(Path(path), str(path), LIMIT)
+    except FileNotFoundError:
+        raise InputError("there is no such file", where=Origin(str(path))) from None
+    data = check_document(validator_of("digests"), read_yaml(content, str(path)))
+    return {entry["reference"]: entry["digest"] for entry in data["images"]}
+
+
 def _lock(data: Mapping[str, Any]) -> Lock:
     return Lock(
         bases={

@@ -19,7 +19,7 @@ from distgen.schema.subschemas import Schema
 KINDS = (
     *("config", "template", "namespace", "image", "lock", "facts"),
     *("list", "results", "findings", "changes", "diff", "affected", "report"),
-    *("events", "verify", "adopt", "matrix"),
+    *("events", "verify", "adopt", "matrix", "build", "build-events", "digests"),
     *("lock-changes", "lock-problems", "tags", "discover", "promote", "prune"),
 )
 """The kinds of file, and of what commands print, that have a schema."""

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import click
 
-from distgen.cli.lock_facts import may_stay_unpinned, name_first, take_facts
+from distgen.cli.lock_facts import may_stay_unpinned, name_first, take_digests, take_facts
 from distgen.cli.lock_report import problems, report
 from distgen.cli.option_groups import option_group
 from distgen.cli.registry_options import UPSTREAM_OPTIONS, UpstreamOptions, upstreams
@@ -52,6 +52,7 @@ class Asked(UpstreamOptions):
     upgrade: str | None
     platform: str | None
     facts: Path | None
+    digests: Path | None
     form: str
 
 
@@ -95,6 +96,12 @@ def platform(ctx: click.Context, option: click.Parameter, value: str | None) -> 
         help="Ask nobody, and take over what FILE says: facts that were looked up elsewhere. "
         "With --check, compare the lock with them.",
     ),
+    click.option(
+        "--digests",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="Ask nobody, and take over the digests that `distgen build --push` wrote to FILE.",
+    ),
     *UPSTREAM_OPTIONS,
     format_option("text", "json"),
 )
@@ -106,6 +113,10 @@ def command(ctx: click.Context, choice: Choice, overrides: SourceOptions, asking
     everything was found.
     """
     session: Session = ctx.obj
+    if asking.digests is not None:
+        others = (asking.check, asking.upgrade, asking.platform, asking.facts)
+        take_digests(session, choice, asking.digests, asking.form, alone=not any(others))
+        return
     facts = None if asking.facts is None else read_facts(asking.facts)
     lock = session.lock()
     catalogue, tags = follow_tags(session, choice, asking, facts, lock)

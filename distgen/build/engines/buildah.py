@@ -1,0 +1,49 @@
+"""Building with buildah(1)."""
+
+from __future__ import annotations
+
+from distgen.build.engines.engine import (
+    Engine,
+    KilledBuilds,
+    Words,
+    build_words,
+    refuse_nothing,
+    tls_words,
+)
+from distgen.build.records import BuildCall, PassedOptions
+
+
+def _build(call: BuildCall) -> Words:
+    return ("buildah", "build", *build_words(call))
+
+
+def _pull(reference: str, passed: PassedOptions) -> Words:
+    return ("buildah", "pull", *tls_words(passed), reference)
+
+
+def _push(reference: str, digest_file: str, passed: PassedOptions) -> Words:
+    return ("buildah", "push", f"--digestfile={digest_file}", *tls_words(passed), reference)
+
+
+def _image_id(reference: str) -> Words:
+    return ("buildah", "inspect", "--type=image", "--format={{.FromImageID}}", reference)
+
+
+def _remove(container: str) -> Words:
+    return ("buildah", "rm", container)
+
+
+ENGINE = Engine(
+    name="buildah",
+    package="buildah",
+    build=_build,
+    pull=_pull,
+    push=_push,
+    image_id=_image_id,
+    refuse=refuse_nothing,
+    killed_builds=KilledBuilds(
+        containers=("buildah", "containers", "--all", "--quiet", "--notruncate"),
+        storage=("buildah", "info", "--format={{.store.GraphRoot}} {{.store.GraphDriverName}}"),
+        remove=_remove,
+    ),
+)
