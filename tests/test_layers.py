@@ -50,7 +50,11 @@ PURE = {
         *("html_report", "markdown_report", "siblings", "sources", "text_report", "words"),
     ),
     "dockerfile": ("filename", "instruction", "packages", "parse"),
-    "exports": ("compose", "formats", "healthchecks", "matrix", "records", "unique_names"),
+    "exports": (
+        *("compose", "formats", "healthchecks", "matrix", "records"),
+        *("unique_names", "zuul", "zuul_inputs", "zuul_jobs", "zuul_options"),
+        *("zuul_playbooks", "zuul_role", "zuul_tasks", "zuul_yaml"),
+    ),
     "forges": ("branch", "file_stats", "markdown", "message"),
     "git": ("commits", "fast_import", "objects", "refs"),
     "lint": ("build_context", "check", "findings", "parent_uses", "policy", "ruleset"),

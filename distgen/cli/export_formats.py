@@ -48,6 +48,7 @@ def make_command(export: ExportFormat) -> click.Command:
             images=tuple(image for step in waves(images) for image in step),
             entries=make_entries(waves(images), commits),
             namespaces=catalogue.namespaces,
+            templates=catalogue.templates,
             lock=lock,
             trees=render_selected(export, catalogue, lock, images),
             options={option.name: options[key(option.name)] or "" for option in export.options},

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from distgen.exports import compose, matrix
+from distgen.exports import compose, matrix, zuul
 from distgen.exports.records import ExportFormat
 
-FORMATS: tuple[ExportFormat, ...] = (compose.FORMAT, matrix.FORMAT)
+FORMATS: tuple[ExportFormat, ...] = (compose.FORMAT, matrix.FORMAT, zuul.FORMAT)
 """All formats, sorted by name."""

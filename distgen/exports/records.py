@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from distgen.model.catalogue import Image, Namespace
+from distgen.model.catalogue import Image, Namespace, Template
 from distgen.model.lock import Lock
 from distgen.model.rendered import File, Tree
 
@@ -59,6 +59,7 @@ class Selection:
     lock: Lock
     trees: Mapping[str, Tree] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
+    templates: Mapping[str, Template] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
