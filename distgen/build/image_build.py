@@ -9,17 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from distgen.build.engine_process import INTERRUPTED, Shell, run_program
-from distgen.build.engine_store import (
-    find_image,
-    make_mark,
-    pull_image,
-    push_image,
-    remove_killed,
-)
+from distgen.build.engine_store import find_image, pull_image, push_image
 from distgen.build.engines.engine import Engine
 from distgen.build.identity import digest_inputs
 from distgen.build.image_log import ImageLog
 from distgen.build.journal import BuildJournal
+from distgen.build.killed_builds import make_mark, remove_killed
 from distgen.build.parents import describe_older_pins, read_references, store_name
 from distgen.build.records import (
     BuildCall,
@@ -155,8 +150,20 @@ def _have_parent(attempt: BuildAttempt, name: str) -> str:
         raise DistgenError(_REPLACED.format(name), hint="build again when that has ended")
     if image_id is None or (own is None and run.options.refresh):
         shell, passed = attempt.shell(), run.options.passed
-        return pull_image(run.engine, shell, name, passed, attempt.log, attempt.deadline)
+        image_id = pull_image(run.engine, shell, name, passed, attempt.log, attempt.deadline)
+    if image_id is None:
+        raise DistgenError(
+            f"its parent {name} is neither in the store of {run.engine.name} nor to be pulled:"
+            f" {attempt.log.reason()}",
+            hint=_hint_at_parent(attempt.image, name, run.engine),
+        )
     return image_id
+
+
+def _hint_at_parent(image: Image, name: str, engine: Engine) -> str:
+    if name in {parent.reference for parent in image.parents if parent.image}:
+        return "build it in the same run (--with-parents), or push it first"
+    return f"see whether its registry has it, and whether {engine.name} is logged in there"
 
 
 _REPLACED = "its parent {} of this run was replaced by another build"

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from distgen.errors import DistgenError
 from distgen.output.files import replace_file
 
 
@@ -30,8 +32,10 @@ class BuildJournal:
     def write(self, reference: str, image_id: str, inputs: str) -> None:
         """Remember what an image was made from, in place of what stood there before."""
         path = self._path(reference)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, json.dumps({"image": image_id, "inputs": inputs}))
+        # What is not remembered is built once more: no reason to let an image fail that is there.
+        with suppress(OSError, DistgenError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(path, json.dumps({"image": image_id, "inputs": inputs}))
 
     def _path(self, reference: str) -> Path:
         return self.folder / f"{hashlib.sha256(reference.encode()).hexdigest()[:32]}.json"

@@ -10,8 +10,8 @@ from distgen.git.run import hide_secrets
 
 MOST_BYTES = 8192
 """Of a line that is shown; the rest of it is counted."""
-# CSI sequences (colours, cursor), OSC sequences (titles, links), and other two-letter escapes.
-_ESCAPE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-_]")
+# CSI sequences (colours, cursor), OSC sequences (titles, links), and shorter escapes.
+_ESCAPE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]")
 _END = re.compile(rb"[\r\n]")
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import as_completed
 from pathlib import Path
 
-from distgen.build.engine_store import remove_killed
 from distgen.build.image_build import FOLDER, BuildRun, build_image
+from distgen.build.killed_builds import end_orphans, remove_killed
 from distgen.build.records import UNFINISHED, BuildResult
 from distgen.build.report import result_row
 from distgen.catalogue.graph import waves
@@ -79,5 +79,6 @@ def _clear_killed_runs(run: BuildRun) -> None:
         # The folder of a run that lives is there; that of a killed one was removed just now.
         return file.parent.parent == run.root and not file.exists()
 
+    end_orphans(is_left)
     if count := remove_killed(run.engine, run.shell, is_left):
         run.show("distgen", f"removed {count} containers that a killed run left")

@@ -6,8 +6,10 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -220,6 +222,43 @@ def test_the_first_interrupt_ends_the_builds_that_run(
     assert set(room.images()) == {"docker.io/library/debian:12"}
 
 
+@pytest.mark.parametrize("how", ["interrupt", "timeout"])
+def test_a_pull_that_gets_no_answer_is_ended(
+    room: EngineRoom, catalogue: Catalogue, how: str
+) -> None:
+    root = small_site(catalogue, base="true")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        parent = f"localhost:{silent.getsockname()[1]}/away:1"
+        (root / "overlays/ns/base.yaml").write_text(CHILD.format(parent, "echo one"))
+        words = ["--timeout", "2"] if how == "timeout" else []
+        process = start(root, "build", "--rendered", *words, **room.environment)
+        assert process.stderr and process.stderr.readline().endswith(f"| pulling {parent}\n")
+        silent.accept()
+        if how == "interrupt":
+            process.send_signal(signal.SIGTERM)
+        ran = ended(process)
+    assert ran.code == (130 if how == "interrupt" else 1)
+    assert "and the build was ended" in ran.out or "took longer than 2 seconds" in ran.out
+
+
+def test_a_parent_that_nobody_has_is_named(room: EngineRoom, catalogue: Catalogue) -> None:
+    root = small_site(catalogue, base="true")
+    (root / "overlays/ns/base.yaml").write_text(CHILD.format("localhost:1/away:1", "echo one"))
+    ran = room.distgen(root, "build", "--rendered")
+    assert ran.code == 1
+    assert "its parent localhost:1/away:1 is neither in the store of buildah nor to be" in ran.out
+    assert "see whether its registry has it, and whether buildah is logged in there" in ran.out
+
+
+def engines_of(room: EngineRoom) -> list[str]:
+    """Return the engines that build with temporary files in this room."""
+    processes = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            processes.append(file.read_bytes().decode(errors="replace"))
+    return [words for words in processes if f"src={room.folder}/" in words]
+
+
 def test_what_a_killed_run_left_is_cleared_by_the_next(
     room: EngineRoom, catalogue: Catalogue
 ) -> None:
@@ -232,13 +271,14 @@ def test_what_a_killed_run_left_is_cleared_by_the_next(
     process.kill()
     process.wait()
     assert room.containers() != []
+    assert engines_of(room) != []
     (root / "overlays/ns/base.yaml").write_text(
         CHILD.format("docker.io/library/debian:12", "echo done")
     )
     ran = room.distgen(root, "build", "--rendered")
     assert ran.code == 0, ran.err
     assert "removed 1 containers that a killed run left" in ran.err
-    assert room.containers() == []
+    assert room.containers() == engines_of(room) == []
 
 
 def test_two_runs_share_a_store(room: EngineRoom, catalogue: Catalogue) -> None:
@@ -367,6 +407,21 @@ def test_images_are_pushed_and_the_lock_takes_their_digests(
         assert ("which is older than the image of this run" in details[1]) is not same
     finally:
         registry.close()
+
+
+def test_podman_builds_as_buildah_does(
+    tmp_path_factory: pytest.TempPathFactory, catalogue: Catalogue
+) -> None:
+    for podman in open_engine_room(tmp_path_factory.mktemp("podman"), "podman"):
+        root = small_site(catalogue, base="echo one > /one", app="cat /one")
+        build = ("build", "--engine", "podman", "--rendered", "--format", "json")
+        ran = podman.distgen(root, *build)
+        assert (ran.code, set(ran.statuses.values())) == (0, {"built"}), ran.err
+        assert "ns/app@main | one\n" in ran.err
+        assert set(podman.distgen(root, *build).statuses.values()) == {"unchanged"}
+        hang = ("--set", "line=trap '' TERM; sleep 300 & wait; sleep 300", "--timeout", "3")
+        assert "was ended" in podman.distgen(root, *build, *hang).out
+        assert podman.run("ps", "--all", "--external", "--quiet").stdout == ""
 
 
 @pytest.mark.parametrize(

@@ -84,20 +84,20 @@ def write_root(folder: Path) -> None:
     (folder / "etc/group").write_text("root:x:0:\nperson:x:1000:\n")
 
 
-def open_engine_room(folder: Path) -> Iterator[EngineRoom]:
-    """Yield buildah with a store that holds `BASE`; skip where it cannot build."""
+def open_engine_room(folder: Path, engine: str = "buildah") -> Iterator[EngineRoom]:
+    """Yield an engine with a store that holds `BASE`; skip where it cannot build."""
     if os.geteuid() != 0:
         pytest.skip("only root can build without ids of its own")
-    program("buildah")
+    program(engine)
     program("busybox")
     (folder / "tmp").mkdir(parents=True)
     (folder / "storage.conf").write_text(STORAGE.format(folder))
-    room = EngineRoom(folder)
+    room = EngineRoom(folder, engine)
     write_root(folder / "base/root")
     (folder / "base/Dockerfile").write_text("FROM scratch\nADD root /\nRUN true\n")
     made = room.run("build", "-q", "-t", BASE, folder / "base")
     if made.returncode:
-        pytest.skip(f"buildah cannot build here: {made.stderr[-200:]}")
+        pytest.skip(f"{engine} cannot build here: {made.stderr[-200:]}")
     yield room
     room.run("rmi", "--all", "--force")
     shutil.rmtree(folder, ignore_errors=True)

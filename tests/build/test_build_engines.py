@@ -1,0 +1,134 @@
+"""The words that engines are called with: their documented options, and no value among them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from distgen.build.engines.engine import Engine
+from distgen.build.engines.load import find_engine, list_engines
+from distgen.build.log_lines import MOST_BYTES, LogLines
+from distgen.build.parents import describe_older_pins, store_name
+from distgen.build.records import BuildCall, ContextFolder, PassedOptions
+from distgen.errors import InputError
+from distgen.model.reference import parse_reference
+
+# What the manuals of buildah 1.28, podman 4.3 and docker 28 (with BuildKit) list for these.
+DOCUMENTED = {
+    "buildah build": "build-arg force-rm format iidfile layers network pull secret tag timestamp"
+    " tls-verify volume",
+    "buildah pull": "tls-verify",
+    "buildah push": "digestfile tls-verify",
+    "podman build": "build-arg force-rm format iidfile layers network pull secret tag timestamp"
+    " tls-verify volume",
+    "podman pull": "tls-verify",
+    "podman push": "digestfile tls-verify",
+    "docker build": "build-arg force-rm iidfile network no-cache secret tag",
+    "docker pull": "",
+    "docker push": "",
+}
+REFERENCE = "quay.io/ns/app:main"
+HOSTILE = PassedOptions(
+    build_args=("A=--privileged", "B"),
+    volumes=("/etc/ca:/etc/ca:ro",),
+    secrets=("id=t,src=/run/t",),
+    network="host",
+    tls_verify=False,
+)
+
+
+def calls(engine: Engine) -> list[tuple[str, ...]]:
+    passed = HOSTILE
+    if engine.refuse(HOSTILE):
+        passed = PassedOptions(HOSTILE.build_args, (), HOSTILE.secrets, HOSTILE.network)
+        assert not engine.refuse(passed)
+    context = ContextFolder("/tmp/x/files", "1" * 40, 1700000000)
+    call = BuildCall(context, REFERENCE, "/tmp/x/id", "id=mark,src=/tmp/x/mark", passed)
+    return [
+        engine.build(call),
+        engine.pull(REFERENCE, passed),
+        engine.push(REFERENCE, "/tmp/x/digest", passed),
+    ]
+
+
+@pytest.mark.parametrize("engine", list_engines(), ids=lambda engine: engine.name)
+def test_engines_are_called_with_options_that_their_manuals_know(engine: Engine) -> None:
+    for words in calls(engine):
+        program, command, *arguments = words
+        options = [word for word in arguments if word.startswith("-")]
+        names = {re.match(r"--([a-z-]+)(=|$)", word)[1] for word in options}  # type: ignore[index]
+        assert names <= {*DOCUMENTED[f"{program} {command}"].split()}
+        # A value is in the word of its option, so what stands alone is a name or a folder.
+        rest = [word for word in arguments if not word.startswith("-")]
+        assert rest == (["/tmp/x/files"] if command == "build" else [REFERENCE])
+    build = calls(engine)[0]
+    assert {"--build-arg=A=--privileged", "--build-arg=B", "--network=host"} <= {*build}
+    assert any("1700000000" in word for word in build)
+
+
+def test_what_docker_cannot_do_is_said_before_it_is_called() -> None:
+    docker = find_docker()
+    assert "mounts no --volume" in docker.refuse(PassedOptions(volumes=("/a:/b",)))
+    assert "insecure-registries" in docker.refuse(PassedOptions(tls_verify=True))
+
+
+def find_docker() -> Engine:
+    return next(engine for engine in list_engines() if engine.name == "docker")
+
+
+def test_engines_are_looked_for_without_a_daemon_first() -> None:
+    assert [engine.name for engine in list_engines()] == ["buildah", "podman", "docker"]
+    with pytest.raises(InputError, match="did you mean `podman`"):
+        find_engine("podmann", "")
+
+
+def test_lines_are_given_as_they_end() -> None:
+    lines = LogLines()
+    assert [*lines.feed(b"one\ntw")] == ["one"]
+    assert [*lines.feed(b"o\r\n10%\r20%\r")] == ["two", "10%", "20%"]
+    assert [*lines.feed(b"\xff\xc3")] == []
+    assert [*lines.finish()] == ["\ufffd\ufffd"]
+    assert [*lines.finish()] == []
+
+
+def test_a_long_line_is_cut_where_no_password_is_halved() -> None:
+    lines = LogLines()
+    address = b"see https://me:s3cr3t"
+    filler = b"x" * (MOST_BYTES - len(address) - 2) + b" "
+    assert [*lines.feed(filler + address)] == []
+    assert [*lines.feed(b"@host/" + b"y" * 10_000_000)] == []
+    (line,) = lines.finish()
+    assert "s3cr3t" not in line
+    assert line.endswith("x see ... (10000005 more bytes in this line)")
+
+
+@pytest.mark.parametrize(
+    ("printed", "line"),
+    [
+        (b"\x1b[1;31mred\x1b[0m", "red"),
+        (b"\x1b]8;;https://x\x1b\\link\x1b]8;;\x07", "link"),
+        (b"a\x08\x07b\x1bcd", "a  bd"),
+        ("\u202etxt".encode(), " txt"),
+        (b"get https://user:token@host/a http://token@host", "get https://host/a http://host"),
+    ],
+)
+def test_lines_hold_nothing_for_terminals_and_no_passwords(printed: bytes, line: str) -> None:
+    lines = LogLines()
+    assert [*lines.feed(printed + b"\n")] == [line]
+
+
+def test_pins_are_compared_with_what_this_run_pushed() -> None:
+    old, new = f"sha256:{'1' * 64}", f"sha256:{'2' * 64}"
+    pinned = parse_reference(f"quay.io/ns/base:main@{old}")
+    assert store_name(pinned) == f"quay.io/ns/base@{old}"
+    assert store_name(parse_reference("quay.io/ns/base:main")) == "quay.io/ns/base:main"
+    base = "quay.io/ns/base:main"
+    for reference in (pinned, parse_reference(f"quay.io/ns/base@{old}")):
+        assert [*describe_older_pins((reference,), {base: new})] == [
+            f"its Dockerfile pins {base} to {old[:19]}, which is older than the image of this run"
+        ]
+        assert [*describe_older_pins((reference,), {base: old})] == []
+        assert [*describe_older_pins((reference,), {"quay.io/ns/other:main": new})] == []
+    assert [*describe_older_pins((pinned,), {"quay.io/ns/base:old": new})] == []
+    assert [*describe_older_pins((parse_reference(base),), {base: new})] == []
