@@ -51,8 +51,8 @@ PURE = {
     ),
     "dockerfile": ("filename", "instruction", "packages", "parse"),
     "exports": (
-        *("compose", "formats", "healthchecks", "matrix", "records"),
-        *("unique_names", "zuul", "zuul_inputs", "zuul_jobs", "zuul_options"),
+        *("bake", "bashbrew", "compose", "formats", "healthchecks", "kolla", "matrix", "records"),
+        *("tekton", "unique_names", "zuul", "zuul_inputs", "zuul_jobs", "zuul_options"),
         *("zuul_playbooks", "zuul_role", "zuul_tasks", "zuul_yaml"),
     ),
     "forges": ("branch", "file_stats", "markdown", "message"),

@@ -8,9 +8,9 @@ from pathlib import Path
 from distgen.dockerfile.filename import DOCKERFILE
 from distgen.dockerfile.parse import parse
 from distgen.errors import DistgenError
-from distgen.lint.parent_uses import SCRATCH, parent_uses, read_reference
+from distgen.lint.parent_uses import SCRATCH, parent_uses
 from distgen.model.lock import Lock
-from distgen.model.reference import Reference
+from distgen.model.reference import Reference, read_reference
 
 _MOST_BYTES = 1 << 22
 

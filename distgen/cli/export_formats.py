@@ -15,16 +15,23 @@ from distgen.cli.session import Choice, Session, image_arguments, set_option
 from distgen.cli.source_options import SourceOptions, load_catalogue
 from distgen.cli.tokens import add_tokens
 from distgen.cli.work import limited_work
+from distgen.dockerfile.filename import DOCKERFILE
 from distgen.errors import InputError
 from distgen.exports.matrix import make_entries
-from distgen.exports.records import ExportFormat, ExportResult, Refusal, Selection
+from distgen.exports.records import (
+    ExportFormat,
+    ExportResult,
+    FormatOption,
+    Refusal,
+    Selection,
+)
 from distgen.lint.check import render_trees
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.lock import Lock
 from distgen.model.rendered import Tree
 from distgen.output.export_folder import compare_export, write_export
 from distgen.pool import limit_jobs
-from distgen.publish.published import read_published
+from distgen.publish.published import PublishedBranch, read_published
 
 
 def make_command(export: ExportFormat) -> click.Command:
@@ -37,29 +44,15 @@ def make_command(export: ExportFormat) -> click.Command:
         session: Session = ctx.obj
         speculation, lock = load_catalogue(session, sets, SourceOptions())
         catalogue = speculation.catalogue
-        images = choice.of(catalogue)
-        refused: list[Refusal] = []
-        commits: Mapping[str, str] = {}
-        if "commits" in export.needs:
-            refuse_private_places(catalogue, images)
-            commits, refused = published_commits(session, catalogue, images, options["remote"])
-            images = tuple(image for image in images if image.key in commits)
-        selection = Selection(
-            images=tuple(image for step in waves(images) for image in step),
-            entries=make_entries(waves(images), commits),
-            namespaces=catalogue.namespaces,
-            templates=catalogue.templates,
-            lock=lock,
-            trees=render_selected(export, catalogue, lock, images),
-            options={option.name: options[key(option.name)] or "" for option in export.options},
-        )
+        selection, unpublished = select(session, export, catalogue, lock, (choice, options))
         result = export.write(selection)
         delivered = deliver(session, export, result, options["output"], options["check"])
-        for refusal in (*refused, *result.refused):
+        refused = (*unpublished, *result.refused)
+        for refusal in refused:
             session.say(f"{refusal.key}: refused: {refusal.reason}")
         for warning in result.warnings:
             session.say(f"warning: {warning}")
-        ctx.exit(int(bool(refused or result.refused) or not delivered))
+        ctx.exit(int(bool(refused) or not delivered))
 
     return click.command(export.name, help=export.summary)(add_options(export, callback))
 
@@ -67,9 +60,8 @@ def make_command(export: ExportFormat) -> click.Command:
 def add_options(export: ExportFormat, callback: Any) -> Any:
     """Add IMAGE..., --set, -o, --check, what the needs of the format ask for, and its options."""
     for option in reversed(export.options):
-        callback = click.option(f"--{option.name}", metavar=option.metavar, help=option.help)(
-            callback
-        )
+        declare = click.option(f"--{option.name}", metavar=option.metavar, help=option.help)
+        callback = declare(callback)
     if "commits" in export.needs:
         callback = remote_options(callback)
     printed = f" (without it, {export.file_name} is printed)" if export.file_name else ""
@@ -87,9 +79,53 @@ def add_options(export: ExportFormat, callback: Any) -> Any:
     return image_arguments(set_option(callback))
 
 
-def key(option: str) -> str:
+def select(
+    session: Session,
+    export: ExportFormat,
+    catalogue: Catalogue,
+    lock: Lock,
+    asked: tuple[Choice, Mapping[str, Any]],
+) -> tuple[Selection, list[Refusal]]:
+    """Return all that a format is made from, and the images that were not published."""
+    choice, options = asked
+    try:
+        images = choice.of(catalogue)
+    except InputError as error:
+        error.exit_code = export.no_match_exit_code
+        raise
+    refused: list[Refusal] = []
+    branches: Mapping[str, PublishedBranch] = {}
+    trees: Mapping[str, Tree] = {}
+    takes_commits = needs_commits(export, options)
+    if takes_commits:
+        refuse_private_places(catalogue, images)
+        branches, refused = published_branches(session, catalogue, images, options["remote"])
+        images = tuple(image for image in images if image.key in branches)
+    if "trees" in export.needs or ("dockerfiles" in export.needs and not takes_commits):
+        trees = render_selected(export, catalogue, lock, images)
+    steps = waves(images)
+    selection = Selection(
+        images=tuple(image for step in steps for image in step),
+        entries=make_entries(steps, {key: branch.commit for key, branch in branches.items()}),
+        namespaces=catalogue.namespaces,
+        templates=catalogue.templates,
+        lock=lock,
+        trees=trees,
+        options={option.name: options[parameter(option)] or "" for option in export.options},
+        dockerfiles=read_dockerfiles(branches, trees),
+    )
+    return selection, refused
+
+
+def parameter(option: FormatOption) -> str:
     """Return the name of the parameter of an option."""
-    return option.replace("-", "_")
+    return option.name.replace("-", "_")
+
+
+def needs_commits(export: ExportFormat, options: Mapping[str, Any]) -> bool:
+    """Tell whether published commits are to be read, with these options."""
+    replaced = any(options[parameter(o)] for o in export.options if o.replaces_commits)
+    return "commits" in export.needs and not replaced
 
 
 def refuse_private_places(catalogue: Catalogue, images: tuple[Image, ...]) -> None:
@@ -104,32 +140,40 @@ def refuse_private_places(catalogue: Catalogue, images: tuple[Image, ...]) -> No
             )
 
 
-def published_commits(
+def published_branches(
     session: Session, catalogue: Catalogue, images: tuple[Image, ...], remote: RemoteOptions
-) -> tuple[Mapping[str, str], list[Refusal]]:
-    """Return the published commits by key, and the images that have none, with the reason."""
+) -> tuple[Mapping[str, PublishedBranch], list[Refusal]]:
+    """Return the branches with a published commit, and the images that have none, with reasons."""
     git = add_tokens(session, remote.git(session), catalogue, images)
     store = remote.folder(session)
     branches = read_published(catalogue, images, git, limit_jobs(remote.jobs), store)
-    commits = {key: branch.commit for key, branch in branches.items() if branch.commit}
+    published = {key: branch for key, branch in branches.items() if branch.commit}
     refused = [
         Refusal(image.key, branches[image.key].problem)
         for image in images
-        if image.key not in commits
+        if image.key not in published
     ]
-    return commits, refused
+    return published, refused
 
 
 def render_selected(
     export: ExportFormat, catalogue: Catalogue, lock: Lock, images: tuple[Image, ...]
 ) -> Mapping[str, Tree]:
-    """Return the trees of images by key where the format needs them."""
-    if "trees" not in export.needs:
-        return {}
+    """Return the trees of images by key, of those that the format needs."""
     if export.images_to_render:
         keys = export.images_to_render(images, catalogue.namespaces)
         images = tuple(image for image in images if image.key in keys)
     return {tree.key: tree for tree in render_trees(limited_work(catalogue, lock, images))}
+
+
+def read_dockerfiles(
+    branches: Mapping[str, PublishedBranch], trees: Mapping[str, Tree]
+) -> Mapping[str, str]:
+    """Return the text of each Dockerfile by key: the published one where a commit is built."""
+    rendered = {key: tree.content(DOCKERFILE) or b"" for key, tree in trees.items()}
+    return {key: content.decode(errors="replace") for key, content in rendered.items()} | {
+        key: branch.dockerfile for key, branch in branches.items()
+    }
 
 
 def deliver(

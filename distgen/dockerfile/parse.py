@@ -131,6 +131,20 @@ def mounts(instruction: Instruction) -> tuple[Mount, ...]:
     return tuple(all_mounts)
 
 
+def image_words(dockerfile: Dockerfile) -> Iterator[tuple[str, int, str, int]]:
+    """Yield word, line, instruction and stage of every place that names an image or a stage."""
+    for stage in dockerfile.stages:
+        if stage.parent is None and stage.base:
+            yield stage.base, stage.line, "FROM", stage.index
+        for instruction in stage.instructions:
+            if word := instruction.flag("from"):
+                yield word, dockerfile.find_line(word, instruction), "COPY --from", stage.index
+            for mount in mounts(instruction):
+                if mount.image:
+                    line = dockerfile.find_line(mount.image, instruction)
+                    yield mount.image, line, "RUN --mount from", stage.index
+
+
 def copy_sources(instruction: Instruction) -> tuple[str, ...]:
     """Return the sources of a COPY or ADD as the builder takes them, without heredocs."""
     return tuple(unquote(word) for word in _source_words(instruction))

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from distgen.exports import compose, matrix, zuul
+from distgen.exports import bake, bashbrew, compose, kolla, matrix, tekton, zuul
 from distgen.exports.records import ExportFormat
 
-FORMATS: tuple[ExportFormat, ...] = (compose.FORMAT, matrix.FORMAT, zuul.FORMAT)
+FORMATS: tuple[ExportFormat, ...] = (
+    bake.FORMAT,
+    bashbrew.FORMAT,
+    compose.FORMAT,
+    kolla.FORMAT,
+    matrix.FORMAT,
+    tekton.FORMAT,
+    zuul.FORMAT,
+)
 """All formats, sorted by name."""

@@ -12,7 +12,7 @@ from distgen.model.rendered import File, Tree
 
 Place = Literal["beside", "repository"]
 """Where files go: into each repository, or into one folder for many images."""
-Need = Literal["commits", "trees"]
+Need = Literal["commits", "dockerfiles", "trees"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,8 @@ class Selection:
     """What to export: images with all that is known of them, parents first.
 
     `entries` has one entry an image, in the order of `images`. `trees` is empty unless the format
-    needs them; `options` are those of the format, by name.
+    needs them; `options` are those of the format, by name. `dockerfiles` has the text of each, as
+    published where the format takes published commits, else as rendered; empty unless needed.
     """
 
     images: tuple[Image, ...]
@@ -60,6 +61,7 @@ class Selection:
     trees: Mapping[str, Tree] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
     templates: Mapping[str, Template] = field(default_factory=dict, repr=False)
+    dockerfiles: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,8 @@ class FormatOption:
     name: str
     metavar: str
     help: str
+    replaces_commits: bool = False
+    """Whether the format takes rendered trees, not published commits, where it is given."""
 
 
 ImageFilter = Callable[[Sequence[Image], Mapping[str, Namespace]], Collection[str]]
@@ -108,3 +112,5 @@ class ExportFormat:
     images_to_render: ImageFilter | None = None
     file_name: str = ""
     options: tuple[FormatOption, ...] = ()
+    no_match_exit_code: int = 2
+    """The exit code where a pattern matches no image; 1 is for formats that may be empty."""

@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from distgen.dockerfile.parse import Dockerfile, mounts
-from distgen.errors import InputError
+from distgen.dockerfile.parse import Dockerfile, image_words
 from distgen.model.catalogue import Parent
 from distgen.model.lock import Lock
-from distgen.model.reference import HUB, Reference, names_a_registry, parse_reference
+from distgen.model.reference import read_reference
 
 SCRATCH = "scratch"
 _IMAGE_MARK = re.compile(r"[/:.@]")
@@ -51,7 +50,7 @@ def parent_uses(
 ) -> Iterator[ParentUse]:
     """Yield the images that a Dockerfile names; names of stages above are not among them."""
     declared = tuple(parents)
-    for word, line, how, stage in _names(dockerfile):
+    for word, line, how, stage in image_words(dockerfile):
         if how != "FROM" and dockerfile.stage(word, stage):
             continue
         use = ParentUse(word, line, how, stage)
@@ -59,33 +58,6 @@ def parent_uses(
             parent = next((parent for parent in declared if _is_parent(word, parent, lock)), None)
             use = replace(use, parent=parent)
         yield use
-
-
-def read_reference(text: str) -> Reference | None:
-    """Take a reference apart, one of the Docker Hub without its registry too."""
-    host, slash, _ = text.partition("/")
-    if not slash:
-        text = f"{HUB}/library/{text}"
-    elif not names_a_registry(host):
-        text = f"{HUB}/{text}"
-    try:
-        return parse_reference(text)
-    except InputError:
-        return None
-
-
-def _names(dockerfile: Dockerfile) -> Iterator[tuple[str, int, str, int]]:
-    """Yield word, line, instruction and stage of every place that names an image or a stage."""
-    for stage in dockerfile.stages:
-        if stage.parent is None and stage.base:
-            yield stage.base, stage.line, "FROM", stage.index
-        for instruction in stage.instructions:
-            if word := instruction.flag("from"):
-                yield word, dockerfile.find_line(word, instruction), "COPY --from", stage.index
-            for mount in mounts(instruction):
-                if mount.image:
-                    line = dockerfile.find_line(mount.image, instruction)
-                    yield mount.image, line, "RUN --mount from", stage.index
 
 
 def _is_parent(word: str, parent: Parent, lock: Lock) -> bool:

@@ -72,6 +72,19 @@ def parse_reference(text: str, where: object = None) -> Reference:
     return reference
 
 
+def read_reference(text: str) -> Reference | None:
+    """Take a reference apart, one of the Docker Hub without its registry too."""
+    host, slash, _ = text.partition("/")
+    if not slash:
+        text = f"{HUB}/library/{text}"
+    elif not names_a_registry(host):
+        text = f"{HUB}/{text}"
+    try:
+        return parse_reference(text)
+    except InputError:
+        return None
+
+
 def split_reference(text: str) -> tuple[str, str, str]:
     """Return the name, tag and digest of a reference, "" for missing ones; nothing is checked.
 

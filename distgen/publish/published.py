@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 from pathlib import Path
 
+from distgen.dockerfile.filename import DOCKERFILE
 from distgen.errors import DistgenError
 from distgen.git.cat_file import ObjectReader
 from distgen.git.commits import parse_commit, parse_person, parse_trailers
@@ -32,6 +33,8 @@ class PublishedBranch:
     problem: str = ""
     seconds: int = 0
     """When it was committed, since 1970."""
+    dockerfile: str = field(default="", repr=False)
+    """The text of its Dockerfile."""
 
 
 def read_published(
@@ -84,5 +87,10 @@ def _find_publication(reader: ObjectReader, tip: str, target: BranchTarget) -> P
         content = parse_commit(item.content) if item else None
         trailers = parse_trailers(content.message) if content else {}
         if content and trailers.get("Distgen-Image") == target.image:
-            return PublishedBranch(commit, seconds=parse_person(content.committer).seconds)
+            dockerfile = reader.read(f"{commit}:{DOCKERFILE}")
+            return PublishedBranch(
+                commit,
+                seconds=parse_person(content.committer).seconds,
+                dockerfile=dockerfile.content.decode(errors="replace") if dockerfile else "",
+            )
     return PublishedBranch(problem=f"no commit of its branch {target.branch} is by distgen")

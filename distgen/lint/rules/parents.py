@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from distgen.dockerfile.filename import DOCKERFILE
 from distgen.lint.findings import Violation
-from distgen.lint.parent_uses import SCRATCH, ParentUse, read_reference
+from distgen.lint.parent_uses import SCRATCH, ParentUse
 from distgen.lint.rules.context import RuleContext
 from distgen.lint.rules.rule import rule
 from distgen.model.catalogue import Parent
+from distgen.model.reference import read_reference
 from distgen.text.suggest import suggest_nearest
 
 
