@@ -42,7 +42,9 @@ PURE = {
         "zuul_changes",
         *("printed_names", "value_origins", "zuul_items"),
     ),
-    "catalogue.sources.kolla": ("archives", "environ", "parents"),
+    "catalogue.sources": ("dockerfile_needs",),
+    "catalogue.sources.kolla": ("archives", "environ"),
+    "catalogue.sources.tcib": ("jinja", "variables"),
     "compare": (
         *("affected", "comparison", "describe", "diff", "documents", "edits", "facts", "grouping"),
         *("planned", "reasons", "records", "relevance", "report", "revision_diff", "sentences"),

@@ -200,6 +200,15 @@ class Download:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageProblem:
+    """Why a source could not write the files of an image, where, and what to do."""
+
+    problem: str
+    origin: Origin
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Image:
     """One image in one stream, everything merged: the unit of all later stages.
 
@@ -229,6 +238,8 @@ class Image:
     """What its own overlay says of downstream edits; the namespace says the rest."""
     imported_version: str = ""
     """The version of the source that brought it."""
+    problem: ImageProblem | None = None
+    """Why it cannot be rendered, where its source found that; other images can be."""
     platforms: tuple[str, ...] = ()
     """What it is built for, as `OS/ARCH`; empty: nobody said."""
     public_url: str = ""

@@ -213,6 +213,8 @@ class Renderer:
         return images_with_components(self._catalogue.images)
 
     def _values(self, image: Image) -> dict[str, Any]:
+        if problem := image.problem:
+            raise InputError(problem.problem, where=problem.origin, hint=problem.hint)
         namespace = self._catalogue.namespaces.get(image.namespace)
         exports = namespace.exports if namespace else ()
         base_key = image.base.image if image.base else None

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from distgen.catalogue.sources.kolla.parents import DockerfileNeeds
+from distgen.catalogue.sources.dockerfile_needs import DockerfileNeeds
 
 MISSING_ARCHIVE = "DG109"
 Archives = Mapping[str, Mapping[str, Any]]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from distgen.catalogue.imported import SourceRequest
 from distgen.catalogue.sources.cache import load_entry, save_entry
+from distgen.catalogue.sources.dockerfile_needs import DockerfileNeeds, full_reference, read_needs
 from distgen.catalogue.sources.kolla.options import KollaSettings, resolve_settings
-from distgen.catalogue.sources.kolla.parents import DockerfileNeeds, full_reference, read_needs
 from distgen.catalogue.sources.kolla.places import refuse_far_links, refuse_far_setting
 from distgen.catalogue.sources.kolla.render import (
     TEMPLATE,

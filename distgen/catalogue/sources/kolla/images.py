@@ -12,9 +12,9 @@ from pathlib import Path
 
 from distgen.catalogue.imported import SourceImages, SourceRequest
 from distgen.catalogue.public_urls import public_url
+from distgen.catalogue.sources.dockerfile_needs import BASE, full_reference
 from distgen.catalogue.sources.kolla.archives import MISSING_ARCHIVE, missing_archives
 from distgen.catalogue.sources.kolla.build import KollaBuild, KollaImage, linked_files, run_build
-from distgen.catalogue.sources.kolla.parents import BASE, full_reference
 from distgen.catalogue.sources.kolla.places import refuse_far_links
 from distgen.catalogue.sources.kolla.render import TEMPLATE
 from distgen.catalogue.sources.kolla.selection import read_container_list, select_names

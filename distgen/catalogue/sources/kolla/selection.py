@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from distgen.catalogue.folder import read_bounded
 from distgen.catalogue.graph import reachable
+from distgen.catalogue.sources.dockerfile_needs import full_reference
 from distgen.catalogue.sources.kolla.build import KollaBuild
 from distgen.catalogue.sources.kolla.package import read_error
-from distgen.catalogue.sources.kolla.parents import full_reference
 from distgen.catalogue.sources.kolla.places import LARGEST_FILE, refuse_far_setting
 from distgen.catalogue.timed_check import TimeLimit
 from distgen.errors import InputError
