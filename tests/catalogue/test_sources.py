@@ -67,7 +67,10 @@ def test_a_second_source_needs_one_entry(two_sources):
             "other: {}\nregistry: a.example\n",
             "f.yaml:1:1: the key `other` needs `source` beside it",
         ),
-        ("source: othr\n", "`source: othr` is not one of kolla, tcib, other; did you mean `other`?"),
+        (
+            "source: othr\n",
+            "`source: othr` is not one of kolla, tcib, other; did you mean `other`?",
+        ),
     ],
 )
 def test_a_second_source_is_checked_as_the_first_is(two_sources, text, message):
