@@ -106,7 +106,8 @@ def build_image(run: BuildRun, image: Image, built: Mapping[str, BuildResult]) -
             result = replace(result, detail=detail)
         except Interrupted:
             result = replace(result, detail=f"{INTERRUPTED}, and the build was ended")
-    seconds = round(time.monotonic() - start, 1)
+        seconds = round(time.monotonic() - start, 1)
+        log(f"{result.status} after {seconds} seconds")
     return replace(result, seconds=seconds, trouble=log.trouble)
 
 

@@ -50,10 +50,9 @@ def print_build_results(form: str, results: Sequence[BuildResult]) -> None:
 
 
 def _describe(result: BuildResult) -> str:
-    """Return what a line says behind the image: where it came from, how long, and why."""
+    """Return what a line says behind the image: its commit, what was pushed, and why."""
     commit = (result.commit or "")[:12]
-    seconds = f"{result.seconds:.1f} s" if result.status == "built" else ""
-    parts = (commit, seconds, result.digest or "", result.detail)
+    parts = (commit, result.digest or "", result.detail)
     return printable("  ".join(part for part in parts if part))
 
 

@@ -67,7 +67,8 @@ def start_registry(folder: Path, storage: Path, auth: Mapping[str, object]) -> I
         "version": "0.1",
         "log": {"level": "info", "accesslog": {"disabled": True}},
         "storage": {"filesystem": {"rootdirectory": str(storage)}, "delete": {"enabled": True}},
-        "http": {"addr": "127.0.0.1:0", "secret": "not one"},
+        # Behind a proxy it would name itself with http://.
+        "http": {"addr": "127.0.0.1:0", "secret": "not one", "relativeurls": True},
         **({"auth": auth} if auth else {}),
     }
     (folder / "config.yml").write_text(json.dumps(settings))

@@ -7,11 +7,13 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from testing.dist_git import git
+from testing.engines import BASE, open_engine_room
 from testing.github_server import github_server
 from testing.servers import Reply, push, push_index, serve
 from testing.sites import distgen
@@ -67,6 +69,14 @@ def job(world: World, folder: Path) -> None:
         robot.repository(f"example/{image}.git")
     push(world.registry("registry-1.docker.io:443"), "library/debian", "bookworm-slim")
     world.environment["DISTGEN_TOKEN"] = TOKEN
+
+
+def build(world: World, folder: Path) -> None:
+    """buildah with the base image of `distgen init --minimal`, and a registry to push to."""
+    room = world.enter(contextmanager(open_engine_room)(world.folder / "engine"))
+    room.run("tag", BASE, "docker.io/library/debian:bookworm-slim")
+    world.registry("registry.example.net:443")
+    world.environment |= room.environment
 
 
 def packager(world: World, folder: Path) -> None:
@@ -213,6 +223,7 @@ def upstream(world: World, host: str, name: str, *refs: str) -> None:
 
 
 SITUATIONS: Mapping[str, Situation] = {
+    "build.rst": Situation(build),
     "ccp-layers.rst": Situation(layers, "catalogue"),
     "job.rst": Situation(job),
     "kolla.rst": Situation(),
