@@ -53,7 +53,8 @@ PURE = {
     ),
     "dockerfile": ("filename", "instruction", "packages", "parse"),
     "exports": (
-        *("bake", "bashbrew", "compose", "formats", "healthchecks", "kolla", "matrix", "records"),
+        *("bake", "bashbrew", "ci_options", "compose", "formats", "github_actions"),
+        *("gitlab_ci", "healthchecks", "job_groups", "kolla", "matrix", "records"),
         *("tekton", "unique_names", "zuul", "zuul_inputs", "zuul_jobs", "zuul_options"),
         *("zuul_playbooks", "zuul_role", "zuul_tasks", "zuul_yaml"),
     ),

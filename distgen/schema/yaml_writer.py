@@ -38,8 +38,20 @@ def _represent_text(dumper: Any, text: str) -> yaml.ScalarNode:
     return node
 
 
+class LiteralText(str):
+    """Text of several lines that is written as it is, in a block of its own; a script, say."""
+
+    __slots__ = ()
+
+
+def _represent_literal(dumper: Any, text: LiteralText) -> yaml.ScalarNode:
+    node: yaml.ScalarNode = dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style="|")
+    return node
+
+
 for _dumper in (PortableDumper, FastPortableDumper):
     _dumper.add_representer(str, _represent_text)
+    _dumper.add_representer(LiteralText, _represent_literal)
     _dumper.add_implicit_resolver("tag:yaml.org,2002:float", _NUMBER, _NUMBER_STARTS)
 
 
