@@ -109,6 +109,7 @@ def select(
         entries=make_entries(steps, {key: branch.commit for key, branch in branches.items()}),
         namespaces=catalogue.namespaces,
         templates=catalogue.templates,
+        inputs=catalogue.inputs,
         lock=lock,
         trees=trees,
         options={option.name: options[parameter(option)] or "" for option in export.options},

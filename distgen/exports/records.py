@@ -52,6 +52,7 @@ class Selection:
     `entries` has one entry an image, in the order of `images`. `trees` is empty unless the format
     needs them; `options` are those of the format, by name. `dockerfiles` has the text of each, as
     published where the format takes published commits, else as rendered; empty unless needed.
+    `inputs` are the files and folders that the catalogue was read from.
     """
 
     images: tuple[Image, ...]
@@ -62,6 +63,7 @@ class Selection:
     options: Mapping[str, str] = field(default_factory=dict)
     templates: Mapping[str, Template] = field(default_factory=dict, repr=False)
     dockerfiles: Mapping[str, str] = field(default_factory=dict, repr=False)
+    inputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ def _job_images(
 ) -> Iterator[Sequence[JobImage]]:
     """Yield the streams of one image after another, sorted."""
     by_key = {image.key: image for image in images}
-    files = files_by_image(images, selection.templates, options.catalogue)
+    files = files_by_image(selection, images, options.catalogue)
     projects = projects_by_image(images, selection.templates, options)
     ordered = sorted(images, key=lambda image: (image.full_name, image.key))
     for _, streams in groupby(ordered, key=lambda image: image.full_name):

@@ -6,13 +6,16 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from distgen.exports.records import Selection
 from distgen.exports.zuul_options import ZuulOptions
-from distgen.model.catalogue import Image, Template
+from distgen.model.catalogue import Image, Template, TemplateFile
 
 _META = re.compile(r"[\\.+*?()\[\]{}|^$]")
 # Folders that begin with _ hold what any template may include.
 _ALWAYS = (r"distgen\.(lock|yaml)$", "templates/_")
 _OURS = ("^playbooks/distgen/", "^roles/distgen/")
+_PARTS = ("distgen.yaml", "distgen.lock", "templates", "overlays")
+_QUOTED_PATH = re.compile(rb"""["']([A-Za-z0-9_.-]+)/""")
 _TAKES_SIBLINGS = re.compile(rb"ZUUL_SIBLINGS|\bsiblings\.j2")
 
 
@@ -37,34 +40,58 @@ def escape(text: str) -> str:
 
 
 def files_by_image(
-    images: Sequence[Image], templates: Mapping[str, Template], folder: str
+    selection: Selection, images: Sequence[Image], folder: str
 ) -> Mapping[str, tuple[str, ...]]:
     """Return patterns of the files that each image and its parents are made from, by key.
 
-    `images` has parents first; parents that it does not have are left out. `folder` is the
-    catalogue's in its project.
+    `images` are those of the selection that are exported, parents first; other parents are left
+    out. `folder` is the catalogue's in its project.
     """
     patterns: dict[str, frozenset[str]] = {}
     for image in images:
         inherited = (patterns.get(key, frozenset()) for key in image.parent_keys)
-        patterns[image.key] = frozenset(_own_patterns(image, templates)).union(*inherited)
+        patterns[image.key] = frozenset(_own_patterns(image, selection)).union(*inherited)
     start = f"^{escape(folder)}"
     return {
         key: (*(start + path for path in sorted(paths)), *_OURS) for key, paths in patterns.items()
     }
 
 
-def _own_patterns(image: Image, templates: Mapping[str, Template]) -> Iterable[str]:
+def _own_patterns(image: Image, selection: Selection) -> Iterable[str]:
     yield from _ALWAYS
     if image.imported_from:
         yield f"overlays/{escape(image.namespace)}/"
+        for path in selection.inputs:
+            if path not in _PARTS and not path.startswith(("/", "..")):
+                yield f"{escape(path)}(/|$)"
         return
     yield rf"overlays/{escape(image.namespace)}/namespace\.yaml$"
     for full_name in (image.full_name, *image.heritage):
         yield rf"overlays/{escape(full_name)}(/|\.yaml$)"
-    template = templates.get(image.template)
-    for name in (image.template, *(template.extends if template else ())):
+    names = {image.template} | _named_templates(image.files, selection.templates)
+    for name in _with_all_that_they_name(names, selection.templates):
         yield f"templates/{escape(name)}/"
+
+
+def _with_all_that_they_name(names: set[str], templates: Mapping[str, Template]) -> set[str]:
+    """Return templates with those that they extend or include, however far."""
+    reached: set[str] = set()
+    ahead = sorted(names)
+    while ahead:
+        name = ahead.pop()
+        if name not in reached:
+            reached.add(name)
+            if template := templates.get(name):
+                ahead += [*template.extends, *_named_templates(template.files, templates)]
+    return reached
+
+
+def _named_templates(files: Iterable[TemplateFile], templates: Mapping[str, Template]) -> set[str]:
+    """Return the templates whose files are named in quotes, as `include` and `import` do."""
+    words = (
+        word for file in files if file.is_rendered for word in _QUOTED_PATH.findall(file.content)
+    )
+    return {name for word in words if (name := word.decode()) in templates}
 
 
 def projects_by_image(

@@ -22,7 +22,7 @@ from distgen.exports.zuul_inputs import escape
 from distgen.exports.zuul_jobs import LONGEST_NAME
 from distgen.exports.zuul_options import parse_options
 from distgen.exports.zuul_yaml import Anchored, format_stanzas, format_text
-from distgen.model.catalogue import Stream
+from distgen.model.catalogue import Layer, Stream, Template, TemplateFile
 from distgen.model.lock import Lock
 
 pytest_plugins = ["testing.commandline"]
@@ -296,6 +296,54 @@ def test_a_catalogue_in_a_folder_has_its_files_there():
     )
     common = stanzas(files["zuul.d/distgen.yaml"], "job")[0]
     assert common["vars"] == {"distgen_folder": "containers/my.images"}
+
+
+def template(name, *, extends=(), **contents):
+    """Return a template with files by name, which are all rendered."""
+    files = tuple(
+        TemplateFile(path, f"templates/{name}/{path}", text.encode(), True, False)
+        for path, text in contents.items()
+    )
+    return Template(name, "", {}, Layer("template", "", {}), files, extends)
+
+
+def test_a_template_that_another_one_includes_counts_as_well():
+    """Templates may include files of each other without extending them."""
+    templates = {
+        "app": template("app", extends=("base",), d='{% include "far/notes.j2" %}'),
+        "base": template("base"),
+        "far": template("far", notes="{% import 'farther/x.j2' as x %}"),
+        "farther": template("farther", x='{% include "app/d" %}'),
+        "other": template("other", d='{% include "none/x" %}'),
+        "mine": template("mine"),
+    }
+    own = TemplateFile("x", "overlays/ns/a/x.j2", b'{% include "mine/x" %}', True, False)
+    app = replace(image("ns/a"), files=(own,))
+    (file,) = (
+        file
+        for file in write_zuul(select(app, templates=templates)).files
+        if file.path == "zuul.d/images/ns/a.yaml"
+    )
+    chosen = patterns({"a": file.content.decode()}, "a")
+    assert [pattern for pattern in chosen if pattern.startswith("^templates/")] == [
+        "^templates/_",
+        *(f"^templates/{name}/" for name in ("app", "base", "far", "farther", "mine")),
+    ]
+
+
+def test_an_imported_image_is_made_from_the_files_that_its_source_names():
+    imported = replace(image("kolla/a"), template="kolla:a")
+    inputs = ("distgen.yaml", "overlays", "kolla/override.j2", "/srv/kolla.conf", "../x")
+    files = write_zuul(replace(select(imported), inputs=inputs)).files
+    (text,) = (file.content.decode() for file in files if "kolla/a" in file.path)
+    assert patterns({"a": text}, "a") == [
+        "^distgen\\.(lock|yaml)$",
+        "^kolla/override\\.j2(/|$)",
+        "^overlays/kolla/",
+        "^templates/_",
+        "^playbooks/distgen/",
+        "^roles/distgen/",
+    ]
 
 
 @given(TEXTS)
