@@ -85,7 +85,17 @@ PURE = {
         *("keyed_statements", "kinds", "pin_statements", "plan", "report", "restamp"),
         *("retirement", "summary", "target"),
     ),
-    "report": ("colors", "graph", "links", "listing", "markup", "names", "pages", "records"),
+    "report": (
+        "colors",
+        "dockerfile_blocks",
+        "graph",
+        "links",
+        "listing",
+        "markup",
+        "names",
+        "pages",
+        "records",
+    ),
     "registry": ("errors", "oci", "retention", "tags"),
     "render": (
         *(

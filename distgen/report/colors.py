@@ -1,39 +1,46 @@
-"""Color words of one line by what they are in a Dockerfile, a script, YAML or JSON."""
+"""Color lines by what their words are in a Dockerfile, a script, YAML or JSON."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache, lru_cache
-from itertools import groupby
+from functools import cache
+from typing import Any
 
-from markupsafe import Markup, escape
 from pygments.lexer import Lexer
-from pygments.lexers.configs import DockerLexer
 from pygments.lexers.data import JsonLexer, YamlLexer
 from pygments.lexers.shell import BashLexer
-from pygments.token import STANDARD_TYPES, _TokenType
+from pygments.token import Comment, Keyword, Name, String
 
 from distgen.dockerfile.filename import is_dockerfile
+from distgen.report.dockerfile_blocks import Block, is_aside, split_blocks
 
+ColoredText = tuple[str, str]
+"""A piece of a line and what it is: k for a keyword, s a string, c a comment, n a name, or ""."""
+LONGEST = 2_000
+"""Characters of a line that is colored and shown as a whole."""
+_MOST = 500_000
 _LEXERS: dict[str, type[Lexer]] = {
-    "dockerfile": DockerLexer,
     "sh": BashLexer,
     "bash": BashLexer,
     "yaml": YamlLexer,
     "yml": YamlLexer,
     "json": JsonLexer,
 }
-COLORED = frozenset(
-    (
-        *("k", "kc", "kd", "kr"),  # keywords
-        *("s", "s1", "s2", "sb", "se"),  # strings
-        *("c", "c1", "cm"),  # comments
-        *("na", "nb", "nt", "nv"),  # names
-    )
+_TOKENS: tuple[tuple[Any, str], ...] = (
+    *((Comment, "c"), (Keyword, "k"), (String, "s")),
+    *((Name.Variable, "n"), (Name.Attribute, "n"), (Name.Builtin, "n"), (Name.Tag, "n")),
 )
-"""The classes that the style has a color for; half of a page would be the others."""
-_MOST_KEPT = 10_000
-"""So many lines are kept: each is shown in two views, and many files hold the same ones."""
+_PATTERNS = {
+    "pairs": re.compile(
+        r"""(?P<s>"(?:\\.|[^"\\])*"?|'[^']*'?)|(?P<n>[\w./-]+(?==))|[^\s"'=]+|.""", re.DOTALL
+    ),
+    "from": re.compile(
+        r"(?P<k>(?<=\s)as(?=\s))|--\S+|(?P<s>[^\s\\]+)|.", re.DOTALL | re.IGNORECASE
+    ),
+}
+"""What is in instructions that are no script; the name of a part of a pattern is its class."""
+_WHOLE = {"keyword": "k", "comment": "c", "string": "s"}
 
 
 def find_language(path: str) -> str:
@@ -42,45 +49,80 @@ def find_language(path: str) -> str:
     return "dockerfile" if is_dockerfile(path) else suffix if suffix in _LEXERS else ""
 
 
-@lru_cache(_MOST_KEPT)
-def color_words(text: str, language: str) -> Markup:
-    """Return a text of one line as HTML in which words have a class by what they are."""
-    return color_lines((text,), language)[0] if text.strip() else escape(text)
+def color_lines(lines: Sequence[str], language: str) -> list[tuple[ColoredText, ...]]:
+    """Return the pieces of each line.
 
-
-def color_lines(lines: Sequence[str], language: str) -> list[Markup]:
-    """Return the lines of a file as HTML, each with its words colored as those of the whole."""
-    # A comment of a last line is one only where the line ends.
-    text = "".join(f"{line}\n" for line in lines)
-    tokens = tuple(_lexer(language).get_tokens(text)) if language in _LEXERS else ()
+    What begins on one line may end on another, so lines that follow each other are read together.
+    """
+    plain: list[tuple[ColoredText, ...]] = [((line, ""),) if line else () for line in lines]
+    text = "".join(f"{line if len(line) <= LONGEST else _stand_in(line)}\n" for line in lines)
+    if not language or len(text) > _MOST:
+        return plain
+    pieces = _color_dockerfile(text) if language == "dockerfile" else _lex(text, language)
+    colored = [*_split_lines(pieces)]
     # A lexer may drop a character; colors are not worth one that is not there.
-    if "".join(word for _, word in tokens) == text:
-        colored = "".join(_write_spans(tokens)).split("\n")[:-1]
-        if len(colored) == len(lines):
-            return [Markup(line) for line in colored]
-    return [escape(line) for line in lines]
+    texts = ["".join(word for word, _ in pieces) for pieces in colored]
+    if texts != text.split("\n")[:-1]:
+        return plain
+    return [
+        row if len(line) <= LONGEST else whole
+        for row, line, whole in zip(colored, lines, plain, strict=True)
+    ]
 
 
-def _write_spans(tokens: Iterable[tuple[_TokenType, str]]) -> Iterator[str]:
-    """Yield HTML in which no span goes on at the next line."""
-    for name, words in groupby(tokens, key=lambda token: _class_name(token[0])):
-        text = str(escape("".join(word for _, word in words)))
-        if not name:
-            yield text
-            continue
-        rows = text.split("\n")
-        yield "\n".join(f'<span class="{name}">{row}</span>' if row else "" for row in rows)
+def _stand_in(line: str) -> str:
+    """Return what is read in place of a long line: whether the next one goes on counts."""
+    return "x\\" if line.endswith("\\") else "x"
 
 
-@cache
-def _class_name(kind: _TokenType) -> str:
-    """Return the class of words of a kind, "" for one without a color."""
-    while kind not in STANDARD_TYPES and kind.parent:
-        kind = kind.parent
-    name = STANDARD_TYPES.get(kind, "")
-    return name if name in COLORED else ""
+def _color_dockerfile(text: str) -> Iterator[ColoredText]:
+    for block in split_blocks(text):
+        if block.language in _WHOLE:
+            yield "".join(block.lines), _WHOLE[block.language]
+        elif block.language == "script":
+            yield from _lex("".join(block.lines), "sh")
+        else:
+            yield from _color_code(block)
+
+
+def _color_code(block: Block) -> Iterator[ColoredText]:
+    """Yield the pieces of an instruction; comments between its lines are no part of the code."""
+    comments = [at > 0 and is_aside(line) for at, line in enumerate(block.lines)]
+    code = (line for line, is_comment in zip(block.lines, comments, strict=True) if not is_comment)
+    rows = _split_lines(_lex("".join(code), block.language))
+    for line, is_comment in zip(block.lines, comments, strict=True):
+        if is_comment:
+            yield line, "c"
+        else:
+            yield from next(rows, ())
+            yield "\n" * line.endswith("\n"), ""
+
+
+def _lex(text: str, language: str) -> Iterator[ColoredText]:
+    if language in _PATTERNS:
+        for match in _PATTERNS[language].finditer(text):
+            yield match[0], match.lastgroup or ""
+        return
+    for _, token, word in _lexer(language).get_tokens_unprocessed(text):
+        yield word, next((name for kind, name in _TOKENS if token in kind), "")
 
 
 @cache
 def _lexer(language: str) -> Lexer:
-    return _LEXERS[language](stripnl=False, ensurenl=False)
+    return _LEXERS[language]()
+
+
+def _split_lines(pieces: Iterable[ColoredText]) -> Iterator[tuple[ColoredText, ...]]:
+    """Yield the pieces of each line without its end; neighbours of one kind are one."""
+    line: list[ColoredText] = []
+    for text, kind in pieces:
+        for number, part in enumerate(text.split("\n")):
+            if number:
+                yield tuple(line)
+                line = []
+            if part and line and line[-1][1] == kind:
+                line[-1] = (line[-1][0] + part, kind)
+            elif part:
+                line.append((part, kind))
+    if line:
+        yield tuple(line)

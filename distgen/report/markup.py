@@ -1,18 +1,20 @@
-"""Turn lines of diffs and Dockerfiles into pieces that templates write as tables."""
+"""Turn lines of diffs and files into pieces that templates write as tables."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
-from distgen.report.colors import find_language
+from markupsafe import Markup, escape
+
+from distgen.report.colors import LONGEST, ColoredText, color_lines, find_language
 from distgen.text.hunk_header import HUNK_HEADER, end_of_hunk
 from distgen.text.visible import visible
 from distgen.text.word_diff import Span, changed_words, mark_pieces
 
-_WIDTH = 2_000
+_ELEMENTS = {"": "%s", "mark": "<mark>%s</mark>"}
 _PATH = re.compile(r"(?:---|\+\+\+) [ab]/(.+)")
 LineKind = Literal["header", "context", "removed", "added", "note"]
 _KINDS: dict[str, LineKind] = {" ": "context", "-": "removed", "+": "added", "\\": "note"}
@@ -20,20 +22,19 @@ _KINDS: dict[str, LineKind] = {" ": "context", "-": "removed", "+": "added", "\\
 
 @dataclass(frozen=True, slots=True)
 class DiffLine:
-    """A line of a diff without its sign; `pieces` are its text, those marked that changed."""
+    """A line of a diff without its sign; `code` is its text with colors, and marks for changes."""
 
     kind: LineKind
-    pieces: tuple[tuple[str, bool], ...]
+    code: Markup
     old: int = 0
     new: int = 0
-    language: str = ""
 
 
 SidePair = tuple[DiffLine | None, DiffLine | None]
 """What stands side by side; a header is on both sides."""
 
 
-def show(text: object, width: int = _WIDTH) -> str:
+def show(text: object, width: int = LONGEST) -> str:
     """Return a text of at most so many characters, with what nobody would see spelled."""
     line = str(text)
     cut = line if len(line) <= width else f"{line[:width]}... ({len(line)} characters)"
@@ -48,13 +49,12 @@ def diff_lines(lines: Sequence[str]) -> Iterator[DiffLine]:
         # A file that is gone is called /dev/null in the second header.
         if path := _PATH.fullmatch(lines[start]):
             language = find_language(path[1])
-        yield DiffLine("header", ((show(lines[start]), False),))
+        yield DiffLine("header", escape(show(lines[start])))
         match = HUNK_HEADER.match(lines[start])
         start += 1
         if match:
             end = end_of_hunk(lines, start, match)
-            for line in _hunk_lines(lines[start:end], int(match[1]), int(match[3])):
-                yield replace(line, language=language)
+            yield from _hunk_lines(lines[start:end], int(match[1]), int(match[3]), language)
             start = end
 
 
@@ -77,21 +77,49 @@ def side_by_side(lines: Sequence[DiffLine]) -> Iterator[SidePair]:
                 yield line, line
 
 
-def _hunk_lines(lines: Sequence[str], old: int, new: int) -> Iterator[DiffLine]:
+def color_file(lines: Sequence[str], language: str) -> list[Markup]:
+    """Return the lines of a file as HTML, with what nobody would see spelled."""
+    return [
+        escape(show(line)) if len(line) > LONGEST else _write_pieces(pieces)
+        for line, pieces in zip(lines, color_lines(lines, language), strict=True)
+    ]
+
+
+def _hunk_lines(lines: Sequence[str], old: int, new: int, language: str) -> Iterator[DiffLine]:
     marked = changed_words(lines)
+    before = iter(color_lines([line[1:] for line in lines if line[:1] in " -"], language))
+    after = iter(color_lines([line[1:] for line in lines if line[:1] in " +"], language))
     for number, line in enumerate(lines):
         kind = _KINDS.get(line[:1], "note")
+        old_pieces = next(before, ()) if kind in ("context", "removed") else ()
+        new_pieces = next(after, ()) if kind in ("context", "added") else ()
         old_number = old if kind in ("context", "removed") else 0
         new_number = new if kind in ("context", "added") else 0
-        yield DiffLine(kind, tuple(_pieces(line, marked.get(number, ()))), old_number, new_number)
+        if len(line) > LONGEST or kind == "note":
+            code = escape(show(line[1:]))
+        else:
+            code = _write_pieces(_mark(old_pieces or new_pieces, marked.get(number, ())))
+        yield DiffLine(kind, code, old_number, new_number)
         old, new = old + bool(old_number), new + bool(new_number)
 
 
-def _pieces(line: str, spans: Sequence[Span]) -> Iterator[tuple[str, bool]]:
-    if len(line) > _WIDTH:
-        yield show(line[1:]), False
-    else:
-        yield from ((show(text), is_marked) for text, is_marked in mark_pieces(line, spans, 1))
+def _mark(pieces: Sequence[ColoredText], spans: Sequence[Span]) -> Iterator[ColoredText]:
+    """Yield the pieces of a line, cut where a change begins or ends; spans count its sign."""
+    at = 1
+    for text, kind in pieces:
+        inside = ((max(at, first), min(at + len(text), last)) for first, last in spans)
+        cuts = tuple((first - at, last - at) for first, last in inside if first < last)
+        for part, is_marked in mark_pieces(text, cuts):
+            yield part, "mark" if is_marked else kind
+        at += len(text)
+
+
+def _write_pieces(pieces: Iterable[ColoredText]) -> Markup:
+    """Return pieces as HTML, each in an element of its class."""
+    return Markup("").join(
+        Markup(_ELEMENTS.get(kind, f'<span class="{kind}">%s</span>')) % show(text)
+        for text, kind in pieces
+    )
 
 
 def _pad(lines: list[DiffLine], length: int) -> list[DiffLine | None]:

@@ -12,10 +12,9 @@ from markupsafe import Markup, escape
 from distgen.compare.records import EditGroup, StoppedImage
 from distgen.compare.sentences import count, describe_members, summarize_diff, word_rows
 from distgen.model.words import Origin
-from distgen.report.colors import color_lines, color_words
 from distgen.report.graph import graph_script, reached_branches
 from distgen.report.links import line_address
-from distgen.report.markup import DiffLine, diff_lines, show, side_by_side
+from distgen.report.markup import DiffLine, color_file, diff_lines, show, side_by_side
 from distgen.report.names import (
     GRAPH,
     OVERVIEW,
@@ -91,7 +90,7 @@ def _image_pages(report: Report, page: Template) -> Iterator[tuple[str, str]]:
             image=image,
             groups=groups_by_image.get(image.key, ()),
             copied_from=_find_copied_file(image),
-            code=color_lines([show(line.text) for line in image.dockerfile], "dockerfile"),
+            code=color_file([line.text for line in image.dockerfile], "dockerfile"),
             detail=stopped[image.key].detail if image.key in stopped else "",
             edit=_edit_lines(stopped.get(image.key)),
         )
@@ -137,7 +136,7 @@ def _environment(report: Report, texts: PageTexts) -> Environment:
         keep_trailing_newline=True,
     )
     pages = {image.key: image_page(image.key) for image in report.images}
-    environment.filters |= {"show": show, "color_words": color_words, "group_page": group_page}
+    environment.filters |= {"show": show, "group_page": group_page}
     environment.globals |= {
         "policy": POLICY,
         "style": texts.style,

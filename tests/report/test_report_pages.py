@@ -15,8 +15,7 @@ from distgen.compare.words import words_by_image
 from distgen.model.rendered import File, Finding
 from distgen.model.words import Origin
 from distgen.report.assets import read_assets
-from distgen.report.colors import color_lines
-from distgen.report.markup import diff_lines, show, side_by_side
+from distgen.report.markup import color_file, diff_lines, show, side_by_side
 from distgen.report.names import OVERVIEW, group_page, image_page
 from distgen.report.pages import POLICY, render_pages
 from distgen.report.records import (
@@ -184,7 +183,7 @@ def test_lines_of_a_diff_are_numbered_and_their_changed_words_marked():
         ("added", 0, 2),
         ("context", 3, 3),
     ]
-    assert lines[5].pieces == (("two ", False), ("2", True))
+    assert lines[5].code == "two <mark>2</mark>"
 
 
 def test_side_by_side_every_line_is_there_once():
@@ -207,7 +206,7 @@ def test_side_by_side_every_line_is_there_once():
 )
 def test_colours_leave_each_line_where_it_is(text):
     lines = text.split("\n")
-    colored = color_lines([show(line) for line in lines], "dockerfile")
+    colored = color_file(lines, "dockerfile")
     assert [Reader(str(line)).text for line in colored] == [show(line) for line in lines]
 
 
