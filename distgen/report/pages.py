@@ -55,7 +55,7 @@ def render_pages(report: Report, texts: PageTexts) -> Iterator[tuple[str, str]]:
 
 def _group_pages(groups: Sequence[EditGroup], page: Template) -> Iterator[tuple[str, str]]:
     for number, group in enumerate(groups):
-        lines = tuple(diff_lines(group.hunk))
+        lines = tuple(line for line in diff_lines(group.hunk) if not _names_file(line))
         text = page.render(
             title=f"{group.kind}: {group.sentence}",
             group=group,
@@ -64,6 +64,7 @@ def _group_pages(groups: Sequence[EditGroup], page: Template) -> Iterator[tuple[
             previous=group_page(groups[number - 1]) if number else "",
             next=group_page(groups[number + 1]) if number + 1 < len(groups) else "",
             digest=group_digest(group),
+            repeated=groups[group.repeats - 1] if group.repeats else None,
             members=describe_members(group),
             namespaces=_by_namespace(group),
             words=word_rows(group),
@@ -71,6 +72,11 @@ def _group_pages(groups: Sequence[EditGroup], page: Template) -> Iterator[tuple[
             pairs=() if _is_one_sided(lines) else tuple(side_by_side(lines)),
         )
         yield group_page(group), text
+
+
+def _names_file(line: DiffLine) -> bool:
+    """Tell whether a line of a diff only says which file it is of."""
+    return line.kind == "header" and line.code.startswith(("diff --git ", "--- ", "+++ "))
 
 
 def _is_one_sided(lines: Sequence[DiffLine]) -> bool:

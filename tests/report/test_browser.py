@@ -131,8 +131,23 @@ def test_a_page_fits_a_telephone(browser, folder, keep_picture):
     visit = Visit(browser, folder, viewport={"width": 360, "height": 640})
     for kind, name in pages_of_each_kind(folder).items():
         width = visit.open(name).evaluate("document.documentElement.scrollWidth")
+        violations = axe.Axe().run(visit.page).response["violations"]
         keep_picture(visit.page, f"{kind}-360")
         assert width <= 360, name
+        assert [(name, row["id"], row["nodes"][0]["html"]) for row in violations] == []
+        cut = "[...document.querySelectorAll('.diff code')].some((e) => e.scrollWidth > 360)"
+        assert not visit.page.evaluate(cut), "a change would be out of sight"
+
+
+def test_a_printed_page_is_light_and_not_cut(browser, folder, keep_picture):
+    visit = Visit(browser, folder, color_scheme="dark", viewport={"width": 800, "height": 900})
+    for kind, name in pages_of_each_kind(folder).items():
+        page = visit.open(name)
+        page.emulate_media(media="print", color_scheme="dark")
+        keep_picture(page, f"{kind}-print")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 800, name
+        back = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert back == "rgb(255, 255, 255)"
 
 
 def test_a_review_by_keyboard(browser, folder):
@@ -187,6 +202,38 @@ def test_the_graph_leads_to_images_and_opens_what_is_untouched(browser, quiet_fo
     picture.get_by_role("link", name="ns/app@main, changed").press("Enter")
     page.get_by_role("heading", name="ns/app@main", level=1).wait_for()
     assert visit.complaints == []
+
+
+def test_lines_of_the_graph_begin_behind_names(browser, folder):
+    page = Visit(browser, folder).open("graph.html")
+    names = page.locator("#canvas .node text")
+    links = page.locator("#canvas path.link")
+    boxes = [box.bounding_box() for box in names.all()]
+    assert len(boxes) > 1 and links.count() > 0
+    for link in links.all():
+        line = link.bounding_box()
+        for box in boxes:
+            assert is_apart(line, box), (line, box)
+
+
+def is_apart(one, other) -> bool:
+    """Tell whether two boxes share no point."""
+    return any(
+        one[side] >= other[side] + other[length] or other[side] >= one[side] + one[length]
+        for side, length in (("x", "width"), ("y", "height"))
+    )
+
+
+def test_a_wheel_alone_goes_on_down_the_page(browser, folder):
+    page = Visit(browser, folder, viewport={"width": 600, "height": 400}).open("graph.html")
+    layer = page.locator("#canvas svg > g")
+    before = layer.get_attribute("transform")
+    page.locator("#canvas").hover()
+    page.mouse.wheel(0, 120)
+    page.wait_for_timeout(100)
+    assert layer.get_attribute("transform") == before
+    page.get_by_role("button", name="Closer").click()
+    assert layer.get_attribute("transform") != before
 
 
 def test_the_graph_is_a_list_without_scripts(browser, quiet_folder):

@@ -41,30 +41,55 @@
   const svg = d3.select(canvas).append("svg").attr("role", "group")
     .attr("aria-label", "Images and what they are built on");
   const layer = svg.append("g");
+  // A wheel alone goes on down the page.
   const zoom = d3.zoom().scaleExtent([0.05, 4])
+    .filter((event) => (event.type === "wheel" ? event.ctrlKey || event.metaKey : !event.button && !event.ctrlKey))
     .on("zoom", (event) => layer.attr("transform", event.transform));
   svg.call(zoom).on("dblclick.zoom", null);
-  const line = d3.linkHorizontal().x((node) => node.y).y((node) => node.x);
+  const line = d3.linkHorizontal().x((point) => point[0]).y((point) => point[1]);
+  // A line begins behind the name, so that it crosses none in its own row.
+  const path = (link) => line({
+    source: [link.source.y + link.source.width, link.source.x],
+    target: [link.target.y - 7, link.target.x],
+  });
   let places = new Map();
 
   function draw() {
-    const root = d3.tree().nodeSize([24, 300])(d3.hierarchy({ key: "", children: branch("") }));
+    const root = d3.tree().nodeSize([24, 1])(d3.hierarchy({ key: "", children: branch("") }));
     const nodes = root.descendants().filter((node) => node.depth);
     places = new Map(nodes.map((node) => [node.data.key, node]));
     layer.selectAll("*").remove();
-    const links = layer.append("g").attr("aria-hidden", "true");
+    const marks = nodes.map((node) => (node.data.row ? image(node.data.row) : fold(node.data)));
+    nodes.forEach((node, at) => {
+      node.width = marks[at].select("text").node().getComputedTextLength() + 20;
+    });
+    place(nodes);
+    const links = layer.insert("g", ":first-child").attr("aria-hidden", "true");
     links.selectAll("path.link").data(root.links().filter((link) => link.source.depth)).join("path")
-      .attr("class", "link").attr("d", line);
+      .attr("class", "link").attr("d", path);
     const further = nodes.flatMap((node) => (node.data.row ? node.data.row.parents : [])
       .filter((key) => places.has(key) && key !== firstParent(node.data.row))
       .map((key) => ({ source: places.get(key), target: node })));
     links.selectAll("path.further").data(further).join("path")
-      .attr("class", "link further").attr("d", line);
-    for (const node of nodes) {
-      const mark = node.data.row ? image(node.data.row) : fold(node.data);
-      mark.attr("transform", "translate(" + node.y + "," + node.x + ")").attr("data-key", node.data.key);
-    }
+      .attr("class", "link further").attr("d", path);
+    nodes.forEach((node, at) => {
+      marks[at].attr("transform", "translate(" + node.y + "," + node.x + ")").attr("data-key", node.data.key);
+    });
     mark();
+  }
+
+  // Each column is as wide as its widest name.
+  function place(nodes) {
+    const widths = [];
+    for (const node of nodes) widths[node.depth] = Math.max(widths[node.depth] || 0, node.width);
+    const starts = [0, 0];
+    for (let depth = 1; depth < widths.length; depth += 1) starts.push(starts[depth] + widths[depth] + 48);
+    for (const node of nodes) node.y = starts[node.depth];
+  }
+
+  // Names differ at their ends; the whole one is in the title.
+  function shorten(name) {
+    return name.length <= 48 ? name : name.slice(0, 20) + "\u2026" + name.slice(-27);
   }
 
   function image(row) {
@@ -73,7 +98,7 @@
     holder.attr("class", "node " + (row.change || "untouched")).attr("aria-label", words);
     holder.append("title").text(words);
     holder.append("circle").attr("r", 6);
-    holder.append("text").attr("x", 11).attr("y", 4).text(row.key);
+    holder.append("text").attr("x", 11).attr("y", 4).text(shorten(row.key));
     return holder;
   }
 
@@ -102,8 +127,9 @@
     const box = layer.node().getBBox();
     const width = canvas.clientWidth, height = canvas.clientHeight;
     if (!box.width || !width) return;
-    const whole = Math.min(1, width / (box.width + 40), height / (box.height + 40));
-    const scale = Math.max(least, whole);
+    const across = Math.min(1, width / (box.width + 40));
+    const whole = Math.min(across, height / (box.height + 40));
+    const scale = least ? Math.max(least, across) : whole;
     const first = places.values().next().value;
     const top = scale > whole
       ? Math.min(20 - box.y * scale, height / 2 - first.x * scale)
