@@ -52,7 +52,8 @@ def answer_questions(
             for line in lines:
                 question = decode_question(line)
                 clock.start()
-                with ending_with_the_parent(questions):
+                # Of the other pipe, the signal for this very question may come only now.
+                with ending_with_the_parent(answers):
                     answer = _answer(renderer, images[question.image], question)
                 clock.stop()
                 write_answer(answers, answer)
@@ -80,18 +81,18 @@ def _answer(renderer: Renderer, image: Image, question: Question) -> bytes:
 
 
 @contextmanager
-def ending_with_the_parent(questions: int) -> Iterator[None]:
+def ending_with_the_parent(pipe: int) -> Iterator[None]:
     """Let the kernel end this process when the one that asks is gone, which closes its pipe.
 
-    No question comes before the answer to the last one, so the pipe is silent in between.
+    The pipe must be one that nobody writes to or reads from meanwhile: that is a signal, too.
     """
-    fcntl.fcntl(questions, fcntl.F_SETOWN, os.getpid())
-    flags = fcntl.fcntl(questions, fcntl.F_GETFL)
-    fcntl.fcntl(questions, fcntl.F_SETFL, flags | os.O_ASYNC)
+    fcntl.fcntl(pipe, fcntl.F_SETOWN, os.getpid())
+    flags = fcntl.fcntl(pipe, fcntl.F_GETFL)
+    fcntl.fcntl(pipe, fcntl.F_SETFL, flags | os.O_ASYNC)
     try:
         yield
     finally:
-        fcntl.fcntl(questions, fcntl.F_SETFL, flags)
+        fcntl.fcntl(pipe, fcntl.F_SETFL, flags)
 
 
 class Clock:

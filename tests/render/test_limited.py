@@ -16,6 +16,7 @@ import pytest
 from distgen.catalogue.load import load_catalogue
 from distgen.errors import DistgenError, InputError
 from distgen.model.lock import Lock
+from distgen.render.answers import Question, encode_question
 from distgen.render.limited import LimitedRenderer
 from distgen.render.renderer import Renderer
 
@@ -125,6 +126,26 @@ def test_a_process_that_was_killed_is_replaced(catalogue):
     assert renderer.tree(good)
 
 
+def test_the_signal_of_a_question_may_come_while_it_is_answered(catalogue):
+    """The kernel wakes the reader of a pipe first and tells it of new bytes later.
+
+    Now and then a rendering on a busy machine was ended by that.
+    """
+    text = "{% for a in range(9999) %}{% for b in range(300) %}{% endfor %}{% endfor %}"
+    renderer, bad, _ = project(catalogue, text, "{seconds: 60}")
+    process = renderer._started(bad)
+    question = encode_question(Question("tree", bad.key))
+    os.write(process.questions, question)
+    while not _is_running(process.pid):
+        time.sleep(0.01)
+    os.write(process.questions, question)
+    answers = b""
+    while answers.count(b'{"tree"') < 2:
+        chunk = os.read(process.answers, 1 << 16)
+        assert chunk
+        answers += chunk
+
+
 def test_the_limited_renderer_gives_what_the_renderer_gives(catalogue):
     limited, bad, _ = project(catalogue, "LABEL a=b \\\n  {{ image.name }}\n# é \u2603")
     assert limited.printed(bad, "Dockerfile").values
@@ -178,10 +199,19 @@ def test_a_signal_ends_a_run_with_a_hanging_template(catalogue, tmp_path, comman
     assert not Path(f"/proc/{child}").exists()
 
 
+def _is_running(pid: int) -> bool:
+    """Tell whether a process has used a tick, as one that waits has not."""
+    return _used_ticks(str(pid)) > 1
+
+
 def _is_busy(pid: str) -> bool:
     """Tell whether a process has used half a second, as no other child of a run does."""
+    return _used_ticks(pid) >= os.sysconf("SC_CLK_TCK") // 2
+
+
+def _used_ticks(pid: str) -> int:
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return False
-    return int(fields[11]) >= os.sysconf("SC_CLK_TCK") // 2
+        return 0
+    return int(fields[11])
