@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
 
 from distgen.compare.edit_text import find_hunks, generic_lines, shown_lines, texts_around
 from distgen.compare.grouping import EditSet
@@ -40,7 +39,6 @@ _BASE = re.compile(
 _PINNED_BASE = re.compile(r"@sha256:[0-9a-f]{64}")
 _LAST_STAGE = "of the image"
 _COMMIT = re.compile(r"(?<![0-9a-f])[0-9a-f]{40}(?![0-9a-f])")
-_PARSED = 256
 
 
 def make_group(edit_set: EditSet, moves: MoveFinder) -> EditGroup:
@@ -127,11 +125,6 @@ def _changed_ranges(hunk: TextHunk) -> Iterator[tuple[range, range]]:
 
 def _dockerfile(path: str, file: File | None) -> Dockerfile:
     content = file.content if file and is_dockerfile(path) else b""
-    return _parse(content)
-
-
-@lru_cache(_PARSED)
-def _parse(content: bytes) -> Dockerfile:
     return parse(content.decode("utf-8", "replace"))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
-from distgen.compare.comparison import Comparison, pair_trees
+from distgen.compare.comparison import Comparison, TreePair, pair_trees
 from distgen.compare.diff import FindOrigin, compare_trees, with_origins, with_rebuilt
 from distgen.compare.planned import OWN_FILES
 from distgen.compare.reasons import ReasonFinder
@@ -46,9 +46,11 @@ def compare_revisions(
     for pair in pair_trees(comparison, keys):
         compared += 1
         if pair.differs:
-            for trees, tree in ((before, pair.before), (now, pair.now)):
-                if tree is not None:
-                    trees[pair.key] = _files(tree)
+            earlier_files, files = _differing_files(pair)
+            if pair.before is not None:
+                before[pair.key] = earlier_files
+            if pair.now is not None:
+                now[pair.key] = files
             # Renderers still know what they read for the last image.
             if reason_finder and pair.before is not None and pair.now is not None:
                 reasons[pair.key] = reason_finder.find_reasons(pair.key)
@@ -84,6 +86,15 @@ def _without_line(image: Image, path: str, origin: Origin) -> Origin:
     base = image.base
     is_template = is_dockerfile(path) and base is not None and base.origin.path
     return Origin(base.origin.path if base and is_template else origin.path)
+
+
+def _differing_files(pair: TreePair) -> tuple[dict[str, File], dict[str, File]]:
+    """Return the files before and now that the other side does not have as they are."""
+    before, now = (_files(tree) if tree else {} for tree in (pair.before, pair.now))
+    return (
+        {path: file for path, file in before.items() if now.get(path) != file},
+        {path: file for path, file in now.items() if before.get(path) != file},
+    )
 
 
 def _files(tree: Tree) -> dict[str, File]:

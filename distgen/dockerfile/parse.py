@@ -105,6 +105,7 @@ def split_lines(text: str) -> list[str]:
     return text.splitlines()
 
 
+@lru_cache(maxsize=64)  # a command asks for the same one several times in a row
 def parse(text: str) -> Dockerfile:
     """Read a Dockerfile; what cannot be read is in `problems`, never an exception."""
     if len(text) > MAX_LENGTH:

@@ -86,10 +86,11 @@ def _is_one_sided(lines: Sequence[DiffLine]) -> bool:
 
 def _image_pages(report: Report, page: Template) -> Iterator[tuple[str, str]]:
     stopped = {f"{image.image}@{image.stream}": image for image in report.diff.stopped}
-    groups_by_image: dict[str, list[EditGroup]] = {}
+    groups_by_image: dict[str, list[tuple[str, EditGroup]]] = {}
     for group in report.diff.groups:
+        name = group_page(group)  # a hash of all its members
         for key in group.images:
-            groups_by_image.setdefault(key, []).append(group)
+            groups_by_image.setdefault(key, []).append((name, group))
     for image in report.images:
         text = page.render(
             title=image.key,
