@@ -16,7 +16,9 @@ from pathlib import Path
 from testing.pages import Command, Commits, Script, Step, WrittenFile
 
 HERE = Path(__file__).parents[2]
-ELSEWHERE = re.compile(r"^(?:pip install|(?:buildah|podman|docker) ).*(?:\\\n.*)*\n?", re.M)
+ELSEWHERE = re.compile(
+    r"^(?:pip install|(?:buildah|podman|docker|bashbrew) ).*(?:\\\n.*)*\n?", re.M
+)
 """What a page says of programs that are not distgen, and would ask the world: not typed here."""
 
 PATIENCE = 180
