@@ -78,6 +78,8 @@ def test_the_graph_has_the_lines_of_kolla_build(export, kolla_build, tmp_path):
     pytest.importorskip("graphviz")
     file = tmp_path / "graph"
     kolla_build("--save-dependency", str(file))
-    ours, theirs = export("graph").splitlines(), file.read_text().splitlines()
+    # Newer releases of graphviz add no newline to a line of the body.
+    text = file.read_text().replace("rankdir=LR\t", "rankdir=LR\n\t")
+    ours, theirs = export("graph").splitlines(), text.splitlines()
     assert sorted(ours) == sorted(theirs)
     assert (ours[:3], ours[-1]) == (theirs[:3], theirs[-1])
