@@ -21,7 +21,10 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 _SWITCHES = frozenset({"", "0", "1", "false", "no", "true", "yes"})
-_URL_WITH_PASSWORD = re.compile(r"://[^\s/:@]*:[^\s/@]+@")
+_URL_WITH_PASSWORD = re.compile(r"://[^\s/:@]*:[^\s/@$]+@")
+_OPTION_WITH_SECRET = re.compile(
+    r"""--?[a-z-]*(?:password|secret|token)=["']?[^\s$"']""", re.IGNORECASE
+)
 _EVERY_ADDRESS = "0.0.0.0"
 _ENDS_NEVER = ("always", "unless-stopped")
 
@@ -42,6 +45,7 @@ def refuse_faults(deployment: Deployment, find_origin: FindOrigin) -> None:
                     where=find("environment", name),
                     hint=f"name a variable that holds it: `{name}: {{variable: {name}}}`",
                 )
+        _refuse_secret_words(service, find)
         for number, mount in enumerate(service.volumes):
             _refuse_mount(mount, service.volumes[:number], deployment, find("volumes", number))
         for name in dict(service.depends_on):
@@ -76,6 +80,19 @@ def _shows_secret(name: str, value: EnvironmentValue) -> bool:
         return True
     is_switch = value.text.lower() in _SWITCHES
     return _SECRET_NAME.fullmatch(name) is not None and not is_switch
+
+
+def _refuse_secret_words(service: Service, find: Callable[..., Origin]) -> None:
+    test = service.healthcheck.test if service.healthcheck else ()
+    for key, words in (("command", service.command), ("healthcheck", test)):
+        if any(
+            _URL_WITH_PASSWORD.search(word) or _OPTION_WITH_SECRET.search(word) for word in words
+        ):
+            raise InputError(
+                f"`{key}` holds a secret, and others read the file it would stand in",
+                where=find(key),
+                hint="let a shell take it from the environment: `[sh, -c, ...]`",
+            )
 
 
 def _refuse_mount(

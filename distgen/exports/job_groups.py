@@ -30,7 +30,7 @@ def group_by_level(entries: Sequence[MatrixEntry], most: int) -> tuple[JobGroup,
     for level, members in sorted(levels.items()):
         for number, start in enumerate(range(0, len(members), size), 1):
             part = members[start : start + size]
-            name = f"level-{level}-{number}" if len(members) > size else f"level-{level}"
+            name = f"level_{level}_{number}" if len(members) > size else f"level_{level}"
             needs = {names[key] for entry in part for key in entry.depends_on}
             groups.append(JobGroup(name, tuple(entry.key for entry in part), tuple(sorted(needs))))
             names |= {entry.key: name for entry in part}

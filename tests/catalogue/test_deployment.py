@@ -207,6 +207,17 @@ MISTAKES = [
         f"{SERVICE}      environment: {{DB: 'mysql://me:hunter2@db/x'}}\n",
         f"{FOUR}:21: `DB` holds a secret",
     ),
+    *(
+        (
+            f"{SERVICE}      command: [serve, {word}]\n",
+            f"{FOUR}:7: `command` holds a secret, and others read the file it would stand in; let",
+        )
+        for word in ("--password=hunter2", "--db-password='hunter2'", "db://me:hunter2@db")
+    ),
+    (
+        TWO % ("restart: no", DB, "healthcheck: {test: [CMD, x, --token=hunter2]}"),
+        f"{BEGIN + 3}:49: `healthcheck` holds a secret",
+    ),
     # --- other services and volumes
     (
         TWO % ("depends_on: {bd: service_started}", DB, "restart: always"),
@@ -273,6 +284,8 @@ SOUND = [
     TWO % ("profiles: [one], depends_on: {db: service_started}", DB, "profiles: [one, two]"),
     TWO % ("environment: {DB_PASSWORD_FILE: /run/x, TOKEN: ''}", DB + "@sha256:" + "0" * 64, ""),
     "deployment: {streams: [master], services: {web: {image: ns/a}}}\n",
+    TWO % ("command: [x, '--password=$X', '--token-file=/x']", DB, "restart: no"),
+    TWO % ("environment: {URL: 'db://me:$X@db'}", DB, "restart: no"),
 ]
 
 

@@ -62,6 +62,7 @@ BAD_WORKFLOWS = [
     ('echo "list=[]"', "echo ${{ github.event.before }}", "an expression stands in a script"),
     ("needs: [first]", "needs: [frist]", "needs frist, which is not there"),
     ("    needs: [first]\n", "", "reads an output of first"),
+    ("fromJSON(needs.first.outputs.list)", "needs.first.outputs.lst", "no such output"),
     ("  second:", "  2nd:", "2nd"),
     ("  second:", "  a.b:", "a.b"),
     ("  second:", f"  {'a' * 100}:", "is no id of a job"),
@@ -194,6 +195,7 @@ class Change:
     def __init__(self, root: Path, folder: Path) -> None:
         self.root, self.folder = root, folder
         self.log = folder / "built"
+        self.ran: list[str] = []
         programs = folder / "bin"
         programs.mkdir()
         real = f'PYTHONPATH="{ROOT}" exec "{sys.executable}" -m distgen "$@"'
@@ -239,6 +241,7 @@ def github(change, distgen, base, *options):
     assert workflow_problems(text) == []
     results = run_workflow(yaml.safe_load(text), {BASE: base}, change.root, change.runner)
     assert "failure" not in results.values()
+    change.ran = [name for name, result in results.items() if result == "success"]
     return change.built()
 
 
@@ -361,10 +364,11 @@ def test_more_images_than_jobs_are_grouped_by_level(count):
     if count > 255:
         (warning,) = result.warnings
         assert f"{count} images are built by {len(jobs) - 1} jobs" in warning
-        groups = [job["steps"][-1]["env"]["DISTGEN_IMAGES"] for job in jobs.values() if "if" in job]
-        assert sorted(key for text in groups for key in json.loads(text)) == sorted(
-            entry.key for entry in entries
-        )
+        script = jobs["affected"]["steps"][-1]["run"]
+        groups = json.loads(script.partition("<<'EOF'\n")[2].removesuffix("EOF\n"))
+        assert {*groups} == {*jobs} - {"affected"}
+        keys = [key for group in groups.values() for key in group]
+        assert sorted(keys) == sorted(entry.key for entry in entries)
 
 
 def test_a_group_waits_for_those_with_its_parents():
@@ -377,9 +381,9 @@ def test_a_group_waits_for_those_with_its_parents():
     )
     groups = group_by_level(entries, 4)
     assert [(group.name, group.keys, group.needs) for group in groups] == [
-        ("level-0-1", ("a/a@1", "a/b@1"), ()),
-        ("level-0-2", ("a/c@1",), ()),
-        ("level-1", ("b/a@1", "b/b@1"), ("level-0-1", "level-0-2")),
+        ("level_0_1", ("a/a@1", "a/b@1"), ()),
+        ("level_0_2", ("a/c@1",), ()),
+        ("level_1", ("b/a@1", "b/b@1"), ("level_0_1", "level_0_2")),
     ]
     assert len(group_by_level(entries, 1)) == 2
     assert group_by_level((), 4) == ()
@@ -392,6 +396,7 @@ def test_grouped_jobs_build_what_changed(change, distgen, monkeypatch):
     change.write("overlays/ns/late.yaml", "template: app\nfrom: scratch\n")
     change.commit()
     assert github(change, distgen, before) == ["ns/late@master"]
+    assert change.ran == ["affected", "level_0"]
     assert sorted(github(change, distgen, NOBODY)) == sorted(ALL)
 
 

@@ -40,7 +40,7 @@ volumes: {data: {}}
 INVALID = [
     ("image: quay.io/ns/web:1", "image: quay.io/ns/web", "is another one every time"),
     ("image: quay.io/ns/web:1", "image: quay.io/ns/web:latest", "is another one every time"),
-    ("image: quay.io/ns/web:1", "imagee: quay.io/ns/web:1", "'imagee' was unexpected"),
+    ("image: quay.io/ns/web:1", "imagee: quay.io/ns/web:1", "'imagee' "),
     ("      db: {", "      bd: {", "depends on bd, which is not there"),
     ("service_healthy}\n      setup", "healthy}\n      setup", "services.web.depends_on: "),
     ('"data:/data:ro"', '"dta:/data:ro"', "the volume dta is not declared"),

@@ -20,7 +20,7 @@ RESERVED = {
 """Words that GitLab does not take for jobs, and `pages`, which deploys a site."""
 _JOB_ID = re.compile("[A-Za-z_][A-Za-z0-9_-]{0,98}")
 _PINNED = re.compile("[A-Za-z0-9_./-]+@[0-9a-f]{40}")
-_OUTPUT = re.compile(r"needs\.([A-Za-z0-9_-]+)\.outputs")
+_OUTPUT = re.compile(r"needs\.([A-Za-z0-9_-]+)\.outputs\.([A-Za-z0-9_-]+)")
 
 
 def workflow_problems(text: str) -> list[str]:
@@ -34,18 +34,20 @@ def workflow_problems(text: str) -> list[str]:
     if len(data["jobs"]) > GITHUB_JOBS:
         problems.append(f"{len(data['jobs'])} jobs are too many")
     for name, job in data["jobs"].items():
-        problems += _job_problems(name, job)
+        problems += _job_problems(name, job, data["jobs"])
     return [*problems, *_graph_problems(_needs(data["jobs"]))]
 
 
-def _job_problems(name: str, job: Mapping[str, Any]) -> Iterator[str]:
+def _job_problems(name: str, job: Mapping[str, Any], jobs: Mapping[str, Any]) -> Iterator[str]:
     if not _JOB_ID.fullmatch(name):
         yield f"{name} is no id of a job"
     if "permissions" in job:
         yield f"{name} has permissions of its own"
-    for other in _OUTPUT.findall(job.get("if", "")):
+    for other, output in _OUTPUT.findall(str(job)):
         if other not in _list(job.get("needs", [])):
             yield f"{name} reads an output of {other}, which it does not need"
+        elif output not in jobs.get(other, {}).get("outputs", {}):
+            yield f"{name} reads {output} of {other}, which has no such output"
     for step in job["steps"]:
         if "uses" in step and not _PINNED.fullmatch(step["uses"]):
             yield f"{name}: {step['uses']} is not pinned to a commit"
@@ -142,8 +144,8 @@ def _env(step: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _expression(text: str, event: Mapping[str, str], outputs: Mapping[str, str]) -> str:
-    if text == "${{ needs.affected.outputs.images }}":
-        return outputs["images"]
+    if match := re.fullmatch(r"\$\{\{ needs\.affected\.outputs\.(\w+) \}\}", text):
+        return outputs[match[1]]
     return event[text] if text.startswith("${{") else text
 
 
@@ -154,8 +156,8 @@ def _holds(job: Mapping[str, Any], outputs: Mapping[str, str]) -> bool:
     start, condition = "${{ !cancelled() && !failure() && ", job["if"]
     assert condition.startswith(start)
     words = condition.removeprefix(start).removesuffix(" }}")
-    if words == "needs.affected.outputs.images != '[]'":
-        return outputs["images"] != "[]"
+    if match := re.fullmatch(r"needs\.affected\.outputs\.(\w+) != ''", words):
+        return outputs[match[1]] != ""
     match = re.fullmatch(r"contains\(fromJSON\(needs\.affected\.outputs\.images\), '(.+)'\)", words)
     assert match, words
     return f'"{match[1]}"' in outputs["images"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 from check_jsonschema.builtin_schemas import get_builtin_schema
+from jsonschema import Draft202012Validator
 from jsonschema.validators import validator_for
 from ruamel.yaml import YAML
 
@@ -15,7 +16,7 @@ from ruamel.yaml import YAML
 @cache
 def _validator(name: str) -> Any:
     schema = get_builtin_schema(f"vendor.{name}")
-    return validator_for(schema)(schema)
+    return validator_for(schema, default=Draft202012Validator)(schema)
 
 
 def schema_problems(name: str, data: object) -> list[str]:
