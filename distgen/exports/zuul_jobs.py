@@ -35,9 +35,9 @@ class JobImage:
     parents: tuple[Image, ...]
 
 
-def job_name(act: str, image: Image) -> str:
+def job_name(act: str, image: Image, options: ZuulOptions) -> str:
     """Return the name of a job of an image."""
-    return f"distgen-{act}-image-{_slug(image)}"
+    return f"{options.prefix}-{act}-image-{_slug(image)}"
 
 
 def artifact_name(image: Image) -> str:
@@ -61,7 +61,7 @@ def base_stanzas(namespaces: Iterable[str], options: ZuulOptions) -> list[Stanza
         "distgen_folder": options.catalogue.rstrip("/"),
     }
     top: dict[str, Any] = {
-        "name": "distgen-image",
+        "name": f"{options.prefix}-image",
         "parent": options.parent,
         "abstract": True,
         "description": "What all jobs of images have: distgen, an engine, and their logs.",
@@ -76,8 +76,8 @@ def base_stanzas(namespaces: Iterable[str], options: ZuulOptions) -> list[Stanza
         {"job": {key: value for key, value in top.items() if value}},
         {
             "job": {
-                "name": "distgen-build-images",
-                "parent": "distgen-image",
+                "name": _parent_job("build", "", options),
+                "parent": f"{options.prefix}-image",
                 "abstract": True,
                 "description": "Builds an image as it will be, and the parents that it needs.",
                 "run": f"{_PLAYBOOKS}/build.yaml",
@@ -96,8 +96,8 @@ def _secret_job(act: str, namespace: str, options: ZuulOptions) -> Stanza:
     }
     secret = {"name": "container_registry_credentials", "secret": options.secret_of(namespace)}
     job: dict[str, Any] = {
-        "name": _parent_job(act, namespace),
-        "parent": "distgen-image",
+        "name": _parent_job(act, namespace, options),
+        "parent": f"{options.prefix}-image",
         "abstract": True,
         "description": texts[act],
         "secrets": [secret],
@@ -110,25 +110,26 @@ def _secret_job(act: str, namespace: str, options: ZuulOptions) -> Stanza:
     return {"job": job}
 
 
-def _parent_job(act: str, namespace: str) -> str:
-    return "distgen-build-images" if act == "build" else f"distgen-{act}-images-of-{namespace}"
+def _parent_job(act: str, namespace: str, options: ZuulOptions) -> str:
+    name = f"{options.prefix}-{act}-images"
+    return name if act == "build" else f"{name}-of-{namespace}"
 
 
 def image_stanzas(streams: Sequence[JobImage], options: ZuulOptions) -> list[Stanza]:
     """Return the jobs of one image in its streams, and what lets them run."""
     anchors = _anchor_names([entry.image.stream.name for entry in streams])
     stanzas = [
-        _image_job(act, entry, anchors[entry.image.stream.name])
+        _image_job(act, entry, anchors[entry.image.stream.name], options)
         for entry in streams
         for act in ACTS
     ]
-    stanzas.append({"project": _project(streams, anchors)})
+    stanzas.append({"project": _project(streams, anchors, options)})
     if options.project and (
-        jobs := [_template_job(entry) for entry in streams if _branches(entry)]
+        jobs := [_template_job(entry, options) for entry in streams if _branches(entry)]
     ):
         image = streams[0].image
         template = {
-            "name": f"distgen-image-{image.namespace}-{image.name}",
+            "name": f"{options.prefix}-image-{image.namespace}-{image.name}",
             "description": f"Builds {image.full_name} with a change of what goes into it.",
             "check": {"jobs": jobs},
             "gate": {"jobs": jobs},
@@ -137,13 +138,15 @@ def image_stanzas(streams: Sequence[JobImage], options: ZuulOptions) -> list[Sta
     return stanzas
 
 
-def _image_job(act: str, entry: JobImage, anchor: str) -> Stanza:
+def _image_job(act: str, entry: JobImage, anchor: str, options: ZuulOptions) -> Stanza:
     image = entry.image
     job: dict[str, Any] = {
-        "name": job_name(act, image),
-        "parent": _parent_job(act, image.namespace),
+        "name": job_name(act, image, options),
+        "parent": _parent_job(act, image.namespace, options),
         "description": f"{act.capitalize()} {image.reference}.",
-        "dependencies": [{"name": job_name(act, parent), "soft": True} for parent in entry.parents],
+        "dependencies": [
+            {"name": job_name(act, parent, options), "soft": True} for parent in entry.parents
+        ],
         "vars": {
             "distgen_image": image.key,
             "distgen_parents": [parent.reference for parent in entry.parents],
@@ -167,18 +170,22 @@ def _container_image(entry: JobImage) -> Mapping[str, Any]:
         "repository": reference.name,
         "tags": list(dict.fromkeys((str(reference.tag), *image.stream.tags))),
     }
+    if image.platforms:
+        item["arch"] = list(image.platforms)
     if entry.projects.siblings:
         item["siblings"] = list(entry.projects.siblings)
     return item
 
 
-def _project(streams: Sequence[JobImage], anchors: Mapping[str, str]) -> Mapping[str, Any]:
+def _project(
+    streams: Sequence[JobImage], anchors: Mapping[str, str], options: ZuulOptions
+) -> Mapping[str, Any]:
     """Return what runs the jobs for changes of the files that the image is made from."""
     return {
         pipeline: {
             "jobs": [
                 {
-                    job_name(act, entry.image): {
+                    job_name(act, entry.image, options): {
                         "files": Anchored(
                             f"files{anchors[entry.image.stream.name]}", list(entry.files)
                         )
@@ -191,8 +198,8 @@ def _project(streams: Sequence[JobImage], anchors: Mapping[str, str]) -> Mapping
     }
 
 
-def _template_job(entry: JobImage) -> Mapping[str, Any]:
-    return {job_name("build", entry.image): {"branches": _branches(entry)}}
+def _template_job(entry: JobImage, options: ZuulOptions) -> Mapping[str, Any]:
+    return {job_name("build", entry.image, options): {"branches": _branches(entry)}}
 
 
 def _branches(entry: JobImage) -> list[str]:

@@ -16,6 +16,7 @@ OPTIONS = (
     FormatOption("catalogue", "DIR", "The catalogue's folder in its project (the top)."),
     FormatOption("hosts", "HOST,...", "The git servers whose projects Zuul knows by HOST/PATH."),
     FormatOption("secret", "NAME", "The secret of each registry ({namespace}-registry)."),
+    FormatOption("prefix", "WORD", "What the names of jobs begin with (distgen)."),
     FormatOption("install", "REQUIREMENT", "What pip installs to have distgen on a node."),
 )
 _SECRET = "{namespace}-registry"
@@ -27,6 +28,7 @@ _FORMS = {
     "catalogue": (_PATH, "write a folder of the project, such as containers/images"),
     "hosts": (rf"{_HOST}(?:,{_HOST})*", "write host names with commas between"),
     "secret": (r"(?:[^\x00-\x1f{}]|\{namespace\})+", "`{namespace}` may stand in it"),
+    "prefix": (r"[A-Za-z0-9][A-Za-z0-9_.-]*", "write a word"),
     "install": (r"(?!-)[^\x00-\x1f{}]+", "write a requirement of pip, with all names filled in"),
 }
 
@@ -37,6 +39,7 @@ class ZuulOptions:
 
     `project` is that of the catalogue, "" where jobs run for no other; `catalogue` is its folder
     there, with a slash behind, or "". `hosts` are the git servers whose repositories are projects.
+    The names of jobs begin with `prefix`: a tenant has each name once, whatever the project.
     """
 
     parent: str = "base"
@@ -44,6 +47,7 @@ class ZuulOptions:
     catalogue: str = ""
     hosts: tuple[str, ...] = ()
     secret: str = _SECRET
+    prefix: str = "distgen"
     install: str = ""
 
     def project_of(self, git: str) -> str:
@@ -73,5 +77,6 @@ def parse_options(options: Mapping[str, str]) -> ZuulOptions:
         catalogue=f"{folder}/" if folder else "",
         hosts=tuple(sorted({host for host in values["hosts"].split(",") if host})),
         secret=values["secret"] or _SECRET,
+        prefix=values["prefix"] or "distgen",
         install=values["install"],
     )

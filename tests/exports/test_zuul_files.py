@@ -172,6 +172,19 @@ def test_anchors_of_streams_do_not_collide(streams):
         assert job["vars"]["container_images"][0]["context"] == f"ns/a/{stream}"
 
 
+def test_platforms_are_said_as_zuul_jobs_says_them():
+    both = replace(image("ns/a"), platforms=("linux/amd64", "linux/arm64"))
+    result = write_zuul(select(both, replace(image("ns/b"), platforms=("linux/amd64",))))
+    assert result.warnings == (
+        "ns/a@master is for linux/amd64, linux/arm64; its jobs build it for that of their node",
+    )
+    text = next(file.content for file in result.files if file.path.endswith("ns/a.yaml"))
+    (job, *_) = stanzas(text, "job")
+    assert job["vars"]["container_images"][0]["arch"] == ["linux/amd64", "linux/arm64"]
+    (plain, *_) = stanzas(export(image("ns/a"))["zuul.d/images/ns/a.yaml"], "job")
+    assert "arch" not in plain["vars"]["container_images"][0]
+
+
 # --- what is refused ---------------------------------------------------------------------------
 
 
@@ -207,6 +220,7 @@ def test_a_name_that_the_database_of_zuul_would_cut_is_refused():
         *(("hosts", text) for text in ("https://opendev.org", "a,,b", "a b", "u@h")),
         *(("secret", text) for text in ("{{ lookup('env', 'HOME') }}", "{image}", "a\nb")),
         *(("install", text) for text in ("--index-url=x", "{{ x }}", "{% x %}", "a\nb")),
+        *(("prefix", text) for text in ("-x", "a b", "{{ x }}", "ä")),
         *(("parent", text) for text in ("{{ x }}", "a\nb", "x" * 256)),
     ],
 )
@@ -369,7 +383,7 @@ def test_other_projects_get_a_template_for_their_branches():
 @given(st.lists(st.dictionaries(TEXTS, st.recursive(
     TEXTS | st.booleans() | st.integers(),
     lambda below: st.lists(below) | st.dictionaries(TEXTS, below),
-    max_leaves=8,
+    max_leaves=3,
 ), min_size=1), min_size=1))  # fmt: skip
 def test_stanzas_are_read_as_they_were_written(data):
     assert yaml.safe_load(format_stanzas("# head", data)) == data

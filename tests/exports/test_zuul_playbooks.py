@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
+import sys
+import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,6 +44,18 @@ FILES = {
     "overlays/ns/base.yaml": f"template: app\nfrom: {BASE}\nvalues: {{line: echo old > /parent}}\n",
     "overlays/ns/app.yaml": "template: app\nfrom: ns/base\nvalues: {line: cat /parent > /child}\n",
 }
+
+
+ITEMS = [
+    {
+        "project": {"name": CATALOGUE, "canonical_name": f"{HOST}/{CATALOGUE}"},
+        "branch": "master",
+        "change": "42",
+        "patchset": "1",
+        "change_url": "https://review.opendev.org/c/opendev/images/+/42",
+    }
+]
+"""What Zuul says of a change of the catalogue."""
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +157,69 @@ def test_ansible_finds_a_step_that_it_does_not_know(bare_node):
     assert "ansible.builtin.slurb" in bare_node.play("--syntax-check", playbook).stderr
 
 
+PROJECT = {"project": {"src_dir": "src/h/images"}}
+OTHER = {"project": {"src_dir": "src/h/app"}, "projects": {"h/images": {"src_dir": "src/h/images"}}}
+DEFAULTS = {
+    "a change of the catalogue": (
+        {"zuul": {**PROJECT, "change": "42"}, "distgen_folder": "", "distgen_install": ""},
+        ["change_42_", "/home/z/src/h/images/", "distgen", "--tls-verify=true"],
+    ),
+    "a periodic job": (
+        {"zuul": PROJECT, "distgen_folder": "sub/dir", "distgen_tls_verify": False},
+        ["", "/home/z/src/h/images/sub/dir", "distgen", "--tls-verify=false"],
+    ),
+    "a change of another project": (
+        {"zuul": OTHER, "distgen_project": "h/images", "distgen_install": "x"},
+        ["", "/home/z/src/h/images/", "/home/z/.distgen-venv/bin/distgen", "--tls-verify=true"],
+    ),
+}
+
+
+def test_defaults_of_the_role_say_where_things_are(bare_node):
+    names = ("distgen_prefix", "distgen_catalogue", "distgen_command", "distgen_tls_option")
+    shown = bare_node.catalogue / "roles/distgen/tasks/show.yaml"
+    lines = {"content": "{{ [" + ", ".join(names) + "] | to_json }}", "dest": "{{ answer }}"}
+    shown.write_text(json.dumps([{"ansible.builtin.copy": lines}]))
+    role = {"name": "distgen", "tasks_from": "show.yaml"}
+    tasks = [
+        {"include_role": role, "vars": {**variables, "answer": str(bare_node.folder / name)}}
+        for name, (variables, _) in DEFAULTS.items()
+    ]
+    playbook = bare_node.folder / "show-all.yaml"
+    play = {"hosts": "all", "gather_facts": False, "tasks": tasks}
+    playbook.write_text(json.dumps([{**play, "vars": {"distgen_home": "/home/z"}}]))
+    inventory = f"localhost ansible_connection=local ansible_python_interpreter={sys.executable}"
+    (bare_node.folder / "hosts").write_text(inventory)
+    ended = bare_node.play("-i", bare_node.folder / "hosts", playbook)
+    assert ended.returncode == 0, ended.stdout
+    for name, (_, expected) in DEFAULTS.items():
+        assert json.loads((bare_node.folder / name).read_text()) == expected, name
+
+
+def test_distgen_is_installed_into_an_environment_of_its_own(bare_node, room):
+    """What is installed is a wheel with a program of this name: the test needs no network."""
+    wheel = bare_node.folder / "distgen_git-1-py3-none-any.whl"
+    about = "distgen_git-1.dist-info"
+    files = {
+        "stub.py": "def main():\n    print('a stub')\n",
+        f"{about}/METADATA": "Metadata-Version: 2.1\nName: distgen-git\nVersion: 1\n",
+        f"{about}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{about}/entry_points.txt": "[console_scripts]\ndistgen = stub:main\n",
+        f"{about}/RECORD": "",
+    }
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    job = replace(
+        jobs_of(bare_node, "check", "distgen.lock")["distgen-build-image-ns-app-master"],
+        playbooks=("playbooks/distgen/pre.yaml",),
+    )
+    ended = bare_node.run(job, variables={"distgen_install": str(wheel)})
+    assert ended.code == 0, ended.printed
+    program = bare_node.home / ".distgen-venv/bin/distgen"
+    assert subprocess.run([program], capture_output=True, check=True).stdout == b"a stub\n"
+
+
 # --- what they do ------------------------------------------------------------------------------
 
 
@@ -199,6 +278,7 @@ def test_a_change_under_review_is_built_with_its_parents_and_siblings_and_no_pas
         job,
         variables={"container_images": [{**container_image, "siblings": [sibling]}]},
         projects={sibling: {"src_dir": f"src/{sibling}"}},
+        items=ITEMS,
     )
     assert ended.code == 0, ended.printed
     assert f"{sibling}\nold\n[metadata]\nname = lib\n" in ended.logs["distgen/ns/app/master.log"]
