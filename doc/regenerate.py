@@ -63,7 +63,7 @@ def commands() -> str:
             text.append(title(name, "~"))
             text.append(_console(f"distgen {name} --help", command, f"distgen {name}"))
             inner = command.commands if isinstance(command, click.Group) else {}
-            for word in sorted(inner):
+            for word in sorted(name for name in inner if not inner[name].hidden):
                 path = f"distgen {name} {word}"
                 text.append(_console(f"{path} --help", inner[word], path))
     return "".join(text)
@@ -94,7 +94,9 @@ def help_texts() -> dict[str, str]:
                 (name, command.get_command(context, name))
                 for name in command.list_commands(context)
             )
-            ahead += [((*words, name), found) for name, found in inner if found is not None]
+            ahead += [
+                ((*words, name), found) for name, found in inner if found and not found.hidden
+            ]
     return texts
 
 

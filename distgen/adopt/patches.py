@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from distgen.adopt.edits import is_moved_here
@@ -22,16 +22,18 @@ def plan_adoption(
     commits: Sequence[PackagerCommit],
     image: Image,
     editor: PatchHeader,
+    whole_paths: Collection[str] = (),
 ) -> AdoptionPlan:
     """Return patches that lead from the rendered files to the targets, one per commit if they fit.
 
-    `commits` are the packagers', oldest first; what the image has as patches already may count.
-    `editor` made the edits that are in no commit.
+    The files at `whole_paths` replace rendered ones, and are taken as they are. `commits` are the
+    packagers', oldest first; what the image has as patches already may count. `editor` made the
+    edits that are in no commit.
     """
     whole = {
         path: file
         for path, file in sorted(targets.items())
-        if file and _needs_whole_file(generated.get(path), file)
+        if file and (path in whole_paths or _needs_whole_file(generated.get(path), file))
         if not is_moved_here(file, generated, targets)
     }
     files = tuple(whole.values())

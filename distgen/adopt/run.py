@@ -38,6 +38,7 @@ from distgen.publish.repository_access import (
 )
 from distgen.render.limited import LimitedRenderer
 from distgen.render.manifest import published_files
+from distgen.text.diff import is_binary
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,8 @@ def _plan_branch(
     draft: CatalogueDraft, reader: ObjectReader, image: Image, tip: str, author: str
 ) -> EditedBranch:
     """Plan what the overlay of an image needs so that it is rendered as its branch is."""
-    tree_files = {file.path: file for file in published_files(draft.tree(image))}
+    tree = draft.tree(image)
+    tree_files = {file.path: file for file in published_files(tree)}
     state = read_branch(reader, tip, tree_files, image.key)
     if refusal := _refuse_branch(image, state):
         return EditedBranch(image, tip, AdoptionPlan(refusal=refusal))
@@ -144,7 +146,8 @@ def _plan_branch(
     ):
         return EditedBranch(image, tip, AdoptionPlan(edits=edits, refusal=refusal))
     editor = last_editor(reader, tip, paths)
-    plan = plan_adoption(image_files, all_targets, commits, image, editor)
+    own = {edit.path for edit in edits if edit.kind == "blocked"} & {*tree.exported}
+    plan = plan_adoption(image_files, all_targets, commits, image, editor, own)
     expected_files = {
         path: file for path, file in {**image_files, **all_targets}.items() if file is not None
     }
@@ -199,8 +202,9 @@ def _refuse_whole_files(branches: Sequence[EditedBranch], can_share: bool) -> st
     """Say why whole files cannot be copied from the overlay, "" when they can."""
     for branch in branches:
         for file in branch.plan.files:
+            kind = "binary" if is_binary(file.content) else "not the same on all branches"
             if has_overlay_file(branch.image, file.path):
                 return f"{file.path} is binary, and the overlay has its own; replace that"
             if not can_share:
-                return f"{file.path} is binary, and a file of an overlay is for all streams"
+                return f"{file.path} is {kind}, and a file of an overlay is for all streams"
     return ""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from distgen.catalogue.export_settings import read_exports, refuse_unused_settings
 from distgen.catalogue.overlay import find_origin, merge_layers
 from distgen.catalogue.parents import References, resolve_parent
 from distgen.catalogue.patches import patches_for_stream, refuse_unknown_streams
@@ -15,8 +16,10 @@ from distgen.catalogue.public_urls import public_url
 from distgen.catalogue.records import CompiledTemplate, Group, Overlay, edit_policy
 from distgen.catalogue.values import StackedValues, ValueStack
 from distgen.errors import InputError
+from distgen.exports.formats import REPOSITORY_FORMATS
 from distgen.git.refs import TAGS
 from distgen.model.catalogue import Download, Image, Layer, Parent, Source, Stream, TemplateFile
+from distgen.model.export_settings import ExportSettings
 from distgen.model.words import Origin
 from distgen.schema.formats import SECRET_FORMATS, format_problem
 from distgen.text.suggest import did_you_mean
@@ -103,6 +106,7 @@ def finish_image(draft: Draft, references: References, value_stack: ValueStack) 
         on_edit=edit_policy(spec.get("on_edit")),
         platforms=tuple(spec.get("platforms", draft.group.namespace.platforms)),
         public_url=public_url(draft.group.namespace.dist_git, draft.group.name, draft.overlay.name),
+        exports=_exports(draft, value_stack),
     )
 
 
@@ -115,7 +119,9 @@ def draft_image(
 ) -> Draft:
     """Return the draft of an image in one stream."""
     overlay, name = chain[-1], stream.pattern
+    refuse_unused_settings(overlay, group.namespace)
     spec_layers = _layers(((member.spec, member.stream_specs) for member in chain), name)
+    spec_layers = (group.exports, *spec_layers)
     value_layers = _layers(((member.values, member.stream_values) for member in chain), name)
     spec = merge_layers(spec_layers)
     template = _find_template(spec, spec_layers, overlay, templates)
@@ -207,8 +213,18 @@ def _fill_spec(draft: Draft, value_stack: ValueStack) -> dict[str, Any]:
         value_stack.take(placeholder_names(data))
         return fill_placeholders(data, words, draft.origin(*key))
 
-    verbatim = ("template", "description", "on_edit", "platforms")
+    verbatim = ("template", "description", "on_edit", "platforms", *REPOSITORY_FORMATS)
     return {key: data if key in verbatim else fill(data, key) for key, data in draft.spec.items()}
+
+
+def _exports(draft: Draft, value_stack: ValueStack) -> tuple[ExportSettings, ...]:
+    words = _placeholder_values(draft.overlay, draft.group, draft.stream, draft.stacked)
+
+    def fill(text: str, where: Origin) -> str:
+        value_stack.take(placeholder_names(text))
+        return fill_placeholders(text, words, where)
+
+    return read_exports(draft.group, draft.spec, draft.spec_layers, fill)
 
 
 def _parents(draft: Draft, spec: Mapping[str, Any], references: References) -> tuple[Parent, ...]:

@@ -12,6 +12,7 @@ from distgen.catalogue.patches import PATCHES
 from distgen.catalogue.records import ImageFiles, Overlay
 from distgen.catalogue.settings import values_layer
 from distgen.errors import InputError
+from distgen.exports.formats import REPOSITORY_FORMATS
 from distgen.model.catalogue import Layer
 from distgen.model.words import Origin
 from distgen.schema.check import check_document
@@ -20,7 +21,7 @@ from distgen.schema.packaged import validator_of
 
 _SPEC = (
     *("template", "description", "from", "builders", "sources", "downloads", "on_edit"),
-    "platforms",
+    *("platforms", *REPOSITORY_FORMATS),
 )
 
 

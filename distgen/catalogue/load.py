@@ -16,6 +16,7 @@ from distgen.catalogue.consistency import (
 )
 from distgen.catalogue.cycles import refuse_cycles
 from distgen.catalogue.deployments import refuse_unknown_images
+from distgen.catalogue.export_settings import refuse_export_settings
 from distgen.catalogue.extension import extension_chains
 from distgen.catalogue.folder import FolderEntry, list_folder
 from distgen.catalogue.images import read_image_files, read_overlay
@@ -140,6 +141,7 @@ def _refuse_inconsistency(
     refuse_cycles(images)
     refuse_shared_places(images)
     refuse_wider_platforms(images)
+    refuse_export_settings(images, drafted.groups)
     refuse_unknown_policy_images(drafted.groups.values(), references)
     refuse_unknown_images(drafted.groups.values(), references)
 

@@ -54,7 +54,7 @@ class Group:
     """A namespace with its layers; the tags in its streams may still hold `{value}`.
 
     `source` names the source of its images, empty where they come from templates; `settings` are
-    for that source.
+    for that source, `exports` for the formats whose files stand in each repository.
     """
 
     namespace: Namespace
@@ -63,6 +63,7 @@ class Group:
     streams: Mapping[str, Layer]
     source: str
     settings: Layer
+    exports: Layer
 
     @property
     def name(self) -> str:

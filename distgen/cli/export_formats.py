@@ -25,7 +25,6 @@ from distgen.exports.records import (
     Refusal,
     Selection,
 )
-from distgen.lint.check import render_trees
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.lock import Lock
 from distgen.model.rendered import Tree
@@ -44,10 +43,10 @@ def make_command(export: ExportFormat) -> click.Command:
         session: Session = ctx.obj
         speculation, lock = load_catalogue(session, sets, SourceOptions())
         catalogue = speculation.catalogue
-        selection, unpublished = select(session, export, catalogue, lock, (choice, options))
+        selection, excluded = select(session, export, catalogue, lock, (choice, options))
         result = export.write(selection)
         delivered = deliver(session, export, result, options["output"], options["check"])
-        refused = (*unpublished, *result.refused)
+        refused = (*excluded, *result.refused)
         for refusal in refused:
             session.say(f"{refusal.key}: refused: {refusal.reason}")
         for warning in result.warnings:
@@ -55,6 +54,19 @@ def make_command(export: ExportFormat) -> click.Command:
         ctx.exit(int(bool(refused) or not delivered))
 
     return click.command(export.name, help=export.summary)(add_options(export, callback))
+
+
+def make_refusal(name: str) -> click.Command:
+    """Return a command that says where the files of a format stand, since nothing is exported."""
+
+    @click.argument("images", nargs=-1)
+    def callback(images: tuple[str, ...]) -> None:
+        raise InputError(
+            f"the files of `{name}` stand in each repository",
+            hint=f"add `{name}` to the `exports` of the namespace, then render or publish it",
+        )
+
+    return click.command(name, hidden=True)(callback)
 
 
 def add_options(export: ExportFormat, callback: Any) -> Any:
@@ -86,7 +98,7 @@ def select(
     lock: Lock,
     asked: tuple[Choice, Mapping[str, Any]],
 ) -> tuple[Selection, list[Refusal]]:
-    """Return all that a format is made from, and the images that were not published."""
+    """Return all that a format is made from, and the images that it cannot be made from."""
     choice, options = asked
     try:
         images = choice.of(catalogue)
@@ -102,7 +114,9 @@ def select(
         branches, refused = published_branches(session, catalogue, images, options["remote"])
         images = tuple(image for image in images if image.key in branches)
     if "trees" in export.needs or ("dockerfiles" in export.needs and not takes_commits):
-        trees = render_selected(export, catalogue, lock, images)
+        trees, unrendered = render_selected(export, catalogue, lock, images)
+        refused += unrendered
+        images = exclude(images, unrendered)
     steps = waves(images)
     selection = Selection(
         images=tuple(image for step in steps for image in step),
@@ -114,6 +128,7 @@ def select(
         trees=trees,
         options={option.name: options[parameter(option)] or "" for option in export.options},
         dockerfiles=read_dockerfiles(branches, trees),
+        catalogue_images=catalogue.images,
     )
     return selection, refused
 
@@ -159,12 +174,29 @@ def published_branches(
 
 def render_selected(
     export: ExportFormat, catalogue: Catalogue, lock: Lock, images: tuple[Image, ...]
-) -> Mapping[str, Tree]:
-    """Return the trees of images by key, of those that the format needs."""
+) -> tuple[Mapping[str, Tree], list[Refusal]]:
+    """Return the trees of images by key, of those that the format needs, and why some have none."""
+    trees: dict[str, Tree] = {}
+    reasons: dict[str, str] = {}
     if export.images_to_render:
         keys = export.images_to_render(images, catalogue.namespaces)
         images = tuple(image for image in images if image.key in keys)
-    return {tree.key: tree for tree in render_trees(limited_work(catalogue, lock, images))}
+    work = limited_work(catalogue, lock, images)
+    for image in (image for step in waves(images) for image in step):
+        parent = next((key for key in image.parent_keys if key in reasons), "")
+        try:
+            trees[image.key] = work.renderer.tree(image)
+        except InputError as error:
+            reasons[image.key] = str(error)
+        if parent:
+            reasons.setdefault(image.key, f"its parent {parent} is refused")
+    return trees, [Refusal(key, reason) for key, reason in reasons.items()]
+
+
+def exclude(images: tuple[Image, ...], refused: list[Refusal]) -> tuple[Image, ...]:
+    """Return the images without those that were refused."""
+    keys = {refusal.key for refusal in refused}
+    return tuple(image for image in images if image.key not in keys)
 
 
 def read_dockerfiles(

@@ -161,7 +161,8 @@ def _differences(pair: ImagePair) -> Iterator[KeyPath]:
         catalogue.namespaces[image.namespace]
         for catalogue, image in zip(pair.catalogues, pair.images, strict=True)
     ]
-    if namespaces[0].exports != namespaces[1].exports:
+    exports = [image.exports for image in pair.images]
+    if namespaces[0].exports != namespaces[1].exports or exports[0] != exports[1]:
         yield ("exports",)
     chains = [_chain(*side) for side in zip(pair.catalogues, pair.images, strict=True)]
     if chains[0] != chains[1]:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from distgen.exports import (
     bake,
     bashbrew,
+    cccp,
     compose,
     github_actions,
     gitlab_ci,
     kolla,
     matrix,
+    osbs,
     tekton,
     zuul,
 )
 from distgen.exports.records import ExportFormat
+from distgen.exports.repository_records import RepositoryFormat
 
 FORMATS: tuple[ExportFormat, ...] = (
     bake.FORMAT,
     bashbrew.FORMAT,
+    cccp.FORMAT,
     compose.FORMAT,
     github_actions.FORMAT,
     gitlab_ci.FORMAT,
@@ -26,4 +32,9 @@ FORMATS: tuple[ExportFormat, ...] = (
     tekton.FORMAT,
     zuul.FORMAT,
 )
-"""All formats, sorted by name."""
+"""All formats beside the repositories, sorted by name."""
+
+REPOSITORY_FORMATS: Mapping[str, RepositoryFormat] = {
+    format.name: format for format in (cccp.REPOSITORY_FORMAT, osbs.REPOSITORY_FORMAT)
+}
+"""The formats whose files stand in each repository, by name."""

@@ -64,6 +64,8 @@ class Selection:
     templates: Mapping[str, Template] = field(default_factory=dict, repr=False)
     dockerfiles: Mapping[str, str] = field(default_factory=dict, repr=False)
     inputs: tuple[str, ...] = ()
+    catalogue_images: tuple[Image, ...] = field(default=(), repr=False)
+    """All that there are, those too that were not chosen."""
 
 
 @dataclass(frozen=True, slots=True)

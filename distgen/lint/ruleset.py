@@ -11,6 +11,7 @@ from distgen.lint.policy import settings_of
 from distgen.lint.rules import (
     characters,
     copied,
+    downstreams,
     files,
     limits,
     namespace,
@@ -24,7 +25,10 @@ from distgen.lint.rules.context import RuleContext
 from distgen.lint.rules.rule import Rule
 from distgen.model.rendered import Finding
 
-MODULES = (*(parents, pins, copied, files, secrets, characters, sources, shell, namespace, limits),)
+MODULES = (
+    *(parents, pins, copied, files, secrets, characters, sources, shell, namespace, limits),
+    downstreams,
+)
 """A rule in one of them needs no registration."""
 
 

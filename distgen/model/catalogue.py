@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from distgen.model.deployment import Deployment
+from distgen.model.export_settings import ExportSettings
 from distgen.model.policy import KEEP_ALL, Policy, Retention
 from distgen.model.releases import TaggedComponent, TagStreams
 from distgen.model.rendered import Finding
@@ -244,6 +245,8 @@ class Image:
     """What it is built for, as `OS/ARCH`; empty: nobody said."""
     public_url: str = ""
     """Where others reach its repository; empty: nobody said."""
+    exports: tuple[ExportSettings, ...] = ()
+    """The formats whose files stand in its repository."""
 
     @property
     def full_name(self) -> str:

@@ -38,6 +38,8 @@ class Tree:
     sources: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
     folding: Folding = field(default="own", compare=False)
     """How `.gitattributes` marks the files; trees that differ in that only are the same."""
+    exported: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
+    """Files for downstreams, by path: a packager's own there, or at these other names, stays."""
 
     @property
     def key(self) -> str:
@@ -65,14 +67,15 @@ class PrintedText:
     values: tuple[PrintedValue, ...] = ()
 
 
-LineKind = Literal["template", "copied", "patch", "header", "blank", "unknown"]
+LineKind = Literal["template", "copied", "patch", "setting", "header", "blank", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
 class LineAnnotation:
     """What a line of a rendered file is, where it was written, and what expressions printed on it.
 
-    `unknown` is a line of a template that measures or compares its own text.
+    `setting` is a line that a setting of the catalogue asked for, `unknown` one of a template that
+    measures or compares its own text.
     """
 
     kind: LineKind

@@ -25,6 +25,7 @@ from distgen.publish.edits import (
     mark_collisions,
     step_for_unrendered,
 )
+from distgen.publish.foreign_files import leave_foreign_files
 from distgen.publish.retirement import (
     RETIRED,
     is_untouched_note,
@@ -61,6 +62,22 @@ def plan_change(
     `on_edit` None: the catalogue says how to treat edits. `merge` is asked for files that changed
     on both sides, where they are to be merged.
     """
+    note = ""
+    if state is not None:
+        tree, note = leave_foreign_files(tree, state, _edit_policy(target, on_edit))
+    change = _plan_folded(target, tree, state, origin, on_edit, merge)
+    return replace(change, detail="; ".join(filter(None, (change.detail, note))))
+
+
+def _plan_folded(
+    target: BranchTarget,
+    tree: Tree,
+    state: BranchState | None,
+    origin: Provenance,
+    on_edit: OnEdit | None,
+    merge: Merge,
+) -> Change:
+    """Return what publishing a tree would do, whichever files a forge folds."""
     change = _plan_tree(target, tree, state, origin, on_edit, merge)
     if state is None or change.status == "unchanged" or not _has_other_folding(state, tree):
         return change

@@ -45,17 +45,19 @@ def encode_tree(tree: Tree) -> bytes:
     """Write a tree as an answer."""
     files = [(file.path, file.mode, len(file.content)) for file in tree.files]
     header = [tree.image, tree.stream, files, tree.bases, tree.sources, tree.folding]
+    header.append(tree.exported)
     return _frame({"tree": header}, b"".join(file.content for file in tree.files))
 
 
 def decode_tree(header: bytes, contents: bytes) -> Tree:
     """Read a tree; raise the error that stands there instead."""
-    image, stream, rows, bases, sources, folding = _load(header)["tree"]
+    image, stream, rows, bases, sources, folding, exported = _load(header)["tree"]
     files, start = [], 0
     for path, mode, size in rows:
         files.append(File(path, contents[start : start + size], mode))
         start += size
-    return Tree(image, stream, tuple(files), bases, sources, folding)
+    names = {path: tuple(others) for path, others in exported.items()}
+    return Tree(image, stream, tuple(files), bases, sources, folding, names)
 
 
 def encode_origins(origins: Origins) -> bytes:

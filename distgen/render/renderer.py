@@ -4,26 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol
-
-from jinja2 import Template
+from typing import Any, Protocol
 
 from distgen.errors import InputError
+from distgen.exports.repository_records import RepositoryFile
 from distgen.model.catalogue import Catalogue, Image, TemplateFile
 from distgen.model.lock import Lock
 from distgen.model.rendered import File, LineAnnotation, PrintedText, Tree
 from distgen.model.words import EXECUTABLE, REGULAR, Folding, Origin
 from distgen.render.annotate import Annotations, annotate_lines
+from distgen.render.compiled import CompiledFile, compile_source, header_origins
 from distgen.render.components import images_with_components
 from distgen.render.context import base_digests, template_context
 from distgen.render.environment import (
     TEMPLATES,
     Sandbox,
     compile_file,
-    compile_name,
     make_sandbox,
     render_raw,
     render_text,
+)
+from distgen.render.exported import (
+    annotate_exported,
+    exported_files,
+    exported_names,
+    render_exported,
 )
 from distgen.render.linemap import LineMarks, Origins, match_origins
 from distgen.render.normalize import normalize, source_rows
@@ -35,14 +40,6 @@ from distgen.render.unidiff import split_lines
 
 MAX_TREE = 64 * 2**20
 MAX_COMPILED = 1000  # thousands of images may have templates of their own
-
-
-class CompiledFile(NamedTuple):
-    """A file of a template, with its name and text compiled; None where nothing is rendered."""
-
-    source: TemplateFile
-    name: Template | None
-    text: Template | None
 
 
 class TreeRenderer(Protocol):
@@ -73,9 +70,10 @@ class Renderer:
         """Return the files of an image; the same catalogue and lock give the same bytes."""
         values = self._values(image)
         compiled = self._compile_files(image, values)
+        exported = exported_files(image, self._lock, compiled)
         # The first use of a template compiles it, also where an image has its own file instead.
         self._sandbox.loaded.clear()
-        files = self._files(compiled, values, image)
+        files = self._files(compiled, exported, values, image)
         self._last_inputs = image, self._inputs(image, compiled)
         for step in apply_patches(files, image):
             files = step.files
@@ -92,6 +90,7 @@ class Renderer:
                 for name, source in values["sources"].items()
             },
             folding=self._folding(image),
+            exported=exported_names(exported, files),
         )
 
     def _folding(self, image: Image) -> Folding:
@@ -131,8 +130,10 @@ class Renderer:
         """Return what each line of a rendered file is, the line of a patch where it is from one."""
         values = self._values(image)
         compiled = self._compile_files(image, values)
-        steps = apply_patches(self._files(compiled, values, image), image) if image.patches else []
-        if path not in (steps[-1].files if steps else compiled):
+        exported = exported_files(image, self._lock, compiled)
+        files = self._files(compiled, exported, values, image) if image.patches else {}
+        steps = apply_patches(files, image)
+        if path not in (steps[-1].files if steps else {**compiled, **exported}):
             raise InputError(f"the tree of {image.key} has no file {path!r}")
         rows: list[tuple[Row, ...]] = []
         start: str | None = path
@@ -142,7 +143,9 @@ class Renderer:
                 rows.append(row_origins.rows)
                 start = row_origins.old
         lines: tuple[LineAnnotation | Origin, ...] = ()
-        if start:
+        if start is not None and start in exported:
+            lines = annotate_exported(exported[start])
+        elif start:
             printed = self.printed(image, start) if with_values else PrintedText()
             lines = self._annotate(start, compiled[start], values, image, printed)
         for row in reversed(rows):
@@ -256,10 +259,14 @@ class Renderer:
         return compiled
 
     def _files(
-        self, files: Mapping[str, CompiledFile], values: dict[str, Any], image: Image
+        self,
+        files: Mapping[str, CompiledFile],
+        exported: Mapping[str, RepositoryFile],
+        values: dict[str, Any],
+        image: Image,
     ) -> Mapping[str, File]:
-        check_paths(files, image.key)
-        tree, printed = {}, 0
+        check_paths((*files, *exported), image.key)
+        tree, printed = {path: render_exported(file) for path, file in exported.items()}, 0
         for path, file in files.items():
             tree[path] = self._file(path, file, values, image)
             printed += len(tree[path].content) if file.text is not None else 0
@@ -275,17 +282,3 @@ class Renderer:
         rendered = render_text(file.text, values, image.key)
         text = normalize(rendered, path, header_origins(file.source, image))
         return File(path, text.encode(), mode)
-
-
-def compile_source(environment: Sandbox, source: TemplateFile, image: Image) -> CompiledFile:
-    """Compile the name and the text of a file, where they are templates."""
-    return CompiledFile(
-        source,
-        compile_name(environment, source, image.key) if "{" in source.path else None,
-        compile_file(environment, source, image.key) if source.is_rendered else None,
-    )
-
-
-def header_origins(source: TemplateFile, image: Image) -> str:
-    """Return the words of a rendered file's header: where it and its values were written."""
-    return f"{source.source} and {image.origin.path}"

@@ -28,7 +28,7 @@ from distgen.verify.compare import (
     unmanaged_paths,
 )
 from distgen.verify.published_commit import read_path
-from distgen.verify.replay import Replay, fit_folding, replan
+from distgen.verify.replay import Replay, fit_tree, replan
 from distgen.verify.verdict import Verdict, VerdictStatus, verdict_on
 from distgen.verify.worker_pool import WorkerPool
 
@@ -40,8 +40,12 @@ def judge_claim(workers: WorkerPool, reader: ObjectReader, commit: Commit, claim
         return verdict_on(claim, commit, "unknown source", replay)
     if falsehood := false_trailer(claim, replay.expectation):
         return verdict_on(claim, commit, "forged", falsehood)
-    replay = fit_folding(reader, commit.id, replay)
+    replay = fit_tree(reader, commit.id, "", replay)
     change = replan(reader, commit, replay)
+    # A file that somebody put in the place of distgen's is an edit: only what was there before
+    # stays on purpose.
+    before = commit.id if change else next(iter(commit.parents), "")
+    replay = fit_tree(reader, commit.id, before, replay)
     if change is None:
         return _judge_foreign_commit(reader, commit, claim, replay.expectation)
     return _judge_replanned(reader, commit, claim, replay, change)

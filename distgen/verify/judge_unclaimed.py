@@ -17,7 +17,7 @@ from distgen.verify.claims import Claim, Expectation, parse_claim
 from distgen.verify.compare import is_same_manifest, list_edits, unmanaged_paths
 from distgen.verify.judge_claim import judge_claim
 from distgen.verify.published_commit import read_commit, read_manifest_content, read_path
-from distgen.verify.replay import fit_folding
+from distgen.verify.replay import fit_tree
 from distgen.verify.verdict import Verdict, VerdictStatus, verdict_on
 from distgen.verify.worker_pool import WorkerPool
 
@@ -68,7 +68,7 @@ def _judge_on_base(
     if verdict.status in ("unknown source", "forged") or isinstance(replay, str):
         detail = f"{why}: {verdict.detail}"
         return replace(verdict, commit=commit.id, exact=False, detail=detail)
-    expectation = fit_folding(reader, commit.id, replay).expectation
+    expectation = fit_tree(reader, commit.id, base.id, replay).expectation
     return _judge_by(reader, commit, claim, expectation, why)
 
 
@@ -118,11 +118,11 @@ def _find_source(
     manifest_sum = manifest_digest(manifest)
     for source in newest_commits(workers.repository, _MOST_SOURCES):
         claim = Claim(manifest.image, manifest.stream, source, "", "", source)
-        if workers.manifest_sum(source, claim.key) != manifest_sum:
+        if manifest_sum not in workers.manifest_sums(source, claim.key):
             continue
         replay = workers.replay(claim)
         if not isinstance(replay, str):
-            expectation = fit_folding(reader, commit.id, replay).expectation
+            expectation = fit_tree(reader, commit.id, commit.id, replay).expectation
             return replace(claim, source=expectation.source), expectation
     return None
 

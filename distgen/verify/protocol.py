@@ -72,6 +72,7 @@ _TREE = _record(
     bases=_OPTIONAL_TEXT_BY_NAME,
     sources={"type": "object", "additionalProperties": _OPTIONAL_TEXT_BY_NAME},
     folding={"enum": list(get_args(Folding))},
+    exported={"type": "object", "additionalProperties": {"type": "array", "items": _TEXT}},
 )
 _SOURCE = _record(
     git=_TEXT, ref=_TEXT, commit=_TEXT, date=_TEXT, version={"type": ["string", "null"]}
@@ -168,10 +169,10 @@ def decode_rendition(answer: bytes, claim: Claim, reason: str) -> Rendition | st
     )
 
 
-def decode_sums(answer: bytes, keys: Collection[str]) -> dict[str, str]:
-    """Return the sums of the manifests of these images, "" for one that is not there."""
+def decode_sums(answer: bytes, keys: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Return the sums of the manifests of these images, none for one that is not there."""
     sums = _decode(answer, _SUMMED)["sums"]
-    return {key: sums.get(key, "") for key in keys}
+    return {key: tuple(sums.get(key, "").split()) for key in keys}
 
 
 def _decode(answer: bytes, schema: Draft202012Validator) -> dict[str, Any]:
@@ -206,6 +207,7 @@ def _tree_fields(tree: Tree) -> dict[str, Any]:
         "bases": dict(tree.bases),
         "sources": {name: dict(source) for name, source in tree.sources.items()},
         "folding": tree.folding,
+        "exported": {path: list(names) for path, names in tree.exported.items()},
     }
 
 
@@ -222,4 +224,5 @@ def _read_tree(fields: Mapping[str, Any], claim: Claim) -> Tree:
     except (ValueError, DistgenError) as error:
         raise BadAnswer(f"its tree is not one: {error}"[:_MAX_SENTENCE]) from None
     facts = (fields["bases"], fields["sources"], fields["folding"])
-    return Tree(claim.image, claim.stream, files, *facts)
+    exported = {path: tuple(names) for path, names in fields["exported"].items()}
+    return Tree(claim.image, claim.stream, files, *facts, exported)

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 
 from distgen.git.cat_file import ObjectReader
 from distgen.git.commits import Commit
-from distgen.model.published import Change, Provenance
+from distgen.model.published import Change, Manifest, Provenance
 from distgen.model.rendered import Tree
 from distgen.model.words import ATTRIBUTES, OnEdit
-from distgen.publish.branch import read_branch, read_manifest
+from distgen.publish.branch import list_files, read_branch, read_manifest
 from distgen.publish.commit import lock_digest
+from distgen.publish.foreign_files import foreign_files, without_exported
 from distgen.publish.merge_file import three_way_merge
 from distgen.publish.plan import plan_change, plan_retirement
 from distgen.publish.restamp import plan_restamp
@@ -58,26 +59,45 @@ def replay_rendition(rendition: Rendition, claim: Claim, date: int) -> Replay:
     return Replay(target, tree, provenance, expectation)
 
 
-def fit_folding(reader: ObjectReader, commit: str, replay: Replay) -> Replay:
+def fit_tree(reader: ObjectReader, commit: str, before: str, replay: Replay) -> Replay:
     """Return what a claim leads to, with the marks for forges that a commit has.
 
-    A branch keeps its marks until the next change, so both ways are distgen's.
+    A branch keeps its marks until the next change, so both ways are distgen's. Exported files are
+    left out where `before`, a commit or "" for none, has a packager's own in their places.
     """
     if replay.tree is None:
         return replay
-    tree = with_other_folding(replay.tree)
-    attributes = make_attributes(tree.files, tree.folding)
     manifest = read_manifest(reader, commit)
+    tree = _fit_folding(reader, commit, _leave_foreign(reader, commit, replay.tree), manifest)
+    fitted = replace(replay.tree, folding=tree.folding)
+    if before:
+        fitted = _leave_foreign(reader, before, fitted)
+    if fitted == replay.tree and fitted.folding == replay.tree.folding:
+        return replay
+    files = {file.path: file for file in published_files(fitted)}
+    return replace(replay, tree=fitted, expectation=replace(replay.expectation, files=files))
+
+
+def _fit_folding(reader: ObjectReader, commit: str, tree: Tree, manifest: Manifest | None) -> Tree:
+    """Return a tree with the marks for forges that a commit has."""
+    other_tree = with_other_folding(tree)
+    attributes = make_attributes(other_tree.files, other_tree.folding)
     listed = manifest.files.get(ATTRIBUTES) if manifest else None
     is_other = (
         listed.sha256 == attributes.sha256
         if listed
         else read_path(reader, commit, ATTRIBUTES) == attributes.content
     )
-    if not is_other:
-        return replay
-    files = {file.path: file for file in published_files(tree)}
-    return replace(replay, tree=tree, expectation=replace(replay.expectation, files=files))
+    return other_tree if is_other else tree
+
+
+def _leave_foreign(reader: ObjectReader, commit: str, tree: Tree) -> Tree:
+    """Return a tree without exported files that a packager's own keep away from a commit."""
+    if not tree.exported or reader.read(commit) is None:
+        return tree
+    manifest = read_manifest(reader, commit)
+    owned = manifest.files if manifest else {}
+    return without_exported(tree, foreign_files(tree, list_files(reader, commit), owned))
 
 
 def replan(reader: ObjectReader, commit: Commit, replay: Replay) -> Change | None:

@@ -13,6 +13,7 @@ from distgen.errors import DistgenError
 from distgen.model.catalogue import Catalogue
 from distgen.model.lock import Lock
 from distgen.model.rendered import Tree
+from distgen.publish.foreign_files import possible_trees
 from distgen.publish.target import BranchTarget, branch_target
 from distgen.render.limited import LimitedRenderer
 from distgen.render.manifest import make_manifest, manifest_digest, published_files
@@ -67,8 +68,9 @@ def _manifest_sums(state: CatalogueState, keys: Collection[str]) -> Iterator[tup
     for image in state.catalogue.images:
         if image.key in keys:
             with suppress(*_FAILURES):
-                tree = state.renderer.tree(image)
-                yield image.key, manifest_digest(make_manifest(tree, published_files(tree)))
+                trees = possible_trees(state.renderer.tree(image))
+                manifests = (make_manifest(tree, published_files(tree)) for tree in trees)
+                yield image.key, " ".join(map(manifest_digest, manifests))
 
 
 def _render_claim(state: CatalogueState, claim: Claim) -> Rendition:

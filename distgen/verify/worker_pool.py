@@ -46,7 +46,7 @@ class WorkerPool:
         self._command = command
         self._workers: OrderedDict[str, _Worker | str] = OrderedDict()
         self._keys = keys
-        self._sums: dict[str, dict[str, str]] = {}
+        self._sums: dict[str, dict[str, tuple[str, ...]]] = {}
         self._lock = threading.Lock()
 
     def __enter__(self) -> WorkerPool:
@@ -82,10 +82,11 @@ class WorkerPool:
             return f"it cannot be rendered from {claim.commit[:12]}: {rendition}"
         return replay_rendition(rendition, claim, worker.date)
 
-    def manifest_sum(self, commit: str, key: str) -> str:
-        """Return the sha256 of the manifest that a commit gives an image, "" for none.
+    def manifest_sums(self, commit: str, key: str) -> tuple[str, ...]:
+        """Return the sha256 of each manifest that a commit may give an image.
 
-        It is looked up for all images at once, since the search for one goes through many commits.
+        There is more than one where a packager's own files may keep exported ones away. They are
+        looked up for all images at once, since the search for one goes through many commits.
         """
         with self._lock:
             sums = self._sums.setdefault(commit, {})
@@ -93,7 +94,7 @@ class WorkerPool:
                 sums |= self._read_sums(commit, sorted({*self._keys, key}))
             return sums[key]
 
-    def _read_sums(self, commit: str, keys: Collection[str]) -> Mapping[str, str]:
+    def _read_sums(self, commit: str, keys: Collection[str]) -> Mapping[str, tuple[str, ...]]:
         worker = self._worker(commit)
         if isinstance(worker, _Worker):
             try:
@@ -101,7 +102,7 @@ class WorkerPool:
                 return self._ask(commit, worker, question, lambda answer: decode_sums(answer, keys))
             except WorkerFailure:
                 pass
-        return dict.fromkeys(keys, "")
+        return dict.fromkeys(keys, ())
 
     def _ask(
         self,

@@ -36,7 +36,7 @@ RENDITION = {
     "branch": "main",
     "downloads": [],
     "on_edit": [],
-    "tree": {"files": [FILE], "bases": {}, "sources": {}, "folding": "own"},
+    "tree": {"files": [FILE], "bases": {}, "sources": {}, "folding": "own", "exported": {}},
     "lock": {"bases": {}, "sources": [], "downloads": {}},
 }
 
@@ -216,8 +216,8 @@ def test_a_rendition_without_one_of_its_parts_is_no_answer(key):
 
 
 def test_sums_are_those_of_the_images_that_were_asked_for():
-    line = json.dumps({"sums": {"ns/app@main": "1", "ns/other@main": "2"}}).encode()
+    line = json.dumps({"sums": {"ns/app@main": "1 3", "ns/other@main": "2"}}).encode()
     keys = ["ns/app@main", "ns/none@main"]
-    assert decode_sums(line, keys) == {"ns/app@main": "1", "ns/none@main": ""}
+    assert decode_sums(line, keys) == {"ns/app@main": ("1", "3"), "ns/none@main": ()}
     with pytest.raises(BadAnswer):
         decode_sums(b'{"sums": {"ns/app@main": 1}}', keys)

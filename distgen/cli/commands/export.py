@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from distgen.cli.export_formats import make_command
+from distgen.cli.export_formats import make_command, make_refusal
 from distgen.cli.session import Session
 from distgen.cli.work import render_limits
 from distgen.errors import InputError
-from distgen.exports.formats import FORMATS
+from distgen.exports.formats import FORMATS, REPOSITORY_FORMATS
 from distgen.output.files import replace_file
 from distgen.tripleo.export import EntryFilter, render_entries
 from distgen.tripleo.files import limited, read_defaults, read_text, template_at
@@ -35,6 +35,8 @@ def command() -> None:
 
 for _format in FORMATS:
     command.add_command(make_command(_format))
+for _name in sorted({*REPOSITORY_FORMATS} - {*command.commands}):
+    command.add_command(make_refusal(_name))
 
 
 @command.command("tripleo")
