@@ -44,6 +44,8 @@ class Speculation:
     """Where else a change may be found: other repositories by (git, ref)."""
     items: tuple[ZuulItem, ...] = ()
     originals: tuple[Image, ...] = ()
+    replaced: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The names of the sources that were replaced, by the keys of their images."""
 
 
 def parse_override(text: str) -> Override:
@@ -77,7 +79,11 @@ def override_sources(
     _refuse_unmatched(catalogue, overrides)
     images = tuple(_replace_sources(image, overrides, items, lock) for image in catalogue.images)
     pairs = zip(images, catalogue.images, strict=True)
-    replaced_keys = tuple(new.key for new, old in pairs if new is not old)
+    replaced_names = {
+        new.key: tuple(sorted(source.name for source in {*new.sources} - {*old.sources}))
+        for new, old in pairs
+        if new is not old
+    }
     elsewhere = {
         (item.git, item.ref): source.git
         for image in catalogue.images
@@ -86,7 +92,14 @@ def override_sources(
         if item.git is not None and item.git != source.git
     }
     speculated = replace(catalogue, images=images)
-    return Speculation(speculated, replaced_keys, elsewhere, tuple(items), catalogue.images)
+    return Speculation(
+        speculated,
+        tuple(replaced_names),
+        elsewhere,
+        tuple(items),
+        catalogue.images,
+        replaced_names,
+    )
 
 
 def publishing_refusal(speculation: Speculation) -> Callable[[Tree], str]:

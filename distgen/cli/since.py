@@ -11,6 +11,7 @@ import click
 
 from distgen.catalogue.inputs import with_named_files
 from distgen.catalogue.mirrors import apply_mirrors
+from distgen.catalogue.source_overrides import Speculation
 from distgen.cli.option_groups import option_group
 from distgen.cli.session import Session
 from distgen.cli.work import limited_work
@@ -51,9 +52,10 @@ def since_options(*, required: bool) -> Callable[..., Any]:
 
 
 def compare_since(
-    session: Session, since: SinceOptions, catalogue: Catalogue, lock: Lock
+    session: Session, since: SinceOptions, speculation: Speculation, lock: Lock
 ) -> Comparison:
     """Read the catalogue as it was, to compare it with what it is; nothing is rendered yet."""
+    catalogue = speculation.catalogue
 
     def read(root: Path) -> tuple[Catalogue, Lock]:
         earlier = with_named_files(session.catalogue(root=root))
@@ -67,4 +69,5 @@ def compare_since(
         revision,
         before=limited_work(earlier, earlier_lock, earlier.images),
         now=limited_work(with_named_files(catalogue), lock, catalogue.images),
+        replaced=speculation.replaced,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from distgen.catalogue.graph import select_images, waves
 from distgen.errors import DistgenError, InputError
@@ -34,6 +34,8 @@ class Comparison:
     revision: Revision
     before: Work
     now: Work
+    replaced: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The names of the sources that options of this run replaced, by the keys of images."""
 
 
 @dataclass(frozen=True, slots=True)

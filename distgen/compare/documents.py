@@ -21,8 +21,8 @@ class KeyChange:
 
 def changed_keys(before: Layer | None, now: Layer | None) -> tuple[KeyChange, ...]:
     """Return what differs between two states of a file; a list is one key, with its first line."""
-    old = dict(_leaves(before.values, ())) if before else {}
-    new = dict(_leaves(now.values, ())) if now else {}
+    old = dict(leaves(before.values)) if before else {}
+    new = dict(leaves(now.values)) if now else {}
     changes: list[KeyChange] = []
     if now:
         changes += [
@@ -40,10 +40,11 @@ def changed_keys(before: Layer | None, now: Layer | None) -> tuple[KeyChange, ..
     return tuple(changes)
 
 
-def _leaves(values: Mapping[str, Any], at: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
+def leaves(values: Mapping[str, Any], at: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
+    """Yield the keys of nested maps with what they hold."""
     for key, value in values.items():
         if isinstance(value, Mapping) and value:
-            yield from _leaves(value, (*at, key))
+            yield from leaves(value, (*at, key))
         else:
             yield (*at, key), value
 

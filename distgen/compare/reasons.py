@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 
+from distgen.catalogue.overlay import split_operator
 from distgen.compare.comparison import Comparison, naming_revision
-from distgen.compare.documents import KeyChange, changed_keys
+from distgen.compare.documents import KeyChange, changed_keys, leaves
 from distgen.compare.facts import ImagePair
 from distgen.compare.relevance import describe_key, is_relevant, names_the_image
 from distgen.compare.sources import describe_file_change
 from distgen.model.catalogue import Catalogue, Image, TemplateFile
 from distgen.model.lock import Lock
 
+_SET = "--set"
 _OWN_FOLDERS = ("templates/", "overlays/")
 
 
@@ -34,6 +36,8 @@ class ReasonFinder:
             *self._lock_entries(pair),
             *_source(pair),
             *(("exports",) if "exports" in pair.heads else ()),
+            *_assignments(pair),
+            *(f"option:--source {name}" for name in self._comparison.replaced.get(key, ())),
         )
         return tuple(dict.fromkeys(reasons))
 
@@ -136,6 +140,16 @@ class ReasonFinder:
                 key
             ):
                 yield f"lock:{component.git}"
+
+
+def _assignments(pair: ImagePair) -> Iterator[str]:
+    """Yield the values that this run sets on top of all overlays, as far as they differ."""
+    for layer in pair.images[1].layers:
+        if layer.name == _SET:
+            for path, _ in leaves(layer.values):
+                name, _ = split_operator(str(path[-1]))
+                if pair.value_differs(path, ""):
+                    yield f"option:--set {'.'.join(map(str, (*path[:-1], name)))}"
 
 
 def _source(pair: ImagePair) -> Iterator[str]:

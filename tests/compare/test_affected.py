@@ -341,6 +341,24 @@ def test_a_new_release_of_a_component_moves_the_tags_of_the_last_one(root, affec
 # --- the list ------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("options", "reasons"),
+    [
+        (("--set", "number=7"), {"option:--set number"}),
+        (("--set", "ns/a*:packages+=[b]"), {"option:--set packages"}),
+        (("--set", "ns/app:env.a=b"), {"option:--set env.a"}),
+        (("--source", "ns/app:app=v2"), {"option:--source app"}),
+        (("--source", "app=https://example.org/fork#main"), {"option:--source app"}),
+    ],
+)
+def test_options_of_the_run_are_reasons(root, distgen, options, reasons):
+    ran = distgen(root, "affected", "--since", "HEAD", *options, "--format", "json")
+    assert ran.code == 0, ran.err
+    keeps_to_its_schema("affected", ran.json)
+    named = {reason for row in ran.json for reason in row["reasons"]}
+    assert {reason for reason in named if not reason.startswith("parent:")} == reasons
+
+
 def test_images_come_in_build_order_with_their_level(root, distgen):
     (root / "overlays/ns/far.yaml").unlink()
     (root / "overlays/ns/new.yaml").write_text("template: app\nfrom: ns/child\n")

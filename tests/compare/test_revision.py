@@ -9,6 +9,7 @@ import pytest
 from testing.dist_git import GIT, git
 from testing.sites import save, site
 
+from distgen.catalogue.source_overrides import Speculation
 from distgen.cli.session import Session
 from distgen.cli.since import SinceOptions, compare_since
 from distgen.compare.comparison import pair_trees, select_keys
@@ -23,7 +24,9 @@ def root(catalogue):
 
 def compare(root, name, folder=None):
     session = Session(root, 0, None, dict(os.environ))
-    return compare_since(session, SinceOptions(name, folder), session.catalogue(), session.lock())
+    return compare_since(
+        session, SinceOptions(name, folder), Speculation(session.catalogue()), session.lock()
+    )
 
 
 def changes(root, name, folder=None):

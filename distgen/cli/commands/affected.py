@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import click
 
-from distgen.cli.session import Session, format_option
+from distgen.cli.session import Session, format_option, set_option
 from distgen.cli.since import SinceOptions, compare_since, since_options
-from distgen.cli.source_options import SourceOptions, load_catalogue
+from distgen.cli.source_options import SourceOptions, load_catalogue, source_options
 from distgen.compare.affected import (
     EFFECTS,
     AffectedImage,
@@ -27,10 +27,20 @@ COLORS: dict[EffectKind, str] = {"added": "green", "removed": "red", "rebuilt": 
 
 @click.command()
 @since_options(required=True)
+@set_option
+@source_options
 @format_option("text", "json")
 @click.argument("patterns", metavar="[IMAGE]...", nargs=-1)
 @click.pass_obj
-def command(session: Session, since: SinceOptions, form: str, patterns: tuple[str, ...]) -> None:
+def command(
+    session: Session,
+    /,
+    since: SinceOptions,
+    sets: tuple[str, ...],
+    overrides: SourceOptions,
+    form: str,
+    patterns: tuple[str, ...],
+) -> None:
     """Say which images changed since REV, which are built on them, and why.
 
     Both states are rendered and their trees compared. Images come in build order, each once:
@@ -39,8 +49,8 @@ def command(session: Session, since: SinceOptions, form: str, patterns: tuple[st
     What is installed is the same on both sides: `distgen diff` without --since shows what an
     upgrade of Kolla, or of this program, does.
     """
-    speculation, lock = load_catalogue(session, (), SourceOptions())
-    comparison = compare_since(session, since, speculation.catalogue, lock)
+    speculation, lock = load_catalogue(session, sets, overrides)
+    comparison = compare_since(session, since, speculation, lock)
     affected = list_affected(comparison, select_keys(comparison, patterns))
     if form == "json":
         click.echo(json.dumps(format_affected(affected), indent=2))

@@ -129,7 +129,7 @@ def _choose_images(
     catalogue, choice = speculation.catalogue, request.choice
     if request.since.since is None:
         return catalogue, lock, choice.of(catalogue)
-    comparison = compare_since(session, request.since, catalogue, lock)
+    comparison = compare_since(session, request.since, speculation, lock)
     affected = list_affected(comparison, select_keys(comparison, choice.patterns))
     keys = {image.key for image in affected if image.change != "removed"}
     chosen = {image.key: image for image in catalogue.images if image.key in keys}

@@ -133,7 +133,7 @@ def diff_revisions(
 ) -> Differences:
     """Compare what the catalogue renders with what it rendered at a revision."""
     speculation, lock = load_catalogue(session, options.sets, options.overrides)
-    comparison = compare_since(session, output.since, speculation.catalogue, lock)
+    comparison = compare_since(session, output.since, speculation, lock)
     choice = options.choice
     keys = set(select_keys(comparison, choice.patterns))
     if choice.with_parents or choice.with_dependents:

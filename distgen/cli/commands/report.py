@@ -111,7 +111,7 @@ def diff_since(
 ) -> tuple[Work, GroupedDiff, Notes]:
     """Return what the catalogue's change since a revision does to the trees, and why."""
     speculation, lock = load_catalogue(session, options.sets, options.overrides)
-    comparison = compare_since(session, since, speculation.catalogue, lock)
+    comparison = compare_since(session, since, speculation, lock)
     comparison = replace(comparison, now=keep_trees(comparison.now))
     keys = select_keys(comparison, options.choice.patterns)
     revisions = compare_revisions(comparison, keys, OWN_FILES, ReasonFinder(comparison))
