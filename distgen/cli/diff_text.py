@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+import textwrap
+from collections.abc import Iterable, Sequence
 
 import click
 
@@ -19,22 +20,41 @@ _PLAIN = "note"
 
 
 def paint(blocks: Iterable[TextBlock], *, cut: bool = False) -> str:
-    """Return the text of blocks, painted for a terminal; `cut` keeps each line on one row there."""
+    """Return the text of blocks; on a terminal in colour, and no sentence ends within a word.
+
+    `cut` keeps each line but the sum on one row there.
+    """
     on_terminal = stdout_is_terminal()
-    width = shutil.get_terminal_size().columns if cut and on_terminal else 0
+    width = shutil.get_terminal_size().columns if on_terminal else 0
     lines: list[str] = []
     for block in blocks:
         if block.kind == "diff":
             lines += paint_diff(block.lines) if on_terminal or is_colored() else block.lines
             continue
         for line in block.lines:
-            shown = visible(line)
-            shown = f"{shown[: width - 1]}\u2026" if 0 < width < len(shown) else shown
-            is_plain = block.kind == _PLAIN
-            lines.append(
-                shown if is_plain else click.style(shown, bold=True, fg=_COLORS.get(block.kind))
-            )
+            for row in fit(visible(line), width, cut=cut and block.kind != "sum"):
+                is_plain = block.kind == _PLAIN
+                lines.append(
+                    row if is_plain else click.style(row, bold=True, fg=_COLORS.get(block.kind))
+                )
     return "".join(f"{line}\n" for line in lines)
+
+
+def fit(line: str, width: int, *, cut: bool) -> Sequence[str]:
+    """Return the rows of a line on a terminal of some width, 0 for none."""
+    if not 0 < width < len(line):
+        return (line,)
+    if cut:
+        return (f"{line[: width - 1]}\u2026",)
+    indent = line[: len(line) - len(line.lstrip())]
+    wrapper = textwrap.TextWrapper(
+        width,
+        initial_indent=indent,
+        subsequent_indent=f"{indent}    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return wrapper.wrap(line.strip()) or (line,)
 
 
 def print_text(session: Session, text: str, *, paged: bool) -> None:
