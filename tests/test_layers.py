@@ -65,7 +65,15 @@ PURE = {
     "exports": (
         *("bake", "bashbrew", "ci_options", "compose", "formats", "github_actions"),
         *("gitlab_ci", "healthchecks", "job_groups", "kolla", "matrix", "records"),
-        *("tekton", "unique_names", "zuul", "zuul_inputs", "zuul_jobs", "zuul_options"),
+        *(
+            "structure_tests",
+            "tekton",
+            "unique_names",
+            "zuul",
+            "zuul_inputs",
+            "zuul_jobs",
+            "zuul_options",
+        ),
         *("zuul_playbooks", "zuul_role", "zuul_tasks", "zuul_yaml"),
         *("cccp", "cccp_base", "cccp_index", "cccp_names", "osbs", "osbs_labels"),
         *("repository_records", "yaml_lines"),

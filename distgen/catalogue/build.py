@@ -99,6 +99,7 @@ def finish_image(draft: Draft, references: References, value_stack: ValueStack) 
         layers=draft.stacked.layers,
         files=_merge_files(overlay.folder.files for overlay in draft.chain),
         patches=patches_for_stream(patches, draft.stream.name),
+        tests=tuple(file for overlay in draft.chain for file in overlay.folder.tests),
         reference=draft.reference,
         url=draft.url,
         origin=draft.overlay.origin(),

@@ -11,6 +11,7 @@ from distgen.catalogue.namespaces import FOLDER
 from distgen.catalogue.patches import PATCHES
 from distgen.catalogue.records import ImageFiles, Overlay
 from distgen.catalogue.settings import values_layer
+from distgen.catalogue.template_files import TESTS
 from distgen.errors import InputError
 from distgen.exports.formats import REPOSITORY_FORMATS
 from distgen.model.catalogue import Layer
@@ -72,4 +73,6 @@ def read_image_files(root: Path, folder: str) -> ImageFiles:
                 where=Origin(file.source),
                 hint="rename it or move it out",
             )
-    return ImageFiles(tuple(file for file in files if file not in patches), patches)
+    tests = tuple(file for file in files if file.path == TESTS)
+    others = tuple(file for file in files if file not in (*patches, *tests))
+    return ImageFiles(others, patches, tests)

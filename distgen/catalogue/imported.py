@@ -207,4 +207,5 @@ def _with_overlay(image: Image, overlays: Mapping[str, ImageFiles]) -> Image:
         image,
         files=tuple(by_path[path] for path in sorted(by_path)),
         patches=patches_for_stream(folder.patches, image.stream.name),
+        tests=folder.tests,
     )

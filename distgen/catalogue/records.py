@@ -72,10 +72,11 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class ImageFiles:
-    """The files of an image's folder, and the patches in it, both by name."""
+    """The files of an image's folder, and the patches and structure tests in it, all by name."""
 
     files: tuple[TemplateFile, ...] = ()
     patches: tuple[TemplateFile, ...] = ()
+    tests: tuple[TemplateFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from distgen.model.words import ATTRIBUTES, MANIFEST, Origin
 
 # Files that editors and interpreters leave on one machine must not change what is published.
 _LEFTOVER = re.compile(r".*~|\..*\.sw[op]|\.DS_Store|__pycache__|.*\.py[co]", re.DOTALL)
+TESTS = "tests.yaml"
+"""The structure tests of a template or image; they are of no tree."""
 _WRITTEN_BY_DISTGEN = {MANIFEST, ATTRIBUTES}
 
 

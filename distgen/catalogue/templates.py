@@ -15,6 +15,7 @@ from typing import Any
 from distgen.catalogue.cycles import find_cycle
 from distgen.catalogue.folder import list_folder, read_document, read_folder
 from distgen.catalogue.records import CompiledTemplate
+from distgen.catalogue.template_files import TESTS
 from distgen.errors import InputError
 from distgen.model.catalogue import Layer, Template, TemplateFile
 from distgen.model.words import KeyPath, Origin
@@ -132,7 +133,7 @@ def _compile(
     files: dict[str, TemplateFile] = {}
     for folder in farthest_first:
         properties.update(folder.properties)
-        files.update({file.path: file for file in folder.files})
+        files.update({file.path: file for file in folder.files if file.path != TESTS})
     checks = {value: compile_schema(schema) for value, schema in properties.items()}
     layers = tuple(
         _default_layer(folder, farthest_first[index + 1 :])
@@ -149,6 +150,9 @@ def _compile(
         files=tuple(files[path] for path in sorted(files)),
         extends=chain,
         origin=folders[name].document.origin(),
+        tests=tuple(
+            file for folder in farthest_first for file in folder.files if file.path == TESTS
+        ),
     )
     nullable = frozenset(value for value, check in checks.items() if check.is_valid(None))
     return CompiledTemplate(template, layers, checks, nullable, folders[name].document)

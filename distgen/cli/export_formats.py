@@ -14,7 +14,7 @@ from distgen.cli.remote_options import RemoteOptions, remote_options
 from distgen.cli.session import Choice, Session, image_arguments, set_option
 from distgen.cli.source_options import SourceOptions, load_catalogue
 from distgen.cli.tokens import add_tokens
-from distgen.cli.work import limited_work
+from distgen.cli.work import limited_work, render_structure_tests
 from distgen.dockerfile.filename import DOCKERFILE
 from distgen.errors import InputError
 from distgen.exports.matrix import make_entries
@@ -129,6 +129,7 @@ def select(
         options={option.name: options[parameter(option)] or "" for option in export.options},
         dockerfiles=read_dockerfiles(branches, trees),
         catalogue_images=catalogue.images,
+        tests=render_structure_tests(catalogue, lock, images) if "tests" in export.needs else {},
     )
     return selection, refused
 

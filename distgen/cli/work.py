@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
+from typing import Any
 
 from distgen.catalogue.records import Settings
 from distgen.catalogue.settings import read_settings
+from distgen.catalogue.structure_tests import catalogue_of_tests, read_tests
 from distgen.cli.session import Session
 from distgen.errors import InputError
-from distgen.lint.check import Work, plan_work
+from distgen.lint.check import Work, plan_work, render_trees
 from distgen.model.catalogue import DEFAULT_LIMITS, Catalogue, Image, RenderLimits
 from distgen.model.lock import Lock
 from distgen.render.limited import LimitedRenderer
@@ -22,6 +25,16 @@ def limited_work(
 ) -> Work:
     """Return the work to do on `images`; what renders them ends once `stop` is set."""
     return plan_work(catalogue, lock, images, LimitedRenderer(catalogue, lock, stop))
+
+
+def render_structure_tests(
+    catalogue: Catalogue, lock: Lock, images: tuple[Image, ...]
+) -> Mapping[str, Mapping[str, Any]]:
+    """Return the structure tests of images by key, merged in overlay order."""
+    keys = {image.key for image in images}
+    tests = catalogue_of_tests(catalogue)
+    chosen = tuple(image for image in tests.images if image.key in keys)
+    return {tree.key: read_tests(tree) for tree in render_trees(limited_work(tests, lock, chosen))}
 
 
 def site_settings(session: Session) -> Settings | None:

@@ -14,6 +14,7 @@ from distgen.exports import (
     kolla,
     matrix,
     osbs,
+    structure_tests,
     tekton,
     zuul,
 )
@@ -29,6 +30,7 @@ FORMATS: tuple[ExportFormat, ...] = (
     gitlab_ci.FORMAT,
     kolla.FORMAT,
     matrix.FORMAT,
+    structure_tests.FORMAT,
     tekton.FORMAT,
     zuul.FORMAT,
 )

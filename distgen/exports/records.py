@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from distgen.model.catalogue import Image, Namespace, Template
 from distgen.model.lock import Lock
@@ -12,7 +12,7 @@ from distgen.model.rendered import File, Tree
 
 Place = Literal["beside", "repository"]
 """Where files go: into each repository, or into one folder for many images."""
-Need = Literal["commits", "dockerfiles", "trees"]
+Need = Literal["commits", "dockerfiles", "trees", "tests"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,8 @@ class Selection:
     inputs: tuple[str, ...] = ()
     catalogue_images: tuple[Image, ...] = field(default=(), repr=False)
     """All that there are, those too that were not chosen."""
+    tests: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    """The merged structure tests of each image; empty unless needed."""
 
 
 @dataclass(frozen=True, slots=True)

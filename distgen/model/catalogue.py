@@ -63,6 +63,7 @@ class Template:
     files: tuple[TemplateFile, ...]
     extends: tuple[str, ...] = ()
     origin: Origin = NOWHERE
+    tests: tuple[TemplateFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +238,8 @@ class Image:
     """The images that its overlay extends, farthest first."""
     on_edit: EditPolicy = ()
     """What its own overlay says of downstream edits; the namespace says the rest."""
+    tests: tuple[TemplateFile, ...] = field(default=(), repr=False)
+    """Its own structure tests and those of the images it extends, farthest first."""
     imported_version: str = ""
     """The version of the source that brought it."""
     problem: ImageProblem | None = None

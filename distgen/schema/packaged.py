@@ -17,7 +17,7 @@ from distgen.schema.sources import with_sources
 from distgen.schema.subschemas import Schema
 
 KINDS = (
-    *("config", "template", "namespace", "image", "lock", "facts"),
+    *("config", "template", "namespace", "image", "tests", "lock", "facts"),
     *("list", "results", "findings", "changes", "diff", "affected", "report"),
     *("events", "verify", "adopt", "matrix", "build", "build-events", "digests"),
     *("lock-changes", "lock-problems", "tags", "discover", "promote", "prune"),
