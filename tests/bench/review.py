@@ -1,4 +1,8 @@
-"""Compare grouping the edits of a change, and its pages, with rendering the images once."""
+"""Measure what a reviewer waits for, each against rendering the same images once.
+
+Grouping edits is measured here; the commands, the pages, the memory and the graph in the files that
+are named so.
+"""
 # ruff: noqa: E402, for the order of folders to import from matters
 
 import sys
@@ -12,6 +16,9 @@ BENCH = Path(__file__).resolve().parent
 sys.path.insert(1, str(BENCH.parent))
 
 import affected as commands
+import graph
+import memory
+import pages
 import render as rendering
 from testing.comparisons import default_catalogue, render_all, replace_in
 
@@ -27,15 +34,7 @@ MADE, ROUNDS = 2000, 3
 LABEL = 'LABEL vendor="Example"\n'
 INSIDE = 'ENV IMAGE_{{ image.name | upper | replace("-", "_") }}=1\n'
 OCI, OCI_START = "templates/_shared/oci.j2", "LABEL name={{ image.full_name | dq }}"
-OVERRIDE = "{% extends parent_template %}\n"
-KOLLA = {
-    "distgen.yaml": "version: 1\n",
-    "kolla/override.j2": OVERRIDE,
-    "overlays/kolla/namespace.yaml": (
-        "source: kolla\nkolla: {base: debian, template_override: [kolla/override.j2]}\n"
-        "streams: {master: {}}\n"
-    ),
-}
+OVERRIDE = commands.KOLLA["kolla/override.j2"]
 
 
 def measure(before, after):
@@ -85,23 +84,7 @@ def report(name, count, group, render, limit):
     )
 
 
-def measure_report():
-    """Print what the pages of a change of all default images take against rendering them."""
-    with tempfile.TemporaryDirectory() as work:
-        folder = Path(work)
-        commands.copy_catalogue(folder)
-        render = commands.seconds(folder, "render", "-o", str(folder / "trees"))
-        pages = folder / "pages"
-        seconds = commands.seconds(folder, "report", "-o", str(pages), "--since", "HEAD")
-        size = sum(path.stat().st_size for path in pages.iterdir()) / 1e6
-    print(
-        f"review: default catalogue, pages {seconds:.2f} s, {size:.1f} MB, rendering"
-        f" {render:.2f} s: {seconds / render:.2f}x"
-    )
-
-
-def main():
-    measure_report()
+def measure_grouping():
     before, _ = made("")
     for name, line, limit in (("a label", LABEL, LIMIT), ("a name inside", INSIDE, INSIDE_LIMIT)):
         after, seconds = made(line)
@@ -113,19 +96,21 @@ def main():
             replace_in(OCI, OCI_START, line + OCI_START)(root)
             report(name, len(before[0]), measure(before, timed(root)[0]), seconds, limit)
     if not find_spec("kolla"):
-        print("review: Kolla not measured, since the package kolla is not installed")
         return
     with tempfile.TemporaryDirectory() as work:
         root, cache = Path(work) / "catalogue", Path(work) / "cache"
-        for path, text in KOLLA.items():
-            (root / path).parent.mkdir(parents=True, exist_ok=True)
-            (root / path).write_text(text)
+        commands.write_files(root, commands.KOLLA)
         before, seconds = timed(root, cache)
         inside = INSIDE.replace("image.name", "image_name")
         for name, line, limit in (("a label", LABEL, LIMIT), ("name inside", inside, INSIDE_LIMIT)):
             block = f"{OVERRIDE}{{% block footer %}}\n{line}{{% endblock %}}\n"
             (root / "kolla/override.j2").write_text(block)
             report(name, len(before[0]), measure(before, timed(root, cache)[0]), seconds, limit)
+
+
+def main():
+    for measure_part in (commands.main, measure_grouping, pages.main, memory.main, graph.main):
+        measure_part()
 
 
 if __name__ == "__main__":
