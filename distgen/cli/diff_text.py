@@ -19,12 +19,12 @@ _COLORS = {"heading": "yellow", "warning": "red"}
 _PLAIN = "note"
 
 
-def paint(blocks: Iterable[TextBlock], *, cut: bool = False) -> str:
+def paint(blocks: Iterable[TextBlock], *, to_file: bool = False, cut: bool = False) -> str:
     """Return the text of blocks; on a terminal in colour, and no sentence ends within a word.
 
     `cut` keeps each line but the sum on one row there.
     """
-    on_terminal = stdout_is_terminal()
+    on_terminal = stdout_is_terminal() and not to_file
     width = shutil.get_terminal_size().columns if on_terminal else 0
     lines: list[str] = []
     for block in blocks:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from testing.commandline import keeps_to_its_schema
 
@@ -210,6 +211,21 @@ def test_a_terminal_gets_gits_pager_and_colours(root):
     assert "paged: " not in plain
     git(root, "config", "core.pager", "sed 's/^/mine: /'")
     assert on_terminal(root, "--since", "HEAD", PAGER="false").startswith("mine: ")
+
+
+def test_a_terminal_gets_sentences_that_end_between_words(root):
+    add_vendor(root)
+    settings = {"COLUMNS": "40"}
+    lines = on_terminal(root, "--since", "HEAD", "--no-pager", **settings).splitlines()
+    sentence = " ".join(line.strip() for line in map(click.unstyle, lines[:3]))
+    assert sentence.startswith("3 images change, 3 edits in 1 group; 0 more are rebuilt because a")
+    assert all(len(click.unstyle(line)) <= 40 for line in lines[:3])
+    statistics = on_terminal(root, "--since", "HEAD", "--no-pager", "--stat", **settings)
+    rows = click.unstyle(statistics).splitlines()
+    assert "refused" in " ".join(rows)  # the sum is whole, each group one row
+    assert len(rows[-1]) <= 40 and rows[-1].startswith("3 images  labels  label vendor")
+    to_file = on_terminal(root, "--since", "HEAD", "-o", str(root / "out"), **settings)
+    assert to_file == "" and len((root / "out").read_text().splitlines()[0]) > 80
 
 
 def test_a_pager_that_is_missing_or_leaves_hides_nothing(root):

@@ -162,9 +162,10 @@ def format_groups(diff: GroupedDiff, session: Session, output: DiffOptions) -> s
         return format_html(diff, words=words)
     if output.form == "markdown":
         return format_markdown(diff, words=words)
+    to_file = output.output is not None
     if output.stat:
-        return paint(list_statistics(diff), cut=True)
-    return paint(list_blocks(diff, words=words))
+        return paint(list_statistics(diff), to_file=to_file, cut=True)
+    return paint(list_blocks(diff, words=words), to_file=to_file)
 
 
 def format_images(rows: Iterable[ImageDiff], output: DiffOptions) -> str:
@@ -174,7 +175,8 @@ def format_images(rows: Iterable[ImageDiff], output: DiffOptions) -> str:
             {key: text for key, text in asdict(row).items() if key != "edits"} for row in rows
         ]
         return json.dumps(objects, indent=2) + "\n"
-    return paint(block for row in rows for block in image_blocks(row))
+    blocks = (block for row in rows for block in image_blocks(row))
+    return paint(blocks, to_file=output.output is not None)
 
 
 def image_blocks(row: ImageDiff) -> Iterator[TextBlock]:
