@@ -18,6 +18,7 @@ from distgen.cli.main import GROUPS, cli
 from distgen.lint.rules.rule import Rule
 from distgen.lint.ruleset import RULES
 from distgen.render import filters
+from distgen.schema.packaged import KINDS as SCHEMAS
 from distgen.schema.packaged import load_schema
 
 DOC = Path(__file__).parent
@@ -98,6 +99,51 @@ def help_texts() -> dict[str, str]:
                 ((*words, name), found) for name, found in inner if found and not found.hidden
             ]
     return texts
+
+
+def outputs() -> str:
+    """Return the page of what commands print for programs, from its schemas."""
+    kinds = [kind for kind in SCHEMAS if kind not in FILES]
+    text = [
+        NOTICE,
+        title("JSON of commands"),
+        "What commands print or write for programs. Each has a JSON Schema (2020-12), to download\n"
+        "here and printed by ``distgen schema KIND``; tests hold real output to it. Keys may be\n"
+        "added, and neither change their meaning nor go. :doc:`exit-codes` shows examples.\n\n",
+        ".. list-table::\n   :header-rows: 1\n\n   * - KIND\n     - What it is\n     - Schema\n",
+    ]
+    for kind in kinds:
+        path = f"../../distgen/schema/json/{kind}.json"
+        text.append(f"   * - :ref:`{kind} <schema-{kind}>`\n     - {_name_schema(kind)}\n")
+        text.append(f"     - :download:`{kind}.json <{path}>`\n")
+    text.append("\n")
+    for kind in kinds:
+        whole = load_schema(kind)
+        text += [f".. _schema-{kind}:\n\n", title(kind, "-"), f"{_name_schema(kind)}.\n\n"]
+        for name, node in _output_keys(whole, whole, ""):
+            words = ". ".join(filter(None, (_kind(node), literal(node["description"]))))
+            text.append(f"``{name}``\n{fill(words, 100, **INDENT)}\n\n")
+    return "".join(text)
+
+
+def _name_schema(kind: str) -> str:
+    return literal(str(load_schema(kind).get("title", ""))).rstrip(".")
+
+
+def _output_keys(
+    node: Mapping[str, Any], whole: Mapping[str, Any], above: str
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield every described key with its path; `[]` stands for each item of a list."""
+    node = _resolved(whole, node)
+    for option in (*node.get("anyOf", []), *node.get("oneOf", [])):
+        yield from _output_keys(option, whole, above)
+    if "items" in node:
+        yield from _output_keys(node["items"], whole, f"{above}[]")
+    for name, found in node.get("properties", {}).items():
+        path, inner = f"{above}.{name}" if above else name, _resolved(whole, found)
+        if "description" in inner:
+            yield path, inner
+        yield from _output_keys(inner, whole, path)
 
 
 def template_filters() -> str:
@@ -314,6 +360,7 @@ PAGES = {
     "reference/filters.rst": template_filters,
     "reference/modules.rst": modules,
     "reference/rules.rst": manual,
+    "reference/schemas.rst": outputs,
     "changes.rst": changes,
 }
 
