@@ -76,7 +76,7 @@ PURE = {
         ),
         *("zuul_playbooks", "zuul_role", "zuul_tasks", "zuul_yaml"),
         *("cccp", "cccp_base", "cccp_index", "cccp_names", "osbs", "osbs_labels"),
-        *("repository_records", "yaml_lines"),
+        *("repository_formats", "repository_records", "yaml_lines"),
     ),
     "forges": ("branch", "file_stats", "markdown", "message"),
     "git": ("commits", "fast_import", "objects", "refs"),

@@ -16,7 +16,7 @@ from distgen.catalogue.public_urls import public_url
 from distgen.catalogue.records import CompiledTemplate, Group, Overlay, edit_policy
 from distgen.catalogue.values import StackedValues, ValueStack
 from distgen.errors import InputError
-from distgen.exports.formats import REPOSITORY_FORMATS
+from distgen.exports.repository_formats import REPOSITORY_FORMATS
 from distgen.git.refs import TAGS
 from distgen.model.catalogue import Download, Image, Layer, Parent, Source, Stream, TemplateFile
 from distgen.model.export_settings import ExportSettings

@@ -10,7 +10,7 @@ from distgen.catalogue.overlay import find_origin, merge_layers
 from distgen.catalogue.placeholders import fill_placeholders
 from distgen.catalogue.records import Group, Overlay
 from distgen.errors import InputError
-from distgen.exports.formats import FORMATS, REPOSITORY_FORMATS
+from distgen.exports.repository_formats import REPOSITORY_FORMATS
 from distgen.model.catalogue import Image, Layer, Namespace
 from distgen.model.export_settings import ExportSettings
 from distgen.model.words import KeyPath, Origin
@@ -18,19 +18,6 @@ from distgen.schema.yaml import Document
 
 FillText = Callable[[str, Origin], str]
 """Fills `{value}` in a text that was written at a place."""
-
-
-def refuse_formats_beside(document: Document) -> None:
-    """Raise InputError where `exports` names a format whose files stand beside the repositories."""
-    names = document.data.get("exports") if isinstance(document.data, Mapping) else None
-    beside = {export.name for export in FORMATS} - {*REPOSITORY_FORMATS}
-    for index, name in enumerate(names if isinstance(names, list) else ()):
-        if str(name) in beside:
-            raise InputError(
-                f"`exports[{index}]: {name}` is a format whose files stand beside the repositories",
-                where=document.origin(("exports", index)),
-                hint=f"take it out, and run `distgen export {name}`",
-            )
 
 
 def read_export_layer(data: Mapping[str, Any], document: Document) -> Layer:

@@ -13,7 +13,7 @@ from distgen.catalogue.records import ImageFiles, Overlay
 from distgen.catalogue.settings import values_layer
 from distgen.catalogue.template_files import TESTS
 from distgen.errors import InputError
-from distgen.exports.formats import REPOSITORY_FORMATS
+from distgen.exports.repository_formats import REPOSITORY_FORMATS
 from distgen.model.catalogue import Layer
 from distgen.model.words import Origin
 from distgen.schema.check import check_document

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from distgen.catalogue.deployments import read_deployment
-from distgen.catalogue.export_settings import read_export_layer, refuse_formats_beside
+from distgen.catalogue.export_settings import read_export_layer
 from distgen.catalogue.folder import read_document
 from distgen.catalogue.records import Group, Settings, edit_policy
 from distgen.catalogue.settings import merge_dist_git, values_layer
@@ -39,7 +39,6 @@ def read_namespace(root: Path, name: str, site: Settings) -> Group:
             hint="write one with `registry` and `streams`",
         )
     document = read_document(root, path)
-    refuse_formats_beside(document)
     data = check_document(validator_of("namespace"), document)
     namespace = Namespace(
         name=name,

@@ -1,8 +1,6 @@
-"""The formats of exports: a module for each, listed here."""
+"""The formats of exports beside the repositories: a module for each, listed here."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 from distgen.exports import (
     bake,
@@ -13,13 +11,11 @@ from distgen.exports import (
     gitlab_ci,
     kolla,
     matrix,
-    osbs,
     structure_tests,
     tekton,
     zuul,
 )
 from distgen.exports.records import ExportFormat
-from distgen.exports.repository_records import RepositoryFormat
 
 FORMATS: tuple[ExportFormat, ...] = (
     bake.FORMAT,
@@ -35,8 +31,3 @@ FORMATS: tuple[ExportFormat, ...] = (
     zuul.FORMAT,
 )
 """All formats beside the repositories, sorted by name."""
-
-REPOSITORY_FORMATS: Mapping[str, RepositoryFormat] = {
-    format.name: format for format in (cccp.REPOSITORY_FORMAT, osbs.REPOSITORY_FORMAT)
-}
-"""The formats whose files stand in each repository, by name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from distgen.exports.formats import REPOSITORY_FORMATS
+from distgen.exports.repository_formats import REPOSITORY_FORMATS
 from distgen.exports.repository_records import RepositoryFile
 from distgen.model.catalogue import Image
 from distgen.model.lock import Lock

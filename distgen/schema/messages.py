@@ -143,7 +143,7 @@ def _bad_value(error: _Error, key: KeyPath, keyword: str) -> Mistake:
         return Mistake(key, f"{name} must be {_types(value)}, not {_kind(error.instance)}")
     if keyword == "enum":
         words = [format_value(word) for word in value]
-        hint = suggest_nearest(str(error.instance), words)
+        hint = suggest_nearest(str(error.instance), words) or _hint_of(error)
         return Mistake(key, f"{setting} is not one of {', '.join(words)}", hint)
     if keyword == "const":
         return Mistake(key, f"{setting} must be {format_value(value)}")
@@ -155,6 +155,11 @@ def _bad_value(error: _Error, key: KeyPath, keyword: str) -> Mistake:
     if keyword in _LIMITS:
         return Mistake(key, f"{setting} {_LIMITS[keyword].format(value)}")
     return Mistake(key, f"{setting} is not what the schema asks for (`{keyword}`)")
+
+
+def _hint_of(error: _Error) -> str:
+    """Return what a schema says of all other values, "" for nothing."""
+    return str(error.schema.get("hint", "")) if isinstance(error.schema, Mapping) else ""
 
 
 def _likeliest(error: _Error) -> ValidationError:

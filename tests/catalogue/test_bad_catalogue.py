@@ -200,7 +200,8 @@ CASES = [
      "matches no image of the catalogue; did you mean `ns/b`?"),
     (NS, f"{STREAMS}exports: [osb]", f"{NS}:5:11: `exports[0]: osb` is not one of cccp, osbs; did "
      "you mean `osbs`?"),
-    (NS, f"{STREAMS}exports: [quay]", f"{NS}:5:11: `exports[0]: quay` is not one of cccp, osbs"),
+    (NS, f"{STREAMS}exports: [quay]", f"{NS}:5:11: `exports[0]: quay` is not one of cccp, osbs; "
+     "files of other formats stand beside the repositories: run `distgen export`"),
     ("overlays/x/a.yaml", HEAD, "overlays/x: the folder has no namespace.yaml; write one with "
      "`registry` and `streams`"),
     ("overlays/-x/namespace.yaml", STREAMS, f"overlays/-x: `-x` {NO_NAME}; rename the folder"),

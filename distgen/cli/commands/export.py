@@ -11,7 +11,8 @@ from distgen.cli.export_formats import make_command, make_refusal
 from distgen.cli.session import Session
 from distgen.cli.work import render_limits
 from distgen.errors import InputError
-from distgen.exports.formats import FORMATS, REPOSITORY_FORMATS
+from distgen.exports.formats import FORMATS
+from distgen.exports.repository_formats import REPOSITORY_FORMATS
 from distgen.output.files import replace_file
 from distgen.tripleo.export import EntryFilter, render_entries
 from distgen.tripleo.files import limited, read_defaults, read_text, template_at

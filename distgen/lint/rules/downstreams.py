@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from distgen.exports.formats import REPOSITORY_FORMATS
+from distgen.exports.repository_formats import REPOSITORY_FORMATS
 from distgen.exports.repository_records import Demand
 from distgen.lint.findings import Violation
 from distgen.lint.rules.context import RuleContext

@@ -1,0 +1,13 @@
+"""The formats whose files stand in each repository: a module for each, listed here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from distgen.exports import cccp, osbs
+from distgen.exports.repository_records import RepositoryFormat
+
+REPOSITORY_FORMATS: Mapping[str, RepositoryFormat] = {
+    format.name: format for format in (cccp.REPOSITORY_FORMAT, osbs.REPOSITORY_FORMAT)
+}
+"""All of them by name."""
