@@ -102,8 +102,17 @@ _LOGOUT = """\
   when: distgen_secret_folder.path is defined
 """
 
+# What is built runs without the passwords on the node.
 _UPLOAD = """\
-- name: Build and upload with the passwords of the registry
+- name: Forget the parents that an earlier job left on this node
+  ansible.builtin.command:
+    argv: ["{{ distgen_engine }}", rmi, --force, "{{ item }}"]
+  loop: "{{ distgen_parents }}"
+  register: distgen_forgotten
+  changed_when: distgen_forgotten.rc == 0
+  failed_when: false
+
+- name: Take parents with the passwords of the registry
   block:
     - name: Log in
       ansible.builtin.include_tasks: login.yaml
@@ -120,11 +129,19 @@ _UPLOAD = """\
         - (distgen_artifact.metadata.repository | default('') ~ ':'
            ~ distgen_artifact.metadata.tag | default('')) in distgen_parents
         - distgen_artifact.metadata.digest | default('') is match('sha256:[0-9a-f]{64}$')
+  always:
+    - name: Log out
+      ansible.builtin.include_tasks: logout.yaml
 
-    - name: Build the image on these parents
-      ansible.builtin.include_tasks: build.yaml
-      vars:
-        distgen_with_parents: false
+- name: Build the image on these parents
+  ansible.builtin.include_tasks: build.yaml
+  vars:
+    distgen_with_parents: false
+
+- name: Upload with the passwords of the registry
+  block:
+    - name: Log in
+      ansible.builtin.include_tasks: login.yaml
 
     - name: Upload the image
       ansible.builtin.include_tasks: push.yaml

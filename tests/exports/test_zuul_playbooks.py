@@ -290,21 +290,26 @@ def test_a_change_under_review_is_built_with_its_parents_and_siblings_and_no_pas
     assert {*tagged(open_registry, "ns/app")} & {"change_", "latest"} == set()
 
 
-def test_a_build_that_fails_uploads_nothing_and_leaves_no_password(
+def test_a_job_that_fails_uploads_nothing_and_leaves_no_password(
     node, registry, open_registry, room
 ):
-    """Artifacts of other projects, which anybody can return, are not taken for parents."""
+    """Artifacts of other projects, which anybody can return, are not taken for parents.
+
+    Nor is what an earlier job left on the node: the parent is nowhere else, so the build fails.
+    """
     write(
         node.catalogue,
-        {"overlays/ns/base.yaml": FILES["overlays/ns/base.yaml"].replace("echo old", "false")},
+        {"overlays/ns/app.yaml": "template: app\nfrom: ns/base\nvalues: {line: 'true'}\n"},
     )
-    save(node.catalogue, "Break the parent")
-    before = tagged(open_registry, "ns/base")
-    job = jobs_of(node, "gate", "overlays/ns/base.yaml")["distgen-upload-image-ns-base-master"]
+    save(node.catalogue, "Build on anything")
+    assert room.run("tag", BASE, f"{registry.host}/ns/base:master").returncode == 0
+    before = tagged(open_registry, "ns/app")
+    (job,) = jobs_of(node, "gate", "overlays/ns/app.yaml").values()
     digest = "sha256:" + "0" * 64
     strangers = [
         {"repository": "evil.example.org/ns/base", "tag": "master", "digest": digest},
-        {"repository": f"{registry.host}/ns/base", "tag": "master", "digest": digest},
+        {"repository": f"{registry.host}/ns/base", "tag": "master", "digest": digest[:-1]},
+        {"repository": f"{registry.host}/ns/base", "tag": "other", "digest": digest},
         {"repository": "--help", "tag": "", "digest": "{{ lookup('pipe', 'id') }}"},
         {},
     ]
@@ -312,12 +317,13 @@ def test_a_build_that_fails_uploads_nothing_and_leaves_no_password(
         *({"name": "x", "url": "x", "metadata": {"type": "container_image", **stranger}}
           for stranger in strangers),
         {"name": "x", "url": "docker://evil.example.org/ns/base"},
+        {"name": "x", "url": "x", "metadata": None},
     ]  # fmt: skip
     ended = run(node, registry, job, change="43", artifacts=artifacts)
     assert ended.code != 0
-    assert "RUN false" in ended.logs["distgen/ns/base/master.log"] or "false" in ended.printed
+    assert f"{registry.host}/ns/base:master" in ended.logs["distgen/ns/app/master.log"]
     assert "Fetch the parent" not in ended.printed
-    assert ended.artifacts == [] and tagged(open_registry, "ns/base") == before
+    assert ended.artifacts == [] and tagged(open_registry, "ns/app") == before
     encoded = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
     for secret in (PASSWORD, encoded):
         assert secret not in ended.printed + "".join(ended.logs.values())
