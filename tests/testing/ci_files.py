@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from testing.transports import program
 from testing.vendored_schemas import read_portable_yaml, schema_problems
 
 GITHUB_JOBS = 256
@@ -114,6 +115,7 @@ def run_workflow(
 
     `event` has the values of the expressions in `env`. An action is not run.
     """
+    program("jq")
     needs = _needs(workflow["jobs"])
     results: dict[str, str] = {}
     outputs: dict[str, str] = {}
