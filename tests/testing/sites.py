@@ -101,9 +101,9 @@ def start(root: Path, *words: object, **environment: str) -> subprocess.Popen[st
     )
 
 
-def ended(process: subprocess.Popen[str]) -> Ran:
-    """Wait for a command and return what it left behind."""
-    out, err = process.communicate(timeout=120)
+def ended(process: subprocess.Popen[str], patience: float = 120) -> Ran:
+    """Wait some seconds for a command and return what it left behind."""
+    out, err = process.communicate(timeout=patience)
     assert "Traceback" not in err, err
     return Ran(process.returncode, out, err)
 
