@@ -20,6 +20,7 @@ INTERRUPTED = "the run was interrupted"
 _POLL = 0.2  # seconds between two checks whether the run was interrupted
 _GRACE = 10.0  # seconds between TERM and KILL
 _CHUNK = 1 << 16
+_MOST_OUTPUT = 1 << 20  # bytes of what a command of a test prints
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +64,55 @@ def ask_program(words: Sequence[str], shell: Shell, deadline: float) -> str | No
         return None if process.returncode else output.decode("utf-8", "replace").strip()
 
 
-def _start(words: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def capture_program(words: Sequence[str], shell: Shell, deadline: float) -> tuple[int, str, str]:
+    """Run a program to its end; return its exit code and the beginning of stdout and stderr.
+
+    Raises TimedOut, or Interrupted, after the program and all that it started have ended.
+    """
+    with _start(words, shell.environment, stderr=subprocess.PIPE) as process:
+        try:
+            output, error = _capture(process, shell, deadline)
+        finally:
+            if process.poll() is None:
+                _kill_group(process)
+    return process.returncode, output.decode("utf-8", "replace"), error.decode("utf-8", "replace")
+
+
+def _capture(
+    process: subprocess.Popen[bytes], shell: Shell, deadline: float
+) -> tuple[bytearray, bytearray]:
+    output, error = bytearray(), bytearray()
+    with selectors.DefaultSelector() as pipes:
+        for pipe, text in ((process.stdout, output), (process.stderr, error)):
+            assert pipe is not None
+            pipes.register(pipe, selectors.EVENT_READ, text)
+        while pipes.get_map():
+            has_ended = process.poll() is not None
+            ready = pipes.select(_POLL)
+            for key, _ in ready:
+                chunk = os.read(key.fd, _CHUNK)
+                key.data.extend(chunk[: _MOST_OUTPUT - len(key.data)])
+                if not chunk:
+                    pipes.unregister(key.fileobj)
+            if has_ended and not ready:
+                break
+            _check(shell, deadline)
+    while process.poll() is None:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_POLL)
+        _check(shell, deadline)
+    return output, error
+
+
+def _start(
+    words: Sequence[str], environment: Mapping[str, str], stderr: int = subprocess.STDOUT
+) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
             words,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=stderr,
             env=environment,
             start_new_session=True,
         )

@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from distgen.build.engine_process import INTERRUPTED, Shell, run_program
 from distgen.build.engine_store import find_image, pull_image, push_image
 from distgen.build.engines.engine import Engine
 from distgen.build.identity import digest_inputs
 from distgen.build.image_log import ImageLog
+from distgen.build.image_tests import run_structure_tests
 from distgen.build.journal import BuildJournal
 from distgen.build.killed_builds import make_mark, remove_killed
 from distgen.build.parents import describe_older_pins, read_references, store_name
@@ -65,6 +67,8 @@ class BuildRun:
     logs: Path | None
     show: Callable[[str, str], None]
     observe: Observer
+    tests: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    """The structure tests of each image by key; none where they are not to be run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +140,7 @@ def _finish(attempt: BuildAttempt, result: BuildResult) -> BuildResult:
         image_id, status = _call_engine(attempt), "built"
         _refuse_replaced_parents(attempt, parents)
         run.journal.write(image.reference, image_id, inputs)
+    _test(attempt)
     digest = _push(attempt) if run.options.push else None
     digests = {reference: parent.digest for reference, parent in attempt.built.items()}
     notes = "; ".join(describe_older_pins(references, digests))
@@ -199,6 +204,18 @@ def _call_engine(attempt: BuildAttempt) -> str:
         return id_file.read_text(encoding="ascii").strip().removeprefix("sha256:")
     except OSError:
         raise DistgenError(f"{run.engine.name} does not say the id of the image") from None
+
+
+def _test(attempt: BuildAttempt) -> None:
+    """Raise where the image is not as its structure tests say."""
+    run, reference = attempt.run, attempt.image.reference
+    tests = run.tests.get(attempt.image.key, {})
+    failures = run_structure_tests(
+        run.engine, attempt.shell(), reference, tests, attempt.deadline, attempt.log
+    )
+    if failures:
+        more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+        raise DistgenError(f"it is not as its tests say: {failures[0]}{more}")
 
 
 def _push(attempt: BuildAttempt) -> str:

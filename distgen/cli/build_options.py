@@ -112,6 +112,7 @@ class BuildChoices:
     timeout: float
     rebuild: bool
     refresh: bool
+    test: bool
     push: bool
     digests: Path | None
     logs: Path | None
@@ -147,6 +148,9 @@ build_options = option_group(
         "refresh",
         is_flag=True,
         help="Pull parents that are not built here although the store has them.",
+    ),
+    click.option(
+        "--test", is_flag=True, help="Run the structure tests of each image (tests.yaml)."
     ),
     click.option("--push", is_flag=True, help="Push what was built, under its reference."),
     click.option(

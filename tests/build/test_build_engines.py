@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
-from distgen.build.engines.engine import Engine
+from distgen.build.engines.engine import CommandCall, Engine
 from distgen.build.engines.load import find_engine, list_engines
 from distgen.build.log_lines import MOST_BYTES, LogLines
 from distgen.build.parents import describe_older_pins, store_name
@@ -27,6 +28,12 @@ DOCUMENTED = {
     "docker build": "build-arg force-rm iidfile network no-cache secret tag",
     "docker pull": "",
     "docker push": "",
+    "buildah from": "name pull-never",
+    "buildah run": "env network",
+    "podman run": "entrypoint env name network pull rm",
+    "docker run": "entrypoint env name network pull rm",
+    "podman save": "format output",
+    "docker save": "output",
 }
 REFERENCE = "quay.io/ns/app:main"
 HOSTILE = PassedOptions(
@@ -65,6 +72,24 @@ def test_engines_are_called_with_options_that_their_manuals_know(engine: Engine)
     build = calls(engine)[0]
     assert {"--build-arg=A=--privileged", "--build-arg=B", "--network=host"} <= {*build}
     assert any("1700000000" in word for word in build)
+
+
+@pytest.mark.parametrize("engine", list_engines(), ids=lambda engine: engine.name)
+def test_commands_of_tests_have_no_network_and_no_options_of_their_own(engine: Engine) -> None:
+    call = CommandCall(REFERENCE, "distgen-x-0", "id", ("--rm", "-x"), ("A=--privileged",))
+    words = engine.command(call)
+    own = words.run[: words.run.index("--")] if "--" in words.run else words.run[:-2]
+    for program, command, *arguments in filter(None, (words.make, own)):
+        options = [word for word in arguments if word.startswith("-")]
+        names = {re.match(r"--([a-z-]+)(=|$)", word)[1] for word in options}  # type: ignore[index]
+        assert names <= {*DOCUMENTED[f"{program} {command}"].split()}
+    assert {"--network=none", "--env=A=--privileged"} <= {*own}
+    assert words.run[-2:] == ("--rm", "-x")
+    assert "distgen-x-0" in words.remove
+    chroot = engine.command(replace(call, is_chroot=True))
+    assert (chroot.run[:2] == ("unshare", "--net")) is (engine.name == "buildah")
+    program, command, *arguments = engine.save(REFERENCE, "/tmp/x/image.tar")
+    assert "/tmp/x/image.tar" in " ".join(arguments) and program == engine.name
 
 
 def test_what_docker_cannot_do_is_said_before_it_is_called() -> None:

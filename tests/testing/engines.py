@@ -80,8 +80,11 @@ def write_root(folder: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(library, target)
     (folder / "etc").mkdir()
-    (folder / "etc/passwd").write_text("root:x:0:0::/:/bin/sh\nperson:x:1000:1000::/:/bin/sh\n")
-    (folder / "etc/group").write_text("root:x:0:\nperson:x:1000:\n")
+    users = {"root": 0, "person": 1000, "nobody": 65534}
+    lines = [f"{name}:x:{number}:{number}::/:/bin/sh\n" for name, number in users.items()]
+    (folder / "etc/passwd").write_text("".join(lines))
+    groups = [f"{name}:x:{number}:\n" for name, number in users.items()]
+    (folder / "etc/group").write_text("".join(groups))
 
 
 def open_engine_room(folder: Path, engine: str = "buildah") -> Iterator[EngineRoom]:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from distgen.build.engines.engine import Engine, Words, passed_words
+from distgen.build.engines.engine import (
+    CommandCall,
+    CommandWords,
+    Engine,
+    Words,
+    passed_words,
+    run_words,
+)
 from distgen.build.records import BuildCall, PassedOptions
 
 
@@ -39,6 +46,14 @@ def _refuse(passed: PassedOptions) -> str:
     return ""
 
 
+def _save(reference: str, file: str) -> Words:
+    return ("docker", "save", f"--output={file}", reference)
+
+
+def _command(call: CommandCall) -> CommandWords:
+    return run_words("docker", call)
+
+
 ENGINE = Engine(
     name="docker",
     package="docker.io",
@@ -46,6 +61,8 @@ ENGINE = Engine(
     pull=_pull,
     push=_push,
     image_id=_image_id,
+    save=_save,
+    command=_command,
     refuse=_refuse,
     pushed_digests=_pushed_digests,
 )

@@ -24,12 +24,42 @@ class KilledBuilds:
 
 
 @dataclass(frozen=True, slots=True)
+class CommandCall:
+    """A command to run in a container of an image, with no network and as the image's user.
+
+    `container` is a name that no other has. `is_chroot` says that the engine isolates nothing but
+    files, and that the network has to be taken from it by other means.
+    """
+
+    reference: str
+    container: str
+    command: str
+    arguments: Words = ()
+    variables: Words = ()
+    is_chroot: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CommandWords:
+    """The calls that run one command: `make` the container if need be, `run`, and `remove` it.
+
+    `added` is a pattern of what the program adds to stderr where the command fails.
+    """
+
+    make: Words
+    run: Words
+    remove: Words
+    added: str = r"\Z"
+
+
+@dataclass(frozen=True, slots=True)
 class Engine:
     """A program that builds images; every call is a list of words, and no shell reads it.
 
     A value stands behind `=` in the word of its option, so that one with a `-` in front is never
     taken for an option. `push` writes the digest into the file that it is given; where the program
-    cannot do that, `pushed_digests` prints it. `refuse` says what the program cannot do.
+    cannot do that, `pushed_digests` prints it. `save` writes an image into an archive of docker's
+    form. `refuse` says what the program cannot do.
     """
 
     name: str
@@ -38,9 +68,23 @@ class Engine:
     pull: Callable[[str, PassedOptions], Words]
     push: Callable[[str, str, PassedOptions], Words]
     image_id: Callable[[str], Words]
+    save: Callable[[str, str], Words]
+    command: Callable[[CommandCall], CommandWords]
     refuse: Callable[[PassedOptions], str]
     pushed_digests: Callable[[str], Words] | None = None
     killed_builds: KilledBuilds | None = None
+
+
+def run_words(program: str, call: CommandCall) -> CommandWords:
+    """Return the calls of podman and docker that run a command."""
+    options = ("--rm", "--pull=never", "--network=none", f"--name={call.container}")
+    variables = (f"--env={variable}" for variable in call.variables)
+    start = (f"--entrypoint={call.command}", call.reference, *call.arguments)
+    return CommandWords(
+        make=(),
+        run=(program, "run", *options, *variables, *start),
+        remove=(program, "rm", "--force", call.container),
+    )
 
 
 def refuse_nothing(passed: PassedOptions) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from distgen.build.engines.engine import (
+    CommandCall,
+    CommandWords,
     Engine,
     KilledBuilds,
     Words,
     build_words,
     refuse_nothing,
+    run_words,
     tls_words,
 )
 from distgen.build.records import BuildCall, PassedOptions
@@ -33,6 +36,14 @@ def _remove(container: str) -> Words:
     return ("podman", "rm", "--force", container)
 
 
+def _save(reference: str, file: str) -> Words:
+    return ("podman", "save", "--format=docker-archive", f"--output={file}", reference)
+
+
+def _command(call: CommandCall) -> CommandWords:
+    return run_words("podman", call)
+
+
 ENGINE = Engine(
     name="podman",
     package="podman",
@@ -40,6 +51,8 @@ ENGINE = Engine(
     pull=_pull,
     push=_push,
     image_id=_image_id,
+    save=_save,
+    command=_command,
     refuse=refuse_nothing,
     killed_builds=KilledBuilds(
         containers=("podman", "ps", "--all", "--external", "--quiet", "--no-trunc"),

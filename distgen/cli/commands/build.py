@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -35,7 +35,7 @@ from distgen.cli.since import SinceOptions, compare_since, since_options
 from distgen.cli.source_options import SourceOptions, load_catalogue, source_options
 from distgen.cli.streams import narrate
 from distgen.cli.tokens import add_tokens
-from distgen.cli.work import limited_work
+from distgen.cli.work import limited_work, render_structure_tests
 from distgen.compare.affected import list_affected
 from distgen.compare.comparison import select_keys
 from distgen.errors import InputError
@@ -93,7 +93,10 @@ def command(ctx: click.Context, /, request: BuildRequest) -> None:
         if not choices.rendered:
             git = add_tokens(session, git, catalogue, images)
         make_context = _context_maker(session, request, git, catalogue, lock)
+        # Wrong tests are found before anything is built.
+        tests = render_structure_tests(catalogue, lock, images) if choices.test else {}
         run = _prepare(session, request, engine, git, make_context, events)
+        run = replace(run, tests=tests)
         about = {"version": __version__, "engine": engine.name, "images": len(images)}
         events("started", {**about, "jobs": run.options.jobs})
         with graceful_signals(git, ENDING):
