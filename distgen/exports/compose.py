@@ -124,11 +124,11 @@ def _refusals(
     for service in deployment.services:
         if not service.is_external:
             image = images[service.image_key(stream)]
-            if not _pinned(image, selection.lock):
+            if not _stable_reference(image, selection.lock):
                 yield image.key, "its only tag is `latest`, which is another image every time"
 
 
-def _pinned(image: Image, lock: Lock) -> str:
+def _stable_reference(image: Image, lock: Lock) -> str:
     """Return the reference of an image without `latest`, "" where that is all there is."""
     name, _, _ = split_reference(image.reference)
     tag = next((tag for tag in image.stream.tags if tag != _LATEST), "")
@@ -154,7 +154,7 @@ def _compose_file(
             locked = lock.bases.get(image)
             image += f"@{locked.digest}" if locked and "@" not in image else ""
         else:
-            image = _pinned(images[service.image_key(stream)], lock)
+            image = _stable_reference(images[service.image_key(stream)], lock)
         services[service.name] = _service(service, image)
     volumes: dict[str, Any] = {volume: {} for volume in deployment.volumes}
     return {"services": services, **({"volumes": volumes} if volumes else {})}

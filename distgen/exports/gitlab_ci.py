@@ -31,9 +31,11 @@ _RESERVED = frozenset(
 )
 _INSTALL = 'pip install "$DISTGEN_REQUIREMENT"'
 _INSTALL_ENGINE = (
-    "command -v buildah podman docker >/dev/null || "
-    "{ apt-get update -q && apt-get install -q -y --no-install-recommends buildah; }"
+    "command -v buildah >/dev/null || command -v podman >/dev/null || command -v docker >/dev/null"
+    " || { apt-get update -q && apt-get install -q -y --no-install-recommends buildah; }"
 )
+_NOTHING = {"unchanged": {"script": ["echo no image changed"]}}
+"""GitLab takes no pipeline without a job."""
 # The commit before the first push of a branch is 000..., and after a forced one it may be gone.
 _WRITE_CHILD = f"""\
 mkdir -p {_FOLDER}
@@ -125,7 +127,7 @@ def _child(selection: Selection, options: CiOptions) -> dict[str, Any]:
     return {
         # Without rules, jobs would not run for merge requests.
         "workflow": {"rules": [{"when": "always"}]},
-        "stages": [f"level-{level}" for level in levels],
+        **({"stages": [f"level-{level}" for level in levels]} if levels else {}),
         "default": {
             "image": options.image,
             "before_script": [*_installation(options), _INSTALL_ENGINE],
@@ -136,7 +138,7 @@ def _child(selection: Selection, options: CiOptions) -> dict[str, Any]:
             "BUILDAH_ISOLATION": "chroot",
             "STORAGE_DRIVER": "vfs",
         },
-        **jobs,
+        **(jobs or _NOTHING),
     }
 
 

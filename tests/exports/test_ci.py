@@ -480,6 +480,34 @@ def test_a_new_image_renames_no_job_but_its_namesakes(keys, new):
     assert len({before[key] for key in changed}) <= 1
 
 
+def test_a_pipeline_of_no_image_has_a_job_all_the_same():
+    child = write_gitlab_ci(select()).files[1].content.decode()
+    assert pipeline_problems(child) == []
+    assert [*pipeline_jobs(yaml.safe_load(child))] == ["unchanged"]
+    assert workflow_problems(write_github_actions(select()).files[0].content.decode()) == []
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash", "busybox"])
+@pytest.mark.parametrize("engine", ["buildah", "podman", "docker", ""])
+def test_buildah_is_installed_where_there_is_no_engine(shell, engine, tmp_path):
+    """`command -v` with several names looks for the first one alone in some shells."""
+    words = [program(shell), *(["sh"] if shell == "busybox" else [])]
+    for name in filter(None, (engine, "apt-get")):
+        (tmp_path / name).write_text(f"#!{program('sh')}\necho {name} $*\n")
+        (tmp_path / name).chmod(0o755)
+    child = yaml.safe_load(write_gitlab_ci(select()).files[1].content)
+    line = child["default"]["before_script"][-1]
+    ran = subprocess.run(
+        [*words, "-ec", line],
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    update = "apt-get update -q\napt-get install -q -y --no-install-recommends buildah\n"
+    assert ran.stdout == ("" if engine else update)
+
+
 # --- options
 
 

@@ -7,17 +7,28 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from testing.catalogues import TEMPLATE
 from testing.compose_file import compose_problems, interpolate
 from testing.transports import program
 
+import distgen
+from distgen.catalogue.load import load_catalogue
+from distgen.exports.compose import write_compose
+from distgen.exports.records import Selection
+from distgen.model.deployment import Deployment, EnvironmentValue, Service
+from distgen.model.lock import Lock
+
 pytest_plugins = ["testing.commandline"]
 
 ROOT = Path(__file__).parents[2]
+MINIMAL = Path(distgen.__file__).parent / "minimal"
 VALID = """
 services:
   web:
@@ -230,6 +241,23 @@ def test_what_looks_like_a_variable_or_a_number_arrives_as_it_was_typed(hostile,
     (tmp_path / "compose.yaml").write_text(hostile["ns-master"])
     ran = run_compose(tmp_path, {"on": "hunter2"})
     assert ran.returncode == 0, ran.stderr
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cf", "Cn"]))))
+def test_any_text_of_a_deployment_arrives_as_it_is(texts):
+    image = "docker.io/library/app:1"
+    environment = tuple((f"V{n}", EnvironmentValue(text)) for n, text in enumerate(texts))
+    service = Service("app", image, True, command=tuple(texts), environment=environment)
+    catalogue = load_catalogue(MINIMAL)
+    deployment = Deployment((service,))
+    namespace = replace(catalogue.namespaces["example"], deployment=deployment)
+    selection = Selection(catalogue.images, (), {"example": namespace}, Lock())
+    (file,) = write_compose(selection).files
+    text = file.content.decode()
+    assert compose_problems(text) == []
+    written = yaml.safe_load(text)["services"]["app"]
+    assert [interpolate(word, {}) for word in written.get("command", [])] == texts
+    assert [interpolate(value, {}) for value in written.get("environment", {}).values()] == texts
 
 
 def test_folders_are_names_of_projects_that_do_not_meet(hostile):
