@@ -79,7 +79,8 @@ def _describe(
     if len(edit_set.edits) > 1:  # others may have it in another stage
         sentence = _STAGE.sub("", sentence)
     # A base and a label without a blank line between are one edit; the label may not go unsaid.
-    others = {statement.kind for statement in statements} - {kind, *_PINNED[kind == "lost pin"]}
+    plain = (statement for statement in statements if statement.phrase not in _VAGUE)
+    others = {statement.kind for statement in plain} - {kind, *_PINNED[kind == "lost pin"]}
     also = ", ".join(other for other in CHANGE_KINDS if other in others)
     return f"{sentence}; also {also}" if also else sentence
 
@@ -136,7 +137,9 @@ def _sentence(edit: FileEdit, lines: tuple[str, ...]) -> str:
         old, new = edit.modes
         return f"{edit.path}: mode {old:o} -> {new:o}"
     if edit.operation == "binary":
-        return f"{edit.path}: binary file changed"
+        verbs = {(True, False): "is new, a", (False, True): "is deleted, a"}
+        verb = verbs.get((edit.modes[0] is None, edit.modes[1] is None), "")
+        return f"{edit.path} {verb} binary file" if verb else f"{edit.path}: binary file changed"
     if edit.operation == "added":
         return f"{edit.path} is new, {added} line{'s' * (added != 1)}"
     if edit.operation == "deleted":

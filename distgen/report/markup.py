@@ -12,8 +12,10 @@ from markupsafe import Markup, escape
 from distgen.report.colors import LONGEST, ColoredText, color_lines, find_language
 from distgen.text.hunk_header import HUNK_HEADER, end_of_hunk
 from distgen.text.visible import visible
-from distgen.text.word_diff import Span, changed_words, mark_pieces
+from distgen.text.word_diff import Span, changed_words, line_pairs, mark_pieces
 
+_LEAD = 80
+"""So much of a long line is shown before what changes in it."""
 _ELEMENTS = {"": "%s", "mark": "<mark>%s</mark>"}
 _PATH = re.compile(r"(?:---|\+\+\+) [ab]/(.+)")
 LineKind = Literal["header", "context", "removed", "added", "note"]
@@ -34,10 +36,16 @@ SidePair = tuple[DiffLine | None, DiffLine | None]
 """What stands side by side; a header is on both sides."""
 
 
-def show(text: object, width: int = LONGEST) -> str:
-    """Return a text of at most so many characters, with what nobody would see spelled."""
+def show(text: object, width: int = LONGEST, start: int = 0) -> str:
+    """Return a text of at most so many characters, with what nobody would see spelled.
+
+    Of a longer one it is the part that begins at `start`.
+    """
     line = str(text)
-    cut = line if len(line) <= width else f"{line[:width]}... ({len(line)} characters)"
+    cut = line
+    if len(line) > width:
+        head, tail = "..." * bool(start), "..." * (start + width < len(line))
+        cut = f"{head}{line[start : start + width]}{tail} ({len(line)} characters)"
     return "\n".join(visible(part) for part in cut.split("\n"))
 
 
@@ -87,6 +95,7 @@ def color_file(lines: Sequence[str], language: str) -> list[Markup]:
 
 def _hunk_lines(lines: Sequence[str], old: int, new: int, language: str) -> Iterator[DiffLine]:
     marked = changed_words(lines)
+    starts = _find_starts(lines)
     before = iter(color_lines([line[1:] for line in lines if line[:1] in " -"], language))
     after = iter(color_lines([line[1:] for line in lines if line[:1] in " +"], language))
     for number, line in enumerate(lines):
@@ -96,11 +105,22 @@ def _hunk_lines(lines: Sequence[str], old: int, new: int, language: str) -> Iter
         old_number = old if kind in ("context", "removed") else 0
         new_number = new if kind in ("context", "added") else 0
         if len(line) > LONGEST or kind == "note":
-            code = escape(show(line[1:]))
+            code = escape(show(line[1:], start=starts.get(number, 0)))
         else:
             code = _write_pieces(_mark(old_pieces or new_pieces, marked.get(number, ())))
         yield DiffLine(kind, code, old_number, new_number)
         old, new = old + bool(old_number), new + bool(new_number)
+
+
+def _find_starts(lines: Sequence[str]) -> dict[int, int]:
+    """Return where long lines begin to differ from what stands in their place, by their number."""
+    starts: dict[int, int] = {}
+    for old, new in line_pairs(lines):
+        if max(len(lines[old]), len(lines[new])) > LONGEST:
+            letters = enumerate(zip(lines[old][1:], lines[new][1:], strict=False))
+            start = next((at for at, (one, other) in letters if one != other), 0)
+            starts[old] = starts[new] = max(0, start - _LEAD)
+    return starts
 
 
 def _mark(pieces: Sequence[ColoredText], spans: Sequence[Span]) -> Iterator[ColoredText]:

@@ -55,6 +55,7 @@ def render_pages(report: Report, texts: PageTexts) -> Iterator[tuple[str, str]]:
 
 def _group_pages(groups: Sequence[EditGroup], page: Template) -> Iterator[tuple[str, str]]:
     for number, group in enumerate(groups):
+        words = word_rows(group)
         lines = tuple(line for line in diff_lines(group.hunk) if not _names_file(line))
         text = page.render(
             title=f"{group.kind}: {group.sentence}",
@@ -66,8 +67,8 @@ def _group_pages(groups: Sequence[EditGroup], page: Template) -> Iterator[tuple[
             digest=group_digest(group),
             repeated=groups[group.repeats - 1] if group.repeats else None,
             members=describe_members(group),
-            namespaces=_by_namespace(group),
-            words=word_rows(group),
+            titles=[title.capitalize() for title in words[0]] if words else [],
+            namespaces=_by_namespace(group, words),
             lines=lines,
             pairs=() if _is_one_sided(lines) else tuple(side_by_side(lines)),
         )
@@ -169,11 +170,14 @@ def _link_place(catalogue: str, origin: Origin) -> Markup:
     return Markup('<a href="{}">{}</a>').format(address, text) if address else escape(text)
 
 
-def _by_namespace(group: EditGroup) -> Mapping[str, tuple[str, ...]]:
-    namespaces: dict[str, tuple[str, ...]] = {}
-    for key in group.images:
-        namespace = key.partition("/")[0]
-        namespaces[namespace] = (*namespaces.get(namespace, ()), key)
+def _by_namespace(
+    group: EditGroup, words: Sequence[tuple[str, ...]]
+) -> Mapping[str, tuple[tuple[str, ...], ...]]:
+    """Return the members by namespace: the key of each, and its words that others have not."""
+    namespaces: dict[str, tuple[tuple[str, ...], ...]] = {}
+    for row in words[1:] if words else [(key,) for key in group.images]:
+        namespace = row[0].partition("/")[0]
+        namespaces[namespace] = (*namespaces.get(namespace, ()), row)
     return namespaces
 
 

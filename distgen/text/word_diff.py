@@ -20,12 +20,17 @@ def changed_words(lines: Sequence[str]) -> dict[int, tuple[Span, ...]]:
     A block of removed lines is set beside the block of as many added lines behind it.
     """
     spans: dict[int, tuple[Span, ...]] = {}
-    for removed, added in _blocks(lines):
-        for old, new in zip(removed, added, strict=False):
-            pair = _compare(lines[old][1:], lines[new][1:])
-            if pair:
-                spans[old], spans[new] = pair
+    for old, new in line_pairs(lines):
+        pair = _compare(lines[old][1:], lines[new][1:])
+        if pair:
+            spans[old], spans[new] = pair
     return spans
+
+
+def line_pairs(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Yield the numbers of the lines of a hunk that stand in place of each other."""
+    for removed, added in _blocks(lines):
+        yield from zip(removed, added, strict=True)
 
 
 def mark_pieces(line: str, spans: Iterable[Span], start: int = 0) -> Iterator[tuple[str, bool]]:

@@ -7,7 +7,10 @@ import re
 import pytest
 from testing.comparisons import compare_change, default_catalogue, render_all, replace_in
 
+from distgen.compare.diff import compare_trees
 from distgen.compare.order import CAUSES
+from distgen.compare.words import words_by_image
+from distgen.model.rendered import File
 
 PYTHON = "docker.io/library/python"
 WAS, DIGEST = f"{PYTHON}:3.11-slim-bookworm", "sha256:528257d48c1d"
@@ -94,6 +97,17 @@ def test_one_change_of_the_default_catalogue(
     assert diff.edits == edits
     assert len(diff.groups) <= groups
     assert {group.kind for group in diff.groups} == kinds
+
+
+def test_a_binary_file_that_comes_or_goes_says_so():
+    old = {"ns/a@main": {"gone": File("gone", b"\0"), "kept": File("kept", b"\0a")}}
+    new = {"ns/a@main": {"new": File("new", b"\0"), "kept": File("kept", b"\0b")}}
+    diff = compare_trees(old, new, words_by_image(()), (), 1)
+    assert {group.sentence for group in diff.groups} == {
+        "gone is deleted, a binary file",
+        "kept: binary file changed",
+        "new is new, a binary file",
+    }
 
 
 @pytest.mark.parametrize(

@@ -186,6 +186,14 @@ def test_lines_of_a_diff_are_numbered_and_their_changed_words_marked():
     assert lines[5].code == "two <mark>2</mark>"
 
 
+def test_of_a_long_line_the_part_that_changes_is_shown():
+    long = "a" * 1_000_000
+    lines = ["--- a/x", "+++ b/x", "@@ -1 +1 @@", f"-{long}one", f"+{long}two", "@@ -9 +9 @@"]
+    codes = [line.code for line in diff_lines([*lines, f"+{long}"]) if line.kind != "header"]
+    assert codes[:2] == [f"...{'a' * 80}{word} (1000003 characters)" for word in ("one", "two")]
+    assert codes[2] == f"{'a' * 2000}... (1000000 characters)"
+
+
 def test_side_by_side_every_line_is_there_once():
     lines = [*diff_lines(HUNK)]
     pairs = [*side_by_side(lines)]
