@@ -6,7 +6,8 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
 from itertools import combinations
 
-from distgen.model.published import BranchState
+from distgen.git.objects import blob_id
+from distgen.model.published import BranchState, TreeEntry
 from distgen.model.rendered import Tree
 from distgen.model.words import EditPolicy
 from distgen.publish.edits import choose
@@ -35,13 +36,19 @@ def without_exported(tree: Tree, paths: Container[str]) -> Tree:
 def leave_foreign_files(tree: Tree, state: BranchState, policy: EditPolicy) -> tuple[Tree, str]:
     """Return the tree as it can go beside the files of a packager, and what stays of theirs.
 
-    A policy that overwrites them is followed.
+    A policy that overwrites them is followed, and a file that is as ours is ours from now on.
     """
     owned = state.manifest.files if state.manifest else {}
+    same = {
+        file.path
+        for file in tree.files
+        if file.path in tree.exported
+        and state.entries.get(file.path) == TreeEntry(file.mode, blob_id(file.content))
+    }
     foreign = {
         path: name
         for path, name in foreign_files(tree, state.entries, owned).items()
-        if path != name or choose(policy, path) != "overwrite"
+        if path != name or (path not in same and choose(policy, path) != "overwrite")
     }
     sentences = (_describe(path, foreign[path]) for path in sorted(foreign))
     return without_exported(tree, foreign), "; ".join(sentences)

@@ -1,6 +1,7 @@
 """What OSBS gets: a `container.yaml` of what was asked for, and labels that it can read."""
 
 import textwrap
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -12,6 +13,7 @@ from distgen.dockerfile.parse import parse
 from distgen.errors import InputError
 from distgen.exports.osbs import ARCHITECTURES, write_container
 from distgen.exports.osbs_labels import check_repository
+from distgen.model.catalogue import SourceChange
 from distgen.model.lock import Lock, LockedSource
 from distgen.model.words import Origin
 from distgen.render.renderer import Renderer
@@ -178,6 +180,18 @@ def test_a_source_that_osbs_cannot_fetch_is_refused(written, lock, image, messag
     stream = f"streams: {{master: {{{image}}}}}\n" if image else ""
     with pytest.raises(InputError, match=message):
         written("osbs: {remote_sources: {app: {}}}\n", stream, lock)
+
+
+def test_a_source_with_changes_has_no_commit(catalogue):
+    """What is tried with `--zuul-items` is in no commit that OSBS could fetch."""
+    namespace = textwrap.dedent(NAMESPACE) + "osbs: {remote_sources: {app: {}}}\n"
+    files = {"overlays/ns/namespace.yaml": namespace, "overlays/ns/a.yaml": IMAGE}
+    image = images_by_key(catalogue(FILES | files))["ns/a@master"]
+    change = SourceChange(APP, "refs/changes/01/1/1")
+    sources = tuple(replace(source, changes=(change,)) for source in image.sources)
+    (settings,) = image.exports
+    with pytest.raises(InputError, match="no commit has the source `app` with its changes"):
+        list(write_container(replace(image, sources=sources), settings, LOCK))
 
 
 def test_bases_have_a_tag_or_a_digest(catalogue):

@@ -319,6 +319,32 @@ def test_a_file_of_the_image_itself_wins(root, distgen):
     assert distgen(root, "render", "-o", root / "out").code == 0
     assert (root / "out/small/tool/main/container.yaml").read_text() == OWN
     assert (root / "out/small/base/main/container.yaml").read_text() == CONTAINER
+    ran = distgen(root, "explain", "small/tool", "container.yaml:1", "--format", "json")
+    assert ran.json[0]["origin"] == "overlays/small/tool/container.yaml:1"
+
+
+@pytest.mark.parametrize(
+    ("name", "kept_away"), [(".cccp.yml", "cccp.yml"), ("cccp.yaml", "cccp.yml")]
+)
+def test_a_file_of_the_image_under_another_name_wins(root, distgen, name, kept_away):
+    export(root, NAMESPACE.replace("[osbs]", "[osbs, cccp]"))
+    (root / "overlays/small/tool").mkdir()
+    (root / "overlays/small/tool" / name).write_text("job-id: tool\ntest-skip: false\n")
+    assert distgen(root, "render", "-o", root / "out").code == 0
+    assert not (root / "out/small/tool/main" / kept_away).exists()
+    assert (root / "out/small/base/main" / kept_away).exists()
+
+
+def test_a_packagers_file_that_is_as_ours_becomes_ours(published, distgen, cloned):
+    tool = cloned(published, "small/tool")
+    tool.write(container_yaml=CONTAINER)
+    tool.commit("Tell OSBS")
+    tool.push()
+    export(published)
+    row = result_of(publish(distgen, published))
+    assert (row["status"], row["detail"]) == ("updated", "")
+    tool.git("pull", "-q")
+    assert "container.yaml" in manifest(tool)
 
 
 def test_a_rule_refuses_what_osbs_refuses(root, distgen):
