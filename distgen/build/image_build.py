@@ -142,8 +142,8 @@ def _finish(attempt: BuildAttempt, result: BuildResult) -> BuildResult:
         run.journal.write(image.reference, image_id, inputs)
     _test(attempt)
     digest = _push(attempt) if run.options.push else None
-    digests = {reference: parent.digest for reference, parent in attempt.built.items()}
-    notes = "; ".join(describe_older_pins(references, digests))
+    built_ids = {reference: parent.image_id for reference, parent in attempt.built.items()}
+    notes = "; ".join(describe_older_pins(references, parents, built_ids))
     return replace(result, status=status, image_id=image_id, digest=digest, detail=notes)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from distgen.dockerfile.filename import DOCKERFILE
@@ -10,9 +10,10 @@ from distgen.dockerfile.parse import parse
 from distgen.errors import DistgenError
 from distgen.lint.parent_uses import SCRATCH, parent_uses
 from distgen.model.lock import Lock
-from distgen.model.reference import Reference, read_reference
+from distgen.model.reference import Reference, read_reference, split_reference
 
 _MOST_BYTES = 1 << 22
+_MOST_IMAGES = 100
 
 
 def read_references(folder: str) -> tuple[Reference, ...]:
@@ -23,7 +24,10 @@ def read_references(folder: str) -> tuple[Reference, ...]:
             text = file.read(_MOST_BYTES).decode("utf-8", "replace")
     except OSError as error:
         raise DistgenError(f"there is no {DOCKERFILE}: {error.strerror}") from None
-    return tuple(dict.fromkeys(_references(text)))
+    references = tuple(dict.fromkeys(_references(text)))
+    if len(references) > _MOST_IMAGES:  # the engine is asked for each of them
+        raise DistgenError(f"{DOCKERFILE} names more than {_MOST_IMAGES} images")
+    return references
 
 
 def _references(text: str) -> Iterator[Reference]:
@@ -42,22 +46,21 @@ def store_name(reference: Reference) -> str:
 
 
 def describe_older_pins(
-    references: tuple[Reference, ...], built: Mapping[str, str | None]
+    references: Iterable[Reference], parents: Mapping[str, str], built: Mapping[str, str | None]
 ) -> Iterator[str]:
-    """Yield a sentence for each parent of this run of which the Dockerfile names another digest.
+    """Yield a sentence for each parent of this run of which the Dockerfile pins another image.
 
-    `built` has the digest that each reference of this run was pushed with, None where it was not.
+    `parents` has the id of each image that the Dockerfile names, as the store calls it, and
+    `built` that of each reference of this run.
     """
-    by_name = {reference.partition("@")[0]: digest for reference, digest in built.items()}
     for reference in references:
-        untagged = reference.name
-        names = [name for name in by_name if name.rpartition(":")[0] == untagged]
-        if reference.tag:
-            names = [name for name in names if name == f"{untagged}:{reference.tag}"]
-        if not reference.digest or not names:
+        if not reference.digest:
             continue
-        if reference.digest not in {by_name[name] for name in names}:
-            yield (
-                f"its Dockerfile pins {names[0]} to {reference.digest[:19]}, which is older than"
-                " the image of this run"
-            )
+        for name, image_id in built.items():
+            untagged, tag, _ = split_reference(name)
+            is_meant = untagged == reference.name and reference.tag in (None, tag)
+            if is_meant and parents[store_name(reference)] != image_id:
+                yield (
+                    f"its Dockerfile pins {name} to {reference.digest[:19]}, which is older than"
+                    " the image of this run"
+                )

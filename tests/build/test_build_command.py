@@ -399,6 +399,9 @@ def test_images_are_pushed_and_the_lock_takes_their_digests(
             "ns/base@main": "unchanged",
             "ns/app@main": "updated",
         }
+        # What was pushed is the image of this run as well, whether or not it is pushed again.
+        details = [row["detail"] for row in room.distgen(root, *push[:1], *push[4:]).results]
+        assert details == ["", ""]
         # The base is built anew: what the child pins is older, and is what the child stands on.
         again = room.distgen(root, *push, "--rebuild", "--build-arg", "A=b")
         details = [row["detail"] for row in again.results]

@@ -143,17 +143,19 @@ def test_lines_hold_nothing_for_terminals_and_no_passwords(printed: bytes, line:
     assert [*lines.feed(printed + b"\n")] == [line]
 
 
-def test_pins_are_compared_with_what_this_run_pushed() -> None:
-    old, new = f"sha256:{'1' * 64}", f"sha256:{'2' * 64}"
-    pinned = parse_reference(f"quay.io/ns/base:main@{old}")
-    assert store_name(pinned) == f"quay.io/ns/base@{old}"
-    assert store_name(parse_reference("quay.io/ns/base:main")) == "quay.io/ns/base:main"
-    base = "quay.io/ns/base:main"
-    for reference in (pinned, parse_reference(f"quay.io/ns/base@{old}")):
-        assert [*describe_older_pins((reference,), {base: new})] == [
-            f"its Dockerfile pins {base} to {old[:19]}, which is older than the image of this run"
-        ]
-        assert [*describe_older_pins((reference,), {base: old})] == []
-        assert [*describe_older_pins((reference,), {"quay.io/ns/other:main": new})] == []
-    assert [*describe_older_pins((pinned,), {"quay.io/ns/base:old": new})] == []
-    assert [*describe_older_pins((parse_reference(base),), {base: new})] == []
+def test_pins_are_compared_with_the_images_of_this_run() -> None:
+    """An image that was pushed before and is unchanged was called newer than its own digest."""
+    base, digest = "quay.io:5000/ns/base:main", f"sha256:{'1' * 64}"
+    pinned = parse_reference(f"quay.io:5000/ns/base:main@{digest}")
+    assert store_name(pinned) == f"quay.io:5000/ns/base@{digest}"
+    assert store_name(parse_reference(base)) == base
+    parents = {store_name(pinned): "old", base: "new"}
+    for reference in (pinned, parse_reference(store_name(pinned))):
+        (sentence,) = describe_older_pins((reference,), parents, {base: "new"})
+        assert sentence.startswith(f"its Dockerfile pins {base} to {digest[:19]}, which is older")
+        assert [*describe_older_pins((reference,), parents, {base: "old"})] == []
+        assert [
+            *describe_older_pins((reference,), parents, {"quay.io:5000/ns/x:main": "new"})
+        ] == []
+    assert [*describe_older_pins((pinned,), parents, {f"{base}2": "new"})] == []
+    assert [*describe_older_pins((parse_reference(base),), parents, {base: "new"})] == []
