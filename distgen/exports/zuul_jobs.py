@@ -168,7 +168,7 @@ def _container_image(entry: JobImage) -> Mapping[str, Any]:
         "context": f"{image.full_name}/{image.stream.name}",
         "registry": reference.registry,
         "repository": reference.name,
-        "tags": list(dict.fromkeys((str(reference.tag), *image.stream.tags))),
+        "tags": [tag for tag in dict.fromkeys((reference.tag, *image.stream.tags)) if tag],
     }
     if image.platforms:
         item["arch"] = list(image.platforms)

@@ -28,7 +28,7 @@ from distgen.model.lock import Lock
 pytest_plugins = ["testing.commandline"]
 ROOT = Path(__file__).parents[2]
 HOSTED = {"project": "opendev.org/opendev/images", "hosts": "opendev.org"}
-TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")))
+TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=20)
 
 
 def select(*images, options=None, templates=None):
