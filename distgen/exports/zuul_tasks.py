@@ -62,6 +62,7 @@ _BUILD = """\
       {{ [distgen_command, 'build', '--rendered', '--engine', distgen_engine,
           '--zuul-items', distgen_work ~ '/items.json', '--logs', distgen_logs,
           '--results', distgen_logs ~ '/results.json', distgen_tls_option]
+         + (['--test'] if distgen_tests | bool else [])
          + (['--with-parents'] if distgen_with_parents | default(true) else [])
          + (['--build-arg', 'ZUUL_SIBLINGS=' ~ container_images[0].siblings | join(' ')]
             if container_images[0].siblings | default([]) else [])

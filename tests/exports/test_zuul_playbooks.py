@@ -36,6 +36,11 @@ description: A program
 values:
   line: {description: A line, type: string}
 """
+TESTS = """\
+schemaVersion: 2.0.0
+fileExistenceTests:
+  - {name: it has what its parent says, path: /parent, shouldExist: true}
+"""
 FILES = {
     "distgen.yaml": "version: 1\n",
     ".gitignore": "/dist-git/\n",
@@ -43,6 +48,7 @@ FILES = {
     "templates/app/Dockerfile.j2": "FROM {{ base.reference }}\nRUN {{ line }}\n",
     "overlays/ns/base.yaml": f"template: app\nfrom: {BASE}\nvalues: {{line: echo old > /parent}}\n",
     "overlays/ns/app.yaml": "template: app\nfrom: ns/base\nvalues: {line: cat /parent > /child}\n",
+    "overlays/ns/app/tests.yaml": TESTS,
 }
 
 
@@ -282,6 +288,7 @@ def test_a_change_under_review_is_built_with_its_parents_and_siblings_and_no_pas
     )
     assert ended.code == 0, ended.printed
     assert f"{sibling}\nold\n[metadata]\nname = lib\n" in ended.logs["distgen/ns/app/master.log"]
+    assert "it has what its parent says" in ended.logs["distgen/ns/app/master.log"]
     results = json.loads(ended.logs["distgen/results.json"])["results"]
     assert {row["image"]: row["status"] for row in results} == {
         "ns/base": "built",
