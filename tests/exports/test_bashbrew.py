@@ -70,6 +70,8 @@ def test_what_bashbrew_takes(text):
         (entry().replace(COMMIT, "master"), "invalid GitCommit"),
         (entry().replace(COMMIT, COMMIT[:39]), "invalid GitCommit"),
         (entry().replace(COMMIT, COMMIT.upper()), "invalid GitCommit"),
+        (entry("GitCommit: " + COMMIT), "GitCommit is there twice"),
+        (HEAD.replace("(@ab)", "(@ab) and more"), "invalid Maintainers"),
         (entry("GitFetch: master"), "invalid GitFetch"),
         (entry("GitFetch: refs/pull/1/head"), "invalid GitFetch"),
         (entry("GitFetch: refs/heads/*"), "invalid GitFetch"),

@@ -25,7 +25,10 @@ RUN = "apiVersion: tekton.dev/v1\nkind: PipelineRun\nmetadata: {generateName: p-
     [
         pipeline(A, B),
         pipeline(A + ", params: [{name: x, value: y}, {name: z, value: [a, b]}]"),
-        pipeline(A + ", params: [{name: x, value: $(params.y)}]", more="  params: [{name: y}]\n"),
+        pipeline(
+            A + ", params: [{name: x, value: $(params.y)}]",
+            more="  params: [{name: y, type: string}]\n",
+        ),
         pipeline(A + ", displayName: A, retries: 2, timeout: 1h30m, description: d"),
         RUN + "spec: {pipelineRef: {name: p}, timeouts: {pipeline: '0'}}\n",
         RUN + "spec: {pipelineRef: {name: p}, params: [{name: x, value: {a: b}}]}\n",
