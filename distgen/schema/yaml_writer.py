@@ -20,6 +20,9 @@ _NUMBER = re.compile(
     r"|0o[0-7]+|0x[0-9a-fA-F]+)$"
 )
 _NUMBER_STARTS = list("-+.0123456789")
+# Truth values in 1.1 (https://yaml.org/type/bool.html), which PyYAML alone leaves out; Kubernetes
+# reads them as such.
+_TRUTH = re.compile(r"^[yYnN]$")
 # They end a line in 1.1 and do not in 1.2.
 _BREAKS = re.compile("[\x85\u2028\u2029]")
 
@@ -53,6 +56,7 @@ for _dumper in (PortableDumper, FastPortableDumper):
     _dumper.add_representer(str, _represent_text)
     _dumper.add_representer(LiteralText, _represent_literal)
     _dumper.add_implicit_resolver("tag:yaml.org,2002:float", _NUMBER, _NUMBER_STARTS)
+    _dumper.add_implicit_resolver("tag:yaml.org,2002:bool", _TRUTH, list("yYnN"))
 
 
 def dump_yaml(data: Any, width: int = 10**6) -> str:

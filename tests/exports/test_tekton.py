@@ -24,10 +24,10 @@ RUN = "apiVersion: tekton.dev/v1\nkind: PipelineRun\nmetadata: {generateName: p-
     "text",
     [
         pipeline(A, B),
-        pipeline(A + ", params: [{name: x, value: y}, {name: z, value: [a, b]}]"),
+        pipeline(A + ", params: [{name: x, value: w}, {name: z, value: [a, b]}]"),
         pipeline(
-            A + ", params: [{name: x, value: $(params.y)}]",
-            more="  params: [{name: y, type: string}]\n",
+            A + ", params: [{name: x, value: $(params.q)}]",
+            more="  params: [{name: q, type: string}]\n",
         ),
         pipeline(A + ", displayName: A, retries: 2, timeout: 1h30m, description: d"),
         RUN + "spec: {pipelineRef: {name: p}, timeouts: {pipeline: '0'}}\n",
@@ -50,6 +50,7 @@ def test_what_tekton_takes(text):
         (pipeline(A + ", params: [{name: x}]"), "'value' is a required property"),
         (pipeline(A + ", params: [{name: x, value: 1.5}]"), "1.5 is not valid under any"),
         (pipeline(A + ", params: [{name: x, value: [1]}]"), "[1] is not valid under any"),
+        (pipeline(A + ", params: [{name: x, value: y}]"), "True is not valid under any"),
         (pipeline(A + ", retries: '2'"), "'2' is not of type 'integer'"),
         (pipeline(A + ", timeout: 90"), "90 is not of type 'string'"),
         (pipeline(A, more="  serviceAccount: x\n"), "'serviceAccount' was unexpected"),
@@ -156,6 +157,17 @@ def test_a_name_that_kubernetes_refuses_is_an_error(option, name, root, distgen,
     ran = distgen(root, "export", "tekton", option, name, "-o", tmp_path / "out")
     assert (ran.code, (tmp_path / "out").exists()) == (2, False)
     assert f"{option}: {name!r} is not a name in Kubernetes" in ran.err
+
+
+def test_tags_stay_text(root, distgen, tmp_path):
+    """Kubernetes takes a bare `y` for true, and commits such as `12e4` for numbers."""
+    tags = ["y", "N", "on", "1.10", "12e4", "0x10", "1_0", "null", "2026-01-01"]
+    namespace = f"registry: quay.io/ns\nstreams: {{master: {{tags: {tags}}}}}\n"
+    (root / "overlays/ns/namespace.yaml").write_text(namespace)
+    assert distgen(root, "publish").code == 0
+    assert distgen(root, "export", "tekton", "-o", tmp_path).code == 0
+    params = {each["name"]: each["value"] for each in tasks(tmp_path)["ns/app@master"]["params"]}
+    assert params["tags"] == tags
 
 
 def test_platforms_stand_only_where_they_are_said(root, distgen, tmp_path):

@@ -61,9 +61,17 @@ def schema(kind: str) -> Mapping[str, Any]:
     }
 
 
+class Loader(yaml.SafeLoader):
+    """Reads YAML as Kubernetes does, which takes `y` and `n` for truth values."""
+
+
+Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^[yYnN]$"), list("yYnN"))
+Loader.bool_values = {**yaml.SafeLoader.bool_values, "y": True, "n": False}
+
+
 def tekton_problems(text: str) -> list[str]:
     """Return what is wrong with an object; empty for one that Tekton takes."""
-    data = yaml.safe_load(text)
+    data = yaml.load(text, Loader=Loader)
     kind = data.get("kind")
     if kind not in ("Pipeline", "PipelineRun") or data.get("apiVersion") != "tekton.dev/v1":
         return [f"no kind {kind} of tekton.dev/v1"]
