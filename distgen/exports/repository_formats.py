@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from distgen.exports import cccp, osbs
+from distgen.exports import bashbrew, cccp, osbs
 from distgen.exports.repository_records import RepositoryFormat
 
 REPOSITORY_FORMATS: Mapping[str, RepositoryFormat] = {
-    format.name: format for format in (cccp.REPOSITORY_FORMAT, osbs.REPOSITORY_FORMAT)
+    format.name: format
+    for format in (bashbrew.REPOSITORY_FORMAT, cccp.REPOSITORY_FORMAT, osbs.REPOSITORY_FORMAT)
 }
 """All of them by name."""

@@ -85,6 +85,8 @@ class DownloadFacts:
 
 TAG_OR_DIGEST = frozenset({"osbs"})
 """Downstreams whose FROM takes a tag or a digest, not both: osbs-client, `ImageName.parse`."""
+TAG_ALONE = frozenset({"bashbrew"})
+"""Downstreams that follow images by their tags, and know none by its digest."""
 
 RECORDS = (ImageFacts, ParentFacts, SourceFacts, ChangeFacts, DownloadFacts)
 
@@ -97,8 +99,7 @@ def template_context(
     `exports` are its downstreams, some of which do not understand tag and digest at once. The base
     has a component where `has_component_below`.
     """
-    no_tag = not TAG_OR_DIGEST.isdisjoint(exports)
-    parents = {parent.role: _parent_facts(parent, lock, no_tag) for parent in image.parents}
+    parents = {parent.role: _parent_facts(parent, lock, exports) for parent in image.parents}
     names: dict[str, Any] = {
         "image": _image_facts(image, exports),
         "builders": {role: parent for role, parent in parents.items() if role != "base"},
@@ -146,11 +147,14 @@ def _image_facts(image: Image, exports: tuple[str, ...]) -> ImageFacts:
     )
 
 
-def _parent_facts(parent: Parent, lock: Lock, no_tag: bool) -> ParentFacts:
+def _parent_facts(parent: Parent, lock: Lock, exports: tuple[str, ...]) -> ParentFacts:
+    no_tag, no_digest = (not words.isdisjoint(exports) for words in (TAG_OR_DIGEST, TAG_ALONE))
     name, tag, _ = split_reference(parent.reference)
     digest = parent_digest(parent, lock)
     reference = parent.reference
-    if digest and (no_tag or "@" not in reference):
+    if digest and no_digest and tag:
+        reference = f"{name}:{tag}"
+    elif digest and (no_tag or "@" not in reference):
         reference = f"{name if no_tag else reference}@{digest}"
     image = parent.image.partition("@")[0] if parent.image else None
     return ParentFacts(reference, name, tag, digest, image)

@@ -198,10 +198,10 @@ CASES = [
      "catalogue; did you mean `ns/a`?"),
     (NS, f"{STREAMS}policy: {{rules: {{DG203: {{exempt: {{ns/c: why}}}}}}}}", f"{NS}:5:35: `ns/c` "
      "matches no image of the catalogue; did you mean `ns/b`?"),
-    (NS, f"{STREAMS}exports: [osb]", f"{NS}:5:11: `exports[0]: osb` is not one of cccp, osbs; did "
-     "you mean `osbs`?"),
-    (NS, f"{STREAMS}exports: [quay]", f"{NS}:5:11: `exports[0]: quay` is not one of cccp, osbs; "
-     "files of other formats stand beside the repositories: run `distgen export`"),
+    (NS, f"{STREAMS}exports: [osb]", f"{NS}:5:11: `exports[0]: osb` is not one of bashbrew, cccp, "
+     "osbs; did you mean `osbs`?"),
+    (NS, f"{STREAMS}exports: [quay]", f"{NS}:5:11: `exports[0]: quay` is not one of bashbrew, "
+     "cccp, osbs; files of other formats stand beside the repositories: run `distgen export`"),
     ("overlays/x/a.yaml", HEAD, "overlays/x: the folder has no namespace.yaml; write one with "
      "`registry` and `streams`"),
     ("overlays/-x/namespace.yaml", STREAMS, f"overlays/-x: `-x` {NO_NAME}; rename the folder"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -263,12 +265,12 @@ def test_all_architectures_of_bashbrew_have_a_platform():
 @pytest.mark.parametrize(
     ("maintainers", "said"),
     [
-        ("", "--maintainers: bashbrew needs one"),
+        ("", "ns/base has no maintainer, and bashbrew needs one; name one with --maintainers"),
         ("A B <a@example.org>", "'A B <a@example.org>' is not a maintainer"),
         ("Doe, Jane <j@example.org> (@j)", "'Doe' is not a maintainer"),
         ("A (@a)\nTags: evil", "is not a maintainer"),
         ("A\nB (@a)", "is not a maintainer"),
-        ("A (@a), ", "bashbrew needs one"),
+        ("A (@a), ", "--maintainers: '' is not a maintainer"),
         ("A (@a)\r", None),
         ("A  B  (@a),C <c@example.org> (@c)", None),
     ],
@@ -282,6 +284,88 @@ def test_maintainers_are_those_that_bashbrew_takes(maintainers, said, root, dist
         assert not (tmp_path / "out").exists()
     else:
         libraries(tmp_path / "out")
+
+
+@pytest.fixture
+def with_digests(catalogue):
+    """A catalogue whose base has a digest in the lock, and a function that writes `exports`."""
+    lock = {
+        "version": 1,
+        "bases": {"docker.io/library/debian:12": {"digest": DIGEST}},
+    }
+    based = "template: app\nfrom: docker.io/library/debian:12\n"
+    root = catalogue(
+        FILES | {"overlays/ns/base.yaml": based, "distgen.lock": json.dumps(lock) + "\n"}
+    )
+
+    def write(*lines):
+        path = root / "overlays/ns/namespace.yaml"
+        path.write_text("\n".join([textwrap.dedent(NAMESPACE).strip(), *lines, ""]))
+        return root
+
+    return write
+
+
+def test_a_namespace_for_bashbrew_names_images_by_their_tags(with_digests, distgen, tmp_path):
+    maintainers = "bashbrew: {maintainers: [A (@a), B <b@example.org> (@b)]}"
+    root = with_digests("exports: [bashbrew]", maintainers)
+    assert distgen(root, "publish").code == 0
+    tree = git(root / "dist-git/ns/base.git", "ls-tree", "--name-only", "master").split()
+    assert tree == [".distgen.json", ".gitattributes", "Dockerfile"]
+    dockerfile = git(root / "dist-git/ns/base.git", "show", "master:Dockerfile")
+    assert "FROM docker.io/library/debian:12\n" in dockerfile
+    assert f"LABEL base={DIGEST}" in dockerfile
+    assert distgen(root, "export", "bashbrew", "-o", tmp_path / "out").code == 0
+    first = (tmp_path / "out/ns/library/base").read_text().splitlines()[0]
+    assert first == "Maintainers: A (@a), B <b@example.org> (@b)"
+    assert sorted(libraries(tmp_path / "out")) == ["ns/app", "ns/base", "ns/late"]
+    ran = distgen(root, "export", "bashbrew", *MAINTAINERS, "-o", tmp_path / "out")
+    assert ran.code == 0
+    assert "(@ab)\n" in (tmp_path / "out/ns/library/base").read_text()
+
+
+def test_without_it_the_base_with_a_digest_is_refused(with_digests, distgen, tmp_path):
+    root = with_digests()
+    assert distgen(root, "publish").code == 0
+    ran = distgen(root, "export", "bashbrew", *MAINTAINERS, "-o", tmp_path / "out")
+    assert ran.code == 1
+    assert ran.err.count("ns/base@") == 2
+    assert sorted(libraries(tmp_path / "out")) == ["ns/app", "ns/late"]
+
+
+def test_osbs_and_bashbrew_in_one_namespace_are_an_error(with_digests, distgen):
+    ran = distgen(with_digests("exports: [osbs, bashbrew]"), "list")
+    assert (ran.code, ran.out) == (2, "")
+    assert "overlays/ns/namespace.yaml:5:17: `exports` holds both `bashbrew` and `osbs`" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ("[A]", "namespace.yaml:6:26: 'A' is not a maintainer; write NAME <MAIL> (@HANDLE)"),
+        ("['A (@a)', 'Doe, J (@j)']", "'Doe, J (@j)' is not a maintainer"),
+        ('["A\\nTags: evil (@a)"]', "holds a line break"),
+        ("[]", "namespace.yaml:6:12"),
+        ("A (@a)", "namespace.yaml:6:12"),
+    ],
+)
+def test_maintainers_of_a_namespace_are_those_that_bashbrew_takes(
+    lines, said, with_digests, distgen
+):
+    root = with_digests("exports: [bashbrew]", f"bashbrew: {{maintainers: {lines}}}")
+    ran = distgen(root, "list")
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.err
+
+
+def test_a_digest_that_a_template_writes_is_found_by_lint(with_digests, distgen):
+    root = with_digests("exports: [bashbrew]")
+    (root / "overlays/ns/base").mkdir()
+    (root / "overlays/ns/base/Dockerfile").write_text(
+        f"FROM docker.io/library/debian:12@{DIGEST}\n"
+    )
+    ran = distgen(root, "lint", "ns/base")
+    assert "has a digest (FROM docker.io/library/debian:12@sha256:" in ran.out
 
 
 def test_bashbrew_itself_prints_what_we_write(root, distgen, tmp_path):
