@@ -104,7 +104,12 @@ def _lex(text: str, language: str) -> Iterator[ColoredText]:
             yield match[0], match.lastgroup or ""
         return
     for _, token, word in _lexer(language).get_tokens_unprocessed(text):
-        yield word, next((name for kind, name in _TOKENS if token in kind), "")
+        yield word, _kind_of_token(token)
+
+
+@cache
+def _kind_of_token(token: Any) -> str:
+    return next((name for kind, name in _TOKENS if token in kind), "")
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from markupsafe import Markup, escape
@@ -136,10 +137,12 @@ def _mark(pieces: Sequence[ColoredText], spans: Sequence[Span]) -> Iterator[Colo
 
 def _write_pieces(pieces: Iterable[ColoredText]) -> Markup:
     """Return pieces as HTML, each in an element of its class."""
-    return Markup("").join(
-        Markup(_ELEMENTS.get(kind, f'<span class="{kind}">%s</span>')) % show(text)
-        for text, kind in pieces
-    )
+    return Markup("".join(_write_piece(text, kind) for text, kind in pieces))
+
+
+@lru_cache(10_000)  # most lines are those of other images and views, too
+def _write_piece(text: str, kind: str) -> str:
+    return Markup(_ELEMENTS.get(kind, f'<span class="{kind}">%s</span>')) % show(text)
 
 
 def _pad(lines: list[DiffLine], length: int) -> list[DiffLine | None]:

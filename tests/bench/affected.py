@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
+# An installed package has its bytecode; a checkout would be compiled at each start.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 ROOT = Path(__file__).parents[2]
 PARTS = ("distgen.yaml", "distgen.lock", "templates", "overlays")
 COMMAND = (sys.executable, str(ROOT / "distgen_git.py"))
