@@ -48,7 +48,10 @@ EOF
 """
 # A change under review is published nowhere yet, and neither are the parents that it changes.
 _BUILD = 'distgen -C "$DISTGEN_CATALOGUE" build --rendered --with-parents "$DISTGEN_IMAGE"'
-_BUILD_GROUP = 'distgen -C "$DISTGEN_CATALOGUE" build --rendered --with-parents $DISTGEN_IMAGES'
+_BUILD_GROUP = LiteralText("""\
+IFS=' ' read -ra images <<<"$DISTGEN_IMAGES"
+distgen -C "$DISTGEN_CATALOGUE" build --rendered --with-parents "${images[@]}"
+""")
 
 
 def write_github_actions(selection: Selection) -> ExportResult:

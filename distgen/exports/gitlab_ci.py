@@ -49,8 +49,10 @@ for image in json.load(sys.stdin):
         print(image["image"] + "@" + image["stream"])
 ' <{_FOLDER}/affected.json >{_FOLDER}/affected.txt
 if [ -s {_FOLDER}/affected.txt ]; then
+  set --
+  while read -r image; do set -- "$@" "$image"; done <{_FOLDER}/affected.txt
   distgen -C "$DISTGEN_CATALOGUE" export gitlab-ci OPTIONS \\
-    -o "$PWD/{_FOLDER}" $(cat {_FOLDER}/affected.txt)
+    -o "$PWD/{_FOLDER}" "$@"
 else
   printf '%s\\n' 'workflow: {{rules: [{{when: always}}]}}' \\
     'unchanged: {{script: ["echo no image changed"]}}' >{_FOLDER}/{CHILD}

@@ -163,8 +163,33 @@ def test_the_files_of_the_default_catalogue_pass_the_schemas_checker(default):
         subprocess.run([sys.executable, *words, default / name], check=True)
 
 
-def test_actionlint_finds_nothing(default):
-    subprocess.run([program("actionlint"), "-no-color", default / FILE], check=True)
+def test_actionlint_finds_nothing(default, tmp_path):
+    (tmp_path / "groups.yaml").write_bytes(
+        write_github_actions(select(*many(300))).files[0].content
+    )
+    files = (default / FILE, tmp_path / "groups.yaml")
+    subprocess.run([program("actionlint"), "-no-color", *files], check=True)
+
+
+def test_shellcheck_finds_nothing_in_scripts(default):
+    groups = yaml.safe_load(write_github_actions(select(*many(300))).files[0].content)["jobs"]
+    jobs = yaml.safe_load((default / FILE).read_text())["jobs"]
+    steps = [step for job in (*jobs.values(), *groups.values()) for step in job["steps"]]
+    scripts = {("bash", step["run"]) for step in steps if "run" in step}
+    for path in (default / ".gitlab-ci.yml", default / CHILD):
+        data = yaml.safe_load(path.read_text())
+        parts = [*pipeline_jobs(data).values(), data.get("default", {})]
+        lines = [
+            line
+            for part in parts
+            for key in ("before_script", "script")
+            for line in part.get(key, ())
+        ]
+        scripts |= {("sh", line) for line in lines}
+    assert len(scripts) == 9
+    for shell, script in scripts:
+        words = [program("shellcheck"), f"--shell={shell}", "-"]
+        subprocess.run(words, input=script, text=True, check=True)
 
 
 def test_actions_stand_with_the_release_that_their_commit_is(default):
