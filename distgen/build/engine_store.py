@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from distgen.build.engine_process import Shell, ask_program, run_program
@@ -10,7 +11,7 @@ from distgen.build.engines.engine import Engine
 from distgen.build.image_log import ImageLog
 from distgen.build.records import PassedOptions
 from distgen.errors import DistgenError
-from distgen.model.reference import is_digest
+from distgen.model.reference import HUB, is_digest, untagged_name
 
 _ASKING = 60.0  # seconds that a question about the store may take
 
@@ -48,9 +49,19 @@ def push_image(
         digest = digest_file.read_text(encoding="ascii").strip()
     else:
         answer = ask_program(engine.pushed_digests(reference), shell, deadline) or ""
-        name = reference.rpartition(":")[0]
-        digests = dict(line.rpartition("@")[::2] for line in answer.splitlines())
-        digest = digests.get(name, "")
+        digest = pick_digest(answer.splitlines(), reference)
     if not is_digest(digest):
         raise DistgenError(f"{engine.name} does not say the digest of {reference}")
     return digest
+
+
+def pick_digest(names: Iterable[str], reference: str) -> str:
+    """Return the digest of a reference among `NAME@DIGEST` as docker prints them, "" without one.
+
+    docker leaves out its own registry, and `library/` there.
+    """
+    digests = dict(name.rpartition("@")[::2] for name in names)
+    name = untagged_name(reference)
+    short = name.removeprefix(f"{HUB}/")
+    candidates = (digests.get(key) for key in (name, short, short.removeprefix("library/")))
+    return next(filter(None, candidates), "")

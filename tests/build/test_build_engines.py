@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from distgen.build.engine_store import pick_digest
 from distgen.build.engines.engine import CommandCall, Engine
 from distgen.build.engines.load import find_engine, list_engines
 from distgen.build.log_lines import MOST_BYTES, LogLines
@@ -159,3 +160,19 @@ def test_pins_are_compared_with_the_images_of_this_run() -> None:
         ] == []
     assert [*describe_older_pins((pinned,), parents, {f"{base}2": "new"})] == []
     assert [*describe_older_pins((parse_reference(base),), parents, {base: "new"})] == []
+
+
+@pytest.mark.parametrize(
+    ("reference", "digest"),
+    [
+        ("localhost:5000/ns/app:main", "sha256:1"),
+        ("docker.io/ccp/keystone:2026.1", "sha256:2"),
+        ("docker.io/library/debian:12", "sha256:3"),
+        ("quay.io/ns/app:main", ""),
+    ],
+)
+def test_the_digest_of_a_push_is_found_among_those_that_docker_prints(
+    reference: str, digest: str
+) -> None:
+    names = ("localhost:5000/ns/app@sha256:1", "ccp/keystone@sha256:2", "debian@sha256:3")
+    assert pick_digest(names, reference) == digest
