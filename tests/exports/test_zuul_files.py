@@ -430,13 +430,13 @@ def test_playbooks_and_role_are_the_same_for_every_catalogue(default_files):
             assert files[path] == text
 
 
-def test_secrets_are_named_and_never_written(default_files):
+def test_secrets_are_named_and_never_written(default_catalogue, default_files):
     jobs = jobs_by_name(default_files)
     secrets = {name: job["secrets"] for name, job in jobs.items() if "secrets" in job}
     assert sorted(secrets) == sorted(
         f"distgen-{act}-images-of-{namespace}"
         for act in ("upload", "promote")
-        for namespace in ("ccp", "functest", "monasca", "opendev", "zuul")
+        for namespace in default_catalogue.namespaces
     )
     for name, used in secrets.items():
         namespace = name.rpartition("-")[2]

@@ -62,7 +62,7 @@ class Node:
             text=True,
             check=False,
             stdin=subprocess.DEVNULL,  # the shell of a container leaves it without blocking
-            timeout=300,
+            timeout=900,
         )
 
     def run(
