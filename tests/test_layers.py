@@ -101,6 +101,8 @@ PURE = {
         *(
             "catalogue",
             "deployment",
+            "dist_git",
+            "export_settings",
             "lock",
             "policy",
             "published",

@@ -45,6 +45,8 @@ class EditedBranch:
     commit: str
     plan: AdoptionPlan
     targets: Files = field(default_factory=dict, repr=False)
+    patch_plan: AdoptionPlan | None = None
+    """The plan without a packager's own files for downstreams as whole ones, where it has any."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,6 @@ from distgen.publish.repository_access import (
 )
 from distgen.render.limited import LimitedRenderer
 from distgen.render.manifest import published_files
-from distgen.text.diff import is_binary
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +147,12 @@ def _plan_branch(
     editor = last_editor(reader, tip, paths)
     own = {edit.path for edit in edits if edit.kind == "blocked"} & {*tree.exported}
     plan = plan_adoption(image_files, all_targets, commits, image, editor, own)
+    patches = plan_adoption(image_files, all_targets, commits, image, editor) if own else None
     expected_files = {
         path: file for path, file in {**image_files, **all_targets}.items() if file is not None
     }
-    return EditedBranch(image, tip, replace(plan, edits=edits), expected_files)
+    patch_plan = patches and replace(patches, edits=edits)
+    return EditedBranch(image, tip, replace(plan, edits=edits), expected_files, patch_plan)
 
 
 def _refuse_branch(image: Image, state: BranchState) -> str:
@@ -176,6 +177,10 @@ def _adopt_branches(draft: CatalogueDraft, branches: Sequence[EditedBranch]) -> 
     image = branches[0].image
     has_all_streams = len(branches) == len(draft.streams(image))
     can_share = has_all_streams and needs_same_files(branch.plan for branch in branches)
+    if not can_share:
+        # A file of an overlay is for all streams, and a patch is for one.
+        branches = [replace(branch, plan=branch.patch_plan or branch.plan) for branch in branches]
+        can_share = has_all_streams and needs_same_files(branch.plan for branch in branches)
     refusal = _refuse_whole_files(branches, can_share)
     layouts = () if refusal else (True, False) if can_share else (False,)
     for is_shared in layouts:
@@ -202,9 +207,8 @@ def _refuse_whole_files(branches: Sequence[EditedBranch], can_share: bool) -> st
     """Say why whole files cannot be copied from the overlay, "" when they can."""
     for branch in branches:
         for file in branch.plan.files:
-            kind = "binary" if is_binary(file.content) else "not the same on all branches"
             if has_overlay_file(branch.image, file.path):
                 return f"{file.path} is binary, and the overlay has its own; replace that"
             if not can_share:
-                return f"{file.path} is {kind}, and a file of an overlay is for all streams"
+                return f"{file.path} is binary, and a file of an overlay is for all streams"
     return ""

@@ -61,15 +61,19 @@ def read_namespace(root: Path, name: str, site: Settings) -> Group:
         from_tags=read_tag_streams(namespace, data, document),
         deployment=read_deployment(data, document, namespace.streams),
     )
-    layers = {
-        stream.name: values_layer("stream", document, ("streams", stream.name))
-        for stream in namespace.streams
-    }
+    layers = _stream_layers(namespace, document)
     source = data.get("source", "")
     settings = Layer("namespace", path, document.data.get(source) or {}, document.marks, (source,))
     values = values_layer("namespace", document, ())
     exports = read_export_layer(data, document)
     return Group(namespace, document, values, layers, source, settings, exports)
+
+
+def _stream_layers(namespace: Namespace, document: Document) -> dict[str, Layer]:
+    return {
+        stream.name: values_layer("stream", document, ("streams", stream.name))
+        for stream in namespace.streams
+    }
 
 
 def _refuse_name(name: str, folder: str) -> None:

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from distgen.catalogue.placeholders import fill_placeholders
 from distgen.errors import InputError
-from distgen.model.catalogue import DistGit
+from distgen.model.dist_git import DistGit
 from distgen.schema.formats import format_problem
 
 _THIS_MACHINE = ("localhost", "127.", "::1", "0.0.0.0")

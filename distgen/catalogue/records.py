@@ -11,13 +11,13 @@ from jsonschema import Draft202012Validator
 
 from distgen.model.catalogue import (
     DEFAULT_LIMITS,
-    DistGit,
     Layer,
     Namespace,
     RenderLimits,
     Template,
     TemplateFile,
 )
+from distgen.model.dist_git import DistGit
 from distgen.model.words import EditPolicy, OnEdit, Origin
 from distgen.schema.yaml import Document
 

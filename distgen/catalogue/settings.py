@@ -11,7 +11,11 @@ from distgen.catalogue.folder import read_document
 from distgen.catalogue.overlay import split_operator
 from distgen.catalogue.records import Assignment, Settings, edit_policy
 from distgen.errors import InputError
-from distgen.model.catalogue import DistGit, Layer, RenderLimits
+from distgen.model.catalogue import (
+    Layer,
+    RenderLimits,
+)
+from distgen.model.dist_git import DistGit
 from distgen.model.words import Origin
 from distgen.schema.check import check_document
 from distgen.schema.formats import format_problem

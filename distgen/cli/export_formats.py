@@ -108,8 +108,7 @@ def select(
     refused: list[Refusal] = []
     branches: Mapping[str, PublishedBranch] = {}
     trees: Mapping[str, Tree] = {}
-    takes_commits = needs_commits(export, options)
-    if takes_commits:
+    if takes_commits := needs_commits(export, options):
         refuse_private_places(catalogue, images)
         branches, refused = published_branches(session, catalogue, images, options["remote"])
         images = tuple(image for image in images if image.key in branches)

@@ -15,7 +15,11 @@ from distgen.forges.load import NO_FORGE, load_forge
 from distgen.git.auth import Token, authorize, token_for
 from distgen.git.location import Place, locate
 from distgen.git.run import Git
-from distgen.model.catalogue import Catalogue, DistGit, Image
+from distgen.model.catalogue import (
+    Catalogue,
+    Image,
+)
+from distgen.model.dist_git import DistGit
 
 _USER = "distgen"
 """Who a token speaks for, where neither the configuration nor a forge says."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from distgen.model.deployment import Deployment
+from distgen.model.dist_git import DistGit
 from distgen.model.export_settings import ExportSettings
 from distgen.model.policy import KEEP_ALL, Policy, Retention
 from distgen.model.releases import TaggedComponent, TagStreams
@@ -84,30 +85,6 @@ class Stream:
     def pattern(self) -> str:
         """Return the stream that the namespace and the overlays of images speak of."""
         return self.like or self.name
-
-
-@dataclass(frozen=True, slots=True)
-class DistGit:
-    """Where repositories go: `url` holds `{namespace}` and `{image}`; a relative one is local.
-
-    `token_env` and `token_file` name where a token is, never the token itself.
-    """
-
-    url: str
-    author: str
-    forge: str
-    origin: Origin = NOWHERE
-    api: str = ""
-    """The address of the forge's interface; empty: the usual one for `url`."""
-    user: str = ""
-    token_env: str = ""
-    token_file: str = ""
-    labels: tuple[str, ...] = ("distgen",)
-    private: bool = False
-    remote_only: bool = False
-    """Whether publishing to a folder on this machine is refused."""
-    public_url: str = ""
-    """Where others reach the repositories; it goes into files that others read."""
 
 
 @dataclass(frozen=True, slots=True)

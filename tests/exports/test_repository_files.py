@@ -257,7 +257,7 @@ def test_adopt_takes_a_packagers_own_file_into_the_overlay(published, distgen, c
     assert ran.json[0]["origin"].startswith("overlays/small/tool/container.yaml:1")
 
 
-def test_files_that_differ_between_streams_are_not_adopted_for_all(catalogue, distgen, cloned):
+def test_a_file_of_one_stream_is_adopted_as_a_patch(catalogue, distgen, cloned):
     text = NAMESPACE.replace("    exports", "      old: {branch: old, tags: [old]}\n    exports")
     before = plain(text).partition("exports:")[0]
     root = catalogue({**FILES, NAMESPACE_FILE: before})
@@ -271,11 +271,16 @@ def test_files_that_differ_between_streams_are_not_adopted_for_all(catalogue, di
     assert distgen(root, "publish").code == 0
     ran = distgen(root, "adopt", "small/tool", "--format", "json")
     (row,) = (row for row in ran.json["results"] if row["stream"] == "main")
-    assert row["status"] == "refused"
-    assert row["detail"] == (
-        "container.yaml is not the same on all branches, and a file of an overlay is for all "
-        "streams"
-    )
+    assert row["status"] == "adopted"
+    (path,) = row["files"]
+    assert path.startswith("overlays/small/tool/patches/main/0001-")
+    commit(root, "Adopt")
+    assert distgen(root, "publish").code == 0
+    tool.git("pull", "-q")
+    assert tool.read("container.yaml") == OWN
+    assert "container.yaml" in manifest(tool)
+    other = cloned(root, "small/tool", "old")
+    assert other.read("container.yaml") == CONTAINER.replace("main", "old")
 
 
 def test_verify_sees_who_put_a_file_in_the_place_of_distgens(root, distgen, cloned):

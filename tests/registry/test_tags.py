@@ -5,7 +5,14 @@ from testing.commandline import keeps_to_its_schema
 
 from distgen.errors import InputError
 from distgen.git.refs import parse_ls_remote, release_version
-from distgen.model.catalogue import DistGit, Image, Namespace, Source, Stream, TagPolicy
+from distgen.model.catalogue import (
+    Image,
+    Namespace,
+    Source,
+    Stream,
+    TagPolicy,
+)
+from distgen.model.dist_git import DistGit
 from distgen.model.lock import Lock, LockedSource
 from distgen.model.policy import Policy
 from distgen.model.words import Origin

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from distgen.model.catalogue import (
     Catalogue,
-    DistGit,
     Download,
     Image,
     Namespace,
@@ -16,6 +15,7 @@ from distgen.model.catalogue import (
     Source,
     Stream,
 )
+from distgen.model.dist_git import DistGit
 from distgen.model.policy import Policy
 from distgen.model.rendered import File, Tree
 from distgen.model.words import EXECUTABLE, REGULAR, Origin

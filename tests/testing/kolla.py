@@ -12,13 +12,13 @@ from distgen.catalogue.sources.kolla import images
 from distgen.catalogue.sources.source import SourceContext
 from distgen.model.catalogue import (
     DEFAULT_LIMITS,
-    DistGit,
     Image,
     Layer,
     Namespace,
     RenderLimits,
     Stream,
 )
+from distgen.model.dist_git import DistGit
 from distgen.model.policy import Policy
 from distgen.model.words import Origin
 
