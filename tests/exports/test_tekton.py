@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import yaml
 from testing.catalogues import FAMILY, TEMPLATE
 from testing.tekton_objects import tekton_problems
+
+from distgen.exports.records import MatrixEntry, Selection
+from distgen.exports.tekton import write_tekton
+from distgen.model.lock import Lock
 
 pytest_plugins = ["testing.commandline"]
 
@@ -157,6 +163,26 @@ def test_a_name_that_kubernetes_refuses_is_an_error(option, name, root, distgen,
     ran = distgen(root, "export", "tekton", option, name, "-o", tmp_path / "out")
     assert (ran.code, (tmp_path / "out").exists()) == (2, False)
     assert f"{option}: {name!r} is not a name in Kubernetes" in ran.err
+
+
+def test_more_than_kubernetes_stores_is_said():
+    entry = MatrixEntry(
+        image="ns/app",
+        stream="master",
+        repository="https://git.example.org/ns/app.git",
+        branch="master",
+        commit="0" * 40,
+        path=".",
+        reference="quay.io/ns/app:master",
+        tags=tuple(f"{number:0128}" for number in range(8000)),
+        platforms=(),
+        depends_on=(),
+        level=0,
+    )
+    few = write_tekton(Selection((), (replace(entry, tags=("one",)),), {}, Lock()))
+    assert few.warnings == ()
+    (warning,) = write_tekton(Selection((), (entry,), {}, Lock())).warnings
+    assert warning.endswith("Kubernetes takes little more than 1000000; export fewer images")
 
 
 def test_tags_stay_text(root, distgen, tmp_path):
