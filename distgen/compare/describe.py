@@ -51,7 +51,8 @@ def make_group(edit_set: EditSet, moves: MoveFinder) -> EditGroup:
     kind = _kind(edit, before, after, hunks)
     if only_follows and is_dockerfile(edit.path) and kind in _OF_SOURCES:
         kind = "source"
-    sentence = _describe_sources(edit_set, moves) if only_follows and kind == "source" else ""
+    is_of_source = kind == "source" or (kind == "lost pin" and _name_pinned(edit.lines) == "source")
+    sentence = _describe_sources(edit_set, moves) if only_follows and is_of_source else ""
     return EditGroup(
         kind=kind,
         sentence=sentence or _describe(edit_set, kind, before, hunks),
@@ -78,6 +79,9 @@ def _describe(
         sentence = f"{_name_pinned(edit.lines)} no longer pinned: {sentence}"
     if len(edit_set.edits) > 1:  # others may have it in another stage
         sentence = _STAGE.sub("", sentence)
+    signs = [line[0] for line in edit.lines]
+    if max(signs.count("-"), signs.count("+")) < 2:
+        return sentence  # one line in place of another is one matter
     # A base and a label without a blank line between are one edit; the label may not go unsaid.
     plain = (statement for statement in statements if statement.phrase not in _VAGUE)
     others = {statement.kind for statement in plain} - {kind, *_PINNED[kind == "lost pin"]}

@@ -260,7 +260,7 @@ def _describe_move(old: Source, new: Source) -> str:
 
 
 def _describe_source(source: Source, keys: Iterable[str]) -> str:
-    words = {key: source.get(key) or "" for key in keys}
+    words = {key: shorten_identity(source.get(key) or "") for key in keys}
     words["commit"] = shorten_identity(source.get("commit") or source.get("ref") or "")
     return " at ".join(dict.fromkeys(filter(None, words.values())))
 

@@ -15,6 +15,7 @@ from distgen.model.rendered import File
 PYTHON = "docker.io/library/python"
 WAS, DIGEST = f"{PYTHON}:3.11-slim-bookworm", "sha256:528257d48c1d"
 NO_PIN = f"base image no longer pinned: {PYTHON}:3.12-slim-bookworm"
+COMMIT = "8c13a44124a5a363519df787b1cd0abd1198b8df"
 DEBIAN = "docker.io/library/debian:bookworm-slim"
 
 
@@ -114,6 +115,11 @@ def test_a_binary_file_that_comes_or_goes_says_so():
     ("change", "sentences"),
     [
         pytest.param(REF, ["source zuul: master -> 11.0.0"], id="source ref"),
+        pytest.param(
+            replace_in("overlays/opendev/jinja-init.yaml", f"ref: {COMMIT}", "ref: master"),
+            [f"source jinja_init no longer pinned: {COMMIT[:12]} -> master"],
+            id="bare ref",
+        ),
         pytest.param(
             new_digest,
             [
