@@ -7,7 +7,7 @@ import affected as commands
 
 ROUNDS = 3
 LIMITS = {
-    ("default catalogue", "--since HEAD"): (4.0, 5.0),
+    ("default catalogue", "--since HEAD"): (4.5, 5.0),
     ("default catalogue", "first publication"): (6.0, 8.0),
     ("Kolla", "--since HEAD"): (3.0, 5.0),
     ("Kolla", "first publication"): (4.0, 5.0),
