@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 import jwt
 import pytest
@@ -397,9 +397,10 @@ def _upload(server: Server, repository: str, blob: bytes, kind: str) -> dict[str
     there = f"{server.url}/v2/{repository}/blobs/{digest}"
     if _http.head(there, timeout=20).status_code != 200:
         begun = _http.post(f"{server.url}/v2/{repository}/blobs/uploads/", timeout=20)
-        join = "&" if "?" in begun.headers["Location"] else "?"
+        place = urljoin(server.url, begun.headers["Location"])
+        join = "&" if "?" in place else "?"
         done = _http.put(
-            f"{begun.headers['Location']}{join}digest={digest}",
+            f"{place}{join}digest={digest}",
             data=blob,
             headers={"Content-Type": "application/octet-stream"},
             timeout=20,
