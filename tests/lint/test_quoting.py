@@ -15,6 +15,7 @@ from distgen.dockerfile.parse import parse
 from distgen.lint.build_context import build_inputs
 from distgen.lint.rules.rule import NAMED
 from distgen.lint.ruleset import RULES
+from distgen.model.export_settings import ExportSettings
 from distgen.model.lock import Lock, LockedBase
 from distgen.model.policy import Policy, RuleSettings
 from distgen.model.words import REGULAR
@@ -39,10 +40,13 @@ class Words:
     good: tuple[str, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
     builders: Mapping[str, str] = field(default_factory=dict)
+    exports: tuple[ExportSettings, ...] = ()
 
 
 BASE = f"FROM {EXTERNAL}\n"
 TOOL = {"tool": BUILDER}
+OSBS = (ExportSettings("osbs", {}),)
+REQUIRED = "LABEL name=a/b com.redhat.component=c\n"
 WORDS: Mapping[str, tuple[Words, ...]] = {
     "DG001": (Words(f"{BASE}HEALTHCHECK {{}}\n", ("true",), ()),),
     "DG101": (Words("FROM {}\n", (EXTERNAL,), (f"{EXTERNAL}@{DIGEST}",)),),
@@ -105,6 +109,10 @@ WORDS: Mapping[str, tuple[Words, ...]] = {
         Words(f"{BASE}ENV A={{}}\n", ("https://joe:hunter22@example.org",), ("https://a.org",)),
         Words(f"{BASE}ENV A={{}}\n", (f"ghp_{'a1' * 18}",), ("ghp_short",)),
     ),
+    "DG401": (Words(f"{BASE}{REQUIRED}LABEL version={{}}\n", ("1-2",), ("1.2",), exports=OSBS),),
+    "DG402": (
+        Words(f"{BASE}{REQUIRED}LABEL version=1 {{}}=x\n", ("vcs-ref",), ("x",), exports=OSBS),
+    ),
 }
 NO_WORDS = {
     "DG109": "what Kolla says",
@@ -146,7 +154,7 @@ def test_a_rule_reads_what_the_builder_reads(code, style):
 
 def check(code, row, text):
     """Return what one rule says of an image with that Dockerfile."""
-    of = image(base=EXTERNAL, builders=row.builders)
+    of = replace(image(base=EXTERNAL, builders=row.builders), exports=row.exports)
     made = tree(of, {"Dockerfile": text, "start.sh": SCRIPT, "plain": SCRIPT, "a.$": ""})
     files = tuple(replace(f, mode=REGULAR) if f.path == "plain" else f for f in made.files)
     lock = Lock(bases={EXTERNAL: LockedBase(DIGEST)})
