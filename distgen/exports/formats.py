@@ -5,7 +5,6 @@ from __future__ import annotations
 from distgen.exports import (
     bake,
     bashbrew,
-    cccp,
     compose,
     github_actions,
     gitlab_ci,
@@ -13,9 +12,10 @@ from distgen.exports import (
     matrix,
     structure_tests,
     tekton,
-    zuul,
 )
+from distgen.exports.cccp import format as cccp
 from distgen.exports.records import ExportFormat
+from distgen.exports.zuul import format as zuul
 
 FORMATS: tuple[ExportFormat, ...] = (
     bake.FORMAT,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from distgen.exports import bashbrew, cccp, osbs
+from distgen.exports import bashbrew
+from distgen.exports.cccp import format as cccp
+from distgen.exports.osbs import format as osbs
 from distgen.exports.repository_records import RepositoryFormat
 
 REPOSITORY_FORMATS: Mapping[str, RepositoryFormat] = {

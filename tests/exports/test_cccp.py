@@ -9,8 +9,8 @@ from testing.catalogues import images_by_key
 from testing.cccp_index import ci_problems, looked_up_bases, read_projects, silent_problems
 
 from distgen.dockerfile.parse import parse
-from distgen.exports.cccp_base import check_base
-from distgen.exports.cccp_names import LARGEST_ID, make_ids, pipeline_name, trigger_name
+from distgen.exports.cccp.base import check_base
+from distgen.exports.cccp.names import LARGEST_ID, make_ids, pipeline_name, trigger_name
 
 pytest_plugins = ["testing.commandline"]
 

@@ -16,7 +16,7 @@ from testing.osbs_reader import SET_BY_OSBS, file_problems, label_problems, read
 
 from distgen.catalogue.load import load_catalogue
 from distgen.dockerfile.parse import parse
-from distgen.exports.osbs_labels import check_repository
+from distgen.exports.osbs.labels import check_repository
 from distgen.exports.repository_formats import REPOSITORY_FORMATS
 from distgen.lock.file import read_lock
 from distgen.model.rendered import Tree

@@ -11,8 +11,8 @@ from testing.osbs_reader import container_problems, file_problems, label_problem
 from distgen.catalogue.load import load_catalogue
 from distgen.dockerfile.parse import parse
 from distgen.errors import InputError
-from distgen.exports.osbs import ARCHITECTURES, write_container
-from distgen.exports.osbs_labels import check_repository
+from distgen.exports.osbs.format import ARCHITECTURES, write_container
+from distgen.exports.osbs.labels import check_repository
 from distgen.model.catalogue import SourceChange
 from distgen.model.lock import Lock, LockedSource
 from distgen.model.words import Origin

@@ -17,11 +17,11 @@ from distgen.catalogue.load import load_catalogue
 from distgen.errors import InputError
 from distgen.exports.matrix import make_entries
 from distgen.exports.records import Refusal, Selection
-from distgen.exports.zuul import write_zuul
-from distgen.exports.zuul_inputs import escape
-from distgen.exports.zuul_jobs import LONGEST_NAME
-from distgen.exports.zuul_options import parse_options
-from distgen.exports.zuul_yaml import Anchored, format_stanzas, format_text
+from distgen.exports.zuul.format import write_zuul
+from distgen.exports.zuul.inputs import escape
+from distgen.exports.zuul.jobs import LONGEST_NAME
+from distgen.exports.zuul.options import parse_options
+from distgen.exports.zuul.yaml import Anchored, format_stanzas, format_text
 from distgen.model.catalogue import Layer, Stream, Template, TemplateFile
 from distgen.model.lock import Lock
 

@@ -16,7 +16,7 @@ from zuul.model import JobConfigurationError
 from distgen.catalogue.graph import parents_first
 from distgen.catalogue.load import load_catalogue
 from distgen.exports.records import Selection
-from distgen.exports.zuul import write_zuul
+from distgen.exports.zuul.format import write_zuul
 from distgen.model.lock import Lock
 
 ROOT = Path(__file__).parents[2]

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from distgen.exports.records import ExportFormat, ExportResult, Refusal, Selection
-from distgen.exports.zuul_inputs import files_by_image, projects_by_image
-from distgen.exports.zuul_jobs import (
+from distgen.exports.zuul.inputs import files_by_image, projects_by_image
+from distgen.exports.zuul.jobs import (
     LONGEST_NAME,
     PIPELINES,
     JobImage,
@@ -20,10 +20,10 @@ from distgen.exports.zuul_jobs import (
     image_stanzas,
     job_name,
 )
-from distgen.exports.zuul_options import OPTIONS, ZuulOptions, parse_options
-from distgen.exports.zuul_playbooks import PLAYBOOKS
-from distgen.exports.zuul_role import ROLE
-from distgen.exports.zuul_yaml import format_stanzas
+from distgen.exports.zuul.options import OPTIONS, ZuulOptions, parse_options
+from distgen.exports.zuul.playbooks import PLAYBOOKS
+from distgen.exports.zuul.role import ROLE
+from distgen.exports.zuul.yaml import format_stanzas
 from distgen.model.catalogue import Image
 from distgen.model.rendered import File
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from distgen.exports.zuul_inputs import ImageProjects, escape
-from distgen.exports.zuul_options import ZuulOptions
-from distgen.exports.zuul_yaml import Anchored
+from distgen.exports.zuul.inputs import ImageProjects, escape
+from distgen.exports.zuul.options import ZuulOptions
+from distgen.exports.zuul.yaml import Anchored
 from distgen.model.catalogue import Image
 from distgen.model.reference import parse_reference
 

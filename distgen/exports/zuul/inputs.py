@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from distgen.exports.records import Selection
-from distgen.exports.zuul_options import ZuulOptions
+from distgen.exports.zuul.options import ZuulOptions
 from distgen.model.catalogue import Image, Template, TemplateFile
 
 _META = re.compile(r"[\\.+*?()\[\]{}|^$]")

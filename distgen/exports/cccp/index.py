@@ -13,8 +13,8 @@ from typing import Any
 from distgen.dockerfile.filename import DOCKERFILE
 from distgen.dockerfile.parse import parse
 from distgen.errors import InputError
-from distgen.exports.cccp_base import check_base
-from distgen.exports.cccp_names import (
+from distgen.exports.cccp.base import check_base
+from distgen.exports.cccp.names import (
     NAME,
     dependency,
     desired_tag,

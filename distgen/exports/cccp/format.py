@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from distgen.errors import InputError
-from distgen.exports.cccp_base import check_base
-from distgen.exports.cccp_index import exported_keys, write_index
-from distgen.exports.cccp_names import NAME
+from distgen.exports.cccp.base import check_base
+from distgen.exports.cccp.index import exported_keys, write_index
+from distgen.exports.cccp.names import NAME
 from distgen.exports.records import ExportFormat
 from distgen.exports.repository_records import RepositoryFile, RepositoryFormat
 from distgen.exports.yaml_lines import write_lines

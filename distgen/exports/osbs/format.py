@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from distgen.errors import InputError
-from distgen.exports.osbs_labels import check_repository
+from distgen.exports.osbs.labels import check_repository
 from distgen.exports.repository_records import RepositoryFile, RepositoryFormat
 from distgen.exports.yaml_lines import write_lines
 from distgen.model.catalogue import Image, Namespace, Source

@@ -1,0 +1,1 @@
+"""CentOS' container pipeline: a file in each repository, and the index beside them."""
