@@ -140,7 +140,7 @@ def test_the_signal_of_a_question_may_come_while_it_is_answered(catalogue):
         time.sleep(0.01)
     os.write(process.questions, question)
     answers = b""
-    while answers.count(b'{"tree"') < 2:
+    while b'{"tree"' not in answers:  # the second is asked too early for a renderer
         chunk = os.read(process.answers, 1 << 16)
         assert chunk
         answers += chunk
