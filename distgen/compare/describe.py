@@ -5,7 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from distgen.compare.edit_text import find_hunks, generic_lines, shown_lines, texts_around
+from distgen.compare.edit_text import (
+    ROLE_GAP,
+    find_hunks,
+    generic_lines,
+    shown_lines,
+    texts_around,
+)
 from distgen.compare.grouping import EditSet
 from distgen.compare.moves import MoveFinder
 from distgen.compare.order import CAUSES, REPEATS
@@ -32,9 +38,11 @@ _OF_SOURCES: _Kinds = ("environment", "packages", "files")
 """Kinds of instructions that may do no more than name a source."""
 _DIGEST = re.compile(r"((?:sha256:)?[0-9a-f]{12})[0-9a-f]{28,}")
 _STAGE = re.compile(r" in stage [^\s:;]+")
+_REFERENCE = r"(?=[^\s@]*[:/{])[^\s@]+"
+"""A name with its registry or tag, or a word in braces that stands for one; no name of a stage."""
 _BASE = re.compile(
-    r"stage (?P<stage>.+?): from (?P<old>[^\s@]*[:/][^\s@]*)(?:@(?P<old_digest>\S+))?"
-    r" -> (?P<new>[^\s@]*[:/][^\s@]*)(?:@(?P<new_digest>\S+))?"
+    rf"stage (?P<stage>.+?): from (?P<old>{_REFERENCE})(?:@(?P<old_digest>\S+))?"
+    rf" -> (?P<new>{_REFERENCE})(?:@(?P<new_digest>\S+))?"
 )
 _PINNED_BASE = re.compile(r"@sha256:[0-9a-f]{64}")
 _LAST_STAGE = "of the image"
@@ -55,7 +63,7 @@ def make_group(edit_set: EditSet, moves: MoveFinder) -> EditGroup:
     sentence = _describe_sources(edit_set, moves) if only_follows and is_of_source else ""
     return EditGroup(
         kind=kind,
-        sentence=sentence or _describe(edit_set, kind, before, hunks),
+        sentence=sentence or _describe(edit_set, kind, before, hunks).replace(ROLE_GAP, " "),
         path=edit.path,
         operation=edit.operation,
         modes=edit.modes,
@@ -184,14 +192,14 @@ def _name_base(match: re.Match[str]) -> str:
     """Return what happens to the base of a stage as summaries say it."""
     old, old_digest = match["old"], match["old_digest"]
     new, new_digest = match["new"], match["new_digest"]
-    stage = "" if match["stage"] == _LAST_STAGE else f", stage {match['stage']}"
+    stage = "" if match["stage"] == _LAST_STAGE else f"stage {match['stage']}: "
     if old_digest and not new_digest:
         was = old_digest if old == new else with_digest(old, old_digest)
-        return f"base image no longer pinned: {new} (was {was}{stage})"
+        return f"{stage}base image no longer pinned: {new} (was {was})"
     move = f"{old} -> {new}"
     if old == new:
         move = f"{new}: {old_digest or 'unpinned'} -> {new_digest or 'unpinned'}"
-    return f"base image {move}{stage}"
+    return f"{stage}base image {move}"
 
 
 def _quote_change(lines: tuple[str, ...]) -> str:

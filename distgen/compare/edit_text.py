@@ -12,6 +12,9 @@ from distgen.text.cuts import TextChange, cut_change
 from distgen.text.git_diff import header_lines, name_lines
 from distgen.text.hunks import TextHunk
 
+ROLE_GAP = "\ue000"
+"""Stands for the spaces in a role: in a Dockerfile `{old tag}` would be two words."""
+
 
 def find_hunks(edit: FileEdit, old: File | None, new: File | None) -> tuple[TextHunk, ...]:
     """Return the hunks of an edit, none where it is not about lines."""
@@ -57,10 +60,13 @@ def shown_lines(edit: FileEdit, hunks: Sequence[TextHunk]) -> Iterator[str]:
 
 
 def generic_lines(edit_set: EditSet) -> tuple[str, ...]:
-    """Return the lines with the roles of words in braces where the members have different ones."""
+    """Return the lines with the roles of words in braces where the members have different ones.
+
+    The words of a role are held together by `ROLE_GAP`.
+    """
     columns = zip(*edit_set.words, strict=True)
     words = (
-        column[0] if len({*column}) == 1 else f"{{{role}}}"
+        column[0] if len({*column}) == 1 else f"{{{role.replace(' ', ROLE_GAP)}}}"
         for role, column in zip(edit_set.pattern.roles, columns, strict=True)
     )
     return tuple(edit_set.pattern.fill(tuple(words)).split("\n")[1:])

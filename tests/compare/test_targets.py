@@ -124,13 +124,13 @@ def test_a_binary_file_that_comes_or_goes_says_so():
             new_digest,
             [
                 f"base image {DEBIAN}: sha256:3783cc01769c -> sha256:aaaaaaaaaaaa",
-                f"base image {DEBIAN}: sha256:3783cc01769c -> sha256:aaaaaaaaaaaa, stage builder",
+                f"stage builder: base image {DEBIAN}: sha256:3783cc01769c -> sha256:aaaaaaaaaaaa",
             ],
             id="digest",
         ),
         pytest.param(
             BASE,
-            [f"{NO_PIN} (was {WAS}@{DIGEST})", f"{NO_PIN} (was {WAS}@{DIGEST}, stage builder)"],
+            [f"{NO_PIN} (was {WAS}@{DIGEST})", f"stage builder: {NO_PIN} (was {WAS}@{DIGEST})"],
             id="base",
         ),
     ],
@@ -145,6 +145,13 @@ def test_what_only_names_a_base_or_source_that_moved_repeats_it(
     assert all(diff.groups[group.repeats - 1].kind in CAUSES for group in repeats)
     levels = ["warning" if "no longer pinned" in text else "info" for text in sentences]
     assert [group.level for group in diff.groups] == [*levels, *["info"] * len(repeats)]
+
+
+def test_a_parent_whose_tag_moves_is_named_by_what_it_is_to_each_image(tmp_path, default_images):
+    change = replace_in("overlays/ccp/namespace.yaml", 'tag: "2026.1"', 'tag: "2026.1-r1"')
+    diff = compare_change(default_catalogue(tmp_path), change, before=default_images)
+    assert diff.groups[0].sentence == "base image {old parent reference} -> {new parent reference}"
+    assert len(diff.groups[0].images) == 11
 
 
 def test_a_label_that_changes_beside_another_is_read_once(tmp_path, default_images):
