@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from distgen.compare.records import EditGroup, GroupedDiff, StoppedImage
+from distgen.compare.records import EditGroup, GroupedDiff
 from distgen.compare.sentences import (
     describe_left_out,
     describe_members,
@@ -29,7 +29,7 @@ class TextBlock:
 
 def list_blocks(diff: GroupedDiff, *, words: bool) -> Iterator[TextBlock]:
     """Yield the whole text; `words` adds what differs in each image, and what is said twice."""
-    yield from _first_blocks(diff)
+    yield from _first_blocks(diff, edits=True)
     for number, group in enumerate(diff.groups, start=1):
         yield TextBlock("note", ("",))
         kind: Literal["heading", "warning"] = "heading" if group.level == "info" else "warning"
@@ -41,7 +41,7 @@ def list_blocks(diff: GroupedDiff, *, words: bool) -> Iterator[TextBlock]:
 
 def list_statistics(diff: GroupedDiff) -> Iterator[TextBlock]:
     """Yield the sum and a line for each group."""
-    yield from _first_blocks(diff)
+    yield from _first_blocks(diff, edits=False)
     rows = [(str(len(group.images)), group.kind, short_sentence(group)) for group in diff.groups]
     if not rows:
         return
@@ -52,19 +52,26 @@ def list_statistics(diff: GroupedDiff) -> Iterator[TextBlock]:
         yield TextBlock("note" if group.level == "info" else "warning", (line,))
 
 
-def _first_blocks(diff: GroupedDiff) -> Iterator[TextBlock]:
+def stopped_blocks(image: str, status: str, detail: str, edit: str) -> Iterator[TextBlock]:
+    """Yield why an image gets nothing, and the edit that is in the way.
+
+    The edit is indented as in the results of publishing: it is no part of what would change.
+    """
+    yield TextBlock("warning", (f"{image}: {status}: {detail}",))
+    if edit:
+        lines = edit.removesuffix("\n").split("\n")
+        yield TextBlock("note", tuple(_INDENT + line for line in lines))
+
+
+def _first_blocks(diff: GroupedDiff, *, edits: bool) -> Iterator[TextBlock]:
     yield TextBlock("sum", (summarize_diff(diff),))
     left_out = describe_left_out(diff)
     if left_out:
         yield TextBlock("note", (left_out,))
     for image in diff.stopped:
-        yield from _stopped_blocks(image)
-
-
-def _stopped_blocks(image: StoppedImage) -> Iterator[TextBlock]:
-    yield TextBlock("warning", (f"{image.image}@{image.stream}: {image.status}: {image.detail}",))
-    if image.diff:
-        yield TextBlock("diff", tuple(image.diff.removesuffix("\n").split("\n")))
+        edit = image.diff if edits else ""
+        key = f"{image.image}@{image.stream}"
+        yield from stopped_blocks(key, image.status, image.detail, edit)
 
 
 def _notes(group: EditGroup, words: bool) -> Iterator[str]:

@@ -170,7 +170,13 @@ def test_what_a_packager_edited_is_said_first(distgen, root, tmp_path):
     out = distgen(root, "diff").out
     assert out.splitlines()[0].endswith("; 1 refused")
     assert out.index("ns/app@master: refused: ") < out.index("1. labels")
-    assert '+ENTRYPOINT ["app"]' in out
+    assert '    +ENTRYPOINT ["app"]\n' in out
+    (tmp_path / "by-image").write_text(distgen(root, "diff", "--by", "image").out)
+    patched = git(root, "apply", "--numstat", tmp_path / "by-image").splitlines()
+    assert patched and not [line for line in patched if line.endswith("\tDockerfile")]
+    statistics = distgen(root, "diff", "--stat").out
+    assert "ns/app@master: refused: " in statistics
+    assert "ENTRYPOINT" not in statistics
     report = distgen(root, "diff", "--format", "json").json
     keeps_to_its_schema("diff", report)
     assert [(row["image"], row["status"]) for row in report["stopped"]] == [("ns/app", "refused")]

@@ -27,7 +27,12 @@ from distgen.compare.planned_diff import compare_changes
 from distgen.compare.records import GroupedDiff, ImageState
 from distgen.compare.report import diff_report
 from distgen.compare.revision_diff import compare_revisions
-from distgen.compare.text_report import TextBlock, list_blocks, list_statistics
+from distgen.compare.text_report import (
+    TextBlock,
+    list_blocks,
+    list_statistics,
+    stopped_blocks,
+)
 from distgen.errors import InputError
 from distgen.model.published import Change
 from distgen.model.words import COMMIT_STATUSES
@@ -187,8 +192,7 @@ def image_blocks(row: ImageDiff) -> Iterator[TextBlock]:
         yield TextBlock("sum", (f"{key}: {subject or row.detail}",))
         yield TextBlock("diff", tuple(row.diff.split("\n")[:-1]))
     elif row.status != "unchanged":
-        yield TextBlock("warning", (f"{key}: {row.status}: {row.detail}",))
-        yield TextBlock("diff", tuple(row.edits.split("\n")[:-1]))
+        yield from stopped_blocks(key, row.status, row.detail, row.edits)
 
 
 def describe_change(change: Change, hidden: tuple[str, ...]) -> ImageDiff:
