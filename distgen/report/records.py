@@ -53,9 +53,10 @@ class BranchCommit:
 class Notes:
     """What only one kind of comparison tells of images, by their keys.
 
-    `reasons` need an earlier catalogue, `commits` need repositories.
+    `reasons` need an earlier catalogue, whose commit is `since`; `commits` need repositories.
     """
 
+    since: str = ""
     reasons: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     commits: Mapping[str, tuple[BranchCommit, ...]] = field(default_factory=dict, repr=False)
 

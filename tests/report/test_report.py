@@ -73,7 +73,8 @@ def test_a_report_since_a_revision_reads_no_repository(root, tmp_path):
         ("base", 1),
         ("runtime", 2),
     ]
-    assert listing(folder)["provenance"]["compared with"] == "HEAD"
+    commit = git(root, "rev-parse", "HEAD").strip()
+    assert listing(folder)["provenance"]["compared with"] == f"HEAD ({commit})"
     assert listing(folder)["provenance"]["catalogue"].endswith("-dirty")
     assert not (root / "dist-git").exists()
 

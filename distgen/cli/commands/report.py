@@ -118,7 +118,8 @@ def diff_since(
     images = comparison.now.catalogue.images
     changes = changes_by_image(revisions.diff)
     reasons = add_inherited_reasons(images, changes, revisions.reasons)
-    return comparison.now, revisions.diff, Notes(reasons=reasons)
+    commit = comparison.revision.commit or ""
+    return comparison.now, revisions.diff, Notes(commit, reasons)
 
 
 def keep_trees(work: Work) -> Work:
@@ -139,7 +140,7 @@ def write_pages(
     report = Report(
         diff,
         tuple(collect_images(work, diff, findings, notes)),
-        describe_origin(head, catalogue, diff),
+        describe_origin(head, catalogue, name_revision(diff.since, notes.since)),
         tuple(collect_graph(work, diff)),
         find_address(catalogue, commit),
     )
@@ -159,15 +160,22 @@ def write_pages(
     return listing
 
 
-def describe_origin(
-    head: CatalogueCommit, catalogue: Catalogue, diff: GroupedDiff
-) -> dict[str, str]:
+def name_revision(label: str | None, commit: str) -> str:
+    """Return what a report compares with; a branch is elsewhere when somebody reads the report."""
+    if label is None:
+        return "the repositories"
+    if commit.startswith(label):
+        return commit
+    return f"{label} ({commit})" if commit else label
+
+
+def describe_origin(head: CatalogueCommit, catalogue: Catalogue, revision: str) -> dict[str, str]:
     """Return which commits, lock and distgen made a report."""
     lock = Path(catalogue.root) / "distgen.lock"
     digest = hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else ""
     return {
         "catalogue": hide_secrets(source(catalogue.source, head.commit, bool(head.dirty))),
-        "compared with": diff.since or "the repositories",
+        "compared with": revision,
         "lock": f"sha256:{digest}" if digest else "",
         "distgen": __version__,
     }
