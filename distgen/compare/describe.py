@@ -46,6 +46,8 @@ _BASE = re.compile(
 )
 _PINNED_BASE = re.compile(r"@sha256:[0-9a-f]{64}")
 _LAST_STAGE = "of the image"
+_INSTRUCTION = re.compile(r"(?P<verb>removed|now)(?P<place>[^:]*): (?P<name>[A-Z]+) (?P<text>.+)")
+"""What summaries say of an instruction that goes or comes."""
 _COMMIT = re.compile(r"(?<![0-9a-f])[0-9a-f]{40}(?![0-9a-f])")
 
 
@@ -180,12 +182,25 @@ def _join_statements(statements: Iterable[Statement], kind: ChangeKind) -> str:
     ]
     if not texts:
         return ""
-    texts = [_BASE.sub(_name_base, text) for text in texts]
+    texts = _pair_instructions([_BASE.sub(_name_base, text) for text in texts])
     # What lost its pin is the first thing to be said.
     texts.sort(key=lambda text: "no longer pinned" not in text)
     text = _DIGEST.sub(r"\1", "; ".join(texts[:_MOST_STATEMENTS]))
     more = len(texts) - _MOST_STATEMENTS
     return _shorten(text) + (f" (and {more} more)" if more > 0 else "")
+
+
+def _pair_instructions(texts: Sequence[str]) -> list[str]:
+    """Return `CMD a -> b` for an instruction that goes where only one of its name comes."""
+    by_name: dict[tuple[str, str], list[re.Match[str]]] = {}
+    for match in filter(None, map(_INSTRUCTION.fullmatch, texts)):
+        by_name.setdefault((match["name"], match["place"]), []).append(match)
+    replacing: dict[str, str] = {}
+    for (name, place), matches in by_name.items():
+        if [match["verb"] for match in matches] == ["removed", "now"]:
+            old, new = matches
+            replacing |= {old[0]: f"{name} {old['text']} -> {new['text']}{place}", new[0]: ""}
+    return [replacing.get(text, text) for text in texts if replacing.get(text, text)]
 
 
 def _name_base(match: re.Match[str]) -> str:

@@ -147,6 +147,24 @@ def test_what_only_names_a_base_or_source_that_moved_repeats_it(
     assert [group.level for group in diff.groups] == [*levels, *["info"] * len(repeats)]
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ('CMD ["a"]', 'CMD ["b"]', 'CMD ["a"] -> ["b"]'),
+        ("EXPOSE 1\nUSER a", "EXPOSE 1 2\nUSER b", "USER a -> b; EXPOSE 1 -> 1 2"),
+        ("EXPOSE 1", "EXPOSE 1 2\nSTOPSIGNAL INT", "EXPOSE 1 -> 1 2; now: STOPSIGNAL INT"),
+        ("USER a", "USER b\nUSER c", "removed: USER a; now: USER b (and 1 more)"),
+    ],
+)
+def test_an_instruction_in_place_of_another_is_said_once(old, new, sentence):
+    before, after = (
+        {"ns/a@main": {"Dockerfile": File("Dockerfile", f"FROM a\n{text}\n".encode())}}
+        for text in (old, new)
+    )
+    diff = compare_trees(before, after, words_by_image(()), (), 1)
+    assert [group.sentence for group in diff.groups] == [sentence]
+
+
 def test_a_parent_whose_tag_moves_is_named_by_what_it_is_to_each_image(tmp_path, default_images):
     change = replace_in("overlays/ccp/namespace.yaml", 'tag: "2026.1"', 'tag: "2026.1-r1"')
     diff = compare_change(default_catalogue(tmp_path), change, before=default_images)
