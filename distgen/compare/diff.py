@@ -50,10 +50,15 @@ def with_stopped(diff: GroupedDiff, stopped: Iterable[StoppedImage]) -> GroupedD
     return replace(diff, stopped=tuple(stopped))
 
 
-def with_rebuilt(diff: GroupedDiff, images: Collection[Image]) -> GroupedDiff:
-    """Return the diff with the images that do not change and are built on some that do."""
+def with_rebuilt(
+    diff: GroupedDiff, images: Collection[Image], more: Collection[str] = ()
+) -> GroupedDiff:
+    """Return the diff with the images that do not change and are built on some that do.
+
+    `more` are built on some that are not in the diff.
+    """
     children = children_by_key(images)
-    affected = reachable(diff.states, lambda key: children.get(key, ()))
+    affected = reachable((*diff.states, *more), lambda key: children.get(key, ()))
     present = {image.key for image in images}
     rebuilt = sorted(key for key in affected if key not in diff.states and key in present)
     return replace(diff, rebuilt=tuple(rebuilt))

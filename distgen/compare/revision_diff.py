@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
+from distgen.catalogue.graph import children_by_key, reachable, with_ancestors
 from distgen.compare.comparison import Comparison, TreePair, pair_trees
 from distgen.compare.diff import FindOrigin, compare_trees, with_origins, with_rebuilt
 from distgen.compare.planned import OWN_FILES
@@ -24,12 +25,14 @@ class RevisionDiff:
     """What a change of the catalogue does, and the files of the images that change.
 
     `reasons` are those of images of both states, where a reason finder was there to find them.
+    `unasked` are images that change or are rebuilt, and that nobody asked for.
     """
 
     diff: GroupedDiff
     before: Trees
     now: Trees
     reasons: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unasked: Collection[str] = ()
 
 
 def compare_revisions(
@@ -38,14 +41,22 @@ def compare_revisions(
     hidden: Collection[str],
     reason_finder: ReasonFinder | None = None,
 ) -> RevisionDiff:
-    """Render these images of both states and compare them; only what differs is kept."""
+    """Render these images of both states and compare them; only what differs is kept.
+
+    What they are built on is looked at as well: it tells which of them are rebuilt.
+    """
+    images = comparison.now.catalogue.images
+    images_now = {image.key: image for image in images}
+    changed_parents: list[str] = []
     before: dict[str, dict[str, File]] = {}
     now: dict[str, dict[str, File]] = {}
     reasons: dict[str, tuple[str, ...]] = {}
     compared = 0
-    for pair in pair_trees(comparison, keys):
-        compared += 1
-        if pair.differs:
+    for pair in pair_trees(comparison, {*keys, *with_ancestors(images_now, keys)}):
+        compared += pair.key in keys
+        if pair.differs and pair.key not in keys:
+            changed_parents.append(pair.key)
+        elif pair.differs:
             earlier_files, files = _differing_files(pair)
             if pair.before is not None:
                 before[pair.key] = earlier_files
@@ -54,11 +65,14 @@ def compare_revisions(
             # Renderers still know what they read for the last image.
             if reason_finder and pair.before is not None and pair.now is not None:
                 reasons[pair.key] = reason_finder.find_reasons(pair.key)
-    images = comparison.now.catalogue.images
     words_of = words_by_image(images, comparison.before.catalogue.images)
     diff = compare_trees(before, now, words_of, hidden, compared)
-    diff = with_origins(with_rebuilt(diff, images), origin_finder(comparison.now))
-    return RevisionDiff(replace(diff, since=comparison.revision.label), before, now, reasons)
+    children = children_by_key(images)
+    below = reachable(changed_parents, lambda key: children.get(key, ()))
+    diff = with_rebuilt(diff, images, {*keys} & {*below})
+    diff = with_origins(diff, origin_finder(comparison.now))
+    diff = replace(diff, since=comparison.revision.label)
+    return RevisionDiff(diff, before, now, reasons, {*below} - {*keys})
 
 
 def origin_finder(work: Work) -> FindOrigin:

@@ -12,8 +12,12 @@ _MOST_NAMES = 4
 
 def summarize_diff(diff: GroupedDiff) -> str:
     """Return the first line: how many images change, how many edits there are to read."""
+    more = len(diff.rebuilt)
+    rebuilt = f"{'is' if more == 1 else 'are'} rebuilt because a parent changed"
     if not diff.states:
-        return f"nothing changes: {count(diff.compared, 'image')} compared{_count_stopped(diff)}"
+        text = f"nothing changes: {count(diff.compared, 'image')} compared"
+        text += f"; {more} {rebuilt}" if more else ""
+        return f"{text}{_count_stopped(diff)}"
     states = [*diff.states.values()]
     numbers = ((states.count("added"), "new"), (states.count("removed"), "gone"))
     extra = [f"{number} {word}" for number, word in numbers if number]
@@ -23,9 +27,7 @@ def summarize_diff(diff: GroupedDiff) -> str:
     note = f" ({repeats} {'repeats another' if repeats == 1 else 'repeat others'})"
     edits = f"{count(diff.edits, 'edit')} in {count(len(diff.groups), 'group')}"
     edits += note if repeats else ""
-    more = len(diff.rebuilt)
-    rebuilt = f"{more} more {'is' if more == 1 else 'are'} rebuilt because a parent changed"
-    return f"{images} {verb}, {edits}; {rebuilt}{_count_stopped(diff)}"
+    return f"{images} {verb}, {edits}; {more} more {rebuilt}{_count_stopped(diff)}"
 
 
 def _count_stopped(diff: GroupedDiff) -> str:

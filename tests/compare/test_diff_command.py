@@ -150,6 +150,18 @@ def test_since_a_revision_no_repository_is_read(distgen, root):
     assert report["summary"]["since"] == "HEAD^"
 
 
+def test_what_is_built_on_a_parent_that_was_not_asked_for_is_rebuilt(distgen, root, tmp_path):
+    change(root, "overlays/ns/base.yaml", "from: scratch", "from: quay.io/a/b:1")
+    rebuilt = "nothing changes: 1 image compared; 1 is rebuilt because a parent changed"
+    words = ("--since", "HEAD", "ns/app")
+    assert distgen(root, "diff", *words, "--exit-code").out == f"{rebuilt}\n"
+    report = distgen(root, "report", "-o", tmp_path / "pages", *words, "--format", "json").json
+    assert report["summary"]["text"] == rebuilt
+    assert [(row["image"], row["reasons"]) for row in report["images"]] == [
+        ("ns/app", ["parent:ns/base@master"])
+    ]
+
+
 def test_images_that_came_and_went_are_counted(distgen, root):
     (root / "overlays/ns/late.yaml").rename(root / "overlays/ns/later.yaml")
     text = distgen(root, "diff", "--since", "HEAD").out

@@ -116,7 +116,10 @@ def diff_since(
     keys = select_keys(comparison, options.choice.patterns)
     revisions = compare_revisions(comparison, keys, OWN_FILES, ReasonFinder(comparison))
     images = comparison.now.catalogue.images
-    changes = changes_by_image(revisions.diff)
+    changes = {
+        **dict.fromkeys(revisions.unasked, "rebuilt"),
+        **changes_by_image(revisions.diff),
+    }
     reasons = add_inherited_reasons(images, changes, revisions.reasons)
     commit = comparison.revision.commit or ""
     return comparison.now, revisions.diff, Notes(commit, reasons)
