@@ -9,17 +9,25 @@ from collections.abc import Mapping
 from distgen.build.records import ContextFolder, PassedOptions
 
 
-def digest_inputs(context: ContextFolder, parents: Mapping[str, str], passed: PassedOptions) -> str:
+def digest_inputs(
+    context: ContextFolder,
+    parents: Mapping[str, str],
+    passed: PassedOptions,
+    environment: Mapping[str, str],
+) -> str:
     """Return a digest of the files, their date, the id of each parent, and what is handed through.
 
-    Nothing of it can be read back: build arguments may be secrets. What volumes and secrets hold
-    is not in it, only what they are called.
+    Nothing of it can be read back: build arguments may be secrets. One without a value has that of
+    `environment`. What volumes and secrets hold is not in it, only what they are called.
     """
     inputs = {
         "tree": context.tree,
         "timestamp": context.timestamp,
         "parents": dict(parents),
-        "build_args": passed.build_args,
+        "build_args": [
+            argument if "=" in argument else (argument, environment.get(argument))
+            for argument in passed.build_args
+        ],
         "volumes": passed.volumes,
         "secrets": passed.secrets,
         "network": passed.network,

@@ -129,7 +129,7 @@ def _finish(attempt: BuildAttempt, result: BuildResult) -> BuildResult:
     )
     references = read_references(context.folder)
     parents = {name: _have_parent(attempt, name) for name in map(store_name, references)}
-    inputs = digest_inputs(context, parents, run.options.passed)
+    inputs = digest_inputs(context, parents, run.options.passed, run.shell.environment)
     image_id = find_image(run.engine, run.shell, image.reference)
     status: BuildStatus = "unchanged"
     if (

@@ -78,6 +78,11 @@ def merge_dist_git(data: Mapping[str, Any], document: Document, site: DistGit) -
         remote_only=keys.get("remote_only", site.remote_only),
         # The site's public address leads to the site's repositories, not to others.
         public_url=keys.get("public_url", "" if "url" in keys else site.public_url),
+        public_url_origin=(
+            document.origin(("dist_git", "public_url"))
+            if "public_url" in keys
+            else site.public_url_origin
+        ),
     )
 
 

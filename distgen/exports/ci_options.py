@@ -29,6 +29,8 @@ _FORMS = {
     "branch": (r"[A-Za-z0-9_][A-Za-z0-9_./-]*", "write the name of a branch"),
     "image": (r"[^\x00-\x20]+", "write a reference with its registry"),
 }
+# `git@` of an address of ssh is nobody's name.
+_CREDENTIALS = re.compile(r"https?://[^/\s]*@|://[^/\s@]*:[^/\s]*@", re.IGNORECASE)
 _PYTHON_IMAGE = "docker.io/library/python:3.12-bookworm"
 
 
@@ -46,6 +48,7 @@ class CiOptions:
 def parse_ci_options(options: Mapping[str, str]) -> CiOptions:
     """Read the options of a CI format; raise InputError for a word that could not stand there."""
     values = {name: text for name, text in options.items() if text}
+    refuse_credentials(values.get("install", ""), "--install")
     for name, text in values.items():
         pattern, hint = _FORMS[name]
         if not re.fullmatch(pattern, text):
@@ -59,6 +62,16 @@ def parse_ci_options(options: Mapping[str, str]) -> CiOptions:
                 hint="name a tag that is not `latest`, or a digest",
             )
     return CiOptions(**values)
+
+
+def refuse_credentials(text: str, where: str) -> None:
+    """Raise InputError, which does not repeat them, for a user or token in an address."""
+    if _CREDENTIALS.search(text):
+        raise InputError(
+            "holds the user or token of an address, and everybody reads the files of an export",
+            where=where,
+            hint="leave it out and give it to git or pip where the jobs run",
+        )
 
 
 def warn_of_missing_install(options: CiOptions) -> tuple[str, ...]:

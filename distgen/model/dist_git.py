@@ -29,3 +29,4 @@ class DistGit:
     """Whether publishing to a folder on this machine is refused."""
     public_url: str = ""
     """Where others reach the repositories; it goes into files that others read."""
+    public_url_origin: Origin = NOWHERE

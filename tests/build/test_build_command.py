@@ -122,6 +122,9 @@ def test_what_the_store_has_from_this_commit_and_parent_is_left(
     assert [row["image_id"] for row in again.results] == [row["image_id"] for row in first.results]
     # Another parent under the same name, other arguments, or a lost image: it is built.
     assert set(room.distgen(root, *build, "--build-arg", "A=b").statuses.values()) == {"built"}
+    for value, status in (("one", "built"), ("one", "unchanged"), ("two", "built")):
+        ran = room.distgen(root, *build, "ns/base", "--build-arg", "A", A=value)
+        assert ran.statuses == {"ns/base@main": status}, value
     assert set(room.distgen(root, *build, "--rebuild").statuses.values()) == {"built"}
     room.run("tag", "docker.io/library/debian:12", "registry.example.org/ns/base:main")
     assert room.distgen(root, *build, "ns/app").statuses == {"ns/app@main": "built"}

@@ -564,6 +564,43 @@ def test_words_that_a_job_would_read_as_more_are_refused(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("name", ["github-actions", "gitlab-ci", "zuul"])
+@pytest.mark.parametrize(
+    "requirement",
+    [
+        "git+https://somebody:t0ken@git.example.org/distgen",
+        "git+https://t0ken@git.example.org/distgen@v1",
+        "distgen @ http://t0ken@pypi.example.org/distgen.whl",
+        "git+ssh://git:t0ken@git.example.org/distgen",
+    ],
+)
+def test_a_token_in_the_address_of_distgen_is_refused_and_not_repeated(
+    name, requirement, catalogue, distgen, tmp_path
+):
+    root = catalogue(TEMPLATE | FAMILY)
+    ran = distgen(root, "export", name, "--install", requirement, "-o", tmp_path / "out")
+    assert (ran.code, ran.out) == (2, "")
+    assert "--install: holds the user or token of an address" in ran.err
+    assert "t0ken" not in ran.err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["github-actions", "gitlab-ci", "zuul"])
+@pytest.mark.parametrize(
+    "requirement",
+    [
+        "git+ssh://git@git.example.org/distgen",
+        "git+https://git.example.org:8443/distgen@v1",
+        "distgen @ https://git.example.org/distgen@1/distgen.whl",
+    ],
+)
+def test_addresses_of_distgen_without_a_token_are_taken(
+    name, requirement, catalogue, distgen, tmp_path
+):
+    root = catalogue(TEMPLATE | FAMILY)
+    assert distgen(root, "export", name, "--install", requirement, "-o", tmp_path).code == 0
+
+
 def test_options_stand_where_they_are_meant(catalogue, distgen, tmp_path):
     root = catalogue(TEMPLATE | FAMILY)
     options = ["--runner", "self-hosted", "--branch", "stable/1.0", "--install", "distgen==1.0"]

@@ -100,14 +100,34 @@ def test_an_address_that_others_cannot_reach_is_an_error(url, catalogue, distgen
 def test_a_public_address_of_the_site_is_not_that_of_a_namespace_with_its_own_place(
     catalogue, distgen
 ):
-    namespace = FILES["overlays/ns/namespace.yaml"] + "        dist_git: {url: elsewhere/{image}}\n"
     namespace = (
         "registry: quay.io/ns\nstreams: {master: {}}\ndist_git: {url: 'other/{image}.git'}\n"
     )
-    namespace = namespace.replace("other", "'other/{image}.git'")
     ran = distgen(catalogue(FILES | {"overlays/ns/namespace.yaml": namespace}), "export", "matrix")
     assert (ran.code, ran.out) == (2, "")
-    assert "overlays/ns/namespace.yaml:3:" in ran.err
+    assert "overlays/ns/namespace.yaml:3:12: others cannot reach the repository of " in ran.err
+
+
+@pytest.mark.parametrize("end", ["?private_token=t0ken", "#t0ken"])
+def test_an_address_with_a_token_behind_it_is_exported_nowhere(end, catalogue, distgen):
+    url = "https://git.example.org/{namespace}/{image}.git"
+    site = f"version: 1\ndist_git:\n  url: {url}{end}\n"
+    ran = distgen(catalogue(FILES | {"distgen.yaml": site}), "export", "matrix")
+    assert (ran.code, ran.out) == (2, "")
+    assert "distgen.yaml:3:3: others cannot reach the repository of ns/base there; " in ran.err
+    site = f"version: 1\ndist_git:\n  url: x/{{image}}.git\n  public_url: {url}{end}\n"
+    ran = distgen(catalogue(FILES | {"distgen.yaml": site}), "export", "matrix")
+    assert (ran.code, ran.out) == (2, "")
+    assert "distgen.yaml:4:3: `public_url` holds a `?` or `#`; end it with the path" in ran.err
+    assert "t0ken" not in ran.err
+
+
+def test_a_misspelt_word_of_the_public_address_is_shown_at_its_line(catalogue, distgen):
+    site = "version: 1\ndist_git:\n  url: x/{image}.git\n  public_url: 'https://a.org/{imgae}'\n"
+    ran = distgen(catalogue(FILES | {"distgen.yaml": site}), "export", "matrix")
+    assert (ran.code, ran.out) == (2, "")
+    assert "distgen.yaml:4:3: " in ran.err
+    assert "did you mean `image`?" in ran.err
 
 
 def test_platforms_are_left_out_unless_somebody_names_them(root, distgen):

@@ -174,6 +174,7 @@ def test_a_commit_may_stand_in_the_catalogue(written):
         ),
         (LOCK, f"sources: {{app: {{git: 'file:///srv/app', ref: {COMMIT}}}}}", "OSBS cannot fetch"),
         (LOCK, f"sources: {{app: {{git: 'ssh://u@h/app', ref: {COMMIT}}}}}", "OSBS cannot fetch"),
+        (LOCK, f"sources: {{app: {{git: 'https://h/a?t=x', ref: {COMMIT}}}}}", "OSBS cannot fetch"),
     ],
 )  # fmt: skip
 def test_a_source_that_osbs_cannot_fetch_is_refused(written, lock, image, message):

@@ -132,11 +132,11 @@ def _remote_source(
             where=where,
             hint="run `distgen lock`",
         )
-    if not source.git.startswith(("https://", "http://")) or "@" in source.git:
+    if not source.git.startswith(("https://", "http://")) or {*"@?#"} & {*source.git}:
         raise InputError(
             f"OSBS cannot fetch the source `{source.name}` from there",
             where=source.origin,
-            hint="give the source an https:// address without a user",
+            hint="give the source an https:// address without a user or query",
         )
     return {"repo": source.git, "ref": commit, **_sorted_maps(options)}
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from distgen.errors import InputError
+from distgen.exports.ci_options import refuse_credentials
 from distgen.exports.records import FormatOption
 
 OPTIONS = (
@@ -66,6 +67,7 @@ class ZuulOptions:
 def parse_options(options: Mapping[str, str]) -> ZuulOptions:
     """Read the options of the format; raise InputError for one that is not a name of its kind."""
     values = {name: options.get(name, "") for name in _FORMS}
+    refuse_credentials(values["install"], "--install")
     for name, text in values.items():
         pattern, hint = _FORMS[name]
         if text and not re.fullmatch(pattern, text):
