@@ -41,10 +41,10 @@ def catalogue_of_tests(catalogue: Catalogue) -> Catalogue:
 
 
 def _with_tests_only(image: Image) -> Image:
-    # Tests merge no changes under review, which a tree must not leave out.
+    # Tests merge no changes under review, which a tree must not leave out, and no files of exports.
     sources = tuple(replace(source, changes=()) for source in image.sources)
     files = _number(image.tests, _OF_IMAGES)
-    return replace(image, files=files, patches=(), sources=sources)
+    return replace(image, files=files, patches=(), sources=sources, exports=())
 
 
 def _number(files: Iterable[TemplateFile], first: int) -> tuple[TemplateFile, ...]:

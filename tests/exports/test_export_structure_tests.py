@@ -65,6 +65,20 @@ def test_tests_are_rendered_and_merged_in_overlay_order(
     assert not [*(tmp_path / "trees").rglob("tests.yaml*")]
 
 
+@pytest.mark.parametrize("exports", ["[cccp]", "[osbs]\nosbs: {tags: [a]}"])
+def test_files_of_exports_are_no_tests(exports: str, catalogue: Catalogue, tmp_path: Path) -> None:
+    root = site(catalogue, "base")
+    (root / "templates/app/tests.yaml").write_text(
+        "schemaVersion: 2.0.0\nmetadataTest: {user: a}\n"
+    )
+    with (root / "overlays/ns/namespace.yaml").open("a") as file:
+        file.write(f"exports: {exports}\n")
+    ran = distgen(root, "export", "structure-tests", "-o", tmp_path / "out")
+    assert (ran.code, ran.err) == (0, "1 file exported, 1 written\n")
+    tests = yaml.safe_load((tmp_path / "out/ns/base/main/tests.yaml").read_text())
+    assert tests == {"schemaVersion": "2.0.0", "metadataTest": {"user": "a"}}
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
