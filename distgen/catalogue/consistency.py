@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
+from distgen.catalogue.graph import reachable
 from distgen.catalogue.parents import References, is_external
 from distgen.catalogue.records import Assignment, Group
 from distgen.errors import InputError
@@ -54,10 +55,18 @@ def refuse_shared_places(images: Iterable[Image]) -> None:
 
 
 def refuse_wider_platforms(images: Iterable[Image]) -> None:
-    """Raise InputError for an image that is to be built for a platform its parent is not for."""
+    """Raise InputError for an image that is to be built for a platform its parent is not for.
+
+    A parent that names no platforms is for those of its own parents.
+    """
     by_key = {image.key: image for image in images}
+
+    def unbounded_parents(key: str) -> tuple[str, ...]:
+        image = by_key.get(key)
+        return image.parent_keys if image and not image.platforms else ()
+
     for image in by_key.values():
-        for key in image.parent_keys:
+        for key in reachable(image.parent_keys, unbounded_parents) if image.platforms else ():
             parent = by_key.get(key, image)
             wider = [name for name in image.platforms if name not in parent.platforms]
             if parent.platforms and wider:

@@ -151,6 +151,18 @@ def test_a_child_is_not_built_for_more_than_its_parent(catalogue, distgen):
     assert "ns/app@master is to be built for linux/arm64, and its parent ns/base@master" in ran.err
 
 
+def test_a_grandchild_is_not_built_for_more_than_the_first_that_says_something(catalogue, distgen):
+    overlays = {
+        "overlays/ns/base.yaml": FAMILY["overlays/ns/base.yaml"] + "platforms: [linux/amd64]\n",
+        "overlays/ns/last.yaml": "template: app\nfrom: ns/app\nplatforms: [linux/arm64]\n",
+    }
+    ran = distgen(catalogue(FILES | overlays), "list")
+    assert ran.code == 2
+    assert "ns/last@master is to be built for linux/arm64, and its parent ns/base@master" in ran.err
+    overlays["overlays/ns/last.yaml"] = "template: app\nfrom: ns/app\nplatforms: [linux/amd64]\n"
+    assert distgen(catalogue(FILES | overlays), "list").code == 0
+
+
 def test_a_folder_gets_the_file_and_check_compares_with_it(root, distgen, tmp_path):
     folder = tmp_path / "out"
     check = ["export", "matrix", "-o", folder, "--check"]
