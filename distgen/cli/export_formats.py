@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,8 @@ def make_command(export: ExportFormat) -> click.Command:
         refused = (*excluded, *result.refused)
         for refusal in refused:
             session.say(f"{refusal.key}: refused: {refusal.reason}")
-        for warning in result.warnings:
+        absent_parents = describe_absent_parents(selection.images, excluded)
+        for warning in (*absent_parents, *result.warnings):
             session.say(f"warning: {warning}")
         ctx.exit(int(bool(refused) or not delivered))
 
@@ -131,6 +132,16 @@ def select(
         tests=render_structure_tests(catalogue, lock, images) if "tests" in export.needs else {},
     )
     return selection, refused
+
+
+def describe_absent_parents(
+    images: tuple[Image, ...], excluded: Sequence[Refusal]
+) -> Iterator[str]:
+    """Yield a sentence for each exported image whose parent is not: nothing orders the two."""
+    keys = {refusal.key for refusal in excluded}
+    for image in images:
+        for parent in sorted(keys.intersection(image.parent_keys)):
+            yield f"{image.key} is built on what the registry has of {parent}, which is refused"
 
 
 def parameter(option: FormatOption) -> str:

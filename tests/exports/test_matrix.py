@@ -74,6 +74,21 @@ def test_an_edited_branch_is_refused_and_the_others_are_exported(root, distgen, 
     assert "its branch master was edited downstream: Dockerfile" in ran.err
 
 
+def test_the_child_of_a_refused_parent_is_exported_with_a_warning(root, distgen, tmp_path):
+    push(root, tmp_path, "ns/base", "Dockerfile")
+    ran = distgen(root, "export", "matrix")
+    assert ran.code == 1
+    assert [(entry["image"], entry["depends_on"]) for entry in ran.json] == [
+        ("ns/app", []),
+        ("ns/late", []),
+    ]
+    for name in ("app", "late"):
+        assert (
+            f"warning: ns/{name}@master is built on what the registry has of ns/base@master, "
+            "which is refused\n"
+        ) in ran.err
+
+
 def test_a_packagers_own_file_leaves_the_commit_that_distgen_published(root, distgen, tmp_path):
     published = tip(root, "ns/app")
     push(root, tmp_path, "ns/app", "NOTES")
