@@ -22,7 +22,7 @@ from distgen.exports.records import (
     ExportFormat,
     ExportResult,
     FormatOption,
-    Refusal,
+    RefusedImage,
     Selection,
 )
 from distgen.model.catalogue import Catalogue, Image
@@ -98,7 +98,7 @@ def select(
     catalogue: Catalogue,
     lock: Lock,
     asked: tuple[Choice, Mapping[str, Any]],
-) -> tuple[Selection, list[Refusal]]:
+) -> tuple[Selection, list[RefusedImage]]:
     """Return all that a format is made from, and the images that it cannot be made from."""
     choice, options = asked
     try:
@@ -106,7 +106,7 @@ def select(
     except InputError as error:
         error.exit_code = export.no_match_exit_code
         raise
-    refused: list[Refusal] = []
+    refused: list[RefusedImage] = []
     branches: Mapping[str, PublishedBranch] = {}
     trees: Mapping[str, Tree] = {}
     if takes_commits := needs_commits(export, options):
@@ -135,7 +135,7 @@ def select(
 
 
 def describe_absent_parents(
-    images: tuple[Image, ...], excluded: Sequence[Refusal]
+    images: tuple[Image, ...], excluded: Sequence[RefusedImage]
 ) -> Iterator[str]:
     """Yield a sentence for each exported image whose parent is not: nothing orders the two."""
     keys = {refusal.key for refusal in excluded}
@@ -169,14 +169,14 @@ def refuse_private_places(catalogue: Catalogue, images: tuple[Image, ...]) -> No
 
 def published_branches(
     session: Session, catalogue: Catalogue, images: tuple[Image, ...], remote: RemoteOptions
-) -> tuple[Mapping[str, PublishedBranch], list[Refusal]]:
+) -> tuple[Mapping[str, PublishedBranch], list[RefusedImage]]:
     """Return the branches with a published commit, and the images that have none, with reasons."""
     git = add_tokens(session, remote.git(session), catalogue, images)
     store = remote.folder(session)
     branches = read_published(catalogue, images, git, limit_jobs(remote.jobs), store)
     published = {key: branch for key, branch in branches.items() if branch.commit}
     refused = [
-        Refusal(image.key, branches[image.key].problem)
+        RefusedImage(image.key, branches[image.key].problem)
         for image in images
         if image.key not in published
     ]
@@ -185,7 +185,7 @@ def published_branches(
 
 def render_selected(
     export: ExportFormat, catalogue: Catalogue, lock: Lock, images: tuple[Image, ...]
-) -> tuple[Mapping[str, Tree], list[Refusal]]:
+) -> tuple[Mapping[str, Tree], list[RefusedImage]]:
     """Return the trees of images by key, of those that the format needs, and why some have none."""
     trees: dict[str, Tree] = {}
     reasons: dict[str, str] = {}
@@ -201,10 +201,10 @@ def render_selected(
             reasons[image.key] = str(error)
         if parent:
             reasons.setdefault(image.key, f"its parent {parent} is refused")
-    return trees, [Refusal(key, reason) for key, reason in reasons.items()]
+    return trees, [RefusedImage(key, reason) for key, reason in reasons.items()]
 
 
-def exclude(images: tuple[Image, ...], refused: list[Refusal]) -> tuple[Image, ...]:
+def exclude(images: tuple[Image, ...], refused: list[RefusedImage]) -> tuple[Image, ...]:
     """Return the images without those that were refused."""
     keys = {refusal.key for refusal in refused}
     return tuple(image for image in images if image.key not in keys)

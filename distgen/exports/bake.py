@@ -17,7 +17,7 @@ from distgen.exports.records import (
     ExportResult,
     FormatOption,
     MatrixEntry,
-    Refusal,
+    RefusedImage,
     Selection,
 )
 from distgen.exports.unique_names import unique_names
@@ -38,7 +38,7 @@ def write_bake(selection: Selection) -> ExportResult:
     entries = []
     for entry in selection.entries:
         if reason := _refusal(entry, dockerfiles[entry.key], folder):
-            refused.append(Refusal(entry.key, reason))
+            refused.append(RefusedImage(entry.key, reason))
         else:
             entries.append(entry)
     names = _target_names(entries)

@@ -15,7 +15,7 @@ from distgen.exports.records import (
     ExportResult,
     FormatOption,
     MatrixEntry,
-    Refusal,
+    RefusedImage,
     Selection,
 )
 from distgen.exports.repository_records import Demand, RepositoryFile, RepositoryFormat
@@ -57,7 +57,7 @@ def write_bashbrew(selection: Selection) -> ExportResult:
     entries: dict[str, list[MatrixEntry]] = {}
     for entry in selection.entries:
         if reason := _refusal(entry, selection.dockerfiles[entry.key]):
-            refused.append(Refusal(entry.key, reason))
+            refused.append(RefusedImage(entry.key, reason))
         else:
             entries.setdefault(entry.image, []).append(entry)
     files = []

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from distgen.exports.healthchecks import has_healthcheck
-from distgen.exports.records import ExportFormat, ExportResult, Refusal, Selection
+from distgen.exports.records import ExportFormat, ExportResult, RefusedImage, Selection
 from distgen.exports.unique_names import unique_names
 from distgen.model.catalogue import Image, Namespace
 from distgen.model.deployment import Deployment, EnvironmentValue, Service
@@ -42,7 +42,9 @@ def write_compose(selection: Selection) -> ExportResult:
             warnings.append(f"the deployment of {name} needs {', '.join(missing)} as well")
             continue
         reasons = list(_refusals(deployment, stream, images, selection))
-        refused += [Refusal(key, f"{reason}; {name} is not written") for key, reason in reasons]
+        refused += [
+            RefusedImage(key, f"{reason}; {name} is not written") for key, reason in reasons
+        ]
         if not reasons:
             text = _header(namespace) + dump_yaml(
                 _compose_file(deployment, stream, images, selection.lock)

@@ -71,7 +71,7 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RefusedImage:
     """An image that a format cannot describe, and why, as the end of a sentence."""
 
     key: str
@@ -83,7 +83,7 @@ class ExportResult:
     """The files of an export by their paths, what was refused, and what to beware of."""
 
     files: tuple[File, ...]
-    refused: tuple[Refusal, ...] = ()
+    refused: tuple[RefusedImage, ...] = ()
     warnings: tuple[str, ...] = ()
 
 

@@ -13,7 +13,7 @@ from pygments.lexers.shell import BashLexer
 from pygments.token import Comment, Keyword, Name, String
 
 from distgen.dockerfile.filename import is_dockerfile
-from distgen.report.dockerfile_blocks import Block, is_aside, split_blocks
+from distgen.report.dockerfile_blocks import ColoredBlock, is_aside, split_blocks
 
 ColoredText = tuple[str, str]
 """A piece of a line and what it is: k for a keyword, s a string, c a comment, n a name, or ""."""
@@ -85,7 +85,7 @@ def _color_dockerfile(text: str) -> Iterator[ColoredText]:
             yield from _color_code(block)
 
 
-def _color_code(block: Block) -> Iterator[ColoredText]:
+def _color_code(block: ColoredBlock) -> Iterator[ColoredText]:
     """Yield the pieces of an instruction; comments between its lines are no part of the code."""
     comments = [at > 0 and is_aside(line) for at, line in enumerate(block.lines)]
     code = (line for line, is_comment in zip(block.lines, comments, strict=True) if not is_comment)

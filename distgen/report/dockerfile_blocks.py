@@ -18,7 +18,7 @@ _SHELLS = re.compile(r"\s*(?:(?:\S*/)?(?:ba|da|a)?sh(?:\s+-\w+)*)?\s*")
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class ColoredBlock:
     """Neighbouring lines in one language; "pairs", "from" and the like are those of instructions.
 
     Of the code of an instruction, lines that begin with # are no part, but for its first one.
@@ -28,7 +28,7 @@ class Block:
     lines: tuple[str, ...]
 
 
-def split_blocks(text: str) -> Iterator[Block]:
+def split_blocks(text: str) -> Iterator[ColoredBlock]:
     """Yield the blocks of a text in order; nothing of it is left out."""
     lines = [f"{line}\n" for line in text.split("\n")]
     lines[-1] = lines[-1].removesuffix("\n")
@@ -37,14 +37,14 @@ def split_blocks(text: str) -> Iterator[Block]:
     at = 0
     while at < len(lines):
         if is_aside(lines[at]):
-            yield Block("comment", (lines[at],))
+            yield ColoredBlock("comment", (lines[at],))
             at += 1
             continue
         end = _end_of_instruction(lines, at, escape)
         length, keyword = _read_keyword(lines[at])
-        yield Block("keyword", (lines[at][:length],))
+        yield ColoredBlock("keyword", (lines[at][:length],))
         body = (lines[at][length:], *lines[at + 1 : end])
-        yield Block(_language(keyword, body), body)
+        yield ColoredBlock(_language(keyword, body), body)
         at = end
         if keyword in ("RUN", "COPY", "ADD"):
             for block in _heredocs(keyword, body, lines, end):
@@ -89,7 +89,7 @@ def _language(keyword: str, body: Sequence[str]) -> str:
 
 def _heredocs(
     keyword: str, body: Sequence[str], lines: Sequence[str], start: int
-) -> Iterator[Block]:
+) -> Iterator[ColoredBlock]:
     """Yield the files that are written below an instruction, each before the word that ends it."""
     code = "".join(line for line in body if not line.lstrip().startswith("#"))
     for match in _HEREDOC.finditer(code):
@@ -101,8 +101,8 @@ def _heredocs(
         end = next(ends, -1)
         if end < 0:
             return
-        yield Block(_heredoc_language(keyword, code), tuple(lines[start:end]))
-        yield Block("string", (lines[end],))
+        yield ColoredBlock(_heredoc_language(keyword, code), tuple(lines[start:end]))
+        yield ColoredBlock("string", (lines[end],))
         start = end + 1
 
 

@@ -16,7 +16,7 @@ from distgen.catalogue.graph import parents_first
 from distgen.catalogue.load import load_catalogue
 from distgen.errors import InputError
 from distgen.exports.matrix import make_entries
-from distgen.exports.records import Refusal, Selection
+from distgen.exports.records import RefusedImage, Selection
 from distgen.exports.zuul.format import write_zuul
 from distgen.exports.zuul.inputs import escape
 from distgen.exports.zuul.jobs import LONGEST_NAME
@@ -192,7 +192,7 @@ def test_two_images_with_one_name_of_jobs_are_refused_but_the_first():
     result = write_zuul(select(image("a/b-c"), image("a-b/c"), image("a/d")))
     name = "distgen-promote-image-a-b-c-master"
     reason = f"its jobs would be called as those of a-b/c@master ({name})"
-    assert result.refused == (Refusal("a/b-c@master", reason),)
+    assert result.refused == (RefusedImage("a/b-c@master", reason),)
     assert {file.path for file in result.files} >= {
         "zuul.d/images/a-b/c.yaml",
         "zuul.d/images/a/d.yaml",

@@ -25,7 +25,7 @@ from distgen.exports.cccp.names import (
     settings_of,
     trigger_name,
 )
-from distgen.exports.records import ExportResult, MatrixEntry, Refusal, Selection
+from distgen.exports.records import ExportResult, MatrixEntry, RefusedImage, Selection
 from distgen.model.catalogue import Image, Namespace
 from distgen.model.rendered import File
 from distgen.schema.yaml_writer import dump_yaml
@@ -66,7 +66,7 @@ def write_index(selection: Selection) -> ExportResult:
             rows.setdefault(image.namespace, []).append(row)
     return ExportResult(
         tuple(_index_file(namespace, rows[namespace]) for namespace in sorted(rows)),
-        tuple(Refusal(key, refused[key]) for key in sorted(refused)),
+        tuple(RefusedImage(key, refused[key]) for key in sorted(refused)),
         (
             *_absent_namespaces(selection),
             *_other_names(images, indexed),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
-from distgen.exports.records import ExportFormat, ExportResult, Refusal, Selection
+from distgen.exports.records import ExportFormat, ExportResult, RefusedImage, Selection
 from distgen.exports.zuul.inputs import files_by_image, projects_by_image
 from distgen.exports.zuul.jobs import (
     LONGEST_NAME,
@@ -45,16 +45,18 @@ def write_zuul(selection: Selection) -> ExportResult:
     return ExportResult(tuple(ordered), refused, tuple(_warnings(images)))
 
 
-def _refusals(images: Sequence[Image], options: ZuulOptions) -> Iterator[Refusal]:
+def _refusals(images: Sequence[Image], options: ZuulOptions) -> Iterator[RefusedImage]:
     """Yield the images whose jobs cannot have names of their own."""
     owners: dict[str, str] = {}
     for image in sorted(images, key=lambda image: image.key):
         name = job_name("promote", image, options)
         owner = owners.setdefault(name, image.key)
         if owner != image.key:
-            yield Refusal(image.key, f"its jobs would be called as those of {owner} ({name})")
+            yield RefusedImage(image.key, f"its jobs would be called as those of {owner} ({name})")
         elif max(len(name), len(artifact_name(image))) > LONGEST_NAME:
-            yield Refusal(image.key, f"Zuul keeps names of jobs up to {LONGEST_NAME} characters")
+            yield RefusedImage(
+                image.key, f"Zuul keeps names of jobs up to {LONGEST_NAME} characters"
+            )
 
 
 def _warnings(images: Sequence[Image]) -> Iterator[str]:

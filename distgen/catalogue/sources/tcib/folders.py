@@ -21,7 +21,7 @@ _SUFFIXES = ("yaml", "yml")
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class TcibFile:
     """A YAML file as Ansible reads it; `path` is its name in messages."""
 
     path: str
@@ -50,7 +50,7 @@ class ImageFolder:
     name: str
     path: str
     parent: str
-    documents: tuple[Document, ...]
+    documents: tuple[TcibFile, ...]
 
     @property
     def options(self) -> dict[str, Any]:
@@ -65,7 +65,7 @@ class ImageFolder:
         return holders[-1].origin(key) if holders else Origin(self.documents[0].path)
 
 
-def read_yaml_file(path: Path, name: str) -> Document:
+def read_yaml_file(path: Path, name: str) -> TcibFile:
     """Read a YAML file that holds a map; `name` is its name in messages."""
     try:
         text = read_bounded(path, name, LARGEST_FILE).decode()
@@ -79,7 +79,7 @@ def read_yaml_file(path: Path, name: str) -> Document:
         raise InputError(f"is not YAML: {problem}", where=where) from None
     if data is not None and not isinstance(data, dict):
         raise InputError("does not hold a map", where=Origin(name, 1))
-    return Document(name, text, {str(key): value for key, value in (data or {}).items()})
+    return TcibFile(name, text, {str(key): value for key, value in (data or {}).items()})
 
 
 def read_folders(folder: Path, name: str, known_keys: frozenset[str]) -> dict[str, ImageFolder]:
@@ -122,7 +122,7 @@ def _walk(folder: Path, name: str, parent: str) -> Iterator[ImageFolder]:
             yield from _walk(folder / entry.name, f"{name}/{entry.name}", parent)
 
 
-def _refuse_unknown_keys(document: Document, known_keys: frozenset[str]) -> None:
+def _refuse_unknown_keys(document: TcibFile, known_keys: frozenset[str]) -> None:
     for key in document.data:
         if key not in known_keys:
             raise InputError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from distgen.catalogue.graph import reachable
-from distgen.catalogue.sources.tcib.folders import Document, ImageFolder
+from distgen.catalogue.sources.tcib.folders import ImageFolder, TcibFile
 from distgen.catalogue.sources.tcib.settings import TcibSettings
 from distgen.catalogue.sources.tcib.variables import short_name
 from distgen.errors import InputError
@@ -43,7 +43,7 @@ def select_images(
     return tuple(sorted(reachable(chosen, parent)))
 
 
-def _listed_names(config: Document, folders: Mapping[str, ImageFolder]) -> Iterator[str]:
+def _listed_names(config: TcibFile, folders: Mapping[str, ImageFolder]) -> Iterator[str]:
     """Yield the names of the images in a list of containers."""
     entries = config.data.get(_LIST)
     if not isinstance(entries, list):

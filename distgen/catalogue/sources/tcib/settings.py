@@ -11,7 +11,7 @@ from typing import Any
 from distgen.catalogue.folder import read_bounded
 from distgen.catalogue.imported import SourceRequest
 from distgen.catalogue.overlay import find_origin
-from distgen.catalogue.sources.tcib.folders import LARGEST_FILE, Document, read_yaml_file
+from distgen.catalogue.sources.tcib.folders import LARGEST_FILE, TcibFile, read_yaml_file
 from distgen.errors import InputError
 from distgen.model.words import Origin
 from distgen.text.suggest import did_you_mean
@@ -46,7 +46,7 @@ class TcibSettings:
     excludes: frozenset[str]
     labels: Mapping[str, str]
     extra_config: Mapping[str, Any]
-    config_file: Document | None
+    config_file: TcibFile | None
     inputs: tuple[str, ...]
 
 
@@ -133,7 +133,7 @@ def _role(request: SourceRequest, folder: Path) -> Path:
     )
 
 
-def _optional_file(request: SourceRequest, key: str, usual: Path | None) -> Document | None:
+def _optional_file(request: SourceRequest, key: str, usual: Path | None) -> TcibFile | None:
     """Return the YAML of a file that a setting names, of the usual one where it is there."""
     if name := request.options.get(key):
         path = request.root / name
