@@ -22,6 +22,7 @@ HUB_KEYS = ("https://index.docker.io/v1/", "docker.io", "index.docker.io", "regi
 TOKEN_USER = "<token>"
 HELPER_SECONDS = 60
 _HELPER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_RUNTIME = Path("/run/containers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +87,13 @@ def _places(environ: Mapping[str, str]) -> Sequence[Path]:
         return [Path(path)]
     home = Path(environ.get("HOME") or Path.home())
     run = environ.get("XDG_RUNTIME_DIR")
-    runtime = Path(run) if run else Path("/run") / "containers" / str(os.getuid())
+    # Root's builds make that folder for root alone: it is then no place of this user's.
+    runtime = Path(run, "containers") if run else _RUNTIME / str(os.getuid())
+    has_runtime = bool(run) or os.access(_RUNTIME, os.X_OK)
     config = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
     docker = Path(environ.get("DOCKER_CONFIG") or home / ".docker")
     return [
-        runtime / "containers" / "auth.json" if run else runtime / "auth.json",
+        *([runtime / "auth.json"] if has_runtime else []),
         config / "containers" / "auth.json",
         docker / "config.json",
     ]

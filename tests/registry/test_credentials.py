@@ -1,9 +1,11 @@
 import base64
 import json
+import os
 
 import pytest
 
 from distgen.errors import DistgenError, InputError
+from distgen.registry import credentials
 from distgen.registry.credentials import Credential, load
 
 
@@ -182,3 +184,15 @@ def test_secrets_are_in_no_repr(home):
     known = load({**home.environ, "TOKEN": "hush"})
     assert "hush" not in repr(known) + repr(known.find("quay.io", "x"))
     assert base64.b64encode(b"u:hush").decode() not in repr(known)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_runtime_folder_that_is_for_root_alone_is_no_place_of_ours(home, tmp_path, monkeypatch):
+    """A build by root made it; `distgen lock` of all others ended in "Permission denied"."""
+    closed = tmp_path / "containers"
+    closed.mkdir(mode=0)
+    monkeypatch.setattr(credentials, "_RUNTIME", closed)  # /run belongs to the machine
+    home(".docker/config.json", {"auths": {"quay.io": auth("joe", "secret")}})
+    environ = {"HOME": str(tmp_path), "PATH": home.environ["PATH"]}
+    assert load(environ).find("quay.io", "a/b") == Credential("joe", "secret")
+    closed.chmod(0o700)
