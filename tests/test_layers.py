@@ -47,7 +47,7 @@ PURE = {
             "overlay",
             "parents",
         ),
-        *("deployment_checks", "deployments", "public_urls"),
+        *("deployment_checks", "deployments", "repository_urls"),
         *("patches", "placeholders", "records", "source_overrides", "template_files", "values"),
         "zuul_changes",
         *("printed_names", "value_origins", "zuul_items"),

@@ -15,7 +15,7 @@ from distgen.git.repository import list_commits
 from distgen.model.published import TreeEntry
 from distgen.model.rendered import File
 from distgen.model.words import EXECUTABLE, REGULAR
-from distgen.publish.branch import edited_paths, list_files, read_file, read_manifest
+from distgen.publish.branch import edited_paths, list_files, read_file, read_manifest_and_files
 from distgen.verify.claims import parse_claim
 
 _MOST_COMMITS = 1000
@@ -103,10 +103,8 @@ def _read_commit(reader: ObjectReader, name: str) -> Commit:
 
 def _is_unedited(reader: ObjectReader, commit: str) -> bool:
     """Say whether all generated files are as the manifest of the same commit says."""
-    manifest = read_manifest(reader, commit)
-    if manifest is None:
-        return False
-    return not any(edited_paths(reader, manifest, list_files(reader, commit)))
+    manifest, entries = read_manifest_and_files(reader, commit)
+    return manifest is not None and not any(edited_paths(reader, manifest, entries))
 
 
 def _changes(reader: ObjectReader, commit: Commit) -> Iterator[FileChange]:

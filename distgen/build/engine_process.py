@@ -13,8 +13,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from distgen.build.log_lines import LogLines
-from distgen.errors import DistgenError
-from distgen.git.processes import Interrupted, TimedOut, collect_output, open_process
+from distgen.git.processes import (
+    Interrupted,
+    TimedOut,
+    collect_output,
+    open_process,
+    start_process,
+)
 
 INTERRUPTED = "the run was interrupted"
 _POLL = 0.2  # seconds between two checks whether the run was interrupted
@@ -42,7 +47,8 @@ def run_program(
 
     Raises TimedOut, or Interrupted, after the program and all that it started have ended.
     """
-    with _start(words, shell.environment) as process:
+    started = start_process(words, shell.environment, subprocess.STDOUT, subprocess.DEVNULL)
+    with started as process:
         try:
             _follow(process, shell, deadline, tell)
         except (TimedOut, Interrupted):
@@ -69,7 +75,8 @@ def capture_program(words: Sequence[str], shell: Shell, deadline: float) -> tupl
 
     Raises TimedOut, or Interrupted, after the program and all that it started have ended.
     """
-    with _start(words, shell.environment, stderr=subprocess.PIPE) as process:
+    started = start_process(words, shell.environment, subprocess.PIPE, subprocess.DEVNULL)
+    with started as process:
         try:
             output, error = _capture(process, shell, deadline)
         finally:
@@ -102,23 +109,6 @@ def _capture(
             process.wait(_POLL)
         _check(shell, deadline)
     return output, error
-
-
-def _start(
-    words: Sequence[str], environment: Mapping[str, str], stderr: int = subprocess.STDOUT
-) -> subprocess.Popen[bytes]:
-    try:
-        return subprocess.Popen(
-            words,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            env=environment,
-            start_new_session=True,
-        )
-    except OSError as error:
-        problem = f"{words[0]} cannot be started: {error.strerror}"
-        raise DistgenError(problem, hint="use fewer --jobs, or raise `ulimit`") from None
 
 
 def _follow(

@@ -12,8 +12,8 @@ from distgen.catalogue.overlay import find_origin, merge_layers
 from distgen.catalogue.parents import References, resolve_parent
 from distgen.catalogue.patches import patches_for_stream, refuse_unknown_streams
 from distgen.catalogue.placeholders import fill_placeholders, placeholder_names
-from distgen.catalogue.public_urls import public_url
 from distgen.catalogue.records import CompiledTemplate, Group, Overlay, edit_policy
+from distgen.catalogue.repository_urls import public_url, repository_url
 from distgen.catalogue.values import StackedValues, ValueStack
 from distgen.errors import InputError
 from distgen.exports.repository_formats import REPOSITORY_FORMATS
@@ -131,7 +131,7 @@ def draft_image(
     stream = _fill_tags(stream, group, words, value_stack)
     repository = _repository(group, words, value_stack)
     reference = f"{group.namespace.registry}/{repository}:{stream.tags[0]}"
-    url = _url(overlay, group)
+    url = repository_url(group.namespace.dist_git, overlay.namespace, overlay.name)
     return Draft(chain, group, stream, template, stacked, spec, spec_layers, reference, url)
 
 
@@ -193,15 +193,6 @@ def _repository(group: Group, words: Mapping[str, Any], value_stack: ValueStack)
     if problem := format_problem("repository", name):
         raise InputError(f"`{name}` {problem}", where=where)
     return name
-
-
-def _url(overlay: Overlay, group: Group) -> str:
-    dist_git = group.namespace.dist_git
-    words = {"namespace": overlay.namespace, "image": overlay.name}
-    url = fill_placeholders(dist_git.url, words, dist_git.origin)
-    if problem := format_problem("git-url", url):
-        raise InputError(f"the address of the dist-git repository {problem}", where=dist_git.origin)
-    return url
 
 
 def _fill_spec(draft: Draft, value_stack: ValueStack) -> dict[str, Any]:

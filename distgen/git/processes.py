@@ -27,13 +27,16 @@ class Interrupted(Exception):
 
 
 def start_process(
-    command: Sequence[str], environment: Mapping[str, str], stderr: int
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    stderr: int,
+    stdin: int = subprocess.PIPE,
 ) -> subprocess.Popen[bytes]:
     """Start a program in a session of its own, so that ^C does not kill a running push."""
     try:
         return subprocess.Popen(
             command,
-            stdin=subprocess.PIPE,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=stderr,
             env=environment,

@@ -13,7 +13,12 @@ from typing import Any
 from distgen.errors import DistgenError
 from distgen.model.rendered import File
 from distgen.model.words import EXECUTABLE
-from distgen.output.files import explain_os_errors, replace_file
+from distgen.output.files import (
+    explain_os_errors,
+    first_link,
+    remove_empty_folders,
+    replace_file,
+)
 from distgen.output.tree import Delta
 
 RECORD = ".distgen-export.json"
@@ -72,10 +77,7 @@ def write_export(folder: Path, name: str, files: Sequence[File]) -> Delta:
 def _move_files(folder: Path, delta: Delta, files: Mapping[str, File]) -> None:
     for path in delta.removed:
         (folder / path).unlink()
-        above = (folder / path).parent
-        while above != folder and not any(above.iterdir()):
-            above.rmdir()
-            above = above.parent
+        remove_empty_folders(folder, path)
     for path in (*delta.added, *delta.changed):
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -111,13 +113,10 @@ def _content(folder: Path, path: str) -> tuple[bytes, bool] | None:
 
 def _refuse_links(folder: Path, path: str) -> None:
     """Raise DistgenError for a symbolic link on the way: it could lead out of the folder."""
-    here = folder
-    for part in Path(path).parts:
-        here = here / part
-        if here.is_symlink():
-            raise DistgenError(
-                f"{here} is a symbolic link, which is not followed", hint="remove it first"
-            )
+    if link := first_link(folder, Path(path)):
+        raise DistgenError(
+            f"{link} is a symbolic link, which is not followed", hint="remove it first"
+        )
 
 
 def _hash(content: bytes) -> str:

@@ -81,6 +81,27 @@ def remove_path(stage: Path) -> None:
         shutil.rmtree(stage)
 
 
+def first_link(root: Path, path: Path) -> Path | None:
+    """Return the first symbolic link on the way from `root` down to `path`.
+
+    Files are neither written nor deleted through one: it could lead out of `root`.
+    """
+    here = root
+    for part in path.parts:
+        here = here / part
+        if here.is_symlink():
+            return here
+    return None
+
+
+def remove_empty_folders(place: Path, path: str) -> None:
+    """Remove the folders that a deleted file leaves empty."""
+    above = (place / path).parent
+    while above != place and not any(above.iterdir()):
+        above.rmdir()
+        above = above.parent
+
+
 @contextmanager
 def explain_os_errors(place: Path) -> Iterator[None]:
     """Turn an error of the disk into one sentence that names the place."""

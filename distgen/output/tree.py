@@ -11,7 +11,12 @@ from pathlib import Path
 from distgen.errors import DistgenError
 from distgen.model.rendered import File, Tree
 from distgen.model.words import EXECUTABLE, MANIFEST, REGULAR, SYMLINK
-from distgen.output.files import explain_os_errors, remove_path
+from distgen.output.files import (
+    explain_os_errors,
+    first_link,
+    remove_empty_folders,
+    remove_path,
+)
 from distgen.render.manifest import parse_manifest, published_files
 
 
@@ -122,7 +127,7 @@ def _compare_files(root: Path, tree: Tree, files: Mapping[str, File]) -> Delta:
 
 
 def _is_rendered(root: Path, place: Path) -> bool:
-    if _first_link(root, place.relative_to(root) / MANIFEST) or (place / ".git").exists():
+    if first_link(root, place.relative_to(root) / MANIFEST) or (place / ".git").exists():
         return False
     try:
         manifest = parse_manifest((place / MANIFEST).read_bytes())
@@ -134,7 +139,7 @@ def _is_rendered(root: Path, place: Path) -> bool:
 def _generated_modes(root: Path, place: Path) -> dict[str, int]:
     """Return the mode of each file that a manifest says distgen wrote."""
     with explain_os_errors(place):
-        link = _first_link(root, place.relative_to(root) / MANIFEST)
+        link = first_link(root, place.relative_to(root) / MANIFEST)
         if link is not None:
             raise DistgenError(
                 f"{link} is a symbolic link, which is not followed", hint="remove it first"
@@ -157,19 +162,6 @@ def _generated_modes(root: Path, place: Path) -> dict[str, int]:
     return {path: file.mode for path, file in manifest.files.items()}
 
 
-def _first_link(root: Path, path: Path) -> Path | None:
-    """Return the first symbolic link on the way from `root` down to `path`.
-
-    Files are neither written nor deleted through one: it could lead out of `root`.
-    """
-    here = root
-    for part in path.parts:
-        here = here / part
-        if here.is_symlink():
-            return here
-    return None
-
-
 def _find_blocker(place: Path, path: str, generated: Mapping[str, int]) -> str | None:
     """Return a file where `path` needs a folder, or a file in the folder at `path`."""
     parts = path.split("/")
@@ -186,7 +178,7 @@ def _find_blocker(place: Path, path: str, generated: Mapping[str, int]) -> str |
 
 def _is_there(place: Path, path: str) -> bool:
     """Tell whether `path` is a file or a link, reached through folders only."""
-    if _first_link(place, Path(path).parent):
+    if first_link(place, Path(path).parent):
         return False
     here = place / path
     return os.path.lexists(here) and (here.is_symlink() or not here.is_dir())
@@ -223,17 +215,9 @@ def _move_into_place(stage: Path, delta: Delta) -> None:
     """
     for path in delta.removed:
         (delta.folder / path).unlink()
-        _remove_empty_folders(delta.folder, path)
+        remove_empty_folders(delta.folder, path)
     paths = sorted((*delta.added, *delta.changed), key=lambda path: (path != MANIFEST, path))
     for path in paths:
         target = delta.folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         (stage / path).replace(target)
-
-
-def _remove_empty_folders(place: Path, path: str) -> None:
-    """Remove the folders that a deleted file leaves empty."""
-    above = (place / path).parent
-    while above != place and not any(above.iterdir()):
-        above.rmdir()
-        above = above.parent

@@ -46,7 +46,15 @@ def read_file(reader: ObjectReader, entry: TreeEntry) -> bytes:
 
 def read_manifest(reader: ObjectReader, commit: str) -> Manifest | None:
     """Return the manifest of a commit, None where distgen wrote none."""
-    return _parse_manifest(reader, list_files(reader, commit))[0]
+    return read_manifest_and_files(reader, commit)[0]
+
+
+def read_manifest_and_files(
+    reader: ObjectReader, commit: str
+) -> tuple[Manifest | None, dict[str, TreeEntry]]:
+    """Return the manifest of a commit, None where distgen wrote none, and its files by path."""
+    entries = list_files(reader, commit)
+    return _parse_manifest(reader, entries)[0], entries
 
 
 def edited_paths(

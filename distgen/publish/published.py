@@ -19,7 +19,7 @@ from distgen.git.store import Store, scratch_store
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.words import MANIFEST
 from distgen.pool import thread_pool
-from distgen.publish.branch import edited_paths, list_files, read_manifest
+from distgen.publish.branch import edited_paths, read_manifest_and_files
 from distgen.publish.repository_access import Repository, list_repositories, open_reader
 from distgen.publish.target import BranchTarget
 from distgen.text.listing import name_some
@@ -69,10 +69,10 @@ def _read_repository(store: Store, repository: Repository) -> dict[str, Publishe
 def _read_branch(reader: ObjectReader | None, tip: str, target: BranchTarget) -> PublishedBranch:
     if reader is None or not tip:
         return PublishedBranch(problem=f"its branch {target.branch} was not published yet")
-    manifest = read_manifest(reader, tip)
+    manifest, entries = read_manifest_and_files(reader, tip)
     if manifest is None or manifest.key != target.key:
         return PublishedBranch(problem=f"its branch {target.branch} is not published by distgen")
-    edits = {*edited_paths(reader, manifest, list_files(reader, tip)), *manifest.merge_bases}
+    edits = {*edited_paths(reader, manifest, entries), *manifest.merge_bases}
     if edits:
         problem = f"its branch {target.branch} was edited downstream: {name_some(sorted(edits))}"
         return PublishedBranch(problem=problem)

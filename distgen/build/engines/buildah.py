@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from distgen.build.engines.engine import (
     CommandCall,
     CommandWords,
     Engine,
     KilledBuilds,
     Words,
-    build_words,
+    build_call,
+    pull_call,
+    push_call,
     refuse_nothing,
-    tls_words,
 )
-from distgen.build.records import BuildCall, PassedOptions
-
-
-def _build(call: BuildCall) -> Words:
-    return ("buildah", "build", *build_words(call))
-
-
-def _pull(reference: str, passed: PassedOptions) -> Words:
-    return ("buildah", "pull", *tls_words(passed), reference)
-
-
-def _push(reference: str, digest_file: str, passed: PassedOptions) -> Words:
-    return ("buildah", "push", f"--digestfile={digest_file}", *tls_words(passed), reference)
 
 
 def _image_id(reference: str) -> Words:
@@ -55,9 +45,9 @@ def _command(call: CommandCall) -> CommandWords:
 ENGINE = Engine(
     name="buildah",
     package="buildah",
-    build=_build,
-    pull=_pull,
-    push=_push,
+    build=partial(build_call, "buildah"),
+    pull=partial(pull_call, "buildah"),
+    push=partial(push_call, "buildah"),
     image_id=_image_id,
     save=_save,
     command=_command,

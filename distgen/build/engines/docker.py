@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from distgen.build.engines.engine import (
-    CommandCall,
-    CommandWords,
     Engine,
     Words,
+    image_id_call,
     passed_words,
     run_words,
 )
@@ -30,10 +31,6 @@ def _push(reference: str, digest_file: str, passed: PassedOptions) -> Words:
     return ("docker", "push", reference)
 
 
-def _image_id(reference: str) -> Words:
-    return ("docker", "image", "inspect", "--format={{.Id}}", reference)
-
-
 def _pushed_digests(reference: str) -> Words:
     return ("docker", "image", "inspect", '--format={{join .RepoDigests "\\n"}}', reference)
 
@@ -50,19 +47,15 @@ def _save(reference: str, file: str) -> Words:
     return ("docker", "save", f"--output={file}", reference)
 
 
-def _command(call: CommandCall) -> CommandWords:
-    return run_words("docker", call)
-
-
 ENGINE = Engine(
     name="docker",
     package="docker.io",
     build=_build,
     pull=_pull,
     push=_push,
-    image_id=_image_id,
+    image_id=partial(image_id_call, "docker"),
     save=_save,
-    command=_command,
+    command=partial(run_words, "docker"),
     refuse=_refuse,
     pushed_digests=_pushed_digests,
 )

@@ -75,6 +75,26 @@ class Engine:
     killed_builds: KilledBuilds | None = None
 
 
+def build_call(program: str, call: BuildCall) -> Words:
+    """Return the call of buildah and podman that builds an image."""
+    return (program, "build", *build_words(call))
+
+
+def pull_call(program: str, reference: str, passed: PassedOptions) -> Words:
+    """Return the call of buildah and podman that pulls an image."""
+    return (program, "pull", *tls_words(passed), reference)
+
+
+def push_call(program: str, reference: str, digest_file: str, passed: PassedOptions) -> Words:
+    """Return the call of buildah and podman that pushes an image and writes its digest."""
+    return (program, "push", f"--digestfile={digest_file}", *tls_words(passed), reference)
+
+
+def image_id_call(program: str, reference: str) -> Words:
+    """Return the call of podman and docker that prints the id of an image."""
+    return (program, "image", "inspect", "--format={{.Id}}", reference)
+
+
 def run_words(program: str, call: CommandCall) -> CommandWords:
     """Return the calls of podman and docker that run a command."""
     options = ("--rm", "--pull=never", "--network=none", f"--name={call.container}")

@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from distgen.build.engines.engine import (
-    CommandCall,
-    CommandWords,
     Engine,
     KilledBuilds,
     Words,
-    build_words,
+    build_call,
+    image_id_call,
+    pull_call,
+    push_call,
     refuse_nothing,
     run_words,
-    tls_words,
 )
-from distgen.build.records import BuildCall, PassedOptions
-
-
-def _build(call: BuildCall) -> Words:
-    return ("podman", "build", *build_words(call))
-
-
-def _pull(reference: str, passed: PassedOptions) -> Words:
-    return ("podman", "pull", *tls_words(passed), reference)
-
-
-def _push(reference: str, digest_file: str, passed: PassedOptions) -> Words:
-    return ("podman", "push", f"--digestfile={digest_file}", *tls_words(passed), reference)
-
-
-def _image_id(reference: str) -> Words:
-    return ("podman", "image", "inspect", "--format={{.Id}}", reference)
 
 
 def _remove(container: str) -> Words:
@@ -40,19 +25,15 @@ def _save(reference: str, file: str) -> Words:
     return ("podman", "save", "--format=docker-archive", f"--output={file}", reference)
 
 
-def _command(call: CommandCall) -> CommandWords:
-    return run_words("podman", call)
-
-
 ENGINE = Engine(
     name="podman",
     package="podman",
-    build=_build,
-    pull=_pull,
-    push=_push,
-    image_id=_image_id,
+    build=partial(build_call, "podman"),
+    pull=partial(pull_call, "podman"),
+    push=partial(push_call, "podman"),
+    image_id=partial(image_id_call, "podman"),
     save=_save,
-    command=_command,
+    command=partial(run_words, "podman"),
     refuse=refuse_nothing,
     killed_builds=KilledBuilds(
         containers=("podman", "ps", "--all", "--external", "--quiet", "--no-trunc"),

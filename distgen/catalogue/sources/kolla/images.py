@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from distgen.catalogue.imported import SourceImages, SourceRequest
-from distgen.catalogue.public_urls import public_url
+from distgen.catalogue.repository_urls import public_url, repository_url
 from distgen.catalogue.sources.dockerfile_needs import BASE, full_reference
 from distgen.catalogue.sources.kolla.archives import MISSING_ARCHIVE, missing_archives
 from distgen.catalogue.sources.kolla.build import KollaBuild, KollaImage, linked_files, run_build
@@ -52,7 +52,7 @@ def _inputs(build: KollaBuild) -> Iterator[str]:
 
 def _image(build: KollaBuild, name: str) -> Image:
     request, image = build.request, build.images[name]
-    namespace, url = request.namespace, request.namespace.dist_git.url
+    namespace = request.namespace
     # the tag that Kolla's own FROM lines say comes first
     tags = dict.fromkeys((str(build.settings.values["tag"]), *request.stream.tags))
     stream = replace(request.stream, tags=tuple(tags))
@@ -70,7 +70,7 @@ def _image(build: KollaBuild, name: str) -> Image:
         files=tuple(_files(build, image)),
         patches=(),
         reference=full_reference(image.reference),
-        url=url.replace("{namespace}", namespace.name).replace("{image}", name),
+        url=repository_url(namespace.dist_git, namespace.name, name),
         origin=request.origin,
         imported_version=build.settings.release,
         platforms=namespace.platforms,

@@ -16,7 +16,7 @@ from typing import Any
 from distgen.catalogue.folder import read_bounded
 from distgen.catalogue.imported import SourceImages, SourceRequest
 from distgen.catalogue.placeholders import fill_placeholders
-from distgen.catalogue.public_urls import public_url
+from distgen.catalogue.repository_urls import public_url, repository_url
 from distgen.catalogue.sources.dockerfile_needs import BASE, full_reference, read_needs
 from distgen.catalogue.sources.source import SourceContext
 from distgen.catalogue.sources.tcib.dockerfiles import write_dockerfiles
@@ -118,7 +118,6 @@ def _image(build: TcibBuild, name: str) -> Image:
     request = build.request
     namespace, folder = request.namespace, build.folders[name]
     text, problem = build.dockerfiles[name]
-    url = namespace.dist_git.url.replace("{namespace}", namespace.name).replace("{image}", name)
     return Image(
         namespace=namespace.name,
         name=name,
@@ -133,7 +132,7 @@ def _image(build: TcibBuild, name: str) -> Image:
         files=tuple(_files(build, folder, text)) if problem is None else (),
         patches=(),
         reference=build.references[name],
-        url=url,
+        url=repository_url(namespace.dist_git, namespace.name, name),
         origin=request.origin,
         problem=problem,
         platforms=namespace.platforms,

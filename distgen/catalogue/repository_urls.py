@@ -1,4 +1,7 @@
-"""Say where others reach the repository of an image; only that goes into files for them."""
+"""Say where the repository of an image is, and where others reach it.
+
+Only the public address goes into files for others.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,15 @@ from distgen.model.dist_git import DistGit
 from distgen.schema.formats import format_problem
 
 _THIS_MACHINE = ("localhost", "127.", "::1", "0.0.0.0")
+
+
+def repository_url(dist_git: DistGit, namespace: str, image: str) -> str:
+    """Return the address of an image's repository, to which distgen publishes it."""
+    words = {"namespace": namespace, "image": image}
+    url = fill_placeholders(dist_git.url, words, dist_git.origin)
+    if problem := format_problem("git-url", url):
+        raise InputError(f"the address of the dist-git repository {problem}", where=dist_git.origin)
+    return url
 
 
 def public_url(dist_git: DistGit, namespace: str, image: str) -> str:
