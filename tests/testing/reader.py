@@ -80,9 +80,9 @@ class Shell:
 
 def begin(folder: Path, environment: Mapping[str, str]) -> dict[str, str]:
     """Make the home of a reader who installed distgen, and return the reader's environment."""
-    home, programs, temporary = (folder / name for name in ("home", "bin", "tmp"))
-    for made in (home, programs, temporary):
-        made.mkdir()
+    home, programs, temporary, runtime = (folder / name for name in ("home", "bin", "tmp", "run"))
+    for made in (home, programs, temporary, runtime):
+        made.mkdir(mode=0o700)
     (home / ".gitconfig").write_text(PERSON)
     command = programs / "distgen"
     words = shlex.join([sys.executable, f"{HERE}/distgen_git.py"])
@@ -92,6 +92,7 @@ def begin(folder: Path, environment: Mapping[str, str]) -> dict[str, str]:
         "PATH": f"{programs}:{os.environ['PATH']}",
         "HOME": str(home),
         "TMPDIR": str(temporary),
+        "XDG_RUNTIME_DIR": str(runtime),
         "LC_ALL": "C.UTF-8",
         **{name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ},
         **environment,
