@@ -12,7 +12,7 @@ import click
 
 from distgen import __version__
 from distgen.cli.narration import COLORS, color_setting, take_narration
-from distgen.cli.session import Session
+from distgen.cli.session import NO_CACHE_VARIABLE, Session
 from distgen.cli.streams import (
     ignore_broken_pipe,
     narrate,
@@ -80,14 +80,28 @@ class Commands(click.Group):
     default="auto",
     help="When to use colours.",
 )
+@click.option(
+    "--no-cache",
+    is_flag=True,
+    envvar=NO_CACHE_VARIABLE,
+    show_envvar=True,
+    help="Compute everything anew, and keep no results.",
+)
 @click.version_option(__version__, prog_name="distgen", message="%(prog)s %(version)s")
 @click.pass_context
-def cli(ctx: click.Context, directory: str | None, quiet: bool, verbose: bool, color: str) -> None:
+def cli(
+    ctx: click.Context,
+    directory: str | None,
+    quiet: bool,
+    verbose: bool,
+    color: str,
+    no_cache: bool,
+) -> None:
     """Write container images once, as templates and overlays; publish them as git repositories.
 
     IMAGE is namespace/name, a glob such as 'opendev/*', and may end in @stream; none means all.
 
-    -q, -v and --color are taken after COMMAND, too.
+    -q, -v, --color and --no-cache are taken after COMMAND, too.
 
     Exit codes: 0 done or nothing to do, 1 something failed, was refused or found, 2 bad input,
     130 interrupted.
@@ -98,6 +112,7 @@ def cli(ctx: click.Context, directory: str | None, quiet: bool, verbose: bool, c
         verbosity=-1 if quiet else int(verbose),
         color=ctx.color,
         environ=dict(os.environ),
+        use_cache=not no_cache,
     )
     ctx.with_resource(_without_git_variables())
 

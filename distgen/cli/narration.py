@@ -1,4 +1,4 @@
-"""The options that say how much a command says, which are taken after its name as well."""
+"""The options of `distgen` itself that are taken after the name of a command as well."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def color_setting(word: str | None, environ: Mapping[str, str]) -> bool | None:
 
 
 def take_narration(command: click.Command) -> click.Command:
-    """Let a command, and those that it holds, take -q, -v and --color.
+    """Let a command, and those that it holds, take -q, -v, --color and --no-cache.
 
     They are not in its help: `distgen --help` has them once for all.
     """
@@ -31,6 +31,7 @@ def take_narration(command: click.Command) -> click.Command:
                 _option(_set_verbosity(-1), ["-q", "--quiet", "narration_quiet"], is_flag=True),
                 _option(_set_verbosity(1), ["-v", "--verbose", "narration_verbose"], is_flag=True),
                 _option(_set_color, ["--color", "narration_color"], type=COLORS),
+                _option(_refuse_cache, ["--no-cache", "narration_no_cache"], is_flag=True),
             ]
         )
     for inner in command.commands.values() if isinstance(command, click.Group) else ():
@@ -57,3 +58,8 @@ def _set_color(ctx: click.Context, _: click.Parameter, value: str | None) -> Non
     if value is not None and isinstance(ctx.obj, Session):
         ctx.color = color_setting(value, ctx.obj.environ)
         ctx.obj = replace(ctx.obj, color=ctx.color)
+
+
+def _refuse_cache(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value and isinstance(ctx.obj, Session):
+        ctx.obj = replace(ctx.obj, use_cache=False)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from distgen.cache.results import NO_CACHE, Cache
 from distgen.catalogue.graph import select_images
 from distgen.catalogue.load import load_catalogue
 from distgen.catalogue.sources.source import SourceContext, source_reader
@@ -23,6 +24,7 @@ from distgen.model.lock import Lock
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 SETTINGS = "distgen.yaml"
+NO_CACHE_VARIABLE = "DISTGEN_NO_CACHE"
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Session:
     verbosity: int
     color: bool | None
     environ: Mapping[str, str] = field(repr=False)
+    use_cache: bool = True
 
     @property
     def root(self) -> Path:
@@ -66,7 +69,7 @@ class Session:
 
         `tags` stand in place of those in distgen.lock.
         """
-        around = SourceContext(self.environ, self.cache)
+        around = SourceContext(self.environ, self.results.folder)
         return load_catalogue(root or self.root, sets, source_reader(around), tags)
 
     @property
@@ -75,6 +78,11 @@ class Session:
         folder = self.environ.get("XDG_CACHE_HOME", "")
         home = Path(folder) if folder and Path(folder).is_absolute() else Path.home() / ".cache"
         return home / "distgen"
+
+    @property
+    def results(self) -> Cache:
+        """Return where results of earlier runs are, nowhere with --no-cache."""
+        return Cache(self.cache) if self.use_cache else NO_CACHE
 
     def lock(self) -> Lock:
         return read_lock(self.root / "distgen.lock")

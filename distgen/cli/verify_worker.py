@@ -11,7 +11,7 @@ from pathlib import Path
 from distgen.catalogue.load import load_catalogue
 from distgen.catalogue.mirrors import apply_mirrors
 from distgen.catalogue.sources.source import SourceContext, source_reader
-from distgen.cli.session import Session
+from distgen.cli.session import NO_CACHE_VARIABLE, Session
 from distgen.lock.file import LOCK_FILE, read_lock
 from distgen.model.catalogue import Catalogue
 from distgen.model.lock import Lock
@@ -26,10 +26,12 @@ def main() -> None:
     for limit, most in ((resource.RLIMIT_DATA, _MEMORY), (resource.RLIMIT_FSIZE, _OUTPUT)):
         with suppress(ValueError, OSError):  # a stricter one is set already, or unknown here
             resource.setrlimit(limit, (most, most))
-    session = Session(start=None, verbosity=-1, color=False, environ=dict(os.environ))
+    environ = dict(os.environ)
+    use_cache = NO_CACHE_VARIABLE not in environ
+    session = Session(None, verbosity=-1, color=False, environ=environ, use_cache=use_cache)
 
     def read(root: Path) -> tuple[Catalogue, Lock]:
-        around = SourceContext(session.environ, session.cache)
+        around = SourceContext(environ, session.results.folder)
         catalogue = load_catalogue(root, read_source=source_reader(around))
         return apply_mirrors(catalogue, read_lock(root / LOCK_FILE))
 

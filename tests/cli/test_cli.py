@@ -107,6 +107,8 @@ def test_how_much_is_said_is_taken_after_the_command_too(small):
     assert distgen(small, "--color", "always", "publish", "--dry-run", "--color=never")[0] == plain
     _, err = distgen(small, "publish", "--color", "red", code=2)
     assert "'red' is not one of 'auto', 'always', 'never'" in err
+    listed = distgen(small, "list")
+    assert distgen(small, "--no-cache", "list") == distgen(small, "list", "--no-cache") == listed
     _, err = distgen(small, "export", "tripleo", "-q", code=2)
     assert "Missing option '--template'" in err
 

@@ -14,7 +14,7 @@ import click
 from distgen.catalogue.checkout import find_repository
 from distgen.cli.remote_options import RemoteOptions, remote_options
 from distgen.cli.results import diff_lines
-from distgen.cli.session import Choice, Session, format_option
+from distgen.cli.session import NO_CACHE_VARIABLE, Choice, Session, format_option
 from distgen.cli.tables import align_texts
 from distgen.cli.tokens import add_tokens
 from distgen.errors import InputError, printable
@@ -55,7 +55,7 @@ def command(ctx: click.Context, /, form: str, remote: RemoteOptions, **wishes: A
     whole = session.catalogue()
     request = claims_to_prove(whole, remote.jobs, **wishes)
     git = remote.git(session)
-    worker = WorkerCommand(worker_command(), session.environ, remote.timeout)
+    worker = WorkerCommand(worker_command(), worker_environ(session), remote.timeout)
     network = add_tokens(session, git, whole, request.images or whole.images)
     keys = tuple(image.key for image in request.images)
     with WorkerPool(find_repository(git, Path(whole.root), whole.inputs), worker, keys) as workers:
@@ -87,6 +87,12 @@ def claims_to_prove(
         signature_rule=SignatureRule(allowed_signers, require_signature) if signed else None,
         jobs=jobs,
     )
+
+
+def worker_environ(session: Session) -> dict[str, str]:
+    """Return the environment of the worker, which has no command line to take options from."""
+    environ = {key: value for key, value in session.environ.items() if key != NO_CACHE_VARIABLE}
+    return environ if session.use_cache else {**environ, NO_CACHE_VARIABLE: "1"}
 
 
 def worker_command() -> tuple[str, ...]:

@@ -1,0 +1,1 @@
+"""Results kept from one run to the next, in files that may be wrong, lost or hostile."""
