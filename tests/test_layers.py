@@ -49,6 +49,7 @@ PURE = {
         ),
         *("deployment_checks", "deployments", "repository_urls"),
         *("patches", "placeholders", "records", "source_overrides", "template_files", "values"),
+        "verbatim",
         "zuul_changes",
         *("printed_names", "value_origins", "zuul_items"),
     ),

@@ -74,7 +74,7 @@ def draft_images(
                 hint=did_you_mean(name, streams),
             )
     tags = group.namespace.from_tags
-    refuse_unknown_streams(overlay.folder.patches, streams, tags.choice.shapes if tags else ())
+    refuse_unknown_streams(overlay.folder, streams, tags.choice.shapes if tags else ())
     return [
         draft_image(chain, group, stream, templates, value_stack)
         for name, stream in streams.items()
@@ -97,7 +97,9 @@ def finish_image(draft: Draft, references: References, value_stack: ValueStack) 
         downloads=_downloads(draft, spec.get("downloads", {})),
         values=draft.stacked.values,
         layers=draft.stacked.layers,
-        files=_merge_files(overlay.folder.files for overlay in draft.chain),
+        files=_merge_files(
+            overlay.folder.for_stream(draft.stream.pattern) for overlay in draft.chain
+        ),
         patches=patches_for_stream(patches, draft.stream.name),
         tests=tuple(file for overlay in draft.chain for file in overlay.folder.tests),
         reference=draft.reference,
@@ -285,7 +287,9 @@ def _refuse_bad_field(draft: Draft, key: tuple[str, str, str], text: str | None,
 def _merge_files(folders: Iterable[tuple[TemplateFile, ...]]) -> tuple[TemplateFile, ...]:
     """Return files by path; where two folders have one path, the file of the later folder."""
     with_files = [files for files in folders if files]
-    if len(with_files) < 2:  # most images, and all streams of one then share the same files
-        return with_files[0] if with_files else ()
+    if not with_files:
+        return ()
+    if len(with_files) == 1 and not with_files[0][0].is_literal:  # all streams share most files
+        return with_files[0]
     by_path = {file.path: file for files in with_files for file in files}
     return tuple(by_path[path] for path in sorted(by_path))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,8 @@ from distgen.text.characters import HIDDEN
 _MOST_BYTES, _MOST_YAML = 100 * 2**20, 4 * 2**20
 LINKABLE = ("templates", "overlays")
 """The folders of a catalogue that its links may lead into."""
+MakeFile = Callable[[str, str, bytes, bool], TemplateFile]
+"""Makes a file of a template or image: of its folder, path, content, and whether it runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +61,16 @@ def list_folder(root: Path, folder: str) -> tuple[FolderEntry, ...]:
     return tuple(_check_entry(root, folder, entry) for entry in in_order)
 
 
-def read_folder(root: Path, folder: str) -> tuple[TemplateFile, ...]:
+def read_folder(
+    root: Path, folder: str, make_file: MakeFile = template_file
+) -> tuple[TemplateFile, ...]:
     """Read all files below a folder by path; links within the catalogue are followed.
 
     Raise InputError also for a file that goes where another one goes.
     """
     real = os.path.realpath(root / folder)
-    return by_target(_read_file(root, folder, path) for path in _walk(root, folder, (real,)))
+    paths = _walk(root, folder, (real,))
+    return by_target(make_file(folder, path, *_read_file(root, path)) for path in paths)
 
 
 def _check_entry(root: Path, folder: str, entry: os.DirEntry[str]) -> FolderEntry:
@@ -127,10 +132,9 @@ def refuse_far_link(root: Path, path: str, linkable: tuple[str, ...] = LINKABLE)
     raise InputError(f"is a link that leads {place}", where=Origin(path), hint=hint)
 
 
-def _read_file(root: Path, folder: str, path: str) -> TemplateFile:
+def _read_file(root: Path, path: str) -> tuple[bytes, bool]:
     content = _read_content(root / path, path, _MOST_BYTES)
-    executable = bool((root / path).stat().st_mode & 0o100)
-    return template_file(folder, path, content, executable)
+    return content, bool((root / path).stat().st_mode & 0o100)
 
 
 def _read_content(file: Path, path: str, limit: int) -> bytes:

@@ -11,10 +11,11 @@ from distgen.catalogue.namespaces import FOLDER
 from distgen.catalogue.patches import PATCHES
 from distgen.catalogue.records import ImageFiles, Overlay
 from distgen.catalogue.settings import values_layer
-from distgen.catalogue.template_files import TESTS
+from distgen.catalogue.template_files import TESTS, template_file
+from distgen.catalogue.verbatim import is_verbatim, split_verbatim, verbatim_file
 from distgen.errors import InputError
 from distgen.exports.repository_formats import REPOSITORY_FORMATS
-from distgen.model.catalogue import Layer
+from distgen.model.catalogue import Layer, TemplateFile
 from distgen.model.words import Origin
 from distgen.schema.check import check_document
 from distgen.schema.formats import format_problem
@@ -64,7 +65,7 @@ def _spec(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def read_image_files(root: Path, folder: str) -> ImageFiles:
     """Read the folder of an image."""
-    files = read_folder(root, folder)
+    files, verbatim = split_verbatim(read_folder(root, folder, _image_file))
     patches = tuple(file for file in files if file.path.startswith(PATCHES))
     for file in patches:
         if not file.source.endswith(".patch"):
@@ -75,4 +76,10 @@ def read_image_files(root: Path, folder: str) -> ImageFiles:
             )
     tests = tuple(file for file in files if file.path == TESTS)
     others = tuple(file for file in files if file not in (*patches, *tests))
-    return ImageFiles(others, patches, tests)
+    return ImageFiles(others, patches, tests, verbatim)
+
+
+def _image_file(folder: str, path: str, content: bytes, executable: bool) -> TemplateFile:
+    is_copied = is_verbatim(path.removeprefix(f"{folder}/"))
+    make_file = verbatim_file if is_copied else template_file
+    return make_file(folder, path, content, executable)

@@ -107,7 +107,7 @@ def _refuse_unknown_images(
                 where=Origin(f"overlays/{name}"),
                 hint=did_you_mean(name, names),
             )
-        refuse_unknown_streams(folder.patches, streams[name.partition("/")[0]])
+        refuse_unknown_streams(folder, streams[name.partition("/")[0]])
 
 
 def source_requests(
@@ -202,7 +202,8 @@ def _with_overlay(image: Image, overlays: Mapping[str, ImageFiles]) -> Image:
     if image.full_name not in overlays:
         return image
     folder = overlays[image.full_name]
-    by_path = {file.path: file for file in (*image.files, *folder.files)}
+    files = folder.for_stream(image.stream.name)
+    by_path = {file.path: file for file in (*image.files, *files)}
     return replace(
         image,
         files=tuple(by_path[path] for path in sorted(by_path)),

@@ -1,9 +1,10 @@
-"""Tells which patches of an image's folder a stream gets."""
+"""Tells which patches of an image's folder a stream gets, and refuses what no stream gets."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
+from distgen.catalogue.records import ImageFiles
 from distgen.errors import InputError
 from distgen.git.refs import release_version
 from distgen.model.catalogue import TemplateFile
@@ -23,18 +24,32 @@ def patches_for_stream(patches: Iterable[TemplateFile], stream: str) -> tuple[Te
 
 
 def refuse_unknown_streams(
-    patches: Iterable[TemplateFile], streams: Collection[str], releases: Collection[str] = ()
+    files: ImageFiles, streams: Collection[str], releases: Collection[str] = ()
 ) -> None:
-    """Raise InputError for a folder of patches that is not named like a stream.
+    """Raise InputError for a folder of patches, or of copied files, not named like a stream.
 
-    Its patches would not be applied, and nothing would say so. `releases` are the shapes of git
-    tags that streams are made from: those of a release that left the plan stay in its folder.
+    They would reach no image, and nothing would say so. `releases` are the shapes of git tags that
+    streams are made from: the patches of a release that left the plan stay in its folder.
     """
-    for file in patches:
+    _refuse_unknown_verbatim(files.verbatim, streams)
+    for file in files.patches:
         folder, slash, _ = file.path.removeprefix(PATCHES).partition("/")
         if slash and folder not in streams and release_version(folder, releases) is None:
             raise InputError(
                 f"the namespace has no stream `{folder}` to patch",
                 where=Origin(file.source),
                 hint=did_you_mean(folder, streams),
+            )
+
+
+def _refuse_unknown_verbatim(
+    verbatim: Mapping[str, tuple[TemplateFile, ...]], streams: Collection[str]
+) -> None:
+    """Raise InputError for a folder `verbatim@STREAM` that is not named like a stream."""
+    for name, files in verbatim.items():
+        if name and name not in streams:
+            raise InputError(
+                f"the namespace has no stream `{name}` to copy this for",
+                where=Origin(files[0].source),
+                hint=did_you_mean(name, streams),
             )

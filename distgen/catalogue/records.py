@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import cast
 
@@ -72,11 +72,21 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class ImageFiles:
-    """The files of an image's folder, and the patches and structure tests in it, all by name."""
+    """The files of an image's folder, and the patches and structure tests in it, all by name.
+
+    `verbatim` are the files that are copied byte for byte by their stream, "" for all streams.
+    """
 
     files: tuple[TemplateFile, ...] = ()
     patches: tuple[TemplateFile, ...] = ()
     tests: tuple[TemplateFile, ...] = ()
+    verbatim: Mapping[str, tuple[TemplateFile, ...]] = field(default_factory=dict)
+
+    def for_stream(self, stream: str) -> tuple[TemplateFile, ...]:
+        """Return the files that a stream gets, later wins."""
+        if not self.verbatim:
+            return self.files
+        return (*self.verbatim.get("", ()), *self.verbatim.get(stream, ()), *self.files)
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,6 +153,7 @@ def _compile(
         tests=tuple(
             file for folder in farthest_first for file in folder.files if file.path == TESTS
         ),
+        verbatim=any(folder.data.get("verbatim") for folder in farthest_first),
     )
     nullable = frozenset(value for value, check in checks.items() if check.is_valid(None))
     return CompiledTemplate(template, layers, checks, nullable, folders[name].document)

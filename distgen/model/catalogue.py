@@ -43,7 +43,8 @@ class TemplateFile:
     """A file of a template or an image's overlay folder, read into memory.
 
     `path` is its path in the tree (it may hold `{{ image.name }}`), `source` the one in the
-    catalogue. Files called `*.j2` are rendered; all others are copied as they are.
+    catalogue. Files called `*.j2` are rendered; all others are copied as they are. The path of a
+    literal one holds no expressions, and a link leads to what its content says.
     """
 
     path: str
@@ -51,6 +52,8 @@ class TemplateFile:
     content: bytes = field(repr=False)
     is_rendered: bool
     executable: bool
+    is_literal: bool = False
+    is_link: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,8 @@ class Template:
     extends: tuple[str, ...] = ()
     origin: Origin = NOWHERE
     tests: tuple[TemplateFile, ...] = ()
+    verbatim: bool = False
+    """Whether files stay as they are printed, and distgen adds its manifest alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from distgen.model.lock import Lock
 from distgen.model.rendered import File
-from distgen.model.words import ChangeKind, Level, Status
+from distgen.model.words import MANIFEST, ChangeKind, Level, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +157,11 @@ class Change:
     @property
     def key(self) -> str:
         return f"{self.image}@{self.stream}"
+
+    @property
+    def takes_over(self) -> bool:
+        """Tell whether a branch gets its first manifest, and no other file changes."""
+        return self.before == {MANIFEST: None} and not self.delete
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,8 +41,11 @@ ChangeKind = Literal[
 CHANGE_KINDS: tuple[ChangeKind, ...] = get_args(ChangeKind)
 """In the order in which a reviewer reads them."""
 
-Folding = Literal["own", "all"]
-"""What a forge folds in reviews: distgen's own two files, or all that it generates."""
+Folding = Literal["own", "all", "none"]
+"""What a forge folds in reviews: distgen's own two files, or all that it generates.
+
+With "none" there is no `.gitattributes` of distgen's.
+"""
 
 REGULAR, EXECUTABLE, SYMLINK = 0o100644, 0o100755, 0o120000
 MANIFEST = ".distgen.json"

@@ -9,8 +9,9 @@ from functools import cache
 from distgen.errors import DistgenError
 from distgen.git.cat_file import ObjectReader
 from distgen.git.commits import parse_commit
-from distgen.git.objects import FOLDER_MODE, SUBMODULE_MODE, blob_id, tree_entries
+from distgen.git.objects import SUBMODULE_MODE, blob_id
 from distgen.git.run import run
+from distgen.git.trees import walk_tree
 from distgen.model.published import BranchState, GeneratedFile, Manifest, TreeEntry
 from distgen.model.rendered import File
 from distgen.model.words import MANIFEST, REGULAR
@@ -18,9 +19,6 @@ from distgen.publish.retirement import RETIRED, parse_retirement_note
 from distgen.render.manifest import parse_manifest
 
 _MOST_COMMITS = 1000
-_MOST_FILES = 100_000
-_LONGEST_PATH = 4096
-_MOST_FOLDERS = 200
 
 
 def root_tree(reader: ObjectReader, commit: str) -> str:
@@ -33,7 +31,7 @@ def root_tree(reader: ObjectReader, commit: str) -> str:
 
 def list_files(reader: ObjectReader, commit: str) -> dict[str, TreeEntry]:
     """Return the files of a commit by path."""
-    return dict(_walk_tree(reader, root_tree(reader, commit)))
+    return dict(walk_tree(reader, root_tree(reader, commit)))
 
 
 def read_file(reader: ObjectReader, entry: TreeEntry) -> bytes:
@@ -82,7 +80,7 @@ def read_branch(
     `key` is the image and stream that the branch is for.
     """
     tree = root_tree(reader, commit)
-    entries = dict(_walk_tree(reader, tree))
+    entries = dict(walk_tree(reader, tree))
     manifest, problem = _parse_manifest(reader, entries)
     manifest_commit, manifest_change = commit, ""
     if problem or (manifest and manifest.key != key):
@@ -134,30 +132,6 @@ def _last_change(reader: ObjectReader, commit: str) -> str:
     words = ("--first-parent", "--max-count=1", commit, "--", MANIFEST)
     outcome = run(reader.git, "rev-list", *words, folder=reader.folder)
     return outcome.output.decode("ascii").strip()
-
-
-def _walk_tree(reader: ObjectReader, root: str) -> Iterator[tuple[str, TreeEntry]]:
-    """Yield the files of a tree by path.
-
-    It is limited, for a few objects can describe more files than a machine can hold.
-    """
-    folders = [("", root)]
-    count = 0
-    while folders:
-        prefix, tree = folders.pop()
-        item = reader.read(tree)
-        if item is None or item.kind != "tree":
-            raise DistgenError(f"tree {tree} is not there", where=reader.folder)
-        for mode, name, oid in tree_entries(item.content):
-            count, path = count + 1, prefix + name
-            too_deep = len(path) > _LONGEST_PATH or path.count("/") > _MOST_FOLDERS
-            if count > _MOST_FILES or too_deep:
-                limit = f"more than {_MOST_FILES} files, or folders more than {_MOST_FOLDERS} deep"
-                raise DistgenError(f"tree {root} holds {limit}", where=reader.folder)
-            if mode == FOLDER_MODE:
-                folders.append((f"{path}/", oid))
-            else:
-                yield path, TreeEntry(mode, oid)
 
 
 def _parse_manifest(

@@ -232,7 +232,7 @@ def _check_age(options: PublishOptions, change: Change, reader: ObjectReader) ->
 
 def _check_tree(options: PublishOptions, change: Change, tree: Tree) -> Change:
     """Return the change, failed when its tree must not be published; old trees are not judged."""
-    if change.status not in ("created", "updated"):
+    if change.status not in ("created", "updated") or change.takes_over:
         return change
     if refusal := options.refusal(tree):
         return without_commit(change, "refused", refusal)

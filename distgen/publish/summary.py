@@ -65,10 +65,22 @@ def summarize_first(image: str, stream: str, new: Manifest) -> Summary:
     return Summary(subject, tuple(statement for statement in statements if statement.lines))
 
 
+def _summarize_taking_over(image: str, new: Manifest) -> Summary:
+    """Describe the first publication onto a branch that has all the files already."""
+    count = len(new.files)
+    line = f"{count} files stay as they are" if count > 1 else "its file stays as it is"
+    taken_over = Statement("files", "taking over", (line,))
+    first = summarize_first(image, new.stream, new)
+    subject = f"{image}: taking over stream {new.stream}"
+    return Summary(subject, (*first.statements, taken_over))
+
+
 def summarize(
     image: str, old: Manifest | None, new: Manifest, before: Contents, after: Contents
 ) -> Summary:
     """Describe a change by the changed paths before and after, None where there is no file."""
+    if old is None and before == {MANIFEST: None}:
+        return _summarize_taking_over(image, new)
     if old is None and set(before.values()) == {None}:
         return summarize_first(image, new.stream, new)  # on a branch that somebody began
     statements = list(_statements(old, new, before, after)) or [_METADATA]

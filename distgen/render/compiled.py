@@ -18,11 +18,16 @@ class CompiledFile(NamedTuple):
     text: Template | None
 
 
+def has_expression(source: TemplateFile) -> bool:
+    """Tell whether the path of a file may hold an expression."""
+    return "{" in source.path and not source.is_literal
+
+
 def compile_source(environment: Sandbox, source: TemplateFile, image: Image) -> CompiledFile:
     """Compile the name and the text of a file, where they are templates."""
     return CompiledFile(
         source,
-        compile_name(environment, source, image.key) if "{" in source.path else None,
+        compile_name(environment, source, image.key) if has_expression(source) else None,
         compile_file(environment, source, image.key) if source.is_rendered else None,
     )
 

@@ -21,7 +21,7 @@ _MODES = {format(mode, "o"): mode for mode in (REGULAR, EXECUTABLE, SYMLINK)}
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MARK = "linguist-generated"
 _PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
-_NOTES: Mapping[Folding, str] = {
+_NOTES: Mapping[str, str] = {
     "own": "# Written by distgen: forges fold its own two files in reviews.\n",
     "all": "# Written by distgen: these files are generated from templates.\n",
 }
@@ -35,19 +35,24 @@ def published_files(tree: Tree) -> tuple[File, ...]:
             f"{tree.image} has a file {MANIFEST}, which distgen writes itself",
             hint="rename the template's file",
         )
-    files[ATTRIBUTES] = make_attributes(files.values(), tree.folding)
+    if tree.folding != "none":
+        files[ATTRIBUTES] = make_attributes(files.values(), tree.folding)
     files[MANIFEST] = File(MANIFEST, format_manifest(make_manifest(tree, files.values())))
     return tuple(files[path] for path in sorted(files))
 
 
 def with_other_folding(tree: Tree) -> Tree:
     """Return a tree as a namespace publishes it that folds other files in reviews."""
+    if tree.folding == "none":
+        return tree
     return replace(tree, folding="own" if tree.folding == "all" else "all")
 
 
 def make_attributes(files: Iterable[File], folding: Folding = "own") -> File:
     """Return `.gitattributes`: the template's own lines, then a mark for each file to fold."""
     named = {file.path: file for file in files}
+    if folding == "none":
+        return named.get(ATTRIBUTES, File(ATTRIBUTES, b""))
     lines = named[ATTRIBUTES].content if ATTRIBUTES in named else b""
     if lines and not lines.endswith(b"\n"):
         lines += b"\n"

@@ -94,6 +94,11 @@ def source_rows(text: str, path: str, origins: str) -> list[int | None]:
     return rows
 
 
+def printed_rows(text: str) -> list[int | None]:
+    """Return the rows of a text that stays as it is printed."""
+    return list(range(len(text.split("\n")) - text.endswith("\n")))
+
+
 def _is_tidy(text: str, single_blanks: bool) -> bool:
     return (
         text[-1:] == "\n"

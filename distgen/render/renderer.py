@@ -11,9 +11,14 @@ from distgen.exports.repository_records import RepositoryFile
 from distgen.model.catalogue import Catalogue, Image, TemplateFile
 from distgen.model.lock import Lock
 from distgen.model.rendered import File, LineAnnotation, PrintedText, Tree
-from distgen.model.words import EXECUTABLE, REGULAR, Folding, Origin
+from distgen.model.words import EXECUTABLE, REGULAR, SYMLINK, Folding, Origin
 from distgen.render.annotate import Annotations, annotate_lines
-from distgen.render.compiled import CompiledFile, compile_source, header_origins
+from distgen.render.compiled import (
+    CompiledFile,
+    compile_source,
+    has_expression,
+    header_origins,
+)
 from distgen.render.components import images_with_components
 from distgen.render.context import base_digests, template_context
 from distgen.render.environment import (
@@ -31,7 +36,7 @@ from distgen.render.exported import (
     render_exported,
 )
 from distgen.render.linemap import LineMarks, Origins, match_origins
-from distgen.render.normalize import normalize, source_rows
+from distgen.render.normalize import normalize, printed_rows, source_rows
 from distgen.render.patch import Row, apply_patches
 from distgen.render.paths import check_paths
 from distgen.render.printed import ValueMarks
@@ -94,8 +99,13 @@ class Renderer:
         )
 
     def _folding(self, image: Image) -> Folding:
+        if self._is_verbatim(image):
+            return "none"
         namespace = self._catalogue.namespaces.get(image.namespace)
         return namespace.folding if namespace else "own"
+
+    def _is_verbatim(self, image: Image) -> bool:
+        return self._catalogue.templates[image.template].verbatim
 
     def input_files(self, image: Image) -> tuple[str, ...]:
         """Return the paths of the templates, files and patches that an image is rendered from.
@@ -180,13 +190,14 @@ class Renderer:
         image: Image,
         printed: PrintedText,
     ) -> Annotations:
-        source = file.source
+        source, header = file.source, header_origins(file.source, image)
         if file.text is None:
             count = len(split_lines(source.content))
             places = (Origin(source.source, row + 1) for row in range(count))
             return tuple(LineAnnotation("copied", place) for place in places)
         plain = render_text(file.text, values, image.key)
-        numbers = source_rows(plain, path, header_origins(source, image))
+        is_verbatim = self._is_verbatim(image)
+        numbers = printed_rows(plain) if is_verbatim else source_rows(plain, path, header)
         rows = plain.replace("\r\n", "\n").replace("\r", "\n").split("\n")
         try:
             template = compile_file(self._marking_sandbox, source, image.key)
@@ -248,7 +259,7 @@ class Renderer:
         return by_path
 
     def _compile(self, source: TemplateFile, image: Image) -> CompiledFile:
-        if not source.is_rendered and "{" not in source.path:
+        if not source.is_rendered and not has_expression(source):
             return CompiledFile(source, None, None)
         compiled = self._compiled_files.get(source.source)
         if compiled is None:
@@ -278,7 +289,9 @@ class Renderer:
     def _file(self, path: str, file: CompiledFile, values: dict[str, Any], image: Image) -> File:
         mode = EXECUTABLE if file.source.executable else REGULAR
         if file.text is None:
-            return File(path, file.source.content, mode)
+            return File(path, file.source.content, SYMLINK if file.source.is_link else mode)
         rendered = render_text(file.text, values, image.key)
+        if self._is_verbatim(image):
+            return File(path, rendered.encode(), mode)
         text = normalize(rendered, path, header_origins(file.source, image))
         return File(path, text.encode(), mode)
