@@ -207,7 +207,7 @@ def _fill_spec(draft: Draft, value_stack: ValueStack) -> dict[str, Any]:
         value_stack.take(placeholder_names(data))
         return fill_placeholders(data, words, draft.origin(*key))
 
-    verbatim = ("template", "description", "on_edit", "platforms", *REPOSITORY_FORMATS)
+    verbatim = ("template", "on_edit", "platforms", *REPOSITORY_FORMATS)
     return {key: data if key in verbatim else fill(data, key) for key, data in draft.spec.items()}
 
 

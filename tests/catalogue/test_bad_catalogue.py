@@ -157,6 +157,21 @@ CASES = [
      "`{port}`, and that value is not text"),
     (A, "template: app\nfrom: docker.io/x:{python", f"{A}:2:1: `docker.io/x:{{python` holds a "
      "single `{`; double a real brace"),
+    (A, "template: app\nfrom: 'docker.io/x:{python[user]}'", f"{A}:2:1: "
+     "`docker.io/x:{python[user]}` looks into `python`, which is no table"),
+    (A, "template: app\nfrom: 'docker.io/x:{env[python]}'", f"{A}:2:1: "
+     "`docker.io/x:{env[python]}` asks `env` for `3.9`, and there is no such text"),
+    (A, "template: app\nfrom: 'docker.io/x:{env[python]}'\nvalues: {env: {'3.1': a}}", f"{A}:2:1: "
+     "`docker.io/x:{env[python]}` asks `env` for `3.9`, and there is no such text; did you mean "
+     "`3.1`?"),
+    (A, "template: app\nfrom: 'docker.io/x:{env[pyton]}'", f"{A}:2:1: `docker.io/x:{{env[pyton]}}` "
+     "asks for `{pyton}`, which has no value here; did you mean `python`?"),
+    (A, "template: app\nfrom: 'docker.io/x:{env[port]}'", f"{A}:2:1: `docker.io/x:{{env[port]}}` "
+     "asks for `{port}`, and that value is not text"),
+    (A, "template: app\nfrom: 'docker.io/x:{env[user]}'\nvalues: {env: {root: '{env[user]}'}}",
+     f"{A}:2:1: `{{env[user]}}` is the entry of a table, and asks for that of another"),
+    (A, f"{HEAD}description: 'one {{'", f"{A}:3:1: `one {{` holds a single `{{`; "
+     "double a real brace"),
     (A, "template: app\nfrom: docker.io/x:{env.__class__}", f"{A}:2:1: "
      "`docker.io/x:{env.__class__}` holds a single `{`; double a real brace"),
     ("overlays/ns/-x.yaml", HEAD, f"overlays/ns/-x.yaml: `-x` {NO_NAME}; rename the file"),

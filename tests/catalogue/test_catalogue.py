@@ -232,6 +232,34 @@ def test_addresses_references_and_tags_are_filled_with_values(catalogue):
     assert image.reference == "quay.io/ns/x-a:3.10-master"
 
 
+def test_one_value_chooses_an_entry_of_a_table(catalogue):
+    files = {
+        **SMALL,
+        "templates/app/template.yaml": """
+            description: An app
+            values:
+              python: {type: string, default: "3.10"}
+              below: {enum: [alpine, debian], default: alpine}
+              tags:
+                type: object
+                default: {alpine: "{python}-alpine", debian: "{python}-slim"}
+            """,
+        "overlays/ns/a.yaml": """
+            template: app
+            description: Python {{1}} on {tags[below]}
+            from: docker.io/library/python:{tags[below]}
+            streams: {master: , "1.0": {values: {below: debian}}}
+            """,
+    }
+    images = {image.key: image for image in load_catalogue(catalogue(files)).images}
+    bases = {key: image.parents[0].reference for key, image in images.items() if "ns/a" in key}
+    assert bases == {
+        "ns/a@master": "docker.io/library/python:3.10-alpine",
+        "ns/a@1.0": "docker.io/library/python:3.10-slim",
+    }
+    assert images["ns/a@1.0"].description == "Python {1} on 3.10-slim"
+
+
 def test_gitea_is_another_name_of_forgejo(catalogue):
     files = {**SMALL, "distgen.yaml": "version: 1\ndist_git: {forge: gitea}\n"}
     loaded_catalogue = load_catalogue(catalogue(files))
