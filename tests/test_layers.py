@@ -35,7 +35,9 @@ PURE = {
     "build": ("identity", "records", "report"),
     "build.engines": ("buildah", "docker", "engine", "podman"),
     "adopt": ("draft", "edits", "mbox", "overlay_files", "patches", "records"),
+    "cache": ("records",),
     "catalogue": (
+        "stored_classes",
         *(
             "build",
             "consistency",
@@ -103,6 +105,7 @@ PURE = {
             "reference",
             "releases",
             "rendered",
+            "stored",
             "words",
         ),
     ),
@@ -149,8 +152,8 @@ PURE = {
         "values_as_text",
     ),
     "schema": (
-        *("check", "formats", "messages", "rules", "scalars", "sources", "subschemas", "yaml"),
-        "yaml_writer",
+        *("check", "formats", "messages", "rules", "scalar", "scalars", "sources", "subschemas"),
+        *("yaml", "yaml_writer"),
     ),
     "text": (
         *(

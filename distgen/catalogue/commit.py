@@ -8,8 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from distgen.catalogue.folder import LINKABLE
-from distgen.catalogue.inputs import PARTS, locate_inputs
+from distgen.catalogue.inputs import LINKABLE, PARTS, locate_inputs
 from distgen.catalogue.template_files import is_leftover
 from distgen.errors import DistgenError
 from distgen.git.repository import ask_git, open_repository

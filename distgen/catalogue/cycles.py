@@ -6,7 +6,7 @@ import graphlib
 from collections.abc import Iterable, Mapping
 
 from distgen.errors import InputError
-from distgen.model.catalogue import Image
+from distgen.model.stored import ImageNode
 
 
 def find_cycle(edges: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
@@ -22,13 +22,13 @@ def find_cycle(edges: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
     return ()
 
 
-def refuse_cycles(images: Iterable[Image]) -> None:
+def refuse_cycles(images: Iterable[ImageNode]) -> None:
     """Raise InputError when images build on each other, by `from` or `builders`."""
     by_key = {image.key: image for image in images}
     cycle = find_cycle({key: image.parent_keys for key, image in by_key.items()})
     if not cycle:
         return
-    same_stream = len({by_key[key].stream.name for key in cycle if key in by_key}) == 1
+    same_stream = len({by_key[key].stream_name for key in cycle if key in by_key}) == 1
     names = [key.partition("@")[0] if same_stream else key for key in cycle]
     parents = by_key[cycle[0]].parents
     where = next(parent.origin for parent in parents if parent.image == cycle[1])

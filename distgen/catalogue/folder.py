@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import stat
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from distgen.catalogue.bounded import read_bounded
+from distgen.catalogue.inputs import LINKABLE
 from distgen.catalogue.template_files import by_target, is_leftover, template_file
 from distgen.errors import InputError
 from distgen.model.catalogue import TemplateFile
@@ -19,8 +20,6 @@ from distgen.text.characters import HIDDEN
 # A file of zeros takes no room in a repository, and all memory when it is read. Forges take no
 # larger files, and reading more YAML takes longer than a person waits.
 _MOST_BYTES, _MOST_YAML = 100 * 2**20, 4 * 2**20
-LINKABLE = ("templates", "overlays")
-"""The folders of a catalogue that its links may lead into."""
 MakeFile = Callable[[str, str, bytes, bool], TemplateFile]
 """Makes a file of a template or image: of its folder, path, content, and whether it runs."""
 
@@ -142,30 +141,3 @@ def _read_content(file: Path, path: str, limit: int) -> bytes:
         return read_bounded(file, path, limit)
     except FileNotFoundError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=Origin(path)) from None
-
-
-def read_bounded(file: Path, path: str, limit: int) -> bytes:
-    """Read a file of at most `limit` bytes; `path` is its name in messages.
-
-    Raise FileNotFoundError for one that is not there, and InputError for a folder, for a pipe or
-    device, which might wait or write for ever, and for what is larger.
-    """
-    try:
-        # A pipe in place of the lock kept `render` waiting for ever: without a writer, an ordinary
-        # `open` does not return. A link to /dev/zero took all memory.
-        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise InputError("is not a file", where=Origin(path))
-            if status.st_size > limit:
-                raise InputError(f"is larger than {limit // 2**20} MiB", where=Origin(path))
-            with open(descriptor, "rb", closefd=False) as stream:
-                content = stream.read()
-        finally:
-            os.close(descriptor)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", where=Origin(path)) from None
-    return content

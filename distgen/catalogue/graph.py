@@ -5,28 +5,35 @@ from __future__ import annotations
 import graphlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
+from typing import TypeVar
 
 from distgen.catalogue.cycles import refuse_cycles
 from distgen.errors import InputError
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.reference import names_a_registry
+from distgen.model.stored import ImageNode, image_nodes, images_by_key
 from distgen.text.suggest import did_you_mean
 
+Node = TypeVar("Node", bound=ImageNode)
 
-def waves(images: Iterable[Image]) -> tuple[tuple[Image, ...], ...]:
+
+def waves(images: Iterable[Node]) -> tuple[tuple[Node, ...], ...]:
     """Return images in steps, each sorted by key, with all their parents in earlier steps.
 
     Parents that are not among the images are not waited for. Raise InputError for a cycle.
     """
     by_key = {image.key: image for image in images}
-    refuse_cycles(by_key.values())
     sorter = graphlib.TopologicalSorter(
         {
             key: [parent for parent in image.parent_keys if parent in by_key]
             for key, image in by_key.items()
         }
     )
-    sorter.prepare()
+    try:
+        sorter.prepare()
+    except graphlib.CycleError:
+        refuse_cycles(by_key.values())
+        raise
     steps = []
     while ready := sorter.get_ready():
         steps.append(tuple(by_key[key] for key in sorted(ready)))
@@ -34,7 +41,7 @@ def waves(images: Iterable[Image]) -> tuple[tuple[Image, ...], ...]:
     return tuple(steps)
 
 
-def parents_first(images: Iterable[Image]) -> tuple[Image, ...]:
+def parents_first(images: Iterable[Node]) -> tuple[Node, ...]:
     """Return images with parents before children, otherwise by depth and key."""
     return tuple(image for step in waves(images) for image in step)
 
@@ -51,7 +58,7 @@ def reachable(starts: Iterable[str], next_nodes: Callable[[str], Iterable[str]])
     return tuple(nodes)
 
 
-def with_ancestors(images: Mapping[str, Image], keys: Iterable[str]) -> tuple[str, ...]:
+def with_ancestors(images: Mapping[str, ImageNode], keys: Iterable[str]) -> tuple[str, ...]:
     """Return the keys and those of all that these images build on, nearest first."""
     return reachable(keys, lambda key: images[key].parent_keys if key in images else ())
 
@@ -70,7 +77,7 @@ def base_chain(images: Mapping[str, Image], image: Image) -> tuple[Image, ...]:
     return tuple(chain[key] for key in reachable([image.key], base_key))
 
 
-def children_by_key(images: Iterable[Image]) -> dict[str, list[str]]:
+def children_by_key(images: Iterable[ImageNode]) -> dict[str, list[str]]:
     """Return the keys of the images that are built on each one, parents without any left out."""
     children: dict[str, list[str]] = {}
     for image in images:
@@ -81,16 +88,31 @@ def children_by_key(images: Iterable[Image]) -> dict[str, list[str]]:
 
 def including_parents(catalogue: Catalogue, keys: Iterable[str]) -> tuple[Image, ...]:
     """Return the images of these keys and all they build on, parents first."""
-    by_key = {image.key: image for image in catalogue.images}
-    chosen = set(with_ancestors(by_key, keys))
-    return parents_first(image for image in catalogue.images if image.key in chosen)
+    nodes = {node.key: node for node in image_nodes(catalogue.images)}
+    return _make_images(catalogue, nodes, with_ancestors(nodes, keys))
 
 
 def including_dependents(catalogue: Catalogue, keys: Iterable[str]) -> tuple[Image, ...]:
     """Return the images of these keys and all that builds on them, parents first."""
-    children = children_by_key(catalogue.images)
-    chosen = set(reachable(keys, lambda key: children.get(key, ())))
-    return parents_first(image for image in catalogue.images if image.key in chosen)
+    nodes = {node.key: node for node in image_nodes(catalogue.images)}
+    return _make_images(catalogue, nodes, _with_dependents(nodes, keys))
+
+
+def _with_dependents(nodes: Mapping[str, ImageNode], keys: Iterable[str]) -> tuple[str, ...]:
+    children = children_by_key(nodes.values())
+    return reachable(keys, lambda key: children.get(key, ()))
+
+
+def _make_images(
+    catalogue: Catalogue, nodes: Mapping[str, ImageNode], keys: Iterable[str]
+) -> tuple[Image, ...]:
+    """Return the images of these keys, in an order in which all that they build on is first."""
+    chosen = {key for key in keys if key in nodes}
+    images = images_by_key(catalogue.images)
+    # What is not built on does not change the order.
+    lines = sorted(key for key in with_ancestors(nodes, chosen) if key in nodes)
+    order = parents_first(nodes[key] for key in lines)
+    return tuple(images[node.key] for node in order if node.key in chosen)
 
 
 def select_images(
@@ -108,29 +130,30 @@ def select_images(
     """
     if not patterns:
         return parents_first(catalogue.images)
+    nodes = {node.key: node for node in image_nodes(catalogue.images)}
     matches: set[str] = set()
     for pattern in patterns:
-        matches.update(_match(catalogue.images, pattern))
+        matches.update(_match(nodes.values(), pattern))
     keys = set(matches)
     if with_parents:
-        keys |= {image.key for image in including_parents(catalogue, matches)}
+        keys.update(with_ancestors(nodes, matches))
     if with_dependents:
-        keys |= {image.key for image in including_dependents(catalogue, matches)}
-    return tuple(image for image in parents_first(catalogue.images) if image.key in keys)
+        keys.update(_with_dependents(nodes, matches))
+    return _make_images(catalogue, nodes, keys)
 
 
-def _match(images: Collection[Image], pattern: str) -> list[str]:
+def _match(images: Collection[ImageNode], pattern: str) -> list[str]:
     """Return the keys of the images that a pattern means."""
     host, slash, _ = pattern.partition("/")
     if slash and names_a_registry(host):
         return _match_reference(images, pattern)
     name, at, stream = pattern.partition("@")
     of_name = [image for image in images if fnmatchcase(image.full_name, name)]
-    keys = [image.key for image in of_name if not at or fnmatchcase(image.stream.name, stream)]
+    keys = [image.key for image in of_name if not at or fnmatchcase(image.stream_name, stream)]
     if keys:
         return keys
     if of_name:
-        streams = {image.stream.name for image in of_name}
+        streams = {image.stream_name for image in of_name}
         problem = f"no image that matches `{name}` has a stream `{stream}`"
         raise InputError(problem, hint=did_you_mean(stream, streams))
     names = {image.full_name for image in images}
@@ -139,7 +162,7 @@ def _match(images: Collection[Image], pattern: str) -> list[str]:
     raise InputError(f"no image matches `{name}`", hint=hint)
 
 
-def _match_reference(images: Iterable[Image], pattern: str) -> list[str]:
+def _match_reference(images: Iterable[ImageNode], pattern: str) -> list[str]:
     """Return the images published as a reference, or built on one that is not of the catalogue."""
     published_as: dict[str, list[str]] = {}
     built_on: dict[str, list[str]] = {}

@@ -11,6 +11,8 @@ from distgen.model.catalogue import Catalogue, TemplateFile
 
 PARTS = ("distgen.yaml", "distgen.lock", "templates", "overlays")
 """What every catalogue is read from; a source of images may name more."""
+LINKABLE = ("templates", "overlays")
+"""The folders of a catalogue that its links may lead into."""
 _MOST_LINKS = 40
 _OUTSIDE = Path("/")
 

@@ -97,7 +97,7 @@ def override_sources(
         tuple(replaced_names),
         elsewhere,
         tuple(items),
-        catalogue.images,
+        tuple(catalogue.images),
         replaced_names,
     )
 

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from distgen.catalogue.bounded import read_bounded
 from distgen.catalogue.build import Draft, draft_image, draft_sources
-from distgen.catalogue.folder import read_bounded
 from distgen.catalogue.records import CompiledTemplate
 from distgen.catalogue.tag_streams import make_streams
 from distgen.catalogue.values import ValueStack
 from distgen.errors import InputError
 from distgen.model.catalogue import Source
+from distgen.model.lock import LOCK_FILE, LOCK_LIMIT
 from distgen.model.releases import TaggedComponent
 from distgen.schema.check import check_document
 from distgen.schema.packaged import validator_of
@@ -20,7 +21,6 @@ from distgen.schema.yaml import read_yaml
 
 LockedTags = Mapping[tuple[str, str], tuple[str, ...]]
 """Git tags that streams are made from, by the address of the component and what is asked for."""
-LOCK, LOCK_LIMIT = "distgen.lock", 16 * 2**20
 
 
 def tagged_components(
@@ -67,10 +67,10 @@ def draft_tags(
 def read_locked_tags(root: Path, components: Sequence[TaggedComponent]) -> LockedTags:
     """Return the tags that distgen.lock holds; raise InputError where those of a component lack."""
     try:
-        content = read_bounded(root / LOCK, LOCK, LOCK_LIMIT)
+        content = read_bounded(root / LOCK_FILE, LOCK_FILE, LOCK_LIMIT)
     except FileNotFoundError:
         content = b"version: 1\n"
-    data = check_document(validator_of("lock"), read_yaml(content, LOCK))
+    data = check_document(validator_of("lock"), read_yaml(content, LOCK_FILE))
     tags = tags_of(data)
     for component in components:
         if (component.git, str(component.choice)) not in tags:

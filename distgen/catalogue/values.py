@@ -12,8 +12,8 @@ from distgen.errors import InputError
 from distgen.model.catalogue import Layer, Stream
 from distgen.model.words import Origin
 from distgen.schema.check import Check, FindOrigin, refuse_mistakes
+from distgen.schema.scalar import Scalar
 from distgen.schema.scalars import resolve_scalars
-from distgen.schema.yaml import Scalar
 from distgen.text.suggest import did_you_mean
 
 

@@ -128,7 +128,7 @@ def select(
         trees=trees,
         options={option.name: options[parameter(option)] or "" for option in export.options},
         dockerfiles=read_dockerfiles(branches, trees),
-        catalogue_images=catalogue.images,
+        catalogue_images=tuple(catalogue.images),
         tests=render_structure_tests(catalogue, lock, images) if "tests" in export.needs else {},
     )
     return selection, refused

@@ -12,9 +12,10 @@ from distgen.cli.session import Choice, Session
 from distgen.errors import InputError
 from distgen.lint.policy import exempts
 from distgen.lock.facts import Facts, Takeover, plan_digests, published_needs, take_over
-from distgen.lock.file import LOCK_FILE, dump_lock, read_digests
+from distgen.lock.file import dump_lock, read_digests
 from distgen.lock.plan import Key, LockPlan, Need, facts_by_key, format_key, lock_of, needs
 from distgen.model.catalogue import Catalogue
+from distgen.model.lock import LOCK_FILE
 from distgen.output.files import replace_file
 
 

@@ -12,7 +12,7 @@ import click
 from distgen.cli.option_groups import option_group
 from distgen.cli.session import Session
 from distgen.git.backoff import RetryPolicy
-from distgen.git.run import Git, isolate, share_connections
+from distgen.git.run import Git, isolate
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,7 @@ class RemoteOptions:
     def git(self, session: Session, tell: Callable[[str], None] | None = None) -> Git:
         """Return git as this user has it; `tell` hears of the waiting, else -v does."""
         heard = tell or partial(session.say, level=1)
-        policy = RetryPolicy(self.timeout, self.retries + 1, report=heard)
-        git = share_connections(isolate(session.environ, policy))
-        if git.connections:
-            click.get_current_context().call_on_close(git.connections.close)
-        return git
+        return isolate(session.environ, RetryPolicy(self.timeout, self.retries + 1, report=heard))
 
     def folder(self, session: Session) -> Path:
         """Return where the store is, or would be."""

@@ -6,21 +6,22 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from distgen.cache.results import NO_CACHE, Cache
+from distgen.catalogue.cached import cached_catalogue
 from distgen.catalogue.graph import select_images
-from distgen.catalogue.load import load_catalogue
-from distgen.catalogue.sources.source import SourceContext, source_reader
-from distgen.catalogue.tagged_drafts import LockedTags
 from distgen.cli.option_groups import option_group
 from distgen.cli.streams import narrate
 from distgen.errors import InputError
-from distgen.lock.file import read_lock
+from distgen.lock.cached import cached_lock
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.lock import Lock
+
+if TYPE_CHECKING:
+    from distgen.catalogue.tagged_drafts import LockedTags
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 SETTINGS = "distgen.yaml"
@@ -69,8 +70,17 @@ class Session:
 
         `tags` stand in place of those in distgen.lock.
         """
-        around = SourceContext(self.environ, self.results.folder)
-        return load_catalogue(root or self.root, sets, source_reader(around), tags)
+        place = root or self.root
+
+        def read() -> Catalogue:
+            # Reading takes libraries that take longer to import than an earlier run's result.
+            from distgen.catalogue.load import load_catalogue
+            from distgen.catalogue.sources.source import SourceContext, source_reader
+
+            around = SourceContext(self.environ, self.results.folder)
+            return load_catalogue(place, sets, source_reader(around), tags)
+
+        return cached_catalogue(place, sets, read, self.results) if tags is None else read()
 
     @property
     def cache(self) -> Path:
@@ -85,7 +95,7 @@ class Session:
         return Cache(self.cache) if self.use_cache else NO_CACHE
 
     def lock(self) -> Lock:
-        return read_lock(self.root / "distgen.lock")
+        return cached_lock(self.root, self.results)
 
     def say(self, text: str, *, level: int = 0) -> None:
         """Narrate on stderr; level 1 is for -v only."""

@@ -18,9 +18,9 @@ from distgen.cli.work import limited_work
 from distgen.compare.comparison import Comparison
 from distgen.compare.revision import read_revision
 from distgen.git.run import isolate
-from distgen.lock.file import LOCK_FILE, read_lock
+from distgen.lock.file import read_lock
 from distgen.model.catalogue import Catalogue
-from distgen.model.lock import Lock
+from distgen.model.lock import LOCK_FILE, Lock
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def compare_since(
     revision, earlier, earlier_lock = read_revision(git, root, since.since, read, since.since_path)
     return Comparison(
         revision,
-        before=limited_work(earlier, earlier_lock, earlier.images),
-        now=limited_work(with_named_files(catalogue), lock, catalogue.images),
+        before=limited_work(earlier, earlier_lock, tuple(earlier.images)),
+        now=limited_work(with_named_files(catalogue), lock, tuple(catalogue.images)),
         replaced=speculation.replaced,
     )

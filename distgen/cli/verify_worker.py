@@ -12,9 +12,9 @@ from distgen.catalogue.load import load_catalogue
 from distgen.catalogue.mirrors import apply_mirrors
 from distgen.catalogue.sources.source import SourceContext, source_reader
 from distgen.cli.session import NO_CACHE_VARIABLE, Session
-from distgen.lock.file import LOCK_FILE, read_lock
+from distgen.lock.file import read_lock
 from distgen.model.catalogue import Catalogue
-from distgen.model.lock import Lock
+from distgen.model.lock import LOCK_FILE, Lock
 from distgen.verify.worker import answer_questions
 
 _MEMORY = 2 * 1024**3

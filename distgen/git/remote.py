@@ -12,7 +12,7 @@ from distgen.git.auth import auth_error
 from distgen.git.local import new_repository, read_tips
 from distgen.git.location import Place
 from distgen.git.refs import HEADS
-from distgen.git.retry import is_temporary, run_on_server, run_with_retries
+from distgen.git.retry import is_temporary, run_with_retries
 from distgen.git.run import Git, GitResult, clean_lines, explain, run
 from distgen.git.store import Store
 from distgen.model.published import Change
@@ -176,11 +176,13 @@ def _push_changes(
     refs = (f"{change.commit}:{HEADS}{change.branch}" for change in changes)
     atomic = ("--atomic",) if len(changes) > 1 else ()
     receiver = () if place.folder is None else (f"--receive-pack={_receive_pack(store.git)}",)
-    words = ("push", "--porcelain", "--no-verify", *atomic, *receiver, *leases, address, *refs)
-    if place.folder is None:
-        result = run_on_server(store.git, place, *words, folder=store.folder, to_the_end=True)
-    else:
-        result = run(store.git, *words, folder=store.folder, to_the_end=True)
+    result = run(
+        store.git,
+        *("push", "--porcelain", "--no-verify", *atomic, *receiver, *leases, address, *refs),
+        folder=store.folder,
+        network=place.folder is None,
+        to_the_end=True,
+    )
     if result.code == 0:
         return None
     if error := auth_error(store.git, place, result):

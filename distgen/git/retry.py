@@ -8,7 +8,7 @@ from pathlib import Path
 
 from distgen.errors import DistgenError
 from distgen.git.location import Place
-from distgen.git.run import NO_REPOSITORY, Git, GitResult, connected, explain, run
+from distgen.git.run import NO_REPOSITORY, Git, GitResult, explain, run
 
 _NO_ANSWER = re.compile(
     r"Failed to connect|Couldn't connect|Connection (?:refused|timed out)|No route to host"
@@ -44,24 +44,13 @@ def run_with_retries(
         if git.outages.is_out(place.server):
             sentence = "did not answer again and again, and is not asked any more in this run"
             raise DistgenError(sentence, where=place.server)
-        result = run_on_server(git, place, *arguments, folder=folder)
+        result = run(git, *arguments, folder=folder, network=True)
         git.outages.record(place.server, not is_unanswered(result))
         attempt += 1
         if not is_temporary(result) or attempt == git.retry.attempts:
             return result
         if not wait_for_retry(git, attempt - 1, f"{place}: {explain(result)}"):
             return result
-
-
-def run_on_server(
-    git: Git, place: Place, *arguments: str, folder: Path, to_the_end: bool = False
-) -> GitResult:
-    """Run a git command that talks to a server, over a connection that the run shares."""
-    with connected(git, place.address) as connected_git:
-        result = run(connected_git, *arguments, folder=folder, network=True, to_the_end=to_the_end)
-    if git.connections and (result.timed_out or is_temporary(result)):
-        git.connections.distrust(place.address)
-    return result
 
 
 def is_unanswered(result: GitResult) -> bool:

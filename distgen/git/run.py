@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from distgen.errors import DistgenError, InputError, printable
 from distgen.git.backoff import DEFAULT_RETRY_POLICY, Outages, RetryPolicy
 from distgen.git.processes import Interrupted, TimedOut, collect_output, open_process
-from distgen.git.ssh import SshChoice, SshConnections, read_ssh_choice
 
 # An insteadOf of the current folder's repository once led the reading of branches elsewhere than
 # the push.
@@ -53,9 +51,6 @@ _NETWORK_SETTINGS = (
     ("transfer.credentialsInUrl", "die"),
     ("http.lowSpeedLimit", "1"),
 )
-_SETTINGS_OF_THE_USER = (
-    r"^(core\.(sshcommand|askpass)|safe\.directory|ssh\.variant|url\..*\.(push)?insteadof)$"
-)
 _LOCAL_SECONDS = 900
 INTERRUPTED = "the run was interrupted"
 _USERINFO = re.compile(
@@ -86,9 +81,6 @@ class Git:
     outages: Outages = field(default_factory=Outages, repr=False, compare=False)
     sync: bool = True
     """Whether what local repositories get is on the disk before a push counts."""
-    ssh: SshChoice = field(default_factory=SshChoice, repr=False)
-    connections: SshConnections | None = field(default=None, repr=False, compare=False)
-    """What the gits of a run share; None: each connects by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,24 +118,7 @@ def isolate(environment: Mapping[str, str], retry: RetryPolicy = DEFAULT_RETRY_P
         unattended["GIT_SSH_COMMAND"] = "ssh -o BatchMode=yes"
     if not {"core.askpass", "GIT_ASKPASS"} & user_choices:
         unattended["GIT_ASKPASS"] = ""  # SSH_ASKPASS names the dialog of a desktop
-    network = {**git.network, **unattended}
-    return replace(git, local=local, network=network, ssh=read_ssh_choice(network, settings))
-
-
-def share_connections(git: Git) -> Git:
-    """Return git that connects once to each ssh server; its connections are to be closed."""
-    connections = SshConnections(git.ssh, git.network, git.retry.timeout, git.stop)
-    return replace(git, connections=connections)
-
-
-@contextmanager
-def connected(git: Git, address: str) -> Iterator[Git]:
-    """Yield git that reaches an address over a shared connection, where there is one."""
-    if git.connections is None:
-        yield git
-        return
-    with git.connections.borrow(address) as variables:
-        yield replace(git, network={**git.network, **variables}) if variables else git
+    return replace(git, local=local, network={**git.network, **unattended})
 
 
 def with_settings(
@@ -162,7 +137,7 @@ def with_settings(
 
 def _user_settings(git: Git) -> list[tuple[str, str]]:
     """Return the keys and values of the user's configuration that distgen has to know."""
-    words = ("config", "--null", "--get-regexp", _SETTINGS_OF_THE_USER)
+    words = ("config", "--null", "--get-regexp", r"^(core\.(sshcommand|askpass)|safe\.directory)$")
     result = run(git, *words, folder=NO_REPOSITORY, network=True)
     if result.timed_out:  # without these settings git would use other keys than the user's
         raise DistgenError(

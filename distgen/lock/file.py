@@ -6,21 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from distgen.catalogue.folder import read_bounded
-from distgen.catalogue.tagged_drafts import LOCK, LOCK_LIMIT, tags_of
+from distgen.catalogue.bounded import read_bounded
+from distgen.catalogue.tagged_drafts import tags_of
 from distgen.errors import InputError
 from distgen.git.refs import is_commit_id
 from distgen.lock.facts import Facts
-from distgen.model.lock import Lock, LockedBase, LockedSource
+from distgen.model.lock import LOCK_FILE, LOCK_LIMIT, Lock, LockedBase, LockedSource
 from distgen.model.words import Origin
 from distgen.schema.check import check_document
 from distgen.schema.packaged import validator_of
 from distgen.schema.yaml import read_yaml
 from distgen.schema.yaml_writer import dump_sorted
 
-LOCK_FILE = LOCK
-LIMIT = LOCK_LIMIT
-"""Bytes of a lock: a hundred thousand entries have as many."""
 _ABOUT = {
     "bases": "# Images of other registries, each tag with the digest that it stood for.\n",
     "sources": "# Git repositories, each ref with the commit that it stood for, and its date.\n",
@@ -33,7 +30,7 @@ _HEADER = "# Written by `distgen lock`: commit it, do not edit it.\n"
 def read_lock(path: str | Path) -> Lock:
     """Read a lock file; one that is not there is an empty lock."""
     try:
-        content = read_bounded(Path(path), str(path), LIMIT)
+        content = read_bounded(Path(path), str(path), LOCK_LIMIT)
     except FileNotFoundError:
         return Lock()
     return parse_lock(content, Path(path).name)
@@ -47,7 +44,7 @@ def parse_lock(text: str | bytes, path: str = LOCK_FILE) -> Lock:
 def read_facts(path: str | Path) -> Facts:
     """Read a file of facts that were looked up elsewhere; it must be there."""
     try:
-        content = read_bounded(Path(path), str(path), LIMIT)
+        content = read_bounded(Path(path), str(path), LOCK_LIMIT)
     except FileNotFoundError:
         raise InputError("there is no such file", where=Origin(str(path))) from None
     document = read_yaml(content, str(path))
@@ -65,7 +62,7 @@ def read_facts(path: str | Path) -> Facts:
 def read_digests(path: str | Path) -> Mapping[str, str]:
     """Read what `distgen build --push` wrote: the digest of each reference that was pushed."""
     try:
-        content = read_bounded(Path(path), str(path), LIMIT)
+        content = read_bounded(Path(path), str(path), LOCK_LIMIT)
     except FileNotFoundError:
         raise InputError("there is no such file", where=Origin(str(path))) from None
     data = check_document(validator_of("digests"), read_yaml(content, str(path)))

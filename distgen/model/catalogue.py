@@ -242,6 +242,10 @@ class Image:
         return f"{self.namespace}/{self.name}@{self.stream.name}"
 
     @property
+    def stream_name(self) -> str:
+        return self.stream.name
+
+    @property
     def base(self) -> Parent | None:
         """Return the parent that `from:` names."""
         return next((parent for parent in self.parents if parent.role == "base"), None)
@@ -274,7 +278,7 @@ class Catalogue:
     """A catalogue read and merged; images sorted by key."""
 
     root: str
-    images: tuple[Image, ...]
+    images: Sequence[Image]
     templates: Mapping[str, Template]
     namespaces: Mapping[str, Namespace]
     source: str | None

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+LOCK_FILE = "distgen.lock"
+LOCK_LIMIT = 16 * 2**20
+"""Bytes of a lock: a hundred thousand entries have as many."""
+
 
 @dataclass(frozen=True, slots=True)
 class LockedBase:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from distgen.schema.scalar import Scalar
 from distgen.schema.subschemas import Schema, alternatives, schemas_of_item, schemas_of_key
-from distgen.schema.yaml import Document, Scalar
+from distgen.schema.yaml import Document
 
 _TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
 

@@ -11,6 +11,7 @@ import yaml
 
 from distgen.errors import InputError
 from distgen.model.words import KeyPath, Origin
+from distgen.schema.scalar import Scalar
 
 if TYPE_CHECKING:
     from yaml import SafeLoader as _FastestLoader
@@ -31,14 +32,6 @@ _HINTS = (
     ("expected ',' or '}'", "put text that holds a brace in quotes"),
     ("cannot start any token", "put the text in quotes"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Scalar:
-    """A number or boolean as typed; a schema decides whether its value or its text is meant."""
-
-    value: int | float | bool
-    text: str
 
 
 @dataclass(frozen=True, slots=True)

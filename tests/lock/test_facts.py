@@ -8,8 +8,8 @@ import sys
 import pytest
 from testing.commandline import keeps_to_its_schema
 
-from distgen.lock.file import LIMIT, dump_lock, read_lock
-from distgen.model.lock import Lock, LockedBase, LockedSource
+from distgen.lock.file import dump_lock, read_lock
+from distgen.model.lock import LOCK_LIMIT, Lock, LockedBase, LockedSource
 
 pytest_plugins = ["testing.commandline"]
 
@@ -248,7 +248,7 @@ def test_facts_that_cannot_be_read_are_refused_at_once(root, tmp_path, kind, mes
     elif kind == "endless":
         path.symlink_to("/dev/zero")
     elif kind == "large":
-        path.write_bytes(b"#" * (LIMIT + 1))
+        path.write_bytes(b"#" * (LOCK_LIMIT + 1))
     elif kind == "binary":
         path.write_bytes(b"\xff\xfe")
     ran = subprocess.run(

@@ -9,8 +9,8 @@ import sys
 import pytest
 
 from distgen.errors import InputError
-from distgen.lock.file import LIMIT, dump_lock, parse_lock, read_lock
-from distgen.model.lock import Lock, LockedBase, LockedSource
+from distgen.lock.file import dump_lock, parse_lock, read_lock
+from distgen.model.lock import LOCK_LIMIT, Lock, LockedBase, LockedSource
 
 LOCK = Lock(
     bases={
@@ -108,7 +108,7 @@ def test_a_lock_without_an_end_is_refused_at_once(tmp_path, command, kind):
         path.symlink_to("/dev/zero")
     else:
         with path.open("wb") as stream:
-            stream.truncate(LIMIT + 1)
+            stream.truncate(LOCK_LIMIT + 1)
     ran = subprocess.run(
         [sys.executable, "-m", "distgen", "-C", tmp_path, *command],
         cwd=tmp_path, capture_output=True, text=True, check=False, timeout=30,

@@ -186,5 +186,5 @@ def _context_maker(
         return lambda image, folder: check_out_published(git, image, root, folder)
     head = read_catalogue_commit(git, root, catalogue.inputs)
     date = head.date if head.date is not None else epoch(session)
-    work = limited_work(catalogue, lock, catalogue.images, git.stop)
+    work = limited_work(catalogue, lock, tuple(catalogue.images), git.stop)
     return lambda image, folder: write_rendered(work.renderer.tree(image), date, folder)

@@ -21,9 +21,9 @@ from distgen.cli.registry_options import (
 from distgen.cli.session import Choice, Session, format_option, image_arguments
 from distgen.cli.work import render_limits, site_settings
 from distgen.errors import DistgenError, InputError
-from distgen.lock.file import LOCK_FILE, dump_lock
+from distgen.lock.file import dump_lock
 from distgen.lock.plan import facts_by_key, lock_of
-from distgen.model.lock import LockedBase
+from distgen.model.lock import LOCK_FILE, LockedBase
 from distgen.model.reference import is_digest, parse_reference, replace_registry, untagged_name
 from distgen.output.files import replace_file
 from distgen.registry.client import Registry

@@ -21,7 +21,7 @@ from distgen.cli.source_options import SourceOptions, source_options, warn_of_un
 from distgen.errors import InputError
 from distgen.lock.check import check_against_facts, check_offline, check_online
 from distgen.lock.facts import Facts, published_needs
-from distgen.lock.file import LOCK_FILE, dump_lock, read_facts
+from distgen.lock.file import dump_lock, read_facts
 from distgen.lock.journal import Journal
 from distgen.lock.plan import (
     LockPlan,
@@ -36,7 +36,7 @@ from distgen.lock.plan import (
 )
 from distgen.lock.resolve import LookupResult, Upstreams, resolve
 from distgen.model.catalogue import Catalogue
-from distgen.model.lock import Lock
+from distgen.model.lock import LOCK_FILE, Lock
 from distgen.output.files import replace_file
 
 REMEMBERED = 3600  # seconds

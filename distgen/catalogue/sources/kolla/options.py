@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from distgen.catalogue.folder import read_bounded
+from distgen.catalogue.bounded import read_bounded
 from distgen.catalogue.imported import SourceRequest
 from distgen.catalogue.sources.cache import load_entry, save_entry
 from distgen.catalogue.sources.kolla.image_names import apply_names, names_key

@@ -10,8 +10,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from distgen.catalogue.folder import LINKABLE, refuse_far_link
+from distgen.catalogue.folder import refuse_far_link
 from distgen.catalogue.imported import SourceRequest
+from distgen.catalogue.inputs import LINKABLE
 from distgen.errors import InputError
 from distgen.model.words import Origin
 

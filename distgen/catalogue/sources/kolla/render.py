@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, NoReturn
 import jinja2
 from jinja2.sandbox import SandboxedEnvironment
 
-from distgen.catalogue.folder import read_bounded
+from distgen.catalogue.bounded import read_bounded
 from distgen.catalogue.sources.kolla.data_files import read_once, yaml_reader
 from distgen.catalogue.sources.kolla.environ import VisibleEnvironment, variable_names
 from distgen.catalogue.sources.kolla.options import KollaSettings

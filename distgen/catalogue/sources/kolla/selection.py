@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from distgen.catalogue.folder import read_bounded
+from distgen.catalogue.bounded import read_bounded
 from distgen.catalogue.graph import reachable
 from distgen.catalogue.sources.dockerfile_needs import full_reference
 from distgen.catalogue.sources.kolla.build import KollaBuild

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from distgen.catalogue.folder import read_bounded
+from distgen.catalogue.bounded import read_bounded
 from distgen.errors import InputError
 from distgen.model.words import KeyPath, Origin
 from distgen.text.suggest import did_you_mean

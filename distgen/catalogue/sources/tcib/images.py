@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from distgen.catalogue.folder import read_bounded
+from distgen.catalogue.bounded import read_bounded
 from distgen.catalogue.imported import SourceImages, SourceRequest
 from distgen.catalogue.placeholders import fill_placeholders
 from distgen.catalogue.repository_urls import public_url, repository_url

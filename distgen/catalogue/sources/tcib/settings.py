@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from distgen.catalogue.folder import read_bounded
+from distgen.catalogue.bounded import read_bounded
 from distgen.catalogue.imported import SourceRequest
 from distgen.catalogue.overlay import find_origin
 from distgen.catalogue.sources.tcib.folders import LARGEST_FILE, TcibFile, read_yaml_file

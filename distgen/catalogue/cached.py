@@ -1,0 +1,154 @@
+"""Take the catalogue that an earlier run read from the same files, else read it and keep it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from distgen.cache.keys import CacheKey, cache_key
+from distgen.cache.records import RecordReader, RecordWriter, Unstorable
+from distgen.cache.results import Cache, load_result, save_result
+from distgen.catalogue.inputs import PARTS
+from distgen.catalogue.snapshot import Snapshot, take_snapshot
+from distgen.catalogue.stored_classes import CLASSES, SHARED
+from distgen.model.catalogue import Catalogue, Image, Layer, Parent
+from distgen.model.stored import ImageHead, StoredImages, StoredItems
+
+Read = Callable[[], Catalogue]
+Item = TypeVar("Item")
+
+
+def cached_catalogue(root: Path, sets: Sequence[str], read: Read, cache: Cache) -> Catalogue:
+    """Return what `read` returns for the catalogue in `root`, or what it did for the same files.
+
+    Images and documents of an earlier run are made when they are asked for. A catalogue with
+    images of a source is read each time: its source looks at more than these files.
+    """
+    if cache.folder is None:
+        return read()
+    root = Path(root).absolute()
+    snapshot = take_snapshot(root)
+    if snapshot is None:
+        return read()
+    keys = _Keys.of(snapshot, sets)
+    kept = _KeptCatalogue(root, snapshot, keys, read, cache)
+    catalogue = load_result(cache, keys.images, kept.decode)
+    if catalogue is not None:
+        return catalogue
+    catalogue = read()
+    now = take_snapshot(root) if catalogue.inputs == PARTS else None
+    if now is not None and (now.digest, now.stamp) == (snapshot.digest, snapshot.stamp):
+        _save(catalogue, snapshot, keys, cache)
+    return catalogue
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """The names of the two parts of a kept catalogue; few commands need the documents."""
+
+    images: CacheKey
+    documents: CacheKey
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, sets: Sequence[str]) -> _Keys:
+        parts = (snapshot.digest, [*sets], sys.getfilesystemencoding())
+        return cls(cache_key("catalogue", *parts), cache_key("documents", *parts))
+
+
+class _KeptCatalogue:
+    """Makes the parts of a kept catalogue; where one cannot be made, everything is read again."""
+
+    def __init__(
+        self, root: Path, snapshot: Snapshot, keys: _Keys, read: Read, cache: Cache
+    ) -> None:
+        self._root, self._snapshot, self._keys = str(root), snapshot, keys
+        self._read, self._cache = read, cache
+
+    def decode(self, value: Any) -> Catalogue:
+        reader = RecordReader(CLASSES, value["shared"], self._snapshot.contents)
+        frame = reader.decode(value["frame"])
+        if not isinstance(frame, Catalogue):
+            raise TypeError
+        heads = [_decode_head(row) for row in value["heads"]]
+        texts = value["images"]
+        if len(texts) != len(heads):
+            raise ValueError
+
+        def make(number: int) -> Image:
+            image: Image = self._or_again(
+                lambda: _check_key(reader.load(texts[number]), heads[number].key),
+                lambda: self._again.images[number],
+            )
+            return image
+
+        documents = StoredItems(value["paths"], self._make_document)
+        images = StoredImages(heads, make)
+        return replace(frame, root=self._root, images=images, documents=documents)
+
+    def _make_document(self, number: int) -> Layer:
+        return self._or_again(
+            lambda: self._documents[number], lambda: [*self._again.documents.values()][number]
+        )
+
+    def _or_again(self, make: Callable[[], Item], read: Callable[[], Item]) -> Item:
+        try:
+            return make()
+        except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
+            return read()
+
+    @cached_property
+    def _again(self) -> Catalogue:
+        return self._read()
+
+    @cached_property
+    def _documents(self) -> Sequence[Layer]:
+        def decode(value: Any) -> Sequence[Layer]:
+            reader = RecordReader(CLASSES, value["shared"], self._snapshot.contents)
+            documents = [reader.load(text) for text in value["documents"]]
+            if any(type(document) is not Layer for document in documents):
+                raise TypeError
+            return documents
+
+        documents = load_result(self._cache, self._keys.documents, decode)
+        return [*self._again.documents.values()] if documents is None else documents
+
+
+def _check_key(image: Any, key: str) -> Any:
+    if not isinstance(image, Image) or image.key != key:
+        raise ValueError(key)
+    return image
+
+
+def _save(catalogue: Catalogue, snapshot: Snapshot, keys: _Keys, cache: Cache) -> None:
+    frame = replace(catalogue, root="", images=(), documents={})
+    try:
+        images = _encode(snapshot, "images", frame, catalogue.images)
+        documents = _encode(snapshot, "documents", None, catalogue.documents.values())
+        images["heads"] = [_encode_head(image) for image in catalogue.images]
+        images["paths"] = [*catalogue.documents]
+        save_result(cache, keys.documents, documents)
+        save_result(cache, keys.images, images)
+    except (Unstorable, ValueError, RecursionError):
+        return  # it is read again each time
+
+
+def _encode(
+    snapshot: Snapshot, name: str, frame: Catalogue | None, items: Iterable[Any]
+) -> dict[str, Any]:
+    writer = RecordWriter(CLASSES, SHARED, snapshot.contents)
+    texts = [writer.dump(item) for item in items]
+    return {"frame": writer.encode(frame), name: texts, "shared": writer.table}
+
+
+def _encode_head(image: Image) -> list[Any]:
+    parents = [[parent.role, parent.image, parent.reference] for parent in image.parents]
+    return [image.full_name, image.stream_name, image.reference, parents]
+
+
+def _decode_head(row: Sequence[Any]) -> ImageHead:
+    full_name, stream, reference, parents = row
+    return ImageHead(full_name, stream, reference, tuple([Parent(*words) for words in parents]))

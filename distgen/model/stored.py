@@ -1,0 +1,109 @@
+"""Images and documents that are made when they are asked for, of what an earlier run kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar, overload
+
+from distgen.model.catalogue import Image, Parent
+
+Item = TypeVar("Item")
+
+
+class ImageNode(Protocol):
+    """What can be said of an image without the rest of it: names, and what it is built on."""
+
+    @property
+    def full_name(self) -> str: ...
+    @property
+    def stream_name(self) -> str: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def reference(self) -> str: ...
+    @property
+    def parents(self) -> tuple[Parent, ...]: ...
+    @property
+    def parent_keys(self) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ImageHead:
+    """What selecting images needs to know of one; its parents have no origin."""
+
+    full_name: str
+    stream_name: str
+    reference: str
+    parents: tuple[Parent, ...]
+
+    @property
+    def key(self) -> str:
+        return f"{self.full_name}@{self.stream_name}"
+
+    @property
+    def parent_keys(self) -> tuple[str, ...]:
+        """Return the keys of the parents that are images of the catalogue."""
+        return tuple(parent.image for parent in self.parents if parent.image)
+
+
+class StoredItems(Mapping[str, Item]):
+    """A mapping of which `make` makes a value from its number, once."""
+
+    def __init__(self, keys: Sequence[str], make: Callable[[int], Item]) -> None:
+        self._numbers = {key: number for number, key in enumerate(keys)}
+        self._make = make
+        self._items: dict[str, Item] = {}
+
+    def __getitem__(self, key: str) -> Item:
+        if key not in self._items:
+            # two threads may make it, and both get the same
+            self._items.setdefault(key, self._make(self._numbers[key]))
+        return self._items[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._numbers
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._numbers)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+
+class StoredImages(Sequence[Image]):
+    """Images by their place, and by their keys; `heads` tell of all without making any."""
+
+    def __init__(self, heads: Sequence[ImageHead], make: Callable[[int], Image]) -> None:
+        self.heads = tuple(heads)
+        self._keys = tuple(head.key for head in self.heads)
+        self.by_key: Mapping[str, Image] = StoredItems(self._keys, make)
+
+    @overload
+    def __getitem__(self, place: int) -> Image: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Image, ...]: ...
+    def __getitem__(self, place: int | slice) -> Image | tuple[Image, ...]:
+        if isinstance(place, slice):
+            return tuple(self.by_key[key] for key in self._keys[place])
+        return self.by_key[self._keys[place]]
+
+    def __len__(self) -> int:
+        return len(self.heads)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def image_nodes(images: Sequence[Image]) -> Sequence[ImageNode]:
+    """Return names and parents of images, without making those that are stored."""
+    return images.heads if isinstance(images, StoredImages) else images
+
+
+def images_by_key(images: Sequence[Image]) -> Mapping[str, Image]:
+    """Return images by key, without making those that are stored."""
+    if isinstance(images, StoredImages):
+        return images.by_key
+    return {image.key: image for image in images}
