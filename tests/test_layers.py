@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "distgen"
 ORDER = (
     *("errors", "text", "dockerfile", "model", "pool", "git", "http", "schema", "cache", "exports"),
     "render",  # adds to the tree what an export puts into each repository
-    *("tripleo", "output", "registry", "publish", "forges", "catalogue", "lock"),
+    *("tripleo", "output", "registry", "publish", "forges", "catalogue", "importing", "lock"),
     *(
         "lint",
         "verify",
@@ -76,6 +76,19 @@ PURE = {
     "exports.zuul": ("format", "inputs", "jobs", "options", "playbooks", "role", "tasks", "yaml"),
     "forges": ("branch", "file_stats", "markdown", "message"),
     "git": ("commits", "fast_import", "objects", "refs"),
+    "importing": (
+        *(
+            "choice",
+            "contexts",
+            "drafts",
+            "overlays",
+            "parents",
+            "plan",
+            "records",
+            "references",
+            "report",
+        ),
+    ),
     "lint": ("build_context", "check", "findings", "parent_uses", "policy", "ruleset"),
     "lint.reports": ("codequality", "json", "junit", "sarif", "text"),
     "lint.rules": (

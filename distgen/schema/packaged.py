@@ -21,6 +21,7 @@ KINDS = (
     *("list", "results", "findings", "changes", "diff", "affected", "report"),
     *("events", "verify", "adopt", "matrix", "build", "build-events", "digests"),
     *("lock-changes", "lock-problems", "tags", "discover", "promote", "prune"),
+    "import",
 )
 """The kinds of file, and of what commands print, that have a schema."""
 

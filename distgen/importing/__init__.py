@@ -1,0 +1,1 @@
+"""`distgen import`: repositories and folders with Dockerfiles become images of the catalogue."""

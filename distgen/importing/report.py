@@ -1,0 +1,34 @@
+"""Write the results of an import as text and JSON."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+
+from distgen.importing.records import ImportResult
+
+
+def results_json(results: Sequence[ImportResult]) -> str:
+    """Return the results as JSON; its keys are stable."""
+    rows = [asdict(result) for result in results]
+    return json.dumps({"results": rows, "summary": count_results(results)}, indent=2)
+
+
+def count_results(results: Iterable[ImportResult]) -> dict[str, int]:
+    """Return how many came to each status."""
+    counts = Counter(result.status for result in results)
+    return {status: counts[status] for status in ("imported", "refused") if counts[status]}
+
+
+def result_rows(results: Iterable[ImportResult]) -> list[tuple[str, str, str]]:
+    """Return the columns of a line for each result: status, image, and what is said of it."""
+    return [(result.status, result.image or result.source, _detail(result)) for result in results]
+
+
+def _detail(result: ImportResult) -> str:
+    if result.status == "refused":
+        return f"{result.source}: {result.detail}" if result.image else result.detail
+    parents = f"from {', '.join(result.parents)}" if result.parents else ""
+    return "; ".join(filter(None, (parents, result.detail)))
