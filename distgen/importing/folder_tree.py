@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from distgen.catalogue.folder import read_bounded
+from distgen.catalogue.bounded import read_bounded
 from distgen.errors import DistgenError, InputError
 from distgen.git.objects import SUBMODULE_MODE
 from distgen.importing.drafts import MOST_BYTES
