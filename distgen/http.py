@@ -23,7 +23,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import InvalidHeader, MaxRetryError
 
 from distgen import __version__
-from distgen.git.backoff import RetryPolicy
+from distgen.backoff import RetryPolicy
 from distgen.model.reference import is_loopback
 
 RETRIED = frozenset({408, 429, 500, 502, 503, 504})

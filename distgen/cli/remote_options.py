@@ -9,9 +9,9 @@ from pathlib import Path
 
 import click
 
+from distgen.backoff import RetryPolicy
 from distgen.cli.option_groups import option_group
 from distgen.cli.session import Session
-from distgen.git.backoff import RetryPolicy
 from distgen.git.run import Git, isolate
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from distgen.backoff import DEFAULT_RETRY_POLICY, Outages, RetryPolicy
 from distgen.errors import DistgenError, InputError, printable
-from distgen.git.backoff import DEFAULT_RETRY_POLICY, Outages, RetryPolicy
 from distgen.git.processes import Interrupted, TimedOut, collect_output, open_process
 
 # An insteadOf of the current folder's repository once led the reading of branches elsewhere than

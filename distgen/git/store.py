@@ -12,9 +12,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from distgen.backoff import ignore
 from distgen.errors import DistgenError, InputError
 from distgen.git.auth import auth_error
-from distgen.git.backoff import ignore
 from distgen.git.cat_file import ObjectReader
 from distgen.git.commits import change_commit_content, unsigned_commit_content
 from distgen.git.fast_import import fast_import_stream

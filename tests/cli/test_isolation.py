@@ -8,9 +8,9 @@ from testing.git_server import Fault, git_server
 from testing.images import image, tree
 from testing.sites import distgen, site
 
+from distgen.backoff import RetryPolicy
 from distgen.errors import InputError
 from distgen.git.auth import authorize, token_for
-from distgen.git.backoff import RetryPolicy
 from distgen.git.run import isolate
 
 

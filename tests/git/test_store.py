@@ -15,8 +15,8 @@ from testing.dist_git import GIT, git
 from testing.git_server import Fault, git_server
 from testing.images import AUTHOR
 
+from distgen.backoff import RetryPolicy
 from distgen.errors import DistgenError, InputError
-from distgen.git.backoff import RetryPolicy
 from distgen.git.cat_file import ObjectReader
 from distgen.git.location import creation_hint, locate
 from distgen.git.objects import TreeEntry, blob_id, commit_id, format_person, tree_id

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from testing.images import AUTHOR, image, make_catalogue
 
-from distgen.git.backoff import RetryPolicy
+from distgen.backoff import RetryPolicy
 from distgen.git.run import Git, isolate
 from distgen.git.store import open_store
 from distgen.model.lock import Lock
