@@ -76,7 +76,10 @@ PURE = {
     "exports.osbs": ("format", "labels"),
     "exports.zuul": ("format", "inputs", "jobs", "options", "playbooks", "role", "tasks", "yaml"),
     "forges": ("branch", "file_stats", "markdown", "message"),
-    "git": ("commits", "fast_import", "objects", "refs"),
+    "git": (
+        *("commits", "fast_import", "http_settings", "objects", "pkt_line", "refs"),
+        "smart_protocol",
+    ),
     "importing": (
         *(
             "choice",

@@ -29,7 +29,7 @@ from distgen.model.catalogue import Catalogue, Image
 from distgen.model.published import Provenance
 from distgen.model.words import OnEdit, is_committed
 from distgen.pool import limit_jobs
-from distgen.publish.events import Observer, ignore_step
+from distgen.publish.events import Observer, ignore_step, report_fallback
 from distgen.publish.options import PublishOptions, RepositoryCreation, contains_all
 from distgen.publish.repository_access import Repository
 from distgen.publish.run import PublishRequest
@@ -138,7 +138,10 @@ def _git_that_tells(session: Session, options: RunOptions, observe: Observer) ->
         session.say(text, level=1)
         observe("waiting", {"detail": text})
 
-    return replace(options.remote.git(session, tell), sync=not options.no_sync)
+    def report(address: str, reason: str) -> None:
+        report_fallback(observe, address, reason)
+
+    return replace(options.remote.git(session, tell, report), sync=not options.no_sync)
 
 
 def _refuse_early_restamp(

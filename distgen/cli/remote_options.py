@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import click
 from distgen.backoff import RetryPolicy
 from distgen.cli.option_groups import option_group
 from distgen.cli.session import Session
+from distgen.git.http_choice import HttpChoice, Report, ignore_fallback
 from distgen.git.run import Git, isolate
 
 
@@ -23,11 +24,22 @@ class RemoteOptions:
     jobs: int
     timeout: float
     retries: int
+    transport: str
 
-    def git(self, session: Session, tell: Callable[[str], None] | None = None) -> Git:
-        """Return git as this user has it; `tell` hears of the waiting, else -v does."""
+    def git(
+        self,
+        session: Session,
+        tell: Callable[[str], None] | None = None,
+        report: Report = ignore_fallback,
+    ) -> Git:
+        """Return git as this user has it; `tell` hears of the waiting, else -v does.
+
+        `report` hears of http(s) repositories that go through git.
+        """
         heard = tell or partial(session.say, level=1)
-        return isolate(session.environ, RetryPolicy(self.timeout, self.retries + 1, report=heard))
+        git = isolate(session.environ, RetryPolicy(self.timeout, self.retries + 1, report=heard))
+        http = None if self.transport == "git" else HttpChoice(self.jobs, report)
+        return replace(git, http=http)
 
     def folder(self, session: Session) -> Path:
         """Return where the store is, or would be."""
@@ -67,5 +79,12 @@ remote_options = option_group(
     ),
     timeout_option,
     retries_option,
+    click.option(
+        "--transport",
+        type=click.Choice(["auto", "git"]),
+        default="auto",
+        show_default=True,
+        help="Who talks to https repositories: distgen where it can, or always git.",
+    ),
 )
-"""Add --jobs, --store, --timeout and --retries; the command gets them as one `remote`."""
+"""Add --jobs, --store, --timeout, --retries and --transport; the command gets one `remote`."""

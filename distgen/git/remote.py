@@ -12,11 +12,13 @@ from distgen.git.auth import auth_error
 from distgen.git.local import new_repository, read_tips
 from distgen.git.location import Place
 from distgen.git.refs import HEADS
-from distgen.git.retry import is_temporary, run_with_retries
-from distgen.git.run import Git, GitResult, clean_lines, explain, run
+from distgen.git.retry import ask_with_retries, is_temporary, run_with_retries
+from distgen.git.run import NO_REPOSITORY, Git, GitResult, clean_lines, explain, run
 from distgen.git.store import Store
+from distgen.git.transport import list_refs_over_http, push_over_http
 from distgen.model.published import Change
 
+_READING, _WRITING = "git-upload-pack", "git-receive-pack"
 _NOT_ATOMIC = (
     "the server cannot move two branches at once; set receive.advertiseAtomic there, "
     "or publish each stream by itself, as with '*@main'"
@@ -77,10 +79,13 @@ def list_refs(git: Git, place: Place, patterns: Sequence[str]) -> Mapping[str, s
 
 
 def ask_for_refs(
-    git: Git, place: Place, patterns: Sequence[str]
+    git: Git, place: Place, patterns: Sequence[str], services: Sequence[str] = (_READING,)
 ) -> tuple[Mapping[str, str] | None, str]:
-    """Ask for refs; return None, and what the server says, where no repository is yet."""
-    result = run_with_retries(git, place, "ls-remote", place.address, *patterns)
+    """Ask for refs; return None, and what the server says, where no repository is yet.
+
+    `services` are asked over HTTP, the first that may be.
+    """
+    result = _run_ls_remote(git, place, patterns, services)
     if result.code:
         if _MISSING.search(result.error):
             return None, "; ".join(dict.fromkeys(_SERVER_WORDS.findall(result.error)))
@@ -90,6 +95,20 @@ def ask_for_refs(
     lines = result.output.decode("utf-8", "replace").split("\n")
     pairs = (line.partition("\t") for line in lines if line)
     return {ref: commit for commit, _, ref in pairs}, ""
+
+
+def _run_ls_remote(
+    git: Git, place: Place, patterns: Sequence[str], services: Sequence[str]
+) -> GitResult:
+    words = ("ls-remote", place.address, *patterns)
+    if place.folder is not None:
+        return run_with_retries(git, place, *words)
+
+    def ask() -> GitResult:
+        result = list_refs_over_http(git, place, patterns, services)
+        return result or run(git, *words, folder=NO_REPOSITORY, network=True)
+
+    return ask_with_retries(git, place, ask)
 
 
 def no_repository(answer: str, doubt: str = "") -> str:
@@ -176,7 +195,7 @@ def _push_changes(
     refs = (f"{change.commit}:{HEADS}{change.branch}" for change in changes)
     atomic = ("--atomic",) if len(changes) > 1 else ()
     receiver = () if place.folder is None else (f"--receive-pack={_receive_pack(store.git)}",)
-    result = run(
+    result = push_over_http(store, place, changes) or run(
         store.git,
         *("push", "--porcelain", "--no-verify", *atomic, *receiver, *leases, address, *refs),
         folder=store.folder,
@@ -206,7 +225,9 @@ def _receive_pack(git: Git) -> str:
 
 def _ask_server(git: Git, place: Place, branches: Sequence[str]) -> RemoteHeads:
     names = {f"{HEADS}{branch}": branch for branch in branches}
-    refs, answer = ask_for_refs(git, place, tuple(names))
+    # What the service of pushes says of itself is needed when it comes to a push.
+    services = (_WRITING, _READING) if git.pushes else (_READING,)
+    refs, answer = ask_for_refs(git, place, tuple(names), services)
     if refs is None:
         return RemoteHeads(False, answer=answer)
     return RemoteHeads(True, {names[ref]: commit for ref, commit in refs.items() if ref in names})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import signal
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from distgen.errors import DistgenError
@@ -38,13 +40,18 @@ def run_with_retries(
     folder = folder or NO_REPOSITORY
     if place.folder is not None:
         return run(git, *arguments, folder=folder)
+    return ask_with_retries(git, place, partial(run, git, *arguments, folder=folder, network=True))
+
+
+def ask_with_retries(git: Git, place: Place, ask: Callable[[], GitResult]) -> GitResult:
+    """Ask a server; ask again when it fails."""
     attempt = 0
     while True:
         # A run of thousands of repositories must not wait for each of them on a dead server.
         if git.outages.is_out(place.server):
             sentence = "did not answer again and again, and is not asked any more in this run"
             raise DistgenError(sentence, where=place.server)
-        result = run(git, *arguments, folder=folder, network=True)
+        result = ask()
         git.outages.record(place.server, not is_unanswered(result))
         attempt += 1
         if not is_temporary(result) or attempt == git.retry.attempts:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from distgen.backoff import DEFAULT_RETRY_POLICY, Outages, RetryPolicy
 from distgen.errors import DistgenError, InputError, printable
+from distgen.git.http_choice import HttpChoice
 from distgen.git.processes import Interrupted, TimedOut, collect_output, open_process
 
 # An insteadOf of the current folder's repository once led the reading of branches elsewhere than
@@ -81,6 +82,10 @@ class Git:
     outages: Outages = field(default_factory=Outages, repr=False, compare=False)
     sync: bool = True
     """Whether what local repositories get is on the disk before a push counts."""
+    http: HttpChoice | None = field(default_factory=HttpChoice, repr=False, compare=False)
+    """Who asks http(s) repositories; None: git itself."""
+    pushes: bool = False
+    """Whether the run pushes to the repositories that it asks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from distgen.errors import printable
 from distgen.git.run import hide_secrets
 from distgen.model.published import Change
 from distgen.publish.report import result_row
@@ -33,3 +34,9 @@ def report_push(observe: Observer, url: str, attempt: int, changes: Sequence[Cha
     keys = ("image", "stream", "branch", "commit", "parent")
     commits = [{key: getattr(change, key) for key in keys} for change in changes]
     observe("pushing", {"url": hide_secrets(url), "attempt": attempt + 1, "commits": commits})
+
+
+def report_fallback(observe: Observer, address: str, reason: str) -> None:
+    """Tell that git talks to an http(s) repository, which distgen would do itself otherwise."""
+    about = {"url": hide_secrets(address), "transport": "git", "detail": printable(reason)}
+    observe("transport", about)

@@ -62,6 +62,7 @@ def publish_images(
     The repositories are worked on in batches, so that the trees of thousands of images need no more
     memory than those of one batch.
     """
+    store = replace(store, git=replace(store.git, pushes=True))
     context = PublishContext(store, options)
     state = _new_state(request, options, store.git)
     repositories = sort_parents_first(_repositories(request, options), state.dependencies)

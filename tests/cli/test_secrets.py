@@ -63,8 +63,14 @@ def refuse_secrets(text, where):
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="there is no /proc")
-@pytest.mark.parametrize("source", ["variable", "file", "helper"])
-def test_a_token_is_nowhere_but_in_the_environment_of_git(catalogue, tmp_path, source):
+@pytest.mark.parametrize(
+    ("source", "transport"),
+    [
+        *(("variable", "git"), ("file", "git"), ("helper", "git")),
+        *(("variable", "auto"), ("helper", "auto")),
+    ],
+)
+def test_a_token_is_nowhere_but_in_the_environment_of_git(catalogue, tmp_path, source, transport):
     home = tmp_path / "home"
     home.mkdir()
     kept = tmp_path / "kept"
@@ -93,12 +99,14 @@ def test_a_token_is_nowhere_but_in_the_environment_of_git(catalogue, tmp_path, s
         repeats = [Fault(503, body=f"{TOKEN if echo else ''}\n".encode())]
         server.meddle = lambda asked: repeats.pop() if asked.pushes and repeats else None
         words = ["--events", tmp_path / "events", "--results", tmp_path / "results"]
+        words += ["--transport", transport]
         with Onlooker() as onlooker:
             done = distgen(root, "-v", "publish", *words, "--format=json", **given)
-            seen = distgen(root, "-v", "status", **given)
+            seen = distgen(root, "-v", "status", "--transport", transport, **given)
         assert done.statuses == {"ns/base@main": "created", "ns/app@main": "failed"}
         assert "trying again" in done.err
-    assert any(b"git-remote-http" in line for line in onlooker.seen)
+    assert transport == "auto" or any(b"git-remote-http" in line for line in onlooker.seen)
+    assert '"transport"' not in (tmp_path / "events").read_text()
     for line in onlooker.seen:
         refuse_secrets(line, line)
     refuse_secrets("".join(one.out + one.err for one in (done, seen)).encode(), "words")

@@ -126,7 +126,7 @@ SAID = {
 @pytest.mark.parametrize(
     ("command", "step", "status"),
     [
-        *(("publish", "upload-pack", status) for status in SAID),
+        *(("publish", "info/refs", status) for status in SAID),
         *((command, "receive-pack", s) for command in ("publish", "propose") for s in (401, 403)),
     ],
 )

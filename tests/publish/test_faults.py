@@ -557,9 +557,16 @@ ALONE = [
 ]
 
 
-@pytest.mark.parametrize("moments", [WITH_GIT, ALONE], ids=["with git", "alone"])
+BY_DISTGEN = [("init", "after", 0), ("ref", "before", 1), ("ref", "after", 2)]
+
+
+@pytest.mark.parametrize(
+    ("moments", "transport"),
+    [(WITH_GIT, "git"), (ALONE, "git"), (BY_DISTGEN, "auto")],
+    ids=["with git", "alone", "by distgen"],
+)
 def test_killed_at_any_moment_a_rerun_makes_the_commits_of_an_undisturbed_run(
-    catalogue, tmp_path, server, moments
+    catalogue, tmp_path, server, moments, transport
 ):
     """It was killed after a time by the clock: each time before there even was a store."""
     names = ("app", "other", "third", "fourth")
@@ -571,7 +578,7 @@ def test_killed_at_any_moment_a_rerun_makes_the_commits_of_an_undisturbed_run(
         moment = arrange(tmp_path / f"moment{number}", action, when, 1)
         for folder in folders:
             watch(moment, folder)
-        process = start(root, "publish", "--jobs", 1, PATH=moment.path)
+        process = start(root, "publish", "--jobs", 1, "--transport", transport, PATH=moment.path)
         await_halt(moment, process)
         kill(process, also_git=moments is WITH_GIT)
         resume(moment)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from testing.images import AUTHOR, image, make_catalogue
 
 from distgen.backoff import RetryPolicy
+from distgen.git.http_choice import HttpChoice
 from distgen.git.run import Git, isolate
 from distgen.git.store import open_store
 from distgen.model.lock import Lock
@@ -21,6 +23,19 @@ ORIGIN = Provenance("https://example.org/images.git@abc", AUTHOR, 1_700_000_000,
 OPTIONS = PublishOptions(ORIGIN, jobs=4)
 QUICK = RetryPolicy(timeout=60, first_pause=0.01)
 GIT: Git = isolate({"PATH": os.environ["PATH"], "HOME": "/nonexistent"}, QUICK)
+
+
+def by_git(git: Git) -> Git:
+    """Return git that itself talks to http(s) repositories, as with `--transport git`."""
+    return replace(git, http=None)
+
+
+def by_distgen(git: Git) -> Git:
+    """Return git whose http(s) repositories distgen talks to, over connections of its own."""
+    return replace(git, http=HttpChoice())
+
+
+WAYS = {"git": by_git, "distgen": by_distgen}
 
 Files = Mapping[str, str | bytes | None]
 

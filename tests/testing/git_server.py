@@ -131,6 +131,7 @@ def git_server(
 
 
 class _Handler(BaseHTTPRequestHandler):
+    disable_nagle_algorithm = True
     protocol_version = "HTTP/1.1"
     served: GitServer
 
