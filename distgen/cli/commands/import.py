@@ -8,13 +8,13 @@ from pathlib import Path
 
 import click
 
+from distgen.backoff import RetryPolicy
 from distgen.cli.option_groups import option_group
 from distgen.cli.remote_options import retries_option, timeout_option
 from distgen.cli.results import COLORS
 from distgen.cli.session import Session, format_option
 from distgen.cli.tables import align_texts
 from distgen.errors import InputError, printable
-from distgen.git.backoff import RetryPolicy
 from distgen.git.run import isolate
 from distgen.importing.records import ImportChoice, ImportResult
 from distgen.importing.report import count_results, result_rows, results_json
