@@ -112,6 +112,7 @@ PURE = {
     "lock": ("facts", "plan"),
     "model": (
         *(
+            "archives",
             "catalogue",
             "deployment",
             "dist_git",
@@ -155,6 +156,7 @@ PURE = {
         *(
             "annotate",
             "answers",
+            "archives",
             "compiled",
             "context",
             "dropped",

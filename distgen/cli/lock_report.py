@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -15,6 +15,7 @@ from distgen.lock.check import LockProblem
 from distgen.lock.facts import Refusal, format_tags
 from distgen.lock.plan import Fact, Key, LockPlan, facts_by_key, format_key
 from distgen.lock.resolve import LookupResult
+from distgen.model.catalogue import Image
 from distgen.model.lock import Lock, LockedBase, LockedSource
 
 COLORS = {"added": "green", "updated": "green", "dropped": "yellow", "differs": "yellow"}
@@ -31,6 +32,14 @@ def problems(lock_problems: Sequence[LockProblem], form: str) -> str:
         for problem in lock_problems
     ]
     return align_rows(lines) + "\n" if lines else ""
+
+
+def unlockable(images: Iterable[Image]) -> Iterator[str]:
+    """Yield a sentence for each archive of sources that no lock can pin."""
+    for image in images:
+        for archive in image.archives:
+            if archive.problem:
+                yield f"{image.key}: {archive.path} cannot be locked: {archive.problem}"
 
 
 def report(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from distgen.model.archives import Archive
 from distgen.model.deployment import Deployment
 from distgen.model.dist_git import DistGit
 from distgen.model.export_settings import ExportSettings
@@ -232,6 +233,8 @@ class Image:
     """Where others reach its repository; empty: nobody said."""
     exports: tuple[ExportSettings, ...] = ()
     """The formats whose files stand in its repository."""
+    archives: tuple[Archive, ...] = ()
+    """The files that its Dockerfile adds and its source's own build tool makes."""
 
     @property
     def full_name(self) -> str:

@@ -134,6 +134,8 @@ def plan_tags(
 
 def component_source(image: Image, policy: TagPolicy) -> Source | None:
     """Return the source whose releases and branches are the image's, None without sources."""
+    if image.imported_from:  # who brought the image says its tags
+        return None
     return policy.component_of(image.name, image.sources)
 
 

@@ -13,6 +13,7 @@ from distgen.model.lock import Lock
 from distgen.model.rendered import File, LineAnnotation, PrintedText, Tree
 from distgen.model.words import EXECUTABLE, REGULAR, SYMLINK, Folding, Origin
 from distgen.render.annotate import Annotations, annotate_lines
+from distgen.render.archives import archive_files
 from distgen.render.compiled import (
     CompiledFile,
     compile_source,
@@ -240,6 +241,8 @@ class Renderer:
         compiled = self._by_path(self._catalogue.templates[image.template].files, values, image)
         if image.files:
             compiled.update(self._by_path(image.files, values, image))
+        archives = archive_files(image, self._lock, compiled)
+        compiled.update(self._by_path(archives, values, image))
         return compiled
 
     def _by_path(

@@ -115,7 +115,7 @@ WORDS: Mapping[str, tuple[Words, ...]] = {
     ),
 }
 NO_WORDS = {
-    "DG109": "what Kolla says",
+    "DG109": "what kolla-build makes",
     "DG110": "what Kolla says",
     "DG111": "what Kolla says",
     "DG112": "what Kolla says",

@@ -13,7 +13,7 @@ from typing import NoReturn
 import click
 
 from distgen.cli.lock_facts import may_stay_unpinned, name_first, take_digests, take_facts
-from distgen.cli.lock_report import problems, report
+from distgen.cli.lock_report import problems, report, unlockable
 from distgen.cli.option_groups import option_group
 from distgen.cli.registry_options import UPSTREAM_OPTIONS, UpstreamOptions, upstreams
 from distgen.cli.session import Choice, Session, format_option, image_arguments
@@ -133,6 +133,8 @@ def command(ctx: click.Context, choice: Choice, overrides: SourceOptions, asking
     lookups = tuple(need for need in lookups if need.key not in {tag.need.key for tag in tags})
     dropped = () if choice.patterns else unused_keys(everything, needed, lock)
     plan = LockPlan(lock, lookups, dropped, asking.platform)
+    for sentence in unlockable(images):
+        session.say(sentence)
     right = True
     if asking.check:
         right = compare(session, catalogue, plan, needed, asking, facts)

@@ -17,6 +17,7 @@ from distgen.model.published import Result
 from distgen.model.words import COMMIT_STATUSES, is_committed
 from distgen.publish.results import to_result
 from distgen.publish.run import plan_each, publish_images
+from distgen.render.archives import unfetched_archives
 
 
 @click.command()
@@ -86,7 +87,6 @@ def tell_remarks(session: Session, run: prepare.Run) -> None:
     for finding in findings:
         text = f"{finding.image}@{finding.stream}: {finding.code} {finding.message}"
         session.say(text, level=1)
-    if count := len({(f.image, f.stream) for f in findings if f.code == "DG109"}):
-        session.say(
-            f"{count} of these need files that are not in them; `distgen lint` names the commands"
-        )
+    lock = run.options.provenance.lock
+    if count := sum(bool(unfetched_archives(image, lock)) for image in run.request.images):
+        session.say(f"{count} of these need files that are not in them; their SOURCES make them")

@@ -16,7 +16,7 @@ from distgen.lint.findings import Violation
 from distgen.lint.rules.context import RuleContext
 from distgen.lint.rules.pins import COMMIT
 from distgen.lint.rules.rule import rule
-from distgen.lint.rules.sources import absent_archives
+from distgen.lint.rules.sources import missing_archives
 
 _URL = re.compile(r"(?:https?|ftp)://.*", re.IGNORECASE)
 _GIT = re.compile(r"(?:git@|git://|ssh://).*|https?://[^#]*\.git(?:#.*)?", re.IGNORECASE)
@@ -34,10 +34,8 @@ _GIT = re.compile(r"(?:git@|git://|ssh://).*|https?://[^#]*\.git(?:#.*)?", re.IG
     fix="Add the file to the template or the image's folder, or correct the path.",
 )
 def absent_files(context: RuleContext) -> Iterator[Violation]:
-    # DG109 names the command that makes the file of this line, which helps more than "not there".
-    archives = {
-        finding.line for finding in context.reported if finding.code == absent_archives.code
-    }
+    # DG109 says how the file of this line is made, which helps more than "not there".
+    archives = {line for line, _ in missing_archives(context)}
     absent = partial(_absent_sources, context.build_context)
     for violation in _violations(context, absent):
         if violation.line not in archives:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from distgen.dockerfile.parse import copy_sources
 from distgen.lint.findings import Violation
 from distgen.lint.rules.context import RuleContext
 from distgen.lint.rules.rule import rule
+from distgen.model.archives import Archive
+from distgen.render.archives import SOURCES, is_pinned
 
 
 def repeat_source(context: RuleContext, code: str) -> Iterator[Violation]:
@@ -22,6 +25,20 @@ def repeat_source(context: RuleContext, code: str) -> Iterator[Violation]:
             )
 
 
+def missing_archives(context: RuleContext) -> Iterator[tuple[int, Archive]]:
+    """Yield line and archive where the Dockerfile takes one that is not in the tree."""
+    archives = {archive.path: archive for archive in context.image.archives}
+    if not archives:
+        return
+    for stage in context.dockerfile.stages:
+        for instruction in stage.instructions:
+            if instruction.cmd in {"ADD", "COPY"} and instruction.flag("from") is None:
+                for word in copy_sources(instruction):
+                    path = word.removeprefix("./").rstrip("/")
+                    if path in archives and path not in context.build_context.present:
+                        yield context.dockerfile.find_line(word, instruction), archives[path]
+
+
 @rule(
     "DG109",
     "A file that the original build tool makes is not in the tree",
@@ -29,11 +46,23 @@ def repeat_source(context: RuleContext, code: str) -> Iterator[Violation]:
     problem="The Dockerfile of an image that comes from Kolla takes an archive of sources, "
     "plugins or additions which ``kolla-build`` fetches and packs just before it builds.",
     why="Whoever clones the repository cannot build it before that file is there.",
-    fix="Run the command that the finding names in a clone, or build with ``kolla-build``.",
+    fix="Run ``sh SOURCES`` in a clone, which fetches and checks it, or let the build fetch it: "
+    "``archives: fetch`` and a lock. What is on one machine only has to be put on a server.",
     needs_stages=False,
 )
 def absent_archives(context: RuleContext) -> Iterator[Violation]:
-    return repeat_source(context, absent_archives.code)
+    for line, archive in missing_archives(context):
+        problem = f"{archive.path} is made by kolla-build and not in the repository"
+        yield Violation(f"{problem}; {_way_to(archive, context)}", line)
+
+
+def _way_to(archive: Archive, context: RuleContext) -> str:
+    """Say how a build comes to an archive that is not there."""
+    if archive.problem:
+        return f"nothing else can make it: {archive.problem}"
+    if archive.in_build and not is_pinned(archive, context.image, context.lock):
+        return "run `distgen lock`, and the build fetches it"
+    return f"`sh {SOURCES}` in a clone makes it"
 
 
 @rule(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from testing.kolla import DAY, files, generate, image_named, images_folder
+from testing.kolla import DAY, files, generate, image_named, images_folder, kolla_files
 
 pytest.importorskip("kolla")
 
@@ -57,7 +57,7 @@ def test_every_image_has_the_bytes_of_kolla_build(tmp_path, cache):
     kolla_build(tmp_path / "work", "--base", "debian", "--base-arch", "x86_64", environ=proxy)
     environ = {**proxy, "https_proxy": "http://secret:1"}
     source_images = generate(tmp_path, {"base": "debian", **DAY}, cache, environ)
-    assert {image.name: files(image) for image in source_images.images} == contexts(
+    assert {image.name: kolla_files(image) for image in source_images.images} == contexts(
         tmp_path / "work"
     )
 
@@ -100,7 +100,7 @@ def test_overrides_profile_configuration_and_variables_have_the_bytes_of_kolla_b
     }
     environ = {"http_proxy": "http://proxy:3128", "SECRET": "secret"}
     source_images = generate(tmp_path, options, cache, environ)
-    files_by_image = {image.name: files(image) for image in source_images.images}
+    files_by_image = {image.name: kolla_files(image) for image in source_images.images}
     assert files_by_image == contexts(tmp_path / "work")
     assert b'ENV PROXY="http://proxy:3128" NONE="nothing"' in files_by_image["base"]["Dockerfile"]
     assert b"an-extra-package" in files_by_image["keystone-base"]["Dockerfile"]
@@ -140,7 +140,7 @@ def test_own_images_patches_and_regex_have_the_bytes_of_kolla_build(tmp_path, ca
         **DAY,
     }
     source_images = generate(tmp_path, options, cache)
-    files_by_image = {image.name: files(image) for image in source_images.images}
+    files_by_image = {image.name: kolla_files(image) for image in source_images.images}
     for name in files_by_image.keys() - {"mine"}:
         files_by_image[name].pop("patches/.gitkeep", None)
     assert files_by_image == contexts(tmp_path / "work")
@@ -259,56 +259,6 @@ def test_skip_parents_leaves_only_images_without_children(tmp_path, cache):
 
 
 # --- what is not there -------------------------------------------------------------------------
-
-
-def test_files_that_only_a_build_adds_are_named_with_the_command_that_makes_them(tmp_path, cache):
-    options = {
-        "base": "debian",
-        "openstack_release": "master",
-        "regex": ["^keystone-base$", "^gnocchi-base$", "^neutron-base$"],
-        "gnocchi-base": {
-            "type": "git",
-            "location": "https://example.org/g.git",
-            "reference": "a/b",
-        },
-        "neutron-base-plugin-mine": {"type": "local", "location": "/srv/mine"},
-        "neutron-base-plugin-networking-baremetal": {"enabled": False},
-    }
-    source_images = generate(tmp_path, options, cache)
-    finding_texts = {
-        (f.image, f.code, f.level, f.message.split(";")[0]) for f in source_images.findings
-    }
-    problem = "is made by kolla-build and not in the repository"
-    assert finding_texts >= {
-        ("kolla/keystone-base", "DG109", "warning", f"keystone-base-archive {problem}"),
-        ("kolla/neutron-base", "DG109", "warning", f"plugins-archive {problem}"),
-    }
-    commands = {f.message.partition("make it: ")[2] for f in source_images.findings}
-    keystone = "https://tarballs.opendev.org/openstack/keystone/keystone-master.tar.gz"
-    assert f"curl -fL -o keystone-base-archive {keystone}" in commands
-    clone = "gnocchi-base-archive-a-b"
-    assert (
-        f"git clone https://example.org/g.git {clone} && git -C {clone} checkout a/b"
-        f" && tar -cf gnocchi-base-archive {clone}"
-    ) in commands
-    plugins = next(command for command in commands if "/srv/mine" in command)
-    assert plugins.startswith("mkdir -p plugins && ") and "baremetal" not in plugins
-    assert " && cp -r /srv/mine plugins/ && " in plugins
-    assert plugins.endswith(" && tar -cf plugins-archive plugins")
-
-
-def test_the_command_makes_what_the_dockerfile_takes(tmp_path, cache):
-    (tmp_path / "plugin").mkdir()
-    (tmp_path / "plugin/setup.py").write_text("")
-    options = {
-        "regex": ["^horizon$"],
-        "horizon": {"type": "local", "location": str(tmp_path / "plugin")},
-    }
-    source_images = generate(tmp_path, options, cache)
-    finding = next(f for f in source_images.findings if f.message.startswith("horizon-archive"))
-    subprocess.run(finding.message.partition("make it: ")[2], shell=True, check=True, cwd=tmp_path)
-    listing = subprocess.check_output(["tar", "-tf", "horizon-archive"], cwd=tmp_path, text=True)
-    assert listing.split() == ["plugin/", "plugin/setup.py"]
 
 
 def test_an_image_without_patches_keeps_the_folder_its_dockerfile_copies(tmp_path, cache):

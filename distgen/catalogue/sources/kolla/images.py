@@ -6,20 +6,31 @@ The Dockerfiles are those of `kolla-build --template-only`, byte for byte.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from distgen.catalogue.imported import SourceImages, SourceRequest
 from distgen.catalogue.repository_urls import public_url, repository_url
 from distgen.catalogue.sources.dockerfile_needs import BASE, full_reference
-from distgen.catalogue.sources.kolla.archives import MISSING_ARCHIVE, missing_archives
+from distgen.catalogue.sources.kolla.archives import (
+    FETCH,
+    archive_downloads,
+    archive_mode,
+    archive_sources,
+    empty_set,
+    fetches_in_build,
+    read_archives,
+)
 from distgen.catalogue.sources.kolla.build import KollaBuild, KollaImage, linked_files, run_build
+from distgen.catalogue.sources.kolla.options import setting_origin
 from distgen.catalogue.sources.kolla.places import refuse_far_links
 from distgen.catalogue.sources.kolla.render import TEMPLATE
 from distgen.catalogue.sources.kolla.selection import read_container_list, select_names
 from distgen.catalogue.sources.source import SourceContext
 from distgen.dockerfile.filename import DOCKERFILE
+from distgen.model.archives import Archive
 from distgen.model.catalogue import Image, Parent, TemplateFile
 from distgen.model.rendered import Finding
 from distgen.model.words import Origin
@@ -56,6 +67,9 @@ def _image(build: KollaBuild, name: str) -> Image:
     # the tag that Kolla's own FROM lines say comes first
     tags = dict.fromkeys((str(build.settings.values["tag"]), *request.stream.tags))
     stream = replace(request.stream, tags=tuple(tags))
+    find_origin = partial(setting_origin, request)
+    files = tuple(_files(build, image))
+    archives = tuple(_archives(build, image, [file.path for file in files]))
     return Image(
         namespace=namespace.name,
         name=name,
@@ -63,11 +77,11 @@ def _image(build: KollaBuild, name: str) -> Image:
         description=f"Kolla's {name}",
         template=f"{request.source}:{image.folder}",
         parents=tuple(_parents(build, image)),
-        sources=(),
-        downloads=(),
+        sources=archive_sources(archives, build.settings.archives, find_origin),
+        downloads=archive_downloads(archives, find_origin),
         values=request.options,
         layers=request.layers,
-        files=tuple(_files(build, image)),
+        files=(*files, *(empty_set(archive.folder) for archive in archives if not archive.parts)),
         patches=(),
         reference=full_reference(image.reference),
         url=repository_url(namespace.dist_git, namespace.name, name),
@@ -75,7 +89,34 @@ def _image(build: KollaBuild, name: str) -> Image:
         imported_version=build.settings.release,
         platforms=namespace.platforms,
         public_url=public_url(namespace.dist_git, namespace.name, name),
+        archives=tuple(archive for archive in archives if archive.parts),
     )
+
+
+def _archives(build: KollaBuild, image: KollaImage, paths: Collection[str]) -> Iterator[Archive]:
+    """Yield what kolla-build would add to an image's files, and whether the build can fetch it."""
+    settings = build.settings
+    is_fetched = _fetches(build.request)
+    architecture = str(settings.values.get("debian_arch", ""))
+    needed = read_archives(image.name, image.needs, paths, settings.archives, architecture)
+    for archive in needed:
+        lineage = _lineage(build, image) if is_fetched else ()
+        yield replace(archive, in_build=is_fetched and fetches_in_build(archive, lineage))
+
+
+def _fetches(request: SourceRequest) -> bool:
+    return archive_mode(request.options, setting_origin(request, "archives")) == FETCH
+
+
+def _lineage(build: KollaBuild, image: KollaImage) -> list[str]:
+    """Return the Dockerfiles of an image and of what it is built on, its own first."""
+    texts: dict[str, str] = {}
+    below: KollaImage | None = image
+    while below is not None and below.name not in texts:
+        texts[below.name] = below.text
+        base = full_reference(dict(below.needs.parents).get(BASE, ""))
+        below = build.images.get(build.names.get(base, ""))
+    return list(texts.values())
 
 
 def _parents(build: KollaBuild, image: KollaImage) -> Iterator[Parent]:
@@ -134,11 +175,6 @@ def _unknown_images(build: KollaBuild, image: Image, names: list[str]) -> Findin
 
 def _findings(build: KollaBuild, image: Image) -> Iterator[Finding]:
     rendered = build.images[image.name]
-    paths = {file.path for file in image.files}
-    archives = build.settings.archives
-    for line, message in missing_archives(image.name, rendered.needs, paths, archives):
-        place = (image.full_name, image.stream.name, DOCKERFILE, line, 1)
-        yield Finding(*place, MISSING_ARCHIVE, "warning", message)
     if rendered.variables:
         message = f"its rendering asked the environment for {', '.join(rendered.variables)}"
         place = (image.full_name, image.stream.name, DOCKERFILE, 1, 1)

@@ -28,6 +28,7 @@ from distgen.catalogue.sources.kolla.package import (
 )
 from distgen.catalogue.sources.kolla.places import LARGEST_FILE, refuse_far_setting
 from distgen.catalogue.sources.kolla.values import (
+    SECTION_KEYS,
     archive_sections,
     declare_section,
     name_patterns,
@@ -79,7 +80,7 @@ _WITHOUT_EFFECT = frozenset(
 # Comparing two states of a catalogue reads both, again and again.
 _STATES = 2
 # Settings beside those of kolla-build.
-_ADDITIONAL = frozenset(("kolla_conf", "build_date", "container_list"))
+_ADDITIONAL = frozenset(("archives", "kolla_conf", "build_date", "container_list"))
 _BASE_FILES = {"sources.list": "apt_sources_list", "apt_preferences": "apt_preferences"}
 _CODE_FILES = (
     "version.py",
@@ -151,9 +152,10 @@ def _cache_key(request: SourceRequest, package: Path, configs: list[str]) -> str
         for path in sorted(package.glob(pattern))
     ]
     releases = sorted(path.name for path in package.parent.glob("kolla-*-info"))
-    texts = [_config_text(path, _setting_origin(request, "kolla_conf")) for path in configs]
+    texts = [_config_text(path, setting_origin(request, "kolla_conf")) for path in configs]
     options = [dict(request.options), names_key(request)]
     options += [field.name for field in fields(KollaSettings)]
+    options += SECTION_KEYS
     parts = [*options, str(package), code_files, releases, texts, sys.prefix]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
@@ -192,7 +194,7 @@ def _resolve_settings(request: SourceRequest, package: Path, configs: list[str])
         package=str(package),
         folders=(images_folder(package), *_paths(root, conf.docker_dir)),
         overrides=tuple(_paths(root, conf.template_override)),
-        patterns=name_patterns(config, conf, _setting_origin(request, "profile")),
+        patterns=name_patterns(config, conf, setting_origin(request, "profile")),
         unbuildable=unbuildable_images(conf, limits),
         skip_parents=bool(conf.skip_parents),
         arguments=tuple(pip_arguments(conf)),
@@ -221,18 +223,18 @@ def _parse_config(config: Any, request: SourceRequest, configs: list[str]) -> An
     conf.set_default("base_arch", "x86_64")
     for name, value in request.options.items():
         if name not in _ADDITIONAL:
-            _set_option(config, conf, name, value, _setting_origin(request, name))
+            _set_option(config, conf, name, value, setting_origin(request, name))
     try:
         arguments = [word for path in configs for word in ("--config-file", path)]
         config.parse(conf, arguments, prog="kolla-build", default_config_files=[])
     except (cfg.Error, ValueError) as error:
         problem = f"Kolla refuses its settings: {error}"
         raise InputError(problem, where=request.origin) from error
-    apply_names(conf, request, _setting_origin)
+    apply_names(conf, request, setting_origin)
     return conf
 
 
-def _setting_origin(request: SourceRequest, name: str) -> Origin:
+def setting_origin(request: SourceRequest, name: str) -> Origin:
     """Return the line that wrote a setting last, or the first line of the settings."""
     spellings = {name, f"{name}+", f"{name}-"}
     for layer in reversed(request.layers):

@@ -17,6 +17,9 @@ from distgen.model.words import Origin
 from distgen.text.suggest import did_you_mean
 
 _PACKAGING = {"debian": ("apt", "deb"), "ubuntu": ("apt", "deb")}
+SECTION_KEYS = ("type", "location", "reference", "enabled", "sha256")
+"""What is kept of a section that says where a source comes from."""
+
 _DEBIAN_ARCH = {"aarch64": "arm64", "x86_64": "amd64"}
 _AS_THEY_ARE = (
     "base_arch",
@@ -135,8 +138,7 @@ def archive_sections(config: Any, conf: Any) -> Iterator[tuple[str, dict[str, An
             declare_section(config, conf, section)
         if section in conf and "location" in conf[section] and conf[section].type is not None:
             source = conf[section]
-            names = ("type", "location", "reference", "enabled")
-            yield section, {name: source[name] for name in names}
+            yield section, {name: source[name] for name in SECTION_KEYS if name in source}
 
 
 def _sections(conf: Any) -> list[str]:
