@@ -16,6 +16,7 @@ from distgen.cli.provenance import origin
 from distgen.cli.remote_options import RemoteOptions, remote_options
 from distgen.cli.retire_options import RetireOptions, orphans_to_retire, split_choice
 from distgen.cli.session import Choice, Session, image_arguments, set_option
+from distgen.cli.shard_options import ShardOptions
 from distgen.cli.signing_options import SigningOptions
 from distgen.cli.source_options import SourceOptions, load_catalogue, warn_of_unused_items
 from distgen.cli.tokens import add_tokens
@@ -68,6 +69,7 @@ class RunOptions:
     overrides: SourceOptions = field(default_factory=SourceOptions)
     signing: SigningOptions = field(default_factory=SigningOptions)
     retirement: RetireOptions = field(default_factory=RetireOptions)
+    sharding: ShardOptions = field(default_factory=ShardOptions)
 
 
 def run_options(*options: Callable[..., Any]) -> Callable[[Command], Command]:
@@ -125,9 +127,10 @@ def prepare(session: Session, options: RunOptions, observe: Observer = ignore_st
             sign=options.signing.by(git, root),
             contains=contains_all if options.allow_older else catalogue_history(git, root, head),
             creation=_creation(session, git_with_tokens, catalogue),
+            shard=options.sharding.shard,
         ),
         git=git_with_tokens,
-        store=options.remote.folder(session),
+        store=options.sharding.folder(options.remote.folder(session)),
     )
 
 

@@ -15,6 +15,7 @@ from distgen.model.words import OnEdit
 from distgen.publish.events import Observer, ignore_step
 from distgen.publish.older import Contains
 from distgen.publish.repository_access import Repository
+from distgen.publish.shard import Shard
 
 CreateRepository = Callable[[], None]
 
@@ -53,7 +54,8 @@ class PublishOptions:
     `creation` returns how a repository is made that is missing on its server. `observe` is called
     at each step, by any thread. `sign` signs commits. `contains` says which commits the catalogue's
     history has: a branch that was published from another one is refused. `restamp` names the
-    catalogue's commit where the same files were published from none.
+    catalogue's commit where the same files were published from none. `shard` says which of the
+    repositories are this run's.
     """
 
     provenance: Provenance
@@ -71,6 +73,11 @@ class PublishOptions:
     observe: Observer = ignore_step
     sign: Sign | None = None
     contains: Contains = contains_all
+    shard: Shard | None = None
+
+    def owns(self, url: str) -> bool:
+        """Tell whether a repository is published by this run."""
+        return self.shard is None or self.shard.owns(url)
 
 
 @dataclass(frozen=True, slots=True)

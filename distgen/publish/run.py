@@ -7,6 +7,7 @@ from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from distgen.errors import DistgenError
@@ -18,6 +19,7 @@ from distgen.model.catalogue import Catalogue, Image
 from distgen.model.published import Change, Result
 from distgen.model.words import COMMIT_STATUSES
 from distgen.pool import thread_pool
+from distgen.publish.await_parents import look_at_parent
 from distgen.publish.deliver import Delivery, deliver, fetch_parents
 from distgen.publish.events import report_plans, report_start
 from distgen.publish.options import LocalContext, PlanContext, PublishContext, PublishOptions
@@ -34,11 +36,13 @@ from distgen.publish.repository_plan import (
 )
 from distgen.publish.results import failed_change, to_result, without_commit
 from distgen.publish.scheduler import (
+    Outcome,
     RunState,
     find_dependencies,
     run_parents_first,
     sort_parents_first,
 )
+from distgen.publish.shard import batches_of_shard
 from distgen.publish.target import BranchTarget
 
 _BATCH = 256  # repositories
@@ -68,12 +72,14 @@ def publish_images(
     repositories = sort_parents_first(_repositories(request, options), state.dependencies)
     for folder in {repo.place.folder.parent for repo in repositories if repo.place.folder}:
         remove_unfinished(folder)
-    report_start(options.observe, options.provenance.version, len(repositories), options.jobs)
+    _report_start(options, repositories)
     with thread_pool(store.git.stop, options.jobs) as pool:
-        for batch in _batches(repositories):
+        for batch in _batches(repositories, options, state):
             deliveries = tuple(_plan_batch(pool, context, batch, request, state))
             _report_plans(options, deliveries)
             for change in _publish_batch(pool, context, deliveries, state):
+                if not options.owns(change.url):
+                    continue
                 result = to_result(change)
                 options.observe("result", result_row(result))
                 yield result
@@ -88,17 +94,18 @@ def plan_each(
     """
     state = _new_state(request, options, git)
     repositories = sort_parents_first(_repositories(request, options), state.dependencies)
-    report_start(options.observe, options.provenance.version, len(repositories), options.jobs)
+    _report_start(options, repositories)
     with (
         _open_context(git, options, repositories, store) as context,
         thread_pool(git.stop, options.jobs) as pool,
     ):
-        for batch in _batches(repositories):
+        for batch in _batches(repositories, options, state):
             deliveries = tuple(_plan_batch(pool, context, batch, request, state))
             _report_plans(options, deliveries)
             decided, deliveries = _split_decided(deliveries)
-            yield from state.record(decided)
-            yield from run_parents_first(pool, lambda delivery: delivery.changes, deliveries, state)
+            planned = run_parents_first(pool, lambda delivery: delivery.changes, deliveries, state)
+            changes = chain(state.record(decided), planned)
+            yield from (change for change in changes if options.owns(change.url))
 
 
 def plan_only(
@@ -130,16 +137,29 @@ def _repositories(request: PublishRequest, options: PublishOptions) -> tuple[Rep
 
 def _new_state(request: PublishRequest, options: PublishOptions, git: Git) -> RunState:
     dependencies = find_dependencies(request.images, independent=options.independent)
-    return RunState(dependencies, options.jobs, git.stop, options.fail_fast)
+    return RunState(dependencies, options.jobs, git.stop, options.fail_fast, shard=options.shard)
 
 
-def _batches(repositories: Sequence[Repository]) -> Iterator[Sequence[Repository]]:
+def _batches(
+    repositories: Sequence[Repository], options: PublishOptions, state: RunState
+) -> Iterator[Sequence[Repository]]:
+    """Yield the repositories of this run in batches, with those of others that they wait for."""
+    if options.shard is not None:
+        parents = state.dependencies.parents
+        yield from batches_of_shard(repositories, parents, options.shard, _BATCH)
+        return
     for start in range(0, len(repositories), _BATCH):
         yield repositories[start : start + _BATCH]
 
 
+def _report_start(options: PublishOptions, repositories: Sequence[Repository]) -> None:
+    count = sum(options.owns(repository.url) for repository in repositories)
+    report_start(options.observe, options.provenance.version, count, options.jobs)
+
+
 def _report_plans(options: PublishOptions, deliveries: Sequence[Delivery]) -> None:
-    report_plans(options.observe, (c for delivery in deliveries for c in delivery.changes))
+    changes = (c for delivery in deliveries for c in delivery.changes if options.owns(c.url))
+    report_plans(options.observe, changes)
 
 
 def _plan_batch(
@@ -194,9 +214,24 @@ def _publish_batch(
     decided, deliveries = _split_decided(deliveries)
     yield from state.record(decided)
     if not state.stop_reason():
-        deliveries, failures = _write_commits(pool, context, deliveries)
+        own = [delivery for delivery in deliveries if context.options.owns(delivery.repository.url)]
+        ready, failures = _write_commits(pool, context, own)
         yield from state.record(failures)
-    yield from run_parents_first(pool, partial(deliver, context), deliveries, state)
+        failed_urls = {delivery.repository.url for delivery in own} - {
+            delivery.repository.url for delivery in ready
+        }
+        deliveries = tuple(d for d in deliveries if d.repository.url not in failed_urls)
+    yield from run_parents_first(pool, partial(_deliver_or_await, context), deliveries, state)
+
+
+def _deliver_or_await(context: PublishContext, delivery: Delivery) -> Outcome:
+    """Push what is this run's; look whether another shard has pushed the rest."""
+    shard = context.options.shard
+    if shard is None or shard.owns(delivery.repository.url):
+        return deliver(context, delivery)
+    if not delivery.changes:
+        return ()
+    return look_at_parent(context, shard, delivery)
 
 
 def _split_decided(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
@@ -11,14 +12,16 @@ from dataclasses import dataclass, field, replace
 from distgen.model.catalogue import Image
 from distgen.model.published import Change
 from distgen.model.words import Status
-from distgen.publish.deliver import Delivery
+from distgen.publish.deliver import Delivery, Postponed
 from distgen.publish.repository_access import Repository
 from distgen.publish.results import without_commit
+from distgen.publish.shard import Shard
 
 INTERRUPTED = "the run was interrupted before it was begun"
 _BLOCKING = ("failed", "refused", "skipped")
 _STOPPING = ("failed", "refused")
-Work = Callable[[Delivery], tuple[Change, ...]]
+Outcome = tuple[Change, ...] | Postponed
+Work = Callable[[Delivery], Outcome]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +54,23 @@ class RunState:
     stop: threading.Event = field(default_factory=threading.Event)
     fail_fast: bool = False
     statuses: dict[str, Status] = field(default_factory=dict)
+    shard: Shard | None = None
     _culprit: str = ""
+    _notes: dict[str, str] = field(default_factory=dict)
 
     def record(self, changes: Iterable[Change]) -> Iterator[Change]:
         """Yield changes that have ended, each with its status remembered."""
         for change in changes:
             self.statuses[change.key] = change.status
+            if self.shard and change.detail and not self.shard.owns(change.url):
+                self._notes[change.key] = f": {change.detail}"  # its result is another's
             if change.status in _STOPPING and not self._culprit:
                 self._culprit = f"{change.key} was {change.status}"
             yield change
+
+    def describe(self, key: str) -> str:
+        """Return how a change ended."""
+        return f"{key} was {self.statuses[key]}{self._notes.get(key, '')}"
 
     def stop_reason(self) -> str:
         """Say why nothing more is begun; "" when the run goes on."""
@@ -94,32 +105,74 @@ def run_parents_first(
     """Yield the changes of the deliveries as `work` leaves them.
 
     A repository starts when those of its parents have ended. Where streams make two repositories
-    wait for each other, the first goes first, for all streams of one are pushed at once.
+    wait for each other, the first goes first, for all streams of one are pushed at once. What
+    another shard delivers is postponed until it is there, and takes no job meanwhile: else jobs
+    that wait for each other's parents would wait for ever.
     """
-    keys = [[change.key for change in delivery.changes] for delivery in deliveries]
-    prerequisites = _prerequisites(keys, state.dependencies)
+    prerequisites = _prerequisites_in_order(deliveries, state)
     children = _children(prerequisites)
-    ready = deque(number for number, parents in enumerate(prerequisites) if not parents)
-    pending = dict.fromkeys(range(len(deliveries)))
-    running: dict[Future[tuple[Change, ...]], int] = {}
-    while pending or running:
-        if pending and not ready and not running:  # all that is left waits for each other
-            ready.append(next(iter(pending)))
-        while ready and len(running) < state.jobs:
-            number = ready.popleft()
-            if number not in pending:
-                continue
-            del pending[number]
-            delivery, skipped = _split_skipped(deliveries[number], state)
+    queue = _Queue(deque(number for number, before in enumerate(prerequisites) if not before))
+    current = dict(enumerate(deliveries))
+    running: dict[Future[Outcome], int] = {}
+    while current:
+        while len(running) < state.jobs and (number := queue.next(bool(state.stop_reason()))) >= 0:
+            delivery, skipped = _split_skipped(current[number], state)
             yield from state.record(skipped)
             running[pool.submit(work, delivery)] = number
-        completed, _ = wait(running, return_when=FIRST_COMPLETED)
-        for number, changes in [(running.pop(job), job.result()) for job in completed]:
-            yield from state.record(changes)
+        for number, outcome in _completed(running, queue.pause(), state.stop):
+            if isinstance(outcome, Postponed):
+                current[number] = outcome.delivery
+                queue.postponed[number] = outcome.due
+                continue
+            del current[number]
+            yield from state.record(outcome)
             for child in children.get(number, ()):
                 prerequisites[child].discard(number)
                 if not prerequisites[child]:
-                    ready.append(child)
+                    queue.ready.append(child)
+
+
+@dataclass(slots=True)
+class _Queue:
+    """The numbers of deliveries to begin: those that are ready, and those that are due again."""
+
+    ready: deque[int]
+    postponed: dict[int, float] = field(default_factory=dict)
+
+    def next(self, is_over: bool) -> int:
+        """Return the number to begin next, -1 for none; all are due when the run is over."""
+        now = time.monotonic()
+        for number, due in self.postponed.items():
+            if is_over or due <= now:
+                del self.postponed[number]
+                return number
+        return self.ready.popleft() if self.ready else -1
+
+    def pause(self) -> float | None:
+        """Return how many seconds there are until one is due again, None for none."""
+        if not self.postponed:
+            return None
+        return max(0.0, min(self.postponed.values()) - time.monotonic())
+
+
+def _completed(
+    running: dict[Future[Outcome], int], pause: float | None, stop: threading.Event
+) -> list[tuple[int, Outcome]]:
+    """Wait for work to end, at most for the pause; return what it came to, by number."""
+    if not running:
+        stop.wait(pause)
+        return []
+    completed, _ = wait(running, pause, return_when=FIRST_COMPLETED)
+    return [(running.pop(job), job.result()) for job in completed]
+
+
+def _prerequisites_in_order(deliveries: Sequence[Delivery], state: RunState) -> list[set[int]]:
+    """Return for each delivery the numbers of those before it that it waits for."""
+    keys = [[change.key for change in delivery.changes] for delivery in deliveries]
+    return [
+        {before for before in prerequisites if before < number}
+        for number, prerequisites in enumerate(_prerequisites(keys, state.dependencies))
+    ]
 
 
 def _prerequisites(keys: Sequence[Sequence[str]], dependencies: Dependencies) -> list[set[int]]:
@@ -166,5 +219,5 @@ def _blocker(change: Change, state: RunState) -> str:
         return ""
     for parent in state.dependencies.parents.get(change.key, ()):
         if state.statuses.get(parent) in _BLOCKING:
-            return f"its parent {parent} was {state.statuses[parent]}"
+            return f"its parent {state.describe(parent)}"
     return ""

@@ -10,6 +10,7 @@ from distgen.cli import prepare
 from distgen.cli.results import show_progress, sort_results, summary
 from distgen.cli.retire_options import retire_options
 from distgen.cli.session import Session
+from distgen.cli.shard_options import shard_options
 from distgen.cli.source_options import source_options
 from distgen.cli.write_options import OutputOptions, deliver, write_options
 from distgen.git.store import open_store
@@ -25,6 +26,7 @@ from distgen.render.archives import unfetched_archives
     source_options,
     write_options,
     retire_options,
+    shard_options,
     click.option("--independent", is_flag=True, help="Publish children of failed parents as well."),
     click.option(
         "--restamp",
@@ -74,7 +76,9 @@ def publish_all(session: Session, run: prepare.Run) -> list[Result]:
         session.say(text)
         run.options.observe("waiting", {"detail": text})
 
-    total = len(run.request.images) + len(run.request.orphans)
+    urls = [image.url for image in run.request.images]
+    urls += [orphan.url for orphan in run.request.orphans]
+    total = sum(map(run.options.owns, urls))
     with open_store(run.store, run.git, report=say) as store:
         results = publish_images(run.request, store, run.options)
         return sort_results(run.request.images, show_progress(session, results, total))
