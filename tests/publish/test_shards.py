@@ -10,7 +10,7 @@ import pytest
 from testing.dist_git import GIT, OPTIONS, commits, content, edit, git, run_publish, statuses
 from testing.git_server import git_server
 from testing.images import image, tree
-from testing.moments import arrange, await_halt, kill
+from testing.moments import arrange, await_halt, kill, resume, watch
 from testing.sites import CHILD, distgen, ended, save, site, start
 
 from distgen.cli.shard_options import parse_shard
@@ -106,7 +106,9 @@ def test_four_shards_of_which_one_is_killed_do_what_one_run_does(catalogue, tmp_
     lone_heads = heads(server)
     make_repositories(server, tmp_path / "mine")
     killed = EXPECTED["base"]
-    moment = arrange(tmp_path / "moment", "push", "after", 1)
+    moment = arrange(tmp_path / "moment", "ref", "after", 1)
+    for name in ("base", "docs"):
+        watch(moment, server.root / f"ns/{name}.git")
 
     def begin(number, **environment):
         words = ("--shard", f"{number}/4", "--wait", str(LONG), "--jobs", "1", "--format=json")
@@ -116,6 +118,7 @@ def test_four_shards_of_which_one_is_killed_do_what_one_run_does(catalogue, tmp_
     await_halt(moment, doomed)
     others = [begin(number) for number in range(1, 5) if number != killed]
     kill(doomed, also_git=True)
+    resume(moment)
     begun = heads(server)
     assert begun["ns/base.git"], "it was killed too early"
     assert not begun["ns/docs.git"], "it was killed too late"
