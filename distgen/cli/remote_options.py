@@ -13,7 +13,7 @@ from distgen.backoff import RetryPolicy
 from distgen.cli.option_groups import option_group
 from distgen.cli.session import Session
 from distgen.git.http_choice import HttpChoice, Report, ignore_fallback
-from distgen.git.run import Git, isolate
+from distgen.git.run import Git, isolate, share_connections
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,10 @@ class RemoteOptions:
         `report` hears of http(s) repositories that go through git.
         """
         heard = tell or partial(session.say, level=1)
-        git = isolate(session.environ, RetryPolicy(self.timeout, self.retries + 1, report=heard))
+        policy = RetryPolicy(self.timeout, self.retries + 1, report=heard)
+        git = share_connections(isolate(session.environ, policy))
+        if git.connections:
+            click.get_current_context().call_on_close(git.connections.close)
         http = None if self.transport == "git" else HttpChoice(self.jobs, report)
         return replace(git, http=http)
 

@@ -12,7 +12,7 @@ from distgen.git.auth import auth_error
 from distgen.git.local import new_repository, read_tips
 from distgen.git.location import Place
 from distgen.git.refs import HEADS
-from distgen.git.retry import ask_with_retries, is_temporary, run_with_retries
+from distgen.git.retry import ask_with_retries, is_temporary, run_on_server, run_with_retries
 from distgen.git.run import NO_REPOSITORY, Git, GitResult, clean_lines, explain, run
 from distgen.git.store import Store
 from distgen.git.transport import list_refs_over_http, push_over_http
@@ -106,7 +106,7 @@ def _run_ls_remote(
 
     def ask() -> GitResult:
         result = list_refs_over_http(git, place, patterns, services)
-        return result or run(git, *words, folder=NO_REPOSITORY, network=True)
+        return result or run_on_server(git, place, *words, folder=NO_REPOSITORY)
 
     return ask_with_retries(git, place, ask)
 
@@ -195,13 +195,13 @@ def _push_changes(
     refs = (f"{change.commit}:{HEADS}{change.branch}" for change in changes)
     atomic = ("--atomic",) if len(changes) > 1 else ()
     receiver = () if place.folder is None else (f"--receive-pack={_receive_pack(store.git)}",)
-    result = push_over_http(store, place, changes) or run(
-        store.git,
-        *("push", "--porcelain", "--no-verify", *atomic, *receiver, *leases, address, *refs),
-        folder=store.folder,
-        network=place.folder is None,
-        to_the_end=True,
-    )
+    words = ("push", "--porcelain", "--no-verify", *atomic, *receiver, *leases, address, *refs)
+    if place.folder is not None:
+        result = run(store.git, *words, folder=store.folder, to_the_end=True)
+    else:
+        result = push_over_http(store, place, changes) or run_on_server(
+            store.git, place, *words, folder=store.folder, to_the_end=True
+        )
     if result.code == 0:
         return None
     if error := auth_error(store.git, place, result):

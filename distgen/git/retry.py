@@ -10,7 +10,7 @@ from pathlib import Path
 
 from distgen.errors import DistgenError
 from distgen.git.location import Place
-from distgen.git.run import NO_REPOSITORY, Git, GitResult, explain, run
+from distgen.git.run import NO_REPOSITORY, Git, GitResult, connected, explain, run
 
 _NO_ANSWER = re.compile(
     r"Failed to connect|Couldn't connect|Connection (?:refused|timed out)|No route to host"
@@ -40,7 +40,8 @@ def run_with_retries(
     folder = folder or NO_REPOSITORY
     if place.folder is not None:
         return run(git, *arguments, folder=folder)
-    return ask_with_retries(git, place, partial(run, git, *arguments, folder=folder, network=True))
+    ask = partial(run_on_server, git, place, *arguments, folder=folder)
+    return ask_with_retries(git, place, ask)
 
 
 def ask_with_retries(git: Git, place: Place, ask: Callable[[], GitResult]) -> GitResult:
@@ -58,6 +59,17 @@ def ask_with_retries(git: Git, place: Place, ask: Callable[[], GitResult]) -> Gi
             return result
         if not wait_for_retry(git, attempt - 1, f"{place}: {explain(result)}"):
             return result
+
+
+def run_on_server(
+    git: Git, place: Place, *arguments: str, folder: Path, to_the_end: bool = False
+) -> GitResult:
+    """Run a git command that talks to a server, over a connection that the run shares."""
+    with connected(git, place.address) as connected_git:
+        result = run(connected_git, *arguments, folder=folder, network=True, to_the_end=to_the_end)
+    if git.connections and (result.timed_out or is_temporary(result)):
+        git.connections.distrust(place.address)
+    return result
 
 
 def is_unanswered(result: GitResult) -> bool:

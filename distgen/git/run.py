@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from distgen.backoff import DEFAULT_RETRY_POLICY, Outages, RetryPolicy
 from distgen.errors import DistgenError, InputError, printable
 from distgen.git.http_choice import HttpChoice
 from distgen.git.processes import Interrupted, TimedOut, collect_output, open_process
+from distgen.git.ssh import SshChoice, SshConnections, read_ssh_choice
 
 # An insteadOf of the current folder's repository once led the reading of branches elsewhere than
 # the push.
@@ -52,6 +54,9 @@ _NETWORK_SETTINGS = (
     ("transfer.credentialsInUrl", "die"),
     ("http.lowSpeedLimit", "1"),
 )
+_SETTINGS_OF_THE_USER = (
+    r"^(core\.(sshcommand|askpass)|safe\.directory|ssh\.variant|url\..*\.(push)?insteadof)$"
+)
 _LOCAL_SECONDS = 900
 INTERRUPTED = "the run was interrupted"
 _USERINFO = re.compile(
@@ -86,6 +91,9 @@ class Git:
     """Who asks http(s) repositories; None: git itself."""
     pushes: bool = False
     """Whether the run pushes to the repositories that it asks."""
+    ssh: SshChoice = field(default_factory=SshChoice, repr=False)
+    connections: SshConnections | None = field(default=None, repr=False, compare=False)
+    """What the gits of a run share; None: each connects by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +131,24 @@ def isolate(environment: Mapping[str, str], retry: RetryPolicy = DEFAULT_RETRY_P
         unattended["GIT_SSH_COMMAND"] = "ssh -o BatchMode=yes"
     if not {"core.askpass", "GIT_ASKPASS"} & user_choices:
         unattended["GIT_ASKPASS"] = ""  # SSH_ASKPASS names the dialog of a desktop
-    return replace(git, local=local, network={**git.network, **unattended})
+    network = {**git.network, **unattended}
+    return replace(git, local=local, network=network, ssh=read_ssh_choice(network, settings))
+
+
+def share_connections(git: Git) -> Git:
+    """Return git that connects once to each ssh server; its connections are to be closed."""
+    connections = SshConnections(git.ssh, git.network, git.retry.timeout, git.stop)
+    return replace(git, connections=connections)
+
+
+@contextmanager
+def connected(git: Git, address: str) -> Iterator[Git]:
+    """Yield git that reaches an address over a shared connection, where there is one."""
+    if git.connections is None:
+        yield git
+        return
+    with git.connections.borrow(address) as variables:
+        yield replace(git, network={**git.network, **variables}) if variables else git
 
 
 def with_settings(
@@ -142,7 +167,7 @@ def with_settings(
 
 def _user_settings(git: Git) -> list[tuple[str, str]]:
     """Return the keys and values of the user's configuration that distgen has to know."""
-    words = ("config", "--null", "--get-regexp", r"^(core\.(sshcommand|askpass)|safe\.directory)$")
+    words = ("config", "--null", "--get-regexp", _SETTINGS_OF_THE_USER)
     result = run(git, *words, folder=NO_REPOSITORY, network=True)
     if result.timed_out:  # without these settings git would use other keys than the user's
         raise DistgenError(

@@ -148,8 +148,8 @@ def daemon(root: Path) -> Iterator[Served]:
 
 
 @contextmanager
-def ssh(root: Path) -> Iterator[Served]:
-    with _sshd(root) as (port, command):
+def ssh(root: Path, **settings: str) -> Iterator[Served]:
+    with _sshd(root, settings) as (port, command):
         address = f"ssh://{getpass.getuser()}@127.0.0.1:{port}{root}"
         yield Served(address, root, {"GIT_SSH_COMMAND": command})
 
@@ -157,13 +157,13 @@ def ssh(root: Path) -> Iterator[Served]:
 @contextmanager
 def scp(root: Path) -> Iterator[Served]:
     """Serve at an address like that of scp, which has no place for a port."""
-    with _sshd(root) as (port, command):
+    with _sshd(root, {}) as (port, command):
         address = f"{getpass.getuser()}@127.0.0.1:{root}"
         yield Served(address, root, {"GIT_SSH_COMMAND": f"{command} -p {port}"})
 
 
 @contextmanager
-def _sshd(root: Path) -> Iterator[tuple[int, str]]:
+def _sshd(root: Path, own_settings: Mapping[str, str]) -> Iterator[tuple[int, str]]:
     sshd, home = program("sshd"), root.parent / "ssh"
     home.mkdir()
     for name in ("host", "id"):
@@ -186,6 +186,9 @@ def _sshd(root: Path) -> Iterator[tuple[int, str]]:
         "PermitRootLogin": "yes",
         "MaxStartups": "100",
         "AcceptEnv": "GIT_PROTOCOL",
+        # The user's own .bashrc would be read for each session.
+        "SetEnv": f"HOME={home}",
+        **own_settings,
     }
     config = home / "config"
     config.write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
