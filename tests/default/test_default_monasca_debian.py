@@ -80,13 +80,15 @@ def test_only_packages_and_paths_of_the_system_differ(on_debian: Mapping[str, Tr
     for key, tree in on_debian.items():
         default = by_default()[key]
         assert {file.path for file in tree.files} == {file.path for file in default.files}
-        assert instructions(tree) == instructions(default), key
+        same = instructions(default)
+        if key.startswith("base@"):
+            same.remove("RUN")  # of librdkafka, which comes with wheels
+        assert instructions(tree) == same, key
         if not key.startswith("base@"):
             texts = {file.path: file.content for file in tree.files if file.path != "Dockerfile"}
             assert texts.items() <= {file.path: file.content for file in default.files}.items(), key
             assert words_of(tree, "ENV") == words_of(default, "ENV"), key
     environment = words_of(on_debian["base@master"], "ENV")
-    assert environment.pop("PIP_NO_BINARY") == "confluent-kafka"
     assert {"ENV": "/root/.ashrc", **environment} == words_of(by_default()["base@master"], "ENV")
 
 
@@ -96,11 +98,12 @@ def test_what_a_build_borrows_leaves_with_its_layer(
 ) -> None:
     text = text_of(on_debian[f"{name}@master"], "Dockerfile").replace(" \\\n", " ")
     (step,) = [line for line in text.splitlines() if line.startswith("RUN ") and "pip" in line]
+    step = " ".join(step.split())
     borrowed = re.search(r"--no-install-recommends ([a-z0-9+ .-]+?) &&", step)
-    left = re.search(r"apt-get purge -y --auto-remove ([a-z0-9+ .-]+?) &&", step)
-    assert borrowed and left
-    assert borrowed[1].split() == left[1].split() == ["gcc", "git", "libc6-dev"]
-    assert step.endswith("&& rm -rf /var/lib/apt/lists/*")
+    assert borrowed
+    assert borrowed[1].split() == ["git"]
+    assert step.startswith('RUN kept="$(apt-mark showmanual)" ')
+    assert step.endswith("apt-get purge -y --auto-remove && rm -rf /var/lib/apt/lists/*")
 
 
 def copy_namespace(folder: Path, settings: str = "") -> Path:
@@ -111,16 +114,15 @@ def copy_namespace(folder: Path, settings: str = "") -> Path:
     return folder / "overlays/monasca"
 
 
-def test_a_package_that_stays_is_not_taken_away(tmp_path: Path) -> None:
+def test_an_overlay_adds_packages_of_one_distribution(tmp_path: Path) -> None:
     overlay = copy_namespace(tmp_path) / "base.yaml"
-    values = "values: {distribution: debian, run_packages: {debian+: [git, make]}}\n"
+    values = "values: {distribution: debian, run_packages: {debian+: [procps], alpine+: [nano]}}\n"
     overlay.write_text(overlay.read_text() + values)
     catalogue = load_catalogue(tmp_path)
     image = next(image for image in catalogue.images if image.key == "monasca/base@master")
     text = text_of(Renderer(catalogue, Lock()).tree(image), "Dockerfile")
-    left = re.search(r"purge -y --auto-remove (.*) \\", text)
-    assert left
-    assert left[1].split() == ["g++", "libssl-dev", "libzstd-dev", "zlib1g-dev"]
+    assert "        procps \\\n" in text
+    assert "nano" not in text
 
 
 def test_nothing_is_found_but_what_only_a_lock_can_know(catalogue: Catalogue) -> None:
