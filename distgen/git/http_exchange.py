@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,7 +22,7 @@ from distgen.git.http_session import (
     parse_headers,
 )
 from distgen.git.http_settings import HttpSettings, is_plain_url
-from distgen.git.pkt_line import NotUnderstood
+from distgen.git.pkt_line import CutShort, NotUnderstood
 from distgen.git.run import INTERRUPTED, Git
 from distgen.git.watched_http import Exchange, watched
 from distgen.http import HttpFailure, HttpPolicy, OpenAnswer, open_answer, redirect_target
@@ -119,9 +118,13 @@ class HttpExchanges:
                 try:
                     with self._open(attempt) as answer:
                         return _read_answer(answer, attempt, read)
-                except HttpFailure as failure:
-                    if is_last or exchange.is_new or exchange.is_late or exchange.is_stopped:
-                        raise _explain(failure, exchange, git, attempt.address) from None
+                except (HttpFailure, RemoteFailure, NotUnderstood, CutShort) as failure:
+                    if exchange.is_over():  # then what came is only the begin of an answer
+                        raise _explain_end(exchange, git) from None
+                    if not isinstance(failure, HttpFailure):
+                        raise
+                    if is_last or exchange.is_new or not failure.passing:
+                        raise _explain(failure, attempt.address) from None
             is_last = True
 
     @contextmanager
@@ -206,17 +209,16 @@ def _redirected(response: requests.Response, question: Question, address: str) -
     )
 
 
-def _explain(failure: HttpFailure, exchange: Exchange, git: Git, address: str) -> RemoteFailure:
+def _explain_end(exchange: Exchange, git: Git) -> RemoteFailure:
     if exchange.is_stopped:
         return RemoteFailure(f"fatal: {INTERRUPTED}")
-    if exchange.is_late or time.monotonic() >= exchange.deadline:
-        text = f"fatal: no answer within {git.retry.timeout:g} seconds"
-        return RemoteFailure(text, timed_out=True)
-    return RemoteFailure(f"fatal: unable to access '{address}/': {_words(failure)}")
+    text = f"fatal: no answer within {git.retry.timeout:g} seconds"
+    return RemoteFailure(text, timed_out=True)
 
 
-def _words(failure: HttpFailure) -> str:
-    return f"Connection closed: it {failure}" if failure.passing else f"it {failure}"
+def _explain(failure: HttpFailure, address: str) -> RemoteFailure:
+    words = f"Connection closed: it {failure}" if failure.passing else f"it {failure}"
+    return RemoteFailure(f"fatal: unable to access '{address}/': {words}")
 
 
 def _without_user(address: str) -> str:

@@ -10,7 +10,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
+from urllib3 import disable_warnings
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    InsecureRequestWarning,
+    MaxRetryError,
+    NewConnectionError,
+)
 
 from distgen import __version__
 from distgen.git.http_settings import HttpSettings
@@ -43,6 +49,9 @@ class GitSession(HttpSession):
         paths = ssl.get_default_verify_paths()
         authorities = settings.ca_file or paths.cafile or paths.capath or True
         self.verify = authorities if settings.verify else False
+        if not settings.verify:
+            # It would warn on stderr of what the user has chosen.
+            disable_warnings(InsecureRequestWarning)
         if settings.certificate:
             self.cert = (settings.certificate, settings.key or settings.certificate)
         self.proxies = {"http": settings.proxy, "https": settings.proxy} if settings.proxy else {}

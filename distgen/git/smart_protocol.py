@@ -129,7 +129,7 @@ def read_report(chunks: Iterable[bytes], capabilities: frozenset[str]) -> PushRe
 
 def _read_side_bands(chunks: Iterable[bytes], messages: bytearray) -> bytes:
     """Return what comes on the first band; `messages` gets the end of what comes beside it."""
-    data = bytearray()
+    data, is_cut = bytearray(), False
     lines = split_pkt_lines(chunks)
     for line in lines:
         if line is None:
@@ -141,16 +141,29 @@ def _read_side_bands(chunks: Iterable[bytes], messages: bytearray) -> bytes:
             if len(data) > _MAX_REPORT:
                 raise NotUnderstood(f"it says more than {_MAX_REPORT} bytes of a push")
         elif band == _MESSAGE:
-            messages += line[1:]
-            # A cut line may hold half a secret, which is not recognised.
-            if len(messages) > _MAX_MESSAGES:
-                end = messages.find(b"\n", len(messages) - _MAX_MESSAGES)
-                del messages[: end + 1 if end >= 0 else len(messages)]
+            is_cut = _append_message(messages, line[1:], is_cut)
         elif band == _FATAL:
             raise ServerSays(_text(line[1:]))
         else:
             raise NotUnderstood("it answers on a band that there is not")
     raise CutShort
+
+
+def _append_message(messages: bytearray, data: bytes, is_cut: bool) -> bool:
+    """Add to the messages, of which the end is kept; tell whether their last line was dropped.
+
+    A line is kept whole or not at all: half a secret in it would not be recognised.
+    """
+    if is_cut:
+        _, newline, data = data.partition(b"\n")
+        if not newline:
+            return True
+    messages += data
+    if len(messages) <= _MAX_MESSAGES:
+        return False
+    end = messages.find(b"\n", len(messages) - _MAX_MESSAGES)
+    del messages[: end + 1 if end >= 0 else len(messages)]
+    return end < 0
 
 
 def _read_capabilities(words: bytes) -> frozenset[str]:

@@ -47,11 +47,15 @@ class Exchange:
             self._twin = twin
         self.check()
 
-    def check(self) -> None:
-        """Shut the connection down when the time is over, or the run."""
+    def is_over(self) -> bool:
+        """Tell whether the time is over, or the run."""
         self.is_stopped = self.is_stopped or self.stop.is_set()
         self.is_late = self.is_late or time.monotonic() >= self.deadline
-        if self.is_stopped or self.is_late:
+        return self.is_stopped or self.is_late
+
+    def check(self) -> None:
+        """Shut the connection down when the time is over, or the run."""
+        if self.is_over():
             with self._lock, suppress(OSError):
                 if self._twin is not None:
                     self._twin.shutdown(socket.SHUT_RDWR)

@@ -70,6 +70,7 @@ class GitServer:
         self.users = dict(users)
         self.meddle = meddle
         self.requests: list[Request] = []
+        self.connections: set[tuple[str, int]] = set()
         self.complaints: list[str] = []
         self.url = ""
         self.is_public = False
@@ -109,8 +110,12 @@ def git_server(
     users: Mapping[str, str] | None = None,
     meddle: Meddle | None = None,
     certificate: tuple[Path, Path] | None = None,
+    clients: Path | None = None,
 ) -> Iterator[GitServer]:
-    """Serve the repositories below `root`; `certificate` (chain, key) makes it https."""
+    """Serve the repositories below `root`; `certificate` (chain, key) makes it https.
+
+    With `clients`, only those are let in who have a certificate of that authority.
+    """
     root.mkdir(parents=True, exist_ok=True)
     served = GitServer(root, users or {}, meddle)
     http = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"served": served}))
@@ -119,6 +124,9 @@ def git_server(
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*certificate)
+        if clients:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(clients)
         http.socket = context.wrap_socket(http.socket, server_side=True)
         scheme = "https"
     served.url = f"{scheme}://127.0.0.1:{http.server_address[1]}"
@@ -150,6 +158,7 @@ class _Handler(BaseHTTPRequestHandler):
         user = _user(headers.get("authorization", ""), self.served.users)
         request = Request(self.command, path, query, user, headers)
         self.served.requests.append(request)
+        self.served.connections.add(self.client_address)
         fault = self.served.meddle(request) if self.served.meddle else None
         if fault and fault.seconds:
             time.sleep(fault.seconds)
