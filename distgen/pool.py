@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import resource
 import threading
@@ -18,6 +19,14 @@ _PROCESSES_PER_JOB = 10
 _UNCHECKED_PROCESSES = 4096
 Result = TypeVar("Result")
 Task = Callable[[], Iterable[Result]]
+
+
+def usable_cores() -> int:
+    """Return how many processors this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not each system can keep a process to some of them
+        return os.cpu_count() or 1
 
 
 def limit_jobs(jobs: int) -> int:

@@ -253,6 +253,12 @@ What ``distgen lint`` checks by itself. It also runs `hadolint`_ on every Docker
 and ``SC``) and `shellcheck`_ on every shell script (``SC``). A file of more than 256 KiB is not
 given to them, which is a warning (``DL0000``, ``SC0000``): they take gigabytes of memory for some.
 
+As many of them run at once as there are processors, each on a few files, for at most 5 minutes.
+Where one fails or takes longer, its files are given in halves to others, and a file that is left
+alone and cannot be checked within 15 minutes is an error with the same codes; the others are
+checked. What they say of a file is kept below the cache folder for the next run, which gives them
+what changed, or what an interrupted run left over. ``--no-cache`` has all files checked again.
+
 A namespace's policy may change the level of any code, ignore it, or exempt images from it:
 
 .. code-block:: yaml

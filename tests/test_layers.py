@@ -65,7 +65,7 @@ PURE = {
         *("edit_text", "joining", "moves", "order"),
         *("html_report", "markdown_report", "siblings", "sources", "text_report", "words"),
     ),
-    "dockerfile": ("filename", "instruction", "packages", "parse"),
+    "dockerfile": ("filename", "instruction", "library", "packages", "parse"),
     "exports": (
         *("bake", "bashbrew", "ci_options", "compose", "formats", "github_actions"),
         *("gitlab_ci", "healthchecks", "job_groups", "kolla", "matrix", "records"),

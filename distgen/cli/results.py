@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import IO, cast
 
 import click
 
+from distgen.cli.progress import progress_bar
 from distgen.cli.session import Session
-from distgen.cli.streams import IgnoreBrokenPipe, ignore_broken_pipe
+from distgen.cli.streams import ignore_broken_pipe
 from distgen.cli.tables import align_texts
 from distgen.errors import printable
 from distgen.model.catalogue import Image
@@ -103,23 +102,8 @@ def show_progress(
     session: Session, results: Iterable[Result], total: int, doing: str = "publishing"
 ) -> Iterable[Result]:
     """Pass results on, with a progress bar where somebody looks at a terminal."""
-    if not session.live:
-        yield from results
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (
-        TextColumn(doing),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}"),
-    )
-    stream = cast("IO[str]", IgnoreBrokenPipe(sys.stderr))
-    console = Console(file=stream, no_color=session.color is False)
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=total)
-        for result in results:
-            progress.update(task, advance=1, description=result.image)
+    with progress_bar(session, doing) as advance:
+        advance(0, total, "")
+        for done, result in enumerate(results, 1):
+            advance(done, total, result.image)
             yield result

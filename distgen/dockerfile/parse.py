@@ -9,8 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-import dockerfile  # type: ignore[import-not-found]
-
 from distgen.dockerfile.instruction import (
     KEYWORDS,
     Heredoc,
@@ -20,6 +18,7 @@ from distgen.dockerfile.instruction import (
     refusal,
     unquote,
 )
+from distgen.dockerfile.library import Command, ParseError, parse_string
 from distgen.dockerfile.packages import Operation, script_operations, split_commands
 
 MAX_LENGTH = 256 * 1024
@@ -111,8 +110,8 @@ def parse(text: str) -> Dockerfile:
     if len(text) > MAX_LENGTH:
         return Dockerfile(text, problems=(Problem(1, f"it has more than {MAX_LENGTH} characters"),))
     try:
-        parsed = dockerfile.parse_string(text)
-    except dockerfile.GoParseError as error:
+        parsed = parse_string(text)
+    except ParseError as error:
         return Dockerfile(text, problems=(Problem(_failing_line(text, str(error)), str(error)),))
     instructions = tuple(_read_instruction(command) for command in parsed)
     problems = tuple(_find_problems(instructions))
@@ -217,7 +216,7 @@ def package_versions(instructions: Iterable[Instruction]) -> Mapping[tuple[str, 
     }
 
 
-def _read_instruction(command: dockerfile.Command, offset: int = 0) -> Instruction:
+def _read_instruction(command: Command, offset: int = 0) -> Instruction:
     cmd = (command.cmd or "\\").upper()  # the parser finds no word in a lone line continuation
     return Instruction(
         cmd=cmd,
@@ -232,12 +231,12 @@ def _read_instruction(command: dockerfile.Command, offset: int = 0) -> Instructi
     )
 
 
-def _read_trigger(command: dockerfile.Command) -> Instruction:
+def _read_trigger(command: Command) -> Instruction:
     """Parse the instruction of an ONBUILD: the parser keeps neither its flags nor its heredocs."""
     start, end = command.start_line, command.end_line
     try:
-        inner = dockerfile.parse_string(_WORD.sub("", command.original, count=1))
-    except dockerfile.GoParseError:
+        inner = parse_string(_WORD.sub("", command.original, count=1))
+    except ParseError:
         return Instruction(command.sub_cmd.upper(), command.value, line=start, end_line=end)
     return _read_instruction(inner[0], start - 1)
 
@@ -281,8 +280,8 @@ def _failing_line(text: str, message: str) -> int:
 
     def fails(count: int) -> bool:
         try:
-            dockerfile.parse_string("".join(lines[:count]))
-        except dockerfile.GoParseError as error:
+            parse_string("".join(lines[:count]))
+        except ParseError as error:
             return str(error) == message
         return False
 

@@ -54,9 +54,9 @@ def lint(work: Work, linters: Linters) -> tuple[Finding, ...]:
     # Rules look at what an image inherits, so all that it builds on is rendered, too.
     images = including_parents(work.catalogue, {image.key for image in work.images})
     trees = {image.key: work.renderer.tree(image) for image in images}
-    chosen = {image.key: trees[image.key] for image in work.images}
+    linting = linters([trees[image.key] for image in work.images])  # they begin at once
     findings = check_rules(work, trees, parse_dockerfiles(trees.values()))
-    return apply_policies(work, (*findings, *linters(chosen.values())))
+    return apply_policies(work, (*findings, *linting))
 
 
 def objection(work: Work) -> Callable[[Tree], str]:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 from testing.images import image, tree
 
-from distgen.errors import DistgenError
 from distgen.lint import external
 from distgen.model.rendered import File, Tree
 from distgen.model.words import REGULAR, SYMLINK
@@ -24,7 +21,7 @@ def brief(found):
 def test_findings_of_a_dockerfile():
     assert [
         (f.image, f.stream, f.path, f.line, f.column, f.code, f.level, f.message, f.origin)
-        for f in external.hadolint([tree(NODEPOOL, {"Dockerfile": DOCKERFILE})])
+        for f in external.lint([tree(NODEPOOL, {"Dockerfile": DOCKERFILE})])
     ] == [
         (
             "opendev/nodepool",
@@ -45,7 +42,7 @@ def test_one_content_in_many_images_is_found_in_each():
         tree(ZUUL, {"Dockerfile": DOCKERFILE, "sub/Dockerfile.old": DOCKERFILE}),
         tree(NODEPOOL, {"Containerfile": "FROM debian:12\n", "Dockerfile": DOCKERFILE}),
     ]
-    assert [(f.image, f.path, f.code) for f in external.hadolint(trees)] == [
+    assert [(f.image, f.path, f.code) for f in external.lint(trees)] == [
         ("opendev/nodepool", "Dockerfile", "DL3003"),
         ("opendev/zuul", "Dockerfile", "DL3003"),
         ("opendev/zuul", "sub/Dockerfile.old", "DL3003"),
@@ -58,18 +55,18 @@ def test_a_dockerfile_that_cannot_be_read_does_not_hide_the_others():
         tree(ZUUL, {"Dockerfile": DOCKERFILE}),
         tree(image("opendev/empty"), {"Dockerfile": ""}),
     ]
-    assert [(f.image, f.code, f.level) for f in external.hadolint(trees)] == [
+    assert [(f.image, f.code, f.level) for f in external.lint(trees)] == [
         ("opendev/nodepool", "DL1000", "error"),
         ("opendev/zuul", "DL3003", "warning"),
     ]
-    assert "\n" not in external.hadolint(trees)[0].message
+    assert "\n" not in external.lint(trees)[0].message
 
 
 @pytest.mark.parametrize("words", ["FROM", "  from", "FROM --platform=linux/amd64"])
 def test_a_base_in_a_registry_of_this_machine_can_be_read(words):
     """hadolint stopped with DL1000 at `localhost:5000/ns/base:main`, whatever else was wrong."""
     text = f"{words} localhost:5000/ns/base:main AS base\nRUN cd /srv || exit 1\n"
-    findings = external.hadolint([tree(NODEPOOL, {"Dockerfile": text})])
+    findings = external.lint([tree(NODEPOOL, {"Dockerfile": text})])
     assert {"DL3003"} <= {f.code for f in findings} <= {"DL3003", "DL3029"}
 
 
@@ -96,7 +93,7 @@ def test_findings_of_scripts_in_the_dialect_of_their_first_line():
         "python": "#!/usr/bin/env python3\nx = 1\n",
         "notes.txt": "echo $HOME\n",
     }
-    assert brief(external.shellcheck([tree(NODEPOOL, files)])) == [
+    assert brief(external.lint([tree(NODEPOOL, files)])) == [
         ("opendev/nodepool", "lib.sh", 1, 6, "SC2086", "info"),
         ("opendev/nodepool", "posix", 2, 3, "SC3030", "warning"),
         ("opendev/nodepool", "posix", 3, 7, "SC3054", "warning"),
@@ -105,7 +102,7 @@ def test_findings_of_scripts_in_the_dialect_of_their_first_line():
 
 def test_a_script_that_would_take_all_memory_is_a_finding_and_the_others_are_read():
     files = {"long.sh": UNQUOTED + "true\n" * 60_000, "start.sh": UNQUOTED}
-    assert brief(external.shellcheck([tree(NODEPOOL, files)])) == [
+    assert brief(external.lint([tree(NODEPOOL, files)])) == [
         ("opendev/nodepool", "long.sh", 1, 1, "SC0000", "warning"),
         ("opendev/nodepool", "start.sh", 2, 6, "SC2086", "info"),
     ]
@@ -113,7 +110,7 @@ def test_a_script_that_would_take_all_memory_is_a_finding_and_the_others_are_rea
 
 def test_a_script_may_source_what_is_only_in_the_image():
     text = "#!/bin/sh\n. /usr/local/lib/common.sh\n"
-    assert external.shellcheck([tree(NODEPOOL, {"start.sh": text})]) == ()
+    assert external.lint([tree(NODEPOOL, {"start.sh": text})]) == ()
 
 
 def test_findings_of_all_linters_are_sorted():
@@ -159,17 +156,4 @@ def test_the_environment_and_the_working_directory_change_nothing(tmp_path, monk
 
 def test_comments_in_a_file_may_still_silence_a_rule():
     text = "FROM debian:12\n# hadolint ignore=DL3003\nRUN cd /opt && true\n"
-    assert external.hadolint([tree(NODEPOOL, {"Dockerfile": text})]) == ()
-
-
-def test_a_linter_that_says_nothing_sensible_is_an_error(tmp_path, monkeypatch):
-    """Its exit code is 0 with and without findings, so only its output can tell."""
-    broken = tmp_path / "python"
-    broken.write_text("#!/bin/sh\necho 'no such module' >&2\n")
-    broken.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(broken))
-    with pytest.raises(DistgenError, match="hadolint failed: no such module; install"):
-        external.hadolint([tree(NODEPOOL, {"Dockerfile": DOCKERFILE})])
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "gone"))
-    with pytest.raises(DistgenError, match="hadolint cannot be started: No such file"):
-        external.hadolint([tree(NODEPOOL, {"Dockerfile": DOCKERFILE})])
+    assert external.lint([tree(NODEPOOL, {"Dockerfile": text})]) == ()

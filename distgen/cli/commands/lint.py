@@ -7,6 +7,8 @@ import re
 import click
 
 from distgen.catalogue.inputs import folder_in_repository
+from distgen.cli.interrupts import interrupted_by_signals
+from distgen.cli.progress import progress_bar
 from distgen.cli.session import Choice, Session, format_option, image_arguments, set_option
 from distgen.cli.source_options import (
     SourceOptions,
@@ -15,11 +17,13 @@ from distgen.cli.source_options import (
     warn_of_unused_items,
 )
 from distgen.cli.work import limited_work
-from distgen.lint import external
-from distgen.lint.check import lint
+from distgen.lint.check import Work, lint
+from distgen.lint.external import LinterOptions, running_linters
 from distgen.lint.findings import in_catalogue
 from distgen.lint.reports import codequality, json, junit, sarif, text
+from distgen.model.rendered import Finding
 from distgen.model.words import LEVELS
+from distgen.pool import limit_jobs, usable_cores
 
 WRITERS = {"text": text.report, "json": json.report, "sarif": sarif.report}
 OF_REPOSITORIES = ("gitlab-codequality", "junit")
@@ -56,7 +60,7 @@ def command(
     catalogue = speculation.catalogue
     images = choice.of(catalogue)
     warn_of_unused_items(session, speculation, images)
-    findings = lint(limited_work(catalogue, lock, images), external.lint)
+    findings = lint_images(session, limited_work(catalogue, lock, images))
     grave = () if fail_on == "never" else LEVELS[: LEVELS.index(fail_on) + 1]
     if form in OF_REPOSITORIES:
         places = {image.key: image.origin for image in catalogue.images}
@@ -68,6 +72,18 @@ def command(
         report = WRITERS[form](findings)
     click.echo(color_levels(report) if form == "text" else report, nl=False)
     ctx.exit(int(any(finding.level in grave for finding in findings)))
+
+
+def lint_images(session: Session, work: Work) -> tuple[Finding, ...]:
+    """Return what rules and linters say; an interrupted run leaves no process behind."""
+    with interrupted_by_signals(), progress_bar(session, "linting") as advance:
+        options = LinterOptions(
+            jobs=limit_jobs(usable_cores()),
+            cache=session.results,
+            tell=lambda done, total: advance(done, total, ""),
+        )
+        with running_linters(options) as linters:
+            return lint(work, linters)
 
 
 def color_levels(report: str) -> str:

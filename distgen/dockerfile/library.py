@@ -1,0 +1,28 @@
+"""Read Dockerfiles with BuildKit's parser, which is a library of Go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import dockerfile  # type: ignore[import-not-found]
+
+Command = Any
+"""What the library makes of an instruction."""
+ParseError: type[Exception] = dockerfile.GoParseError
+
+
+def parse_string(text: str) -> Sequence[Command]:
+    """Return the instructions of a Dockerfile; raise ParseError where it cannot be read."""
+    try:
+        commands: Sequence[Command] = dockerfile.parse_string(text)
+    except SystemError as error:
+        # The library goes on after a signal has interrupted it, with one error for each step.
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, KeyboardInterrupt):
+            cause = cause.__cause__
+        if cause is None:
+            raise
+    else:
+        return commands
+    raise KeyboardInterrupt
