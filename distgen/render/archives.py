@@ -61,7 +61,7 @@ def archive_files(
                 continue
             step = _fetch_step(archive, line[1].rstrip("/"), image, lock)
             text = f"{text[: line.start()]}{step}{text[line.end() :]}"
-    if text.encode() != dockerfile.content:
+    if len(missing) < len(absent):
         yield replace(dockerfile, content=text.encode())
     listed = [archive for archive in absent if archive.path in missing]
     if listed and SOURCES not in files:

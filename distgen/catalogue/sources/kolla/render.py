@@ -8,25 +8,23 @@ from __future__ import annotations
 
 import gc
 import hashlib
-import importlib.util
-import logging
 import re
 import types
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 import jinja2
 from jinja2.sandbox import SandboxedEnvironment
 
 from distgen.catalogue.bounded import read_bounded
-from distgen.catalogue.sources.kolla.data_files import read_once, yaml_reader
 from distgen.catalogue.sources.kolla.environ import VisibleEnvironment, variable_names
 from distgen.catalogue.sources.kolla.options import KollaSettings
 from distgen.catalogue.sources.kolla.package import read_error
 from distgen.catalogue.sources.kolla.places import LARGEST_FILE
-from distgen.errors import DistgenError, InputError
+from distgen.catalogue.sources.kolla.template_functions import load_functions
+from distgen.errors import InputError
 from distgen.model.catalogue import RenderLimits
 from distgen.model.words import Origin
 from distgen.render.errors import FAILURES, LIMITS_HINT, limit_problem, template_calls
@@ -111,7 +109,7 @@ def render_dockerfiles(
     limits: RenderLimits,
 ) -> dict[str, RenderedDockerfile]:
     """Return the Dockerfile of each image by the path of its template."""
-    functions = _functions(settings)
+    functions = load_functions(settings)
     environment = _environment(_CompiledLoader(templates, _reader(files)), functions)
     override = _override(settings, functions, templates)
 
@@ -250,41 +248,3 @@ def _override_text(path: str) -> str:
     except (OSError, UnicodeDecodeError) as error:
         problem = f"the template override cannot be read: {read_error(error)}"
         raise InputError(problem, where=path) from error
-
-
-# --- Kolla's own functions ---------------------------------------------------------------------
-
-
-def _functions(settings: KollaSettings) -> dict[str, dict[str, Any]]:
-    """Load Kolla's filters and methods as modules of our own, which read each YAML text once."""
-    folder = Path(settings.package) / "template"
-    filters = _module(folder / "filters.py")
-    methods = _module(folder / "methods.py")
-    load = getattr(methods, "_load_repos", None)
-    if load is not None:
-        methods._load_repos = read_once(load)  # type: ignore[attr-defined]
-    methods.yaml = types.SimpleNamespace(safe_load=yaml_reader())  # type: ignore[attr-defined]
-    # it logs a traceback before it raises, and a person sees the error that it raises
-    methods.LOG = logging.getLogger(__name__)  # type: ignore[attr-defined]
-    methods.LOG.disabled = True
-    methods.raise_error = _raise_error  # type: ignore[attr-defined]
-    return {
-        "filters": {name: getattr(filters, name) for name in settings.filters},
-        "methods": {name: getattr(methods, name) for name in settings.methods},
-    }
-
-
-def _module(path: Path) -> types.ModuleType:
-    spec = importlib.util.spec_from_file_location(f"{__name__}.{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise DistgenError("Kolla's template functions cannot be loaded", where=path)
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except ImportError as error:
-        raise DistgenError(f"Kolla's template functions cannot be loaded: {error}") from error
-    return module
-
-
-def _raise_error(message: str) -> NoReturn:
-    raise jinja2.TemplateRuntimeError(message)
