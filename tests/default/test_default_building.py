@@ -10,6 +10,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+CCP_BASES = (
+    "cinder designate glance heat ironic murano neutron nova openstack openvswitch sahara "
+    "searchlight"
+)
 ONLY_DOCKER = re.compile(r"^(SHELL|HEALTHCHECK|ONBUILD|MAINTAINER) ", re.MULTILINE)
 """Instructions that the OCI image format has no place for; buildah warns and drops them."""
 
@@ -23,7 +27,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     trees = {
         str(file.parent.relative_to(out)): file.parent for file in out.glob("*/*/*/Dockerfile")
     }
-    assert len(trees) >= 87
+    assert len(trees) >= 255
     return trees
 
 
@@ -97,9 +101,7 @@ def test_a_readme_runs_what_has_something_to_run(readmes: dict[str, str]) -> Non
     assert silent == {
         "ccp/base",
         "ccp/base-tools",
-        "ccp/neutron-base",
-        "ccp/nova-base",
-        "ccp/openstack-base",
+        *(f"ccp/{name}-base" for name in CCP_BASES.split()),
         "functest/core",
         "monasca/base",
         "opendev/python-base",
@@ -112,7 +114,8 @@ def test_images_that_start_nothing_by_themselves_are_run_with_a_command(
 ) -> None:
     for key, readme in readmes.items():
         if key.startswith("ccp/") and "podman run" in readme:
-            assert re.search(r"podman run .*:\S+ COMMAND\.\.\.$", readme, re.MULTILINE), key
+            name = key.split("/")[1]
+            assert re.search(rf"podman run .*/{name}:\S+ \S", readme), key
 
 
 def test_trees_send_no_history_to_the_builder_and_carry_their_licence(

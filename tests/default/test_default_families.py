@@ -62,7 +62,7 @@ def test_what_depends_on_any_image_is_all_that_needs_it_in_build_order() -> None
     [
         ("docker.io/library/alpine:3.6", ["functest/*"]),
         ("docker.io/library/debian:trixie-slim", ["ccp/*"]),
-        ("docker.io/ccp/nova-base:2026.1", ["ccp/nova-*@2026.1"]),
+        ("docker.io/ccp/nova-base:2026.1", ["ccp/nova-*@2026.1", "ccp/placement-api@2026.1"]),
     ],
 )
 def test_a_new_base_tells_what_to_build_again(reference: str, images: list[str]) -> None:
@@ -73,14 +73,13 @@ def test_a_new_base_tells_what_to_build_again(reference: str, images: list[str])
 def test_the_graph_says_in_which_steps_to_build() -> None:
     command = [sys.executable, ROOT / "distgen_git.py", "-C", ROOT, "graph", "--format", "json"]
     done = subprocess.run(
-        [*command, "--with-dependents", "ccp/base-tools@2026.1"],
+        [*command, "--with-dependents", "ccp/cinder-base@2026.1"],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert json.loads(done.stdout)["steps"] == [
-        ["ccp/base-tools@2026.1"],
-        [f"ccp/{name}@2026.1" for name in ("mariadb", "memcached", "openstack-base", "rabbitmq")],
-        [f"ccp/{name}@2026.1" for name in ("keystone", "neutron-base", "nova-base")],
-        [f"ccp/{name}@2026.1" for name in ("neutron-server", "nova-api", "nova-conductor")],
+        ["ccp/cinder-base@2026.1"],
+        [f"ccp/cinder-{name}@2026.1" for name in ("api", "ceph", "scheduler", "upgrade")],
+        [f"ccp/cinder-{name}@2026.1" for name in ("backup", "volume")],
     ]
 
 
@@ -104,6 +103,15 @@ def test_what_is_not_locked_is_listed_here_and_has_its_reason_in_a_policy() -> N
     } == {
         ("https://gerrit.googlesource.com/gerrit", "stable-3.10"): ["opendev/gerrit@master"],
         ("https://github.com/go-gitea/gitea", "v1.22.6"): ["opendev/gitea@master"],
+        (
+            "https://github.com/intelsdi-x/snap/releases/download/2.0.0/snap-2.0.0-linux-amd64.tar.gz",
+            "",
+        ): ["ccp/snap@2026.1", "ccp/snap@master"],
+        (
+            "https://nexus.opendaylight.org/content/repositories/opendaylight.release/org/"
+            "opendaylight/integration/opendaylight/0.21.0/opendaylight-0.21.0.tar.gz",
+            "",
+        ): ["ccp/opendaylight@2026.1", "ccp/opendaylight@master"],
         ("https://opendev.org/zuul/nodepool", "master"): [
             "opendev/nodepool@master",
             "zuul/nodepool@master",
