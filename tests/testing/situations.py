@@ -229,6 +229,7 @@ SITUATIONS: Mapping[str, Situation] = {
     "kolla.rst": Situation(),
     "lock.rst": Situation(lock),
     "packager.rst": Situation(packager),
+    "rebuild.rst": Situation(build),
     "registry.rst": Situation(registry),
     "releases.rst": Situation(releases),
     "reviews.rst": Situation(reviews),
