@@ -102,6 +102,7 @@ def test_build_packages_leave_with_the_layer_that_needed_them(catalogue: Catalog
         "python3 -m pip install --no-cache-dir --src /src x",
         "{ test ! -d /src || find /src -name .git -prune -exec rm -rf {} +; }",
         "DEBIAN_FRONTEND=noninteractive apt-get purge -y --auto-remove gcc",
+        "apt-get clean",
         "rm -rf /var/lib/apt/lists/*",
         "rm -rf /root/.cache",
     ]
