@@ -11,7 +11,7 @@ from distgen.catalogue.export_settings import read_exports, refuse_unused_settin
 from distgen.catalogue.overlay import find_origin, merge_layers
 from distgen.catalogue.parents import References, resolve_parent
 from distgen.catalogue.patches import patches_for_stream, refuse_unknown_streams
-from distgen.catalogue.placeholders import fill_placeholders, placeholder_names
+from distgen.catalogue.placeholders import fill_placeholders, fill_tables, placeholder_names
 from distgen.catalogue.records import CompiledTemplate, Group, Overlay, edit_policy
 from distgen.catalogue.repository_urls import public_url, repository_url
 from distgen.catalogue.values import StackedValues, ValueStack
@@ -207,8 +207,11 @@ def _fill_spec(draft: Draft, value_stack: ValueStack) -> dict[str, Any]:
         value_stack.take(placeholder_names(data))
         return fill_placeholders(data, words, draft.origin(*key))
 
-    verbatim = ("template", "on_edit", "platforms", *REPOSITORY_FORMATS)
-    return {key: data if key in verbatim else fill(data, key) for key, data in draft.spec.items()}
+    verbatim = ("template", "description", "on_edit", "platforms", *REPOSITORY_FORMATS)
+    spec = {key: data if key in verbatim else fill(data, key) for key, data in draft.spec.items()}
+    if "description" in spec:
+        spec["description"] = fill_tables(spec["description"], words, draft.origin("description"))
+    return spec
 
 
 def _exports(draft: Draft, value_stack: ValueStack) -> tuple[ExportSettings, ...]:

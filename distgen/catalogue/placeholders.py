@@ -10,6 +10,7 @@ from distgen.errors import InputError
 from distgen.text.suggest import did_you_mean
 
 _NAME = "[A-Za-z_][A-Za-z0-9_]*"
+_TABLE = re.compile(rf"\{{({_NAME})\[({_NAME})\]\}}")
 _PART = re.compile(rf"\{{\{{|\}}\}}|\{{({_NAME})(?:\[({_NAME})\])?\}}|[{{}}]")
 
 
@@ -34,11 +35,21 @@ def fill_placeholders(text: str, values: Mapping[str, Any], where: object) -> st
             raise InputError(problem, where=where, hint="double a real brace")
         if chooser is None:
             return _text_value(text, table, values, where)
-        key = _text_value(text, chooser, values, where)
-        entry = _find_entry(text, (table, key), values, where)
-        return _PART.sub(lambda inner: _fill_entry(entry, inner, values, where), entry)
+        return _choose_entry(text, part, values, where)
 
     return _PART.sub(replacement, text) if "{" in text or "}" in text else text
+
+
+def fill_tables(text: str, values: Mapping[str, Any], where: object) -> str:
+    """Return `text` with each `{table[name]}` replaced alone: prose may have braces of its own."""
+    return _TABLE.sub(lambda part: _choose_entry(text, part, values, where), text)
+
+
+def _choose_entry(text: str, part: re.Match[str], values: Mapping[str, Any], where: object) -> str:
+    table, chooser = part.groups()
+    key = _text_value(text, chooser, values, where)
+    entry = _find_entry(text, (table, key), values, where)
+    return _PART.sub(lambda inner: _fill_entry(entry, inner, values, where), entry)
 
 
 def _fill_entry(entry: str, part: re.Match[str], values: Mapping[str, Any], where: object) -> str:

@@ -170,8 +170,8 @@ CASES = [
      "asks for `{port}`, and that value is not text"),
     (A, "template: app\nfrom: 'docker.io/x:{env[user]}'\nvalues: {env: {root: '{env[user]}'}}",
      f"{A}:2:1: `{{env[user]}}` is the entry of a table, and asks for that of another"),
-    (A, f"{HEAD}description: 'one {{'", f"{A}:3:1: `one {{` holds a single `{{`; "
-     "double a real brace"),
+    (A, f"{HEAD}description: 'one {{env[port]}}'", f"{A}:3:1: `one {{env[port]}}` asks for "
+     "`{port}`, and that value is not text"),
     (A, "template: app\nfrom: docker.io/x:{env.__class__}", f"{A}:2:1: "
      "`docker.io/x:{env.__class__}` holds a single `{`; double a real brace"),
     ("overlays/ns/-x.yaml", HEAD, f"overlays/ns/-x.yaml: `-x` {NO_NAME}; rename the file"),

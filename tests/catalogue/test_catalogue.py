@@ -246,7 +246,7 @@ def test_one_value_chooses_an_entry_of_a_table(catalogue):
             """,
         "overlays/ns/a.yaml": """
             template: app
-            description: Python {{1}} on {tags[below]}
+            description: "Python {1} ${HOME} on {tags[below]}"
             from: docker.io/library/python:{tags[below]}
             streams: {master: , "1.0": {values: {below: debian}}}
             """,
@@ -257,7 +257,7 @@ def test_one_value_chooses_an_entry_of_a_table(catalogue):
         "ns/a@master": "docker.io/library/python:3.10-alpine",
         "ns/a@1.0": "docker.io/library/python:3.10-slim",
     }
-    assert images["ns/a@1.0"].description == "Python {1} on 3.10-slim"
+    assert images["ns/a@1.0"].description == "Python {1} ${HOME} on 3.10-slim"
 
 
 def test_gitea_is_another_name_of_forgejo(catalogue):
