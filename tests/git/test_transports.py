@@ -5,8 +5,19 @@ import shutil
 from dataclasses import replace
 
 import pytest
-from testing import transports
-from testing.dist_git import OPTIONS, QUICK, commits, content, edit, git, run_publish, statuses
+from testing import dist_git, transports
+from testing.dist_git import (
+    OPTIONS,
+    QUICK,
+    by_distgen,
+    by_git,
+    commits,
+    content,
+    edit,
+    git,
+    run_publish,
+    statuses,
+)
 from testing.images import image, tree
 from testing.transports import Served
 
@@ -17,11 +28,27 @@ NAMES = ("ns/base", "ns/app")
 STREAM = "ns/app@2024.1"
 
 
-@pytest.fixture(params=transports.ALL, ids=lambda transport: transport.__name__)
-def server(request, tmp_path):
+def https_by_git(root):
+    """Serve with TLS, as `--transport git` meets it."""
+    return transports.https(root)
+
+
+def nginx_by_git(root):
+    """Serve with nginx, as `--transport git` meets it."""
+    return transports.nginx(root)
+
+
+BY_GIT = (https_by_git, nginx_by_git)
+
+
+@pytest.fixture(params=(*transports.ALL, *BY_GIT), ids=lambda transport: transport.__name__)
+def server(request, tmp_path, monkeypatch):
     """A server with two empty repositories."""
     root = tmp_path / "srv/repositories"
     root.mkdir(parents=True)
+    # It stands for --transport, which each test would have to pass on otherwise.
+    way = by_git if request.param in BY_GIT else by_distgen
+    monkeypatch.setattr(dist_git, "chosen_way", way)
     with request.param(root) as server:
         for name in NAMES:
             git("init", "-q", "--bare", "--template=", "-b", "master", str(root / f"{name}.git"))

@@ -10,10 +10,12 @@ import time
 from dataclasses import replace
 
 import pytest
+from testing import dist_git
 from testing.dist_git import (
     GIT,
     OPTIONS,
     QUICK,
+    WAYS,
     commits,
     content,
     edit,
@@ -41,9 +43,15 @@ def trees(images, files=FIRST):
     return {i.key: tree(i, files) for i in images}
 
 
+both_ways = pytest.mark.parametrize("server", ["distgen", "git"], indirect=True)
+"""Runs a test twice: with our own client of the server, and with git."""
+
+
 @pytest.fixture
-def server(tmp_path):
+def server(request, tmp_path, monkeypatch):
     """A server with three empty repositories."""
+    # It stands for --transport, which each test would have to pass on otherwise.
+    monkeypatch.setattr(dist_git, "chosen_way", WAYS[getattr(request, "param", "distgen")])
     with git_server(tmp_path / "srv") as running:
         for name in ("app", "other", "third"):
             running.repository(f"ns/{name}.git")
@@ -60,6 +68,7 @@ def hook(folder, name, script):
 # --- servers that fail -------------------------------------------------------------------------
 
 
+@both_ways
 @pytest.mark.parametrize("fault", [Fault(503), Fault(429), Fault()], ids=["503", "429", "cut"])
 @pytest.mark.parametrize("step", ["info/refs", "git-upload-pack", "git-receive-pack"])
 def test_a_server_that_fails_for_a_moment_is_asked_again(tmp_path, server, fault, step):
@@ -73,6 +82,7 @@ def test_a_server_that_fails_for_a_moment_is_asked_again(tmp_path, server, fault
     assert commits(tmp_path / "srv/ns/app.git") == [result.commit, result.parent]
 
 
+@both_ways
 def test_a_passing_error_of_a_push_pauses_and_a_lost_race_does_not(tmp_path, server):
     app_image = app(server.url)
     run_publish(tmp_path, [app_image], trees([app_image]))
@@ -105,6 +115,7 @@ def test_a_passing_error_of_a_push_pauses_and_a_lost_race_does_not(tmp_path, ser
     assert len(commits(tmp_path / "srv/ns/app.git")) == 4
 
 
+@both_ways
 def test_a_server_that_goes_on_failing_is_given_up_and_the_rest_goes_on(tmp_path, server):
     images = [app(server.url), app(server.url, "ns/other"), app(server.url, "ns/third", "ns/app")]
     server.meddle = lambda request: Fault(502) if "/app.git" in request.path else None
@@ -117,6 +128,7 @@ def test_a_server_that_goes_on_failing_is_given_up_and_the_rest_goes_on(tmp_path
     )
 
 
+@both_ways
 def test_a_server_that_forbids_the_push_is_asked_once(tmp_path, server):
     app_image = app(server.url)
     server.meddle = lambda request: Fault(403) if request.pushes else None
@@ -146,6 +158,7 @@ def test_a_server_that_does_not_answer_at_all_is_not_waited_for_thousands_of_tim
     assert time.monotonic() - begin < 15
 
 
+@both_ways
 def test_a_server_that_hangs_is_given_up_in_time(tmp_path, server):
     images = [app(server.url), app(server.url, "ns/other")]
     server.meddle = lambda request: Fault(seconds=20) if "/app.git" in request.path else None
@@ -170,6 +183,7 @@ def test_the_time_limit_of_the_command_line_is_the_servers(catalogue, tmp_path, 
     assert len(server.requests) == begun + 1
 
 
+@both_ways
 def test_a_push_whose_hook_hangs_is_ended_and_found_by_the_next_run(tmp_path, server):
     app_image = app(server.url)
     where = tmp_path / "srv/ns/app.git"
@@ -188,6 +202,7 @@ def test_a_push_whose_hook_hangs_is_ended_and_found_by_the_next_run(tmp_path, se
     assert commits(where) == [repeated.commit]
 
 
+@both_ways
 def test_a_hook_that_speaks_of_a_lock_is_asked_once(tmp_path, server):
     """It was taken for a lock that another git holds for a moment, and asked six times."""
     app_image = app(server.url)
@@ -200,6 +215,7 @@ def test_a_hook_that_speaks_of_a_lock_is_asked_once(tmp_path, server):
 # --- answers that cannot be believed -----------------------------------------------------------
 
 
+@both_ways
 def test_a_push_that_is_taken_and_then_taken_back_has_failed(tmp_path, server):
     """A mirror that overwrites the repository, or a hook, may do so."""
     app_image = app(server.url)
@@ -220,6 +236,7 @@ while read old new ref; do
 done"""
 
 
+@both_ways
 @pytest.mark.parametrize("answer", [None, Fault(after=True)], ids=["told", "lost"])
 def test_a_commit_of_somebody_on_top_of_ours_does_not_hide_it(tmp_path, server, answer):
     app_image = app(server.url)
@@ -232,6 +249,7 @@ def test_a_commit_of_somebody_on_top_of_ours_does_not_hide_it(tmp_path, server, 
     assert commits(where)[1:] == [result.commit, result.parent]
 
 
+@both_ways
 def test_a_push_that_arrived_counts_though_the_server_is_gone_after_it(tmp_path, server):
     app_image = app(server.url)
     pushed = []
@@ -247,6 +265,7 @@ def test_a_push_that_arrived_counts_though_the_server_is_gone_after_it(tmp_path,
     assert (result.status, result.commit) == ("created", commits(tmp_path / "srv/ns/app.git")[0])
 
 
+@both_ways
 def test_a_lost_answer_to_the_push_of_several_streams_is_found_out(tmp_path, server):
     images = [app(server.url), app(server.url, "ns/app@2024.1")]
     server.meddle = lambda request: Fault(after=True) if request.pushes else None

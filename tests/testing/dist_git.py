@@ -37,6 +37,14 @@ def by_distgen(git: Git) -> Git:
 
 WAYS = {"git": by_git, "distgen": by_distgen}
 
+
+def as_it_is(git: Git) -> Git:
+    return git
+
+
+chosen_way = as_it_is
+"""What a test lets talk to http(s) repositories; see `WAYS`."""
+
 Files = Mapping[str, str | bytes | None]
 
 
@@ -48,13 +56,15 @@ def run_publish(
     The catalogue holds `others` as well, and `orphans` are branches to retire.
     """
     request = _request(root, images, trees, orphans, others)
+    git = chosen_way(git)
     with open_store(store or Path(root) / "store", git) as opened:
         return sorted(publish_images(request, opened, options), key=lambda result: result.key)
 
 
 def plans(root, images, trees, options=OPTIONS, *, git=GIT, store=None, orphans=(), others=()):
     """Return the changes that publishing would make."""
-    return plan_only(_request(root, images, trees, orphans, others), git, options, store)
+    request = _request(root, images, trees, orphans, others)
+    return plan_only(request, chosen_way(git), options, store)
 
 
 def _request(root, images, trees, orphans, others):
