@@ -133,7 +133,7 @@ def real_looking(number: int) -> dict[str, Files]:
         ".gitignore": "*.log\n/build\n*\n",
         ".gitattributes": "* text=auto eol=crlf\n*.bin filter=lfs\n",
         ".dockerignore": ".git\n",
-        "app/run.sh": Entry(b"#!/bin/sh\nexec app" + bytes([number]), EXECUTABLE),
+        "app/run.sh": Entry(b"#!/bin/sh\nexec app" + bytes([number % 256]), EXECUTABLE),
         "app/current": Entry(b"run.sh", LINK),
         "conf/app.conf.j2": "{{ listen }}:{{ port }}",
         "conf/{{ name }}.raw": "x{% endraw %}",
