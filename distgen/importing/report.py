@@ -29,6 +29,7 @@ def result_rows(results: Iterable[ImportResult]) -> list[tuple[str, str, str]]:
 
 def _detail(result: ImportResult) -> str:
     if result.status == "refused":
-        return f"{result.source}: {result.detail}" if result.image else result.detail
+        is_said = not result.image or result.detail.startswith(result.source)
+        return result.detail if is_said else f"{result.source}: {result.detail}"
     parents = f"from {', '.join(result.parents)}" if result.parents else ""
     return "; ".join(filter(None, (parents, result.detail)))
