@@ -230,17 +230,21 @@ def test_nothing_is_run_that_a_catalogue_could_have_brought(tmp_path):
     assert sentence("/nowhere/python3") == f"there is no file /nowhere/python3; {hint}"
     inside = tmp_path / "catalogue/python3"
     shutil.copy(python, inside)
-    assert sentence(inside) == f"{inside} lies in the catalogue, whose files are never run; {hint}"
+    problem = "lies in the catalogue or a git repository; files of those are never run"
+    assert sentence(inside) == f"{inside} {problem}"
     (tmp_path / "link").mkdir()
     (tmp_path / "link/python3").symlink_to(inside)
-    assert "lies in the catalogue" in sentence(tmp_path / "link/python3")
+    assert problem in sentence(tmp_path / "link/python3")
     (tmp_path / "bin").chmod(0o777)
     assert sentence(python) == (
         f"{tmp_path}/bin may be changed by others than you; install Kolla in a folder of your own"
     )
     (tmp_path / "bin").chmod(0o755)
-    (tmp_path / ".git").mkdir()  # then the catalogue is a folder of a larger repository
-    assert "lies in the catalogue" in sentence(python)
+    # `verify` reads older commits elsewhere, and those could name a file of this checkout.
+    (tmp_path / "bin/.git").mkdir()
+    assert problem in sentence(python)
+    (tmp_path / "folder").symlink_to(tmp_path / "bin")
+    assert problem in sentence(tmp_path / "folder/python3")
     assert not ran.exists()
 
 

@@ -66,10 +66,12 @@ def check_interpreter(python: str, root: Path, origin: Origin) -> None:
         raise InputError(f"python: {python} is not called python", where=origin, hint=_WHOLE_PATH)
     if not path.is_file():
         raise InputError(f"python: there is no file {python}", where=origin, hint=_WHOLE_PATH)
-    top = _repository(root.resolve())
-    if any(place.is_relative_to(top) for place in (path.resolve(), path.parent.resolve())):
-        problem = f"python: {python} lies in the catalogue, whose files are never run"
-        raise InputError(problem, where=origin, hint=_WHOLE_PATH)
+    # An older commit may be read elsewhere, and name a file of this one's checkout.
+    folders = {*path.parents, *path.parent.resolve().parents, path.parent.resolve()}
+    is_own = path.resolve().is_relative_to(root.resolve())
+    if is_own or root.resolve() in folders or any((f / ".git").exists() for f in folders):
+        problem = f"python: {python} lies in the catalogue or a git repository"
+        raise InputError(problem, where=origin, hint="files of those are never run")
     for place in (path, *path.parents):
         status = place.lstat()
         is_open = stat.S_IMODE(status.st_mode) & (stat.S_IWOTH | stat.S_ISVTX) == stat.S_IWOTH
@@ -176,8 +178,3 @@ def _last_words(code: int, stderr: IO[bytes]) -> str:
     last = next((line for line in reversed(lines) if line), "")
     end = f"was ended by signal {-code}" if code < 0 else f"ended with {code}"
     return f"{end}: {last[:300]}" if last else end
-
-
-def _repository(root: Path) -> Path:
-    """Return the git repository that holds the catalogue, or the catalogue itself."""
-    return next((place for place in (root, *root.parents) if (place / ".git").exists()), root)
