@@ -8,7 +8,8 @@ from dataclasses import replace
 from distgen.adopt.overlay_files import with_overlay_files
 from distgen.adopt.records import EditedBranch
 from distgen.errors import InputError
-from distgen.lint.check import Work, fault
+from distgen.lint.check import fault
+from distgen.lint.work import Work
 from distgen.model.catalogue import Catalogue, Image, TemplateFile
 from distgen.model.lock import Lock
 from distgen.model.rendered import Tree

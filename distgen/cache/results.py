@@ -29,13 +29,14 @@ _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """Where results are kept; without a folder nothing is.
+    """Where results are kept; without a folder nothing is, and else only where `is_written`.
 
     `max_bytes` is about what all entries may take together: the least recently used ones go.
     """
 
     folder: Path | None = None
     max_bytes: int = 512 * 2**20
+    is_written: bool = True
 
 
 NO_CACHE = Cache()
@@ -51,7 +52,7 @@ def load_result(
     if cache.folder is None:
         return None
     head = f"{key.text}\n".encode("ascii")
-    content = _read_own_file(_path(cache.folder, key))
+    content = _read_own_file(_path(cache.folder, key), cache.is_written)
     digest, _, entry = content.partition(b"\n")
     if digest.decode("latin-1") != hashlib.sha256(entry).hexdigest() or not entry.startswith(head):
         return None
@@ -63,7 +64,7 @@ def load_result(
 
 def save_result(cache: Cache, key: CacheKey, value: Any) -> None:
     """Keep a result, a plain JSON value; a folder that cannot be written is left alone."""
-    if cache.folder is None:
+    if cache.folder is None or not cache.is_written:
         return
     text = json.dumps(value, separators=(",", ":"))
     entry = f"{key.text}\n{text}\n".encode("ascii")
@@ -81,7 +82,7 @@ def _path(folder: Path, key: CacheKey) -> Path:
     return folder / FOLDER / key.kind / digest[:2] / digest[2:]
 
 
-def _read_own_file(path: Path) -> bytes:
+def _read_own_file(path: Path, is_noted: bool) -> bytes:
     """Read a file that only this user can have written, b"" where there is none."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -93,8 +94,9 @@ def _read_own_file(path: Path) -> bytes:
         is_plain = stat.S_ISREG(status.st_mode) and status.st_nlink <= 1  # 0: replaced just now
         if not is_own or not is_plain or status.st_size > _LARGEST_ENTRY:
             return b""
-        with suppress(OSError):
-            os.utime(descriptor)  # what is used stays when others are pruned
+        if is_noted:
+            with suppress(OSError):
+                os.utime(descriptor)  # what is used stays when others are pruned
         with open(descriptor, "rb", closefd=False) as stream:
             return stream.read(_LARGEST_ENTRY)
     except OSError:

@@ -41,9 +41,10 @@ def cached_catalogue(root: Path, sets: Sequence[str], read: Read, cache: Cache) 
         return catalogue
     catalogue = read()
     now = take_snapshot(root) if catalogue.inputs == PARTS else None
-    if now is not None and (now.digest, now.stamp) == (snapshot.digest, snapshot.stamp):
-        _save(catalogue, snapshot, keys, cache)
-    return catalogue
+    if now is None or (now.digest, now.stamp) != (snapshot.digest, snapshot.stamp):
+        return catalogue
+    _save(catalogue, snapshot, keys, cache)
+    return replace(catalogue, digest=keys.images.digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,13 @@ class _KeptCatalogue:
 
         documents = StoredItems(value["paths"], self._make_document)
         images = StoredImages(heads, make)
-        return replace(frame, root=self._root, images=images, documents=documents)
+        return replace(
+            frame,
+            root=self._root,
+            digest=self._keys.images.digest,
+            images=images,
+            documents=documents,
+        )
 
     def _make_document(self, number: int) -> Layer:
         return self._or_again(
@@ -146,7 +153,7 @@ def _encode(
 
 def _encode_head(image: Image) -> list[Any]:
     parents = [[parent.role, parent.image, parent.reference] for parent in image.parents]
-    return [image.full_name, image.stream_name, image.reference, parents]
+    return [image.full_name, image.stream.name, image.reference, parents]
 
 
 def _decode_head(row: Sequence[Any]) -> ImageHead:

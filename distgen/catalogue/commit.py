@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from distgen.catalogue.inputs import LINKABLE, PARTS, locate_inputs
 from distgen.catalogue.template_files import is_leftover
 from distgen.errors import DistgenError
-from distgen.git.repository import ask_git, open_repository
-from distgen.git.run import Git, explain
+from distgen.git.run import Git, GitResult, explain, run
 from distgen.git.temporary import scratch_folder
-
-if TYPE_CHECKING:
-    from git import Repo
 
 _SETTINGS = (
     *("-c", "core.fsmonitor=false"),
@@ -40,11 +36,10 @@ class CatalogueCommit:
 
 def read_catalogue_commit(git: Git, root: Path, inputs: Sequence[str] = PARTS) -> CatalogueCommit:
     """Return the commit of the catalogue in `root`, of which only what it was read from counts."""
-    with open_repository(git, root, or_above=True) as repository:
-        head = _read_head(repository, root) if repository is not None else None
-        if repository is None or head is None:
-            return CatalogueCommit(None, None)
-        return CatalogueCommit(*head, _dirty_paths(repository, root, inputs))
+    head = _read_head(git, root)
+    if head is None:
+        return CatalogueCommit(None, None)
+    return CatalogueCommit(*head, _dirty_paths(git, root, inputs))
 
 
 def catalogue_history(git: Git, root: Path, head: CatalogueCommit) -> Callable[[str, int], bool]:
@@ -57,51 +52,50 @@ def catalogue_history(git: Git, root: Path, head: CatalogueCommit) -> Callable[[
     def contains(commit: str, seconds: int) -> bool:
         if head.commit is None or head.date is None or commit == head.commit:
             return True
-        with open_repository(git, root, or_above=True) as repository:
-            assert repository is not None
-            if not ask_git(repository, "merge-base", "--is-ancestor", commit, head.commit).code:
-                return True
-            is_shallow = ask_git(repository, "rev-parse", "--is-shallow-repository").output
+        if not _ask(git, root, "merge-base", "--is-ancestor", commit, head.commit).code:
+            return True
+        is_shallow = _ask(git, root, "rev-parse", "--is-shallow-repository").output
         return is_shallow.strip() == b"true" and seconds <= head.date
 
     return contains
 
 
-def _read_head(repository: Repo, root: Path) -> tuple[str, int] | None:
+def _ask(git: Git, root: Path, *words: str) -> GitResult:
+    return run(git, "-C", str(root), *words)
+
+
+def _read_head(git: Git, root: Path) -> tuple[str, int] | None:
     """Return the current commit and its date, None where there is no commit yet."""
-    try:
-        commit = repository.head.commit
-        return commit.hexsha, commit.committed_date
-    except (ValueError, BrokenPipeError):
-        # GitPython raises it for an empty repository and for one of another user, but also for
-        # SHA-256 and reftable, which only git itself reads. A git that ended before it was asked
-        # is a broken pipe.
-        log = ask_git(repository, "log", "-1", "--format=%H %ct", "--no-show-signature")
+    # GitPython would need a third of a run that changes nothing to be imported.
+    log = _ask(git, root, "log", "-1", "--format=%H %ct", "--no-show-signature")
     if "dubious ownership" in log.error:
         raise DistgenError(
             "git does not read a catalogue that belongs to another user",
             where=root,
             hint=f"allow it with `git config --global --add safe.directory {root}`",
         )
+    if log.code < 0:
+        raise DistgenError(explain(log), where=root)
     if log.code:
         return None
     name, _, date = log.output.decode("ascii").strip().partition(" ")
     return name, int(date)
 
 
-def _dirty_paths(repository: Repo, root: Path, inputs: Sequence[str]) -> tuple[str, ...]:
+def _dirty_paths(git: Git, root: Path, inputs: Sequence[str]) -> tuple[str, ...]:
     """Return the paths of the catalogue that differ from the commit; git ignores some of them."""
-    located = locate_inputs(root, Path(repository.working_tree_dir or root), inputs)
+    top = _ask(git, root, "rev-parse", "--show-toplevel")
+    folder = os.fsdecode(top.output.removesuffix(b"\n")) if not top.code else str(root)
+    located = locate_inputs(root, Path(folder), inputs)
     options = ("--porcelain=v1", "-z", "--untracked-files=all", "--ignored", "--no-renames", "--")
     with scratch_folder() as scratch:
         # A new index compares the files themselves. That of the clone may be told to skip some
         # files, and it takes line ends as equal that other clones do not have.
-        index = str(scratch / "index")
-        with repository.git.custom_environment(GIT_INDEX_FILE=index):
-            status = ask_git(repository, *_SETTINGS, "read-tree", "HEAD")
-            if not status.code:
-                words = ("-C", str(located.top), *_SETTINGS, "status", *options, *located.paths)
-                status = ask_git(repository, *words)
+        git = replace(git, local={**git.local, "GIT_INDEX_FILE": str(scratch / "index")})
+        status = _ask(git, root, *_SETTINGS, "read-tree", "HEAD")
+        if not status.code:
+            words = (*_SETTINGS, "status", *options, *located.paths)
+            status = _ask(git, located.top, *words)
     if status.code:
         raise DistgenError(explain(status), where=root)
     lines = status.output.decode("utf-8", "replace").split("\0")

@@ -28,7 +28,7 @@ def refuse_cycles(images: Iterable[ImageNode]) -> None:
     cycle = find_cycle({key: image.parent_keys for key, image in by_key.items()})
     if not cycle:
         return
-    same_stream = len({by_key[key].stream_name for key in cycle if key in by_key}) == 1
+    same_stream = len({key.partition("@")[2] for key in cycle if key in by_key}) == 1
     names = [key.partition("@")[0] if same_stream else key for key in cycle]
     parents = by_key[cycle[0]].parents
     where = next(parent.origin for parent in parents if parent.image == cycle[1])

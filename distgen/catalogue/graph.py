@@ -149,17 +149,21 @@ def _match(images: Collection[ImageNode], pattern: str) -> list[str]:
         return _match_reference(images, pattern)
     name, at, stream = pattern.partition("@")
     of_name = [image for image in images if fnmatchcase(image.full_name, name)]
-    keys = [image.key for image in of_name if not at or fnmatchcase(image.stream_name, stream)]
+    keys = [image.key for image in of_name if not at or fnmatchcase(_stream(image), stream)]
     if keys:
         return keys
     if of_name:
-        streams = {image.stream_name for image in of_name}
+        streams = {_stream(image) for image in of_name}
         problem = f"no image that matches `{name}` has a stream `{stream}`"
         raise InputError(problem, hint=did_you_mean(stream, streams))
     names = {image.full_name for image in images}
     same_ending = sorted(full_name for full_name in names if full_name.partition("/")[2] == name)
     hint = f"did you mean `{same_ending[0]}`?" if same_ending else did_you_mean(name, names)
     raise InputError(f"no image matches `{name}`", hint=hint)
+
+
+def _stream(image: ImageNode) -> str:
+    return image.key.partition("@")[2]
 
 
 def _match_reference(images: Iterable[ImageNode], pattern: str) -> list[str]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import cast
-
-from jsonschema import Draft202012Validator
+from typing import TYPE_CHECKING, cast
 
 from distgen.model.catalogue import (
     DEFAULT_LIMITS,
@@ -20,6 +18,9 @@ from distgen.model.catalogue import (
 from distgen.model.dist_git import DistGit
 from distgen.model.words import EditPolicy, OnEdit, Origin
 from distgen.schema.yaml import Document
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
 
 
 @dataclass(frozen=True, slots=True)

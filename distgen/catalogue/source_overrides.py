@@ -13,6 +13,7 @@ from distgen.errors import InputError
 from distgen.model.catalogue import Catalogue, Image, Source
 from distgen.model.lock import Lock
 from distgen.model.rendered import Tree
+from distgen.model.stored import images_by_key
 from distgen.model.words import Origin
 from distgen.schema.formats import SECRET_FORMATS, format_problem
 from distgen.text.suggest import did_you_mean
@@ -104,7 +105,7 @@ def override_sources(
 
 def publishing_refusal(speculation: Speculation) -> Callable[[Tree], str]:
     """Return a function that says why a tree with replaced sources must not be published."""
-    images = {image.key: image for image in speculation.catalogue.images}
+    images = images_by_key(speculation.catalogue.images)
 
     def refuse(tree: Tree) -> str:
         if tree.key not in speculation.images or images[tree.key].stream.speculative:

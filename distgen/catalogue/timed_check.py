@@ -9,15 +9,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
-
-from jsonschema import Draft202012Validator
+from typing import TYPE_CHECKING, Any
 
 from distgen.errors import InputError
 from distgen.model.words import KeyPath
 from distgen.render.errors import OutOfTime
 from distgen.schema.check import FindOrigin, refuse_mistakes
 from distgen.schema.messages import format_key
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
 
 _TICK = 0.25  # seconds of processor time between two looks at the limit
 

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-import yaml
-
 from distgen.errors import InputError
 from distgen.git.refs import HEADS, is_commit_id
 from distgen.schema.formats import format_problem
@@ -42,21 +40,19 @@ class ZuulItem:
         return f"the {kind} {name} of {self.project}" if name else f"an item of {self.project}"
 
 
-class _ZuulLoader(yaml.SafeLoader):
-    """Reads `!unsafe` strings, as Ansible marks texts that people wrote, as strings."""
-
-
-def _plain(loader: _ZuulLoader, node: yaml.Node) -> object:
-    return loader.construct_scalar(node) if isinstance(node, yaml.ScalarNode) else None
-
-
-_ZuulLoader.add_constructor("!unsafe", _plain)
-
-
 def parse_zuul_items(text: str, where: object) -> tuple[ZuulItem, ...]:
     """Return the items of an inventory, of its `zuul` variable alone, or of a list of items."""
+    import yaml  # few runs have an inventory
+
+    class ZuulLoader(yaml.SafeLoader):
+        """Reads `!unsafe` strings, as Ansible marks texts that people wrote, as strings."""
+
+    def plain(loader: ZuulLoader, node: yaml.Node) -> object:
+        return loader.construct_scalar(node) if isinstance(node, yaml.ScalarNode) else None
+
+    ZuulLoader.add_constructor("!unsafe", plain)
     try:
-        data = yaml.load(text, _ZuulLoader)
+        data = yaml.load(text, ZuulLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" (line {mark.line + 1})" if mark is not None else ""

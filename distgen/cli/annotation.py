@@ -7,7 +7,7 @@ from typing import Any
 
 from distgen.catalogue.value_origins import ValueOrigins
 from distgen.errors import InputError, printable
-from distgen.lint.check import Work
+from distgen.lint.work import Work
 from distgen.model.catalogue import Image
 from distgen.render.unidiff import split_lines
 from distgen.text.suggest import did_you_mean

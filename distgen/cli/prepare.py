@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,9 +26,10 @@ from distgen.errors import InputError
 from distgen.forges.load import NO_FORGE
 from distgen.git.location import creation_hint
 from distgen.git.run import Git
-from distgen.lint.check import Work, objection
+from distgen.lint.work import Work
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.published import Provenance
+from distgen.model.rendered import Tree
 from distgen.model.words import OnEdit, is_committed
 from distgen.pool import limit_jobs
 from distgen.publish.events import Observer, ignore_step, report_fallback
@@ -35,6 +37,7 @@ from distgen.publish.options import PublishOptions, RepositoryCreation, contains
 from distgen.publish.repository_access import Repository
 from distgen.publish.run import PublishRequest
 from distgen.publish.target import BranchTarget
+from distgen.publish.tree_ids import load_tree_ids, trees_key
 from distgen.text.listing import name_some
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -49,6 +52,8 @@ class Run:
     options: PublishOptions
     git: Git
     store: Path
+    keep: Callable[[], None]
+    """Keeps for the next run what was found out."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +113,8 @@ def prepare(session: Session, options: RunOptions, observe: Observer = ignore_st
     images = catalogue.images if options.retirement.requested else task.images
     git_with_tokens = add_tokens(session, git, catalogue, images)
     orphans = _choose_orphans(options, catalogue, git_with_tokens)
+    key = None if speculation.images else trees_key(catalogue, lock)
+    tree_ids = load_tree_ids(session.results, key)
     return Run(
         request=PublishRequest(catalogue, task.images, task.renderer.tree, orphans),
         work=task,
@@ -122,16 +129,33 @@ def prepare(session: Session, options: RunOptions, observe: Observer = ignore_st
             allow_dirty=options.allow_dirty,
             remote_only=options.remote_only,
             restamp=options.restamp,
-            objection=objection(task),
+            objection=_objection(task),
             refusal=source_overrides.publishing_refusal(speculation),
             sign=options.signing.by(git, root),
             contains=contains_all if options.allow_older else catalogue_history(git, root, head),
+            tree_ids=tree_ids,
             creation=_creation(session, git_with_tokens, catalogue),
             shard=options.sharding.shard,
         ),
         git=git_with_tokens,
         store=options.sharding.folder(options.remote.folder(session)),
+        keep=partial(tree_ids.save, session.results, key),
     )
+
+
+def _objection(task: Work) -> Callable[[Tree], str]:
+    """Return what says why a tree must not be published; its rules are loaded when one is asked."""
+
+    @cache
+    def load() -> Callable[[Tree], str]:
+        from distgen.lint.check import objection
+
+        return objection(task)
+
+    def judge(tree: Tree) -> str:
+        return load()(tree)
+
+    return judge
 
 
 def _git_that_tells(session: Session, options: RunOptions, observe: Observer) -> Git:

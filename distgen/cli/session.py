@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -37,6 +37,7 @@ class Session:
     color: bool | None
     environ: Mapping[str, str] = field(repr=False)
     use_cache: bool = True
+    keep_results: bool = True
 
     @property
     def root(self) -> Path:
@@ -92,7 +93,8 @@ class Session:
     @property
     def results(self) -> Cache:
         """Return where results of earlier runs are, nowhere with --no-cache."""
-        return Cache(self.cache) if self.use_cache else NO_CACHE
+        cache = Cache(self.cache) if self.use_cache else NO_CACHE
+        return replace(cache, is_written=self.keep_results)
 
     def lock(self) -> Lock:
         return cached_lock(self.root, self.results)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from distgen.catalogue.records import Settings
-from distgen.catalogue.settings import read_settings
-from distgen.catalogue.structure_tests import catalogue_of_tests, read_tests
 from distgen.cli.session import Session
 from distgen.errors import InputError
-from distgen.lint.check import Work, plan_work, render_trees
+from distgen.lint.work import Work, plan_work, render_trees
 from distgen.model.catalogue import DEFAULT_LIMITS, Catalogue, Image, RenderLimits
 from distgen.model.lock import Lock
-from distgen.render.limited import LimitedRenderer
+from distgen.render.late import LateRenderer
+
+if TYPE_CHECKING:
+    from distgen.catalogue.records import Settings
 
 
 def limited_work(
@@ -24,13 +24,15 @@ def limited_work(
     stop: threading.Event | None = None,
 ) -> Work:
     """Return the work to do on `images`; what renders them ends once `stop` is set."""
-    return plan_work(catalogue, lock, images, LimitedRenderer(catalogue, lock, stop))
+    return plan_work(catalogue, lock, images, LateRenderer(catalogue, lock, stop))
 
 
 def render_structure_tests(
     catalogue: Catalogue, lock: Lock, images: tuple[Image, ...]
 ) -> Mapping[str, Mapping[str, Any]]:
     """Return the structure tests of images by key, merged in overlay order."""
+    from distgen.catalogue.structure_tests import catalogue_of_tests, read_tests
+
     keys = {image.key for image in images}
     tests = catalogue_of_tests(catalogue)
     chosen = tuple(image for image in tests.images if image.key in keys)
@@ -43,6 +45,8 @@ def site_settings(session: Session) -> Settings | None:
         root = session.root
     except InputError:
         return None
+    from distgen.catalogue.settings import read_settings
+
     return read_settings(root)
 
 

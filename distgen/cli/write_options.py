@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import click
 
@@ -70,7 +70,8 @@ def deliver(
     tell: Callable[[prepare.Run, list[Result]], str],
 ) -> None:
     """Plan, let `work` do it, report, end with `tell`'s summary, and exit as it went."""
-    session: Session = ctx.obj
+    # Something that is only planned writes nothing anywhere, not even a result of this run.
+    session: Session = replace(ctx.obj, keep_results=not output.dry_run)
     with open_events(output.event_files.events) as events:
         run = prepare.prepare(session, options, events)
         with graceful_signals(run.git):

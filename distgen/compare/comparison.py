@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from distgen.catalogue.graph import select_images, waves
 from distgen.errors import DistgenError, InputError
-from distgen.lint.check import Work
+from distgen.lint.work import Work
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.rendered import Tree
 from distgen.model.words import Origin

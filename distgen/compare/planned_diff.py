@@ -9,7 +9,7 @@ from distgen.compare.planned import planned_trees, published_parents, stopped_im
 from distgen.compare.records import GroupedDiff
 from distgen.compare.revision_diff import origin_finder
 from distgen.compare.words import words_by_image
-from distgen.lint.check import Work
+from distgen.lint.work import Work
 from distgen.model.published import Change
 
 

@@ -13,7 +13,7 @@ from distgen.compare.reasons import ReasonFinder
 from distgen.compare.records import FileEdit, GroupedDiff, Trees
 from distgen.compare.words import words_by_image
 from distgen.dockerfile.filename import is_dockerfile
-from distgen.lint.check import Work
+from distgen.lint.work import Work
 from distgen.model.catalogue import Image
 from distgen.model.rendered import File, Tree
 from distgen.model.words import Origin

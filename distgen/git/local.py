@@ -53,15 +53,25 @@ def read_all_heads(folder: Path) -> dict[str, str] | None:
             for ref, commit in _read_packed_refs(folder).items()
             if ref.startswith(HEADS)
         }
-        for path in (folder / HEADS).rglob("*"):
-            if path.is_file() and path.suffix != ".lock":
-                text = path.read_bytes().strip()
-                if not _COMMIT.fullmatch(text):
-                    return None
-                branches[path.relative_to(folder / HEADS).as_posix()] = text.decode("ascii")
+        for branch, path in _loose_refs(folder / HEADS):
+            text = Path(path).read_bytes().strip()
+            if not _COMMIT.fullmatch(text):
+                return None
+            branches[branch] = text.decode("ascii")
     except OSError as error:
         raise DistgenError(f"cannot be read: {error.strerror}", where=folder) from None
     return branches
+
+
+def _loose_refs(folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield the names and files of the refs below a folder, which is listed as it is."""
+    with suppress(FileNotFoundError):
+        for entry in os.scandir(folder):
+            if entry.is_dir(follow_symlinks=False):
+                inner = _loose_refs(Path(entry.path))
+                yield from ((f"{entry.name}/{name}", path) for name, path in inner)
+            elif entry.is_file() and not entry.name.endswith(".lock"):
+                yield entry.name, entry.path
 
 
 def _is_plain(folder: Path) -> bool:

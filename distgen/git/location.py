@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -35,6 +36,7 @@ class Place:
         return self.address.partition(":")[0].rpartition("@")[2]
 
 
+@lru_cache(maxsize=1 << 16)
 def locate(url: str, root: Path) -> Place:
     """Return the place of `url`, where a path is relative to `root`; refuse an unsafe address."""
     if not url or not url.isprintable() or url.startswith("-"):

@@ -17,8 +17,6 @@ from distgen.git.commits import parse_person
 from distgen.git.run import (
     LOCAL_SETTINGS,
     Git,
-    GitResult,
-    clean_lines,
     read_user_setting,
     run,
     with_settings,
@@ -148,15 +146,6 @@ def list_commits(
             yield from (commit.hexsha for commit in commits)
         except GitCommandError as error:
             raise DistgenError(f"cannot be read: {_reason(error)}", where=folder) from None
-
-
-def ask_git(repository: Repo, *words: str) -> GitResult:
-    """Run a command of git in the repository's folder."""
-    command = ["git", *words]
-    code, output, error = repository.git.execute(
-        command, with_extended_output=True, with_exceptions=False, stdout_as_string=False
-    )
-    return GitResult(code, output, clean_lines(error.encode("utf-8", "surrogateescape")))
 
 
 def _reason(error: GitCommandError) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import cache, partial
 
 from distgen.catalogue.graph import including_parents, with_ancestors
@@ -13,40 +13,11 @@ from distgen.lint import policy
 from distgen.lint.findings import in_order, with_origins
 from distgen.lint.rules.context import ImageIndex, describe
 from distgen.lint.ruleset import check_image
-from distgen.model.catalogue import Catalogue, Image
-from distgen.model.lock import Lock
+from distgen.lint.work import Work
 from distgen.model.rendered import Finding, Tree
-from distgen.render.renderer import Renderer, TreeRenderer
+from distgen.model.stored import images_by_key
 
 Linters = Callable[[Iterable[Tree]], Iterable[Finding]]
-
-
-@dataclass(frozen=True)
-class Work:
-    """A catalogue with its lock, and the images to work on, parents first."""
-
-    catalogue: Catalogue
-    lock: Lock
-    images: tuple[Image, ...]
-    renderer: TreeRenderer
-
-
-def plan_work(
-    catalogue: Catalogue,
-    lock: Lock,
-    images: tuple[Image, ...],
-    renderer: TreeRenderer | None = None,
-) -> Work:
-    """Return the work to do on `images`; nothing is rendered yet.
-
-    Without a `renderer` that holds limits, templates may use all there is.
-    """
-    return Work(catalogue, lock, images, renderer or Renderer(catalogue, lock))
-
-
-def render_trees(work: Work) -> Iterator[Tree]:
-    """Render image by image, in order; nothing is kept."""
-    return map(work.renderer.tree, work.images)
 
 
 def lint(work: Work, linters: Linters) -> tuple[Finding, ...]:
@@ -72,7 +43,7 @@ def objection(work: Work) -> Callable[[Tree], str]:
 
 def fault(work: Work) -> Callable[[Tree], str]:
     """Return a function that says what is wrong with a tree: its first error."""
-    images = {image.key: image for image in work.catalogue.images}
+    images = images_by_key(work.catalogue.images)
 
     @cache
     def dockerfile(key: str) -> Dockerfile | None:
@@ -104,7 +75,7 @@ def check_rules(
     only_errors: bool = False,
 ) -> tuple[Finding, ...]:
     """Return what the rules say of the work's images; `dockerfiles` has those of ancestors, too."""
-    index = ImageIndex({image.key: image for image in work.catalogue.images}, dockerfiles)
+    index = ImageIndex(images_by_key(work.catalogue.images), dockerfiles)
     reported: dict[str, list[Finding]] = {}
     for finding in work.catalogue.findings:
         reported.setdefault(f"{finding.image}@{finding.stream}", []).append(finding)

@@ -245,10 +245,6 @@ class Image:
         return f"{self.namespace}/{self.name}@{self.stream.name}"
 
     @property
-    def stream_name(self) -> str:
-        return self.stream.name
-
-    @property
     def base(self) -> Parent | None:
         """Return the parent that `from:` names."""
         return next((parent for parent in self.parents if parent.role == "base"), None)
@@ -261,8 +257,7 @@ class Image:
     @property
     def imported_from(self) -> str:
         """Return the source that brought it; empty where a template describes it."""
-        source, colon, _ = self.template.partition(":")
-        return source if colon else ""
+        return self.template.partition(":")[0] if ":" in self.template else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,5 +292,7 @@ class Catalogue:
     findings: tuple[Finding, ...] = ()
     """What a source says of the images it brought."""
     limits: RenderLimits = DEFAULT_LIMITS
+    digest: str = field(default="", compare=False)
+    """Stands for all that it was read from, with `--set`; empty: that is not known."""
     components: tuple[TaggedComponent, ...] = ()
     """What streams are made from tags of, sorted."""

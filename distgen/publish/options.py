@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from distgen.git.cat_file import ObjectReader
 from distgen.git.location import creation_hint
 from distgen.git.run import Git
 from distgen.git.signing import Sign
@@ -16,6 +17,7 @@ from distgen.publish.events import Observer, ignore_step
 from distgen.publish.older import Contains
 from distgen.publish.repository_access import Repository
 from distgen.publish.shard import Shard
+from distgen.publish.tree_ids import TreeIds
 
 CreateRepository = Callable[[], None]
 
@@ -74,6 +76,7 @@ class PublishOptions:
     sign: Sign | None = None
     contains: Contains = contains_all
     shard: Shard | None = None
+    tree_ids: TreeIds | None = None
 
     def owns(self, url: str) -> bool:
         """Tell whether a repository is published by this run."""
@@ -82,10 +85,14 @@ class PublishOptions:
 
 @dataclass(frozen=True, slots=True)
 class LocalContext:
-    """What plans are made with where all repositories are on this machine, and read in place."""
+    """What plans are made with where all repositories are on this machine, and read in place.
+
+    `reader` is of the store of other runs: what it holds needs no process for each repository.
+    """
 
     git: Git
     options: PublishOptions
+    reader: ObjectReader | None = None
 
 
 @dataclass(frozen=True, slots=True)

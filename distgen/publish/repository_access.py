@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,14 +93,27 @@ def open_reader(
 
 @contextmanager
 def open_local_reader(
-    git: Git, place: Place, heads: RemoteHeads
+    git: Git, place: Place, heads: RemoteHeads, store_reader: ObjectReader | None = None
 ) -> Iterator[tuple[ObjectReader | None, RemoteHeads]]:
-    """Open a repository of this machine, without a store; yield what `open_reader` does."""
+    """Open a repository of this machine, without a store; yield what `open_reader` does.
+
+    `store_reader` is of a store that may hold the tips, and that another run may delete.
+    """
     if not heads.tips:
         yield None, heads
         return
+    if store_reader is not None and _holds_all(store_reader, heads.tips.values()):
+        yield store_reader, heads
+        return
     with ObjectReader(git, Path(place.address)) as reader:
         yield reader, heads
+
+
+def _holds_all(reader: ObjectReader, commits: Iterable[str]) -> bool:
+    try:
+        return all(reader.read(commit) is not None for commit in commits)
+    except DistgenError:
+        return False
 
 
 def fetch_tips(store: Store, place: Place, heads: RemoteHeads) -> RemoteHeads:

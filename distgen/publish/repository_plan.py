@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import cache, partial
 
 from distgen.errors import DistgenError, InputError
 from distgen.git.auth import sends_token
@@ -32,11 +33,12 @@ from distgen.publish.restamp import RESTAMP_NOTE, plan_restamp
 from distgen.publish.results import failed_change, without_commit
 from distgen.publish.source import last_publication, source_of
 from distgen.publish.target import BranchTarget
+from distgen.publish.tree_ids import TreeIds, UnrenderedTree
 from distgen.render.manifest import published_files, with_other_folding
 from distgen.text.listing import name_some
 
 RenderTree = Callable[[Image], Tree]
-DesiredTree = Tree | DistgenError | None
+DesiredTree = Tree | UnrenderedTree | DistgenError | None
 """What a branch is to hold: a tree, nothing (it is retired), or why it cannot be rendered."""
 
 
@@ -48,10 +50,22 @@ class RepositoryPlan:
     changes: tuple[Change, ...]
 
 
-def desired_tree(image: Image | None, render: RenderTree) -> DesiredTree:
-    """Return what the branch of an image is to hold; None: the image left the catalogue."""
+def desired_tree(
+    image: Image | None, render: RenderTree, tree_ids: TreeIds | None = None
+) -> DesiredTree:
+    """Return what the branch of an image is to hold; None: the image left the catalogue.
+
+    A tree of which the ids are known is rendered when the branch does not hold it.
+    """
     if image is None:
         return None
+    ids = tree_ids.get(image.key) if tree_ids else None
+    if ids is not None:
+        return UnrenderedTree(ids, partial(_render, image, render))
+    return _render(image, render)
+
+
+def _render(image: Image, render: RenderTree) -> Tree | DistgenError:
     try:
         return render(image)
     except DistgenError as error:
@@ -99,7 +113,7 @@ def plan_repository(
         if not heads.exists and repository.place.folder is None:
             repository_creator(context, repository, heads.answer)
         return _retry_if_store_is_damaged(
-            context, lambda: _plan_branches(context, repository, desired_trees, heads)
+            context, lambda context: _plan_branches(context, repository, desired_trees, heads)
         )
     except DistgenError as error:
         # An interrupted run stops git in the middle: that is not the repository's fault.
@@ -109,20 +123,23 @@ def plan_repository(
 
 
 def _retry_if_store_is_damaged(
-    context: PlanContext, plan: Callable[[], RepositoryPlan]
+    context: PlanContext, plan: Callable[[PlanContext], RepositoryPlan]
 ) -> RepositoryPlan:
-    """Plan; begin the store again, and plan once more, when it turns out to be damaged."""
-    if isinstance(context, LocalContext):
-        return plan()
-    store = context.store
-    close_count = store.reader.close_count
+    """Plan; begin the store again, and plan once more, when it turns out to be damaged.
+
+    A store that is only looked into is left as it is, and what it holds is read elsewhere.
+    """
+    reader = context.reader if isinstance(context, LocalContext) else context.store.reader
+    close_count = reader.close_count if reader else 0
     try:
-        return plan()
+        return plan(context)
     except DistgenError as error:
-        if error.where != store.folder or context.git.stop.is_set():
+        if reader is None or error.where != reader.folder or context.git.stop.is_set():
             raise
-        reset_if_damaged(store, close_count)
-        return plan()
+    if isinstance(context, LocalContext):
+        return plan(replace(context, reader=None))
+    reset_if_damaged(context.store, close_count)
+    return plan(context)
 
 
 def _plan_branches(
@@ -145,7 +162,7 @@ def _open(
     context: PlanContext, repository: Repository, heads: RemoteHeads
 ) -> AbstractContextManager[tuple[ObjectReader | None, RemoteHeads]]:
     if isinstance(context, LocalContext):
-        return open_local_reader(context.git, repository.place, heads)
+        return open_local_reader(context.git, repository.place, heads, context.reader)
     return open_reader(context.store, repository.place, heads)
 
 
@@ -157,10 +174,16 @@ def _plan_branch(
     access: tuple[ObjectReader | None, RemoteHeads],
 ) -> Change:
     reader, heads = access
+    tip = heads.tips.get(target.branch)
+    origin = replace(options.provenance, author=repository.author)
+    if isinstance(desired, UnrenderedTree):
+        if tip is not None and reader is not None and root_tree(reader, tip) in desired.ids:
+            change = replace(failed_change(target, "", "unchanged"), parent=tip, commit=tip)
+            if not _can_restamp(change, reader, origin):
+                return change
+        desired = desired.render()
     if isinstance(desired, DistgenError):
         return replace(failed_change(target, str(desired)), exit_code=desired.exit_code)
-    origin = replace(options.provenance, author=repository.author)
-    tip = heads.tips.get(target.branch)
     if tip is None or reader is None:
         if desired is None:
             return failed_change(target, "there is no such branch", "unchanged")
@@ -170,7 +193,10 @@ def _plan_branch(
         state = read_branch(reader, tip, {}, target.key)
         change = plan_retirement(target, state, origin, options.on_edit)
         return _check_age(options, change, reader)
-    if root_tree(reader, tip) in _tree_ids(desired):
+    ids = tuple(_tree_ids(desired))
+    if options.tree_ids is not None:
+        options.tree_ids.note(target.key, ids)
+    if root_tree(reader, tip) in ids:
         change = replace(failed_change(target, "", "unchanged"), parent=tip, commit=tip)
     else:
         files = {file.path: file for file in published_files(desired)}
@@ -184,9 +210,10 @@ def _plan_branch(
 
 def _tree_ids(tree: Tree) -> Iterator[str]:
     """Yield the ids of git's tree for what a branch is to hold, however a forge folds that."""
+    blob = cache(blob_id)
     for folded_tree in (tree, with_other_folding(tree)):
         files = published_files(folded_tree)
-        yield tree_id({file.path: TreeEntry(file.mode, blob_id(file.content)) for file in files})
+        yield tree_id({file.path: TreeEntry(file.mode, blob(file.content)) for file in files})
 
 
 def _can_restamp(change: Change, reader: ObjectReader, origin: Provenance) -> bool:

@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 
 from distgen.errors import DistgenError
+from distgen.git.cat_file import ObjectReader
 from distgen.git.local import remove_unfinished
 from distgen.git.remote import RemoteHeads, read_remote_heads
 from distgen.git.run import Git
@@ -171,11 +172,12 @@ def _plan_batch(
 ) -> Iterator[Delivery]:
     """Yield the plan of each repository; servers are asked while trees are rendered."""
     images = {image.key: image for image in request.images}
+    ids = context.options.tree_ids
     heads_by_url = _ask_servers(pool, context.git, repositories, state)
     jobs: list[tuple[Repository, dict[str, DesiredTree], Future[RepositoryPlan]]] = []
     for repository in repositories:
         trees = {
-            target.key: desired_tree(images.get(target.key), request.render)
+            target.key: desired_tree(images.get(target.key), request.render, ids)
             for target in repository.targets
             if not state.stop_reason()
         }
@@ -291,7 +293,8 @@ def _open_context(
 ) -> Iterator[PlanContext]:
     """Open a temporary store when a repository lies on a server; local ones are read in place."""
     if all(repository.place.folder is not None for repository in repositories):
-        yield LocalContext(git, options)
+        with ObjectReader(git, beside or Path()) as reader:
+            yield LocalContext(git, options, reader if beside else None)
         return
     with scratch_store(git, beside) as store:
         yield PublishContext(store, options)

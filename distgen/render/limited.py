@@ -18,6 +18,7 @@ from distgen.errors import DistgenError
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.lock import Lock
 from distgen.model.rendered import PrintedText, Tree
+from distgen.model.stored import images_by_key
 from distgen.render.annotate import Annotations
 from distgen.render.answers import (
     PREFIX,
@@ -53,7 +54,7 @@ class LimitedRenderer:
     ) -> None:
         self._renderer = Renderer(catalogue, lock)
         self._limits = catalogue.limits
-        self._images = {image.key: image for image in catalogue.images}
+        self._images = images_by_key(catalogue.images)
         self._stop = stop
         self._lock = threading.Lock()
         self._process: ForkedProcess | None = None

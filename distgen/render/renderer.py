@@ -11,6 +11,7 @@ from distgen.exports.repository_records import RepositoryFile
 from distgen.model.catalogue import Catalogue, Image, TemplateFile
 from distgen.model.lock import Lock
 from distgen.model.rendered import File, LineAnnotation, PrintedText, Tree
+from distgen.model.stored import images_by_key
 from distgen.model.words import EXECUTABLE, REGULAR, SYMLINK, Folding, Origin
 from distgen.render.annotate import Annotations, annotate_lines
 from distgen.render.archives import archive_files
@@ -20,7 +21,7 @@ from distgen.render.compiled import (
     has_expression,
     header_origins,
 )
-from distgen.render.components import images_with_components
+from distgen.render.components import has_component
 from distgen.render.context import base_digests, template_context
 from distgen.render.environment import (
     TEMPLATES,
@@ -224,8 +225,8 @@ class Renderer:
         return marks
 
     @cached_property
-    def _with_components(self) -> frozenset[str]:
-        return images_with_components(self._catalogue.images)
+    def _images(self) -> Mapping[str, Image]:
+        return images_by_key(self._catalogue.images)
 
     def _values(self, image: Image) -> dict[str, Any]:
         if problem := image.problem:
@@ -233,7 +234,8 @@ class Renderer:
         namespace = self._catalogue.namespaces.get(image.namespace)
         exports = namespace.exports if namespace else ()
         base_key = image.base.image if image.base else None
-        names = template_context(image, self._lock, exports, base_key in self._with_components)
+        has_inner = has_component(self._images, base_key or "")
+        names = template_context(image, self._lock, exports, has_inner)
         return {**self._sandbox.globals, **image.values, **names}
 
     def _compile_files(self, image: Image, values: dict[str, Any]) -> dict[str, CompiledFile]:

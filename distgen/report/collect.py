@@ -14,7 +14,7 @@ from distgen.compare.records import GroupedDiff
 from distgen.dockerfile.filename import DOCKERFILE
 from distgen.dockerfile.parse import key_values, parse
 from distgen.git.run import hide_secrets
-from distgen.lint.check import Work
+from distgen.lint.work import Work
 from distgen.model.catalogue import Image
 from distgen.model.rendered import Finding
 from distgen.render.unidiff import split_lines

@@ -5,11 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from typing import Any, cast
-
-from jsonschema import Draft202012Validator, FormatChecker
-from jsonschema.exceptions import SchemaError
-from referencing import Registry
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from distgen.errors import InputError
 from distgen.model.words import KeyPath, Origin
@@ -20,8 +16,11 @@ from distgen.schema.subschemas import Schema, alternatives, schemas_of_item, sch
 from distgen.schema.yaml import Document
 from distgen.text.characters import HIDDEN, describe_character
 
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator, FormatChecker
+
 FindOrigin = Callable[[KeyPath], Origin | None]
-Check = Callable[[Draft202012Validator, Any, FindOrigin, KeyPath], None]
+Check: TypeAlias = "Callable[[Draft202012Validator, Any, FindOrigin, KeyPath], None]"
 _LINE_BREAKS_AND_TABS = re.compile(r"[\n\t]")
 _LINE_BREAK_OR_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -36,6 +35,10 @@ def check_document(validator: Draft202012Validator, document: Document) -> dict[
 
 def compile_schema(schema: Schema) -> Draft202012Validator:
     """Compile a schema; it cannot reach the network and its formats are distgen's own."""
+    # Its import takes longer than most runs, which find their files read already.
+    from jsonschema import Draft202012Validator
+    from referencing import Registry
+
     # A `$ref` of a template's schema would otherwise be fetched from the web.
     return Draft202012Validator(schema, format_checker=_format_checker(), registry=Registry())
 
@@ -64,6 +67,9 @@ def _describe_hidden(character: str) -> tuple[str, str]:
 
 def refuse_bad_schema(schema: Schema, find_origin: FindOrigin, at: KeyPath) -> None:
     """Raise InputError when a template's own schema of a value is not a JSON Schema."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import SchemaError
+
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
@@ -77,6 +83,8 @@ def refuse_bad_schema(schema: Schema, find_origin: FindOrigin, at: KeyPath) -> N
 
 @cache
 def _format_checker() -> FormatChecker:
+    from jsonschema import FormatChecker
+
     checker = FormatChecker(formats=())
     for name in CHECKS:
         checker.checks(name, raises=ValueError)(_format_check(name))

@@ -6,9 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from jsonschema.exceptions import SchemaError, ValidationError
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from distgen.model.words import KeyPath
 from distgen.schema.formats import SECRET_FORMATS
@@ -41,7 +39,10 @@ _LIMITS = {
 }
 
 
-_Error = ValidationError | SchemaError
+if TYPE_CHECKING:
+    from jsonschema.exceptions import SchemaError, ValidationError
+
+_Error: TypeAlias = "ValidationError | SchemaError"
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +181,7 @@ def _any_type_error(context: Sequence[ValidationError]) -> ValidationError:
     for inner in context:
         value: Any = inner.validator_value if inner.validator == "type" else ()
         types += [value] if isinstance(value, str) else value
-    error = ValidationError.create_from(context[0])
+    error = type(context[0]).create_from(context[0])
     error.validator_value = list(dict.fromkeys(types))
     return error
 

@@ -6,15 +6,16 @@ import json
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
-from typing import Any
-
-from jsonschema import Draft202012Validator
+from typing import TYPE_CHECKING, Any
 
 from distgen.errors import InputError
 from distgen.schema.check import compile_schema
 from distgen.schema.rules import with_rules
 from distgen.schema.sources import with_sources
 from distgen.schema.subschemas import Schema
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
 
 KINDS = (
     *("config", "template", "namespace", "image", "tests", "lock", "facts"),

@@ -189,3 +189,11 @@ def test_pruning_removes_what_killed_runs_left(cache):
     os.utime(leftover, (0, 0))
     prune(cache.folder / "results", cache.max_bytes)
     assert not leftover.exists() and fresh.exists() and load_result(cache, KEY) == VALUE
+
+
+def test_cache_that_is_not_written_is_read(cache):
+    path, read_only = entry_file(cache), Cache(cache.folder, is_written=False)
+    os.utime(path, (0, 0))
+    save_result(read_only, cache_key("example", "more"), VALUE)
+    assert load_result(read_only, KEY) == VALUE
+    assert entry_file(cache) == path and path.stat().st_mtime == 0

@@ -19,7 +19,7 @@ from distgen.catalogue.mirrors import apply_mirrors
 from distgen.compare.affected import list_affected
 from distgen.compare.comparison import Comparison, Revision, select_keys
 from distgen.errors import InputError
-from distgen.lint.check import Work, plan_work
+from distgen.lint.work import Work, plan_work
 from distgen.lock.file import read_lock
 from distgen.model.catalogue import Image
 from distgen.model.rendered import Tree

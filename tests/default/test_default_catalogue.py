@@ -15,7 +15,8 @@ from distgen.catalogue.graph import select_images
 from distgen.catalogue.load import load_catalogue
 from distgen.dockerfile.parse import Dockerfile, key_values, parse, start_words
 from distgen.lint import external
-from distgen.lint.check import lint, plan_work
+from distgen.lint.check import lint
+from distgen.lint.work import plan_work
 from distgen.lock.file import read_lock
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.lock import Lock, LockedSource

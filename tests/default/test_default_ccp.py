@@ -14,7 +14,8 @@ from distgen.catalogue.load import load_catalogue
 from distgen.dockerfile.parse import key_values, parse
 from distgen.errors import InputError
 from distgen.lint import external
-from distgen.lint.check import lint, plan_work
+from distgen.lint.check import lint
+from distgen.lint.work import plan_work
 from distgen.model.catalogue import Catalogue
 from distgen.model.lock import Lock
 from distgen.model.rendered import Finding, Tree

@@ -13,7 +13,8 @@ from distgen.catalogue.graph import select_images
 from distgen.catalogue.load import load_catalogue
 from distgen.dockerfile.parse import installed_packages, parse, run_script, start_words
 from distgen.lint import external
-from distgen.lint.check import lint, plan_work
+from distgen.lint.check import lint
+from distgen.lint.work import plan_work
 from distgen.model.catalogue import Catalogue
 from distgen.model.lock import Lock, LockedSource
 from distgen.model.rendered import Tree

@@ -22,7 +22,7 @@ from distgen.lock.file import read_lock
 from distgen.model.catalogue import Catalogue, Image, Source, SourceChange
 from distgen.model.lock import Lock, LockedSource
 from distgen.model.rendered import Tree
-from distgen.render.components import images_with_components
+from distgen.render.components import has_component
 from distgen.render.renderer import Renderer
 
 ROOT = Path(__file__).parents[2]
@@ -65,7 +65,8 @@ def unknown(image: Image) -> str | None:
 
     They are left out, but emptied on a base with a component: labels are inherited.
     """
-    with_components = images_with_components(catalogue().images)
+    by_key = {image.key: image for image in catalogue().images}
+    with_components = {key for key in by_key if has_component(by_key, key)}
     return "" if image.base and image.base.image in with_components else None
 
 

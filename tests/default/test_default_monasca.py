@@ -22,7 +22,8 @@ from testing.monasca import (
 
 from distgen.catalogue.load import load_catalogue
 from distgen.lint import external
-from distgen.lint.check import lint, plan_work
+from distgen.lint.check import lint
+from distgen.lint.work import plan_work
 from distgen.model.lock import Lock, LockedSource
 from distgen.render.renderer import Renderer
 

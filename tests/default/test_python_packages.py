@@ -23,7 +23,8 @@ from distgen.catalogue.load import load_catalogue
 from distgen.dockerfile.parse import parse, run_script
 from distgen.errors import InputError
 from distgen.lint import external
-from distgen.lint.check import lint, plan_work
+from distgen.lint.check import lint
+from distgen.lint.work import plan_work
 from distgen.model.catalogue import Catalogue, SourceChange
 from distgen.model.lock import Lock
 from distgen.model.rendered import Tree

@@ -13,8 +13,9 @@ from testing.linting import check_tree
 
 from distgen.catalogue.load import load_catalogue
 from distgen.dockerfile.parse import parse
-from distgen.lint.check import fault, plan_work
+from distgen.lint.check import fault
 from distgen.lint.reports import text as text_report
+from distgen.lint.work import plan_work
 from distgen.model.catalogue import Source
 from distgen.model.lock import Lock
 from distgen.model.rendered import File, Tree

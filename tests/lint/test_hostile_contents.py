@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from distgen.catalogue.load import load_catalogue
-from distgen.lint.check import lint, plan_work
+from distgen.lint.check import lint
+from distgen.lint.work import plan_work
 from distgen.model.lock import Lock
 
 KEY = "-----BEGIN PRIVATE KEY-----"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from distgen.catalogue.load import load_catalogue
-from distgen.lint.check import fault, lint, plan_work
+from distgen.lint.check import fault, lint
+from distgen.lint.work import plan_work
 from distgen.model.lock import Lock
 
 TEMPLATE = """

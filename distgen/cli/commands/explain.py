@@ -15,7 +15,7 @@ from distgen.cli.commands.show import plain
 from distgen.cli.session import Choice, Session, format_option, set_option
 from distgen.cli.work import limited_work
 from distgen.errors import InputError
-from distgen.lint.check import Work
+from distgen.lint.work import Work
 from distgen.model.catalogue import Image
 from distgen.model.words import KeyPath
 from distgen.text.suggest import did_you_mean

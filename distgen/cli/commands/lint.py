@@ -17,10 +17,11 @@ from distgen.cli.source_options import (
     warn_of_unused_items,
 )
 from distgen.cli.work import limited_work
-from distgen.lint.check import Work, lint
+from distgen.lint.check import lint
 from distgen.lint.external import LinterOptions, running_linters
 from distgen.lint.findings import in_catalogue
 from distgen.lint.reports import codequality, json, junit, sarif, text
+from distgen.lint.work import Work
 from distgen.model.rendered import Finding
 from distgen.model.words import LEVELS
 from distgen.pool import limit_jobs, usable_cores
@@ -63,7 +64,7 @@ def command(
     findings = lint_images(session, limited_work(catalogue, lock, images))
     grave = () if fail_on == "never" else LEVELS[: LEVELS.index(fail_on) + 1]
     if form in OF_REPOSITORIES:
-        places = {image.key: image.origin for image in catalogue.images}
+        places = {image.key: image.origin for image in images}
         located = in_catalogue(findings, places, folder_in_repository(session.root))
         keys = [image.key for image in images]
         is_junit = form == "junit"

@@ -66,7 +66,9 @@ def summarise(session: Session, run: prepare.Run, results: list[Result]) -> str:
 def dry_run(run: prepare.Run) -> list[Result]:
     """Return what publishing would come to."""
     changes = plan_each(run.request, run.git, run.options, prepare.existing_store(run.store))
-    return sort_results(run.request.images, map(to_result, changes))
+    results = sort_results(run.request.images, map(to_result, changes))
+    run.keep()
+    return results
 
 
 def publish_all(session: Session, run: prepare.Run) -> list[Result]:
@@ -81,7 +83,9 @@ def publish_all(session: Session, run: prepare.Run) -> list[Result]:
     total = sum(map(run.options.owns, urls))
     with open_store(run.store, run.git, report=say) as store:
         results = publish_images(run.request, store, run.options)
-        return sort_results(run.request.images, show_progress(session, results, total))
+        sorted_results = sort_results(run.request.images, show_progress(session, results, total))
+    run.keep()
+    return sorted_results
 
 
 def tell_remarks(session: Session, run: prepare.Run) -> None:

@@ -14,7 +14,7 @@ from distgen.cli.source_options import (
     warn_of_unused_items,
 )
 from distgen.cli.work import limited_work
-from distgen.lint.check import render_trees
+from distgen.lint.work import render_trees
 from distgen.output.tree import (
     Delta,
     compare_folder,

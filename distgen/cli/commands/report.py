@@ -29,7 +29,8 @@ from distgen.compare.revision_diff import compare_revisions
 from distgen.compare.sentences import count, summarize_diff
 from distgen.forges.load import forge_names, load_forge
 from distgen.git.run import hide_secrets, isolate
-from distgen.lint.check import Work, lint
+from distgen.lint.check import lint
+from distgen.lint.work import Work
 from distgen.model.catalogue import Catalogue
 from distgen.publish.results import to_result
 from distgen.publish.run import plan_only

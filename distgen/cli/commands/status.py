@@ -28,6 +28,7 @@ def command(ctx: click.Context, /, options: prepare.RunOptions, form: str) -> No
     store = prepare.existing_store(run.store)
     changes = plan_each(run.request, run.git, run.options, store)
     results = sort_results(run.request.images, map(status_of, changes))
+    run.keep()
     if not options.choice.patterns:
         results += map(orphan_result, find_orphans(run.request.catalogue, run.git))
     if results or form == "json":
