@@ -85,6 +85,7 @@ PURE = {
             "choice",
             "contexts",
             "drafts",
+            "factor",
             "overlays",
             "parents",
             "plan",

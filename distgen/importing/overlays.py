@@ -36,6 +36,12 @@ def overlay_yaml(
     return dump_yaml(data)
 
 
+def factored_yaml(text: str, template: str, values: Mapping[str, str]) -> str:
+    """Return an overlay that was written here, for another template and with its values."""
+    text = text.replace(f"template: {TEMPLATE}\n", f"template: {template}\n", 1)
+    return text + (dump_yaml({"values": dict(values)}) if values else "")
+
+
 def _spec(parents: DockerfileParents) -> dict[str, Any]:
     builders = {"builders": dict(parents.builders)} if parents.builders else {}
     return {"from": parents.base, **builders}

@@ -27,6 +27,7 @@ class ImportChoice:
     dockerfile: str = ""
     each: bool = False
     registry: str = ""
+    factor: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +101,12 @@ class ImportResult:
     streams: tuple[str, ...] = ()
     parents: tuple[str, ...] = ()
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What became of everything; `diff` is what a shared template changes, `note` why none is."""
+
+    results: tuple[ImportResult, ...]
+    diff: str = ""
+    note: str = ""

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict
 
-from distgen.importing.records import ImportResult
+from distgen.importing.records import ImportReport, ImportResult
 
 
-def results_json(results: Sequence[ImportResult]) -> str:
-    """Return the results as JSON; its keys are stable."""
-    rows = [asdict(result) for result in results]
-    return json.dumps({"results": rows, "summary": count_results(results)}, indent=2)
+def report_json(report: ImportReport) -> str:
+    """Return a report as JSON; its keys are stable."""
+    rows = [asdict(result) for result in report.results]
+    summary = count_results(report.results)
+    return json.dumps({"results": rows, "summary": summary, "diff": report.diff}, indent=2)
 
 
 def count_results(results: Iterable[ImportResult]) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,13 +13,15 @@ from distgen.git.run import Git
 from distgen.importing.choice import choose_streams
 from distgen.importing.contexts import find_contexts
 from distgen.importing.drafts import draft_image, kept_files
+from distgen.importing.factored import FactoredPlan, factor_plan
 from distgen.importing.overlays import TEMPLATE, TEMPLATE_YAML
 from distgen.importing.places import FOLDER_STREAM, read_place
-from distgen.importing.plan import ImportPlan, plan_import
+from distgen.importing.plan import plan_import
 from distgen.importing.records import (
     ImageContext,
     ImageDraft,
     ImportChoice,
+    ImportReport,
     ImportResult,
     KeptFile,
 )
@@ -50,26 +53,32 @@ class _PlaceOutcome:
     drafts: tuple[ImageDraft, ...] = ()
     refused: tuple[ImportResult, ...] = ()
     branches: tuple[tuple[str, str], ...] = ()
+    contexts: tuple[ImageContext, ...] = ()
 
 
 def import_places(
     request: ImportRequest, catalogue: Catalogue, reload: Callable[[], object]
-) -> tuple[ImportResult, ...]:
-    """Import what can be imported, and return a result for each image and each place without one.
+) -> ImportReport:
+    """Import what can be imported; report each image, and each place without one.
 
     `reload` reads the catalogue again; when it cannot, all is taken back.
     """
-    streams = choose_streams(request.choice, catalogue)
-    with open_stage(request.root) as stage:
+    choice = request.choice
+    streams = choose_streams(choice, catalogue)
+    with nullcontext(request.root) if request.is_dry else open_stage(request.root) as stage:
         outcomes = _read_places(request, streams, stage)
         branches = _branches(streams, outcomes)
         outcomes = [_refuse_clashes(outcome, branches) for outcome in outcomes]
         drafts = [draft for outcome in outcomes for draft in outcome.drafts]
-        plan = plan_import(drafts, branches, request.choice, catalogue)
-        if not request.is_dry and plan.images:
-            _write(request, plan, stage, drafts, reload)
+        factored = FactoredPlan(plan_import(drafts, branches, choice, catalogue))
+        if choice.factor:
+            contexts = [context for outcome in outcomes for context in outcome.contexts]
+            factored = factor_plan(factored.plan, contexts, choice.namespace, catalogue.templates)
+        if not request.is_dry and factored.plan.images:
+            _write(request, factored, stage, drafts, reload)
     refused = [result for outcome in outcomes for result in outcome.refused]
-    return _in_order(request.places, (*plan.results, *refused))
+    results = _in_order(request.places, (*factored.plan.results, *refused))
+    return ImportReport(results, factored.diff, factored.note)
 
 
 def _read_places(
@@ -96,17 +105,23 @@ def _read_numbered(
         return
     drafts: list[ImageDraft] = []
     refused: list[ImportResult] = []
-    for context in contexts:
-        name = request.choice.names.get(context.name, context.name)
+    for context in (_renamed(context, request.choice) for context in contexts):
         try:
-            drafts.append(draft_image(replace(context, name=name)))
+            drafts.append(draft_image(context))
         except DistgenError as error:
-            refused.append(_refuse(f"{request.choice.namespace}/{name}", text, error))
+            refused.append(_refuse(f"{request.choice.namespace}/{context.name}", text, error))
             continue
         if not request.is_dry:
-            _stage_image(stage, number, replace(context, name=name))
+            _stage_image(stage, number, context)
     branches = tuple(read.branches.items())
-    yield _PlaceOutcome(number, tuple(drafts), tuple(refused), branches)
+    # What is not factored is forgotten: all repositories together may not fit into memory.
+    members = tuple(_renamed(context, request.choice) for context in contexts)
+    members = members if request.choice.factor else ()
+    yield _PlaceOutcome(number, tuple(drafts), tuple(refused), branches, members)
+
+
+def _renamed(context: ImageContext, choice: ImportChoice) -> ImageContext:
+    return replace(context, name=choice.names.get(context.name, context.name))
 
 
 def _refuse(image: str, place: str, error: DistgenError) -> ImportResult:
@@ -144,23 +159,18 @@ def _refuse_clashes(outcome: _PlaceOutcome, branches: Mapping[str, str]) -> _Pla
 
 def _write(
     request: ImportRequest,
-    plan: ImportPlan,
+    factored: FactoredPlan,
     stage: Path,
     drafts: Sequence[ImageDraft],
     reload: Callable[[], object],
 ) -> None:
     """Move what is staged into the catalogue; take it back when that cannot be read then."""
-    texts = dict(plan.texts)
+    texts = dict(factored.plan.texts)
     if not (request.root / "templates" / TEMPLATE).exists():
         texts[f"templates/{TEMPLATE}/template.yaml"] = TEMPLATE_YAML
     write_kept(stage, (KeptFile(f"new/{path}", text.encode()) for path, text in texts.items()))
     moves = {path: stage / "new" / path for path in sorted(texts, reverse=True)}
-    namespace = request.choice.namespace
-    numbers = {place: number for number, place in reversed([*enumerate(request.places)])}
-    for draft in drafts:
-        if draft.name in plan.images and f"overlays/{namespace}/{draft.name}" not in moves:
-            folder = stage / _IMAGES / str(numbers[draft.place]) / draft.name
-            moves[f"overlays/{namespace}/{draft.name}"] = folder
+    moves |= _image_folders(request, factored, stage, drafts)
     new = move_into(request.root, moves)
     try:
         reload()
@@ -168,6 +178,30 @@ def _write(
         take_back(new)
         problem = f"the catalogue could not be read with it, and stays as it was: {error}"
         raise DistgenError(problem) from None
+
+
+def _image_folders(
+    request: ImportRequest, factored: FactoredPlan, stage: Path, drafts: Sequence[ImageDraft]
+) -> dict[str, Path]:
+    """Return the staged folders of images, and of their template, by where they go."""
+    numbers = {place: number for number, place in reversed([*enumerate(request.places)])}
+    folders: dict[str, Path] = {}
+    for draft in drafts:
+        if draft.name in factored.plan.images:
+            folder = stage / _IMAGES / str(numbers[draft.place]) / draft.name
+            folders.setdefault(f"overlays/{request.choice.namespace}/{draft.name}", folder)
+    template = factored.template
+    if template is None:
+        return folders
+    write_kept(stage / "template", template.files)
+    for name, trees in template.rest.items():
+        path = f"overlays/{request.choice.namespace}/{name}"
+        if kept := kept_files(trees):
+            folders[path] = stage / "rest" / name
+            write_kept(folders[path], kept)
+        else:
+            del folders[path]
+    return {f"templates/{template.name}": stage / "template", **folders}
 
 
 def _in_order(places: Sequence[str], results: Iterable[ImportResult]) -> tuple[ImportResult, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,8 +15,8 @@ from distgen.cli.session import Session, format_option
 from distgen.cli.tables import align_texts
 from distgen.errors import InputError, printable
 from distgen.git.run import isolate
-from distgen.importing.records import ImportChoice, ImportResult
-from distgen.importing.report import count_results, result_rows, results_json
+from distgen.importing.records import ImportChoice, ImportReport
+from distgen.importing.report import count_results, report_json, result_rows
 from distgen.importing.run import ImportRequest, import_places
 
 
@@ -31,6 +30,7 @@ class ImportOptions:
     dockerfile: str
     each: bool
     registry: str
+    factor: bool
 
     def choice(self) -> ImportChoice:
         """Return what was chosen; raise InputError where an option is not of its form."""
@@ -46,6 +46,7 @@ class ImportOptions:
             dockerfile=self.dockerfile,
             each=self.each,
             registry=self.registry,
+            factor=self.factor,
         )
 
 
@@ -94,6 +95,12 @@ import_options = option_group(
         help="Registry and account of a new namespace; without it, the one in which the images "
         "name each other.",
     ),
+    click.option(
+        "--factor",
+        is_flag=True,
+        help="Make one template of files that are equal but for words, and print it as a diff; "
+        "only where it gives the same bytes.",
+    ),
 )
 
 
@@ -136,9 +143,11 @@ def command(
         git, session.root, Path.cwd(), places, options.choice(), jobs=jobs, is_dry=is_dry
     )
     # All is read anew: to keep that, too, would take a third of the whole time.
-    results = import_places(request, catalogue, replace(session, use_cache=False).catalogue)
-    _print_results(session, results, form)
-    counts = count_results(results)
+    report = import_places(request, catalogue, replace(session, use_cache=False).catalogue)
+    _print_report(report, form)
+    if report.note:
+        session.say(f"{report.note}; all files come in as they are")
+    counts = count_results(report.results)
     session.say(", ".join(f"{count} {status}" for status, count in counts.items()))
     if counts.get("imported") and not is_dry:
         pattern = f"'{options.namespace}/*'"
@@ -146,11 +155,13 @@ def command(
     context.exit(1 if counts.get("refused") else 0)
 
 
-def _print_results(session: Session, results: Sequence[ImportResult], form: str) -> None:
+def _print_report(report: ImportReport, form: str) -> None:
     if form == "json":
-        click.echo(results_json(results))
+        click.echo(report_json(report))
         return
-    rows = result_rows(results)
+    rows = result_rows(report.results)
     for (status, _, _), line in zip(rows, align_texts(rows), strict=True):
         color = COLORS["refused" if status == "refused" else "created"]
         click.echo(click.style(status, fg=color) + printable(line[len(status) :]))
+    if report.diff:
+        click.echo(printable(report.diff), nl=False)
