@@ -93,6 +93,7 @@ class Operation:
     versions: tuple[tuple[str, str], ...] = field(default=(), compare=False)
 
 
+@lru_cache(maxsize=4096)  # many images share a script, and rules look at it once for each file
 def split_commands(script: str) -> tuple[tuple[str, ...], ...]:
     """Split a shell script into simple commands, each as unquoted words without redirections."""
     simple_commands: list[tuple[str, ...]] = []

@@ -18,6 +18,7 @@ _COMMENT = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
 _COMMAND_BEGINS = re.compile(r"(?:^\s*RUN(?:\s+--\S+)*|[;&|({]|\b(?:then|do|else))[\s\\]*$", re.I)
 _LOOK_BACK = 4096  # letters of a RUN in which a command may begin before a value
 _BREAKS = frozenset("<>|&;()`\n")
+_SIGNS = _BREAKS | set("'\"\\")  # a value without any is a word, or part of one
 _RUNS = ("$(", "`")  # what runs a command within double quotes
 
 
@@ -34,8 +35,10 @@ _RUNS = ("$(", "`")  # what runs a command within double quotes
 )
 def unquoted_values(context: RuleContext) -> Iterator[Violation]:
     printed = context.printed()
+    if all(_SIGNS.isdisjoint(value.text) for value in printed.values):
+        return  # most images end here, and are not read again
     starts = _line_starts(printed.text)
-    for step in parse(printed.text).instructions if printed.values else ():
+    for step in parse(printed.text).instructions:
         run = step.trigger or step
         if run.cmd != "RUN" or run.json:
             continue
