@@ -140,9 +140,8 @@ class HttpExchanges:
         url = f"{_without_user(attempt.address)}/{question.path}"
 
         def send(**options: Any) -> requests.Response:
-            method = "GET" if question.body is None else "POST"
             with connection_errors(attempt.address):
-                return session.request(method, url, headers=headers, data=question.body, **options)
+                return session.ask(url, headers, question.body, **options)
 
         timeout = attempt.git.retry.timeout
         # A hook may be silent for as long as an exchange may take.

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+from requests.structures import CaseInsensitiveDict
 from urllib3 import disable_warnings
 from urllib3.exceptions import (
     ConnectTimeoutError,
@@ -24,6 +25,8 @@ from distgen.git.pkt_line import NotUnderstood
 from distgen.git.watched_http import WatchedAdapter
 from distgen.http import HttpSession
 
+# What is compressed may become thousands of times as large.
+_PLAIN = {"Accept-Encoding": "identity", "Connection": "keep-alive"}
 AGENT = f"distgen/{__version__}"
 _SHARED = ("proxy", "ca_file", "verify", "certificate", "key", "user_agent")
 """The settings that hold for a whole connection."""
@@ -44,11 +47,11 @@ class GitSession(HttpSession):
     def __init__(self, settings: HttpSettings, parallel: int) -> None:
         super().__init__()
         # Some servers show repositories to what calls itself git, and pages to all others.
-        self.headers.update({"User-Agent": settings.user_agent or f"git/2 ({AGENT})"})
+        self.agent = settings.user_agent or f"git/2 ({AGENT})"
         self.trust_env = False
         paths = ssl.get_default_verify_paths()
         authorities = settings.ca_file or paths.cafile or paths.capath or True
-        self.verify = authorities if settings.verify else False
+        self.authorities: bool | str = authorities if settings.verify else False
         if not settings.verify:
             # It would warn on stderr of what the user has chosen.
             disable_warnings(InsecureRequestWarning)
@@ -58,11 +61,24 @@ class GitSession(HttpSession):
         for scheme in ("http://", "https://"):
             self.mount(scheme, WatchedAdapter(parallel))
 
-    def merge_environment_settings(
-        self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
-    ) -> Any:
-        """Return the settings of this session for every address."""
-        return {"proxies": self.proxies, "stream": stream, "verify": self.verify, "cert": self.cert}
+    def ask(
+        self, url: str, headers: dict[str, str], body: bytes | None, **options: Any
+    ) -> requests.Response:
+        """Send one request as it is, with the settings of this session for every address.
+
+        Session.request() takes longer to prepare cookies, hooks and redirects, which there are
+        none of, than the request itself does.
+        """
+        request = requests.PreparedRequest()
+        request.method = "GET" if body is None else "POST"
+        request.url, request.body, request.hooks = url, body, {"response": []}
+        request.headers = CaseInsensitiveDict({"User-Agent": self.agent, **_PLAIN, **headers})
+        if body is not None:
+            request.headers["Content-Length"] = str(len(body))
+        options.pop("allow_redirects")
+        return self.get_adapter(url).send(
+            request, verify=self.authorities, cert=self.cert, proxies=self.proxies, **options
+        )
 
 
 def connection_settings(settings: HttpSettings) -> HttpSettings:

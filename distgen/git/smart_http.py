@@ -41,6 +41,7 @@ from distgen.model.published import Change
 
 RECEIVE, UPLOAD = "git-receive-pack", "git-upload-pack"
 _NOT_ATOMIC = "fatal: the receiving end does not support --atomic push"
+_MOST_SETTLED = 1024  # addresses; a run asks, pushes and asks again soon after each other
 _CUT_SHORT = "fatal: unexpected end of file in the server's answer"
 
 
@@ -52,6 +53,7 @@ class SmartHttp:
         self._lock = threading.Lock()
         self._configurations: list[tuple[Mapping[str, str], Configuration]] = []
         self._capabilities: dict[str, frozenset[str]] = {}
+        self._settled: dict[tuple[int, str], tuple[str, HttpSettings]] = {}
 
     def list_refs(
         self, git: Git, address: str, patterns: Sequence[str], services: Sequence[str]
@@ -81,7 +83,7 @@ class SmartHttp:
 
     def _push(self, store: Store, address: str, changes: Sequence[Change]) -> GitResult:
         git = store.git
-        url, settings = self._settle(git, address, is_push=True)
+        url, settings = self._settle(git, address)
         capabilities = self._capabilities.get(url)
         if capabilities is None:
             listed = self._advertisement(git, url, settings, RECEIVE, lambda ref: False)
@@ -112,7 +114,7 @@ class SmartHttp:
     def _ask_services(
         self, git: Git, address: str, services: Sequence[str], matches: Callable[[str], bool]
     ) -> Advertisement:
-        url, settings = self._settle(git, address, is_push=False)
+        url, settings = self._settle(git, address)
         *firsts, last = services
         for service in firsts:
             # Who may read may not always write, and who may write is told so when the time comes.
@@ -147,11 +149,23 @@ class SmartHttp:
                 self._capabilities[url] = same or listed.capabilities
         return listed
 
-    def _settle(self, git: Git, address: str, is_push: bool) -> tuple[str, HttpSettings]:
+    def _settle(self, git: Git, address: str) -> tuple[str, HttpSettings]:
         """Return where git would go for an address, and how."""
         configuration = self._configuration(git)
-        url = rewrite_url(configuration, address, is_push)
-        if url != rewrite_url(configuration, address, not is_push):
+        key = (id(configuration), address)
+        settled = self._settled.get(key)
+        if settled is None:
+            settled = self._resolve(git, configuration, address)
+            if len(self._settled) >= _MOST_SETTLED:
+                self._settled.clear()
+            self._settled[key] = settled
+        return settled
+
+    def _resolve(
+        self, git: Git, configuration: Configuration, address: str
+    ) -> tuple[str, HttpSettings]:
+        url = rewrite_url(configuration, address, is_push=False)
+        if url != rewrite_url(configuration, address, is_push=True):
             raise NotUnderstood("it is pushed to at another address")
         url = url.rstrip("/")
         if not url.startswith(("http://", "https://")) or not is_plain_url(url):
