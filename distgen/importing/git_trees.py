@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from distgen.errors import DistgenError
+from distgen.catalogue.bounded import read_bounded
+from distgen.errors import DistgenError, InputError
 from distgen.git.auth import auth_error
 from distgen.git.cat_file import ObjectReader
 from distgen.git.commits import parse_commit
@@ -38,10 +39,12 @@ def git_folder(folder: Path) -> Path | None:
 
 def head_branch(git: Git, folder: Path) -> str:
     """Return the branch that a clone of a repository on this machine shows."""
-    try:
-        match = _HEAD.fullmatch((folder / "HEAD").read_bytes()[:1024])
-    except OSError:  # a file `.git` leads to another folder
-        match = None
+    match = None
+    if folder.is_dir():  # a file `.git` leads to another folder
+        try:
+            match = _HEAD.fullmatch(read_bounded(folder / "HEAD", "HEAD", 4096))
+        except (InputError, FileNotFoundError):
+            raise DistgenError("its HEAD cannot be read", where=folder) from None
     if match and match[1] != b".invalid":  # which stands there where refs are in a table
         return match[1].decode("utf-8", "surrogateescape")
     result = run(git, "symbolic-ref", "-q", "--short", "HEAD", folder=folder)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from distgen.errors import DistgenError
 from distgen.git.location import Place, locate
-from distgen.git.run import Git
+from distgen.git.run import Git, hide_secrets
 from distgen.importing.contexts import image_name
 from distgen.importing.folder_tree import read_files
 from distgen.importing.git_trees import (
@@ -32,20 +32,21 @@ def read_place(git: Git, text: str, here: Path, streams: Mapping[str, str]) -> R
 
     Raise DistgenError for what is neither a repository nor a folder, or has none of the branches.
     """
-    place = locate(text, here)
+    shown = hide_secrets(text)
     try:
+        place = locate(text, here)
         if place.folder is None:
-            return _read_remote(git, place, text, streams)
+            return _read_remote(git, place, shown, streams)
         if not place.folder.is_dir():
             problem = "is not a folder" if place.folder.exists() else "there is no such folder"
             raise DistgenError(problem)
         folder = git_folder(place.folder)
         if folder is not None:
-            return _read_local(git, place.folder, folder, text, streams)
-        return _read_folder(place.folder, text, streams)
+            return _read_local(git, place.folder, folder, shown, streams)
+        return _read_folder(place.folder, shown, streams)
     except DistgenError as error:
         # What reads objects names its own temporary folders.
-        raise DistgenError(error.problem, where=text, hint=error.hint) from None
+        raise DistgenError(error.problem, where=shown, hint=error.hint) from None
 
 
 def _read_remote(git: Git, place: Place, text: str, streams: Mapping[str, str]) -> ReadRepository:
@@ -53,7 +54,9 @@ def _read_remote(git: Git, place: Place, text: str, streams: Mapping[str, str]) 
     branches = streams or _head_stream(head)
     trees = fetch_branches(git, place, branches, tips)
     name = image_name(place.address)
-    return ReadRepository(text, name, _require_trees(trees, branches), branches, place.address)
+    # A name in front of the host may be a token.
+    url = place.address if hide_secrets(place.address) == place.address else ""
+    return ReadRepository(text, name, _require_trees(trees, branches), branches, url)
 
 
 def _read_local(

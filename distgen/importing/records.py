@@ -105,8 +105,12 @@ class ImportResult:
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What became of everything; `diff` is what a shared template changes, `note` why none is."""
+    """What became of everything; `diff` is what a shared template changes, `note` why none is.
+
+    `ignored` are new files that git would leave out of a commit.
+    """
 
     results: tuple[ImportResult, ...]
     diff: str = ""
     note: str = ""
+    ignored: tuple[str, ...] = ()

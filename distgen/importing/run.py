@@ -9,11 +9,12 @@ from functools import partial
 from pathlib import Path
 
 from distgen.errors import DistgenError
-from distgen.git.run import Git
+from distgen.git.run import Git, hide_secrets
 from distgen.importing.choice import choose_streams
 from distgen.importing.contexts import find_contexts
 from distgen.importing.drafts import draft_image, kept_files
 from distgen.importing.factored import FactoredPlan, factor_plan
+from distgen.importing.ignored import ignored_files
 from distgen.importing.overlays import TEMPLATE, TEMPLATE_YAML
 from distgen.importing.places import FOLDER_STREAM, read_place
 from distgen.importing.plan import plan_import
@@ -43,6 +44,11 @@ class ImportRequest:
     choice: ImportChoice
     jobs: int = 4
     is_dry: bool = False
+
+    @property
+    def shown_places(self) -> tuple[str, ...]:
+        """Return the places as they may be printed."""
+        return tuple(map(hide_secrets, self.places))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +80,12 @@ def import_places(
         if choice.factor:
             contexts = [context for outcome in outcomes for context in outcome.contexts]
             factored = factor_plan(factored.plan, contexts, choice.namespace, catalogue.templates)
+        ignored: tuple[str, ...] = ()
         if not request.is_dry and factored.plan.images:
-            _write(request, factored, stage, drafts, reload)
+            ignored = _write(request, factored, stage, drafts, reload)
     refused = [result for outcome in outcomes for result in outcome.refused]
-    results = _in_order(request.places, (*factored.plan.results, *refused))
-    return ImportReport(results, factored.diff, factored.note)
+    results = _in_order(request.shown_places, (*factored.plan.results, *refused))
+    return ImportReport(results, factored.diff, factored.note, ignored)
 
 
 def _read_places(
@@ -96,9 +103,9 @@ def _read_numbered(
     request: ImportRequest, streams: Mapping[str, str], stage: Path, number: int
 ) -> Iterator[_PlaceOutcome]:
     """Read one place and write its images into the stage, below its number."""
-    text = request.places[number]
+    text = request.shown_places[number]
     try:
-        read = read_place(request.git, text, request.here, streams)
+        read = read_place(request.git, request.places[number], request.here, streams)
         contexts = find_contexts(read, request.choice)
     except DistgenError as error:
         yield _PlaceOutcome(number, refused=(_refuse("", text, error),))
@@ -163,8 +170,11 @@ def _write(
     stage: Path,
     drafts: Sequence[ImageDraft],
     reload: Callable[[], object],
-) -> None:
-    """Move what is staged into the catalogue; take it back when that cannot be read then."""
+) -> tuple[str, ...]:
+    """Move what is staged into the catalogue; take it back when that cannot be read then.
+
+    Return the new files that git ignores there.
+    """
     texts = dict(factored.plan.texts)
     if not (request.root / "templates" / TEMPLATE).exists():
         texts[f"templates/{TEMPLATE}/template.yaml"] = TEMPLATE_YAML
@@ -178,13 +188,14 @@ def _write(
         take_back(new)
         problem = f"the catalogue could not be read with it, and stays as it was: {error}"
         raise DistgenError(problem) from None
+    return ignored_files(request.git, request.root, new)
 
 
 def _image_folders(
     request: ImportRequest, factored: FactoredPlan, stage: Path, drafts: Sequence[ImageDraft]
 ) -> dict[str, Path]:
     """Return the staged folders of images, and of their template, by where they go."""
-    numbers = {place: number for number, place in reversed([*enumerate(request.places)])}
+    numbers = {place: number for number, place in reversed([*enumerate(request.shown_places)])}
     folders: dict[str, Path] = {}
     for draft in drafts:
         if draft.name in factored.plan.images:

@@ -263,6 +263,16 @@ def test_a_catalogue_that_could_not_be_read_stays_as_it_was(distgen, root, tmp_p
     assert sorted(path.name for path in root.rglob("*")) == ["distgen.yaml"]
 
 
+def test_files_that_git_would_leave_out_are_said(distgen, root, tmp_path):
+    run_git("init", "-q", ".", folder=root)
+    (root / ".gitignore").write_text("*.log\n")
+    files = {"Dockerfile": "FROM scratch\n", "kept.log": "x"}
+    path = make_repository(tmp_path / "app.git", {"main": files})
+    ran = distgen(root, "import", path, "--namespace", "ns")
+    sentence = "git ignores 1 new file; add with `git add -f`: overlays/ns/app/verbatim/kept.log"
+    assert (ran.code, ran.err.splitlines()[0]) == (0, sentence)
+
+
 def test_what_git_would_not_check_out_is_no_harm(distgen, root, tmp_path):
     outside = tmp_path / "outside"
     outside.mkdir()

@@ -228,6 +228,25 @@ def test_a_pipe_and_a_device_do_not_hold_it_up(distgen, root, tmp_path):
     assert detail == "'pipe' is not a file"
 
 
+def test_a_secret_in_an_address_is_not_printed(distgen, root):
+    secret = "swordfish"
+    for address in (f"https://me:{secret}@localhost:1/a.git", f"https://{secret}@localhost:1/a"):
+        words = ("--namespace", "ns", "--retries", "0", "--timeout", "5")
+        ran = distgen(root, "import", address, *words)
+        assert ran.code == 1
+        assert secret not in ran.out + ran.err
+
+
+def test_a_pipe_in_place_of_head_does_not_hold_it_up(distgen, root, tmp_path):
+    path = make_repository(tmp_path / "app.git", {"main": GOOD})
+    work = tmp_path / "app"
+    work.mkdir()
+    path.rename(work / ".git")
+    (work / ".git/HEAD").unlink()
+    os.mkfifo(work / ".git/HEAD")
+    assert refused(distgen, root, work) == (["its HEAD cannot be read"], 1)
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

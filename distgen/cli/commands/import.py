@@ -147,6 +147,9 @@ def command(
     _print_report(report, form)
     if report.note:
         session.say(f"{report.note}; all files come in as they are")
+    if report.ignored:
+        count = "1 new file" if len(report.ignored) == 1 else f"{len(report.ignored)} new files"
+        session.say(f"git ignores {count}; add with `git add -f`: {', '.join(report.ignored[:3])}")
     counts = count_results(report.results)
     session.say(", ".join(f"{count} {status}" for status, count in counts.items()))
     if counts.get("imported") and not is_dry:
