@@ -41,6 +41,10 @@ DEBIAN = "docker.io/library/debian:trixie-slim"
 SDK = (("python3", "-c", "import openstack.version as v; print(v.__version__)"), "{openstacksdk}")
 DIB = (("diskimage-builder", "--help"), "usage: diskimage-builder")
 NODEPOOL_CLI = (("nodepool", "--version"), "{nodepool}")
+ANSWER = """{} & server=$!
+timeout 60 sh -c 'until test -S /tmp/s; do sleep 0.1; done'
+{}
+kill $server; wait"""
 MAPS = "import pathlib; print('libjemalloc' in pathlib.Path('/proc/self/maps').read_text())"
 
 FACTS = {
@@ -137,6 +141,60 @@ FACTS = {
             (("/opt/ccp/venv/bin/python", "-c", "import jinja2, yaml, etcd, pykube"), ""),
             (("which", "nc", "lvm", "iscsiadm", "tgtadm", "vim", "less", "patch"), "/usr/sbin/lvm"),
             (("sh", "-c", "command -v gcc || echo purged"), "purged"),
+        ),
+    ),
+    # Three services on it; two start as their user and answer on a socket of their own.
+    "ccp/memcached": Facts(
+        "ccp/base-tools",
+        vendor="OpenStack",
+        licence="BSD-3-Clause",
+        user="memcached",
+        entrypoint=(),
+        command=("bash",),
+        variables={},
+        starts=(
+            (("memcached", "--version"), "memcached 1."),
+            (
+                (
+                    "sh",
+                    "-c",
+                    ANSWER.format("memcached -s /tmp/s", "echo version | nc -N -U /tmp/s"),
+                ),
+                "VERSION 1.",
+            ),
+        ),
+    ),
+    "ccp/redis": Facts(
+        "ccp/base-tools",
+        vendor="OpenStack",
+        licence="BSD-3-Clause",
+        user="redis",
+        entrypoint=(),
+        command=("bash",),
+        variables={},
+        starts=(
+            (("redis-server", "--version"), "Redis server v="),
+            (
+                (
+                    *("sh", "-c"),
+                    ANSWER.format(
+                        "redis-server --port 0 --unixsocket /tmp/s --dir /tmp",
+                        "redis-cli -s /tmp/s ping",
+                    ),
+                ),
+                "PONG",
+            ),
+        ),
+    ),
+    "ccp/etcd": Facts(
+        "ccp/base-tools",
+        vendor="OpenStack",
+        entrypoint=(),
+        command=("bash",),
+        variables={},
+        starts=(
+            (("etcd", "--version"), "etcd Version: 3."),
+            (("etcdctl", "version"), "etcdctl version: 3."),
         ),
     ),
 }

@@ -53,7 +53,7 @@ def test_labels_say_what_it_is_and_which_commit_is_inside(
     assert labels["version"] == "master"
     assert labels["com.redhat.component"] == name.replace("/", "-") + "-container"
     assert labels[f"{title}.vendor"] == facts.vendor
-    assert labels[f"{title}.licenses"] == "Apache-2.0"
+    assert labels[f"{title}.licenses"] == facts.licence
     parent = clones[facts.parent].reference if facts.parent in clones else facts.parent
     assert labels[f"{title}.base.name"].endswith(parent)
     project = facts.project or INHERITS.get(name, "")
