@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -192,6 +193,24 @@ def test_a_damaged_cache_changes_no_output(cache_home, tmp_path, distgen):
     shutil.rmtree(cache_home)
     cache_home.write_text("a file\n")
     assert distgen(root, "lint") == cold
+
+
+def test_a_terminal_shows_how_far_the_linters_are(tmp_path):
+    root = site(tmp_path / "site", {name: name for name in "abcd"})
+    environ = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "TERM": "xterm"}
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "distgen", "-C", str(root), "lint"]
+    process = subprocess.Popen(command, stderr=theirs, stdout=subprocess.PIPE, env=environ)
+    os.close(theirs)
+    shown = b""
+    with suppress(OSError):  # so ends a terminal that nobody writes to any more
+        while part := os.read(ours, 1 << 16):
+            shown += part
+    os.close(ours)
+    output, _ = process.communicate(timeout=60)
+    assert b"linting" in shown
+    assert b"5/5" in shown
+    assert b"linting" not in output
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

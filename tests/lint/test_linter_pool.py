@@ -102,6 +102,14 @@ def test_processes_end_with_the_pool(tmp_path):
     assert not fake.is_left
 
 
+def test_a_process_that_nobody_looks_at_any_more_ends_in_time(tmp_path):
+    """distgen may be killed: each process has a limit of processor time that outlives it."""
+    has_limit = '[ "$(ulimit -t)" = 61 ]'
+    fake = fake_linter(tmp_path, f"until {has_limit}; do sleep 0.05; done")
+    chunk = Chunk(fake.linter, TEXTS[:1])
+    assert check_chunks([chunk], 1, LinterLimits(chunk=60, text=60)) == checked(TEXTS[:1])
+
+
 def test_options_that_a_build_of_the_program_does_not_take_are_left_out(tmp_path):
     refuse = 'case "$*" in *+RTS*) echo "RTS options are disabled" >&2; exit 1;; esac'
     fake = fake_linter(tmp_path)
