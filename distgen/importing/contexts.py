@@ -105,7 +105,8 @@ def _make_context(read: ReadRepository, site: _Site, name: str, url: str) -> Ima
             notes[f"its {MANIFEST} is left out: distgen writes that itself"] = None
         notes |= dict.fromkeys(_put_dockerfile(by_path, site))
         trees[stream] = tuple(by_path[path] for path in sorted(by_path))
-    return ImageContext(read.place, name, trees, tuple(notes), "" if site.folder else url)
+    url = "" if site.folder else url
+    return ImageContext(read.place, name, trees, site.path, tuple(notes), url)
 
 
 def _files_below(files: Iterable[File], folder: str) -> Iterator[tuple[str, File]]:

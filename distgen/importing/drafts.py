@@ -40,7 +40,7 @@ def draft_image(context: ImageContext) -> ImageDraft:
     for files in context.trees.values():
         _refuse_tree(files, context)
     parents = {
-        stream: read_parents(_dockerfile(files, context), f"{context.place}:{DOCKERFILE}")
+        stream: read_parents(_dockerfile(files, context), _place(context))
         for stream, files in context.trees.items()
     }
     description = next(iter(filter(None, map(_description, context.trees.values()))), "")
@@ -98,9 +98,11 @@ def _dockerfile(files: Iterable[File], context: ImageContext) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise DistgenError(
-            "is not UTF-8 text", where=f"{context.place}:{DOCKERFILE}:{line}"
-        ) from None
+        raise DistgenError("is not UTF-8 text", where=f"{_place(context)}:{line}") from None
+
+
+def _place(context: ImageContext) -> str:
+    return f"{context.place.rstrip('/')}/{context.dockerfile}"
 
 
 def _description(files: Iterable[File]) -> str:

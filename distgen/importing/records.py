@@ -46,11 +46,15 @@ class ReadRepository:
 
 @dataclass(frozen=True, slots=True)
 class ImageContext:
-    """The build context of one image in the streams that have it."""
+    """The build context of one image in the streams that have it.
+
+    `dockerfile` is the path that its Dockerfile has in the repository.
+    """
 
     place: str
     name: str
     trees: FilesByStream
+    dockerfile: str
     notes: tuple[str, ...] = ()
     url: str = ""
 

@@ -33,30 +33,30 @@ REFUSALS = {
     ),
     "unparsable": (
         {"Dockerfile": "FROM debian:12\nRUN true\nNONSENSE x\n"},
-        "PLACE:Dockerfile:3: unknown instruction NONSENSE",
+        "PLACE/Dockerfile:3: unknown instruction NONSENSE",
     ),
-    "empty": ({"Dockerfile": ""}, "PLACE:Dockerfile:1: file with no instructions"),
-    "no-from": ({"Dockerfile": "ARG X\n"}, "PLACE:Dockerfile:1: there is no FROM"),
-    "binary": ({"Dockerfile": b"FROM x\n\xff\n"}, "PLACE:Dockerfile:2: is not UTF-8 text"),
+    "empty": ({"Dockerfile": ""}, "PLACE/Dockerfile:1: file with no instructions"),
+    "no-from": ({"Dockerfile": "ARG X\n"}, "PLACE/Dockerfile:1: there is no FROM"),
+    "binary": ({"Dockerfile": b"FROM x\n\xff\n"}, "PLACE/Dockerfile:2: is not UTF-8 text"),
     "argument": (
         {"Dockerfile": "ARG TAG\nFROM debian:${TAG}\n"},
-        "PLACE:Dockerfile:2: the parent debian:${TAG} depends on the build argument TAG, which has "
+        "PLACE/Dockerfile:2: the parent debian:${TAG} depends on the build argument TAG, which has "
         "no default; give it one with `ARG TAG=...` above the first FROM",
     ),
     "platform-argument": (
         {"Dockerfile": "FROM debian:${TARGETARCH}\n"},
-        "PLACE:Dockerfile:1: the parent debian:${TARGETARCH} depends on the build argument "
+        "PLACE/Dockerfile:1: the parent debian:${TARGETARCH} depends on the build argument "
         "TARGETARCH, which has no default; give it one with `ARG TARGETARCH=...` above the first "
         "FROM",
     ),
     "empty-argument": (
         {"Dockerfile": "ARG BASE=\nFROM $BASE\n"},
-        "PLACE:Dockerfile:2: the parent $BASE is not the name of an image; write "
+        "PLACE/Dockerfile:2: the parent $BASE is not the name of an image; write "
         "registry/repository:tag",
     ),
     "unknown-parent": (
         {"Dockerfile": "FROM Quay.io/Debian:12\n"},
-        "PLACE:Dockerfile:1: the parent Quay.io/Debian:12 is not the name of an image; write "
+        "PLACE/Dockerfile:1: the parent Quay.io/Debian:12 is not the name of an image; write "
         "registry/repository:tag",
     ),
     "submodule": (
