@@ -99,6 +99,10 @@ def _refuse_key(section: str, pattern: str, name: str, value: str, url: str) -> 
         raise NotUnderstood("credential.useHttpPath is set")
     if section == "remote" and pattern == url:
         raise NotUnderstood("there is a remote of this name")
+    # One login serves a whole host.
+    is_for_folder = section == "credential" and value and urlsplit(pattern).path.strip("/")
+    if is_for_folder and _match_url(pattern, url) is not None:
+        raise NotUnderstood(f"credential.{name} is set for a folder")
 
 
 def _apply_key(settings: HttpSettings, name: str, value: str) -> HttpSettings:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import partial
+from urllib.parse import urlsplit
 
 from distgen.errors import DistgenError
 from distgen.git.http_exchange import HttpExchanges, Question
@@ -168,6 +169,8 @@ class SmartHttp:
         if url != rewrite_url(configuration, address, is_push=True):
             raise NotUnderstood("it is pushed to at another address")
         url = url.rstrip("/")
+        if ":" in urlsplit(url).netloc.rpartition("@")[0]:
+            raise NotUnderstood("its address holds a password")
         if not url.startswith(("http://", "https://")) or not is_plain_url(url):
             raise NotUnderstood("its address is one that only git knows")
         return url, find_settings(configuration, git.network, url)

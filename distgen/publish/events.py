@@ -38,5 +38,9 @@ def report_push(observe: Observer, url: str, attempt: int, changes: Sequence[Cha
 
 def report_fallback(observe: Observer, address: str, reason: str) -> None:
     """Tell that git talks to an http(s) repository, which distgen would do itself otherwise."""
-    about = {"url": hide_secrets(address), "transport": "git", "detail": printable(reason)}
+    about = {
+        "url": hide_secrets(address),
+        "transport": "git",
+        "detail": printable(hide_secrets(reason)),
+    }
     observe("transport", about)

@@ -113,6 +113,7 @@ def test_no_proxy_names_networks():
         *(("http.sslverify", "perhaps"), ("http.cookiefile", "x"), ("http.unheardof", "1")),
         *(("http.https://*.example.org.useragent", "x"), ("credential.usehttppath", "true")),
         *(("http.sslcainfo", "~other/ca"), (f"remote.{URL}.proxy", "x")),
+        ("credential.https://git.example.org/group.helper", "store"),
     ],
 )
 def test_what_only_git_knows_is_said(key, value):
@@ -121,7 +122,12 @@ def test_what_only_git_knows_is_said(key, value):
 
 
 def test_a_key_for_another_server_changes_nothing():
-    other = (("http.https://elsewhere.example.org.cookiefile", "x"),)
+    other = (
+        ("http.https://elsewhere.example.org.cookiefile", "x"),
+        ("credential.https://elsewhere.example.org/group.helper", "store"),
+        ("credential.https://git.example.org/group.helper", ""),
+        ("credential.https://git.example.org.helper", "store"),
+    )
     assert find_settings(other, {}, URL) == find_settings((), {}, URL)
 
 

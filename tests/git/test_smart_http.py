@@ -229,6 +229,17 @@ def test_a_proxy_and_headers_and_another_address_are_used_as_configured(tmp_path
         assert reasons == []
 
 
+def test_a_password_in_an_address_is_not_sent(tmp_path):
+    with git_server(tmp_path / "srv", {USER: PASSWORD}) as server:
+        base = server.url.replace("://", f"://{USER}:{PASSWORD}@")
+        setting = (f"url.{base}/.insteadOf", "https://alias.invalid/")
+        own_git, reasons = asking(user(tmp_path, setting))
+        with pytest.raises(DistgenError) as caught:
+            list_refs(own_git, place("https://alias.invalid"), PATTERNS)
+        assert PASSWORD not in str(caught.value)
+        assert (server.requests, reasons) == ([], ["its address holds a password"])
+
+
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
     """A server with TLS that knows its clients by a certificate."""
