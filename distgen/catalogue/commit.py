@@ -60,6 +60,36 @@ def catalogue_history(git: Git, root: Path, head: CatalogueCommit) -> Callable[[
     return contains
 
 
+@dataclass(frozen=True, slots=True)
+class History:
+    """The commits that a catalogue's history has, for machines that have no clone of it.
+
+    Where the history is shallow, the date of its head decides for others. `commits` None: all.
+    """
+
+    commits: frozenset[bytes] | None
+    date: int = 0
+    is_shallow: bool = False
+
+    def __call__(self, commit: str, seconds: int) -> bool:
+        """Say whether a commit, made at a time, is in the history."""
+        if self.commits is None or bytes.fromhex(commit) in self.commits:
+            return True
+        return self.is_shallow and seconds <= self.date
+
+
+def list_history(git: Git, root: Path, head: CatalogueCommit) -> History:
+    """Return the history of `head` as data."""
+    if head.commit is None or head.date is None:
+        return History(None)
+    listed = _ask(git, root, "rev-list", head.commit)
+    if listed.code:
+        raise DistgenError(f"its history cannot be read: {explain(listed)}", where=root)
+    is_shallow = _ask(git, root, "rev-parse", "--is-shallow-repository").output
+    commits = frozenset(map(bytes.fromhex, listed.output.decode("ascii").split()))
+    return History(commits, head.date, is_shallow.strip() == b"true")
+
+
 def _ask(git: Git, root: Path, *words: str) -> GitResult:
     return run(git, "-C", str(root), *words)
 

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import click
 
 from distgen.catalogue import source_overrides
-from distgen.catalogue.commit import catalogue_history, read_catalogue_commit
+from distgen.catalogue.commit import CatalogueCommit, catalogue_history, read_catalogue_commit
+from distgen.catalogue.source_overrides import Speculation
 from distgen.cli.option_groups import option_group
 from distgen.cli.provenance import origin
 from distgen.cli.remote_options import RemoteOptions, remote_options
@@ -28,11 +29,13 @@ from distgen.git.location import creation_hint
 from distgen.git.run import Git
 from distgen.lint.work import Work
 from distgen.model.catalogue import Catalogue, Image
+from distgen.model.lock import Lock
 from distgen.model.published import Provenance
 from distgen.model.rendered import Tree
 from distgen.model.words import OnEdit, is_committed
 from distgen.pool import limit_jobs
 from distgen.publish.events import Observer, ignore_step, report_fallback
+from distgen.publish.older import Contains
 from distgen.publish.options import PublishOptions, RepositoryCreation, contains_all
 from distgen.publish.repository_access import Repository
 from distgen.publish.run import PublishRequest
@@ -44,8 +47,20 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
+class Inputs:
+    """What was read of a catalogue, the images to publish, and what their commits will name."""
+
+    speculation: Speculation
+    lock: Lock
+    images: tuple[Image, ...]
+    provenance: Provenance
+    dirty: tuple[str, ...]
+    head: CatalogueCommit
+
+
+@dataclass(frozen=True)
 class Run:
-    """A request to publish, and all that it needs from outside."""
+    """A request to publish, and all that it needs from outside; `asked` and `inputs` led to it."""
 
     request: PublishRequest
     work: Work
@@ -54,6 +69,8 @@ class Run:
     store: Path
     keep: Callable[[], None]
     """Keeps for the next run what was found out."""
+    inputs: Inputs
+    asked: RunOptions
 
 
 @dataclass(frozen=True)
@@ -75,6 +92,7 @@ class RunOptions:
     signing: SigningOptions = field(default_factory=SigningOptions)
     retirement: RetireOptions = field(default_factory=RetireOptions)
     sharding: ShardOptions = field(default_factory=ShardOptions)
+    executor: str | None = None
 
 
 def run_options(*options: Callable[..., Any]) -> Callable[[Command], Command]:
@@ -100,39 +118,55 @@ def planning_options(command: Command) -> Command:
 
 def prepare(session: Session, options: RunOptions, observe: Observer = ignore_step) -> Run:
     """Read the catalogue and find out which commit of it will be published."""
-    git = _git_that_tells(session, options, observe)
+    git = git_that_tells(session, options, observe)
     speculation, lock = load_catalogue(session, options.sets, options.overrides)
     catalogue = speculation.catalogue
-    task = limited_work(catalogue, lock, _choose_images(options, catalogue), git.stop)
-    warn_of_unused_items(session, speculation, task.images)
+    images = _choose_images(options, catalogue)
+    warn_of_unused_items(session, speculation, images)
     altered = bool(options.sets or speculation.images)
     root = Path(catalogue.root)
     head = read_catalogue_commit(git, root, catalogue.inputs)
     provenance, dirty = origin(session, head, catalogue, lock, altered)
     _refuse_early_restamp(options, provenance, dirty)
+    contains = contains_all if options.allow_older else catalogue_history(git, root, head)
+    inputs = Inputs(speculation, lock, images, provenance, dirty, head)
+    return assemble(session, options, inputs, git, observe, contains)
+
+
+def assemble(
+    session: Session,
+    options: RunOptions,
+    inputs: Inputs,
+    git: Git,
+    observe: Observer,
+    contains: Contains,
+) -> Run:
+    """Return a request to publish what was read, with this machine's rights and programs."""
+    catalogue = inputs.speculation.catalogue
+    task = limited_work(catalogue, inputs.lock, inputs.images, git.stop)
     images = catalogue.images if options.retirement.requested else task.images
     git_with_tokens = add_tokens(session, git, catalogue, images)
     orphans = _choose_orphans(options, catalogue, git_with_tokens)
-    key = None if speculation.images else trees_key(catalogue, lock)
+    key = None if inputs.speculation.images else trees_key(catalogue, inputs.lock)
     tree_ids = load_tree_ids(session.results, key)
     return Run(
         request=PublishRequest(catalogue, task.images, task.renderer.tree, orphans),
         work=task,
         options=PublishOptions(
-            provenance=provenance,
+            provenance=inputs.provenance,
             on_edit=options.on_edit,
             jobs=limit_jobs(options.remote.jobs),
             independent=options.independent,
             fail_fast=not options.keep_going,
             observe=observe,
-            dirty=dirty,
+            dirty=inputs.dirty,
             allow_dirty=options.allow_dirty,
             remote_only=options.remote_only,
             restamp=options.restamp,
             objection=_objection(task),
-            refusal=source_overrides.publishing_refusal(speculation),
-            sign=options.signing.by(git, root),
-            contains=contains_all if options.allow_older else catalogue_history(git, root, head),
+            refusal=source_overrides.publishing_refusal(inputs.speculation),
+            sign=options.signing.by(git, Path(catalogue.root)),
+            contains=contains,
             tree_ids=tree_ids,
             creation=_creation(session, git_with_tokens, catalogue),
             shard=options.sharding.shard,
@@ -140,6 +174,8 @@ def prepare(session: Session, options: RunOptions, observe: Observer = ignore_st
         git=git_with_tokens,
         store=options.sharding.folder(options.remote.folder(session)),
         keep=partial(tree_ids.save, session.results, key),
+        inputs=inputs,
+        asked=options,
     )
 
 
@@ -158,7 +194,7 @@ def _objection(task: Work) -> Callable[[Tree], str]:
     return judge
 
 
-def _git_that_tells(session: Session, options: RunOptions, observe: Observer) -> Git:
+def git_that_tells(session: Session, options: RunOptions, observe: Observer) -> Git:
     """Return git with the run's settings; what it waits for is said and recorded."""
 
     def tell(text: str) -> None:

@@ -39,8 +39,9 @@ class RemoteOptions:
         heard = tell or partial(session.say, level=1)
         policy = RetryPolicy(self.timeout, self.retries + 1, report=heard)
         git = share_connections(isolate(session.environ, policy))
-        if git.connections:
-            click.get_current_context().call_on_close(git.connections.close)
+        context = click.get_current_context(silent=True)
+        if git.connections and context:  # else a task ends them
+            context.call_on_close(git.connections.close)
         http = None if self.transport == "git" else HttpChoice(self.jobs, report)
         return replace(git, http=http)
 

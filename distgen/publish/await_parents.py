@@ -9,7 +9,7 @@ from distgen.errors import DistgenError
 from distgen.git.remote import RemoteHeads, read_remote_heads
 from distgen.model.published import Change
 from distgen.model.words import COMMIT_STATUSES
-from distgen.publish.deliver import Delivery, Postponed
+from distgen.publish.deliver import Delivery, Postponed, deliver
 from distgen.publish.options import PublishContext
 from distgen.publish.repository_plan import plan_repository
 from distgen.publish.results import without_commit
@@ -19,7 +19,15 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.3, 5.0  # seconds
 _PART = 0.2  # of the time that was waited, before the next look
 
 
-def look_at_parent(
+def deliver_or_await(context: PublishContext, delivery: Delivery) -> tuple[Change, ...] | Postponed:
+    """Push what is this run's; look whether another shard has pushed the rest."""
+    shard = context.options.shard
+    if shard is None or shard.owns(delivery.repository.url):
+        return deliver(context, delivery)
+    return _look_at_parent(context, shard, delivery) if delivery.changes else ()
+
+
+def _look_at_parent(
     context: PublishContext, shard: Shard, delivery: Delivery
 ) -> tuple[Change, ...] | Postponed:
     """Return the changes of another shard's delivery once the server shows them, or wait on."""

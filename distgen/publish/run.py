@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,10 +18,10 @@ from distgen.git.run import Git
 from distgen.git.store import Store, reset_store, scratch_store, write_commits
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.published import Change, Result
-from distgen.model.words import COMMIT_STATUSES
+from distgen.model.words import COMMIT_STATUSES, Status
 from distgen.pool import thread_pool
-from distgen.publish.await_parents import look_at_parent
-from distgen.publish.deliver import Delivery, deliver, fetch_parents
+from distgen.publish.await_parents import deliver_or_await
+from distgen.publish.deliver import Delivery, fetch_parents
 from distgen.publish.events import report_plans, report_start
 from distgen.publish.options import LocalContext, PlanContext, PublishContext, PublishOptions
 from distgen.publish.report import result_row
@@ -37,7 +37,6 @@ from distgen.publish.repository_plan import (
 )
 from distgen.publish.results import failed_change, to_result, without_commit
 from distgen.publish.scheduler import (
-    Outcome,
     RunState,
     find_dependencies,
     run_parents_first,
@@ -60,17 +59,23 @@ class PublishRequest:
 
 
 def publish_images(
-    request: PublishRequest, store: Store, options: PublishOptions
+    request: PublishRequest,
+    store: Store,
+    options: PublishOptions,
+    statuses: Mapping[str, Status] | None = None,
 ) -> Iterator[Result]:
     """Publish the images, parents first; yield each result as soon as it is known.
+
+    `statuses` are those of parents that another run has published.
 
     The repositories are worked on in batches, so that the trees of thousands of images need no more
     memory than those of one batch.
     """
     store = replace(store, git=replace(store.git, pushes=True))
     context = PublishContext(store, options)
-    state = _new_state(request, options, store.git)
-    repositories = sort_parents_first(_repositories(request, options), state.dependencies)
+    state = new_state(request, options, store.git)
+    state.statuses.update(statuses or {})
+    repositories = sort_parents_first(checked_repositories(request, options), state.dependencies)
     for folder in {repo.place.folder.parent for repo in repositories if repo.place.folder}:
         remove_unfinished(folder)
     _report_start(options, repositories)
@@ -93,8 +98,8 @@ def plan_each(
 
     What lies on a server is read through a temporary store, which borrows from the one at `store`.
     """
-    state = _new_state(request, options, git)
-    repositories = sort_parents_first(_repositories(request, options), state.dependencies)
+    state = new_state(request, options, git)
+    repositories = sort_parents_first(checked_repositories(request, options), state.dependencies)
     _report_start(options, repositories)
     with (
         _open_context(git, options, repositories, store) as context,
@@ -129,14 +134,18 @@ def status_of(change: Change) -> Result:
     return result
 
 
-def _repositories(request: PublishRequest, options: PublishOptions) -> tuple[Repository, ...]:
+def checked_repositories(
+    request: PublishRequest, options: PublishOptions
+) -> tuple[Repository, ...]:
+    """Return the repositories of a request, where the options allow to publish there."""
     repositories = list_repositories(request.catalogue, request.images, request.orphans)
     refuse_dirty_catalogue(options, repositories)
     refuse_local_targets(options, repositories)
     return repositories
 
 
-def _new_state(request: PublishRequest, options: PublishOptions, git: Git) -> RunState:
+def new_state(request: PublishRequest, options: PublishOptions, git: Git) -> RunState:
+    """Return the state of a run that begins."""
     dependencies = find_dependencies(request.images, independent=options.independent)
     return RunState(dependencies, options.jobs, git.stop, options.fail_fast, shard=options.shard)
 
@@ -223,17 +232,7 @@ def _publish_batch(
             delivery.repository.url for delivery in ready
         }
         deliveries = tuple(d for d in deliveries if d.repository.url not in failed_urls)
-    yield from run_parents_first(pool, partial(_deliver_or_await, context), deliveries, state)
-
-
-def _deliver_or_await(context: PublishContext, delivery: Delivery) -> Outcome:
-    """Push what is this run's; look whether another shard has pushed the rest."""
-    shard = context.options.shard
-    if shard is None or shard.owns(delivery.repository.url):
-        return deliver(context, delivery)
-    if not delivery.changes:
-        return ()
-    return look_at_parent(context, shard, delivery)
+    yield from run_parents_first(pool, partial(deliver_or_await, context), deliveries, state)
 
 
 def _split_decided(

@@ -8,9 +8,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from distgen.model.catalogue import Image
-from distgen.model.published import Change
+from distgen.model.published import Change, Result
 from distgen.model.words import Status
 from distgen.publish.deliver import Delivery, Postponed
 from distgen.publish.repository_access import Repository
@@ -20,6 +21,7 @@ from distgen.publish.shard import Shard
 INTERRUPTED = "the run was interrupted before it was begun"
 _BLOCKING = ("failed", "refused", "skipped")
 _STOPPING = ("failed", "refused")
+Ended = TypeVar("Ended", Change, Result)
 Outcome = tuple[Change, ...] | Postponed
 Work = Callable[[Delivery], Outcome]
 
@@ -58,8 +60,8 @@ class RunState:
     _culprit: str = ""
     _notes: dict[str, str] = field(default_factory=dict)
 
-    def record(self, changes: Iterable[Change]) -> Iterator[Change]:
-        """Yield changes that have ended, each with its status remembered."""
+    def record(self, changes: Iterable[Ended]) -> Iterator[Ended]:
+        """Yield changes or results that have ended, each with its status remembered."""
         for change in changes:
             self.statuses[change.key] = change.status
             if self.shard and change.detail and not self.shard.owns(change.url):
@@ -169,9 +171,21 @@ def _completed(
 def _prerequisites_in_order(deliveries: Sequence[Delivery], state: RunState) -> list[set[int]]:
     """Return for each delivery the numbers of those before it that it waits for."""
     keys = [[change.key for change in delivery.changes] for delivery in deliveries]
+    return _only_earlier(_prerequisites(keys, state.dependencies))
+
+
+def number_prerequisites(
+    repositories: Sequence[Repository], dependencies: Dependencies
+) -> list[set[int]]:
+    """Return for each repository the numbers of those before it that go first."""
+    keys = [[target.key for target in repository.targets] for repository in repositories]
+    return _only_earlier(_prerequisites(keys, dependencies))
+
+
+def _only_earlier(prerequisites: Sequence[set[int]]) -> list[set[int]]:
     return [
-        {before for before in prerequisites if before < number}
-        for number, prerequisites in enumerate(_prerequisites(keys, state.dependencies))
+        {before for before in numbers if before < number}
+        for number, numbers in enumerate(prerequisites)
     ]
 
 

@@ -7,6 +7,7 @@ import re
 import click
 
 from distgen.catalogue.inputs import folder_in_repository
+from distgen.cli.executor_options import executor_option
 from distgen.cli.interrupts import interrupted_by_signals
 from distgen.cli.progress import progress_bar
 from distgen.cli.session import Choice, Session, format_option, image_arguments, set_option
@@ -45,6 +46,7 @@ LEVEL = re.compile(rf"(?<=: )({'|'.join(LEVELS)})(?= [A-Z]+[0-9])")
     show_default=True,
     help="The mildest level that makes the exit code 1.",
 )
+@executor_option
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -52,6 +54,8 @@ def command(
     choice: Choice,
     sets: tuple[str, ...],
     overrides: SourceOptions,
+    *,
+    executor: str | None,
     form: str,
     fail_on: str,
 ) -> None:
@@ -61,7 +65,12 @@ def command(
     catalogue = speculation.catalogue
     images = choice.of(catalogue)
     warn_of_unused_items(session, speculation, images)
-    findings = lint_images(session, limited_work(catalogue, lock, images))
+    if executor:
+        from distgen.cli.executor_runs import lint_elsewhere
+
+        findings = lint_elsewhere(executor, speculation, lock, images)
+    else:
+        findings = lint_images(session, limited_work(catalogue, lock, images))
     grave = () if fail_on == "never" else LEVELS[: LEVELS.index(fail_on) + 1]
     if form in OF_REPOSITORIES:
         places = {image.key: image.origin for image in images}

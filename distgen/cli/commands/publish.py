@@ -7,6 +7,7 @@ from functools import partial
 import click
 
 from distgen.cli import prepare
+from distgen.cli.executor_options import executor_option
 from distgen.cli.results import show_progress, sort_results, summary
 from distgen.cli.retire_options import retire_options
 from distgen.cli.session import Session
@@ -27,6 +28,7 @@ from distgen.render.archives import unfetched_archives
     write_options,
     retire_options,
     shard_options,
+    executor_option,
     click.option("--independent", is_flag=True, help="Publish children of failed parents as well."),
     click.option(
         "--restamp",
@@ -81,6 +83,11 @@ def publish_all(session: Session, run: prepare.Run) -> list[Result]:
     urls = [image.url for image in run.request.images]
     urls += [orphan.url for orphan in run.request.orphans]
     total = sum(map(run.options.owns, urls))
+    if run.asked.executor:
+        from distgen.cli.executor_runs import publish_elsewhere
+
+        elsewhere = publish_elsewhere(session, run.asked.executor, run)
+        return sort_results(run.request.images, show_progress(session, elsewhere, total))
     with open_store(run.store, run.git, report=say) as store:
         results = publish_images(run.request, store, run.options)
         sorted_results = sort_results(run.request.images, show_progress(session, results, total))

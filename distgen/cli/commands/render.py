@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from distgen.cli.executor_options import executor_option
 from distgen.cli.session import Choice, Session, image_arguments, set_option
 from distgen.cli.source_options import (
     SourceOptions,
@@ -38,6 +39,7 @@ from distgen.output.tree import (
     help="Where to write; each tree goes to DIR/namespace/image/stream.",
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 when DIR differs.")
+@executor_option
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -45,6 +47,8 @@ def command(
     choice: Choice,
     sets: tuple[str, ...],
     overrides: SourceOptions,
+    *,
+    executor: str | None,
     output: Path,
     check: bool,
 ) -> None:
@@ -54,7 +58,12 @@ def command(
     catalogue = speculation.catalogue
     task = limited_work(catalogue, lock, choice.of(catalogue))
     warn_of_unused_items(session, speculation, task.images)
-    trees = tuple(render_trees(task))
+    if executor:
+        from distgen.cli.executor_runs import render_elsewhere
+
+        trees = tuple(render_elsewhere(executor, speculation, lock, task.images))
+    else:
+        trees = tuple(render_trees(task))
     act = compare_folder if check else write_tree
     deltas = [act(output, tree) for tree in trees]
     if not choice.patterns:

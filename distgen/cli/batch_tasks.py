@@ -1,0 +1,141 @@
+"""Tasks that run elsewhere: functions of what they are given, and of the environment there.
+
+No secret is given: a worker finds tokens, keys and credential helpers in its own environment.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from distgen import __version__
+from distgen.catalogue.commit import CatalogueCommit, History
+from distgen.catalogue.source_overrides import Speculation
+from distgen.cli import prepare
+from distgen.cli.session import Session
+from distgen.cli.work import limited_work
+from distgen.errors import DistgenError, InputError
+from distgen.git.store import scratch_store
+from distgen.lint import external
+from distgen.lint.check import lint
+from distgen.lint.work import render_trees
+from distgen.model.catalogue import Catalogue, Image
+from distgen.model.lock import Lock
+from distgen.model.published import Provenance, Result
+from distgen.model.rendered import Finding, Tree
+from distgen.model.words import Status
+from distgen.publish.batches import BatchOutcome
+from distgen.publish.events import Observer
+from distgen.publish.results import failed_change, to_result
+from distgen.publish.run import publish_images
+from distgen.publish.target import branch_target
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """A catalogue that travels, the lock, and the keys of the images that a task is about."""
+
+    version: str
+    speculation: Speculation
+    lock: Lock
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PublishSettings:
+    """What the command line asks of a batch, and what its commits will name."""
+
+    options: prepare.RunOptions
+    provenance: Provenance
+    dirty: tuple[str, ...]
+    head: CatalogueCommit
+    history: History
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a task did nothing; an exception would lose its words on the way."""
+
+    problem: str
+    is_input: bool
+
+    def as_error(self) -> DistgenError:
+        """Return it as the error that it was."""
+        return (InputError if self.is_input else DistgenError)(self.problem)
+
+
+def render_batch(shipment: Shipment) -> tuple[Tree, ...] | Refusal:
+    """Return the trees of a batch, in the order of its keys."""
+    try:
+        work = limited_work(*_unpack(shipment))
+        return tuple(render_trees(work))
+    except DistgenError as error:
+        return Refusal(str(error), isinstance(error, InputError))
+
+
+def lint_batch(shipment: Shipment) -> tuple[Finding, ...] | Refusal:
+    """Return what rules and linters say of a batch."""
+    try:
+        return lint(limited_work(*_unpack(shipment)), external.lint)
+    except DistgenError as error:
+        return Refusal(str(error), isinstance(error, InputError))
+
+
+def publish_batch(
+    shipment: Shipment, settings: PublishSettings, statuses: Mapping[str, Status]
+) -> BatchOutcome:
+    """Publish a batch with a store of its own; safe to run twice, as any publishing is."""
+    steps: list[tuple[str, Mapping[str, object]]] = []
+
+    def observe(step: str, about: Mapping[str, object]) -> None:
+        if step != "started":
+            steps.append((step, dict(about)))
+
+    try:
+        results = tuple(_publish(shipment, settings, statuses, observe))
+    except DistgenError as error:
+        results = tuple(_failures(shipment, error))
+    return BatchOutcome(results, tuple(steps))
+
+
+def _publish(
+    shipment: Shipment,
+    settings: PublishSettings,
+    statuses: Mapping[str, Status],
+    observe: Observer,
+) -> Iterator[Result]:
+    _, lock, images = _unpack(shipment)
+    provenance = replace(settings.provenance, lock=lock)
+    speculation, dirty, head = shipment.speculation, settings.dirty, settings.head
+    inputs = prepare.Inputs(speculation, lock, images, provenance, dirty, head)
+    session = Session(None, -1, False, dict(os.environ), use_cache=False)
+    git = prepare.git_that_tells(session, settings.options, observe)
+    try:
+        history = settings.history
+        run = prepare.assemble(session, settings.options, inputs, git, observe, history)
+        with scratch_store(run.git, prepare.existing_store(run.store)) as store:
+            yield from publish_images(run.request, store, run.options, statuses)
+    finally:
+        if git.connections:
+            git.connections.close()
+
+
+def _unpack(shipment: Shipment) -> tuple[Catalogue, Lock, tuple[Image, ...]]:
+    """Return the catalogue, the lock and the images; refuse those of another version."""
+    if shipment.version != __version__:
+        raise InputError(
+            f"a worker has distgen {__version__}, and this run is of {shipment.version}",
+            where="--executor",
+            hint="install the same version on all workers",
+        )
+    catalogue = shipment.speculation.catalogue
+    images = {image.key: image for image in catalogue.images}
+    return catalogue, shipment.lock, tuple(images[key] for key in shipment.keys)
+
+
+def _failures(shipment: Shipment, error: DistgenError) -> Iterator[Result]:
+    for image in shipment.speculation.catalogue.images:
+        if image.key in shipment.keys:
+            change = failed_change(branch_target(image), str(error))
+            yield replace(to_result(change), exit_code=error.exit_code)

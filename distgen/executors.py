@@ -1,0 +1,96 @@
+"""Open what runs tasks elsewhere: processes of this machine, or the workers of a Dask scheduler."""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from distgen.errors import DistgenError, InputError
+
+PROCESSES, DASK = "processes", "dask:"
+_RETRIES = 3
+_SECONDS_TO_CONNECT = 20
+_POLL = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """An executor, and how many tasks it runs at a time."""
+
+    executor: Executor
+    count: int
+
+
+@contextmanager
+def open_workers(place: str) -> Iterator[Workers]:
+    """Open `processes`, or `dask:ADDRESS` of a scheduler; tasks are functions of a module."""
+    if place.startswith(DASK):
+        with _dask_workers(place.removeprefix(DASK)) as workers:
+            yield workers
+        return
+    count = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    # A fork would have the locks of threads that it does not have.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(count, context, _serve_alone, (os.getpid(),))
+    try:
+        yield Workers(pool, count)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _serve_alone(parent: int) -> None:
+    """Leave signals of the terminal to the parent, and end when it is gone."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_POLL)
+        os._exit(1)  # a killed parent tells nobody, and its tasks would be waited for without end
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def _dask_workers(address: str) -> Iterator[Workers]:
+    distributed = _import_distributed()
+    try:
+        client = distributed.Client(
+            address, timeout=_SECONDS_TO_CONNECT, set_as_default=False, name="distgen"
+        )
+    except (OSError, ValueError) as error:
+        raise DistgenError(
+            f"no Dask scheduler answers: {error}", where=address, hint="is `dask scheduler` there?"
+        ) from None
+    try:
+        count = sum(client.nthreads().values())
+        if not count:
+            raise DistgenError("has no workers", where=address, hint="start some `dask worker`")
+        # Two equal tasks are two: what a task does is not all in what it returns.
+        executor = client.get_executor(pure=False, retries=_RETRIES)
+        try:
+            yield Workers(executor, count)
+        finally:
+            executor.shutdown(wait=False)
+    finally:
+        client.close(timeout=_SECONDS_TO_CONNECT)
+
+
+def _import_distributed() -> Any:
+    try:
+        return importlib.import_module("distributed")
+    except ImportError:
+        raise InputError(
+            "Dask is not installed", where="--executor", hint="pip install 'distgen-git[dask]'"
+        ) from None
