@@ -181,8 +181,8 @@ def _start(chunk: Chunk, limits: LinterLimits) -> _ChunkProcess:
             (folder / str(name)).write_bytes(content)
         process = stack.enter_context(_open_process(chunk, folder))
         stack.callback(process.kill)
-        # Where this process is killed, nobody is left to look at the clock.
-        with suppress(OSError, ValueError):
+        # Where this process is killed, nobody is left to look at the clock. Not each system can.
+        with suppress(AttributeError, OSError, ValueError):
             resource.prlimit(process.pid, resource.RLIMIT_CPU, (int(limits.text) + 1,) * 2)
         resources = stack.pop_all()
     deadline = time.monotonic() + _seconds(chunk, limits)
