@@ -147,3 +147,13 @@ def test_the_default_is_alpine() -> None:
     for image in make_catalogue().images:
         if image.namespace == "monasca" and image.name != "thresh":
             assert image.values["distribution"] == "alpine"
+
+
+def test_the_agent_brings_a_module_that_its_own_folder_hides(on_debian: Mapping[str, Tree]) -> None:
+    """pbr 7.1 takes the folder `packaging` of its repository for the module of that name."""
+    options = "--no-cache-dir --no-compile --constraint /tmp/upper-constraints.txt"
+    first = f"&& pip install {options} packaging && pip install {options} PyMySQL"
+    for name in COMPONENTS:
+        text = text_of(on_debian[f"{name}@master"], "Dockerfile").replace("\\\n", "")
+        is_agent = name in ("agent-collector", "agent-forwarder", "statsd")
+        assert (first in " ".join(text.split())) == is_agent, name
