@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -86,11 +87,14 @@ def first_link(root: Path, path: Path) -> Path | None:
 
     Files are neither written nor deleted through one: it could lead out of `root`.
     """
-    here = root
+    here = str(root)
     for part in path.parts:
-        here = here / part
-        if here.is_symlink():
-            return here
+        here = f"{here}/{part}"
+        try:
+            if stat.S_ISLNK(os.lstat(here).st_mode):
+                return Path(here)
+        except (FileNotFoundError, NotADirectoryError):
+            return None  # and nothing is below it
     return None
 
 

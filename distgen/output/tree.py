@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,18 +35,41 @@ class Delta:
         return bool(self.added or self.changed or self.removed or self.foreign)
 
 
+@dataclass(frozen=True, slots=True)
+class StagedTree:
+    """A tree that is on the disk in the folder `stage`, where anything changes, beside its place.
+
+    `manifest_digest` is the SHA-256 of the tree's manifest.
+    """
+
+    delta: Delta
+    stage: Path | None
+    manifest_digest: str
+
+
+def image_folder(root: Path, image: str, stream: str) -> Path:
+    """Return where the tree of an image goes below `root`."""
+    return root.joinpath(*image.split("/"), stream)
+
+
 def tree_folder(root: Path, tree: Tree) -> Path:
     """Return where a tree goes below `root`."""
-    return root.joinpath(*tree.image.split("/"), tree.stream)
+    return image_folder(root, tree.image, tree.stream)
 
 
 def compare_folder(root: Path, tree: Tree) -> Delta:
     """Return what writing a tree would change; reads only."""
-    return _compare_files(root, tree, {file.path: file for file in published_files(tree)})
+    return compare_tree(root, tree).delta
 
 
-def write_tree(root: Path, tree: Tree) -> Delta:
-    """Write a tree; all of its files are on the disk before the first takes its place."""
+def compare_tree(root: Path, tree: Tree) -> StagedTree:
+    """Return what staging a tree would return, without a stage; reads only."""
+    files = {file.path: file for file in published_files(tree)}
+    return StagedTree(_compare_files(root, tree, files), None, files[MANIFEST].sha256)
+
+
+def stage_tree(root: Path, tree: Tree) -> StagedTree:
+    """Write what a tree changes into a folder beside its own."""
     files = {file.path: file for file in published_files(tree)}
     delta = _compare_files(root, tree, files)
     if delta.foreign:
@@ -54,29 +78,60 @@ def write_tree(root: Path, tree: Tree) -> Delta:
             hint="move it away, or render into another folder",
         )
     if not delta:
-        return delta
+        return StagedTree(delta, None, files[MANIFEST].sha256)
     stage = delta.folder.with_name(f".{delta.folder.name}.new")
     with explain_os_errors(delta.folder):
-        try:
+        if os.path.lexists(stage):
             remove_path(stage)  # of a run that was killed
+        try:
             stage.mkdir(parents=True)
             _write_files(stage, (files[path] for path in (*delta.added, *delta.changed)))
-            if os.path.lexists(delta.folder):
-                _move_into_place(stage, delta)
-            else:
-                stage.rename(delta.folder)
-        finally:
+        except BaseException:
             remove_path(stage)
-    return delta
+            raise
+    return StagedTree(delta, stage, files[MANIFEST].sha256)
 
 
-def leftovers(root: Path, trees: Iterable[Tree]) -> tuple[Path, ...]:
-    """Return the folders below `root` that distgen wrote for a tree that is not among `trees`.
+def place_tree(staged: StagedTree) -> None:
+    """Move a staged tree to its place."""
+    if staged.stage is None:
+        return
+    with explain_os_errors(staged.delta.folder):
+        if os.path.lexists(staged.delta.folder):
+            _move_into_place(staged.stage, staged.delta)
+            remove_path(staged.stage)
+        else:
+            staged.stage.rename(staged.delta.folder)
+
+
+def drop_stage(root: Path, staged: StagedTree) -> None:
+    """Remove a staged tree that is not wanted, and the folders that were made for it."""
+    if staged.stage is None:
+        return
+    with suppress(OSError):
+        remove_path(staged.stage)
+        for above in staged.stage.parents:
+            if above == root:
+                break
+            above.rmdir()
+
+
+def write_tree(root: Path, tree: Tree) -> Delta:
+    """Write a tree; all of its files are on the disk before the first takes its place."""
+    staged = stage_tree(root, tree)
+    try:
+        place_tree(staged)
+    finally:
+        drop_stage(root, staged)
+    return staged.delta
+
+
+def leftovers(root: Path, current: Collection[Path]) -> tuple[Path, ...]:
+    """Return the folders below `root` that distgen wrote for a tree and that are not `current`.
 
     A clone of a dist-git repository looks alike but stays: it is a checkout, or its path is not
     that of its image and stream.
     """
-    current = {tree_folder(root, tree) for tree in trees}
     with explain_os_errors(root):
         places = sorted(path.parent for path in root.glob(f"*/*/*/{MANIFEST}"))
         return tuple(

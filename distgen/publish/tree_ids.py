@@ -45,12 +45,15 @@ class TreeIds:
             save_result(cache, key, {name: [*ids] for name, ids in sorted(self._ids.items())})
 
 
-def trees_key(catalogue: Catalogue, lock: Lock) -> CacheKey | None:
-    """Return what the ids of trees are kept by: all that they are rendered from, if it is known."""
+def trees_key(catalogue: Catalogue, lock: Lock, kind: str = "trees") -> CacheKey | None:
+    """Return what ids of trees are kept by: all that they are rendered from, if that is known.
+
+    Other digests of trees are kept alike, as another `kind`.
+    """
     if not catalogue.digest:
         return None
     writer = RecordWriter((Lock, LockedBase, LockedSource), (), ())
-    return cache_key("trees", catalogue.digest, writer.encode(lock))
+    return cache_key(kind, catalogue.digest, writer.encode(lock))
 
 
 def load_tree_ids(cache: Cache, key: CacheKey | None) -> TreeIds:

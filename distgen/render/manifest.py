@@ -92,7 +92,21 @@ def format_manifest(manifest: Manifest) -> bytes:
         "sources": {name: dict(source) for name, source in manifest.sources.items()},
         **({"edited": edited} if edited else {}),
     }
-    return (json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode("utf-8")
+    return (_indent(data, "\n") + "\n").encode("utf-8")
+
+
+def _indent(value: Any, margin: str) -> str:
+    """Return what json.dumps(indent=2, sort_keys=True) does, for which it has no fast code."""
+    if not isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False)
+    if not value:
+        return "{}"
+    inner = f"{margin}  "
+    lines = (
+        f"{inner}{json.dumps(key, ensure_ascii=False)}: {_indent(below, inner)}"
+        for key, below in sorted(value.items())
+    )
+    return "{" + ",".join(lines) + margin + "}"
 
 
 def manifest_digest(manifest: Manifest) -> str:

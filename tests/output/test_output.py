@@ -210,8 +210,8 @@ def test_leftovers_are_trees_that_nothing_was_rendered_for(out):
     kept, other = tree(a="a\n"), tree("old", a="a\n")
     write_tree(out, other)
     (out / "n/foreign/master").mkdir(parents=True)
-    assert leftovers(out, [kept, other]) == ()
-    assert leftovers(out, [kept]) == (tree_folder(out, other),)
+    assert leftovers(out, [tree_folder(out, kept), tree_folder(out, other)]) == ()
+    assert leftovers(out, [tree_folder(out, kept)]) == (tree_folder(out, other),)
 
 
 def test_a_clone_is_no_leftover(out, place):

@@ -8,6 +8,7 @@ from testing.dist_git import git
 from testing.images import image, tree
 
 from distgen.errors import DistgenError, InputError
+from distgen.model.published import GeneratedFile, Manifest
 from distgen.render.manifest import format_manifest, make_manifest, parse_manifest, published_files
 
 APP = image("ns/app")
@@ -102,3 +103,19 @@ def test_a_template_keeps_its_own_attributes():
     text = next(file.content for file in found if file.path == ".gitattributes")
     assert text.startswith(b"*.png binary\n")
     assert b"\n/.gitattributes linguist-generated\n" in text
+
+
+def test_manifest_is_as_json_indents_it():
+    odd = 'a "b"\\c\n\t\u2028é\x7f\x01'
+    manifest = Manifest(
+        image="ns/app",
+        stream="master",
+        files={odd: GeneratedFile(0o100644, "a" * 64), "b": GeneratedFile(0o100755, "b" * 64)},
+        bases={odd: None, "quay.io/x": "sha256:" + "c" * 64},
+        sources={"z": {"git": odd, "ref": None}, "a": {}},
+        merge_bases={"b": odd.encode(), "c": b"\xff"},
+    )
+    for shown in (manifest, replace(manifest, files={}, bases={}, sources={}, merge_bases={})):
+        text = format_manifest(shown).decode()
+        indented = json.dumps(json.loads(text), indent=2, sort_keys=True, ensure_ascii=False)
+        assert text == indented + "\n"
