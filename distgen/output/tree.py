@@ -83,12 +83,14 @@ def stage_tree(root: Path, tree: Tree) -> StagedTree:
     with explain_os_errors(delta.folder):
         if os.path.lexists(stage):
             remove_path(stage)  # of a run that was killed
+        is_whole = False
         try:
             stage.mkdir(parents=True)
             _write_files(stage, (files[path] for path in (*delta.added, *delta.changed)))
-        except BaseException:
-            remove_path(stage)
-            raise
+            is_whole = True
+        finally:
+            if not is_whole:
+                remove_path(stage)
     return StagedTree(delta, stage, files[MANIFEST].sha256)
 
 
