@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +12,9 @@ from pathlib import Path
 GROWTH = "growth"
 _UNIT = 2**20
 _BLOCK = 4096  # what the smallest file takes on a disk
+_DEPTH = 2  # folders above an entry: its kind, and the begin of its digest
+_ENTRY = re.compile(r"[0-9a-f]{62}|\.[0-9]+-[0-9]+-[0-9a-f]{16}")  # or one that is being written
+_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _OLD = 3600 * 10**9  # nanoseconds; what is being written is younger
 
 
@@ -23,10 +28,12 @@ def note_growth(folder: Path, name: str, size: int, max_bytes: int) -> None:
     units = whole + (int(name[:8], 16) * _UNIT < rest * 2**32)
     if not units:
         return
-    journal = folder / GROWTH
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(journal, flags, 0o600)
+    descriptor = os.open(folder / GROWTH, _APPEND, 0o600)
     try:
+        status = os.fstat(descriptor)
+        # What another name leads to is no journal, and must not be emptied.
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+            return
         os.write(descriptor, b"." * units)
         written = os.fstat(descriptor).st_size * _UNIT
         if written > max_bytes // 10:
@@ -49,13 +56,16 @@ def prune(folder: Path, max_bytes: int) -> None:
             total -= size
 
 
-def _entries(folder: Path | str) -> Iterator[tuple[int, int, str]]:
-    """Yield time of last use, size and path of each entry below a folder."""
+def _entries(folder: Path | str, depth: int = 0) -> Iterator[tuple[int, int, str]]:
+    """Yield time of last use, size and path of each entry below a folder.
+
+    Its name and place tell an entry from a file of somebody else, which a link may lead to.
+    """
     with suppress(OSError):
         for entry in os.scandir(folder):
-            if entry.is_dir(follow_symlinks=False):
-                yield from _entries(entry.path)
-            elif entry.name != GROWTH:
+            if depth < _DEPTH and entry.is_dir(follow_symlinks=False):
+                yield from _entries(entry.path, depth + 1)
+            elif depth == _DEPTH and _ENTRY.fullmatch(entry.name):
                 with suppress(OSError):
                     status = entry.stat(follow_symlinks=False)
                     yield status.st_mtime_ns, max(status.st_size, _BLOCK), entry.path

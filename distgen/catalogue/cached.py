@@ -15,6 +15,7 @@ from distgen.cache.results import Cache, load_result, save_result
 from distgen.catalogue.inputs import PARTS
 from distgen.catalogue.snapshot import Snapshot, take_snapshot
 from distgen.catalogue.stored_classes import CLASSES, SHARED
+from distgen.errors import DistgenError
 from distgen.model.catalogue import Catalogue, Image, Layer, Parent
 from distgen.model.stored import ImageHead, StoredImages, StoredItems
 
@@ -40,11 +41,16 @@ def cached_catalogue(root: Path, sets: Sequence[str], read: Read, cache: Cache) 
     if catalogue is not None:
         return catalogue
     catalogue = read()
-    now = take_snapshot(root) if catalogue.inputs == PARTS else None
+    now = take_snapshot(root) if _is_read_from_parts(catalogue) else None
     if now is None or (now.digest, now.stamp) != (snapshot.digest, snapshot.stamp):
         return catalogue
     _save(catalogue, snapshot, keys, cache)
     return replace(catalogue, digest=keys.images.digest)
+
+
+def _is_read_from_parts(catalogue: Catalogue) -> bool:
+    # A source may be told everything in the namespace, and look at an installed package then.
+    return catalogue.inputs == PARTS and not any(image.imported_from for image in catalogue.images)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +115,13 @@ class _KeptCatalogue:
 
     @cached_property
     def _again(self) -> Catalogue:
-        return self._read()
+        catalogue = self._read()
+        now = take_snapshot(Path(self._root))
+        if now is None or now.digest != self._snapshot.digest:
+            # Images of two states do not belong together.
+            problem = "the catalogue was changed during the run"
+            raise DistgenError(problem, where=self._root, hint="run again")
+        return catalogue
 
     @cached_property
     def _documents(self) -> Sequence[Layer]:

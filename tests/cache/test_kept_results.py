@@ -4,6 +4,8 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -183,7 +185,7 @@ def test_many_small_entries_are_bounded_too(tmp_path):
 
 def test_pruning_removes_what_killed_runs_left(cache):
     path = entry_file(cache)
-    leftover, fresh = path.with_name(".1-2-leftover"), path.with_name(".1-2-fresh")
+    leftover, fresh = (path.with_name(f".1-2-{digit * 16}") for digit in "ab")
     leftover.write_text("half")
     fresh.write_text("half")
     os.utime(leftover, (0, 0))
@@ -197,3 +199,49 @@ def test_cache_that_is_not_written_is_read(cache):
     save_result(read_only, cache_key("example", "more"), VALUE)
     assert load_result(read_only, KEY) == VALUE
     assert entry_file(cache) == path and path.stat().st_mtime == 0
+
+
+def test_pruning_leaves_what_is_no_entry(cache, tmp_path):
+    """A link in place of the folder once had the files behind it pruned."""
+    results, elsewhere = cache.folder / "results", tmp_path / "elsewhere"
+    (elsewhere / "a/b/c").mkdir(parents=True)
+    own = [elsewhere / name for name in ("photo.jpg", "a/b/letter.txt", f"a/{'0' * 62}")]
+    for path in own:
+        path.write_bytes(b"x" * 10_000)
+    shutil.copytree(results, elsewhere, dirs_exist_ok=True)
+    shutil.rmtree(results)
+    results.symlink_to(elsewhere)
+    prune(results, 1)
+    assert all(path.exists() for path in own) and load_result(cache, KEY) is None
+
+
+def test_a_journal_that_is_a_pipe_or_a_file_of_others_is_left_alone(cache, tmp_path):
+    """A pipe let the run wait for ever, and a file with another name was emptied."""
+    journal, own = cache.folder / "results" / GROWTH, tmp_path / "own"
+    journal.unlink(missing_ok=True)
+    os.mkfifo(journal)
+    large = "x" * 2**21
+    save_result(cache, cache_key("example", "pipe"), large)
+    journal.unlink()
+    own.write_text("mine" * 100)
+    journal.hardlink_to(own)
+    save_result(cache, cache_key("example", "file"), large)
+    assert own.read_text() == "mine" * 100
+    assert load_result(cache, cache_key("example", "file")) == large
+
+
+def test_what_is_installed_beside_distgen_is_part_of_a_key(tmp_path):
+    """Trees that one Jinja2 rendered counted as those of the next one."""
+    words = "from distgen.cache.keys import cache_key; print(cache_key('example').digest)"
+    (tmp_path / "new/Jinja2-99.0.dist-info").mkdir(parents=True)
+    (tmp_path / "old").mkdir()
+    digests = [
+        subprocess.run(
+            [sys.executable, "-c", words],
+            env={**os.environ, "PYTHONPATH": str(tmp_path / name)},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for name in ("old", "old", "new")
+    ]
+    assert digests[0] == digests[1] != digests[2]

@@ -6,17 +6,20 @@ import os
 import random
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from testing.catalogues import SMALL
 from testing.commandline import distgen  # noqa: F401
+from testing.images import image
 
 from distgen.cache.pruning import GROWTH
 from distgen.cache.results import NO_CACHE, Cache
 from distgen.catalogue.cached import cached_catalogue
+from distgen.catalogue.imported import SourceImages
 from distgen.catalogue.load import load_catalogue
-from distgen.errors import InputError
+from distgen.errors import DistgenError, InputError
 from distgen.lock.cached import cached_lock
 from distgen.lock.file import read_lock
 
@@ -197,6 +200,32 @@ def test_a_file_that_is_written_while_it_is_read_is_not_kept(small, cache):
     cached_catalogue(small, (), read, cache)
     assert entries(cache.folder) == []
     assert load(small, cache) == 1
+
+
+def test_a_catalogue_with_images_of_a_source_is_read_each_time(catalogue, cache):
+    """Kolla's images were kept where its settings name no file, also when Kolla was another one."""
+    namespace = "registry: quay.io/k\nsource: kolla\nkolla: {base: debian}\nstreams: {master: {}}\n"
+    root = catalogue({"overlays/k/namespace.yaml": namespace})
+    requests = []
+
+    def read_source(request):
+        requests.append(request)
+        return SourceImages((replace(image("k/base"), template="kolla:base"),))
+
+    for _ in range(2):
+        kept = cached_catalogue(root, (), lambda: load_catalogue(root, (), read_source), cache)
+        assert not kept.digest
+    assert len(requests) == 2
+    assert entries(cache.folder) == []
+
+
+def test_two_states_of_a_catalogue_are_not_mixed(small, cache):
+    load(small, cache)
+    kept = cached_catalogue(small, (), lambda: load_catalogue(small), cache)
+    shutil.rmtree(cache.folder)
+    edit(small, "overlays/ns/0.yaml", "template: app\nfrom: scratch\n")
+    with pytest.raises(DistgenError, match="changed during the run"):
+        kept.documents["overlays/ns/b.yaml"]
 
 
 def rewrite(path, change):
