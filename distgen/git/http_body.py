@@ -37,8 +37,10 @@ def _decompress(chunks: Iterator[bytes]) -> Iterator[bytes]:
         for chunk in chunks:
             rest = chunk
             while rest:
+                if decompressor.eof:  # it would keep all that comes after the end in memory
+                    raise NotUnderstood("what it compressed goes on after its end")
                 yield decompressor.decompress(rest, CHUNK)
-                rest = decompressor.unconsumed_tail
+                rest = decompressor.unconsumed_tail or decompressor.unused_data
     except zlib.error:
         raise NotUnderstood("what it compressed is damaged") from None
 
@@ -49,5 +51,6 @@ def read_reason(answer: OpenAnswer) -> bytes:
     for chunk in answer.chunks(decode=False):
         body += chunk
         if len(body) > _MAX_REASON:
-            break
-    return body[:_MAX_REASON]
+            # A cut line may hold half a secret, which would not be recognised.
+            return body[:_MAX_REASON].rpartition(b"\n")[0]
+    return body

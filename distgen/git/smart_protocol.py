@@ -123,7 +123,9 @@ def read_report(chunks: Iterable[bytes], capabilities: frozenset[str]) -> PushRe
         ref, _, reason = rest.partition(b" ")
         if word not in (b"ok", b"ng") or len(refusals) * 4 > _MAX_REPORT:
             raise NotUnderstood("it does not say what became of the push")
-        refusals[_text(ref)] = "" if word == b"ok" else _text(reason) or "failed"
+        refusal = "" if word == b"ok" else _text(reason) or "failed"
+        # Of two words on a ref, the refusal counts.
+        refusals[_text(ref)] = refusals.get(_text(ref)) or refusal
     raise CutShort
 
 

@@ -377,6 +377,27 @@ def test_what_a_server_compresses_unasked_is_read(tmp_path):
     assert reasons == []
 
 
+def test_what_comes_after_the_end_of_what_is_compressed_is_not_kept(tmp_path):
+    """It counted as nothing and filled the memory until the time was over."""
+    body = ok(KIND, gzip.compress(LISTED) + bytes(1 << 17), "Content-Encoding: gzip")
+    own_git, reasons = asking()
+    with raw_server(lambda client: client.sendall(body)) as url, pytest.raises(DistgenError):
+        list_refs(own_git, place(url), PATTERNS)
+    assert reasons == ["what it compressed goes on after its end"]
+
+
+def test_half_a_secret_in_a_long_page_is_not_shown(tmp_path):
+    line = b"wrong\n"
+    page = line * ((1 << 16) // len(line) - 1) + f"you are {PASSWORD * 3}".encode()
+    page += b"x" * (1 << 17)
+    refusal = ok("text/plain", page).replace(b"200 OK", b"403 Forbidden", 1)
+    own_git, _ = asking(replace(user(tmp_path), secrets=(PASSWORD * 3,)))
+    server = raw_server(lambda client: client.sendall(refusal))
+    with server as url, pytest.raises(DistgenError) as caught:
+        list_refs(own_git, place(url), PATTERNS)
+    assert "wrong" in str(caught.value) and "you are" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "body",
     [

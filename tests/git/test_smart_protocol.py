@@ -124,6 +124,13 @@ def test_a_report_is_read_in_full():
     assert read_report([REPORT + FLUSH], frozenset({"report-status"})).refusals == report.refusals
 
 
+def test_a_refusal_counts_wherever_it_stands():
+    words = (frame(b"ng refs/heads/a no\n"), frame(b"ok refs/heads/a\n"))
+    for lines in (words, words[::-1]):
+        report = read_report([frame(b"unpack ok\n") + b"".join(lines) + FLUSH], frozenset())
+        assert report.refusals == {"refs/heads/a": "no"}
+
+
 @pytest.mark.parametrize(
     ("body", "error"),
     [
