@@ -52,7 +52,7 @@ def load_result(
     if cache.folder is None:
         return None
     head = f"{key.text}\n".encode("ascii")
-    content = _read_own_file(_path(cache.folder, key), cache.is_written)
+    content = read_own_file(_path(cache.folder, key), cache.is_written)
     digest, _, entry = content.partition(b"\n")
     if digest.decode("latin-1") != hashlib.sha256(entry).hexdigest() or not entry.startswith(head):
         return None
@@ -82,8 +82,11 @@ def _path(folder: Path, key: CacheKey) -> Path:
     return folder / FOLDER / key.kind / digest[:2] / digest[2:]
 
 
-def _read_own_file(path: Path, is_noted: bool) -> bytes:
-    """Read a file that only this user can have written, b"" where there is none."""
+def read_own_file(path: Path, is_noted: bool = False) -> bytes:
+    """Read a file that only this user can have written, b"" where there is none.
+
+    That it was used `is_noted` in its time.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:

@@ -15,6 +15,7 @@ from testing.git_server import Fault, git_server
 from testing.servers import PASSWORD, USER, Reply, in_front_of, push, push_index, serve
 
 from distgen.lock.file import read_lock
+from distgen.lock.journal import Journal
 
 pytest_plugins = ["testing.servers", "testing.commandline"]
 
@@ -268,6 +269,10 @@ def test_a_failure_leaves_the_old_file_whole_and_the_next_run_goes_on(
         f"failed  {app.url} mastr: the repository has no branch or tag mastr;"
         " did you mean `master`?\n"
     ) in ran.out
+    assert "found entries are kept for the next run" in ran.err
+    ran = distgen(root, "--no-cache", "lock")
+    assert ran.code == 1
+    assert "going on" not in ran.err and "kept" not in ran.err
     push(open_registry, "lock/library/late", "1")
     app.git("branch", "mastr")
     ran = distgen(root, "lock")
@@ -275,6 +280,22 @@ def test_a_failure_leaves_the_old_file_whole_and_the_next_run_goes_on(
     assert "going on after an interrupted run, with 1 entries" in ran.err
     assert len(lock(root).bases) == 2
     assert list(Path.home().glob(".cache/distgen/lock-*")) == []
+
+
+def test_what_somebody_else_may_have_found_is_looked_up_again(tmp_path):
+    def open_journal(folder=tmp_path):
+        return Journal(folder, ["a"], 0)
+
+    key = ("download", "https://a.example/a", "")
+    with open_journal() as journal:
+        journal.add(key, "0" * 64)
+    with open_journal() as journal:
+        assert journal.read() == {key: "0" * 64}
+    journal.path.chmod(0o666)
+    assert open_journal().read() == {}
+    with open_journal(None) as journal:
+        journal.add(key, "0" * 64)
+        assert journal.read() == {}
 
 
 def test_what_was_found_long_ago_is_looked_up_again(catalogue, distgen, open_registry):

@@ -258,7 +258,8 @@ def write(
         count = "1 entry" if len(answers) == 1 else f"{len(answers)} entries"
         session.say(f"{count} looked up, and nothing is new")
     if not complete:
-        session.say("distgen.lock is left as it was; found entries are kept for the next run")
+        hint = "; found entries are kept for the next run" if session.use_cache else ""
+        session.say(f"distgen.lock is left as it was{hint}")
     return complete
 
 
@@ -267,9 +268,8 @@ def look_up(
 ) -> Sequence[LookupResult]:
     """Return an answer for everything wanted, going on where an interrupted run stopped."""
     purpose = [dump_lock(plan.lock), str(plan.platform), *map(str, plan.lookups)]
-    with Journal(session.cache, purpose, time.time() - REMEMBERED) as journal:
-        known_answers = journal.read()
-        if known_answers:
+    with Journal(session.results.folder, purpose, time.time() - REMEMBERED) as journal:
+        if known_answers := journal.read():
             session.say(f"going on after an interrupted run, with {len(known_answers)} entries")
         answers = {
             need.key: LookupResult(need, known_answers.get(need.key)) for need in plan.lookups
