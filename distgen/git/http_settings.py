@@ -194,6 +194,8 @@ def _match_url(pattern: str, url: str) -> tuple[int, int, int] | None:
     origin, path, user = expected
     if origin != parts[0] or (user and user != parts[2]):
         return None
+    if not is_plain_url(pattern):  # git compares paths without dots and escapes
+        raise NotUnderstood(f"http.{pattern} is a pattern that only git knows")
     folder = path.rstrip("/")
     if parts[1] != folder and not parts[1].startswith(f"{folder}/"):
         return None
@@ -215,8 +217,7 @@ def _split(url: str) -> tuple[str, str, str] | None:
 def is_plain_url(url: str) -> bool:
     """Tell whether git and our HTTP library ask the same for an address."""
     # The library takes dots out of a path, and writes escapes anew.
-    path = urlsplit(url).path
-    parts = path.split("/")
+    parts = url.split("/")
     return (
         url.isascii()
         and url.isprintable()

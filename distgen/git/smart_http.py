@@ -169,10 +169,10 @@ class SmartHttp:
         if url != rewrite_url(configuration, address, is_push=True):
             raise NotUnderstood("it is pushed to at another address")
         url = url.rstrip("/")
-        if ":" in urlsplit(url).netloc.rpartition("@")[0]:
-            raise NotUnderstood("its address holds a password")
         if not url.startswith(("http://", "https://")) or not is_plain_url(url):
             raise NotUnderstood("its address is one that only git knows")
+        if ":" in urlsplit(url).netloc.rpartition("@")[0]:
+            raise NotUnderstood("its address holds a password")
         return url, find_settings(configuration, git.network, url)
 
     def _configuration(self, git: Git) -> Configuration:

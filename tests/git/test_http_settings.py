@@ -54,6 +54,18 @@ def test_the_best_match_is_the_one_that_git_takes(tmp_path, sample):
         assert ours == ask(environment, *words, check=False).decode().strip(), (url, patterns)
 
 
+@pytest.mark.parametrize("path", ["%67roup", "x/../group", "./group"])
+def test_a_pattern_that_git_simplifies_is_left_to_git(tmp_path, path):
+    """Its settings, such as a header or a certificate, were not applied."""
+    pattern = f"https://git.example.org/{path}"
+    configuration, environment = configured(tmp_path, (f"http.{pattern}.userAgent", "x"))
+    assert ask(environment, "config", "--get-urlmatch", "http.useragent", URL) == b"x\n"
+    with pytest.raises(NotUnderstood):
+        find_settings(configuration, {}, URL)
+    elsewhere = URL.replace("example.org", "example.com")
+    assert find_settings(configuration, {}, elsewhere).user_agent == ""
+
+
 @pytest.mark.parametrize("is_push", [False, True])
 def test_an_address_is_rewritten_as_git_rewrites_it(tmp_path, is_push):
     configuration, environment = configured(

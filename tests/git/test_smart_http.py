@@ -398,6 +398,13 @@ def test_half_a_secret_in_a_long_page_is_not_shown(tmp_path):
     assert "wrong" in str(caught.value) and "you are" not in str(caught.value)
 
 
+def test_an_address_that_is_none_after_rewriting_is_a_sentence(tmp_path):
+    own_git, reasons = asking(user(tmp_path, ("url.https://[.insteadOf", "https://a.example/")))
+    with pytest.raises(DistgenError, match="cannot be reached"):
+        list_refs(own_git, place("https://a.example"), PATTERNS)
+    assert reasons == ["its address is one that only git knows"]
+
+
 @pytest.mark.parametrize(
     "body",
     [
