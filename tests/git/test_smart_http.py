@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import socket
 import threading
 import time
 import zlib
@@ -424,7 +425,7 @@ def test_an_address_that_is_none_after_rewriting_is_a_sentence(tmp_path):
 def test_an_answer_that_is_none_is_a_sentence(body):
     def answer(client):
         client.sendall(body)
-        client.close()
+        client.shutdown(socket.SHUT_RDWR)
 
     own_git, _ = asking(timeout=20, attempts=2)
     with raw_server(answer) as url, pytest.raises(DistgenError) as caught:

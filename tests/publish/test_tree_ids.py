@@ -49,7 +49,7 @@ SITUATIONS = {
     "repository gone": lambda root: shutil.rmtree(root / "dist-git/ns/b.git"),
     "store gone": lambda _: shutil.rmtree(Path.home() / ".cache/distgen/store"),
     "store damaged": lambda _: [
-        path.write_bytes(b"")
+        path.chmod(0o644) or path.write_bytes(b"")  # git leaves them read-only
         for path in (Path.home() / ".cache/distgen/store/objects").rglob("*")
         if path.is_file()
     ],
