@@ -38,12 +38,12 @@ def kolla_build(work: Path, *arguments: str, environ: Mapping[str, str] = {}) ->
 
 
 def contexts(work: Path) -> dict[str, dict[str, bytes]]:
-    """Return the files of each image that the real tool wrote, without its templates."""
+    """Return the files of each image that the real tool wrote, without templates and bytecode."""
     return {
         dockerfile.parent.name: {
             str(path.relative_to(dockerfile.parent)): path.read_bytes()
             for path in dockerfile.parent.rglob("*")
-            if path.is_file() and path.name != "Dockerfile.j2"
+            if path.is_file() and path.name != "Dockerfile.j2" and path.parent.name != "__pycache__"
         }
         for dockerfile in (work / "docker").rglob("Dockerfile")
     }
@@ -203,6 +203,18 @@ def test_files_of_one_folder_are_never_taken_for_those_of_another(tmp_path, cach
         images = generate(tmp_path / place, options, cache)
         texts[place] = files(image_named(images, "mine"))["Dockerfile"]
     assert texts == {"one": b"FROM scratch\nENV A=one", "two": b"FROM scratch\nENV A=two"}
+
+
+def test_bytecode_is_left_out(tmp_path):
+    """pip compiles what it installs, so commits depended on the Python of a machine."""
+    folder = images_folder(tmp_path, {"mine": "FROM scratch\nCOPY a.py /\n"})
+    (tmp_path / folder / "mine/a.py").write_text("")
+    (tmp_path / folder / "mine/__pycache__").mkdir()
+    (tmp_path / folder / "mine/__pycache__/a.cpython-311.pyc").write_bytes(b"\xff")
+    image = image_named(
+        generate(tmp_path, {"docker_dir": [folder], "regex": ["^mine$"]}, None), "mine"
+    )
+    assert files(image).keys() == {"Dockerfile", "a.py"}
 
 
 # --- parents -----------------------------------------------------------------------------------

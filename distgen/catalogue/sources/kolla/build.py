@@ -82,7 +82,9 @@ def list_files(folders: tuple[str, ...]) -> dict[str, Path]:
         if not Path(folder).is_dir():
             raise InputError("docker_dir is not a folder", where=folder)
         for top, folders_below, names in os.walk(folder, followlinks=True):
-            folders_below[:] = sorted(name for name in folders_below if name != ".git")
+            # pip compiles what it installs: bytecode differs by machine, and commits would.
+            unread = {".git", "__pycache__"}
+            folders_below[:] = sorted(name for name in folders_below if name not in unread)
             _refuse_loops(Path(folder), Path(top), folders_below)
             inside = Path(top).relative_to(folder).as_posix()
             prefix = "" if inside == "." else f"{inside}/"
