@@ -132,6 +132,12 @@ def test_every_name_comes_back(catalogue, path, is_link):
     assert (rendered[path][0] == "0o120000") == is_link
 
 
+def test_an_image_without_values_is_explained(catalogue):
+    """Explaining it ended with a traceback."""
+    ran = distgen(catalogue(BASICS), "explain", "ns/app@main")
+    assert (ran.code, ran.out) == (0, "no value is set, not even by its template\n")
+
+
 def test_only_one_folder_is_meant():
     assert is_verbatim("verbatim/x")
     assert is_verbatim("verbatim@old/x")

@@ -115,6 +115,8 @@ def as_text(row: Mapping[str, Any], *, with_name: bool) -> str:
     """Print each key with its value, then its settings: what counts first, what lost last."""
     lines = [f"{row['image']}@{row['stream']}"] if with_name else []
     settings = [setting for value in row["values"] for setting in value["settings"]]
+    if not settings:
+        return "\n".join((*lines, "no value is set, not even by its template"))
     place, layer = (max(len(setting[k]) for setting in settings) for k in ("origin", "layer"))
     for value in row["values"]:
         lines.append(f"{value['key']}: {short(value['value'])}")
