@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from distgen.catalogue.verbatim import kept_path, link_problem, verbatim_folder
 from distgen.dockerfile.filename import DOCKERFILE
@@ -13,7 +13,7 @@ from distgen.importing.parents import label_texts, read_parents
 from distgen.importing.records import ImageContext, ImageDraft, KeptFile
 from distgen.model.rendered import File
 from distgen.model.words import EXECUTABLE, SYMLINK
-from distgen.render.paths import check_paths
+from distgen.render.paths import check_links, check_paths
 from distgen.schema.formats import format_problem
 
 MOST_BYTES = 100 * 2**20
@@ -47,12 +47,14 @@ def draft_image(context: ImageContext) -> ImageDraft:
     return ImageDraft(context.place, context.name, description, parents, context.notes, context.url)
 
 
-def _refuse_tree(files: Iterable[File], context: ImageContext) -> None:
+def _refuse_tree(files: Sequence[File], context: ImageContext) -> None:
     for file in files:
         if problem := _file_problem(file):
             raise DistgenError(f"{file.path!a} {problem}", where=context.place)
     try:
         check_paths((file.path for file in files), context.name)
+        links = (file for file in files if file.mode == SYMLINK)
+        check_links({file.path: file.content.decode() for file in links}, context.name)
     except InputError as error:
         raise DistgenError(error.problem, where=context.place, hint=error.hint) from None
 

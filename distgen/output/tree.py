@@ -243,21 +243,29 @@ def _is_there(place: Path, path: str) -> bool:
 
 def _is_same(path: Path, file: File) -> bool:
     status = path.lstat()
+    if file.mode == SYMLINK:
+        return stat.S_ISLNK(status.st_mode) and _link_target(path) == file.content
     if not stat.S_ISREG(status.st_mode) or status.st_size != len(file.content):
         return False
     mode = EXECUTABLE if status.st_mode & stat.S_IXUSR else REGULAR
     return mode == file.mode and path.read_bytes() == file.content
 
 
+def _link_target(path: Path) -> bytes:
+    # Path.readlink() would tidy up what it leads to.
+    return os.fsencode(os.readlink(path))  # noqa: PTH115
+
+
 def _write_files(stage: Path, files: Iterable[File]) -> None:
     folders = {""}
     for file in files:
-        if file.mode == SYMLINK:
-            raise DistgenError(f"{file.path} would be a symbolic link, which is not written")
         above = file.path.rpartition("/")[0]
         if above not in folders:
             (stage / above).mkdir(parents=True, exist_ok=True)
             folders.add(above)
+        if file.mode == SYMLINK:
+            (stage / file.path).symlink_to(os.fsdecode(file.content))
+            continue
         mode = 0o777 if file.mode == EXECUTABLE else 0o666  # less the umask, as git does
         descriptor = os.open(f"{stage}/{file.path}", os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(descriptor, "wb") as target:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from distgen.errors import InputError
 from distgen.model.words import MANIFEST
@@ -48,6 +48,25 @@ def check_paths(paths: Iterable[str], image: str) -> None:
     for key, path in folded.items():
         if f"{key}/" in folded:
             raise InputError(f"{path!r} would be both a file and a folder, in {image}")
+
+
+def check_links(links: Mapping[str, str], image: str) -> None:
+    """Refuse symbolic links that lead out of another one again; `links` are targets by path.
+
+    Each stays in the tree by its own words, but ``..`` behind a link is not where it seems to be.
+    """
+    for path, target in links.items():
+        place = path.split("/")[:-1]
+        crossed = ""
+        for part in target.split("/"):
+            if part == ".." and crossed:
+                problem = f"{path!r} is a symbolic link that leads through the link {crossed!r}"
+                raise InputError(f"{problem} and back, in {image}", hint="name where it ends")
+            if part == "..":
+                place = place[:-1]
+            elif part not in ("", "."):
+                place = [*place, part]
+                crossed = crossed or ("/".join(place) if "/".join(place) in links else "")
 
 
 def _describe_length(path: str) -> str:

@@ -40,7 +40,7 @@ from distgen.render.exported import (
 from distgen.render.linemap import LineMarks, Origins, match_origins
 from distgen.render.normalize import normalize, printed_rows, source_rows
 from distgen.render.patch import Row, apply_patches
-from distgen.render.paths import check_paths
+from distgen.render.paths import check_links, check_paths
 from distgen.render.printed import ValueMarks
 from distgen.render.source_changes import check_changes, format_changes
 from distgen.render.unidiff import split_lines
@@ -282,6 +282,8 @@ class Renderer:
         image: Image,
     ) -> Mapping[str, File]:
         check_paths((*files, *exported), image.key)
+        links = {path: file.source for path, file in files.items() if file.source.is_link}
+        check_links({path: link.content.decode() for path, link in links.items()}, image.key)
         tree, printed = {path: render_exported(file) for path, file in exported.items()}, 0
         for path, file in files.items():
             tree[path] = self._file(path, file, values, image)

@@ -1,6 +1,7 @@
 """Files of an image that are copied byte for byte, whatever their names and contents."""
 
 import json
+import os
 
 import pytest
 from testing.catalogues import images_by_key
@@ -132,10 +133,49 @@ def test_every_name_comes_back(catalogue, path, is_link):
     assert (rendered[path][0] == "0o120000") == is_link
 
 
+def test_links_are_rendered_into_a_folder(catalogue, tmp_path):
+    """They once ended the rendering of all images, with a sentence that named none."""
+    files = {f"{FOLDER}/bin/sh.link": b"../run", f"{FOLDER}/run": b"", "overlays/ns/b.yaml": ""}
+    files["overlays/ns/b.yaml"] = BASICS["overlays/ns/app.yaml"]
+    files["overlays/ns/b/verbatim/Dockerfile"] = "FROM docker.io/library/debian:12\n"
+    root, out = catalogue(BASICS | files), tmp_path / "out"
+    for words in ((), ("--check",)):
+        assert distgen(root, "render", "-o", str(out), *words).code == 0
+    place = out / "ns/app/main/bin/sh"
+    assert os.readlink(place) == "../run"
+    assert (out / "ns/b/main/Dockerfile").is_file()
+    (root / FOLDER / "bin/sh.link").write_bytes(b"../Dockerfile")
+    assert distgen(root, "render", "-o", str(out), "--check").code == 1
+    assert distgen(root, "render", "-o", str(out)).code == 0
+    assert os.readlink(place) == "../Dockerfile"
+    (root / FOLDER / "bin/sh.link").unlink()
+    (root / FOLDER / "bin/sh").mkdir()
+    (root / FOLDER / "bin/sh/x").write_bytes(b"x")
+    assert distgen(root, "render", "-o", str(out)).code == 0
+    assert (place / "x").read_bytes() == b"x"
+
+
 def test_an_image_without_values_is_explained(catalogue):
     """Explaining it ended with a traceback."""
     ran = distgen(catalogue(BASICS), "explain", "ns/app@main")
     assert (ran.code, ran.out) == (0, "no value is set, not even by its template\n")
+
+
+def test_no_link_leads_out_through_another(catalogue):
+    """By the words of each alone, both stay; together, they lead above the tree."""
+    links = {f"{FOLDER}/here.link": b".", f"{FOLDER}/a/up.link": b"../here/here/../../secret"}
+    with pytest.raises(InputError, match="'a/up' is a symbolic link that leads through the link"):
+        tree(catalogue(BASICS | links))
+    straight = {f"{FOLDER}/here.link": b".", f"{FOLDER}/a/up.link": b"../b/../here/Dockerfile"}
+    assert tree(catalogue(BASICS | straight))["a/up"][1] == straight[f"{FOLDER}/a/up.link"]
+
+
+def test_no_file_goes_through_a_link(catalogue):
+    root = catalogue(
+        BASICS | {f"{FOLDER}/a.link": b"b", f"{FOLDER}/a/x": b"", f"{FOLDER}/b/y": b""}
+    )
+    with pytest.raises(InputError, match="both a file and a folder"):
+        tree(root)
 
 
 def test_only_one_folder_is_meant():
