@@ -119,6 +119,8 @@ def test_a_file_of_another_owner_is_not_read(tmp_path):
         ({"profile": ["mian"]}, "Kolla has no profile mian; did you mean `main`?"),
         ({"keystone-user": {"ui": 1}}, "no option ui in its section keystone-user; did you mean"),
         ({"kolla_conf": "absent.conf"}, "absent.conf"),
+        ({"horizon": {"location": "https://a/$b"}}, "settings: no such option b in group"),
+        ({"kolla_conf": "wrong.conf"}, "found 'nonsense'"),
         ({"regex": ["["]}, "Kolla's regex is wrong"),
         ({"regex": ["no-such-image"]}, "no image of Kolla matches"),
         ({"tag": ["a"]}, "Kolla's option tag is one value, not a list"),
@@ -131,6 +133,7 @@ def test_a_file_of_another_owner_is_not_read(tmp_path):
     ],
 )
 def test_wrong_settings_are_refused_in_a_sentence(tmp_path, cache, options, problem):
+    (tmp_path / "wrong.conf").write_text("[horizon-plugin-x]\ntype = nonsense\n")
     with pytest.raises(InputError) as error:
         generate(tmp_path, options, cache)
     assert problem in str(error.value) and "\n" not in str(error.value)

@@ -70,9 +70,23 @@ _BASE_FILES = {"sources.list": "apt_sources_list", "apt_preferences": "apt_prefe
 
 def answer_question(question: KollaQuestion) -> dict[str, Any]:
     """Return what Kolla makes of settings, under the names of KollaSettings' fields."""
+    package = find_kolla(question.origin)
+    modules = import_kolla(package)
+    cfg = importlib.import_module("oslo_config.cfg")
+    try:
+        return _read_answer(question, package, modules)
+    except cfg.Error as error:
+        # Some settings are only looked at when they are asked for: sections that Kolla knows by
+        # their kind, and what $NAME in a value stands for.
+        problem = f"Kolla refuses its settings: {str(error).strip()}"
+        raise InputError(problem, where=question.origin) from error
+
+
+def _read_answer(
+    question: KollaQuestion, package: Path, modules: tuple[Any, Any, Mapping[str, tuple[str, ...]]]
+) -> dict[str, Any]:
     options, root, origin = question.options, Path(question.root), question.origin
-    package = find_kolla(origin)
-    config, version, limits = import_kolla(package)
+    config, version, limits = modules
     conf = _parse_config(config, question)
     release = version.git_info or version.version_info.cached_version_string()
     names = worker_names(package)
