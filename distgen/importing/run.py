@@ -26,7 +26,14 @@ from distgen.importing.records import (
     ImportResult,
     KeptFile,
 )
-from distgen.importing.write import move_into, open_stage, take_back, write_kept
+from distgen.importing.write import (
+    Moves,
+    gather_moves,
+    move_into,
+    open_stage,
+    take_back,
+    write_kept,
+)
 from distgen.model.catalogue import Catalogue
 from distgen.pool import run_parallel
 
@@ -179,9 +186,15 @@ def _write(
     if not (request.root / "templates" / TEMPLATE).exists():
         texts[f"templates/{TEMPLATE}/template.yaml"] = TEMPLATE_YAML
     write_kept(stage, (KeptFile(f"new/{path}", text.encode()) for path, text in texts.items()))
-    moves = {path: stage / "new" / path for path in sorted(texts, reverse=True)}
-    moves |= _image_folders(request, factored, stage, drafts)
-    new = move_into(request.root, moves)
+    # The files of an image come before the overlay that needs them.
+    folders = _image_folders(request, factored, stage, drafts)
+    moves: Moves = {
+        **folders,
+        **{path: stage / "new" / path for path in sorted(texts, reverse=True)},
+    }
+    for folder in (f"templates/{TEMPLATE}", f"overlays/{request.choice.namespace}"):
+        moves = gather_moves(request.root, folder, moves, stage / "gathered" / folder)
+    new = move_into(request.root, dict(sorted(moves.items(), key=_is_overlay)))
     try:
         reload()
     except DistgenError as error:
@@ -189,6 +202,10 @@ def _write(
         problem = f"the catalogue could not be read with it, and stays as it was: {error}"
         raise DistgenError(problem) from None
     return ignored_files(request.git, request.root, new)
+
+
+def _is_overlay(move: tuple[str, Path]) -> bool:
+    return move[0].startswith("overlays/")
 
 
 def _image_folders(

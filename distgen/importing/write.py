@@ -12,6 +12,7 @@ from distgen.git.temporary import held_folder, remove_abandoned
 from distgen.importing.records import KeptFile
 from distgen.output.files import explain_os_errors, first_link, remove_path
 
+Moves = Mapping[str, Path]
 _STAGE = ".distgen-import-"
 
 
@@ -36,6 +37,23 @@ def write_kept(folder: Path, files: Iterable[KeptFile]) -> None:
             stream.write(file.content)
         if file.executable:
             target.chmod(target.stat().st_mode | 0o111)
+
+
+def gather_moves(root: Path, folder: str, moves: Mapping[str, Path], gathered: Path) -> Moves:
+    """Return moves that bring a folder of the catalogue as a whole, and last, where it is new.
+
+    A run that is killed then leaves all that goes there, or nothing.
+    """
+    inside = {path: staged for path, staged in moves.items() if path.startswith(f"{folder}/")}
+    if not inside or os.path.lexists(root / folder):
+        return moves
+    with explain_os_errors(gathered):
+        for path, staged in inside.items():
+            target = gathered / path.removeprefix(f"{folder}/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            staged.rename(target)
+    others = {path: staged for path, staged in moves.items() if path not in inside}
+    return {**others, folder: gathered}
 
 
 def move_into(root: Path, moves: Mapping[str, Path]) -> tuple[Path, ...]:

@@ -263,6 +263,42 @@ def test_a_catalogue_that_could_not_be_read_stays_as_it_was(distgen, root, tmp_p
     assert sorted(path.name for path in root.rglob("*")) == ["distgen.yaml"]
 
 
+KILLED = """\
+import os, signal, sys
+from pathlib import Path
+from distgen.cli.main import main
+rename, left = Path.rename, int(sys.argv.pop(1))
+def rename_or_die(self, target):
+    global left
+    left -= 1
+    if left < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return rename(self, target)
+Path.rename = rename_or_die
+sys.exit(main())
+"""
+
+
+def test_a_killed_import_leaves_all_or_nothing(root, tmp_path):
+    """Killed between two moves it left overlays without their files, and could not be repeated."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "Dockerfile").write_text("FROM scratch\n")
+    places = [str(tmp_path / name) for name in ("one", "two")]
+    outcomes = []
+    for count in range(5, 20):  # the first ones are within the stage
+        command = [sys.executable, "-c", KILLED, str(count), "-C", str(root), "import", *places]
+        done = subprocess.run([*command, "--namespace", "new"], capture_output=True, check=False)
+        listing = json.loads(run(root, "list", "--format", "json").stdout)
+        outcomes.append((done.returncode, {row["image"] for row in listing} - {"ns/base"}))
+        if done.returncode != -9:
+            break
+    assert outcomes[-1] == (0, {"new/one", "new/two"})
+    assert len(outcomes) > 2
+    assert {(code, len(images)) for code, images in outcomes[:-1]} == {(-9, 0)}
+    assert not [*root.glob(".distgen-import-*")]
+
+
 def test_files_that_git_would_leave_out_are_said(distgen, root, tmp_path):
     run_git("init", "-q", ".", folder=root)
     (root / ".gitignore").write_text("*.log\n")
