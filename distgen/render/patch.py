@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from distgen.errors import InputError
 from distgen.model.catalogue import Image, TemplateFile
 from distgen.model.rendered import File
-from distgen.model.words import REGULAR, Origin
-from distgen.render.paths import check_paths
+from distgen.model.words import REGULAR, SYMLINK, Origin
+from distgen.render.paths import check_links, check_paths
 from distgen.render.unidiff import FileDiff, Hunk, read_patch, split_lines
 
 Row = int | Origin
@@ -53,6 +53,9 @@ def apply_patches(files: Mapping[str, File], image: Image) -> list[PatchedFiles]
         steps.append(apply_patch(steps[-1].files, diff, image.key))
     if image.patches:
         check_paths(steps[-1].files, image.key)
+        links = (file for file in steps[-1].files.values() if file.mode == SYMLINK)
+        targets = {file.path: file.content.decode("utf-8", "surrogateescape") for file in links}
+        check_links(targets, image.key)
     return steps[1:]
 
 

@@ -51,9 +51,9 @@ def check_paths(paths: Iterable[str], image: str) -> None:
 
 
 def check_links(links: Mapping[str, str], image: str) -> None:
-    """Refuse symbolic links that lead out of another one again; `links` are targets by path.
+    """Refuse symbolic links that lead out of the tree; `links` are their targets by path.
 
-    Each stays in the tree by its own words, but ``..`` behind a link is not where it seems to be.
+    Behind another link ``..`` is not where it seems to be, so it does not stand there.
     """
     for path, target in links.items():
         place = path.split("/")[:-1]
@@ -62,6 +62,10 @@ def check_links(links: Mapping[str, str], image: str) -> None:
             if part == ".." and crossed:
                 problem = f"{path!r} is a symbolic link that leads through the link {crossed!r}"
                 raise InputError(f"{problem} and back, in {image}", hint="name where it ends")
+            is_outside = target.startswith("/") or (part == ".." and not place)
+            if is_outside or part.lower() == ".git":
+                problem = f"{path!r} is a symbolic link that leads out of the tree, to {target!a}"
+                raise InputError(f"{problem}, in {image}")
             if part == "..":
                 place = place[:-1]
             elif part not in ("", "."):

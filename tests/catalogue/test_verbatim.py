@@ -170,6 +170,16 @@ def test_no_link_leads_out_through_another(catalogue):
     assert tree(catalogue(BASICS | straight))["a/up"][1] == straight[f"{FOLDER}/a/up.link"]
 
 
+@pytest.mark.parametrize("target", ["/etc/passwd", "../../x", "bin/../.git/config"])
+def test_no_patch_leads_a_link_out(catalogue, target):
+    """What a link holds was looked at before patches were applied, and published after that."""
+    end = "\\ No newline at end of file\n"
+    patch = f"--- a/x\n+++ b/x\n@@ -1 +1 @@\n-Dockerfile\n{end}+{target}\n{end}"
+    files = {f"{FOLDER}/x.link": b"Dockerfile", "overlays/ns/app/patches/1.patch": patch}
+    with pytest.raises(InputError, match="'x' is a symbolic link that leads out of the tree"):
+        tree(catalogue(BASICS | files))
+
+
 def test_no_file_goes_through_a_link(catalogue):
     root = catalogue(
         BASICS | {f"{FOLDER}/a.link": b"b", f"{FOLDER}/a/x": b"", f"{FOLDER}/b/y": b""}
