@@ -132,10 +132,11 @@ class SshConnections:
         self._resources.close()
 
     def _find_server(self, address: str) -> _Server | None:
-        for old, new in self._prefixes:
-            if address.startswith(old):
-                address = f"{new}{address[len(old) :]}"
-                break
+        matches = [pair for pair in self._prefixes if address.startswith(pair[0])]
+        if any(new == _NO_TRANSPORT for _, new in matches):
+            return None
+        for old, new in matches[:1]:
+            address = f"{new}{address[len(old) :]}"
         destination = find_destination(address) if self._command else None
         if destination is None:
             return None
@@ -225,7 +226,8 @@ def read_ssh_choice(
     prefixes = []
     for key, old in settings:
         if match := _INSTEAD_OF.fullmatch(key):
-            # A push leads elsewhere than a question: neither is shared.
+            # A push leads elsewhere than a question, even by a shorter prefix: neither is shared,
+            # for a socket leads to its own server, whichever name ssh is given besides.
             prefixes.append((old, _NO_TRANSPORT if match[2] else match[1]))
     return SshChoice(command, tuple(prefixes))
 

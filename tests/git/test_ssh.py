@@ -197,6 +197,22 @@ def test_an_address_that_the_configuration_turns_into_ssh_shares_a_connection(
     assert logins(server) == before + 1
 
 
+def test_a_push_that_leads_to_another_server_has_no_connection_to_this_one(
+    tmp_path, server, git_of
+):
+    """A socket leads to its own server, whatever name ssh is given: the push would go there."""
+    config = f"""
+[url "{server.url}/"]
+    insteadOf = https://git.example.org/ns/
+[url "ssh://other.example.org/"]
+    pushInsteadOf = https://git.example.org/
+"""
+    (tmp_path / ".gitconfig").write_text(config)
+    shared = git_of({**server.environment, "HOME": str(tmp_path)})
+    with connected(shared, "https://git.example.org/ns/app0.git") as connection:
+        assert connection.network == shared.network
+
+
 @pytest.mark.parametrize("name", ["long" * 30, "with a blank", "100%C", "quote'"])
 def test_a_folder_in_which_no_socket_can_be_is_not_used(
     tmp_path, server, git_of, monkeypatch, name
