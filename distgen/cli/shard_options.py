@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,13 @@ def parse_shard(
     return number, count
 
 
+def check_wait(ctx: click.Context, param: click.Parameter, seconds: float) -> float:
+    """Refuse what is no number: no time would be up by then."""
+    if math.isnan(seconds):
+        raise click.BadParameter("nan is no number of seconds", ctx, param)
+    return seconds
+
+
 @dataclass(frozen=True)
 class ShardOptions:
     """Which part of the repositories is this run's, and how long it waits for those of others."""
@@ -45,7 +53,8 @@ class ShardOptions:
         """Return the store: jobs on one machine have one each, for a run locks it."""
         if self.part is None:
             return store
-        return store.with_name(f"{store.name}-{self.part[0]}-of-{self.part[1]}")
+        place = store if store.name not in ("", "..") else store.resolve()
+        return place.parent / f"{place.name}-{self.part[0]}-of-{self.part[1]}"
 
 
 shard_options = option_group(
@@ -62,6 +71,7 @@ shard_options = option_group(
         "--wait",
         metavar="SECONDS",
         type=click.FloatRange(0),
+        callback=check_wait,
         default=600,
         show_default=True,
         help="How long a shard waits for a parent that is another's.",

@@ -4,6 +4,7 @@ import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import click
 import pytest
@@ -13,7 +14,7 @@ from testing.images import image, tree
 from testing.moments import arrange, await_halt, kill, resume, watch
 from testing.sites import CHILD, distgen, ended, save, site, start
 
-from distgen.cli.shard_options import parse_shard
+from distgen.cli.shard_options import ShardOptions, check_wait, parse_shard
 from distgen.publish.shard import Shard
 
 ADDRESS = "https://git.example.org"
@@ -235,3 +236,19 @@ def test_a_plan_of_a_part_names_its_images_alone_and_waits_for_none(catalogue, t
 def test_a_part_that_is_none_is_refused(text):
     with pytest.raises(click.BadParameter, match="is not K/N, such as 2/4: K from 1 to N"):
         parse_shard(None, None, text)
+
+
+def test_a_time_that_never_is_up_is_refused():
+    with pytest.raises(click.BadParameter, match="nan is no number of seconds"):
+        check_wait(None, None, float("nan"))
+
+
+@pytest.mark.parametrize(
+    ("store", "folder"),
+    [("a/b", "a/b-1-of-2"), (".", "{here}-1-of-2"), ("c/..", "{here}-1-of-2")],
+)
+def test_the_store_of_a_part_lies_beside_the_one_that_is_named(
+    tmp_path, monkeypatch, store, folder
+):
+    monkeypatch.chdir(tmp_path)
+    assert str(ShardOptions((1, 2)).folder(Path(store))) == folder.format(here=tmp_path)
