@@ -121,7 +121,9 @@ def run_parents_first(
             delivery, skipped = _split_skipped(current[number], state)
             yield from state.record(skipped)
             running[pool.submit(work, delivery)] = number
-        for number, outcome in _completed(running, queue.pause(), state.stop):
+        # What is due while all jobs are taken waits for one of them.
+        pause = queue.pause() if len(running) < state.jobs else None
+        for number, outcome in _completed(running, pause, state.stop):
             if isinstance(outcome, Postponed):
                 current[number] = outcome.delivery
                 queue.postponed[number] = outcome.due
@@ -142,13 +144,19 @@ class _Queue:
     postponed: dict[int, float] = field(default_factory=dict)
 
     def next(self, is_over: bool) -> int:
-        """Return the number to begin next, -1 for none; all are due when the run is over."""
+        """Return the number to begin next, -1 for none; all are due when the run is over.
+
+        What is ready goes first: those who look at slow servers again and again would keep it from
+        its turn, and the other shards wait for it.
+        """
+        if self.ready:
+            return self.ready.popleft()
         now = time.monotonic()
         for number, due in self.postponed.items():
             if is_over or due <= now:
                 del self.postponed[number]
                 return number
-        return self.ready.popleft() if self.ready else -1
+        return -1
 
     def pause(self) -> float | None:
         """Return how many seconds there are until one is due again, None for none."""

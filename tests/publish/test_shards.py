@@ -2,7 +2,7 @@
 
 import shutil
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,12 +10,19 @@ import click
 import pytest
 from testing.dist_git import GIT, OPTIONS, commits, content, edit, git, run_publish, statuses
 from testing.git_server import git_server
-from testing.images import image, tree
+from testing.images import AUTHOR, image, tree
 from testing.moments import arrange, await_halt, kill, resume, watch
 from testing.sites import CHILD, distgen, ended, save, site, start
 
 from distgen.cli.shard_options import ShardOptions, check_wait, parse_shard
+from distgen.git.location import locate
+from distgen.git.remote import RemoteHeads
+from distgen.publish.deliver import Delivery, Postponed
+from distgen.publish.repository_access import Repository
+from distgen.publish.results import failed_change
+from distgen.publish.scheduler import Dependencies, RunState, run_parents_first
 from distgen.publish.shard import Shard
+from distgen.publish.target import branch_target
 
 ADDRESS = "https://git.example.org"
 EXPECTED = {
@@ -241,6 +248,59 @@ def test_a_part_that_is_none_is_refused(text):
 def test_a_time_that_never_is_up_is_refused():
     with pytest.raises(click.BadParameter, match="nan is no number of seconds"):
         check_wait(None, None, float("nan"))
+
+
+def delivery_of(name):
+    url = f"/nowhere/{name}.git"
+    repository = Repository(url, locate(url, Path("/")), (), "main", "none", AUTHOR)
+    change = replace(failed_change(branch_target(image(f"ns/{name}")), ""), status="created")
+    return Delivery(repository, RemoteHeads(True), (change,), {})
+
+
+def run_one_at_a_time(work):
+    """Let `work` deliver what another shard has, and then what is ready."""
+    deliveries = [delivery_of(name) for name in ("other", "own")]
+    state = RunState(Dependencies({}), jobs=1)
+    with ThreadPoolExecutor(1) as pool:
+        return [change.image for change in run_parents_first(pool, work, deliveries, state)]
+
+
+def test_what_is_ready_does_not_wait_for_looks_at_parents_that_never_end():
+    """Two shards that only looked for each other's parents waited until their time was up."""
+    looks, pushed = [], []
+
+    def work(delivery):
+        if delivery.changes[0].image == "ns/own":
+            pushed.append(delivery)
+        elif not pushed:
+            looks.append(delivery)
+            assert len(looks) < 100, "what is ready does not get its turn"
+            return Postponed(delivery, 0.0)
+        return delivery.changes
+
+    assert run_one_at_a_time(work) == ["ns/own", "ns/other"]
+    assert len(looks) == 1
+
+
+def test_a_look_that_is_due_while_all_jobs_are_taken_is_not_asked_for_without_end(monkeypatch):
+    """A count of the waits stands for the processor time, which a busy machine blurs."""
+    waits, released = [], threading.Event()
+
+    def counted(*words, **options):
+        waits.append(words)
+        return wait(*words, **options)
+
+    def work(delivery):
+        if delivery.changes[0].image == "ns/own":
+            released.wait(0.5)
+            released.set()
+        elif not released.is_set():
+            return Postponed(delivery, 0.0)
+        return delivery.changes
+
+    monkeypatch.setattr("distgen.publish.scheduler.wait", counted)
+    assert run_one_at_a_time(work) == ["ns/own", "ns/other"]
+    assert len(waits) < 10
 
 
 @pytest.mark.parametrize(
