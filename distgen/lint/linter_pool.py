@@ -25,6 +25,7 @@ from distgen.lint.linters import Linter, Messages, last_line, read_messages
 
 _READ_SIZE = 1 << 16
 _END_SECONDS = 5
+_ENDS = (0, 1)  # the exit codes without and with findings
 _ERRORS = "errors"  # the file of what a process says besides its findings
 
 
@@ -136,6 +137,7 @@ class LinterPool:
         if not problem:
             try:
                 answers = read_messages(bytes(chunk_process.output), len(texts))
+                _refuse_failure(chunk_process.process)
             except ValueError:
                 problem = f"failed: {_describe_end(chunk_process)}"
                 self._refuse_broken(linter, problem)
@@ -156,6 +158,7 @@ class LinterPool:
         try:
             output, _ = sample.process.communicate(timeout=self._limits.chunk)
             read_messages(output, 1)
+            _refuse_failure(sample.process)
         except (subprocess.TimeoutExpired, ValueError):
             raise linter.failure(problem.removeprefix("failed: ")) from None
         self._end(sample)
@@ -164,6 +167,17 @@ class LinterPool:
 
 def _seconds(chunk: Chunk, limits: LinterLimits) -> float:
     return limits.chunk if len(chunk.texts) > 1 else limits.text
+
+
+def _refuse_failure(process: subprocess.Popen[bytes]) -> None:
+    """Raise ValueError where a linter ended with a failure, though what it printed can be read.
+
+    shellcheck says nothing of a file that it could not open, and all of the others.
+    """
+    with suppress(subprocess.TimeoutExpired):  # it may live on though it has closed its output
+        process.wait(_END_SECONDS)
+    if process.poll() not in (None, *_ENDS):
+        raise ValueError("it failed")
 
 
 def _describe_end(chunk_process: _ChunkProcess) -> str:

@@ -145,25 +145,30 @@ def last_line(stderr: bytes) -> str:
 def read_messages(output: bytes, count: int) -> tuple[Messages, ...]:
     """Return what a linter says of each of `count` files, which are named by their numbers.
 
-    Raise ValueError for anything else: its exit code is 0 with and without findings, so only its
-    output tells whether it worked.
+    Raise ValueError for anything else: its exit code may be 0 all the same.
     """
     answer = json.loads(output)
+    numbers = {str(number): number for number in range(count)}
     messages: list[list[LinterMessage]] = [[] for _ in range(count)]
     try:
-        for comment in answer["comments"] if isinstance(answer, dict) else answer:
-            messages[int(comment["file"])].append(_read_comment(comment))
+        comments = answer["comments"] if isinstance(answer, dict) else answer
+        if not isinstance(comments, list):
+            raise TypeError
+        for comment in comments:
+            messages[numbers[comment["file"]]].append(_read_comment(comment))
     except (LookupError, TypeError, AttributeError) as error:
         raise ValueError("these are no findings") from error
     return tuple(map(tuple, messages))
 
 
 def _read_comment(comment: Mapping[str, Any]) -> LinterMessage:
-    code = comment["code"]
-    level = comment["level"]
+    code, level = comment["code"], comment["level"]
+    line, column = comment["line"], comment["column"]
+    if (type(line), type(column), type(level)) != (int, int, str) or type(code) not in (int, str):
+        raise TypeError
     return LinterMessage(
-        line=comment["line"],
-        column=comment["column"],
+        line=line,
+        column=column,
         code=f"SC{code}" if isinstance(code, int) else code,
         level=level if level in LEVELS else "info",
         text=" ".join(comment["message"].split()),

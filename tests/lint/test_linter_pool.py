@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 
 import pytest
@@ -10,8 +11,9 @@ from testing.fake_linters import fake_linter
 from distgen.errors import DistgenError
 from distgen.lint.chunks import Chunk, divide_texts
 from distgen.lint.linter_pool import LinterLimits, LinterPool
-from distgen.lint.linters import hadolint, identify_linter
+from distgen.lint.linters import hadolint, identify_linter, read_messages, shellcheck
 
+COMMENT = '{"file": "0", "line": 9, "column": 1, "code": "X", "level": "info", "message": "m"}'
 TEXTS = tuple(f"{number}\n".encode() for number in range(8))
 
 
@@ -75,7 +77,11 @@ def test_a_process_that_was_killed_is_told(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "output", ["{}", "[1]", '[{"file": "7"}]', '[{"file": "0", "line": 1}]', "[", "7", ""]
+    "output",
+    [
+        *("{}", "[1]", '[{"file": "7"}]', '[{"file": "0", "line": 1}]', "[", "7", "", '""'),
+        *(f"[{COMMENT}]".replace(*words) for words in (('"0"', '"-1"'), ("9", "null"))),
+    ],
 )
 def test_a_program_that_can_check_nothing_is_one_error(tmp_path, output):
     fake = fake_linter(tmp_path, f"echo '{output}'; echo 'no such module' >&2; exit")
@@ -83,6 +89,21 @@ def test_a_program_that_can_check_nothing_is_one_error(tmp_path, output):
         check(fake.linter, TEXTS, jobs=1)
     assert len(fake.starts) == 2
     assert not fake.is_left
+
+
+def test_a_text_that_could_not_be_opened_is_not_one_without_findings(tmp_path):
+    """shellcheck prints what it found in the other files then, and ends with 2."""
+    fake = fake_linter(tmp_path, "if grep -qx LOST $files; then echo '[]'; exit 2; fi")
+    answer = check(fake.linter, (*TEXTS, b"LOST\n"), jobs=1)
+    assert answer.pop(b"LOST\n") == (["hadolint failed: no output"], False)
+    assert answer == checked(TEXTS)
+
+
+def test_shellcheck_ends_with_2_where_it_could_not_open_a_file(tmp_path):
+    linter = shellcheck()
+    (tmp_path / "0").write_bytes(linter.sample)
+    done = subprocess.run(linter.words(["0", "1"]), cwd=tmp_path, capture_output=True, check=False)
+    assert (done.returncode, read_messages(done.stdout, 2)) == (2, ((), ()))
 
 
 def test_a_program_that_is_not_there_is_an_error(tmp_path):
