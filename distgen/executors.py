@@ -8,18 +8,20 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from distgen.errors import DistgenError, InputError
+from distgen.errors import DistgenError, InputError, printable
 
 PROCESSES, DASK = "processes", "dask:"
 _RETRIES = 3
 _SECONDS_TO_CONNECT = 20
 _POLL = 1.0
+_MOST_WORDS = 300
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,27 @@ class Workers:
 
     executor: Executor
     count: int
+
+    def submit(self, task: Callable[..., Answer], *words: object) -> Future[Answer]:
+        """Return what a task will come to; that it cannot be begun is one thing it comes to."""
+        try:
+            return self.executor.submit(task, *words)
+        except (RuntimeError, OSError) as error:  # what was to run it has ended
+            lost: Future[Answer] = Future()
+            lost.set_exception(error)
+            return lost
+
+
+def describe_loss(job: Future[Any]) -> str:
+    """Say why a task that has ended returned nothing; "" where it did."""
+    try:
+        error = job.exception()
+    except CancelledError:  # of Dask's tasks, when the scheduler ends
+        return "the scheduler of the workers is gone"
+    if error is None:
+        return ""
+    words = printable(" ".join(str(error).split()))[:_MOST_WORDS]
+    return f"{type(error).__name__}: {words}"
 
 
 @contextmanager

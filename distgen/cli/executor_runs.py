@@ -25,7 +25,7 @@ from distgen.cli.batch_tasks import (
 from distgen.cli.session import Choice, Session
 from distgen.cli.source_options import SourceOptions
 from distgen.errors import DistgenError, InputError
-from distgen.executors import PROCESSES, open_workers
+from distgen.executors import PROCESSES, describe_loss, open_workers
 from distgen.git.run import isolate
 from distgen.lint.findings import in_order
 from distgen.model.catalogue import Image
@@ -70,7 +70,7 @@ def publish_elsewhere(session: Session, place: str, run: prepare.Run) -> Iterato
 
         def submit(keys: Sequence[str], statuses: Mapping[str, Status]) -> Future[BatchOutcome]:
             shipment = _ship(inputs.speculation, inputs.lock, keys)
-            return workers.executor.submit(publish_batch, shipment, settings, statuses)
+            return workers.submit(publish_batch, shipment, settings, statuses)
 
         for outcome in publish_batches(repositories, submit, workers.count, state):
             for step, about in outcome.steps:
@@ -119,11 +119,10 @@ def _map_batches(
         while todo or running:
             while todo and len(running) < 2 * workers.count:
                 shipment = _ship(speculation, lock, todo.popleft())
-                running.append(workers.executor.submit(task, shipment))
+                running.append(workers.submit(task, shipment))
             first = running.popleft()
-            if error := first.exception():
-                sentence = f"a batch was lost: {type(error).__name__}: {error}"
-                raise DistgenError(sentence, where="--executor")
+            if loss := describe_loss(first):
+                raise DistgenError(f"a batch was lost: {loss}", where="--executor")
             answers = first.result()
             if isinstance(answers, Refusal):
                 raise answers.as_error()

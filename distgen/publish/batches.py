@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 
-from distgen.errors import printable
+from distgen.executors import describe_loss
 from distgen.model.published import Result
 from distgen.model.words import Status
 from distgen.publish.repository_access import Repository
@@ -16,7 +16,6 @@ from distgen.publish.scheduler import RunState, number_prerequisites
 
 _MOST = 64  # repositories
 _POLL = 1.0
-_MOST_WORDS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +72,10 @@ def _begin(batch: Sequence[Repository], submit: Submit, state: RunState) -> Futu
 
 def _outcome_of(job: Future[BatchOutcome], batch: Sequence[Repository]) -> BatchOutcome:
     """Return the outcome of a batch; one that was lost with its workers failed."""
-    error = job.exception()
-    if error is None:
+    loss = describe_loss(job)
+    if not loss:
         return job.result()
-    words = printable(" ".join(str(error).split()))[:_MOST_WORDS]
-    reason = f"what published it ended: {type(error).__name__}: {words}"
+    reason = f"what published it ended: {loss}"
     return BatchOutcome(tuple(_results_without_commit(batch, reason, "failed")))
 
 

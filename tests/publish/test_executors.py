@@ -1,9 +1,11 @@
 """Batches that processes and the workers of Dask render, check and publish."""
 
+import os
 import re
 import shutil
 import urllib.error
 import urllib.request
+from concurrent.futures import Future, wait
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urljoin
@@ -19,6 +21,7 @@ from distgen.catalogue.cut import cut_speculation
 from distgen.catalogue.load import load_catalogue
 from distgen.catalogue.source_overrides import Speculation
 from distgen.cli.batch_tasks import Refusal, Shipment, render_batch
+from distgen.executors import PROCESSES, describe_loss, open_workers
 from distgen.model.lock import Lock
 
 NAMES = ("base", "java", "core", "web", "api", "worker", "cron", "docs")
@@ -177,6 +180,21 @@ def test_a_worker_of_dask_that_is_killed_leaves_the_refs_of_a_lone_run(catalogue
     assert set(done.statuses.values()) <= {"created", "unchanged"}
     assert all(SECRET not in text for text in (*pages, dask.logs, done.out, done.err))
     assert any("publish_batch" in text for text in pages)
+
+
+def test_a_task_that_a_lost_scheduler_cancels_is_a_sentence():
+    """Dask's client cancels all tasks when its scheduler ends."""
+    job: Future[None] = Future()
+    job.cancel()
+    assert describe_loss(job) == "the scheduler of the workers is gone"
+
+
+def test_a_process_that_is_lost_is_a_sentence_for_what_it_did_and_for_what_follows():
+    with open_workers(PROCESSES) as workers:
+        lost = workers.submit(os._exit, 1)
+        wait([lost])
+        later = workers.submit(os.getpid)
+        assert all(describe_loss(job).startswith("BrokenProcessPool: ") for job in (lost, later))
 
 
 def read_pages(dask):
