@@ -30,10 +30,13 @@ class Workers:
 
     executor: Executor
     count: int
+    is_connected: Callable[[], bool] = lambda: True
 
     def submit(self, task: Callable[..., Answer], *words: object) -> Future[Answer]:
         """Return what a task will come to; that it cannot be begun is one thing it comes to."""
         try:
+            if not self.is_connected():  # what Dask is given then waits for ever
+                raise ConnectionError("the scheduler of the workers is gone")
             return self.executor.submit(task, *words)
         except (RuntimeError, OSError) as error:  # what was to run it has ended
             lost: Future[Answer] = Future()
@@ -103,7 +106,7 @@ def _dask_workers(address: str) -> Iterator[Workers]:
         # Two equal tasks are two: what a task does is not all in what it returns.
         executor = client.get_executor(pure=False, retries=_RETRIES)
         try:
-            yield Workers(executor, count)
+            yield Workers(executor, count, lambda: client.status == "running")
         finally:
             executor.shutdown(wait=False)
     finally:

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import time
 import urllib.error
 import urllib.request
 from concurrent.futures import Future, wait
@@ -227,3 +228,15 @@ def test_a_worker_without_the_secret_has_none_of_the_run_that_knows_it(catalogue
     assert set(done.statuses.values()) == {"failed"}
     assert SECRET not in done.out + done.err + dask.logs
     assert not any(heads(server.root).values())
+
+
+def test_a_scheduler_of_dask_that_is_gone_is_waited_for_by_nobody(tmp_path):
+    with cluster(tmp_path / "dask") as dask:
+        dask.worker()
+        with open_workers(f"dask:{dask.address}") as workers:
+            job = workers.submit(time.sleep, 300)
+            dask.processes[0].kill()
+            wait([job], 60)
+            assert describe_loss(job) == "the scheduler of the workers is gone"
+            later = workers.submit(time.sleep, 300)
+            assert later.done() and "the scheduler of the workers is gone" in describe_loss(later)
