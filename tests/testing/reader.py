@@ -17,9 +17,7 @@ from testing.pages import Command, Commits, Script, Step, WrittenFile
 
 HERE = Path(__file__).parents[2]
 ELSEWHERE = re.compile(
-    r"^(?:pip install|(?:buildah|podman|docker|bashbrew|dg|cekit|envsubst|kolla-build) )"
-    r".*(?:\\\n.*)*\n?",
-    re.M,
+    r"^(?:pip install|(?:buildah|podman|docker|bashbrew|dg|cekit|envsubst) )(?:.*\\\n)*.*\n?", re.M
 )
 """What a page says of programs that are not distgen, and would ask the world: not typed here."""
 
