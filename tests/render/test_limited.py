@@ -73,7 +73,9 @@ def test_a_template_that_takes_too_much_is_named_and_the_others_are_rendered(
     renderer, bad, good = project(catalogue, text)
     with pytest.raises(InputError) as caught:
         renderer.tree(bad)
-    assert str(caught.value).startswith("templates/bad/Dockerfile.j2:2: ")
+    # Within one call of the encoder time may run out before memory does: then no line is known.
+    place = "templates/bad" if sentence == HINT else "templates/bad/Dockerfile.j2:2: "
+    assert str(caught.value).startswith(place)
     assert sentence in str(caught.value)
     assert "ns/bad@master" in str(caught.value)
     assert renderer.tree(good).files[0].content.endswith(b"FROM docker.io/library/debian:12\n")
