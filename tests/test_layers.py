@@ -76,10 +76,8 @@ PURE = {
     "exports.osbs": ("format", "labels"),
     "exports.zuul": ("format", "inputs", "jobs", "options", "playbooks", "role", "tasks", "yaml"),
     "forges": ("branch", "file_stats", "markdown", "message"),
-    "git": (
-        *("commits", "fast_import", "http_settings", "objects", "pkt_line", "refs"),
-        "smart_protocol",
-    ),
+    "git": ("commits", "fast_import", "objects", "refs"),
+    "git.http": ("pkt_line", "protocol", "settings"),
     "importing": (
         *(
             "choice",

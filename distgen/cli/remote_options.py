@@ -12,7 +12,7 @@ import click
 from distgen.backoff import RetryPolicy
 from distgen.cli.option_groups import option_group
 from distgen.cli.session import Session
-from distgen.git.http_choice import HttpChoice, Report, ignore_fallback
+from distgen.git.http.choice import HttpChoice, Report, ignore_fallback
 from distgen.git.run import Git, isolate, share_connections
 
 

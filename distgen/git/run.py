@@ -11,7 +11,7 @@ from pathlib import Path
 
 from distgen.backoff import DEFAULT_RETRY_POLICY, Outages, RetryPolicy
 from distgen.errors import DistgenError, InputError, printable
-from distgen.git.http_choice import HttpChoice
+from distgen.git.http.choice import HttpChoice
 from distgen.git.processes import Interrupted, TimedOut, collect_output, open_process
 from distgen.git.ssh import SshChoice, SshConnections, read_ssh_choice
 

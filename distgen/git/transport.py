@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from distgen.git.http.pkt_line import NotUnderstood
 from distgen.git.location import Place
-from distgen.git.pkt_line import NotUnderstood
 from distgen.git.run import Git, GitResult
 from distgen.git.store import Store
 from distgen.model.published import Change
 
 if TYPE_CHECKING:
-    from distgen.git.smart_http import SmartHttp
+    from distgen.git.http.client import SmartHttp
 
 
 def list_refs_over_http(
@@ -31,7 +31,7 @@ def _ask(git: Git, place: Place, ask: Callable[[SmartHttp], GitResult]) -> GitRe
     if git.http is None or not place.address.startswith(("http://", "https://")):
         return None
     # Most runs ask no server, and the HTTP library takes longer to start than they do.
-    from distgen.git.smart_http import SmartHttp
+    from distgen.git.http.client import SmartHttp
 
     try:
         return ask(git.http.client(SmartHttp))

@@ -6,8 +6,8 @@ from itertools import product
 
 import pytest
 
-from distgen.git.http_settings import find_settings, is_plain_url, parse_configuration, rewrite_url
-from distgen.git.pkt_line import NotUnderstood
+from distgen.git.http.pkt_line import NotUnderstood
+from distgen.git.http.settings import find_settings, is_plain_url, parse_configuration, rewrite_url
 
 URL = "https://git.example.org/group/app.git"
 

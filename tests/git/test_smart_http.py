@@ -19,9 +19,9 @@ from testing.raw_server import ok, raw_server
 from distgen.backoff import Outages
 from distgen.errors import DistgenError
 from distgen.git.auth import authorize, token_for
-from distgen.git.http_choice import HttpChoice
+from distgen.git.http.choice import HttpChoice
+from distgen.git.http.pkt_line import frame
 from distgen.git.location import locate
-from distgen.git.pkt_line import frame
 from distgen.git.remote import list_refs, read_remote_heads
 from distgen.git.run import isolate
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distgen.git.pkt_line import CutShort, NotUnderstood, frame, split_pkt_lines
-from distgen.git.smart_protocol import (
+from distgen.git.http.pkt_line import CutShort, NotUnderstood, frame, split_pkt_lines
+from distgen.git.http.protocol import (
     RefCommand,
     ServerSays,
     format_push,

@@ -11,7 +11,7 @@ from pathlib import Path
 from testing.images import AUTHOR, image, make_catalogue
 
 from distgen.backoff import RetryPolicy
-from distgen.git.http_choice import HttpChoice
+from distgen.git.http.choice import HttpChoice
 from distgen.git.run import Git, isolate
 from distgen.git.store import open_store
 from distgen.model.lock import Lock

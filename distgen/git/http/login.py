@@ -9,7 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
-from distgen.git.pkt_line import NotUnderstood
+from distgen.git.http.pkt_line import NotUnderstood
 from distgen.git.run import NO_REPOSITORY, Git, run
 
 _SCHEME = re.compile(r"(?:^|,)\s*([A-Za-z][A-Za-z0-9-]*)(?=\s+[^=\s,]|\s*,|\s*$)")

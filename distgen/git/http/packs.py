@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from distgen.errors import DistgenError
 from distgen.git.cat_file import GitObject, ObjectReader
 from distgen.git.commits import parse_commit
+from distgen.git.http.pkt_line import NotUnderstood
 from distgen.git.objects import FOLDER_MODE, SUBMODULE_MODE, object_id, tree_entries
-from distgen.git.pkt_line import NotUnderstood
 from distgen.model.published import Change
 
 _KINDS = {"commit": 1, "tree": 2, "blob": 3}

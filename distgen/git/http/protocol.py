@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from distgen.git.pkt_line import FLUSH, CutShort, NotUnderstood, frame, split_pkt_lines
+from distgen.git.http.pkt_line import FLUSH, CutShort, NotUnderstood, frame, split_pkt_lines
 
 NULL = "0" * 40
 _OBJECT_ID = re.compile(rb"[0-9a-f]{40}")

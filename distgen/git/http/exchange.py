@@ -11,9 +11,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 import requests
 
-from distgen.git.http_body import read_body, read_reason
-from distgen.git.http_login import Login, LoginBook, LoginRefused
-from distgen.git.http_session import (
+from distgen.git.http.body import read_body, read_reason
+from distgen.git.http.login import Login, LoginBook, LoginRefused
+from distgen.git.http.pkt_line import CutShort, NotUnderstood
+from distgen.git.http.session import (
     GitSession,
     RemoteFailure,
     check_key,
@@ -21,10 +22,9 @@ from distgen.git.http_session import (
     connection_settings,
     parse_headers,
 )
-from distgen.git.http_settings import HttpSettings, is_plain_url
-from distgen.git.pkt_line import CutShort, NotUnderstood
+from distgen.git.http.settings import HttpSettings, is_plain_url
+from distgen.git.http.watched import Exchange, watched
 from distgen.git.run import INTERRUPTED, Git
-from distgen.git.watched_http import Exchange, watched
 from distgen.http import HttpFailure, HttpPolicy, OpenAnswer, open_answer, redirect_target
 
 _MAX_STEPS = 6  # redirects and logins before an answer

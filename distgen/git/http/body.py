@@ -5,8 +5,8 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 
-from distgen.git.http_session import RemoteFailure
-from distgen.git.pkt_line import NotUnderstood
+from distgen.git.http.pkt_line import NotUnderstood
+from distgen.git.http.session import RemoteFailure
 from distgen.http import CHUNK, OpenAnswer
 
 _MAX_ANSWER = 256 << 20  # bytes

@@ -13,21 +13,10 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from distgen.errors import DistgenError
-from distgen.git.http_exchange import HttpExchanges, Question
-from distgen.git.http_session import AGENT, RemoteFailure
-from distgen.git.http_settings import (
-    Configuration,
-    HttpSettings,
-    find_settings,
-    is_plain_url,
-    parse_configuration,
-    rewrite_url,
-)
-from distgen.git.packs import pack_commits
-from distgen.git.pkt_line import CutShort, NotUnderstood
-from distgen.git.refs import HEADS
-from distgen.git.run import NO_REPOSITORY, Git, GitResult, clean_lines, run
-from distgen.git.smart_protocol import (
+from distgen.git.http.exchange import HttpExchanges, Question
+from distgen.git.http.packs import pack_commits
+from distgen.git.http.pkt_line import CutShort, NotUnderstood
+from distgen.git.http.protocol import (
     NULL,
     Advertisement,
     PushReport,
@@ -37,6 +26,17 @@ from distgen.git.smart_protocol import (
     read_advertisement,
     read_report,
 )
+from distgen.git.http.session import AGENT, RemoteFailure
+from distgen.git.http.settings import (
+    Configuration,
+    HttpSettings,
+    find_settings,
+    is_plain_url,
+    parse_configuration,
+    rewrite_url,
+)
+from distgen.git.refs import HEADS
+from distgen.git.run import NO_REPOSITORY, Git, GitResult, clean_lines, run
 from distgen.git.store import Store
 from distgen.model.published import Change
 

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from distgen.git.pkt_line import NotUnderstood
+from distgen.git.http.pkt_line import NotUnderstood
 
 _PORTS = {"http": 80, "https": 443}
 # What these keys ask for is given anyway, or makes no difference to what arrives.

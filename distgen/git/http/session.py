@@ -20,9 +20,9 @@ from urllib3.exceptions import (
 )
 
 from distgen import __version__
-from distgen.git.http_settings import HttpSettings
-from distgen.git.pkt_line import NotUnderstood
-from distgen.git.watched_http import WatchedAdapter
+from distgen.git.http.pkt_line import NotUnderstood
+from distgen.git.http.settings import HttpSettings
+from distgen.git.http.watched import WatchedAdapter
 from distgen.http import HttpSession
 
 # What is compressed may become thousands of times as large.

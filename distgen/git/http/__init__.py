@@ -1,0 +1,1 @@
+"""Our own client of git servers over HTTP: from kept connections up to git's smart protocol."""
