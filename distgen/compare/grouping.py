@@ -60,27 +60,31 @@ def group_edits(edits: Iterable[FileEdit], words_of: WordsOf) -> tuple[EditSet, 
 
 
 def _join_ambiguous(groups: _Groups, words_of: WordsOf) -> _Groups:
-    """Move edits that are alone into the group where one of their words has another role.
+    """Move edits of few images into the group where one of their words has another role.
 
     In `zuul/zuul` the name may be meant or the namespace, and only other images tell which.
     """
     joined = {key: (pattern, [*rows]) for key, (pattern, rows) in groups.items()}
     for key, (pattern, rows) in groups.items():
         operation, modes, _ = key
-        edit = rows[0][1]
-        words = words_of(edit.image)
-        is_alone = len({row[2] for row in rows}) == 1
-        if not is_alone or not words.is_ambiguous or not pattern.roles:
+        edits = {row[2]: row[1] for row in rows}  # one for each filling
+        if not pattern.roles or len(edits) > _MOST_COMPARED:
             continue
+        others = [_other_patterns(edit, words_of(edit.image)) for edit in edits.values()]
         candidates = [
-            (operation, modes, other)
-            for other in words.other_patterns(_text(edit))
-            if (operation, modes, other) in joined
+            candidate
+            for other in others[0]
+            if (candidate := (operation, modes, other)) in joined.keys() - {key}
+            and all(other in patterns for patterns in others[1:])
         ]
         if candidates:
             best = max(candidates, key=lambda candidate: len(joined[candidate][1]))
             joined[best][1].extend(joined.pop(key)[1])
     return joined
+
+
+def _other_patterns(edit: FileEdit, words: ImageWords) -> list[EditPattern]:
+    return list(words.other_patterns(_text(edit))) if words.is_ambiguous else []
 
 
 def _edit_set(pattern: EditPattern, rows: list[_Row]) -> EditSet:

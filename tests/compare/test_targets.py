@@ -78,8 +78,8 @@ def default_images(tmp_path_factory):
 @pytest.mark.parametrize(
     ("change", "edits", "groups", "kinds"),
     [
-        pytest.param(LABEL, 255, 1, {"labels"}, id="label"),
-        pytest.param(LABEL_WITH_NAME, 255, 1, {"labels"}, id="label with the image's name"),
+        pytest.param(LABEL, 256, 1, {"labels"}, id="label"),
+        pytest.param(LABEL_WITH_NAME, 256, 1, {"labels"}, id="label with the image's name"),
         pytest.param(START, 25, 1, {"files"}, id="start script"),
         pytest.param(MACRO, 13, 1, {"files"}, id="macro"),
         pytest.param(PACKAGE, 13, 2, {"packages"}, id="package"),
@@ -184,7 +184,7 @@ def test_a_label_that_changes_beside_another_is_read_once(tmp_path, default_imag
     )
     diff = compare_change(root, change, before=default_images)
     labels = [group for group in diff.groups if group.kind == "labels"]
-    assert [len(group.members) for group in labels] == [255, 1]
+    assert [len(group.members) for group in labels] == [256, 1]
 
 
 OVERRIDE = "{% extends parent_template %}\n"

@@ -27,7 +27,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     trees = {
         str(file.parent.relative_to(out)): file.parent for file in out.glob("*/*/*/Dockerfile")
     }
-    assert len(trees) >= 255
+    assert len(trees) >= 256
     return trees
 
 

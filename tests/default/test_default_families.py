@@ -61,7 +61,7 @@ def test_what_depends_on_any_image_is_all_that_needs_it_in_build_order() -> None
     ("reference", "images"),
     [
         ("docker.io/library/alpine:3.6", ["functest/*"]),
-        ("docker.io/library/debian:trixie-slim", ["ccp/*"]),
+        ("docker.io/library/debian:trixie-slim", ["ccp/*", "distgen/*"]),
         ("docker.io/ccp/nova-base:2026.1", ["ccp/nova-*@2026.1", "ccp/placement-api@2026.1"]),
     ],
 )
