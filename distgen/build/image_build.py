@@ -151,10 +151,10 @@ def _have_parent(attempt: BuildAttempt, name: str) -> str:
     """Return the id of a parent in the store; one that this run did not build is pulled."""
     run = attempt.run
     image_id = find_image(run.engine, run.shell, name)
-    own = attempt.built.get(name)
-    if own is not None and image_id != own.image_id:
+    built_parent = attempt.built.get(name)
+    if built_parent is not None and image_id != built_parent.image_id:
         raise DistgenError(_REPLACED.format(name), hint="build again when that has ended")
-    if image_id is None or (own is None and run.options.refresh):
+    if image_id is None or (built_parent is None and run.options.refresh):
         shell, passed = attempt.shell(), run.options.passed
         image_id = pull_image(run.engine, shell, name, passed, attempt.log, attempt.deadline)
     if image_id is None:

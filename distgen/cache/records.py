@@ -99,7 +99,7 @@ class RecordReader:
             "map": lambda body: {self.decode(key): self.decode(value) for key, value in body},
             "bytes": contents.__getitem__,
             "base64": lambda body: b64decode(body, validate=True),
-            "shared": self._shared,
+            "shared": self._load_shared,
             **{cls.__name__: self._maker(cls) for cls in classes},
         }
 
@@ -120,7 +120,7 @@ class RecordReader:
     def _maker(self, cls: type) -> Callable[[Any], Any]:
         return lambda body: cls(*[self.decode(item) for item in body])
 
-    def _shared(self, place: int) -> Any:
+    def _load_shared(self, place: int) -> Any:
         if place not in self._made:
             record = self.load(self._table[place])
             if type(record) not in self._classes:

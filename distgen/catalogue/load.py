@@ -116,7 +116,7 @@ def _draft(
     root: Path, site: Settings, assignments: Sequence[Assignment], tags: LockedTags | None
 ) -> _DraftedCatalogue:
     check = TimedCheck(site.limits.seconds)
-    with check.running():
+    with check.watch_time():
         templates, includable = read_templates(root, check)
         groups, overlays, folders = _read_overlays(root, site)
         values = ValueStack(site.values, assignments, check)

@@ -116,14 +116,14 @@ def _locals(template: nodes.Template, parameters: Locals) -> Locals:
     """Return the variables of loops and `set`, and the parameters of the template's macros."""
     loops = ((node.target, node.iter, (None,)) for node in _find_all(template, nodes.For))
     assignments = ((node.target, node.node, ()) for node in _find_all(template, nodes.Assign))
-    own = [
+    variables = [
         (name.name, frozenset((*path, *item) for path in _paths(value)))
         for target, value, item in (*loops, *assignments)
         for name in (target, *target.find_all(nodes.Name))
         if isinstance(name, nodes.Name)
     ]
     names = {name.name for macro in _find_all(template, nodes.Macro) for name in macro.args}
-    return _merge([*own, *((name, parameters[name]) for name in names if name in parameters)])
+    return _merge([*variables, *((name, parameters[name]) for name in names if name in parameters)])
 
 
 def _merge(pairs: Iterable[tuple[str, frozenset[NamePattern]]]) -> Locals:

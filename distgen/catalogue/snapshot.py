@@ -32,7 +32,7 @@ class Snapshot:
     contents: dict[str, bytes] = field(repr=False)
 
 
-class _Unreadable(Exception):
+class _UnreadableFile(Exception):
     """The catalogue holds what only the reader of catalogues can judge."""
 
 
@@ -46,7 +46,7 @@ def take_snapshot(root: Path) -> Snapshot | None:
             if (root / folder).is_symlink():
                 return None
             walk.add_folder(str(root / folder), folder, (os.path.realpath(root / folder),))
-    except (_Unreadable, OSError, ValueError):
+    except (_UnreadableFile, OSError, ValueError):
         return None
     return Snapshot(walk.facts.hexdigest(), walk.stamps.hexdigest(), walk.contents)
 
@@ -77,7 +77,7 @@ class _Walk:
                 continue
             real = real or f"{above[-1]}/{entry.name}"
             if real in above:
-                raise _Unreadable
+                raise _UnreadableFile
             self.add_folder(entry.path, inner, (*above, real))
 
     def add_file(self, place: str, path: str) -> None:
@@ -86,11 +86,11 @@ class _Walk:
         except FileNotFoundError:
             if path in _FILES and not os.path.lexists(place):
                 return
-            raise _Unreadable from None
+            raise _UnreadableFile from None
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST_FILE:
-                raise _Unreadable
+                raise _UnreadableFile
             content = _read(descriptor, status.st_size)
         finally:
             os.close(descriptor)
@@ -108,7 +108,7 @@ class _Walk:
     def _note_link(self, place: str, path: str) -> str:
         real = os.path.realpath(place)
         if not real.startswith(f"{self._real_root}/"):
-            raise _Unreadable
+            raise _UnreadableFile
         self._note("link", path, real[len(self._real_root) :])
         return real
 
@@ -118,5 +118,5 @@ def _read(descriptor: int, size: int) -> bytes:
     while len(content) < size and (more := os.read(descriptor, size + 1 - len(content))):
         content += more
     if len(content) != size:
-        raise _Unreadable  # it is being written
+        raise _UnreadableFile  # it is being written
     return content

@@ -73,7 +73,7 @@ def make_streams(namespace: Namespace, policy: TagStreams, tags: Sequence[str]) 
     them. A stream of the namespace with the name of a tag stands in its place.
     """
     declared = {stream.name for stream in namespace.streams}
-    taken = {tag for stream in namespace.streams for tag in stream.tags} | {*tags}
+    used_tags = {tag for stream in namespace.streams for tag in stream.tags} | {*tags}
     speculative = any(item.speculative for item in namespace.streams if item.name == policy.like)
     streams = []
     for name in tags:
@@ -81,8 +81,8 @@ def make_streams(namespace: Namespace, policy: TagStreams, tags: Sequence[str]) 
         if name in declared or version is None:
             continue
         aliases = [] if version.is_prerelease else _aliases(namespace, version)
-        tags_of_stream = (name, *(alias for alias in aliases if alias not in taken))
-        taken |= {*tags_of_stream}
+        tags_of_stream = (name, *(alias for alias in aliases if alias not in used_tags))
+        used_tags |= {*tags_of_stream}
         branch = policy.branch.replace("{tag}", name)
         _refuse_bad_branch(branch, namespace, policy)
         streams.append(Stream(name, branch, tags_of_stream, speculative, policy.like))

@@ -59,8 +59,8 @@ def draft_tags(
             source = _own_component(draft, value_stack)
             for stream in make_streams(namespace, namespace.from_tags, chosen):
                 new = draft_image(draft.chain, draft.group, stream, templates, value_stack)
-                own = source.name if source else ""
-                tagged_drafts.append(replace(new, component=own, kin=kin[namespace.name]))
+                label = source.name if source else ""
+                tagged_drafts.append(replace(new, component=label, kin=kin[namespace.name]))
     return tagged_drafts
 
 

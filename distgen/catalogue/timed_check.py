@@ -35,7 +35,7 @@ class TimeLimit:
         self._deadline = math.inf
 
     @contextmanager
-    def running(self) -> Iterator[None]:
+    def watch_time(self) -> Iterator[None]:
         """Watch the time while this block runs."""
         if threading.current_thread() is not threading.main_thread():
             yield
@@ -49,7 +49,7 @@ class TimeLimit:
             signal.signal(signal.SIGPROF, previous)
 
     @contextmanager
-    def holding(self) -> Iterator[None]:
+    def restart_clock(self) -> Iterator[None]:
         """Begin the time anew; it ends with this block."""
         self._deadline = time.process_time() + self._seconds
         try:
@@ -71,7 +71,7 @@ class TimedCheck(TimeLimit):
     ) -> None:
         """Raise InputError for the first mistake in `data`, or when finding it takes too long."""
         try:
-            with self.holding():
+            with self.restart_clock():
                 refuse_mistakes(validator, data, find_origin, at)
         except OutOfTime as error:
             raise InputError(

@@ -39,8 +39,8 @@ def verbatim_file(folder: str, path: str, content: bytes, executable: bool) -> T
     Its own path still begins with the folder `verbatim`. Raise InputError for a file that distgen
     writes itself, and for a link that leads out of the tree.
     """
-    head, _, kept = path.removeprefix(f"{folder}/").partition("/")
-    target, is_link = _target(kept)
+    head, _, stored_path = path.removeprefix(f"{folder}/").partition("/")
+    target, is_link = _target(stored_path)
     where = Origin(path)
     if target == MANIFEST:
         raise InputError(f"distgen writes `{target}` itself", where=where, hint="remove it")
@@ -51,9 +51,9 @@ def verbatim_file(folder: str, path: str, content: bytes, executable: bool) -> T
     )
 
 
-def _target(kept: str) -> tuple[str, bool]:
-    *parents, name = (part.removesuffix(_RAW) for part in kept.split("/"))
-    is_link = not kept.endswith(_RAW) and name.endswith(_LINK)
+def _target(stored_path: str) -> tuple[str, bool]:
+    *parents, name = (part.removesuffix(_RAW) for part in stored_path.split("/"))
+    is_link = not stored_path.endswith(_RAW) and name.endswith(_LINK)
     return "/".join((*parents, name.removesuffix(_LINK) if is_link else name)), is_link
 
 
@@ -94,13 +94,13 @@ def split_verbatim(
 
     The files of all streams have the stream "".
     """
-    others: list[TemplateFile] = []
+    shared_files: list[TemplateFile] = []
     by_stream: dict[str, list[TemplateFile]] = {}
     for file in files:
         if not file.is_literal:
-            others.append(file)
+            shared_files.append(file)
             continue
         folder, _, target = file.path.partition("/")
         stream = folder.partition("@")[2]
         by_stream.setdefault(stream, []).append(replace(file, path=target))
-    return tuple(others), {stream: tuple(members) for stream, members in by_stream.items()}
+    return tuple(shared_files), {stream: tuple(members) for stream, members in by_stream.items()}

@@ -53,10 +53,10 @@ def item_warnings(
 
     `images` are those of the catalogue, with their own sources.
     """
-    return tuple(filter(None, (_warning(item, images, selected) for item in items)))
+    return tuple(filter(None, (_describe_skipped(item, images, selected) for item in items)))
 
 
-def _warning(item: ZuulItem, images: Sequence[Image], selected: Collection[str]) -> str:
+def _describe_skipped(item: ZuulItem, images: Sequence[Image], selected: Collection[str]) -> str:
     chosen = [image for image in images if image.key in selected]
     users = [image for image in images if _uses(image, item)]
     released = sorted(_releases(item.project, chosen).items())
@@ -117,8 +117,8 @@ def _texts(value: object) -> Iterator[str]:
 def _names(names: Iterable[str]) -> str:
     ordered = list(dict.fromkeys(names))
     rest = len(ordered) - _NAMED
-    shown = ", ".join(ordered[:_NAMED])
-    return f"{shown} and {rest} more" if rest > 0 else shown
+    first_names = ", ".join(ordered[:_NAMED])
+    return f"{first_names} and {rest} more" if rest > 0 else first_names
 
 
 def _normalize(name: str) -> str:

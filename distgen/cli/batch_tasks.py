@@ -54,7 +54,7 @@ class PublishSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class BatchRefusal:
     """Why a task did nothing; an exception would lose its words on the way."""
 
     problem: str
@@ -65,21 +65,21 @@ class Refusal:
         return (InputError if self.is_input else DistgenError)(self.problem)
 
 
-def render_batch(shipment: Shipment) -> tuple[Tree, ...] | Refusal:
+def render_batch(shipment: Shipment) -> tuple[Tree, ...] | BatchRefusal:
     """Return the trees of a batch, in the order of its keys."""
     try:
         work = limited_work(*_unpack(shipment))
         return tuple(render_trees(work))
     except DistgenError as error:
-        return Refusal(str(error), isinstance(error, InputError))
+        return BatchRefusal(str(error), isinstance(error, InputError))
 
 
-def lint_batch(shipment: Shipment) -> tuple[Finding, ...] | Refusal:
+def lint_batch(shipment: Shipment) -> tuple[Finding, ...] | BatchRefusal:
     """Return what rules and linters say of a batch."""
     try:
         return lint(limited_work(*_unpack(shipment)), external.lint)
     except DistgenError as error:
-        return Refusal(str(error), isinstance(error, InputError))
+        return BatchRefusal(str(error), isinstance(error, InputError))
 
 
 def publish_batch(

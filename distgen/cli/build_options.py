@@ -22,7 +22,7 @@ _NETWORK = re.compile(r"[A-Za-z0-9][\w.:/-]*")
 Check = Callable[[click.Context, click.Parameter, "tuple[str, ...] | str | None"], object]
 
 
-def _checked(pattern: re.Pattern[str], form: str) -> Check:
+def _refuse_other_words(pattern: re.Pattern[str], form: str) -> Check:
     """Return a callback that refuses what the engine could take for something else."""
 
     def check(
@@ -50,7 +50,7 @@ class EngineOptions:
     tls_verify: bool | None
 
     @property
-    def passed(self) -> PassedOptions:
+    def passed_options(self) -> PassedOptions:
         return PassedOptions(
             self.build_args, self.volumes, self.secrets, self.network or "", self.tls_verify
         )
@@ -69,7 +69,7 @@ engine_options = option_group(
         "build_args",
         metavar="NAME[=VALUE]",
         multiple=True,
-        callback=_checked(_ARGUMENT, "NAME=VALUE, or NAME for that of the environment"),
+        callback=_refuse_other_words(_ARGUMENT, "NAME=VALUE, or NAME for that of the environment"),
         help="Set an argument of every build; without a value, from the environment.",
     ),
     click.option(
@@ -77,7 +77,7 @@ engine_options = option_group(
         "volumes",
         metavar="SRC:DST[:ro]",
         multiple=True,
-        callback=_checked(_VOLUME, "SRC:DST, or SRC:DST:ro"),
+        callback=_refuse_other_words(_VOLUME, "SRC:DST, or SRC:DST:ro"),
         help="Mount a file or folder into every RUN, such as a CA bundle.",
     ),
     click.option(
@@ -85,13 +85,13 @@ engine_options = option_group(
         "secrets",
         metavar="id=ID,src=FILE",
         multiple=True,
-        callback=_checked(_SECRET, "id=ID,src=FILE"),
+        callback=_refuse_other_words(_SECRET, "id=ID,src=FILE"),
         help="Give a secret to the steps that mount it.",
     ),
     click.option(
         "--network",
         metavar="MODE",
-        callback=_checked(_NETWORK, "host, none or what else the engine knows"),
+        callback=_refuse_other_words(_NETWORK, "host, none or what else the engine knows"),
         help="The network of every RUN, as the engine names it.",
     ),
     click.option(

@@ -60,8 +60,8 @@ def fit(line: str, width: int, *, cut: bool) -> Sequence[str]:
 def print_text(session: Session, text: str, *, paged: bool) -> None:
     """Print a text, through git's pager on a terminal."""
     pager = find_pager(session.environ, session.root) if paged else ""
-    shown = text if is_colored() else click.unstyle(text)
-    if not pager or not show_paged(shown, pager, session.environ):
+    paged_text = text if is_colored() else click.unstyle(text)
+    if not pager or not show_paged(paged_text, pager, session.environ):
         click.echo(text, nl=False)
 
 

@@ -15,8 +15,8 @@ from distgen.catalogue.cut import cut_speculation
 from distgen.catalogue.source_overrides import Speculation
 from distgen.cli import prepare
 from distgen.cli.batch_tasks import (
+    BatchRefusal,
     PublishSettings,
-    Refusal,
     Shipment,
     lint_batch,
     publish_batch,
@@ -107,14 +107,14 @@ def _refuse_what_stays_here(place: str, run: prepare.Run) -> None:
 
 def _map_batches(
     place: str,
-    task: Callable[[Shipment], tuple[Answer, ...] | Refusal],
+    task: Callable[[Shipment], tuple[Answer, ...] | BatchRefusal],
     speculation: Speculation,
     lock: Lock,
     images: Sequence[Image],
 ) -> Iterator[Answer]:
     """Yield what a task returns for batches of images, in their order; a few are under way."""
     todo = deque(batched_keys(images))
-    running: deque[Future[tuple[Answer, ...] | Refusal]] = deque()
+    running: deque[Future[tuple[Answer, ...] | BatchRefusal]] = deque()
     with open_workers(place) as workers:
         while todo or running:
             while todo and len(running) < 2 * workers.count:
@@ -124,7 +124,7 @@ def _map_batches(
             if loss := describe_loss(first):
                 raise DistgenError(f"a batch was lost: {loss}", where="--executor")
             answers = first.result()
-            if isinstance(answers, Refusal):
+            if isinstance(answers, BatchRefusal):
                 raise answers.as_error()
             yield from answers
 

@@ -152,30 +152,37 @@ def assemble(
     return Run(
         request=PublishRequest(catalogue, task.images, task.renderer.tree, orphans),
         work=task,
-        options=PublishOptions(
-            provenance=inputs.provenance,
-            on_edit=options.on_edit,
-            jobs=limit_jobs(options.remote.jobs),
-            independent=options.independent,
-            fail_fast=not options.keep_going,
+        options=replace(
+            _chosen_options(options, inputs),
             observe=observe,
-            dirty=inputs.dirty,
-            allow_dirty=options.allow_dirty,
-            remote_only=options.remote_only,
-            restamp=options.restamp,
             objection=_objection(task),
-            refusal=source_overrides.publishing_refusal(inputs.speculation),
             sign=options.signing.by(git, Path(catalogue.root)),
             contains=contains,
             tree_ids=tree_ids,
             creation=_creation(session, git_with_tokens, catalogue),
-            shard=options.sharding.shard,
         ),
         git=git_with_tokens,
         store=options.sharding.folder(options.remote.folder(session)),
         keep=partial(tree_ids.save, session.results, key),
         inputs=inputs,
         asked=options,
+    )
+
+
+def _chosen_options(options: RunOptions, inputs: Inputs) -> PublishOptions:
+    """Return what the command line and the catalogue say, without this machine's part."""
+    return PublishOptions(
+        provenance=inputs.provenance,
+        on_edit=options.on_edit,
+        jobs=limit_jobs(options.remote.jobs),
+        independent=options.independent,
+        fail_fast=not options.keep_going,
+        dirty=inputs.dirty,
+        allow_dirty=options.allow_dirty,
+        remote_only=options.remote_only,
+        restamp=options.restamp,
+        refusal=source_overrides.publishing_refusal(inputs.speculation),
+        shard=options.sharding.shard,
     )
 
 

@@ -77,8 +77,8 @@ def texts_around(text: str, hunk: TextHunk, lines: tuple[str, ...]) -> tuple[str
     rows = text.split("\n")
     start = hunk.old_start - (hunk.old_count > 0)
     changed = iter(line for line in lines if line[0] != "\\")
-    shown = [line if line[0] == " " else next(changed) for line in hunk.lines if line[0] != "\\"]
-    before = [line[1:] for line in shown if line[0] in " -"]
-    after = [line[1:] for line in shown if line[0] in " +"]
+    merged = [line if line[0] == " " else next(changed) for line in hunk.lines if line[0] != "\\"]
+    before = [line[1:] for line in merged if line[0] in " -"]
+    after = [line[1:] for line in merged if line[0] in " +"]
     head, tail = rows[:start], rows[start + hunk.old_count :]
     return "\n".join([*head, *before, *tail]), "\n".join([*head, *after, *tail])

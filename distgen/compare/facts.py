@@ -51,9 +51,9 @@ class ImagePair:
             if image.imported_from
         }
         here = self.images[0].namespace
-        own = (values for (_, name), values in namespaces.items() if name == here)
-        others = (values for (_, name), values in namespaces.items() if name != here)
-        return frozenset(_texts([*own])), frozenset(_texts([*others]))
+        own_values = (values for (_, name), values in namespaces.items() if name == here)
+        foreign_values = (values for (_, name), values in namespaces.items() if name != here)
+        return frozenset(_texts([*own_values])), frozenset(_texts([*foreign_values]))
 
     @property
     def is_tagged(self) -> bool:

@@ -41,8 +41,8 @@ def describe_left_out(diff: GroupedDiff) -> str:
     """Return the sentence on distgen's own files, "" where none is left out."""
     if not diff.left_out:
         return ""
-    shown = {image for group in diff.groups for image in group.images}
-    alone = len([key for key in diff.states if key not in shown])
+    grouped_images = {image for group in diff.groups for image in group.images}
+    alone = len([key for key in diff.states if key not in grouped_images])
     note = f", which is all that changes in {count(alone, 'image')}" if alone else ""
     return f"left out: {' and '.join(diff.left_out)}{note} (--all-files shows it)"
 

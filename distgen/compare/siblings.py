@@ -35,6 +35,6 @@ def find_siblings(
     }
 
 
-def _one_per_repository(change: Change, others: Iterable[Change]) -> Iterable[str]:
-    keys = {other.url: other.key for other in others if other.url != change.url}
+def _one_per_repository(change: Change, siblings: Iterable[Change]) -> Iterable[str]:
+    keys = {other.url: other.key for other in siblings if other.url != change.url}
     return keys.values()

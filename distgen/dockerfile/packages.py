@@ -239,7 +239,8 @@ def _read_operation(name: str, words: Sequence[str]) -> Operation | None:
     if verb in _INSTALL[manager]:
         names = tuple(filter(None, (_package_name(manager, target) for target in targets)))
         exact = () if manager == "pip" else tuple(_exact_versions(targets))
-        versions = tuple(pair for pair in (_split(manager, word) for word in targets) if pair[0])
+        pairs = (_split_version(manager, word) for word in targets)
+        versions = tuple(pair for pair in pairs if pair[0])
         return Operation(manager, "install", names, virtual, exact, versions) if names else None
     if verb in _REMOVE[manager]:
         return Operation(manager, "remove", tuple(_VERSION.sub("", t) for t in targets))
@@ -274,7 +275,7 @@ def _exact_versions(words: Iterable[str]) -> Iterator[tuple[str, str]]:
             yield match[1] or match[2], word
 
 
-def _split(manager: str, word: str) -> tuple[str, str]:
+def _split_version(manager: str, word: str) -> tuple[str, str]:
     """Return the package that a word names, and the version that it asks for."""
     name = _package_name(manager, word)
     match = _ONE_VERSION.fullmatch(word) if manager == "rpm" else None

@@ -51,8 +51,10 @@ def write_bashbrew(selection: Selection) -> ExportResult:
     """Return a file for each image, with an entry for each of its streams."""
     option = selection.options.get("maintainers", "")
     # A comma ends a maintainer even within a name.
-    asked = tuple(_maintainer(part, "--maintainers") for part in option.split(",") if option)
-    maintainers = {image.full_name: asked or _own_maintainers(image) for image in selection.images}
+    for_all = tuple(_maintainer(part, "--maintainers") for part in option.split(",") if option)
+    maintainers = {
+        image.full_name: for_all or _own_maintainers(image) for image in selection.images
+    }
     refused = []
     entries: dict[str, list[MatrixEntry]] = {}
     for entry in selection.entries:

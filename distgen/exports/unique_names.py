@@ -28,14 +28,14 @@ def unique_names(
         first_choice = rivals[name] == [key] or [k for k in rivals[name] if k in exact] == [key]
         if first_choice and len(name) <= limit and name not in reserved:
             names[key] = name
-    taken = {*names.values(), *reserved}
+    used_names = {*names.values(), *reserved}
     for key in sorted(spellings.keys() - names.keys()):
-        names[key] = _hashed_name(spellings[key], key, taken, limit)
-        taken.add(names[key])
+        names[key] = _hashed_name(spellings[key], key, used_names, limit)
+        used_names.add(names[key])
     return {key: names[key] for key in spellings}
 
 
-def _hashed_name(name: str, key: str, taken: Collection[str], limit: int) -> str:
+def _hashed_name(name: str, key: str, used_names: Collection[str], limit: int) -> str:
     digest = hashlib.sha256(key.encode()).hexdigest()
     candidates = (f"{name[: limit - count - 1]}-{digest[:count]}" for count in _DIGITS)
-    return next(candidate for candidate in candidates if candidate not in taken)
+    return next(candidate for candidate in candidates if candidate not in used_names)

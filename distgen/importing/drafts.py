@@ -62,14 +62,14 @@ def _refuse_tree(files: Sequence[File], context: ImageContext) -> None:
 def _file_problem(file: File) -> str:
     """Say why a catalogue cannot keep a file, and what to do; "" where it can."""
     parts = file.path.split("/")
-    kept = kept_path(file.path, file.mode == SYMLINK)
+    stored_path = kept_path(file.path, file.mode == SYMLINK)
     if file.mode == SUBMODULE_MODE:
         return "is a submodule; put its files into the repository, or make it a source"
     if not _is_text(file.path):
         return "has a name that is not UTF-8; rename it"
     if not file.path.isprintable() or "\\" in file.path:
         return "is not a name that each system can write; rename it"
-    if any(len(part.encode("utf-8")) > _LONGEST_NAME for part in kept.split("/")):
+    if any(len(part.encode("utf-8")) > _LONGEST_NAME for part in stored_path.split("/")):
         return "has too long a name; rename it"
     if len(file.content) > MOST_BYTES:
         return f"is larger than {MOST_BYTES // 2**20} MiB; let the build download it"
@@ -135,10 +135,10 @@ def kept_files(trees: Mapping[str, tuple[File, ...]]) -> tuple[KeptFile, ...]:
         for path, file in first.items()
         if all(version.get(path) == file for version in versions[1:])
     }
-    kept = [_kept_file("", file) for path, file in first.items() if path in common]
+    stored_files = [_kept_file("", file) for path, file in first.items() if path in common]
     for stream, files in trees.items():
-        kept += (_kept_file(stream, file) for file in files if file.path not in common)
-    return tuple(kept)
+        stored_files += (_kept_file(stream, file) for file in files if file.path not in common)
+    return tuple(stored_files)
 
 
 def _kept_file(stream: str, file: File) -> KeptFile:

@@ -56,7 +56,7 @@ def share_template(contexts: Iterable[ImageContext], name: str) -> SharedTemplat
     groups: dict[tuple[str, ...], list[ImageContext]] = {}
     for context in contexts:
         file = _files(context).get(DOCKERFILE)
-        split = _split(file) if file and len({*context.trees.values()}) == 1 else None
+        split = _split_words(file) if file and len({*context.trees.values()}) == 1 else None
         if split:
             groups.setdefault(split.gaps, []).append(context)
     largest = max(groups.values(), key=len, default=[])
@@ -67,7 +67,7 @@ def _files(context: ImageContext) -> dict[str, File]:
     return {file.path: file for files in context.trees.values() for file in files}
 
 
-def _split(file: File) -> _Split | None:
+def _split_words(file: File) -> _Split | None:
     """Return the words of a text that can be a template, None for other files."""
     try:
         text = file.content.decode("utf-8")
@@ -128,7 +128,7 @@ def _splits(path: str, trees: Sequence[Mapping[str, File]]) -> tuple[_Split, ...
     files = [tree[path] for tree in trees]
     if len({file.content for file in files}) == 1:
         return ()
-    splits = [split for split in map(_split, files) if split]
+    splits = [split for split in map(_split_words, files) if split]
     alike = len(splits) == len(files) and len({split.gaps for split in splits}) == 1
     return tuple(splits) if alike else None
 
@@ -146,11 +146,11 @@ def _name_values(
                     continue
                 if not is_assigned or splits[0].gaps[number].startswith("="):
                     names[words] = _value_name(splits[0], number)
-    taken: set[str] = set()
+    used_names: set[str] = set()
     for words, name in names.items():
         numbered = (f"{name}_{number}" for number in range(2, len(names) + 2))
-        names[words] = next(free for free in (name, *numbered) if free not in taken)
-        taken.add(names[words])
+        names[words] = next(free for free in (name, *numbered) if free not in used_names)
+        used_names.add(names[words])
     return {**names, tuple(images): "image.name"}
 
 
@@ -169,10 +169,10 @@ def _value_name(split: _Split, number: int) -> str:
 
 
 def _template_yaml(members: Sequence[ImageContext], keys: Iterable[str]) -> str:
-    shown = ", ".join(member.name for member in members[:3])
+    first_names = ", ".join(member.name for member in members[:3])
     more = f" and {len(members) - 3} more" if len(members) > 3 else ""
     values = {key: {"type": "string"} for key in keys}
-    data = {"description": f"What {shown}{more} share", "verbatim": True}
+    data = {"description": f"What {first_names}{more} share", "verbatim": True}
     return dump_yaml({**data, **({"values": values} if values else {})})
 
 

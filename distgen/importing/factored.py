@@ -51,8 +51,8 @@ def factor_plan(
     return FactoredPlan(replace(plan, texts=texts), template, diff)
 
 
-def _free_name(name: str, taken: Iterable[str]) -> str:
-    names = {*taken}
+def _free_name(name: str, used_names: Iterable[str]) -> str:
+    names = {*used_names}
     numbered = (f"{name}-{number}" for number in range(2, len(names) + 3))
     return name if name not in names else next(free for free in numbered if free not in names)
 

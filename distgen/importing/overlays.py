@@ -28,9 +28,9 @@ def overlay_yaml(
     streams = [stream for stream in all_streams if stream in parents]
     first = parents[streams[0]]
     data |= _spec(first)
-    others = {stream: _changes(first, parents[stream]) for stream in streams}
-    if any(others.values()):
-        data["streams"] = {stream: changes or None for stream, changes in others.items()}
+    changes_by_stream = {stream: _changes(first, parents[stream]) for stream in streams}
+    if any(changes_by_stream.values()):
+        data["streams"] = {stream: changes or None for stream, changes in changes_by_stream.items()}
     elif len(streams) < len(all_streams):
         data["streams"] = streams
     return dump_yaml(data)

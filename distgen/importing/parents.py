@@ -142,10 +142,10 @@ def _names_image(word: str) -> bool:
     return any(mark in word for mark in "/:.@$")
 
 
-def _free_role(role: str, taken: Mapping[str, str]) -> str:
+def _free_role(role: str, used_roles: Mapping[str, str]) -> str:
     role = role if _ROLE.fullmatch(role) and role != "base" else "builder"
-    numbers = (f"{role}{number}" for number in range(2, len(taken) + 3))
-    return role if role not in taken else next(name for name in numbers if name not in taken)
+    numbers = (f"{role}{number}" for number in range(2, len(used_roles) + 3))
+    return next(name for name in (role, *numbers) if name not in used_roles)
 
 
 def label_texts(text: str) -> dict[str, str]:

@@ -32,21 +32,21 @@ def read_place(git: Git, text: str, here: Path, streams: Mapping[str, str]) -> R
 
     Raise DistgenError for what is neither a repository nor a folder, or has none of the branches.
     """
-    shown = hide_secrets(text)
+    shown_place = hide_secrets(text)
     try:
         place = locate(text, here)
         if place.folder is None:
-            return _read_remote(git, place, shown, streams)
+            return _read_remote(git, place, shown_place, streams)
         if not place.folder.is_dir():
             problem = "is not a folder" if place.folder.exists() else "there is no such folder"
             raise DistgenError(problem)
         folder = git_folder(place.folder)
         if folder is not None:
-            return _read_local(git, place.folder, folder, shown, streams)
-        return _read_folder(place.folder, shown, streams)
+            return _read_local(git, place.folder, folder, shown_place, streams)
+        return _read_folder(place.folder, shown_place, streams)
     except DistgenError as error:
         # What reads objects names its own temporary folders.
-        raise DistgenError(error.problem, where=shown, hint=error.hint) from None
+        raise DistgenError(error.problem, where=shown_place, hint=error.hint) from None
 
 
 def _read_remote(git: Git, place: Place, text: str, streams: Mapping[str, str]) -> ReadRepository:

@@ -119,7 +119,7 @@ def _read_numbered(
         return
     drafts: list[ImageDraft] = []
     refused: list[ImportResult] = []
-    for context in (_renamed(context, request.choice) for context in contexts):
+    for context in (_rename_image(context, request.choice) for context in contexts):
         try:
             drafts.append(draft_image(context))
         except DistgenError as error:
@@ -129,12 +129,12 @@ def _read_numbered(
             _stage_image(stage, number, context)
     branches = tuple(read.branches.items())
     # What is not factored is forgotten: all repositories together may not fit into memory.
-    members = tuple(_renamed(context, request.choice) for context in contexts)
+    members = tuple(_rename_image(context, request.choice) for context in contexts)
     members = members if request.choice.factor else ()
     yield _PlaceOutcome(number, tuple(drafts), tuple(refused), branches, members)
 
 
-def _renamed(context: ImageContext, choice: ImportChoice) -> ImageContext:
+def _rename_image(context: ImageContext, choice: ImportChoice) -> ImageContext:
     return replace(context, name=choice.names.get(context.name, context.name))
 
 

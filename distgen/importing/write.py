@@ -52,8 +52,8 @@ def gather_moves(root: Path, folder: str, moves: Mapping[str, Path], gathered: P
             target = gathered / path.removeprefix(f"{folder}/")
             target.parent.mkdir(parents=True, exist_ok=True)
             staged.rename(target)
-    others = {path: staged for path, staged in moves.items() if path not in inside}
-    return {**others, folder: gathered}
+    outer_moves = {path: staged for path, staged in moves.items() if path not in inside}
+    return {**outer_moves, folder: gathered}
 
 
 def move_into(root: Path, moves: Mapping[str, Path]) -> tuple[Path, ...]:

@@ -6,8 +6,17 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from distgen.lock.plan import Fact, Key, LockPlan, Need, facts_by_key, needs, platform_of
-from distgen.model.catalogue import Image
+from distgen.lock.plan import (
+    Fact,
+    Key,
+    LockPlan,
+    Need,
+    facts_by_key,
+    needs,
+    platform_of,
+    tag_needs,
+)
+from distgen.model.catalogue import Catalogue, Image
 from distgen.model.lock import Lock, LockedBase, LockedSource
 
 
@@ -108,6 +117,12 @@ def published_needs(images: Iterable[Image]) -> Sequence[Need]:
         for image in images
         if "@" not in image.reference
     ]
+
+
+def used_keys(catalogue: Catalogue, images: Collection[Image]) -> frozenset[Key]:
+    """Return the keys of all facts that images have a use for."""
+    all_needs = (*needs(images), *published_needs(images), *tag_needs(catalogue, images))
+    return frozenset(need.key for need in all_needs)
 
 
 def _other_platform(need: Need, fact: Fact, plan: LockPlan) -> str:

@@ -33,7 +33,7 @@ def compare_export(folder: Path, name: str, files: Sequence[File]) -> Delta:
     """
     records = _read_records(folder)
     hashes = records.get(name, {})
-    others = {
+    foreign_paths = {
         path for format_name, paths in records.items() if format_name != name for path in paths
     }
     delta = Delta(folder)
@@ -43,7 +43,7 @@ def compare_export(folder: Path, name: str, files: Sequence[File]) -> Delta:
             delta = replace(delta, added=(*delta.added, file.path))
         elif content == (file.content, file.mode == EXECUTABLE):
             continue
-        elif file.path not in others and _hash(content[0]) in hashes.get(file.path, ()):
+        elif file.path not in foreign_paths and _hash(content[0]) in hashes.get(file.path, ()):
             delta = replace(delta, changed=(*delta.changed, file.path))
         else:
             delta = replace(delta, foreign=(*delta.foreign, file.path))

@@ -233,9 +233,9 @@ def _has_steps(pair: StagePair, aliases: Aliases) -> bool:
     return _without_installs(new, old) != old and _without_installs(old, new) != new
 
 
-def _without_installs(scripts: Iterable[str], others: Collection[str]) -> list[str]:
+def _without_installs(scripts: Iterable[str], other_scripts: Collection[str]) -> list[str]:
     """Return the scripts but for those of one side that only install what is named elsewhere."""
-    return [text for text in scripts if text in others or not _ONLY_INSTALLS.fullmatch(text)]
+    return [text for text in scripts if text in other_scripts or not _ONLY_INSTALLS.fullmatch(text)]
 
 
 def _scripts(steps: Iterable[Instruction], names: Iterable[str]) -> list[str]:

@@ -17,7 +17,7 @@ PREFIX = _SIZES.size
 """The bytes before each answer, which say how long it is."""
 
 
-class Question(NamedTuple):
+class RenderQuestion(NamedTuple):
     """What is asked of a renderer: a method of it, the key of an image, a path in its tree."""
 
     method: Literal["tree", "line_map", "printed", "annotate", "input_files"]
@@ -25,14 +25,14 @@ class Question(NamedTuple):
     path: str = ""
 
 
-def encode_question(question: Question) -> bytes:
+def encode_question(question: RenderQuestion) -> bytes:
     """Write a question as a line."""
     return json.dumps(question).encode() + b"\n"
 
 
-def decode_question(line: bytes) -> Question:
+def decode_question(line: bytes) -> RenderQuestion:
     """Read a question."""
-    return Question(*json.loads(line))
+    return RenderQuestion(*json.loads(line))
 
 
 def read_prefix(prefix: bytes) -> tuple[int, int]:

@@ -22,7 +22,7 @@ from distgen.model.stored import images_by_key
 from distgen.render.annotate import Annotations
 from distgen.render.answers import (
     PREFIX,
-    Question,
+    RenderQuestion,
     decode_annotations,
     decode_origins,
     decode_paths,
@@ -63,25 +63,25 @@ class LimitedRenderer:
 
     def tree(self, image: Image) -> Tree:
         """Return the files of an image."""
-        return decode_tree(*self._ask(image, Question("tree", image.key)))
+        return decode_tree(*self._ask(image, RenderQuestion("tree", image.key)))
 
     def line_map(self, image: Image, path: str) -> Origins:
         """Return for each line of a rendered file where it came from."""
-        return decode_origins(self._ask(image, Question("line_map", image.key, path))[0])
+        return decode_origins(self._ask(image, RenderQuestion("line_map", image.key, path))[0])
 
     def printed(self, image: Image, path: str) -> PrintedText:
         """Return what the expressions of a file print."""
-        return decode_printed(self._ask(image, Question("printed", image.key, path))[0])
+        return decode_printed(self._ask(image, RenderQuestion("printed", image.key, path))[0])
 
     def annotate(self, image: Image, path: str) -> Annotations:
         """Return for each line of a rendered file what it is."""
-        return decode_annotations(self._ask(image, Question("annotate", image.key, path))[0])
+        return decode_annotations(self._ask(image, RenderQuestion("annotate", image.key, path))[0])
 
     def input_files(self, image: Image) -> tuple[str, ...]:
         """Return the paths of the files that an image is rendered from."""
-        return decode_paths(self._ask(image, Question("input_files", image.key))[0])
+        return decode_paths(self._ask(image, RenderQuestion("input_files", image.key))[0])
 
-    def _ask(self, image: Image, question: Question) -> tuple[bytes, bytes]:
+    def _ask(self, image: Image, question: RenderQuestion) -> tuple[bytes, bytes]:
         with self._lock:
             process, is_complete = self._started(image), False
             try:

@@ -17,7 +17,7 @@ from typing import NoReturn
 from distgen.errors import DistgenError
 from distgen.model.catalogue import Image, RenderLimits
 from distgen.render.answers import (
-    Question,
+    RenderQuestion,
     decode_question,
     encode_annotations,
     encode_error,
@@ -62,7 +62,7 @@ def answer_questions(
         os._exit(0)
 
 
-def _answer(renderer: Renderer, image: Image, question: Question) -> bytes:
+def _answer(renderer: Renderer, image: Image, question: RenderQuestion) -> bytes:
     try:
         if question.method == "tree":
             return encode_tree(renderer.tree(image))
@@ -156,6 +156,6 @@ def let_go(*pipes: int) -> None:
 
 
 def write_answer(pipe: int, answer: bytes) -> None:
-    left = memoryview(answer)
-    while left:
-        left = left[os.write(pipe, left) :]
+    rest = memoryview(answer)
+    while rest:
+        rest = rest[os.write(pipe, rest) :]

@@ -21,7 +21,7 @@ from testing.sites import CHILD, distgen, ended, save, site, start
 from distgen.catalogue.cut import cut_speculation
 from distgen.catalogue.load import load_catalogue
 from distgen.catalogue.source_overrides import Speculation
-from distgen.cli.batch_tasks import Refusal, Shipment, render_batch
+from distgen.cli.batch_tasks import BatchRefusal, Shipment, render_batch
 from distgen.executors import PROCESSES, describe_loss, open_workers
 from distgen.model.lock import Lock
 
@@ -135,9 +135,9 @@ def test_a_worker_of_another_version_does_nothing(catalogue):
     key = speculation.catalogue.images[0].key
     shipment = Shipment("0.1", cut_speculation(speculation, [key]), Lock(), (key,))
     answer = render_batch(shipment)
-    assert isinstance(answer, Refusal)
+    assert isinstance(answer, BatchRefusal)
     assert "this run is of 0.1; install the same version on all workers" in answer.problem
-    assert not isinstance(render_batch(replace(shipment, version=_version())), Refusal)
+    assert not isinstance(render_batch(replace(shipment, version=_version())), BatchRefusal)
 
 
 def _version():

@@ -16,7 +16,7 @@ import pytest
 from distgen.catalogue.load import load_catalogue
 from distgen.errors import DistgenError, InputError
 from distgen.model.lock import Lock
-from distgen.render.answers import Question, encode_question
+from distgen.render.answers import RenderQuestion, encode_question
 from distgen.render.limited import LimitedRenderer
 from distgen.render.renderer import Renderer
 
@@ -136,7 +136,7 @@ def test_the_signal_of_a_question_may_come_while_it_is_answered(catalogue):
     text = "{% for a in range(9999) %}{% for b in range(300) %}{% endfor %}{% endfor %}"
     renderer, bad, _ = project(catalogue, text, "{seconds: 60}")
     process = renderer._started(bad)
-    question = encode_question(Question("tree", bad.key))
+    question = encode_question(RenderQuestion("tree", bad.key))
     os.write(process.questions, question)
     while not _is_running(process.pid):
         time.sleep(0.01)

@@ -85,7 +85,7 @@ def command(ctx: click.Context, /, request: BuildRequest) -> None:
     choices = request.choices
     _refuse_useless_options(request)
     engine = find_engine(request.engine_choice.engine, session.environ.get("PATH", ""))
-    if refusal := engine.refuse(request.engine_choice.passed):
+    if refusal := engine.refuse(request.engine_choice.passed_options):
         raise InputError(refusal)
     with open_events(choices.event_files.events) as events:
         catalogue, lock, images = _choose_images(session, request)
@@ -161,7 +161,7 @@ def _prepare(
         engine=engine,
         shell=Shell(session.environ, git.stop, git.abandon),
         options=BuildOptions(
-            passed=request.engine_choice.passed,
+            passed=request.engine_choice.passed_options,
             jobs=limit_jobs(choices.jobs),
             timeout=choices.timeout,
             rebuild=choices.rebuild,

@@ -20,7 +20,7 @@ from distgen.cli.session import Choice, Session, format_option, image_arguments
 from distgen.cli.source_options import SourceOptions, source_options, warn_of_unused_items
 from distgen.errors import InputError
 from distgen.lock.check import check_against_facts, check_offline, check_online
-from distgen.lock.facts import Facts, published_needs
+from distgen.lock.facts import Facts, published_needs, used_keys
 from distgen.lock.file import dump_lock, read_facts
 from distgen.lock.journal import Journal
 from distgen.lock.plan import (
@@ -114,8 +114,8 @@ def command(ctx: click.Context, choice: Choice, overrides: SourceOptions, asking
     """
     session: Session = ctx.obj
     if asking.digests is not None:
-        others = (asking.check, asking.upgrade, asking.platform, asking.facts)
-        take_digests(session, choice, asking.digests, asking.form, alone=not any(others))
+        other_work = (asking.check, asking.upgrade, asking.platform, asking.facts)
+        take_digests(session, choice, asking.digests, asking.form, alone=not any(other_work))
         return
     facts = None if asking.facts is None else read_facts(asking.facts)
     lock = session.lock()
@@ -139,8 +139,7 @@ def command(ctx: click.Context, choice: Choice, overrides: SourceOptions, asking
     if asking.check:
         right = compare(session, catalogue, plan, needed, asking, facts)
     elif facts is not None:
-        used = {need.key for need in (*needs(everything), *published_needs(everything))}
-        used |= {need.key for need in tag_needs(catalogue, everything)}
+        used = used_keys(catalogue, everything)
         take_facts(session, facts, plan, needed, used, asking.form)
     else:
         world = upstreams(session, catalogue, asking)

@@ -134,7 +134,7 @@ def _judge(indexed: Mapping[str, Image]) -> Judge:
 
     def judge(image: Image) -> str:
         name = pipeline_name(image)
-        others = [key for key in namesakes[name] if key != image.key]
+        rivals = [key for key in namesakes[name] if key != image.key]
         if TEMPLATE in image.namespace:
             return f"CCCP leaves out files with {TEMPLATE} in their names"
         if not is_pipeline_name(name):
@@ -142,8 +142,8 @@ def _judge(indexed: Mapping[str, Image]) -> Judge:
                 f"its pipeline would be called {name}, which OpenShift does not take; "
                 f"{_mapping_hint(image)}"
             )
-        if others:
-            return f"its pipeline would be called {name}, as that of {', '.join(sorted(others))}"
+        if rivals:
+            return f"its pipeline would be called {name}, as that of {', '.join(sorted(rivals))}"
         parents = (_refuse_trigger(parent) for parent in _parents(image, indexed))
         return next(filter(None, parents), "")
 

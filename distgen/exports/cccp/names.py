@@ -70,12 +70,12 @@ def make_ids(keys: Iterable[str]) -> Mapping[str, int]:
     image that is added or renamed leaves the ids of others alone, and gets none of theirs.
     """
     ids: dict[str, int] = {}
-    taken: set[int] = set()
+    used_numbers: set[int] = set()
     for key in sorted(keys):
         count = 0
-        while (number := _number(f"{key}#{count}" if count else key)) in taken:
+        while (number := _number(f"{key}#{count}" if count else key)) in used_numbers:
             count += 1
-        taken.add(number)
+        used_numbers.add(number)
         ids[key] = number
     return ids
 

@@ -55,11 +55,11 @@ def fetches_in_build(archive: Archive, lineage: Sequence[str]) -> bool:
     `lineage` are the texts of Dockerfiles, the image's own first, then that of what it is built on.
     """
     dockerfile = parse(lineage[0])
-    own = [step for stage in dockerfile.stages for step in stage.instructions]
-    place = next((at for at, step in enumerate(own) if _takes(step, archive.path)), None)
+    instructions = [step for stage in dockerfile.stages for step in stage.instructions]
+    place = next((at for at, step in enumerate(instructions) if _takes(step, archive.path)), None)
     if place is None or len(dockerfile.stages) != 1 or archive.problem:
         return False
-    steps = [*own[:place][::-1]]
+    steps = [*instructions[:place][::-1]]
     for text in lineage[1:]:
         stages = parse(text).lineage
         steps += [step for stage in stages for step in reversed(stage.instructions)]

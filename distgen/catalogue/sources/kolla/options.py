@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,22 @@ _CODE_FILES = (
     "image/kolla_worker.py",
     "image/unbuild*",
 )
+# What each part of an answer becomes; another interpreter sends it as JSON.
+_ANSWER: Mapping[str, Callable[[Any], Any]] = {
+    "release": str,
+    "values": dict,
+    "filters": tuple,
+    "methods": tuple,
+    "package": str,
+    "folders": tuple,
+    "overrides": tuple,
+    "patterns": tuple,
+    "unbuildable": tuple,
+    "skip_parents": bool,
+    "arguments": tuple,
+    "archives": dict,
+    "base_files": dict,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,19 +133,7 @@ def _ask_kolla(request: SourceRequest, python: str, configs: list[str]) -> Kolla
 def _settings(answer: Mapping[str, Any], python: str, request: SourceRequest) -> KollaSettings:
     config_names = _as_list(request.options.get("kolla_conf"))
     return KollaSettings(
-        release=str(answer["release"]),
-        values=dict(answer["values"]),
-        filters=tuple(answer["filters"]),
-        methods=tuple(answer["methods"]),
-        package=str(answer["package"]),
-        folders=tuple(answer["folders"]),
-        overrides=tuple(answer["overrides"]),
-        patterns=tuple(answer["patterns"]),
-        unbuildable=tuple(answer["unbuildable"]),
-        skip_parents=bool(answer["skip_parents"]),
-        arguments=tuple(answer["arguments"]),
-        archives=dict(answer["archives"]),
-        base_files=dict(answer["base_files"]),
+        **{name: convert(answer[name]) for name, convert in _ANSWER.items()},
         inputs=(*config_names, *answer["inputs"]),
         python=python,
     )

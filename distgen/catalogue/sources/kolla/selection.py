@@ -80,7 +80,7 @@ def _match_names(build: KollaBuild) -> set[str]:
     origin = build.request.origin
     try:
         pattern = re.compile("|".join(build.settings.patterns).join("()"))
-        with limit.running(), limit.holding():
+        with limit.watch_time(), limit.restart_clock():
             return {name for name in build.images if pattern.search(name)}
     except (re.error, OverflowError, RecursionError) as error:
         raise InputError(f"Kolla's regex is wrong: {error}", where=origin) from error

@@ -199,13 +199,13 @@ def _unique(items: Iterable[Any]) -> list[Any]:
 
 
 def _difference(left: Iterable[Any], right: Iterable[Any]) -> list[Any]:
-    others = list(right)
-    return _unique(item for item in left if item not in others)
+    right_items = list(right)
+    return _unique(item for item in left if item not in right_items)
 
 
 def _intersect(left: Iterable[Any], right: Iterable[Any]) -> list[Any]:
-    others = list(right)
-    return _unique(item for item in left if item in others)
+    right_items = list(right)
+    return _unique(item for item in left if item in right_items)
 
 
 def _union(left: Iterable[Any], right: Iterable[Any]) -> list[Any]:
