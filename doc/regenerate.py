@@ -7,6 +7,7 @@ import inspect
 import json
 import re
 import runpy
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from textwrap import fill
@@ -14,7 +15,7 @@ from typing import Any
 
 import click
 
-from distgen.cli.main import GROUPS, cli
+from distgen.cli.main import cli
 from distgen.lint.rules.rule import Rule
 from distgen.lint.ruleset import RULES
 from distgen.render import filters
@@ -22,6 +23,11 @@ from distgen.schema.packaged import KINDS as SCHEMAS
 from distgen.schema.packaged import load_schema
 
 DOC = Path(__file__).parent
+sys.path.insert(0, str(DOC))
+
+from command_pages import commands  # noqa: E402
+from template_pages import shipped_templates  # noqa: E402
+
 PACKAGE = DOC.parent / "distgen"
 HELP = PACKAGE / "cli/help"
 NOTICE = ".. Written by doc/regenerate.py; edit the code it comes from instead.\n\n"
@@ -51,31 +57,6 @@ KINDS = {
 
 def title(text: str, line: str = "=") -> str:
     return f"{text}\n{line * len(text)}\n\n"
-
-
-def commands() -> str:
-    """Return the page of commands, from their help."""
-    text = [NOTICE, title("Commands"), _console("distgen --help", cli, "distgen")]
-    for group, names in GROUPS.items():
-        text.append(title(group, "-"))
-        for name in names:
-            command = cli.get_command(click.Context(cli), name)
-            assert command is not None
-            text.append(title(name, "~"))
-            text.append(_console(f"distgen {name} --help", command, f"distgen {name}"))
-            inner = command.commands if isinstance(command, click.Group) else {}
-            for word in sorted(name for name in inner if not inner[name].hidden):
-                path = f"distgen {name} {word}"
-                text.append(_console(f"{path} --help", inner[word], path))
-    return "".join(text)
-
-
-def _console(line: str, command: click.Command, path: str) -> str:
-    names = cli.context_settings["help_option_names"]
-    wide = {"terminal_width": 90, "max_content_width": 90}
-    context = click.Context(command, info_name=path, help_option_names=names, **wide)
-    help_text = "\n".join(f"   {row}".rstrip() for row in command.get_help(context).splitlines())
-    return f".. code-block:: text\n   :caption: {line}\n\n{help_text}\n\n"
 
 
 def help_texts() -> dict[str, str]:
@@ -361,12 +342,13 @@ def module(path: Path) -> str:
 
 PAGES = {
     "../distgen/schema/json/rules.json": rule_options,  # first, for the schemas of pages need it
-    "reference/commands.rst": commands,
+    "reference/commands.rst": lambda: f"{NOTICE}{commands()}",
     "reference/catalogue.rst": catalogue,
     "reference/filters.rst": template_filters,
     "reference/modules.rst": modules,
     "reference/rules.rst": manual,
     "reference/schemas.rst": outputs,
+    "reference/shipped-templates.rst": lambda: f"{NOTICE}{shipped_templates()}",
     "changes.rst": changes,
 }
 

@@ -7,8 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
+import yaml
 
+from distgen.cli.main import cli
 from distgen.lint.ruleset import RULES
 
 HERE = Path(__file__).parents[2]
@@ -48,6 +51,36 @@ def test_every_rule_has_a_section():
     text = regenerate.manual()
     assert list(RULES) == sorted(RULES)
     assert [code for code in RULES if f"\n{code}: {RULES[code].title}\n--" not in text] == []
+
+
+def test_every_command_and_option_has_a_place_to_link_to():
+    """Hidden options have none, and no help."""
+    text = regenerate.PAGES["reference/commands.rst"]()
+    for words, command in commands_below(("distgen",), cli):
+        _, program, rest = text.partition(f"\n.. program:: {' '.join(words)}\n")
+        assert program
+        section = rest.partition("\n.. program:: ")[0]
+        for parameter in command.params:
+            if isinstance(parameter, click.Option) and not parameter.hidden:
+                assert re.search(rf"^\.\. option:: (.*, )?{parameter.opts[0]}\b", section, re.M)
+
+
+def commands_below(words, command):
+    yield words, command
+    context = click.Context(command)
+    for name in command.list_commands(context) if isinstance(command, click.Group) else ():
+        inner = command.get_command(context, name)
+        if not inner.hidden:
+            yield from commands_below((*words, name), inner)
+
+
+def test_every_template_is_shown_with_its_values():
+    text = regenerate.PAGES["reference/shipped-templates.rst"]()
+    for path in HERE.glob("templates/*/template.yaml"):
+        section = text.partition(f"\n.. _template-{path.parent.name}:\n")[2].partition("\n.. _")[0]
+        values = yaml.safe_load(path.read_text()).get("values", {})
+        assert [name for name in values if f"\n``{name}``\n" not in section] == []
+        assert "literalinclude" in section or "No image names it" in section
 
 
 def test_change_notes_are_one_sentence_each():
