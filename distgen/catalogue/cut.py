@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from distgen.catalogue.graph import including_parents
-from distgen.catalogue.source_overrides import Speculation
+from distgen.catalogue.speculation import Speculation
 from distgen.model.catalogue import Catalogue
 
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
+from distgen.catalogue.speculation import Speculation
 from distgen.catalogue.zuul_changes import merge_items, relevant_items
 from distgen.catalogue.zuul_items import ZuulItem
 from distgen.errors import InputError
 from distgen.model.catalogue import Catalogue, Image, Source
 from distgen.model.lock import Lock
-from distgen.model.rendered import Tree
-from distgen.model.stored import images_by_key
 from distgen.model.words import Origin
 from distgen.schema.formats import SECRET_FORMATS, format_problem
 from distgen.text.suggest import did_you_mean
@@ -30,23 +29,6 @@ class Override:
     name: str
     git: str | None
     ref: str
-
-
-@dataclass(frozen=True, slots=True)
-class Speculation:
-    """A catalogue with sources replaced, and the keys of the images that have such a source.
-
-    `items` are those of Zuul, and `originals` the images as the catalogue has them.
-    """
-
-    catalogue: Catalogue
-    images: tuple[str, ...] = ()
-    elsewhere: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    """Where else a change may be found: other repositories by (git, ref)."""
-    items: tuple[ZuulItem, ...] = ()
-    originals: tuple[Image, ...] = ()
-    replaced: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """The names of the sources that were replaced, by the keys of their images."""
 
 
 def parse_override(text: str) -> Override:
@@ -101,21 +83,6 @@ def override_sources(
         tuple(catalogue.images),
         replaced_names,
     )
-
-
-def publishing_refusal(speculation: Speculation) -> Callable[[Tree], str]:
-    """Return a function that says why a tree with replaced sources must not be published."""
-    images = images_by_key(speculation.catalogue.images)
-
-    def refuse(tree: Tree) -> str:
-        if tree.key not in speculation.images or images[tree.key].stream.speculative:
-            return ""
-        return (
-            "its sources were replaced for this run, and its stream is maintained;"
-            " publish to a stream that is `speculative: true`"
-        )
-
-    return refuse
 
 
 def _replace_sources(

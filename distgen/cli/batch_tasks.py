@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from distgen import __version__
 from distgen.catalogue.commit import CatalogueCommit, History
-from distgen.catalogue.source_overrides import Speculation
+from distgen.catalogue.speculation import Speculation
 from distgen.cli import prepare
 from distgen.cli.session import Session
 from distgen.cli.work import limited_work

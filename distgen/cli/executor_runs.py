@@ -12,7 +12,7 @@ from typing import TypeVar
 from distgen import __version__
 from distgen.catalogue.commit import History, list_history
 from distgen.catalogue.cut import cut_speculation
-from distgen.catalogue.source_overrides import Speculation
+from distgen.catalogue.speculation import Speculation
 from distgen.cli import prepare
 from distgen.cli.batch_tasks import (
     BatchRefusal,

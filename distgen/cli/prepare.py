@@ -10,9 +10,8 @@ from typing import Any, TypeVar
 
 import click
 
-from distgen.catalogue import source_overrides
 from distgen.catalogue.commit import CatalogueCommit, catalogue_history, read_catalogue_commit
-from distgen.catalogue.source_overrides import Speculation
+from distgen.catalogue.speculation import Speculation, publishing_refusal
 from distgen.cli.option_groups import option_group
 from distgen.cli.provenance import origin
 from distgen.cli.remote_options import RemoteOptions, remote_options
@@ -181,7 +180,7 @@ def _chosen_options(options: RunOptions, inputs: Inputs) -> PublishOptions:
         allow_dirty=options.allow_dirty,
         remote_only=options.remote_only,
         restamp=options.restamp,
-        refusal=source_overrides.publishing_refusal(inputs.speculation),
+        refusal=publishing_refusal(inputs.speculation),
         shard=options.sharding.shard,
     )
 

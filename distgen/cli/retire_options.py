@@ -12,7 +12,6 @@ from distgen.cli.session import Choice
 from distgen.errors import InputError
 from distgen.git.run import Git
 from distgen.model.catalogue import Catalogue, Image
-from distgen.publish.orphans import OrphanSearch, find_orphans
 from distgen.publish.target import BranchTarget
 
 
@@ -68,6 +67,8 @@ def orphans_to_retire(
     catalogue: Catalogue, git: Git, choice: Choice, jobs: int
 ) -> tuple[BranchTarget, ...]:
     """Return what is left on branches of what was named and is in the catalogue no more."""
+    from distgen.publish.orphans import OrphanSearch, find_orphans
+
     images, missing = split_choice(choice, catalogue)
     image_names = dict.fromkeys(image.full_name for image in images)
     names = (*missing, *image_names) if choice.patterns else ()

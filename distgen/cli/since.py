@@ -11,7 +11,7 @@ import click
 
 from distgen.catalogue.inputs import with_named_files
 from distgen.catalogue.mirrors import apply_mirrors
-from distgen.catalogue.source_overrides import Speculation
+from distgen.catalogue.speculation import Speculation
 from distgen.cli.option_groups import option_group
 from distgen.cli.session import Session
 from distgen.cli.work import limited_work

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from distgen.catalogue.mirrors import apply_mirrors
-from distgen.catalogue.source_overrides import Speculation, override_sources, parse_override
-from distgen.catalogue.zuul_changes import item_warnings
-from distgen.catalogue.zuul_items import ZuulItem, parse_zuul_items
+from distgen.catalogue.speculation import Speculation
 from distgen.cli.option_groups import option_group
 from distgen.cli.session import Session
 from distgen.errors import InputError
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.lock import Lock
+
+if TYPE_CHECKING:
+    from distgen.catalogue.zuul_items import ZuulItem
 
 
 @dataclass(frozen=True)
@@ -30,12 +32,16 @@ class SourceOptions:
         """Return the catalogue with its sources replaced; refuse what matches nothing."""
         if not self.sources and self.zuul_items is None:
             return Speculation(catalogue)
+        from distgen.catalogue.source_overrides import override_sources, parse_override
+
         overrides = [parse_override(text) for text in self.sources]
         return override_sources(catalogue, overrides, self._items(), lock)
 
     def _items(self) -> tuple[ZuulItem, ...]:
         if self.zuul_items is None:
             return ()
+        from distgen.catalogue.zuul_items import parse_zuul_items
+
         try:
             return parse_zuul_items(self.zuul_items.read_text(encoding="utf-8"), self.zuul_items)
         except UnicodeDecodeError:
@@ -46,6 +52,10 @@ def warn_of_unused_items(
     session: Session, speculation: Speculation, images: Sequence[Image]
 ) -> None:
     """Name on stderr the items of Zuul that have no effect on the chosen images."""
+    if not speculation.items:
+        return
+    from distgen.catalogue.zuul_changes import item_warnings
+
     keys = {image.key for image in images}
     for warning in item_warnings(speculation.items, speculation.originals, keys):
         session.say(f"warning: {warning}")

@@ -8,8 +8,6 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, cast
 
-from distgen.schema.packaged import load_schema
-
 if TYPE_CHECKING:
     from distgen.forges.forge import Forge
 
@@ -18,6 +16,8 @@ NO_FORGE = "none"
 
 def forge_names() -> tuple[str, ...]:
     """Return the names of all forges."""
+    from distgen.schema.packaged import load_schema
+
     names = load_schema("config")["properties"]["dist_git"]["properties"]["forge"]["enum"]
     return tuple(name for name in names if name != NO_FORGE)
 

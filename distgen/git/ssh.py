@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -204,6 +203,8 @@ class SshConnections:
 
     def _make_folder(self) -> Path | None:
         """Return a new folder of this user alone, with a path short enough for sockets."""
+        import tempfile  # for those with servers; it takes long to import
+
         for root in dict.fromkeys((Path(tempfile.gettempdir()), Path("/tmp"))):
             is_plain = _PLAIN_PATH.fullmatch(str(root)) is not None
             if not is_plain or len(str(root)) + len(_PREFIX) + 9 > _LONGEST_FOLDER:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from distgen.backoff import ignore
 from distgen.errors import DistgenError, InputError
@@ -22,14 +18,13 @@ from distgen.git.location import Place
 from distgen.git.objects import object_id
 from distgen.git.refs import HEADS
 from distgen.git.retry import run_with_retries
-from distgen.git.run import INTERRUPTED, Git, explain, run
+from distgen.git.run import Git, explain, run
+from distgen.git.store_lock import LOCK, locked_store
 from distgen.git.temporary import scratch_folder
 from distgen.model.published import Change
 
 _MARK = "distgen-store"
-_LOCK = "distgen.lock"
 _NOTE = "This folder is a cache of distgen. Delete it whenever no distgen is running.\n"
-_POLL = 0.1  # seconds between two attempts to lock a store
 _MAX_PACKS = 50
 _MAX_LOOSE = 100  # in one of 256 folders
 _UNPACK_LIMIT = str(10_000)
@@ -51,39 +46,12 @@ def open_store(
 ) -> Iterator[Store]:
     """Lock and open the store, made when missing; wait at most `seconds` for another run."""
     _claim(folder)
-    lock = FileLock(folder / _LOCK)
-    try:
-        _acquire(lock, git, seconds, report)
+    with locked_store(folder, git, seconds, report):
         _remove_leftovers(folder)
         _initialise(git, folder)
         _repack(git, folder)
         with ObjectReader(git, folder) as reader:
             yield Store(git, folder, reader)
-    finally:
-        lock.release()
-
-
-def _acquire(lock: FileLock, git: Git, seconds: float, report: Callable[[str], None]) -> None:
-    """Take the lock; report when another run has it."""
-    folder = Path(lock.lock_file).parent
-    deadline = time.monotonic() + seconds
-    is_reported = False
-    while True:
-        try:
-            lock.acquire(timeout=0)
-            return
-        except Timeout:
-            if not is_reported:
-                report(f"{folder}: waiting for another run of distgen that uses this store")
-                is_reported = True
-        if git.stop.wait(_POLL):
-            raise DistgenError(INTERRUPTED)
-        if time.monotonic() >= deadline:
-            raise DistgenError(
-                "another run of distgen is using this store",
-                where=folder,
-                hint="wait for it, or choose another --store",
-            )
 
 
 @contextmanager
@@ -104,7 +72,7 @@ def reset_store(store: Store) -> None:
     """Delete the content of the store and make it anew."""
     with _store_errors(store.folder):
         for path in store.folder.iterdir():
-            if path.name not in (_MARK, _LOCK):
+            if path.name not in (_MARK, LOCK):
                 _remove(path)
     _initialise(store.git, store.folder)
     store.reader.close()  # last: until now another thread may have read the old objects
@@ -222,7 +190,7 @@ def _claim(folder: Path) -> None:
     with _store_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / _MARK).exists():
-            if any(path.name != _LOCK for path in folder.iterdir()):
+            if any(path.name != LOCK for path in folder.iterdir()):
                 raise InputError(
                     "is not a store that distgen made, and is not empty",
                     where=folder,
@@ -245,7 +213,7 @@ def _remove_leftovers(folder: Path) -> None:
                "fast_import_crash_*")  # fmt: skip
     with _store_errors(folder):
         for path in (path for pattern in patterns for path in folder.glob(pattern)):
-            if path.name != _LOCK:
+            if path.name != LOCK:
                 _remove(path)
 
 
@@ -273,6 +241,8 @@ def _repack(git: Git, folder: Path) -> None:
 
 def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
+        import shutil  # a run that finds its store in order needs it not
+
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +18,8 @@ _RANDOM = "[a-z0-9_]{8}"  # what tempfile adds to a prefix
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
     """Yield a folder that is deleted at the end; refuse a disk that is full or read-only."""
+    import tempfile  # few runs write any, and it takes long to import
+
     try:
         root = Path(tempfile.gettempdir())
         remove_abandoned(root, f"{_SCRATCH}{_RANDOM}")
@@ -41,12 +41,14 @@ def held_folder(root: Path, prefix: str) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove_tree(folder)
         os.close(descriptor)
 
 
 def _make_held(root: Path, prefix: str) -> tuple[Path, int]:
     """Make a folder and hold it; another run may remove it before it is held."""
+    import tempfile
+
     while True:
         folder = Path(tempfile.mkdtemp(prefix=prefix, dir=root))
         with suppress(FileNotFoundError):
@@ -74,6 +76,12 @@ def _remove_if_abandoned(folder: Path) -> None:
             if os.fstat(descriptor).st_uid != os.geteuid():
                 return
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove_tree(folder)
         finally:
             os.close(descriptor)
+
+
+def _remove_tree(folder: Path) -> None:
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)

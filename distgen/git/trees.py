@@ -1,4 +1,4 @@
-"""Read the tree of a commit: which files it has."""
+"""Read the tree of a commit: its id, and which files it has."""
 
 from __future__ import annotations
 
@@ -12,6 +12,14 @@ from distgen.model.published import TreeEntry
 _MOST_FILES = 100_000
 _LONGEST_PATH = 4096
 _MOST_FOLDERS = 200
+
+
+def root_tree(reader: ObjectReader, commit: str) -> str:
+    """Return the id of the tree of a commit."""
+    item = reader.read(commit)
+    if item is None or item.kind != "commit":
+        raise DistgenError(f"{commit} is not a commit", where=reader.folder)
+    return item.content[5:45].decode("ascii")
 
 
 def walk_tree(reader: ObjectReader, root: str) -> Iterator[tuple[str, TreeEntry]]:

@@ -31,7 +31,7 @@ from distgen.git.remote import list_refs
 from distgen.git.store import has_commit, is_ancestor, write_commits
 from distgen.model.published import Change
 from distgen.model.words import COMMIT_STATUSES, MANIFEST
-from distgen.publish.deliver import Delivery
+from distgen.publish.delivery import Delivery
 from distgen.publish.events import Observer, ignore_step, report_push
 from distgen.publish.results import without_commit
 

@@ -22,7 +22,7 @@ from distgen.model.words import COMMIT_STATUSES
 from distgen.pool import thread_pool
 from distgen.propose.prepare import prepare_commits, write_initial_commits
 from distgen.propose.reviews import ReviewPlan, update_review
-from distgen.publish.deliver import Delivery
+from distgen.publish.delivery import Delivery
 from distgen.publish.events import report_plans, report_start
 from distgen.publish.options import PublishContext, PublishOptions
 from distgen.publish.report import result_row

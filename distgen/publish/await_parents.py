@@ -9,7 +9,8 @@ from distgen.errors import DistgenError
 from distgen.git.remote import RemoteHeads, read_remote_heads
 from distgen.model.published import Change
 from distgen.model.words import COMMIT_STATUSES
-from distgen.publish.deliver import Delivery, Postponed, deliver
+from distgen.publish.deliver import deliver
+from distgen.publish.delivery import Delivery, Postponed
 from distgen.publish.options import PublishContext
 from distgen.publish.repository_plan import plan_repository
 from distgen.publish.results import without_commit

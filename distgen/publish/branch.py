@@ -11,7 +11,7 @@ from distgen.git.cat_file import ObjectReader
 from distgen.git.commits import parse_commit
 from distgen.git.objects import SUBMODULE_MODE, blob_id
 from distgen.git.run import run
-from distgen.git.trees import walk_tree
+from distgen.git.trees import root_tree, walk_tree
 from distgen.model.published import BranchState, GeneratedFile, Manifest, TreeEntry
 from distgen.model.rendered import File
 from distgen.model.words import MANIFEST, REGULAR
@@ -19,14 +19,6 @@ from distgen.publish.retirement import RETIRED, parse_retirement_note
 from distgen.render.manifest import parse_manifest
 
 _MOST_COMMITS = 1000
-
-
-def root_tree(reader: ObjectReader, commit: str) -> str:
-    """Return the id of the tree of a commit."""
-    item = reader.read(commit)
-    if item is None or item.kind != "commit":
-        raise DistgenError(f"{commit} is not a commit", where=reader.folder)
-    return item.content[5:45].decode("ascii")
 
 
 def list_files(reader: ObjectReader, commit: str) -> dict[str, TreeEntry]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from distgen.errors import DistgenError
@@ -22,10 +22,11 @@ from distgen.git.store import (
 )
 from distgen.model.published import Change
 from distgen.model.words import COMMIT_STATUSES
+from distgen.publish.delivery import Delivery
 from distgen.publish.events import report_push
 from distgen.publish.options import PublishContext
-from distgen.publish.repository_access import Repository, fetch_tips
-from distgen.publish.repository_plan import DesiredTree, plan_repository, repository_creator
+from distgen.publish.repository_access import fetch_tips
+from distgen.publish.repository_plan import plan_repository, repository_creator
 from distgen.publish.results import without_commit
 
 _ATTEMPTS = 6
@@ -35,33 +36,6 @@ _RACE_PAUSE = 0.05  # seconds
 _LOCKED_REF = re.compile(r"cannot lock ref|\.lock'")
 # A mirror that overwrites the repository, or a hook, may undo a push that the server has taken.
 _NOT_SHOWN = PushRefusal("the push was taken, but the branch does not show it", temporary=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """The changes of one repository, and its heads when they were planned.
-
-    `begun` is when the waiting for another shard began that delivers it, 0 before.
-    """
-
-    repository: Repository
-    heads: RemoteHeads
-    changes: tuple[Change, ...]
-    desired_trees: Mapping[str, DesiredTree] = field(repr=False)
-    begun: float = 0.0
-
-    def with_commits_only(self) -> Delivery:
-        """Return the delivery with those changes only that have a commit to push."""
-        changes = (change for change in self.changes if change.status in COMMIT_STATUSES)
-        return replace(self, changes=tuple(changes))
-
-
-@dataclass(frozen=True, slots=True)
-class Postponed:
-    """A delivery to look at again, at a time of the monotonic clock."""
-
-    delivery: Delivery
-    due: float
 
 
 def fetch_parents(context: PublishContext, delivery: Delivery) -> None:

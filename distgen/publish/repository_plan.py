@@ -2,39 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
 
 from distgen.errors import DistgenError, InputError
 from distgen.git.auth import sends_token
 from distgen.git.cat_file import ObjectReader
-from distgen.git.commits import sign_change
-from distgen.git.objects import blob_id, tree_id
 from distgen.git.remote import RemoteHeads, no_repository, read_remote_heads
 from distgen.git.store import reset_if_damaged
+from distgen.git.trees import root_tree
 from distgen.model.catalogue import Image
-from distgen.model.published import Change, Provenance, TreeEntry
+from distgen.model.published import Change
 from distgen.model.rendered import Tree
-from distgen.model.words import COMMIT_STATUSES, Status, is_committed
-from distgen.publish.branch import read_branch, root_tree
-from distgen.publish.merge_file import three_way_merge
-from distgen.publish.older import refuse_older
+from distgen.model.words import COMMIT_STATUSES, Status
 from distgen.publish.options import (
     CreateRepository,
     LocalContext,
     PlanContext,
     PublishOptions,
 )
-from distgen.publish.plan import plan_change, plan_retirement
 from distgen.publish.repository_access import Repository, open_local_reader, open_reader
-from distgen.publish.restamp import RESTAMP_NOTE, plan_restamp
-from distgen.publish.results import failed_change, without_commit
-from distgen.publish.source import last_publication, source_of
+from distgen.publish.results import failed_change
+from distgen.publish.source import can_restamp
 from distgen.publish.target import BranchTarget
 from distgen.publish.tree_ids import TreeIds, UnrenderedTree
-from distgen.render.manifest import published_files, with_other_folding
 from distgen.text.listing import name_some
 
 RenderTree = Callable[[Image], Tree]
@@ -179,95 +172,22 @@ def _plan_branch(
     if isinstance(desired, UnrenderedTree):
         if tip is not None and reader is not None and root_tree(reader, tip) in desired.ids:
             change = replace(failed_change(target, "", "unchanged"), parent=tip, commit=tip)
-            if not _can_restamp(change, reader, origin):
+            if not can_restamp(change, reader, origin):
                 return change
         desired = desired.render()
-    if isinstance(desired, DistgenError):
-        return replace(failed_change(target, str(desired)), exit_code=desired.exit_code)
-    if tip is None or reader is None:
-        if desired is None:
-            return failed_change(target, "there is no such branch", "unchanged")
-        change = plan_change(target, desired, None, origin, options.on_edit)
-        return _check_tree(options, change, desired)
-    if desired is None:
-        state = read_branch(reader, tip, {}, target.key)
-        change = plan_retirement(target, state, origin, options.on_edit)
-        return _check_age(options, change, reader)
-    ids = tuple(_tree_ids(desired))
-    if options.tree_ids is not None:
-        options.tree_ids.note(target.key, ids)
-    if root_tree(reader, tip) in ids:
-        change = replace(failed_change(target, "", "unchanged"), parent=tip, commit=tip)
-    else:
-        files = {file.path: file for file in published_files(desired)}
-        state = read_branch(reader, tip, files, target.key)
-        merge = three_way_merge(reader.git)
-        change = plan_change(target, desired, state, origin, options.on_edit, merge)
-    if _can_restamp(change, reader, origin):
-        change = _restamp(options, target, desired, change, (reader, origin))
-    return _check_tree(options, _check_age(options, change, reader), desired)
+    # Most runs find each branch as it should be, and need nothing of what plans a commit.
+    from distgen.publish.branch_plan import plan_branch
 
-
-def _tree_ids(tree: Tree) -> Iterator[str]:
-    """Yield the ids of git's tree for what a branch is to hold, however a forge folds that."""
-    blob = cache(blob_id)
-    for folded_tree in (tree, with_other_folding(tree)):
-        files = published_files(folded_tree)
-        yield tree_id({file.path: TreeEntry(file.mode, blob(file.content)) for file in files})
-
-
-def _can_restamp(change: Change, reader: ObjectReader, origin: Provenance) -> bool:
-    """Say whether a branch came from uncommitted files that the present commit gives as well."""
-    if change.status != "unchanged" or not is_committed(origin.source):
-        return False
-    source = source_of(last_publication(reader, change))
-    return bool(source) and not is_committed(source)
-
-
-def _restamp(
-    options: PublishOptions,
-    target: BranchTarget,
-    tree: Tree,
-    change: Change,
-    access: tuple[ObjectReader, Provenance],
-) -> Change:
-    """Return the change that names the commit of the catalogue, or say how that is asked for."""
-    reader, origin = access
-    if not options.restamp:
-        detail = "; ".join(filter(None, (RESTAMP_NOTE, change.detail)))
-        return replace(change, detail=detail, can_restamp=True)
-    if change.edits:
-        reason = f"{change.detail}; adopt them first, for the commit does not give them"
-        return without_commit(change, "refused", reason)
-    return plan_restamp(target, tree, change, root_tree(reader, change.parent or ""), origin)
+    return plan_branch(options, target, desired, tip, (reader, origin))
 
 
 def _sign(options: PublishOptions, change: Change) -> Change:
     """Return the change with a signature, when it becomes a commit and commits are to have one."""
     if options.sign is None or change.status not in COMMIT_STATUSES:
         return change
+    from distgen.git.commits import sign_change
+
     return sign_change(change, options.sign)
-
-
-def _check_age(options: PublishOptions, change: Change, reader: ObjectReader) -> Change:
-    """Return the change, refused when its branch was published from a newer catalogue."""
-    if change.status not in COMMIT_STATUSES:
-        return change
-    refusal = refuse_older(reader, change, options.contains)
-    return without_commit(change, "refused", refusal) if refusal else change
-
-
-def _check_tree(options: PublishOptions, change: Change, tree: Tree) -> Change:
-    """Return the change, failed when its tree must not be published; old trees are not judged."""
-    if change.status not in ("created", "updated") or change.takes_over:
-        return change
-    if refusal := options.refusal(tree):
-        return without_commit(change, "refused", refusal)
-    try:
-        objection = options.objection(tree)
-    except InputError as error:  # an ancestor cannot be rendered, which other branches do not need
-        return replace(without_commit(change, "failed", str(error)), exit_code=error.exit_code)
-    return without_commit(change, "failed", objection) if objection else change
 
 
 def repository_creator(

@@ -20,8 +20,7 @@ from distgen.model.catalogue import Catalogue, Image
 from distgen.model.published import Change, Result
 from distgen.model.words import COMMIT_STATUSES, Status
 from distgen.pool import thread_pool
-from distgen.publish.await_parents import deliver_or_await
-from distgen.publish.deliver import Delivery, fetch_parents
+from distgen.publish.delivery import Delivery
 from distgen.publish.events import report_plans, report_start
 from distgen.publish.options import LocalContext, PlanContext, PublishContext, PublishOptions
 from distgen.publish.report import result_row
@@ -224,6 +223,11 @@ def _publish_batch(
     """Write the commits of a batch and push them; yield each change as it ended."""
     decided, deliveries = _split_decided(deliveries)
     yield from state.record(decided)
+    if not deliveries:
+        return
+    # Most runs find that nothing changed, and need none of this.
+    from distgen.publish.await_parents import deliver_or_await
+
     if not state.stop_reason():
         own = [delivery for delivery in deliveries if context.options.owns(delivery.repository.url)]
         ready, failures = _write_commits(pool, context, own)
@@ -269,6 +273,8 @@ def _write_commits(
 def _fetch_all_parents(
     pool: Executor, context: PublishContext, deliveries: Sequence[Delivery]
 ) -> tuple[tuple[Delivery, ...], tuple[Change, ...]]:
+    from distgen.publish.deliver import fetch_parents
+
     jobs = [(delivery, pool.submit(fetch_parents, context, delivery)) for delivery in deliveries]
     ready: list[Delivery] = []
     failures: list[Change] = []

@@ -13,7 +13,7 @@ from typing import TypeVar
 from distgen.model.catalogue import Image
 from distgen.model.published import Change, Result
 from distgen.model.words import Status
-from distgen.publish.deliver import Delivery, Postponed
+from distgen.publish.delivery import Delivery, Postponed
 from distgen.publish.repository_access import Repository
 from distgen.publish.results import without_commit
 from distgen.publish.shard import Shard

@@ -5,7 +5,8 @@ from __future__ import annotations
 from distgen.git.cat_file import ObjectReader
 from distgen.git.commits import Commit, parse_commit, parse_trailers
 from distgen.git.run import run
-from distgen.model.published import Change
+from distgen.model.published import Change, Provenance
+from distgen.model.words import is_committed
 
 
 def source_of(publication: Commit | None) -> str:
@@ -23,6 +24,14 @@ def last_publication(reader: ObjectReader, change: Change) -> Commit | None:
     options = ("--max-count=1", "--topo-order", "--fixed-strings", "--all-match", *words)
     outcome = run(reader.git, "rev-list", *options, change.parent, folder=reader.folder)
     return _read(reader, outcome.output.decode("ascii").strip(), change)
+
+
+def can_restamp(change: Change, reader: ObjectReader, origin: Provenance) -> bool:
+    """Say whether a branch came from uncommitted files that the present commit gives as well."""
+    if change.status != "unchanged" or not is_committed(origin.source):
+        return False
+    source = source_of(last_publication(reader, change))
+    return bool(source) and not is_committed(source)
 
 
 def _read(reader: ObjectReader, oid: str, change: Change) -> Commit | None:

@@ -10,13 +10,16 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from distgen.dockerfile.filename import DOCKERFILE
 from distgen.git.refs import is_commit_id
 from distgen.model.archives import Archive, ArchivePart
 from distgen.model.catalogue import Image, TemplateFile
 from distgen.model.lock import Lock
-from distgen.render.compiled import CompiledFile
+
+if TYPE_CHECKING:
+    from distgen.render.compiled import CompiledFile
 
 SOURCES = "SOURCES"
 _WORK = ".sources"

@@ -9,7 +9,7 @@ import pytest
 from testing.dist_git import GIT, git
 from testing.sites import save, site
 
-from distgen.catalogue.source_overrides import Speculation
+from distgen.catalogue.speculation import Speculation
 from distgen.cli.session import Session
 from distgen.cli.since import SinceOptions, compare_since
 from distgen.compare.comparison import pair_trees, select_keys

@@ -20,7 +20,7 @@ from testing.sites import CHILD, distgen, ended, save, site, start
 
 from distgen.catalogue.cut import cut_speculation
 from distgen.catalogue.load import load_catalogue
-from distgen.catalogue.source_overrides import Speculation
+from distgen.catalogue.speculation import Speculation
 from distgen.cli.batch_tasks import BatchRefusal, Shipment, render_batch
 from distgen.executors import PROCESSES, describe_loss, open_workers
 from distgen.model.lock import Lock

@@ -17,7 +17,7 @@ from testing.sites import CHILD, distgen, ended, save, site, start
 from distgen.cli.shard_options import ShardOptions, check_wait, parse_shard
 from distgen.git.location import locate
 from distgen.git.remote import RemoteHeads
-from distgen.publish.deliver import Delivery, Postponed
+from distgen.publish.delivery import Delivery, Postponed
 from distgen.publish.repository_access import Repository
 from distgen.publish.results import failed_change
 from distgen.publish.scheduler import Dependencies, RunState, run_parents_first

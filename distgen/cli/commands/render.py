@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from distgen.catalogue.source_overrides import Speculation
+from distgen.catalogue.speculation import Speculation
 from distgen.cli.executor_options import executor_option
 from distgen.cli.session import Choice, Session, image_arguments, set_option
 from distgen.cli.source_options import (
