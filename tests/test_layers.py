@@ -101,7 +101,7 @@ PURE = {
         ),
     ),
     "lint": ("build_context", "check", "findings", "parent_uses", "policy", "ruleset"),
-    "lint.reports": ("codequality", "json", "junit", "sarif", "text"),
+    "lint.reports": ("codequality", "github", "json", "junit", "sarif", "text", "zuul"),
     "lint.rules": (
         *(
             "characters",

@@ -10,6 +10,7 @@ from distgen.model.rendered import Finding, Tree
 from distgen.model.words import Level, Origin
 
 LineMap = Callable[[str, str], Sequence[Origin | None]]
+_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,3 +108,10 @@ def group_by_origin(findings: Iterable[Finding]) -> tuple[tuple[Finding, ...], .
         key = (place, finding.column, finding.code, finding.level, finding.message)
         groups.setdefault(key, []).append(finding)
     return tuple(tuple(group) for group in groups.values())
+
+
+def describe_group(group: Sequence[Finding]) -> str:
+    """Return the message that findings share, and the first of the images that have it."""
+    images = list(dict.fromkeys(f"{finding.image}@{finding.stream}" for finding in group))
+    more = f" and {len(images) - _NAMED} more" if len(images) > _NAMED else ""
+    return f"{group[0].message} [{', '.join(images[:_NAMED])}{more}]"

@@ -446,6 +446,27 @@ def test_reports_of_findings_name_files_from_the_root_of_the_repository(small):
     assert paths[1] == {f"{small.name}/{path}" for path in paths[0]}
 
 
+def test_findings_are_reported_in_several_formats_at_once(small, tmp_path):
+    words = ("lint", "small/base@main")
+    forms = ("text", "json", "sarif", "gitlab-codequality", "junit", "github", "zuul")
+    options = [word for form in forms for word in ("--report", f"{form}={tmp_path / form}")]
+    text, said = distgen(small, *words, *options)
+    assert text == (tmp_path / "text").read_text()
+    for form in forms:
+        assert distgen(small, *words, "--format", form) == ((tmp_path / form).read_text(), said)
+
+
+@pytest.mark.parametrize("word", ["sarif", "sarif=", "=x", "html=x"])
+def test_a_report_needs_a_format_and_a_file(small, word):
+    assert "is not FORMAT=FILE" in distgen(small, "lint", "--report", word, code=2)[1]
+
+
+def test_a_report_that_cannot_be_written_is_a_sentence(small, tmp_path):
+    place = tmp_path / "no" / "x.json"
+    said = distgen(small, "lint", "--report", f"json={place}", code=1)[1]
+    assert str(place.parent) in said
+
+
 def test_junit_has_as_failures_what_fails(small):
     words = ("lint", "small/base@main", "--format", "junit", "--fail-on")
     for level, code, failures in (("never", 0, "0"), ("warning", 1, "1")):

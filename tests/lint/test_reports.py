@@ -11,7 +11,7 @@ import pytest
 
 from distgen import __version__
 from distgen.lint.findings import in_catalogue
-from distgen.lint.reports import codequality, junit, sarif, text
+from distgen.lint.reports import codequality, github, junit, sarif, text, zuul
 from distgen.lint.reports import json as json_report
 from distgen.model.rendered import Finding
 from distgen.model.words import Origin
@@ -231,6 +231,55 @@ def test_gitlab_gets_fingerprints_that_differ_and_stay():
     assert len({*fingerprints(7, 9)}) == 2
     assert fingerprints(7, 9) == fingerprints(17, 29)
     assert all(len(fingerprint) == 32 for fingerprint in fingerprints(1))
+
+
+def test_github_gets_commands_and_the_gravest_first():
+    assert github.report(located(*FOUND, folder="images")).splitlines() == [
+        "::error file=images/overlays/opendev/nodepool.yaml,line=1,title=DG001"
+        "::Dockerfile: the tree has no Dockerfile [opendev/nodepool@master]",
+        "::warning file=images/templates/app/Docker file.j2,line=7,title=DL3008"
+        "::Pin versions [opendev/nodepool@master, opendev/zuul@master]",
+        "::notice file=images/overlays/opendev/nodepool.yaml,line=1,title=SC2086"
+        "::start.sh:3: Quote “this” [opendev/nodepool@master]",
+    ]
+    assert github.report(()) == ""
+
+
+def test_no_finding_gives_github_another_command():
+    """Paths and messages come from whoever proposes a change."""
+    place = Origin("a,line=9::b\n::c.j2", 1)
+    hostile = finding(origin=place, message="50% a\r\n::add-mask::b")
+    assert github.report([hostile]) == (
+        "::warning file=a%2Cline=9%3A%3Ab%0A%3A%3Ac.j2,line=1,title=DL3008"
+        "::50%25 a%0D%0A::add-mask::b [opendev/nodepool@master]\n"
+    )
+
+
+def test_zuul_gets_comments_by_file():
+    comments = json.loads(zuul.report(located(*FOUND)))
+    assert comments == {
+        "overlays/opendev/nodepool.yaml": [
+            {
+                "line": 1,
+                "level": "error",
+                "message": "DG001: Dockerfile: the tree has no Dockerfile"
+                " [opendev/nodepool@master]",
+            },
+            {
+                "line": 1,
+                "level": "info",
+                "message": "SC2086: start.sh:3: Quote “this” [opendev/nodepool@master]",
+            },
+        ],
+        "templates/app/Docker file.j2": [
+            {
+                "line": 7,
+                "level": "warning",
+                "message": "DL3008: Pin versions [opendev/nodepool@master, opendev/zuul@master]",
+            }
+        ],
+    }
+    assert zuul.report(()) == "{}\n"
 
 
 # Jenkins' junit-10.xsd, as far as it is used: attributes and children of each element.

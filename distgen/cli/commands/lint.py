@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import click
 
 from distgen.catalogue.inputs import folder_in_repository
 from distgen.cli.executor_options import executor_option
 from distgen.cli.interrupts import interrupted_by_signals
+from distgen.cli.lint_reports import FORMATS, LintResult, report_option
 from distgen.cli.progress import progress_bar
 from distgen.cli.session import Choice, Session, format_option, image_arguments, set_option
 from distgen.cli.source_options import (
@@ -20,16 +22,12 @@ from distgen.cli.source_options import (
 from distgen.cli.work import limited_work
 from distgen.lint.check import lint
 from distgen.lint.external import LinterOptions, running_linters
-from distgen.lint.findings import in_catalogue
-from distgen.lint.reports import codequality, json, junit, sarif, text
 from distgen.lint.work import Work
 from distgen.model.rendered import Finding
 from distgen.model.words import LEVELS
+from distgen.output.files import replace_file
 from distgen.pool import limit_jobs, usable_cores
 
-WRITERS = {"text": text.report, "json": json.report, "sarif": sarif.report}
-OF_REPOSITORIES = ("gitlab-codequality", "junit")
-"""Reports that name files as the catalogue's repository has them."""
 COLORS = {"error": "red", "warning": "yellow", "info": "cyan", "style": "cyan"}
 LEVEL = re.compile(rf"(?<=: )({'|'.join(LEVELS)})(?= [A-Z]+[0-9])")
 
@@ -38,7 +36,8 @@ LEVEL = re.compile(rf"(?<=: )({'|'.join(LEVELS)})(?= [A-Z]+[0-9])")
 @image_arguments
 @set_option
 @source_options
-@format_option(*WRITERS, *OF_REPOSITORIES)
+@format_option(*FORMATS)
+@report_option
 @click.option(
     "--fail-on",
     type=click.Choice([*LEVELS, "never"]),
@@ -57,6 +56,7 @@ def command(
     *,
     executor: str | None,
     form: str,
+    reports: tuple[tuple[str, Path], ...],
     fail_on: str,
 ) -> None:
     """Check the rendered images; each finding names its template line."""
@@ -72,15 +72,11 @@ def command(
     else:
         findings = lint_images(session, limited_work(catalogue, lock, images))
     grave = () if fail_on == "never" else LEVELS[: LEVELS.index(fail_on) + 1]
-    if form in OF_REPOSITORIES:
-        places = {image.key: image.origin for image in images}
-        located = in_catalogue(findings, places, folder_in_repository(session.root))
-        keys = [image.key for image in images]
-        is_junit = form == "junit"
-        report = junit.report(located, keys, grave) if is_junit else codequality.report(located)
-    else:
-        report = WRITERS[form](findings)
-    click.echo(color_levels(report) if form == "text" else report, nl=False)
+    result = LintResult(findings, images, folder_in_repository(session.root), grave)
+    for name, path in reports:
+        replace_file(path, result.format(name))
+    printed = result.format(form)
+    click.echo(color_levels(printed) if form == "text" else printed, nl=False)
     ctx.exit(int(any(finding.level in grave for finding in findings)))
 
 

@@ -11,11 +11,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from distgen.lint.findings import group_by_origin
+from distgen.lint.findings import describe_group, group_by_origin
 from distgen.model.rendered import Finding
 
 _SEVERITIES = {"error": "critical", "warning": "major", "info": "minor", "style": "info"}
-_NAMED = 3
 
 
 def report(findings: Iterable[Finding]) -> str:
@@ -28,12 +27,10 @@ def _entries(findings: Iterable[Finding]) -> Iterator[dict[str, Any]]:
     for group in group_by_origin(findings):
         first = group[0]
         assert first.origin is not None, "lint.findings.in_catalogue gives each a place"
-        images = list(dict.fromkeys(f"{finding.image}@{finding.stream}" for finding in group))
-        more = f" and {len(images) - _NAMED} more" if len(images) > _NAMED else ""
         identity = "\0".join((first.code, first.origin.path, first.message))
         counts[identity] += 1
         yield {
-            "description": f"{first.message} [{', '.join(images[:_NAMED])}{more}]",
+            "description": describe_group(group),
             "check_name": first.code,
             "fingerprint": _fingerprint(identity, counts[identity]),
             "severity": _SEVERITIES[first.level],
