@@ -55,6 +55,8 @@ setup(
         ],
     },
     cmdclass={"build_py": BuildWithCatalogue},
+    # What jobs of all systems run; with it their version is that of the package.
+    scripts=["ci/distgen-check", "ci/distgen-publish", "ci/distgen-lock-update"],
     entry_points={"console_scripts": ["distgen = distgen_git:main"]},
     # `tox -e lowest` runs the tests with the oldest of each.
     install_requires=[

@@ -1,0 +1,320 @@
+"""The scripts that jobs of all systems run, run on a real catalogue with real git repositories."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+from testing.dist_git import git
+from testing.job_site import BROKEN, ROOT, SCRIPTS, TOKEN, JobSite, job_site
+from testing.transports import program
+
+BRANCH = "refs/heads/distgen-lock-update"
+
+
+@pytest.fixture(scope="module")
+def whole_site(tmp_path_factory):
+    with job_site(tmp_path_factory.mktemp("site")) as made:
+        yield made
+
+
+@pytest.fixture
+def site(whole_site):
+    """The site as it was made, but for the commits of the source."""
+    whole_site.reset()
+    return whole_site
+
+
+def upstream(site: JobSite, *words: str) -> str:
+    return git(*words, folder=site.upstream).strip()
+
+
+# --- what they are -----------------------------------------------------------------------------
+
+
+def test_the_package_installs_each_script():
+    (listed,) = re.findall(r"scripts=\[(.*)\]", (ROOT / "setup.py").read_text())
+    files = [path for path in (ROOT / "ci").iterdir() if path.is_file()]
+    assert re.findall(r'"ci/(.*?)"', listed) == list(SCRIPTS)
+    assert {path.name for path in files} == {*SCRIPTS}
+    assert all(path.stat().st_mode & stat.S_IXUSR for path in files)
+
+
+def test_shellcheck_finds_nothing_in_the_scripts():
+    words = [program("shellcheck"), "--shell=sh", *(ROOT / "ci" / name for name in SCRIPTS)]
+    subprocess.run(words, check=True)
+
+
+# --- check -------------------------------------------------------------------------------------
+
+
+def test_a_change_that_breaks_nothing_passes_with_its_difference(site):
+    base = site.commit(
+        "templates/app/Dockerfile.j2", "FROM scratch\nLABEL commit={{ sources.lib.commit }} b=c\n"
+    )
+    ended = site.run("distgen-check", DISTGEN_BASE=base)
+    assert ended.returncode == 0, ended.stdout
+    assert ended.stdout.startswith("no findings\nthe lock is complete\nchanged  ns/app@main\n")
+    reports = site.reports
+    assert reports["summary.md"].startswith("## distgen: nothing is wrong\n")
+    assert "b=c" in reports["summary.md"] and "b=c" in reports["diff.html"]
+    assert [row["image"] for row in json.loads(reports["affected.json"])] == ["ns/app"]
+    assert json.loads(reports["lint.json"]) == []
+    assert "::" not in ended.stdout
+
+
+def test_a_change_that_breaks_lint_fails_and_names_file_and_line(site, tmp_path):
+    """GitHub takes nothing between the marks for a command: messages may begin with `::` too."""
+    base = site.commit(*BROKEN)
+    github = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}
+    ended = site.run("distgen-check", DISTGEN_BASE=base, **github)
+    assert ended.returncode == 1
+    assert "templates/app/Dockerfile.j2:2: error DL3000" in ended.stdout
+    reports = site.reports
+    assert "    templates/app/Dockerfile.j2:2: error DL3000" in reports["summary.md"]
+    (comment,) = json.loads(reports["lint.zuul.json"])["templates/app/Dockerfile.j2"]
+    assert (comment["line"], comment["level"]) == (2, "error")
+    (entry,) = json.loads(reports["lint.codequality.json"])
+    assert entry["location"] == {"path": "templates/app/Dockerfile.j2", "lines": {"begin": 2}}
+    first, *between = ended.stdout.splitlines()
+    mark = first.removeprefix("::stop-commands::")
+    assert re.fullmatch("[0-9a-f]{32}", mark)
+    end = between.index(f"::{mark}::")
+    assert between[end + 1 :] == reports["lint.github"].splitlines()
+    assert between[end + 1].startswith("::error file=templates/app/Dockerfile.j2,line=2,title=DL30")
+    assert (tmp_path / "summary").read_text() == reports["summary.md"]
+
+
+def test_a_lock_that_lacks_something_fails(site, sample):
+    """Where nobody knows what was before, everything counts as changed."""
+    (site.clone / "distgen.lock").unlink()
+    (base,) = sample(["0" * 40, "", "--help", "$(id)"], 1)
+    ended = site.run("distgen-check", DISTGEN_BASE=base, DISTGEN_FAIL_ON="never")
+    assert ended.returncode == 1
+    assert "missing" in site.reports["lock.txt"] and "missing" in site.reports["summary.md"]
+    assert "added" in site.reports["affected.txt"]
+
+
+def test_a_lock_that_is_stale_fails_where_the_world_is_asked(site):
+    site.move_source()
+    ended = site.run("distgen-check", DISTGEN_LOCK="online", DISTGEN_BASE="HEAD")
+    assert ended.returncode == 1 and "stale" in ended.stdout
+
+
+def test_a_catalogue_that_cannot_be_read_is_said_once(site):
+    site.commit("overlays/ns/app.yaml", "template: nobody\n")
+    ended = site.run("distgen-check", DISTGEN_BASE="HEAD^")
+    assert ended.returncode == 2
+    assert ended.stdout.count("nobody") == 1 and ended.stderr == ""
+    assert "overlays/ns/app.yaml:1" in site.reports["summary.md"]
+
+
+# --- publish -----------------------------------------------------------------------------------
+
+
+def test_images_are_published_to_their_server(site):
+    ended = site.run("distgen-publish")
+    assert ended.returncode == 0, ended.stderr
+    assert site.statuses == ["ns/app created"]
+    shown = git("show", "main:Dockerfile", folder=site.server.root / "ns/app.git")
+    assert "LABEL commit=" in shown
+    assert TOKEN not in ended.stdout + ended.stderr + "".join(site.reports.values())
+    assert site.run("distgen-publish").returncode == 0
+    assert site.statuses == ["ns/app unchanged"]
+    assert site.reports["summary.md"].startswith("## distgen: published\n")
+
+
+def test_a_catalogue_is_cloned_and_the_clone_is_gone_afterwards(site):
+    """A new commit of the catalogue is published, which the folder at hand does not have."""
+    work = site.folder / "elsewhere"
+    git("clone", "-q", str(site.upstream), str(work), folder=site.folder)
+    git("commit", "-q", "--allow-empty", "-m", "Next", folder=work)
+    git("push", "-q", "origin", "HEAD:next", folder=work)
+    ended = site.run(
+        "distgen-publish", DISTGEN_REPOSITORY=f"file://{site.upstream}", DISTGEN_BRANCH="next"
+    )
+    assert ended.returncode == 0, ended.stderr
+    message = git("log", "-1", "--format=%B", "main", folder=site.server.root / "ns/app.git")
+    assert git("rev-parse", "HEAD", folder=work).strip() in message
+    assert [*Path(site.environment["TMPDIR"]).iterdir()] == []
+
+
+def test_what_was_not_published_is_in_the_exit_code_and_the_summary(site, tmp_path):
+    ended = site.run("distgen-publish", DISTGEN_TOKEN="wrong")
+    assert ended.returncode == 1
+    assert site.statuses == ["ns/app failed"]
+    assert "not everything was published" in site.reports["summary.md"]
+    bad = site.run("distgen-publish", DISTGEN_REPOSITORY=str(tmp_path / "nowhere"))
+    assert bad.returncode == 1 and "nowhere" in bad.stderr
+
+
+def test_a_signal_lets_what_is_under_way_end(site):
+    """Kubernetes and systemd ask the script to end, which is not distgen itself."""
+    started = site.folder / "started"
+    hook = site.server.root / "ns/app.git/hooks/pre-receive"
+    hook.parent.mkdir()
+    hook.write_text(f"#!/bin/sh\n: >{started}\nwhile [ -e {started} ]; do sleep 0.1; done\n")
+    hook.chmod(0o755)
+    process = subprocess.Popen(
+        ["distgen-publish"], cwd=site.clone, env=site.environment, stdout=subprocess.DEVNULL
+    )
+    try:
+        for _ in range(600):
+            if started.exists():
+                break
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(0.1)
+        process.send_signal(signal.SIGTERM)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1)
+        started.unlink()
+        assert process.wait(60) in (0, 130)
+    finally:
+        started.unlink(missing_ok=True)
+        hook.unlink()
+        process.kill()
+        process.wait()
+    assert site.statuses == ["ns/app created"]
+
+
+# --- lock update -------------------------------------------------------------------------------
+
+
+def test_a_new_lock_is_proposed_on_a_branch_of_one_commit(site):
+    commit = site.move_source()
+    ended = site.run("distgen-lock-update")
+    assert ended.returncode == 0, ended.stderr
+    assert upstream(site, "rev-list", "--count", f"main..{BRANCH}") == "1"
+    assert upstream(site, "diff", "--name-only", f"main..{BRANCH}") == "distgen.lock"
+    assert commit in upstream(site, "show", f"{BRANCH}:distgen.lock")
+    message = upstream(site, "log", "-1", "--format=%B", BRANCH)
+    assert message.startswith("Refresh the lock\n\n") and commit in message
+    assert site.reports["proposed"] == "distgen-lock-update\n"
+    assert git("status", "--porcelain", folder=site.clone) == ""
+    assert git("log", "-1", "--format=%s", folder=site.clone) == "Begin\n"
+
+
+def test_nothing_is_proposed_where_nothing_moved(site):
+    subprocess.run(
+        ["distgen", "lock", "--upgrade"], cwd=site.clone, env=site.environment, check=True
+    )
+    git("commit", "-q", "--allow-empty", "-am", "Refresh", folder=site.clone)
+    ended = site.run("distgen-lock-update")
+    assert ended.returncode == 0, ended.stderr
+    assert "the lock is as the world is" in ended.stdout
+    assert upstream(site, "branch", "--list") == "* main"
+    assert "proposed" not in site.reports
+
+
+def test_a_proposal_stays_until_there_is_a_newer_one(site):
+    site.move_source()
+    assert site.run("distgen-lock-update").returncode == 0
+    first = upstream(site, "rev-parse", BRANCH)
+    assert "says the same already" in site.run("distgen-lock-update").stdout
+    assert upstream(site, "rev-parse", BRANCH) == first
+    commit = site.move_source()
+    assert site.run("distgen-lock-update").returncode == 0
+    assert commit in upstream(site, "show", f"{BRANCH}:distgen.lock")
+    assert upstream(site, "rev-list", "--count", f"main..{BRANCH}") == "1"
+
+
+def test_commits_of_somebody_else_on_the_branch_are_left_alone(site):
+    site.move_source()
+    assert site.run("distgen-lock-update").returncode == 0
+    work = site.folder / "person"
+    git(
+        "clone",
+        "-q",
+        "-b",
+        "distgen-lock-update",
+        str(site.upstream),
+        str(work),
+        folder=work.parent,
+    )
+    git("commit", "-q", "--allow-empty", "-m", "Mine", folder=work)
+    git("push", "-q", "origin", "HEAD", folder=work)
+    theirs = upstream(site, "rev-parse", BRANCH)
+    site.move_source()
+    ended = site.run("distgen-lock-update")
+    assert ended.returncode == 1
+    assert "commits of somebody else" in ended.stderr
+    assert upstream(site, "rev-parse", BRANCH) == theirs
+    assert git("status", "--porcelain", folder=site.clone) == ""
+
+
+def test_gerrit_gets_a_change_that_stays_the_same_until_it_is_merged(site):
+    ids = []
+    for _ in range(2):
+        site.move_source()
+        assert site.run("distgen-lock-update", DISTGEN_REVIEW_FOR="main").returncode == 0
+        target = "refs/for/main%topic=distgen-lock-update"
+        message = upstream(site, "log", "-1", "--format=%B", target)
+        ids += re.findall(r"^Change-Id: (I[0-9a-f]{40})$", message, re.MULTILINE)
+        upstream(site, "update-ref", "-d", target)
+    assert len(ids) == 2 and len({*ids}) == 1
+    site.commit("distgen.lock", (site.clone / "distgen.lock").read_text() + "# merged\n")
+    site.move_source()
+    assert site.run("distgen-lock-update", DISTGEN_REVIEW_FOR="main").returncode == 0
+    assert ids[0] not in upstream(site, "log", "-1", "--format=%B", target)
+
+
+def test_a_token_is_given_to_the_remote_alone_and_shown_nowhere(site):
+    site.server.repository("images.git")
+    address = f"{site.server.url}/images.git"
+    site.move_source()
+    variables = {"DISTGEN_REMOTE": address, "DISTGEN_PUSH_USER": "robot"}
+    refused = site.run("distgen-lock-update", **variables)
+    assert refused.returncode != 0
+    ended = site.run("distgen-lock-update", DISTGEN_PUSH_TOKEN=TOKEN, **variables)
+    assert ended.returncode == 0, ended.stderr
+    place = site.server.root / "images.git"
+    assert "lock-update" in git("log", "-1", "--format=%B", BRANCH, folder=place)
+    assert TOKEN not in ended.stdout + ended.stderr + "".join(site.reports.values())
+    config = (site.clone / ".git/config").read_text()
+    assert TOKEN not in config
+
+
+@pytest.mark.parametrize(
+    ("words", "variables", "sentence"),
+    [
+        ([], {"DISTGEN_BRANCH": "a..b"}, "a..b is no name of a branch"),
+        (["--no-such-option"], {}, "No such option"),
+    ],
+)
+def test_mistakes_are_said_before_anything_is_done(words, variables, sentence, site):
+    site.move_source()
+    ended = site.run("distgen-lock-update", *words, **variables)
+    assert ended.returncode == 2 and sentence in ended.stderr
+    assert upstream(site, "branch", "--list") == "* main"
+
+
+def test_changes_of_the_lock_that_are_not_committed_are_not_lost(site):
+    with (site.clone / "distgen.lock").open("a") as lock:
+        lock.write("# mine\n")
+    ended = site.run("distgen-lock-update")
+    assert ended.returncode == 2 and "not committed" in ended.stderr
+    assert (site.clone / "distgen.lock").read_text().endswith("# mine\n")
+
+
+def test_a_pull_request_is_opened_once(site):
+    """`gh` talks to GitHub alone, so a script that notes its words stands in its place."""
+    log = site.folder / "gh.log"
+    gh = site.folder / "bin/gh"
+    gh.write_text(
+        f'#!/bin/sh\necho "$*" >>"{log}"\n'
+        f'case "$1 $2" in "pr view") cat "{site.folder}/state" 2>/dev/null;; esac\n'
+    )
+    gh.chmod(0o755)
+    site.move_source()
+    for state in ("", "OPEN\n"):
+        (site.folder / "state").write_text(state)
+        ended = site.run("distgen-lock-update", DISTGEN_PULL_REQUEST="main")
+        assert ended.returncode == 0, ended.stderr
+    created = [line for line in log.read_text().splitlines() if line.startswith("pr create")]
+    assert len(created) == 1
+    assert created[0].startswith("pr create --head distgen-lock-update --base main --title Refresh")
