@@ -6,9 +6,11 @@ import os
 import queue
 import resource
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import TypeVar
 
 from distgen.errors import DistgenError
@@ -17,6 +19,8 @@ _FILES_OF_DISTGEN = 32
 _FILES_PER_JOB = 8
 _PROCESSES_PER_JOB = 10
 _UNCHECKED_PROCESSES = 4096
+_POLL = 0.1  # seconds between two looks at which tasks are late
+_LAST_SECONDS = 1  # that late tasks have to end by themselves
 Result = TypeVar("Result")
 Task = Callable[[], Iterable[Result]]
 
@@ -101,6 +105,65 @@ def run_parallel(tasks: Sequence[Task[Result]], parallel: int) -> Iterator[Resul
             yield from outcome
     finally:
         stop.set()
+
+
+def run_bounded(
+    tasks: Sequence[Task[Result]], parallel: int, seconds: float, stop: threading.Event
+) -> Iterator[tuple[int, list[Result] | None]]:
+    """Yield each task's number and results as they come, None for one that takes too long.
+
+    What a late task does goes on in its thread, which another takes the place of. In the end `stop`
+    is set for it, and it ends with the process at the latest.
+    """
+    begun: dict[int, float] = {}
+    todo: queue.SimpleQueue[Task[tuple[int, list[Result]]]] = queue.SimpleQueue()
+    outcomes: queue.SimpleQueue[list[tuple[int, list[Result]]] | BaseException]
+    outcomes = queue.SimpleQueue()
+
+    def start() -> threading.Thread:
+        thread = threading.Thread(target=_work, args=(todo, outcomes, stop), daemon=True)
+        thread.start()
+        return thread
+
+    for number, task in enumerate(tasks):
+        todo.put(partial(_numbered, number, task, begun))
+    awaited = set(range(len(tasks)))
+    threads = [start() for _ in range(min(parallel, len(tasks)))]
+    try:
+        while awaited:
+            yield from _take_outcome(outcomes, awaited)
+            oldest = time.monotonic() - seconds
+            for number in [n for n in awaited if begun.get(n, oldest) < oldest]:
+                awaited.discard(number)
+                threads.append(start())
+                yield number, None
+    finally:
+        stop.set()
+        end = time.monotonic() + _LAST_SECONDS
+        for thread in threads:
+            thread.join(max(0.0, end - time.monotonic()))
+
+
+def _numbered(
+    number: int, task: Task[Result], begun: dict[int, float]
+) -> list[tuple[int, list[Result]]]:
+    begun[number] = time.monotonic()
+    return [(number, list(task()))]
+
+
+def _take_outcome(
+    outcomes: queue.SimpleQueue[list[tuple[int, list[Result]]] | BaseException], awaited: set[int]
+) -> Iterator[tuple[int, list[Result]]]:
+    try:
+        outcome = outcomes.get(timeout=_POLL)
+    except queue.Empty:
+        return
+    if isinstance(outcome, BaseException):
+        raise outcome
+    for number, results in outcome:
+        if number in awaited:
+            awaited.discard(number)
+            yield number, results
 
 
 def _work(

@@ -22,6 +22,7 @@ ORDER = (
         "compare",
         "propose",
         "build",
+        "doctor",
         "report",
         "cli",
         "__main__",
@@ -74,6 +75,7 @@ PURE = {
         *("html_report", "markdown_report", "siblings", "sources", "text_report", "words"),
     ),
     "dockerfile": ("filename", "instruction", "library", "packages", "parse"),
+    "doctor": ("records", "report"),
     "exports": (
         *("bake", "bashbrew", "ci_options", "compose", "formats", "github_actions"),
         *("gitlab_ci", "healthchecks", "job_groups", "kolla", "matrix", "records"),

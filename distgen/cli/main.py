@@ -23,7 +23,7 @@ from distgen.errors import DistgenError
 from distgen.text.suggest import did_you_mean
 
 GROUPS = {
-    "Look": ("list", "show", "graph", "explain", "schema"),
+    "Look": ("list", "show", "graph", "explain", "schema", "doctor"),
     "Make": ("init", "import", "lock", "render", "lint"),
     "Review": ("diff", "affected", "report"),
     "Publish": ("publish", "propose", "status", "adopt", "verify"),

@@ -158,7 +158,7 @@ def assemble(
             sign=options.signing.by(git, Path(catalogue.root)),
             contains=contains,
             tree_ids=tree_ids,
-            creation=_creation(session, git_with_tokens, catalogue),
+            creation=find_creation(session, git_with_tokens, catalogue),
         ),
         git=git_with_tokens,
         store=options.sharding.folder(options.remote.folder(session)),
@@ -240,7 +240,7 @@ def _choose_orphans(
     return tuple(replace(target, reason=options.retirement.reason.strip()) for target in targets)
 
 
-def _creation(
+def find_creation(
     session: Session, git: Git, catalogue: Catalogue
 ) -> Callable[[Repository], RepositoryCreation]:
     """Return how repositories are made that are missing on their forge."""

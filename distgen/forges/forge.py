@@ -67,6 +67,12 @@ class Forge:
     with_message: Callable[[ReviewContext, Change, Sequence[str]], Change] = unchanged_message
     """Returns the change with the message that the forge needs, footers included."""
 
+    find_obstacle: Callable[[Place, Account], str] | None = None
+    """Returns what keeps an account from pushing to a repository, "" where nothing is in its way.
+
+    None where the forge is not asked for rights.
+    """
+
     depends_on_footer: Callable[[ReviewContext, ReviewSubject], str] | None = None
     """Returns the line by which the message of a child's commit names the review of a parent."""
 

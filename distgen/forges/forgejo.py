@@ -151,6 +151,27 @@ def creation_hint(place: Place) -> str:
     return f"tea repos create --owner {owner.rpartition('/')[2]} --name {name}"
 
 
+def find_obstacle(place: Place, account: Account) -> str:
+    """Return what keeps the token from pushing, "" where it may or where no interface is known."""
+    address = api_address(place, account)
+    if not address or not account.token:
+        return ""
+    session = SameHostSession(address, account.policy)
+    session.auth = AuthorizationHeader(f"token {account.token}")
+    name = "/".join(project_path(place).split("/")[-2:])
+    response = session.get(f"{address}/repos/{name}")
+    if not response.ok:
+        message = account.hide(error_message(response))
+        raise DistgenError(f"Forgejo says {message}", where=session.base)
+    facts = parse_json(response)
+    permissions = facts.get("permissions") if isinstance(facts, dict) else None
+    if isinstance(facts, dict) and facts.get("archived"):
+        return "Forgejo says that it is archived"
+    if isinstance(permissions, dict) and not permissions.get("push"):
+        return "Forgejo says that the token may read, and not push"
+    return ""
+
+
 def _has_commit_of(context: ReviewContext, subject: ReviewSubject, commit: str) -> bool:
     """Say whether distgen made a commit, or one below it that the branch does not have."""
     for _ in range(_DEPTH):
@@ -238,6 +259,7 @@ FORGE = Forge(
     file_path="src/commit",
     has_api=True,
     creation_hint=creation_hint,
+    find_obstacle=find_obstacle,
     ref_patterns=ref_patterns,
     find_reviews=find_reviews,
     submit=submit,

@@ -124,6 +124,20 @@ def create_repository(place: Place, account: Account, profile: RepositoryProfile
         repository.replace_topics(_topics(profile.topics))
 
 
+def find_obstacle(place: Place, account: Account) -> str:
+    """Return what keeps the token from pushing, "" where it may."""
+    if not account.token:
+        raise token_error(place, account)
+    with open_github(place, account) as hub:
+        facts = find_repository(place, hub).as_dict()
+        permissions = facts.get("permissions")
+        if facts.get("archived"):
+            return "GitHub says that it is archived"
+        if isinstance(permissions, dict) and not permissions.get("push"):
+            return "GitHub says that the token may read, and not push"
+    return ""
+
+
 def _topics(words: Sequence[str]) -> list[str]:
     """Return words as topics, which are of small letters, digits and hyphens."""
     topics = (_TOPIC.sub("-", word.lower()).strip("-")[:50].rstrip("-") for word in words)
@@ -201,6 +215,7 @@ FORGE = Forge(
     has_api=True,
     creation_hint=creation_hint,
     create_repository=create_repository,
+    find_obstacle=find_obstacle,
     ref_patterns=ref_patterns,
     find_reviews=find_reviews,
     submit=submit,

@@ -175,7 +175,7 @@ class _Handler(BaseHTTPRequestHandler):
             else:
                 self._pass_on(answer)
 
-    do_POST = do_GET
+    do_POST = do_HEAD = do_GET
 
     def _stumble(self, fault: Fault) -> None:
         if fault.status == 0:
