@@ -14,7 +14,8 @@ ORDER = (
     *("errors", "text", "dockerfile", "model", "pool", "executors", "backoff", "http", "git"),
     *("schema", "cache", "exports"),
     "render",  # adds to the tree what an export puts into each repository
-    *("tripleo", "output", "registry", "publish", "forges", "catalogue", "importing", "lock"),
+    *("tripleo", "output", "registry", "publish", "forges", "catalogue", "formatting"),
+    *("importing", "lock"),
     *(
         "lint",
         "verify",
@@ -86,6 +87,9 @@ PURE = {
     "exports.osbs": ("format", "labels"),
     "exports.zuul": ("format", "inputs", "jobs", "options", "playbooks", "role", "tasks", "yaml"),
     "forges": ("branch", "file_stats", "markdown", "message"),
+    "formatting": (
+        *("indent", "key_order", "lines", "order", "records", "report", "spacing", "text", "tree"),
+    ),
     "git": ("commits", "fast_import", "objects", "refs"),
     "git.http": ("pkt_line", "protocol", "settings"),
     "importing": (

@@ -35,10 +35,15 @@ class FolderEntry:
 
 def read_document(root: Path, path: str) -> Document:
     """Read one YAML file of the catalogue; `path` is relative to `root`."""
+    return read_yaml(read_yaml_bytes(root, path), path)
+
+
+def read_yaml_bytes(root: Path, path: str) -> bytes:
+    """Return what a YAML file of the catalogue holds, which may not be YAML after all."""
     # A mistake in the file is quoted in its message, and a link may lead to anything.
     if (root / path).is_symlink():
         refuse_far_link(root, path)
-    return read_yaml(_read_content(root / path, path, _MOST_YAML), path)
+    return _read_content(root / path, path, _MOST_YAML)
 
 
 def list_folder(root: Path, folder: str) -> tuple[FolderEntry, ...]:

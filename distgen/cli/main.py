@@ -24,7 +24,7 @@ from distgen.text.suggest import did_you_mean
 
 GROUPS = {
     "Look": ("list", "show", "graph", "explain", "schema", "doctor"),
-    "Make": ("init", "import", "lock", "render", "lint"),
+    "Make": ("init", "import", "lock", "render", "lint", "format"),
     "Review": ("diff", "affected", "report"),
     "Publish": ("publish", "propose", "status", "adopt", "verify"),
     "Registry": ("tags", "discover", "promote", "prune"),

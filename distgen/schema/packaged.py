@@ -22,7 +22,7 @@ KINDS = (
     *("list", "results", "findings", "changes", "diff", "affected", "report"),
     *("events", "verify", "adopt", "matrix", "build", "build-events", "digests"),
     *("lock-changes", "lock-problems", "tags", "discover", "promote", "prune"),
-    *("import", "doctor"),
+    *("import", "doctor", "format"),
 )
 """The kinds of file, and of what commands print, that have a schema."""
 

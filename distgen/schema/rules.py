@@ -11,12 +11,12 @@ from distgen.schema.subschemas import Schema
 def with_rules(namespace: Schema, rules: Mapping[str, Mapping[str, Schema]]) -> Schema:
     """Return the schema of a namespace whose policy may name these rules.
 
-    `rules` maps the code of each to its options, which are set beside level and exemptions.
+    `rules` maps the code of each to its options, which stand between level and exemptions.
     """
     definitions = namespace["$defs"]
     plain = definitions["rule"]
     with_options = {
-        code: {**plain, "properties": {**plain["properties"], **options}}
+        code: {**plain, "properties": _with_options(plain["properties"], options)}
         for code, options in rules.items()
         if options
     }
@@ -26,6 +26,11 @@ def with_rules(namespace: Schema, rules: Mapping[str, Mapping[str, Schema]]) -> 
     }
     changed = _replace(namespace, ("properties", "policy", "properties", "rules"), references)
     return {**changed, "$defs": {**definitions, **with_options}}
+
+
+def _with_options(plain: Schema, options: Schema) -> dict[str, Any]:
+    others = {name: schema for name, schema in plain.items() if name != "exempt"}
+    return {**others, **options, "exempt": plain["exempt"]}
 
 
 def _replace(schema: Any, path: tuple[str, ...], properties: Mapping[str, Any]) -> Any:

@@ -1,0 +1,1 @@
+"""Puts overlays into one order and style without changing what they say."""
