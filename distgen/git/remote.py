@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 
@@ -28,6 +28,7 @@ _NOISE = re.compile(
     r"error: hook declined|(?:Processing changes|Resolving deltas|(?:Counting|Compressing"
     r"|Analyzing|Unpacking) objects|Checking (?:connectivity|references))\b"
 )
+_TAKEN = re.compile(rf"[ *+]\t[0-9a-f]+:{HEADS}([^\t]+)\t")
 _UNPACKING = re.compile(r"(?:remote unpack failed|unpack failed): (.+)")
 _MISSING = re.compile(
     r"^(?:fatal|error|remote): .*(?:(?<!command )not (?:be )?found|does not exist"
@@ -64,13 +65,28 @@ def read_remote_heads(git: Git, place: Place, branches: Sequence[str]) -> Remote
 
 @dataclass(frozen=True, slots=True)
 class PushRefusal:
-    """Why a push failed; a `temporary` reason may be gone at the next attempt."""
+    """Why a push failed; a `temporary` reason may be gone at the next attempt.
+
+    `taken` are branches that the server moved all the same, though it was to move all or none.
+    """
 
     reason: str
     temporary: bool = False
+    taken: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         return self.reason
+
+
+@dataclass(frozen=True, slots=True)
+class PushAnswer:
+    """What came of a push; `refusal` None: the server took it.
+
+    `is_settled` means that the server's whole report says so: who asked git only has its word.
+    """
+
+    refusal: PushRefusal | None = None
+    is_settled: bool = False
 
 
 def list_refs(git: Git, place: Place, patterns: Sequence[str]) -> Mapping[str, str] | None:
@@ -134,10 +150,8 @@ _PLAIN_REASONS = (
 """What git says of a push, and how it is put plainly."""
 
 
-def push(
-    store: Store, place: Place, changes: Sequence[Change], head: str | None
-) -> PushRefusal | None:
-    """Push the commits of all changes, or of none; return None when the server took them.
+def push(store: Store, place: Place, changes: Sequence[Change], head: str | None) -> PushAnswer:
+    """Push the commits of all changes, or of none.
 
     `head` is the default branch of a repository that is new or is made here; None: the repository
     existed before.
@@ -149,18 +163,18 @@ def push(
         # the state between the two pushes.
         first = [change for change in changes if change.branch == head]
         rest = [change for change in changes if change.branch != head]
-        refusal = _push_changes(store, place, place.address, first) if first else None
-        if refusal or not rest:
-            return refusal
+        answer = _push_changes(store, place, place.address, first) if first else PushAnswer()
+        if answer.refusal or not rest:
+            return answer
         return _push_changes(store, place, place.address, rest)
     try:
         with new_repository(store.git, place.folder, head) as folder:
-            refusal = _push_changes(store, place, str(folder), changes)
-            if refusal:
-                raise DistgenError(refusal.reason)
+            answer = _push_changes(store, place, str(folder), changes)
+            if answer.refusal:
+                raise DistgenError(answer.refusal.reason)
     except DistgenError as error:
-        return PushRefusal(str(error))
-    return None
+        return PushAnswer(PushRefusal(str(error)))
+    return answer
 
 
 def refusal_reason(result: GitResult) -> str:
@@ -188,7 +202,7 @@ def refusal_reason(result: GitResult) -> str:
 
 def _push_changes(
     store: Store, place: Place, address: str, changes: Sequence[Change]
-) -> PushRefusal | None:
+) -> PushAnswer:
     # An explicit lease names the tip that the plan saw. Each commit is its child, so nothing is
     # forced; without leases git's atomic push over HTTP dies instead of reporting.
     leases = (f"--force-with-lease={HEADS}{c.branch}:{c.parent or ''}" for c in changes)
@@ -198,19 +212,33 @@ def _push_changes(
     words = ("push", "--porcelain", "--no-verify", *atomic, *receiver, *leases, address, *refs)
     if place.folder is not None:
         result = run(store.git, *words, folder=store.folder, to_the_end=True)
+    elif report := push_over_http(store, place, changes):
+        if report.code == 0:
+            return PushAnswer(is_settled=True)
+        result = report
     else:
-        result = push_over_http(store, place, changes) or run_on_server(
-            store.git, place, *words, folder=store.folder, to_the_end=True
-        )
-    if result.code == 0:
-        return None
-    if error := auth_error(store.git, place, result):
+        result = run_on_server(store.git, place, *words, folder=store.folder, to_the_end=True)
+    return PushAnswer(_refusal_of(store.git, place, result) if result.code else None)
+
+
+def _refusal_of(git: Git, place: Place, result: GitResult) -> PushRefusal:
+    if error := auth_error(git, place, result):
         return PushRefusal(str(error))
     # git's message sounds like a broken connection, and the push was once tried four times.
     if "does not support --atomic push" in result.error:
         return PushRefusal(f"{place}: {_NOT_ATOMIC}")
     prefix = f"{place}: " if _UNPACKING.search(result.error) else ""
-    return PushRefusal(f"{prefix}{refusal_reason(result)}", is_temporary(result))
+    return PushRefusal(
+        f"{prefix}{refusal_reason(result)}",
+        is_temporary(result),
+        frozenset(_taken_branches(result)),
+    )
+
+
+def _taken_branches(result: GitResult) -> Iterator[str]:
+    for line in clean_lines(result.output).splitlines():
+        if match := _TAKEN.match(line):
+            yield match[1]
 
 
 def _receive_pack(git: Git) -> str:

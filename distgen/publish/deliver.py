@@ -9,7 +9,7 @@ from pathlib import Path
 
 from distgen.errors import DistgenError
 from distgen.git.local import FileIdentity, find_locks, remove_locks
-from distgen.git.remote import PushRefusal, RemoteHeads, push, read_remote_heads
+from distgen.git.remote import PushAnswer, PushRefusal, RemoteHeads, push, read_remote_heads
 from distgen.git.retry import wait_for_retry
 from distgen.git.store import (
     Store,
@@ -36,6 +36,7 @@ _RACE_PAUSE = 0.05  # seconds
 _LOCKED_REF = re.compile(r"cannot lock ref|\.lock'")
 # A mirror that overwrites the repository, or a hook, may undo a push that the server has taken.
 _NOT_SHOWN = PushRefusal("the push was taken, but the branch does not show it", temporary=True)
+_ALONE = "the server moved this branch alone, though it had offered to move all or none"
 
 
 def fetch_parents(context: PublishContext, delivery: Delivery) -> None:
@@ -63,11 +64,16 @@ def deliver(context: PublishContext, delivery: Delivery) -> tuple[Change, ...]:
             # branch with one could not be published until a person removed it.
             if attempt == _ATTEMPTS - 1:
                 remove_locks(locked_refs)
-            refusal = _push(context, delivery, attempt)
+            answer = _push(context, delivery, attempt)
+            if answer.is_settled:
+                return (*decided, *delivery.changes)
+            refusal = answer.refusal
             heads = _heads_if_missed(context, delivery, refusal)
             if heads is None:
                 return (*decided, *delivery.changes)
             refusal = refusal or _NOT_SHOWN
+            delivery, taken = _split_taken(delivery, heads, refusal)
+            decided += taken
             if _store_lost_commits(context.store, delivery.changes) or _heads_moved(
                 delivery, heads
             ):
@@ -112,7 +118,7 @@ def _pause(
 def _heads_if_missed(
     context: PublishContext, delivery: Delivery, refusal: PushRefusal | None
 ) -> RemoteHeads | None:
-    """Ask for the heads after a push, however it was answered; None: they hold the commits.
+    """Ask for the heads after a push that its answer does not settle; None: they hold the commits.
 
     A push that was taken counts, even if the server cannot be asked any more. An interrupted run
     waits for the answer, too: the push is at its end only then.
@@ -145,12 +151,28 @@ def _contain_commits(context: PublishContext, delivery: Delivery, heads: RemoteH
     )
 
 
+def _split_taken(
+    delivery: Delivery, heads: RemoteHeads, refusal: PushRefusal
+) -> tuple[Delivery, tuple[Change, ...]]:
+    """Split off the changes that the server made alone, though they were to be made together.
+
+    It may offer to move all branches or none when it is asked, and do it no more for the push.
+    """
+    taken: list[Change] = []
+    rest: list[Change] = []
+    for change in delivery.changes:
+        is_shown = heads.tips.get(change.branch) == change.commit
+        (taken if is_shown and change.branch in refusal.taken else rest).append(change)
+    alone = tuple(replace(change, detail=_ALONE) for change in taken)
+    return replace(delivery, changes=tuple(rest)), alone
+
+
 def _find_locks(delivery: Delivery) -> dict[Path, FileIdentity]:
     folder = delivery.repository.place.folder
     return find_locks(folder, [change.branch for change in delivery.changes]) if folder else {}
 
 
-def _push(context: PublishContext, delivery: Delivery, attempt: int) -> PushRefusal | None:
+def _push(context: PublishContext, delivery: Delivery, attempt: int) -> PushAnswer:
     repository = delivery.repository
     report_push(context.options.observe, repository.url, attempt, delivery.changes)
     head = None

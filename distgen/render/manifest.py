@@ -18,6 +18,7 @@ from distgen.model.words import ATTRIBUTES, EXECUTABLE, MANIFEST, REGULAR, SYMLI
 
 VERSION = 1
 _MODES = {format(mode, "o"): mode for mode in (REGULAR, EXECUTABLE, SYMLINK)}
+_ENCODE = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps() makes an encoder each time
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MARK = "linguist-generated"
 _PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
@@ -98,13 +99,12 @@ def format_manifest(manifest: Manifest) -> bytes:
 def _indent(value: Any, margin: str) -> str:
     """Return what json.dumps(indent=2, sort_keys=True) does, for which it has no fast code."""
     if not isinstance(value, dict):
-        return json.dumps(value, ensure_ascii=False)
+        return _ENCODE(value)
     if not value:
         return "{}"
     inner = f"{margin}  "
     lines = (
-        f"{inner}{json.dumps(key, ensure_ascii=False)}: {_indent(below, inner)}"
-        for key, below in sorted(value.items())
+        f"{inner}{_ENCODE(key)}: {_indent(below, inner)}" for key, below in sorted(value.items())
     )
     return "{" + ",".join(lines) + margin + "}"
 

@@ -107,7 +107,7 @@ def test_more_threads_than_connections_share_them(tmp_path):
         assert len(server.connections) <= 4
 
 
-def test_a_commit_is_delivered_with_one_request(tmp_path):
+def test_a_commit_is_delivered_in_two_round_trips(tmp_path):
     with git_server(tmp_path / "srv") as server:
         server.repository("ns/app.git")
         app = image("ns/app", url=f"{server.url}/ns/app.git")
@@ -116,7 +116,7 @@ def test_a_commit_is_delivered_with_one_request(tmp_path):
         (result,) = run_publish(tmp_path, [app], trees, git=own_git)
         assert (result.status, reasons) == ("created", [])
         steps = [(request.method, request.path.rpartition("/")[2]) for request in server.requests]
-        assert steps == [("GET", "refs"), ("POST", "git-receive-pack"), ("GET", "refs")]
+        assert steps == [("GET", "refs"), ("POST", "git-receive-pack")]
         assert git("fsck", "--strict", "--full", folder=tmp_path / "srv/ns/app.git") == ""
 
 
@@ -441,14 +441,15 @@ def test_an_answer_that_is_none_is_a_sentence(body):
         b"<html>thanks</html>",
         frame(b"\x01" + frame(b"unpack ok\n") + frame(b"ok refs/heads/other\n") + b"0000")
         + b"0000",
-        frame(b"\x01" + frame(b"unpack ok\n") + frame(b"ok refs/heads/master\n") + b"0000")
+        frame(b"\x01" + frame(b"unpack ok\n") + frame(b"ng refs/heads/master no\n") + b"0000")
         + b"0000",
+        frame(b"\x01" + frame(b"unpack ok\n") + frame(b"ok refs/heads/master\n")) + b"0000",
         frame(b"\x03no more\n"),
         frame(b"\x09"),
     ],
-    ids=["empty", "page", "of another ref", "untrue", "fatal", "no band"],
+    ids=["empty", "page", "of another ref", "refused", "cut short", "fatal", "no band"],
 )
-def test_a_push_that_is_not_shown_is_not_believed(tmp_path, report):
+def test_a_push_without_a_whole_report_is_not_believed(tmp_path, report):
     kind = {"Content-Type": "application/x-git-receive-pack-result"}
     with git_server(tmp_path / "srv") as server:
         server.repository("ns/app.git")

@@ -389,7 +389,7 @@ def test_a_fetch_that_fails_during_a_reset_blames_the_store(tmp_path):
         server.repository("app.git")
         write_commits(store, [commit()])
         place = locate(f"{server.url}/app.git", tmp_path)
-        assert push(store, place, [commit()], None) is None
+        assert push(store, place, [commit()], None).refusal is None
 
         def reset_and_fail(request):
             if request.method == "POST":

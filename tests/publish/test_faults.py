@@ -215,18 +215,33 @@ def test_a_hook_that_speaks_of_a_lock_is_asked_once(tmp_path, server):
 # --- answers that cannot be believed -----------------------------------------------------------
 
 
-@both_ways
-def test_a_push_that_is_taken_and_then_taken_back_has_failed(tmp_path, server):
-    """A mirror that overwrites the repository, or a hook, may do so."""
+TAKE_BACK = "while read old new ref; do git update-ref $ref $old; done"
+
+
+def taken_back(tmp_path, server):
+    """Return the result of a push whose commit a hook takes off the branch again, and the next."""
     app_image = app(server.url)
     where = tmp_path / "srv/ns/app.git"
     run_publish(tmp_path, [app_image], trees([app_image]))
     before = commits(where)
-    hook(where, "post-receive", "while read old new ref; do git update-ref $ref $old; done")
-    (result,) = run_publish(tmp_path, [app_image], trees([app_image], SECOND))
-    assert (result.status, result.commit) == ("failed", before[0])
-    assert result.detail == "the push was taken, but the branch does not show it"
+    hook(where, "post-receive", TAKE_BACK)
+    results = [run_publish(tmp_path, [app_image], trees([app_image], SECOND))[0] for _ in (1, 2)]
     assert commits(where) == before
+    return results
+
+
+@pytest.mark.parametrize("server", ["git"], indirect=True)
+def test_a_push_through_git_that_is_taken_and_then_taken_back_has_failed(tmp_path, server):
+    """A mirror that overwrites the repository, or a hook, may do so."""
+    for result in taken_back(tmp_path, server):
+        assert (result.status, result.commit) == ("failed", result.parent)
+        assert result.detail == "the push was taken, but the branch does not show it"
+
+
+def test_a_push_that_is_taken_back_after_the_report_is_made_again_by_the_next_run(tmp_path, server):
+    first, second = taken_back(tmp_path, server)
+    assert (first.status, first.commit) == ("updated", second.commit)
+    assert second.status == "updated"
 
 
 ON_TOP = """

@@ -119,6 +119,31 @@ def test_a_server_without_atomic_pushes_gets_one_stream_after_the_other(tmp_path
             assert commits(where, result.branch) == [result.commit]
 
 
+def test_a_server_that_offers_atomic_pushes_no_more_is_not_believed_silently(tmp_path):
+    """It took one branch of two, and the other failed as if it had been alone."""
+    with git_server(tmp_path / "srv") as server:
+        where = server.repository("ns/app.git")
+        refuse = "#!/bin/sh\ncase $1 in *2024.1) echo not this; exit 1;; esac\n"
+        server.hook("ns/app.git", "update", refuse)
+        images = [app(server.url), app(server.url, "ns/app@2024.1")]
+
+        def change_server(step, about):
+            if step == "pushing":
+                git("config", "receive.advertiseAtomic", "false", folder=where)
+
+        options = replace(OPTIONS, observe=change_server)
+        results = run_publish(tmp_path, images, trees(*images), options)
+        by_branch = {result.branch: result for result in results}
+        taken = by_branch.pop("master")
+        assert (taken.status, commits(where)) == ("created", [taken.commit])
+        assert taken.detail.endswith(
+            "moved this branch alone, though it had offered to move all or none"
+        )
+        (refused,) = by_branch.values()
+        assert refused.status == "failed"
+        assert "not this" in refused.detail
+
+
 def test_a_push_whose_answer_was_lost_is_found_to_have_arrived(tmp_path):
     root = make_repositories(tmp_path, "ns/app")
     with git_server(root) as server:

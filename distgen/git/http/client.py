@@ -218,6 +218,7 @@ def _judge(commands: Sequence[RefCommand], report: PushReport) -> GitResult:
     output = ""
     for command in commands:
         reason = report.refusals.get(command.ref, "no report")
-        if reason:
-            output += f"!\t{command.new}:{command.ref}\t[remote rejected] ({reason})\n"
-    return GitResult(int(bool(output) or report.unpacked != "ok"), output.encode(), error)
+        flag, words = ("!", f"[remote rejected] ({reason})") if reason else (" ", "taken")
+        output += f"{flag}\t{command.new}:{command.ref}\t{words}\n"
+    is_failure = report.unpacked != "ok" or "!\t" in output
+    return GitResult(int(is_failure), output.encode(), error)

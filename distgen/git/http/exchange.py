@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
@@ -139,9 +139,9 @@ class HttpExchanges:
             headers["Authorization"] = attempt.login.header
         url = f"{_without_user(attempt.address)}/{question.path}"
 
-        def send(**options: Any) -> requests.Response:
+        def send(timeout: tuple[float, float], **options: bool) -> requests.Response:
             with connection_errors(attempt.address):
-                return session.ask(url, headers, question.body, **options)
+                return session.ask(url, headers, question.body, timeout)
 
         timeout = attempt.git.retry.timeout
         # A hook may be silent for as long as an exchange may take.

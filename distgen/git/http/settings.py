@@ -161,7 +161,7 @@ def _check_proxy(proxy: str) -> str:
     address = proxy if "://" in proxy else f"http://{proxy}"
     try:
         parts = urlsplit(address)
-        host, _ = parts.hostname, parts.port
+        host = parts.hostname if parts.port else None  # curl has a port for proxies of its own
     except ValueError:
         host = None
     if not host or parts.scheme != "http" or (parts.username and not parts.password):

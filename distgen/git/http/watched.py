@@ -9,13 +9,15 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
+from urllib.parse import unquote
 
-from requests.adapters import HTTPAdapter
+from urllib3 import PoolManager, make_headers, proxy_from_url
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util import parse_url
 
 from distgen.errors import DistgenError
 
@@ -159,19 +161,19 @@ def _attach(connection: socket.socket, *, is_new: bool = False) -> None:
         exchange.attach(connection)
 
 
-class WatchedAdapter(HTTPAdapter):
-    """Keeps at most `parallel` connections to a host, all of them watched."""
+def watched_pools(proxy: str, parallel: int, options: Mapping[str, Any]) -> PoolManager:
+    """Return pools that keep at most `parallel` connections to a host, all of them watched.
 
-    def __init__(self, parallel: int) -> None:
-        super().__init__(pool_connections=_HOSTS, pool_maxsize=parallel, pool_block=True)
-
-    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
-        """Make the pools of connections."""
-        super().init_poolmanager(*arguments, **options)
-        self.poolmanager.pool_classes_by_scheme = _POOLS
-
-    def proxy_manager_for(self, proxy: Any, **options: Any) -> Any:
-        """Return the pools of connections through a proxy."""
-        manager = super().proxy_manager_for(proxy, **options)
-        manager.pool_classes_by_scheme = _POOLS
-        return manager
+    `options` are those of TLS.
+    """
+    sizes: dict[str, Any] = {"num_pools": _HOSTS, "maxsize": parallel, "block": True}
+    if not proxy:
+        manager = PoolManager(**sizes, **options)
+    else:
+        parts = parse_url(proxy)
+        login = (
+            make_headers(proxy_basic_auth=unquote(parts.auth, "latin-1")) if parts.auth else None
+        )
+        manager = proxy_from_url(proxy, proxy_headers=login, **sizes, **options)
+    manager.pool_classes_by_scheme = _POOLS
+    return manager
