@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import unquote
 
+from requests.adapters import HTTPAdapter
 from urllib3 import PoolManager, make_headers, proxy_from_url
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -177,3 +178,21 @@ def watched_pools(proxy: str, parallel: int, options: Mapping[str, Any]) -> Pool
         manager = proxy_from_url(proxy, proxy_headers=login, **sizes, **options)
     manager.pool_classes_by_scheme = _POOLS
     return manager
+
+
+class WatchedAdapter(HTTPAdapter):
+    """Gives a session of requests connections that are watched, at most `parallel` to a host."""
+
+    def __init__(self, parallel: int) -> None:
+        super().__init__(pool_connections=_HOSTS, pool_maxsize=parallel, pool_block=True)
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        """Make the pools of connections."""
+        super().init_poolmanager(*arguments, **options)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: Any, **options: Any) -> Any:
+        """Return the pools of connections through a proxy."""
+        manager = super().proxy_manager_for(proxy, **options)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
