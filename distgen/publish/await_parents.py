@@ -34,7 +34,6 @@ def _look_at_parent(
     """Return the changes of another shard's delivery once the server shows them, or wait on."""
     now = time.monotonic()
     begun = delivery.begun or now
-    delivery = replace(delivery, begun=begun)
     trouble = ""
     try:
         branches = [target.branch for target in delivery.repository.targets]
@@ -46,8 +45,17 @@ def _look_at_parent(
         trouble = f" ({error})"
     if now - begun >= shard.wait:
         return tuple(_give_up(change, shard, trouble) for change in delivery.changes)
+    if delivery.begun == 0:
+        context.options.tell(_describe_wait(delivery, shard))
+    delivery = replace(delivery, begun=begun)
     pause = min(_LONGEST_PAUSE, _SHORTEST_PAUSE + _PART * (now - begun))
     return Postponed(delivery, now + min(pause, max(0.0, begun + shard.wait - now)))
+
+
+def _describe_wait(delivery: Delivery, shard: Shard) -> str:
+    changes = [change for change in delivery.changes if change.status in COMMIT_STATUSES]
+    commits = ", ".join(f"{change.key} to be {(change.commit or '')[:12]}" for change in changes)
+    return f"waiting for {commits}: another shard publishes it; at most {shard.wait:g} seconds"
 
 
 def _is_shown(delivery: Delivery, heads: RemoteHeads) -> bool:

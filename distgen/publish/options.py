@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from distgen.backoff import ignore
 from distgen.git.cat_file import ObjectReader
 from distgen.git.location import creation_hint
 from distgen.git.run import Git
@@ -57,7 +58,7 @@ class PublishOptions:
     at each step, by any thread. `sign` signs commits. `contains` says which commits the catalogue's
     history has: a branch that was published from another one is refused. `restamp` names the
     catalogue's commit where the same files were published from none. `shard` says which of the
-    repositories are this run's.
+    repositories are this run's, and `tell` hears what it waits for.
     """
 
     provenance: Provenance
@@ -76,6 +77,7 @@ class PublishOptions:
     sign: Sign | None = None
     contains: Contains = contains_all
     shard: Shard | None = None
+    tell: Callable[[str], None] = ignore
     tree_ids: TreeIds | None = None
 
     def owns(self, url: str) -> bool:

@@ -41,7 +41,7 @@ from distgen.publish.scheduler import (
     run_parents_first,
     sort_parents_first,
 )
-from distgen.publish.shard import batches_of_shard
+from distgen.publish.shard import batches_of_shard, keys_of_others
 from distgen.publish.target import BranchTarget
 
 _BATCH = 256  # repositories
@@ -75,6 +75,7 @@ def publish_images(
     state = new_state(request, options, store.git)
     state.statuses.update(statuses or {})
     repositories = sort_parents_first(checked_repositories(request, options), state.dependencies)
+    state.others = keys_of_others(repositories, options.shard)
     for folder in {repo.place.folder.parent for repo in repositories if repo.place.folder}:
         remove_unfinished(folder)
     _report_start(options, repositories)
@@ -83,7 +84,7 @@ def publish_images(
             deliveries = tuple(_plan_batch(pool, context, batch, request, state))
             _report_plans(options, deliveries)
             for change in _publish_batch(pool, context, deliveries, state):
-                if not options.owns(change.url):
+                if change.key in state.others:
                     continue
                 result = to_result(change)
                 options.observe("result", result_row(result))
@@ -99,6 +100,7 @@ def plan_each(
     """
     state = new_state(request, options, git)
     repositories = sort_parents_first(checked_repositories(request, options), state.dependencies)
+    state.others = keys_of_others(repositories, options.shard)
     _report_start(options, repositories)
     with (
         _open_context(git, options, repositories, store) as context,
@@ -110,7 +112,7 @@ def plan_each(
             decided, deliveries = _split_decided(deliveries)
             planned = run_parents_first(pool, lambda delivery: delivery.changes, deliveries, state)
             changes = chain(state.record(decided), planned)
-            yield from (change for change in changes if options.owns(change.url))
+            yield from (change for change in changes if change.key not in state.others)
 
 
 def plan_only(
@@ -146,7 +148,7 @@ def checked_repositories(
 def new_state(request: PublishRequest, options: PublishOptions, git: Git) -> RunState:
     """Return the state of a run that begins."""
     dependencies = find_dependencies(request.images, independent=options.independent)
-    return RunState(dependencies, options.jobs, git.stop, options.fail_fast, shard=options.shard)
+    return RunState(dependencies, options.jobs, git.stop, options.fail_fast)
 
 
 def _batches(
@@ -167,8 +169,8 @@ def _report_start(options: PublishOptions, repositories: Sequence[Repository]) -
 
 
 def _report_plans(options: PublishOptions, deliveries: Sequence[Delivery]) -> None:
-    changes = (c for delivery in deliveries for c in delivery.changes if options.owns(c.url))
-    report_plans(options.observe, changes)
+    own = (delivery for delivery in deliveries if options.owns(delivery.repository.url))
+    report_plans(options.observe, (change for delivery in own for change in delivery.changes))
 
 
 def _plan_batch(

@@ -16,7 +16,6 @@ from distgen.model.words import Status
 from distgen.publish.delivery import Delivery, Postponed
 from distgen.publish.repository_access import Repository
 from distgen.publish.results import without_commit
-from distgen.publish.shard import Shard
 
 INTERRUPTED = "the run was interrupted before it was begun"
 _BLOCKING = ("failed", "refused", "skipped")
@@ -56,7 +55,8 @@ class RunState:
     stop: threading.Event = field(default_factory=threading.Event)
     fail_fast: bool = False
     statuses: dict[str, Status] = field(default_factory=dict)
-    shard: Shard | None = None
+    others: frozenset[str] = frozenset()
+    """The keys of what other shards publish, and this one only waits for."""
     _culprit: str = ""
     _notes: dict[str, str] = field(default_factory=dict)
 
@@ -64,7 +64,7 @@ class RunState:
         """Yield changes or results that have ended, each with its status remembered."""
         for change in changes:
             self.statuses[change.key] = change.status
-            if self.shard and change.detail and not self.shard.owns(change.url):
+            if change.detail and change.key in self.others:
                 self._notes[change.key] = f": {change.detail}"  # its result is another's
             if change.status in _STOPPING and not self._culprit:
                 self._culprit = f"{change.key} was {change.status}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from distgen.publish.repository_access import Repository
@@ -24,6 +24,17 @@ class Shard:
         """Tell whether a repository is this job's; every machine and version says the same."""
         digest = hashlib.sha256(url.encode("utf-8", "surrogateescape")).digest()
         return int.from_bytes(digest[:8], "big") % self.count == self.number - 1
+
+
+def keys_of_others(repositories: Iterable[Repository], shard: Shard | None) -> frozenset[str]:
+    """Return the keys of what other shards publish.
+
+    A change is whose its repository is: two namespaces may spell the address of one differently.
+    """
+    if shard is None:
+        return frozenset()
+    others = (repository for repository in repositories if not shard.owns(repository.url))
+    return frozenset(target.key for repository in others for target in repository.targets)
 
 
 def batches_of_shard(

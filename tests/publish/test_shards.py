@@ -1,5 +1,7 @@
 """Equal jobs that publish one catalogue together: what they share, and how they wait."""
 
+import json
+import re
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -170,12 +172,46 @@ def test_a_child_waits_for_the_parent_of_another_shard(tmp_path):
 @pytest.mark.parametrize("independent", [False, True])
 def test_a_parent_that_does_not_come_is_waited_for_as_long_as_is_said(tmp_path, independent):
     images, number = pair(tmp_path)
-    shard = Shard(number, 2, SHORT)
-    (child,) = publish_shard(tmp_path, images, shard, independent=independent)
+    shard, waits = Shard(number, 2, SHORT), []
+    options = {"independent": independent, "tell": waits.append}
+    (child,) = publish_shard(tmp_path, images, shard, **options)
+    (wait,) = waits
+    assert re.fullmatch(
+        r"waiting for ns/base@master to be [0-9a-f]{12}: another shard publishes it; at most 0\.2"
+        r" seconds",
+        wait,
+    )
     assert child.status == ("created" if independent else "skipped")
     if not independent:
         assert child.detail.startswith("its parent ns/base@master was failed: branch master does")
         assert child.detail.endswith("after 0.2 seconds; does the shard of it run?")
+
+
+def test_what_a_shard_waits_for_is_said_and_recorded(catalogue, tmp_path, server):
+    root = family(catalogue, tmp_path, server)
+    make_repositories(server, tmp_path / "mine")
+    events = tmp_path / "events"
+    words = ("--shard", f"{EXPECTED['core']}/4", "--wait", "0.2", "--events", events)
+    done = distgen(root, "publish", *words)
+    assert done.err.count("waiting for ns/base@main to be ") == 1
+    waits = [json.loads(line) for line in events.read_text().splitlines()]
+    waits = [wait["detail"] for wait in waits if wait["event"] == "waiting"]
+    assert [wait.split()[2] for wait in waits] == ["ns/base@main"]
+
+
+def test_a_repository_whose_address_is_spelled_in_two_ways_is_told_of_once(tmp_path):
+    """Both shards told of a branch, or none did."""
+    first = image("ns/base")
+    for number in range(1, 20):
+        url = first.url.replace("/ns/", f"/{'./' * number}ns/")
+        second = replace(image("other/base@2024.1"), url=url)
+        if owner([first], first.key) != owner([second], second.key):
+            break
+    images = [first, second]
+    parts = [publish_shard(tmp_path, images, Shard(k, 2, LONG)) for k in (1, 2)]
+    keys = [result.key for part in parts for result in part]
+    assert sorted(keys) == sorted(i.key for i in images)
+    assert {result.status for part in parts for result in part} == {"created"}
 
 
 def test_a_parent_that_another_shard_refuses_is_not_waited_for(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import click
@@ -18,7 +19,7 @@ from distgen.git.store import open_store
 from distgen.model.published import Result
 from distgen.model.words import COMMIT_STATUSES, is_committed
 from distgen.publish.results import to_result
-from distgen.publish.run import plan_each, publish_images
+from distgen.publish.run import checked_repositories, plan_each, publish_images
 from distgen.render.archives import unfetched_archives
 
 
@@ -80,16 +81,15 @@ def publish_all(session: Session, run: prepare.Run) -> list[Result]:
         session.say(text)
         run.options.observe("waiting", {"detail": text})
 
-    urls = [image.url for image in run.request.images]
-    urls += [orphan.url for orphan in run.request.orphans]
-    total = sum(map(run.options.owns, urls))
+    repositories = checked_repositories(run.request, run.options)
+    total = sum(len(r.targets) for r in repositories if run.options.owns(r.url))
     if run.asked.executor:
         from distgen.cli.executor_runs import publish_elsewhere
 
         elsewhere = publish_elsewhere(session, run.asked.executor, run)
         return sort_results(run.request.images, show_progress(session, elsewhere, total))
     with open_store(run.store, run.git, report=say) as store:
-        results = publish_images(run.request, store, run.options)
+        results = publish_images(run.request, store, replace(run.options, tell=say))
         sorted_results = sort_results(run.request.images, show_progress(session, results, total))
     run.keep()
     return sorted_results
