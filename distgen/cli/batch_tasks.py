@@ -13,12 +13,12 @@ from distgen import __version__
 from distgen.catalogue.commit import CatalogueCommit, History
 from distgen.catalogue.speculation import Speculation
 from distgen.cli import prepare
-from distgen.cli.session import Session
+from distgen.cli.session import NO_CACHE_VARIABLE, Session
 from distgen.cli.work import limited_work
 from distgen.errors import DistgenError, InputError
 from distgen.git.store import scratch_store
-from distgen.lint import external
 from distgen.lint.check import lint
+from distgen.lint.external import LinterOptions, running_linters
 from distgen.lint.work import render_trees
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.lock import Lock
@@ -29,17 +29,21 @@ from distgen.publish.batches import BatchOutcome
 from distgen.publish.events import Observer
 from distgen.publish.results import failed_change, to_result
 from distgen.publish.run import publish_images
-from distgen.publish.target import branch_target
+from distgen.publish.target import BranchTarget, branch_target
 
 
 @dataclass(frozen=True, slots=True)
 class Shipment:
-    """A catalogue that travels, the lock, and the keys of the images that a task is about."""
+    """A catalogue that travels, the lock, and what a task is about.
+
+    That are the images of `keys`, and `orphans`, which are branches to retire.
+    """
 
     version: str
     speculation: Speculation
     lock: Lock
     keys: tuple[str, ...]
+    orphans: tuple[BranchTarget, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +78,13 @@ def render_batch(shipment: Shipment) -> tuple[Tree, ...] | BatchRefusal:
         return BatchRefusal(str(error), isinstance(error, InputError))
 
 
-def lint_batch(shipment: Shipment) -> tuple[Finding, ...] | BatchRefusal:
-    """Return what rules and linters say of a batch."""
+def lint_batch(shipment: Shipment, *, use_cache: bool) -> tuple[Finding, ...] | BatchRefusal:
+    """Return what rules and linters say of a batch; this user's findings are kept here, too."""
+    session = _session(use_cache)
+    options = LinterOptions(jobs=1, cache=session.results)
     try:
-        return lint(limited_work(*_unpack(shipment)), external.lint)
+        with running_linters(options) as linters:
+            return lint(limited_work(*_unpack(shipment)), linters)
     except DistgenError as error:
         return BatchRefusal(str(error), isinstance(error, InputError))
 
@@ -108,8 +115,9 @@ def _publish(
     _, lock, images = _unpack(shipment)
     provenance = replace(settings.provenance, lock=lock)
     speculation, dirty, head = shipment.speculation, settings.dirty, settings.head
-    inputs = prepare.Inputs(speculation, lock, images, provenance, dirty, head)
-    session = Session(None, -1, False, dict(os.environ), use_cache=False)
+    orphans = shipment.orphans
+    inputs = prepare.Inputs(speculation, lock, images, provenance, dirty, head, orphans)
+    session = _session(use_cache=False)
     git = prepare.git_that_tells(session, settings.options, observe)
     try:
         history = settings.history
@@ -119,6 +127,11 @@ def _publish(
     finally:
         if git.connections:
             git.connections.close()
+
+
+def _session(use_cache: bool) -> Session:
+    environ = dict(os.environ)
+    return Session(None, -1, False, environ, use_cache and not environ.get(NO_CACHE_VARIABLE))
 
 
 def _unpack(shipment: Shipment) -> tuple[Catalogue, Lock, tuple[Image, ...]]:
@@ -135,7 +148,8 @@ def _unpack(shipment: Shipment) -> tuple[Catalogue, Lock, tuple[Image, ...]]:
 
 
 def _failures(shipment: Shipment, error: DistgenError) -> Iterator[Result]:
-    for image in shipment.speculation.catalogue.images:
-        if image.key in shipment.keys:
-            change = failed_change(branch_target(image), str(error))
-            yield replace(to_result(change), exit_code=error.exit_code)
+    images = shipment.speculation.catalogue.images
+    targets = [branch_target(image) for image in images if image.key in shipment.keys]
+    for target in (*targets, *shipment.orphans):
+        change = failed_change(target, str(error))
+        yield replace(to_result(change), exit_code=error.exit_code)

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -50,10 +51,11 @@ def render_elsewhere(
 
 
 def lint_elsewhere(
-    place: str, speculation: Speculation, lock: Lock, images: Sequence[Image]
+    session: Session, place: str, speculation: Speculation, lock: Lock, images: Sequence[Image]
 ) -> tuple[Finding, ...]:
     """Return what rules and linters say, as workers found it."""
-    return in_order(_map_batches(place, lint_batch, speculation, lock, images))
+    task = partial(lint_batch, use_cache=session.use_cache)
+    return in_order(_map_batches(place, task, speculation, lock, images))
 
 
 def publish_elsewhere(session: Session, place: str, run: prepare.Run) -> Iterator[Result]:
@@ -63,19 +65,35 @@ def publish_elsewhere(session: Session, place: str, run: prepare.Run) -> Iterato
     state = new_state(run.request, run.options, run.git)
     repositories = checked_repositories(run.request, run.options)
     repositories = sort_parents_first(repositories, state.dependencies)
-    observe, inputs = run.options.observe, run.inputs
+    observe = run.options.observe
     with open_workers(place) as workers:
         jobs = run.options.jobs * workers.count
         report_start(observe, run.options.provenance.version, len(repositories), jobs)
 
         def submit(keys: Sequence[str], statuses: Mapping[str, Status]) -> Future[BatchOutcome]:
-            shipment = _ship(inputs.speculation, inputs.lock, keys)
+            shipment = _ship_targets(run, keys)
             return workers.submit(publish_batch, shipment, settings, statuses)
 
         for outcome in publish_batches(repositories, submit, workers.count, state):
             for step, about in outcome.steps:
                 observe(step, about)
             yield from outcome.results
+
+
+def _ship_targets(run: prepare.Run, keys: Sequence[str]) -> Shipment:
+    """Return what publishes the images and retires the branches of these keys."""
+    orphans = tuple(orphan for orphan in run.request.orphans if orphan.key in keys)
+    retired = {orphan.key for orphan in orphans}
+    image_keys = tuple(key for key in keys if key not in retired)
+    # A namespace's token is for the folder that all its repositories are in: two of them tell it.
+    namespaces = {orphan.image.partition("/")[0] for orphan in orphans}
+    witnesses = []
+    for name in sorted(namespaces):
+        images = [image for image in run.request.catalogue.images if image.namespace == name]
+        images.sort(key=lambda image: image.url)
+        witnesses += [image.key for image in (*images[:1], *images[-1:])]
+    shipment = _ship(run.inputs.speculation, run.inputs.lock, (*image_keys, *witnesses))
+    return replace(shipment, keys=image_keys, orphans=orphans)
 
 
 def _settings(session: Session, run: prepare.Run) -> PublishSettings:
@@ -92,9 +110,12 @@ def _settings(session: Session, run: prepare.Run) -> PublishSettings:
 
 def _refuse_what_stays_here(place: str, run: prepare.Run) -> None:
     """Refuse what only this process, or only this machine, can do."""
-    asked = run.asked
-    if asked.sharding.part or asked.retirement.requested or asked.signing.kind:
-        raise InputError("does not go with --shard, --retire and --sign", where="--executor")
+    if run.asked.sharding.part:
+        # A batch that waited for another shard would hold a worker that the other one's batches
+        # may need to go on.
+        raise InputError(
+            "does not go with --shard", where="--executor", hint="it shares the work already"
+        )
     if place == PROCESSES:
         return
     for repository in checked_repositories(run.request, run.options):

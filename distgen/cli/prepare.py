@@ -26,6 +26,7 @@ from distgen.errors import InputError
 from distgen.forges.load import NO_FORGE
 from distgen.git.location import creation_hint
 from distgen.git.run import Git
+from distgen.git.signing import Sign
 from distgen.lint.work import Work
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.lock import Lock
@@ -47,7 +48,10 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Inputs:
-    """What was read of a catalogue, the images to publish, and what their commits will name."""
+    """What was read of a catalogue, the images to publish, and what their commits will name.
+
+    `orphans` are the branches to retire; None: they are to be looked for.
+    """
 
     speculation: Speculation
     lock: Lock
@@ -55,6 +59,7 @@ class Inputs:
     provenance: Provenance
     dirty: tuple[str, ...]
     head: CatalogueCommit
+    orphans: tuple[BranchTarget, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -145,7 +150,9 @@ def assemble(
     task = limited_work(catalogue, inputs.lock, inputs.images, git.stop)
     images = catalogue.images if options.retirement.requested else task.images
     git_with_tokens = add_tokens(session, git, catalogue, images)
-    orphans = _choose_orphans(options, catalogue, git_with_tokens)
+    orphans = inputs.orphans
+    if orphans is None:
+        orphans = _choose_orphans(options, catalogue, git_with_tokens)
     key = None if inputs.speculation.images else trees_key(catalogue, inputs.lock)
     tree_ids = load_tree_ids(session.results, key)
     return Run(
@@ -155,7 +162,7 @@ def assemble(
             _chosen_options(options, inputs),
             observe=observe,
             objection=_objection(task),
-            sign=options.signing.by(git, Path(catalogue.root)),
+            sign=_signer(options, git, Path(catalogue.root)),
             contains=contains,
             tree_ids=tree_ids,
             creation=find_creation(session, git_with_tokens, catalogue),
@@ -183,6 +190,13 @@ def _chosen_options(options: RunOptions, inputs: Inputs) -> PublishOptions:
         refusal=publishing_refusal(inputs.speculation),
         shard=options.sharding.shard,
     )
+
+
+def _signer(options: RunOptions, git: Git, root: Path) -> Sign | None:
+    """Return what signs commits; workers elsewhere have keys of their own."""
+    if options.executor and options.signing.kind:
+        return None
+    return options.signing.by(git, root)
 
 
 def _objection(task: Work) -> Callable[[Tree], str]:

@@ -26,7 +26,8 @@ class SigningOptions:
             if self.key:
                 raise InputError("--signing-key needs --sign", hint="add --sign ssh or --sign gpg")
             return None
-        return make_signer(git, root, self.kind, self.key)
+        # The worker of an executor may be where there is no catalogue.
+        return make_signer(git, root if root.is_dir() else Path("/"), self.kind, self.key)
 
 
 signing_options = option_group(

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -14,6 +15,7 @@ from urllib.parse import urljoin
 import pytest
 from testing.dask import cluster
 from testing.dist_git import commits, edit, git
+from testing.fake_linters import fake_linter
 from testing.git_server import git_server
 from testing.moments import arrange, await_halt, resume, watch
 from testing.sites import CHILD, distgen, ended, save, site, start
@@ -88,6 +90,47 @@ def test_processes_publish_what_one_does(catalogue, tmp_path):
     assert events.read_text().count('"result"') == len(NAMES)
 
 
+@pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="ssh-keygen is not installed")
+def test_processes_retire_what_left_the_catalogue_and_sign_it(catalogue, tmp_path):
+    root = family(catalogue)
+    assert distgen(root, "publish", "--executor", "processes").code == 0
+    (root / "overlays/ns/docs.yaml").unlink()
+    (root / "templates/app/Dockerfile.j2").write_text("FROM {{ base.reference }}\nRUN 2\n")
+    save(root)
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    words = ("--retire", "--reason", "nobody uses it", "--sign", "ssh", "--signing-key", key)
+    done = distgen(root, "publish", "--format=json", "--executor", "processes", *words)
+    assert done.statuses == {
+        f"ns/{name}@main": "retired" if name == "docs" else "updated" for name in NAMES
+    }
+    for name in NAMES:
+        commit = git("cat-file", "commit", "main", folder=root / f"dist-git/ns/{name}.git")
+        assert "gpgsig -----BEGIN SSH SIGNATURE" in commit
+    where = root / "dist-git/ns/docs.git"
+    assert "nobody uses it" in git("show", "main:dead.package", folder=where)
+    again = distgen(root, "publish", "--format=json", "--executor", "processes", *words)
+    assert set(again.statuses.values()) == {"unchanged"}
+    lost = distgen(root, "publish", "--format=json", "--executor", "processes", *words[:-1], "/no")
+    assert set(lost.statuses.values()) <= {"unchanged", "failed"}, lost.results
+
+
+def test_processes_use_and_fill_the_findings_that_are_kept(catalogue, tmp_path):
+    root = family(catalogue)
+    fake = fake_linter(tmp_path / "fake")
+    words = ("lint", "--format=json", "--fail-on", "never")
+    away = (*words, "--executor", "processes")
+    first = distgen(root, *away, PYTHONPATH=str(fake.folder))
+    starts = len(fake.starts)
+    assert (first.code, starts > 0) == (0, True), first.err
+    second = distgen(root, *away, PYTHONPATH=str(fake.folder))
+    alone = distgen(root, *words, PYTHONPATH=str(fake.folder))
+    assert first.out == second.out == alone.out
+    assert len(fake.starts) == starts
+    distgen(root, "--no-cache", *away, PYTHONPATH=str(fake.folder))
+    assert len(fake.starts) > starts
+
+
 @pytest.mark.parametrize("command", ["lint", "render"])
 def test_processes_print_what_one_does(catalogue, tmp_path, command):
     root = family(catalogue)
@@ -120,7 +163,7 @@ def test_an_image_that_cannot_be_rendered_is_the_same_error_elsewhere(catalogue,
     [
         (("--executor", "threads"), "is neither processes nor dask:ADDRESS"),
         (("--executor", "dask:"), "is neither processes nor dask:ADDRESS"),
-        (("--executor", "processes", "--shard", "1/2"), "does not go with --shard"),
+        (("--executor", "processes", "--shard", "1/2"), "does not go with --shard; it shares"),
         (("--executor", "dask:tcp://127.0.0.1:9"), "workers may be on others"),
     ],
 )

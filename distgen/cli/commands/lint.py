@@ -68,7 +68,7 @@ def command(
     if executor:
         from distgen.cli.executor_runs import lint_elsewhere
 
-        findings = lint_elsewhere(executor, speculation, lock, images)
+        findings = lint_elsewhere(session, executor, speculation, lock, images)
     else:
         findings = lint_images(session, limited_work(catalogue, lock, images))
     grave = () if fail_on == "never" else LEVELS[: LEVELS.index(fail_on) + 1]
