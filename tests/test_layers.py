@@ -24,6 +24,7 @@ ORDER = (
         "propose",
         "build",
         "doctor",
+        "metrics",
         "report",
         "cli",
         "__main__",
@@ -123,6 +124,7 @@ PURE = {
         *("rule", "secrets", "sources"),
     ),
     "lock": ("facts", "plan"),
+    "metrics": ("exposition", "families", "records"),
     "model": (
         *(
             "archives",

@@ -118,8 +118,11 @@ def _open(path: Path) -> IO[str]:
     return path.open("a" if is_stream(path) else "w", encoding="utf-8")
 
 
-def write_results(path: Path | None, text: str) -> str:
-    """Write the results to a file, whole or not at all; return what kept them from it."""
+def write_results(path: Path | None, text: str, content: str = "results") -> str:
+    """Write the results to a file, whole or not at all; return what kept them from it.
+
+    `content` is what else the text is.
+    """
     if path is None:
         return ""
     if path == _STDOUT:
@@ -129,7 +132,7 @@ def write_results(path: Path | None, text: str) -> str:
     try:
         replace_file(path, f"{text}\n")
     except DistgenError as error:
-        return f"{path}: {error.problem}; the results are not in it"
+        return f"{path}: {error.problem}; the {content} are not in it"
     return ""
 
 

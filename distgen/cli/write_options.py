@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import click
 
@@ -15,11 +16,13 @@ from distgen.cli.events import (
     open_events,
     write_results,
 )
+from distgen.cli.metrics_file import metrics_option, open_metrics
 from distgen.cli.option_groups import option_group
 from distgen.cli.results import exit_code, print_results
 from distgen.cli.session import Session, format_option
 from distgen.cli.signing_options import signing_options
 from distgen.cli.streams import narrate
+from distgen.errors import InputError
 from distgen.model.published import Result
 from distgen.publish.report import count_statuses, format_report
 
@@ -31,6 +34,7 @@ class OutputOptions:
     form: str
     dry_run: bool
     event_files: EventFiles
+    metrics: Path | None = None
 
 
 write_options = option_group(
@@ -57,6 +61,7 @@ write_options = option_group(
     prepare.planning_options,
     format_option("text", "json"),
     event_options,
+    metrics_option,
     signing_options,
 )
 """Add the options of a run that writes; the command gets those of its output as one `output`."""
@@ -72,18 +77,27 @@ def deliver(
     """Plan, let `work` do it, report, end with `tell`'s summary, and exit as it went."""
     # Something that is only planned writes nothing anywhere, not even a result of this run.
     session: Session = replace(ctx.obj, keep_results=not output.dry_run)
-    with open_events(output.event_files.events) as events:
-        run = prepare.prepare(session, options, events)
+    if output.dry_run and output.metrics:
+        raise InputError("a dry run is no run to measure", where="--metrics")
+    command, shard = ctx.info_name or "", options.sharding.part
+    with (
+        open_metrics(session, output.metrics, command, shard) as metrics,
+        open_events(output.event_files.events) as events,
+    ):
+
+        def observe(step: str, about: Mapping[str, object]) -> None:
+            metrics(step, about)
+            events(step, about)
+
+        run = prepare.prepare(session, options, observe)
         with graceful_signals(run.git):
             results = work(run)
         code = 130 if run.git.stop.is_set() else exit_code(results)
-        events("ended", {"summary": count_statuses(results), "exit_code": code})
+        observe("ended", {"summary": count_statuses(results), "exit_code": code})
+        metrics.end(results, code)
     text = format_report(results)
-    troubles = [
-        sentence
-        for sentence in (write_results(output.event_files.results, text), events.trouble)
-        if sentence
-    ]
+    sentences = write_results(output.event_files.results, text), events.trouble, metrics.trouble
+    troubles = [sentence for sentence in sentences if sentence]
     print_results(session, results, text if output.form == "json" else "")
     session.say(("it would be: " if output.dry_run else "") + tell(run, results))
     for trouble in troubles:
