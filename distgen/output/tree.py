@@ -135,9 +135,9 @@ def leftovers(root: Path, current: Collection[Path]) -> tuple[Path, ...]:
     that of its image and stream.
     """
     with explain_os_errors(root):
-        places = sorted(path.parent for path in root.glob(f"*/*/*/{MANIFEST}"))
+        places = {path.parent for path in root.glob(f"*/*/*/{MANIFEST}")}
         return tuple(
-            place for place in places if place not in current and _is_rendered(root, place)
+            place for place in sorted(places.difference(current)) if _is_rendered(root, place)
         )
 
 
@@ -162,9 +162,10 @@ def remove_tree(root: Path, place: Path) -> Delta:
 
 def _compare_files(root: Path, tree: Tree, files: Mapping[str, File]) -> Delta:
     place = tree_folder(root, tree)
-    generated = _generated_modes(root, place)
     if not os.path.lexists(place):
+        _refuse_links(root, place)
         return Delta(place, added=tuple(files))
+    generated = _generated_modes(root, place)
     added: list[str] = []
     changed: list[str] = []
     foreign: list[str] = []
@@ -196,11 +197,7 @@ def _is_rendered(root: Path, place: Path) -> bool:
 def _generated_modes(root: Path, place: Path) -> dict[str, int]:
     """Return the mode of each file that a manifest says distgen wrote."""
     with explain_os_errors(place):
-        link = first_link(root, place.relative_to(root) / MANIFEST)
-        if link is not None:
-            raise DistgenError(
-                f"{link} is a symbolic link, which is not followed", hint="remove it first"
-            )
+        _refuse_links(root, place / MANIFEST)
         if not (place / MANIFEST).exists():
             return {}
         content = (place / MANIFEST).read_bytes()
@@ -217,6 +214,15 @@ def _generated_modes(root: Path, place: Path) -> dict[str, int]:
             hint="remove it, or render into another folder",
         )
     return {path: file.mode for path, file in manifest.files.items()}
+
+
+def _refuse_links(root: Path, path: Path) -> None:
+    with explain_os_errors(path):
+        link = first_link(root, path.relative_to(root))
+    if link is not None:
+        raise DistgenError(
+            f"{link} is a symbolic link, which is not followed", hint="remove it first"
+        )
 
 
 def _find_blocker(place: Path, path: str, generated: Mapping[str, int]) -> str | None:
@@ -268,8 +274,12 @@ def _write_files(stage: Path, files: Iterable[File]) -> None:
             continue
         mode = 0o777 if file.mode == EXECUTABLE else 0o666  # less the umask, as git does
         descriptor = os.open(f"{stage}/{file.path}", os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with os.fdopen(descriptor, "wb") as target:
-            target.write(file.content)
+        try:
+            rest = memoryview(file.content)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+        finally:
+            os.close(descriptor)
 
 
 def _move_into_place(stage: Path, delta: Delta) -> None:

@@ -34,7 +34,7 @@ def as_text(images: Sequence[Image], links: Sequence[Edge]) -> str:
             builders.setdefault(image, []).append(parent)
     children_of_a_base = {image for _, image, role in links if role == "base"}
     roots = [image.key for image in images if image.key not in children_of_a_base]
-    roots += sorted({parent for parent in children if parent not in {i.key for i in images}})
+    roots += sorted({*children} - {image.key for image in images})
     lines: list[str] = []
     stack = [(root, "", "") for root in reversed(roots)]
     while stack:
