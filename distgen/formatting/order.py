@@ -12,7 +12,7 @@ import yaml
 
 from distgen.formatting.key_order import listed_keys, places_below, places_of_item
 from distgen.formatting.lines import LineKind, LineMap, map_lines
-from distgen.formatting.tree import Entry, Node, YamlTree
+from distgen.formatting.tree import Entry, Node, YamlTree, join_lines
 from distgen.schema.subschemas import Schema, alternatives
 
 Places = tuple[Schema, ...]
@@ -28,7 +28,7 @@ def order_lines(tree: YamlTree, schema: Schema) -> str:
     ordering = _Ordering(tree, lines, schema)
     places = tuple(alternatives((schema,), schema))
     numbers = ordering.order_value(tree.top, range(len(lines.lines)), places)
-    return "\n".join(lines.lines[number] for number in _apart_from_blocks(lines, numbers))
+    return join_lines(lines.lines[number] for number in _apart_from_blocks(lines, numbers))
 
 
 def order_flow_maps(tree: YamlTree, schema: Schema) -> str:

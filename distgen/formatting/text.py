@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from collections import Counter
 from itertools import pairwise
+from typing import Any
 
 import yaml
 
-from distgen.errors import DistgenError
+from distgen.errors import DistgenError, InputError
 from distgen.formatting.indent import indent_lines
 from distgen.formatting.key_order import means_the_same
 from distgen.formatting.lines import map_lines
 from distgen.formatting.order import order_flow_maps, order_lines
 from distgen.formatting.spacing import space_tokens, squeeze_blank_lines, strip_lines
-from distgen.formatting.tree import YamlTree, parse_tree, scan_tokens, split_lines
+from distgen.formatting.tree import YamlTree, join_lines, parse_tree, scan_tokens, split_lines
 from distgen.schema.scalars import resolve_scalars
 from distgen.schema.subschemas import Schema
 from distgen.schema.yaml import read_yaml
@@ -38,12 +39,21 @@ def format_text(content: bytes, path: str, schema: Schema) -> bytes:
     tree = parse_tree(order_lines(tree, schema), path)
     result = _style(tree).encode()
     before = resolve_scalars(document.data, schema)
-    after = resolve_scalars(read_yaml(result, path).data, schema)
-    if not means_the_same(before, after, schema):
-        raise DistgenError("is left as it is: formatted, it would not mean the same", where=path)
-    if _comments(parse_tree(result.decode(), path)) != comments:
-        raise DistgenError("is left as it is: formatted, it would lose a comment", where=path)
+    if problem := _find_loss(result, before, comments, schema):
+        raise DistgenError(f"is left as it is: formatted, it would {problem}", where=path)
     return result
+
+
+def _find_loss(result: bytes, before: Any, comments: Counter[str], schema: Schema) -> str:
+    """Return what would be lost with this result, "" where nothing is."""
+    try:
+        after = resolve_scalars(read_yaml(result, "").data, schema)
+        comments_after = _comments(parse_tree(result.decode(), ""))
+    except InputError:
+        return "not be read any more"
+    if not means_the_same(before, after, schema):
+        return "not mean the same"
+    return "" if comments_after == comments else "lose a comment"
 
 
 def _end_last_line(text: str, path: str) -> str:
@@ -68,7 +78,7 @@ def _without_markers(tree: YamlTree) -> str:
         if isinstance(token, yaml.DocumentStartToken | yaml.DocumentEndToken)
     }
     lines = enumerate(split_lines(tree.text))
-    return "\n".join(
+    return join_lines(
         line
         for number, line in lines
         if number not in marked or line.rstrip() not in ("---", "...")
@@ -79,8 +89,7 @@ def _style(tree: YamlTree) -> str:
     lines = map_lines(tree)
     texts = split_lines(space_tokens(tree))
     texts = indent_lines(tree, lines, strip_lines(lines, texts))
-    rows = squeeze_blank_lines(lines, texts)
-    return "".join(f"{row}\n" for row in rows)
+    return join_lines(squeeze_blank_lines(lines, texts))
 
 
 def _comments(tree: YamlTree) -> Counter[str]:

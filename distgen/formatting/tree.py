@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -79,8 +79,13 @@ def scan_tokens(text: str, path: str) -> tuple[Token, ...]:
 
 
 def split_lines(text: str) -> list[str]:
-    """Return the lines of a text without their ends, as the marks of tokens count them."""
-    return text.split("\n")
+    """Return the lines of a text, of which each has an end, as the marks of tokens count them."""
+    return text.split("\n")[:-1]
+
+
+def join_lines(lines: Iterable[str]) -> str:
+    """Return a text of lines, each with its end."""
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _refuse_old_breaks(text: str, path: str) -> None:

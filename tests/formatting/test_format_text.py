@@ -175,6 +175,7 @@ BLOCKS = (
     ">-\n      one  \n      two\n",
     "|2\n         one\n      two\n",
     "|+\n      one\n\n\n",
+    "|+\n      one\n      two\n",
     "|  # why\n      # no comment\n      one\n",
     "|\n\n\n      one\n     \n      two   \n",
     "|\n",
@@ -329,6 +330,7 @@ def test_what_cannot_be_formatted_is_named_with_its_line(text, message):
     [
         ("app", "other", "mean the same"),
         ("# x", "", "lose a comment"),
+        ("{a", "{ {a", "not be read"),
         ("a: 1, b: [2]", "b: [2], a: 1", "mean the same"),
     ],
 )
