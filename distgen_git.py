@@ -30,6 +30,12 @@ def _run() -> int:
         place = getattr(distgen, "__file__", None) or "/".join(getattr(distgen, "__path__", ["?"]))
         sys.stderr.write(CLASH.format(place))
         return 2
+    if "_DISTGEN_COMPLETE" in os.environ:
+        from distgen.cli.completion.reply import reply
+
+        if (lines := reply(os.environ)) is not None:
+            sys.stdout.write(lines)
+            return 0
     if sys.argv[1:] == ["--version"]:
         sys.stdout.write(f"distgen {distgen.__version__}\n")
         return 0

@@ -5,10 +5,12 @@ import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).parent
 CATALOGUE = ("distgen.yaml", "distgen.lock", "templates", "overlays")
+MANUALS = [str(path.relative_to(HERE)) for path in sorted(HERE.glob("doc/man/*.1"))]
 VERSION = re.search(r'__version__ = "(.+)"', (HERE / "distgen/__init__.py").read_text())
 
 
@@ -31,6 +33,16 @@ class BuildWithCatalogue(build_py):
             shutil.copy2(HERE / "distgen" / "minimal" / name, target / name)
 
 
+class PlainWheel(bdist_wheel):
+    """The same files give the same wheel, whatever the modes of the checkout are."""
+
+    def write_wheelfile(self, *arguments, **settings):
+        super().write_wheelfile(*arguments, **settings)  # all but the list of files is there now
+        for path in Path(self.bdist_dir).rglob("*"):
+            is_run = path.is_dir() or path.stat().st_mode & 0o100
+            path.chmod(0o755 if is_run else 0o644)
+
+
 setup(
     name="distgen-git",
     version=VERSION.group(1),
@@ -46,6 +58,7 @@ setup(
         "distgen": [
             "py.typed",
             "schema/json/*.json",
+            "cli/completion/*.txt",
             "cli/help/*.txt",
             "report/assets/*",
             "report/templates/*",
@@ -54,7 +67,8 @@ setup(
             "minimal/.git*",
         ],
     },
-    cmdclass={"build_py": BuildWithCatalogue},
+    data_files=[("share/man/man1", MANUALS)],
+    cmdclass={"build_py": BuildWithCatalogue, "bdist_wheel": PlainWheel},
     # What jobs of all systems run; with it their version is that of the package.
     scripts=["ci/distgen-check", "ci/distgen-publish", "ci/distgen-lock-update"],
     entry_points={"console_scripts": ["distgen = distgen_git:main"]},

@@ -26,6 +26,7 @@ DOC = Path(__file__).parent
 sys.path.insert(0, str(DOC))
 
 from command_pages import commands  # noqa: E402
+from command_tree import completion_table, manual_pages  # noqa: E402
 from template_pages import shipped_templates  # noqa: E402
 
 PACKAGE = DOC.parent / "distgen"
@@ -342,6 +343,7 @@ def module(path: Path) -> str:
 
 PAGES = {
     "../distgen/schema/json/rules.json": rule_options,  # first, for the schemas of pages need it
+    "../distgen/cli/completion/commands.txt": completion_table,
     "reference/commands.rst": lambda: f"{NOTICE}{commands()}",
     "reference/catalogue.rst": catalogue,
     "reference/filters.rst": template_filters,
@@ -355,7 +357,9 @@ PAGES = {
 if __name__ == "__main__":
     for path, page in PAGES.items():
         (DOC / path).write_text(page().rstrip("\n") + "\n", encoding="utf-8")
-    for old in HELP.iterdir():
-        old.unlink()
-    for name, text in help_texts().items():
-        (HELP / name).write_text(text, encoding="utf-8")
+    for folder, texts in ((HELP, help_texts()), (DOC / "man", manual_pages())):
+        folder.mkdir(exist_ok=True)
+        for old in folder.iterdir():
+            old.unlink()
+        for name, text in texts.items():
+            (folder / name).write_text(text, encoding="utf-8")

@@ -70,6 +70,7 @@ PURE = {
     "catalogue.sources": ("dockerfile_needs",),
     "catalogue.sources.kolla": ("archives", "environ"),
     "catalogue.sources.tcib": ("jinja", "variables"),
+    "cli.completion": ("answers", "scripts"),
     "compare": (
         *("affected", "comparison", "describe", "diff", "documents", "edits", "facts", "grouping"),
         *("planned", "reasons", "records", "relevance", "report", "revision_diff", "sentences"),

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +30,19 @@ def test_generated_pages_are_current(page):
 def test_the_help_that_ships_is_what_click_prints():
     shipped = {path.name: path.read_text() for path in (HERE / "distgen/cli/help").iterdir()}
     assert shipped == regenerate.help_texts(), "run: python doc/regenerate.py"
+
+
+def test_the_man_pages_that_ship_say_what_click_says():
+    shipped = {path.name: path.read_text() for path in (HERE / "doc/man").iterdir()}
+    assert shipped == regenerate.manual_pages(), "run: python doc/regenerate.py"
+
+
+@pytest.mark.skipif(not shutil.which("man"), reason="man is not installed")
+def test_man_has_no_warning_of_its_pages():
+    pages = sorted((HERE / "doc/man").iterdir())
+    words = ["man", "--warnings=w", "--encoding=UTF-8", "--local-file", *pages]
+    shown = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert (shown.stderr, shown.stdout.count("\nSYNOPSIS\n")) == ("", len(pages))
 
 
 @pytest.mark.parametrize("words", [("--help",), ("publish", "-h"), ("export", "tripleo", "--help")])
