@@ -25,7 +25,8 @@ class BuildWithCatalogue(build_py):
         target.mkdir(parents=True)
         for name in CATALOGUE:
             if (HERE / name).is_dir():
-                ignored = shutil.ignore_patterns("__pycache__", "*.py[co]")
+                # the last is a component of GitLab, which looks for it in templates/
+                ignored = shutil.ignore_patterns("__pycache__", "*.py[co]", "distgen.yml")
                 shutil.copytree(HERE / name, target / name, ignore=ignored)
             else:
                 shutil.copy2(HERE / name, target / name)

@@ -13,6 +13,8 @@ from distgen.errors import DistgenError
 
 _OPEN = tuple(map(Path, ("/dev", "/dev/fd", "/proc/self/fd")))
 _COMPILED = shutil.ignore_patterns("__pycache__", "*.py[co]")
+_COMPONENT = ("templates", "distgen.yml")
+"""Where GitLab looks for what belongs to this project, and to no catalogue."""
 
 
 def copy_new(source: Path, target: Path, parts: Iterable[str]) -> None:
@@ -24,13 +26,19 @@ def copy_new(source: Path, target: Path, parts: Iterable[str]) -> None:
             present = [part for part in parts if (source / part).exists()]
             for part in present:
                 if (source / part).is_dir():
-                    shutil.copytree(source / part, stage / part, ignore=_COMPILED)
+                    shutil.copytree(source / part, stage / part, ignore=_foreign)
                 else:
                     shutil.copy(source / part, stage / part)
             for part in present:
                 (stage / part).rename(target / part)
         finally:
             remove_path(stage)
+
+
+def _foreign(folder: str, names: list[str]) -> set[str]:
+    """Return the names in a folder that are not copied."""
+    holder, component = _COMPONENT
+    return _COMPILED(folder, names) | ({component} if Path(folder).name == holder else set())
 
 
 def replace_file(path: Path, text: str) -> None:

@@ -48,7 +48,8 @@ def test_what_tekton_takes(text):
     ("text", "problem"),
     [
         (pipeline(A).replace("tekton.dev/v1", "tekton.dev/v1beta1"), "no kind Pipeline of"),
-        (pipeline(A).replace("Pipeline", "Task"), "no kind Task of"),
+        (pipeline(A).replace("Pipeline", "ClusterTask"), "no kind ClusterTask of"),
+        (pipeline(A).replace("Pipeline", "Task"), "'tasks' was unexpected"),
         (pipeline(A + ", runafter: [b]"), "'runafter' was unexpected"),
         (pipeline(A + ", needs: [b]"), "'needs' was unexpected"),
         (pipeline(A + ", runAfter: b"), "'b' is not of type 'array'"),
@@ -75,7 +76,7 @@ def test_what_tekton_takes(text):
         (RUN + "spec: {pipelineref: {name: p}}\n", "'pipelineref' was unexpected"),
         (RUN + "spec: {timeouts: {pipeline: 0}}\n", "0 is not of type 'string'"),
         (RUN + "spec: {}\nstatus: {}\n", "'status' was unexpected"),
-        (RUN + "spec: {taskRunTemplate: {podTemplate: {volumes: [{}]}}}\n", "False schema"),
+        (RUN + "spec: {taskRunTemplate: {podTemplate: {volumes: [{}]}}}\n", "'name' is a required"),
     ],
 )
 def test_what_tekton_refuses(text, problem):

@@ -6,7 +6,6 @@ import base64
 import json
 import subprocess
 import sys
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from testing.dist_git import git
 from testing.engines import BASE, open_engine_room
 from testing.reader import begin
 from testing.servers import PASSWORD, USER, get, tagged
+from testing.stub_wheel import write_stub_wheel
 from testing.zuul_node import Node
 from testing.zuul_tenant import CATALOGUE, HOST, load_tenant
 
@@ -204,18 +204,7 @@ def test_defaults_of_the_role_say_where_things_are(bare_node):
 
 def test_distgen_is_installed_into_an_environment_of_its_own(bare_node, room):
     """What is installed is a wheel with a program of this name: the test needs no network."""
-    wheel = bare_node.folder / "distgen_git-1-py3-none-any.whl"
-    about = "distgen_git-1.dist-info"
-    files = {
-        "stub.py": "def main():\n    print('a stub')\n",
-        f"{about}/METADATA": "Metadata-Version: 2.1\nName: distgen-git\nVersion: 1\n",
-        f"{about}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{about}/entry_points.txt": "[console_scripts]\ndistgen = stub:main\n",
-        f"{about}/RECORD": "",
-    }
-    with zipfile.ZipFile(wheel, "w") as archive:
-        for name, text in files.items():
-            archive.writestr(name, text)
+    wheel = write_stub_wheel(bare_node.folder)
     job = replace(
         jobs_of(bare_node, "check", "distgen.lock")["distgen-build-image-ns-app-master"],
         playbooks=("playbooks/distgen/pre.yaml",),

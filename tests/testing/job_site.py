@@ -116,7 +116,7 @@ def job_site(folder: Path) -> Iterator[JobSite]:
         server.repository("ns/app.git")
         files = {name: text.replace("GIT", f"file://{lib}") for name, text in FILES.items()}
         settings = SETTINGS.format(url=server.url, user=USER)
-        write_files(start, {**files, "distgen.yaml": settings, ".gitignore": "/distgen-reports/\n"})
+        write_files(start, {**files, "distgen.yaml": settings})
         git("init", "-q", "-b", "main", folder=start)
         subprocess.run(["distgen", "-C", start, "lock"], env=environment, check=True)
         git("add", "-A", folder=start)

@@ -9,13 +9,14 @@ from __future__ import annotations
 import graphlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 from jsonschema import Draft202012Validator
+from testing.kubernetes_objects import kubernetes_definitions
 
 DESCRIPTION = Path(__file__).parent.parent / "data" / "tekton-pipeline-v1.json"
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -53,12 +54,40 @@ def schema(kind: str) -> Mapping[str, Any]:
         if definition.get("properties"):
             definition["additionalProperties"] = False
     named = {*re.findall(r'"#/definitions/([^"]+)"', json.dumps(definitions))}
+    parts = {"v1.Task": _task(definitions["v1.EmbeddedTask"]), **_of_kubernetes(named)}
     # What we write nothing of, whatever it may be, is refused.
     absent = dict.fromkeys(named - definitions.keys(), False)
     return {
         "$ref": f"#/definitions/v1.{kind}",
-        "definitions": {**absent, **definitions, **ELSEWHERE},
+        "definitions": {**absent, **definitions, **parts, **ELSEWHERE},
     }
+
+
+def _task(embedded: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema of a Task, whose spec is that of a task in a pipeline, without a kind."""
+    properties = dict(embedded["properties"])
+    for name in ("apiVersion", "kind", "metadata", "spec"):
+        del properties[name]
+    text = {"type": "string"}
+    named = {"apiVersion": text, "kind": text, "metadata": {"$ref": "#/definitions/v1.ObjectMeta"}}
+    return {
+        "type": "object",
+        "required": ["apiVersion", "kind", "metadata", "spec"],
+        "properties": {**named, "spec": {**embedded, "properties": properties}},
+        "additionalProperties": False,
+    }
+
+
+def _of_kubernetes(names: Iterable[str]) -> dict[str, Any]:
+    """Return what the description refers to of Kubernetes, and what that refers to."""
+    definitions = kubernetes_definitions()
+    core = {name: f"io.k8s.api.core.{name}" for name in names}
+    aliases = {
+        name: {"$ref": f"#/definitions/{full}"}
+        for name, full in core.items()
+        if full in definitions
+    }
+    return {**definitions, **aliases}
 
 
 class Loader(yaml.SafeLoader):
@@ -73,7 +102,7 @@ def tekton_problems(text: str) -> list[str]:
     """Return what is wrong with an object; empty for one that Tekton takes."""
     data = yaml.load(text, Loader=Loader)
     kind = data.get("kind")
-    if kind not in ("Pipeline", "PipelineRun") or data.get("apiVersion") != "tekton.dev/v1":
+    if kind not in ("Pipeline", "PipelineRun", "Task") or data.get("apiVersion") != "tekton.dev/v1":
         return [f"no kind {kind} of tekton.dev/v1"]
     problems = [error.message for error in Draft202012Validator(schema(kind)).iter_errors(data)]
     if problems:
