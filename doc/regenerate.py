@@ -102,10 +102,20 @@ def outputs() -> str:
     for kind in kinds:
         whole = load_schema(kind)
         text += [f".. _schema-{kind}:\n\n", title(kind, "-"), f"{_name_schema(kind)}.\n\n"]
-        for name, node in _output_keys(whole, whole, ""):
-            words = ". ".join(filter(None, (_kind(node), literal(node["description"]))))
-            text.append(f"``{name}``\n{fill(words, 100, **INDENT)}\n\n")
+        events = whole.get("$defs", {}) if kind.endswith("events") else {}
+        for event, schema in events.items():
+            text.append(
+                f".. rubric:: The event ``{event}``\n\n{literal(schema['description'])}\n\n"
+            )
+            text += _describe_keys(schema, whole)
+        text += [] if events else _describe_keys(whole, whole)
     return "".join(text)
+
+
+def _describe_keys(schema: Mapping[str, Any], whole: Mapping[str, Any]) -> Iterator[str]:
+    for name, node in _output_keys(schema, whole, ""):
+        words = ". ".join(filter(None, (_kind(node), literal(node["description"]))))
+        yield f"``{name}``\n{fill(words, 100, **INDENT)}\n\n"
 
 
 def _name_schema(kind: str) -> str:

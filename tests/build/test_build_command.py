@@ -17,6 +17,7 @@ import jsonschema
 import pytest
 from testing.dist_git import edit
 from testing.engines import EngineRoom, open_engine_room
+from testing.event_lines import read_events
 from testing.servers import start_registry
 from testing.sites import NAMESPACE, STREAMS, ended, save, site, start
 
@@ -65,9 +66,7 @@ def test_published_commits_are_built_on_the_parents_of_this_run(
     jsonschema.validate(json.loads(ran.out), load_schema("build"))
     assert "ns/app@main | one\n" in ran.err
     assert "one\n" in (tmp_path / "logs/ns/app/main.log").read_text()
-    events = [json.loads(line) for line in (tmp_path / "events").read_text().splitlines()]
-    for event in events:
-        jsonschema.validate(event, load_schema("build-events"))
+    events = read_events(tmp_path / "events", "build-events")
     assert [event["event"] for event in events] == [
         *("started", "building", "result", "building", "result", "ended")
     ]

@@ -6,24 +6,20 @@ import signal
 import subprocess
 import time
 
-import jsonschema
 import pytest
 from testing.dist_git import OPTIONS, commits, edit, git, run_publish, statuses
+from testing.event_lines import read_events
 from testing.git_server import Fault, git_server
 from testing.images import image, make_catalogue, tree
 from testing.sites import COMMAND, distgen, ended, save, site, start
 
 from distgen.publish.repository_access import list_repositories
 from distgen.publish.scheduler import Dependencies, RunState, sort_parents_first
-from distgen.schema.packaged import load_schema
 
 
 def lines(path):
     """Return the events that were written, each held to the schema."""
-    found = [json.loads(line) for line in path.read_text().splitlines()]
-    for event in found:
-        jsonschema.validate(event, load_schema("events"))
-    return found
+    return read_events(path)
 
 
 def told(path):

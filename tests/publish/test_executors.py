@@ -15,6 +15,7 @@ from urllib.parse import urljoin
 import pytest
 from testing.dask import cluster
 from testing.dist_git import commits, edit, git
+from testing.event_lines import read_events
 from testing.fake_linters import fake_linter
 from testing.git_server import git_server
 from testing.moments import arrange, await_halt, resume, watch
@@ -87,7 +88,7 @@ def test_processes_publish_what_one_does(catalogue, tmp_path):
     assert (done.code, done.results) == (1, lone.results)
     assert heads(root / "dist-git") == lone_refs != refs
     assert set(first.statuses.values()) == {"created"}
-    assert events.read_text().count('"result"') == len(NAMES)
+    assert [event["event"] for event in read_events(events)].count("result") == len(NAMES)
 
 
 @pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="ssh-keygen is not installed")

@@ -1,6 +1,5 @@
 """Equal jobs that publish one catalogue together: what they share, and how they wait."""
 
-import json
 import re
 import shutil
 import threading
@@ -11,6 +10,7 @@ from pathlib import Path
 import click
 import pytest
 from testing.dist_git import GIT, OPTIONS, commits, content, edit, git, run_publish, statuses
+from testing.event_lines import read_events
 from testing.git_server import git_server
 from testing.images import AUTHOR, image, tree
 from testing.moments import arrange, await_halt, kill, resume, watch
@@ -194,8 +194,7 @@ def test_what_a_shard_waits_for_is_said_and_recorded(catalogue, tmp_path, server
     words = ("--shard", f"{EXPECTED['core']}/4", "--wait", "0.2", "--events", events)
     done = distgen(root, "publish", *words)
     assert done.err.count("waiting for ns/base@main to be ") == 1
-    waits = [json.loads(line) for line in events.read_text().splitlines()]
-    waits = [wait["detail"] for wait in waits if wait["event"] == "waiting"]
+    waits = [event["detail"] for event in read_events(events) if event["event"] == "waiting"]
     assert [wait.split()[2] for wait in waits] == ["ns/base@main"]
 
 
