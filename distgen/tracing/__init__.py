@@ -1,0 +1,1 @@
+"""Says a run to OpenTelemetry as spans: the run, its stages and its repositories."""
