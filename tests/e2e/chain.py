@@ -15,20 +15,23 @@ from testing.containers import Cost
 from testing.dist_git import git
 
 WORKERS = 2
+SUMMARY: list[str] = []
+"""Lines that the end of a run prints: an image each."""
 
 
 @dataclass(frozen=True)
 class Built:
-    """An image as it came of a clone: what it cost, and how many bytes a pull has."""
+    """An image as it came of a clone: what it cost, and how many bytes a pull has, if pushed."""
 
     name: str
     reference: str
     cost: Cost
-    size: int
+    size: int = 0
 
     def __str__(self) -> str:
         times = f"{self.cost.seconds:5.0f} s, {self.cost.processor:4.0f} s of a processor"
-        return f"{self.name:26} {times}, {self.size / 1e6:4.0f} MB"
+        size = f", {self.size / 1e6:4.0f} MB" if self.size else ""
+        return f"{self.name:26} {times}{size}"
 
 
 @dataclass(frozen=True)
@@ -82,8 +85,17 @@ def push(lab: Lab, clone: Clone, cost: Cost) -> Built:
     return built
 
 
-def build_all(lab: Lab, clones: Sequence[Clone]) -> dict[str, Built]:
-    """Build clones, each after those that its Dockerfile names, and push them.
+def keep(lab: Lab, clone: Clone, cost: Cost) -> Built:
+    """Leave an image in the engine's storage, where those that are built on it find it."""
+    built = Built(clone.name, clone.reference, cost)
+    say(f"built {built}")
+    return built
+
+
+def build_all(
+    lab: Lab, clones: Sequence[Clone], deliver: Callable[[Lab, Clone, Cost], Built] = push
+) -> dict[str, Built]:
+    """Build clones, each after those that its Dockerfile names, and deliver them.
 
     Two are built at a time. Nobody waits for a push: the engine has the parents under their names.
     """
@@ -93,7 +105,7 @@ def build_all(lab: Lab, clones: Sequence[Clone]) -> dict[str, Built]:
     with ThreadPoolExecutor(1) as pushes:
         pushed = {}
         for name, cost in in_order(needs, lambda name: build(lab, by_name[name])):
-            pushed[name] = pushes.submit(push, lab, by_name[name], cost)
+            pushed[name] = pushes.submit(deliver, lab, by_name[name], cost)
         return {name: pushed[name].result() for name in by_name}
 
 

@@ -11,14 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from e2e.chain import Built, Clone, build_all, clone
+from e2e.chain import SUMMARY, Built, Clone, build_all, clone
 from e2e.facts import FACTS
 from e2e.lab import NAMESPACES, Lab, fill, open_lab, settle, timed
 from testing.containers import MACHINE
 
 PROGRAMS = ("buildah", "debootstrap", "docker-registry", "skopeo")
 BEGAN = time.monotonic()
-SUMMARY: list[str] = []
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -204,7 +204,7 @@ class Reply:
 class Front(Server):
     """A server whose answers a function decides; `log` holds what it was asked."""
 
-    def __init__(self, answer: Callable[[Asked], Reply]) -> None:
+    def __init__(self, answer: Callable[[Asked], Reply], port: int = 0) -> None:
         log: list[Asked] = []
 
         class Handler(BaseHTTPRequestHandler):
@@ -241,7 +241,7 @@ class Front(Server):
                 if self.command != "HEAD":
                     self.wfile.write(reply.body)
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True
         super().__init__(f"127.0.0.1:{self._server.server_address[1]}")
         object.__setattr__(self, "log", log)
@@ -258,9 +258,9 @@ class Front(Server):
         self._server.server_close()
 
 
-def serve(answer: Callable[[Asked], Reply]) -> Front:
-    """Start a server whose answers `answer` decides."""
-    return Front(answer)
+def serve(answer: Callable[[Asked], Reply], port: int = 0) -> Front:
+    """Start a server whose answers `answer` decides; port 0 is any that is free."""
+    return Front(answer, port)
 
 
 def in_front_of(server: Server, meddle: Callable[[Asked], Reply | None]) -> Front:
