@@ -17,34 +17,38 @@ pytest.importorskip("ansible")
 
 from testing.dist_git import git
 from testing.job_site import BROKEN, ROOT, TOKEN, USER, JobSite, job_site
+from testing.pages import WrittenFile, steps
 from testing.stub_wheel import write_stub_wheel
 from testing.zuul_node import PLUGINS
-from testing.zuul_tenant import CATALOGUE, load_tenant
+from testing.zuul_tenant import CATALOGUE, Tenant, load_tenant
 from zuul.lib import filecomments
 
 import distgen
 
 JOBS = (ROOT / "zuul.d/jobs.yaml").read_text()
-PROJECT = """
-- secret: {name: dist-git-token, data: {DISTGEN_TOKEN: hidden}}
-- secret: {name: push-token, data: {DISTGEN_PUSH_USER: robot, DISTGEN_PUSH_TOKEN: hidden}}
-- job:
-    name: images-publish
-    parent: distgen-publish
-    secrets: [{name: distgen_environment, secret: dist-git-token, pass-to-parent: true}]
-- job:
-    name: images-lock-update
-    parent: distgen-lock-update
-    secrets: [{name: distgen_environment, secret: push-token, pass-to-parent: true}]
-- project:
-    check: {jobs: [distgen-check]}
-    promote: {jobs: [images-publish, images-lock-update]}
+PAGE = ROOT / "doc/howto/run-zuul.rst"
+(PROJECT,) = (
+    re.sub(r"!encrypted/pkcs1-oaep \[\.\.\.\]", "hidden", step.text)
+    for step in steps(PAGE)
+    if isinstance(step, WrittenFile) and step.path == "zuul.d/distgen.yaml"
+)
+"""What the page tells a project to have, without the ciphers, which no key here could read."""
+PERIODIC = """
+- pipeline:
+    name: periodic
+    manager: independent
+    post-review: true
+    trigger: {gerrit: [{event: change-merged}]}
 """
+
+
+def load(project: str, jobs: str) -> Tenant:
+    return load_tenant({"zuul.yaml": project}, projects={"x/distgen": jobs}, system=PERIODIC)
 
 
 @pytest.fixture(scope="module")
 def tenant():
-    return load_tenant({"zuul.yaml": PROJECT}, projects={"x/distgen": JOBS})
+    return load(PROJECT, JOBS)
 
 
 def test_zuul_takes_the_jobs_and_those_that_inherit_from_them(tenant):
@@ -52,7 +56,11 @@ def test_zuul_takes_the_jobs_and_those_that_inherit_from_them(tenant):
     (check,) = tenant.jobs("check", CATALOGUE, ["overlays/ns/app.yaml"]).values()
     assert check.secrets == {}
     assert check.playbooks == ("playbooks/distgen-install.yaml", "playbooks/distgen-check.yaml")
-    jobs = tenant.jobs("promote", CATALOGUE, ["overlays/ns/app.yaml"])
+    jobs = {
+        name: job
+        for pipeline in ("promote", "periodic")
+        for name, job in tenant.jobs(pipeline, CATALOGUE, ["overlays/ns/app.yaml"]).items()
+    }
     assert {name: job.secrets for name, job in jobs.items()} == {
         f"images-{act}": {
             f"playbooks/distgen-{name}.yaml": ("distgen_environment",) for name in ("install", act)
@@ -65,14 +73,14 @@ def test_zuul_takes_the_jobs_and_those_that_inherit_from_them(tenant):
 
 def test_zuul_lets_nobody_publish_before_a_review():
     text = PROJECT.replace("check: {jobs: [distgen-check]}", "check: {jobs: [distgen-publish]}")
-    tenant = load_tenant({"zuul.yaml": text}, projects={"x/distgen": JOBS})
+    tenant = load(text, JOBS)
     with pytest.raises(Exception, match="post-review"):
         tenant.jobs("check", CATALOGUE, ["overlays/ns/app.yaml"])
 
 
 def test_zuul_would_name_a_mistake():
     broken = JOBS.replace("post-review: true", "post-revew: true")
-    tenant = load_tenant({"zuul.yaml": PROJECT}, projects={"x/distgen": broken})
+    tenant = load(PROJECT, broken)
     assert any("post-revew" in error for error in tenant.errors)
 
 

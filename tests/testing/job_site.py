@@ -110,7 +110,6 @@ def job_site(folder: Path) -> Iterator[JobSite]:
     git("init", "-q", "-b", "main", folder=lib)
     git("commit", "-q", "--allow-empty", "-m", "Begin", folder=lib)
     environment = begin(folder, {"DISTGEN_TOKEN": TOKEN})
-    environment["PATH"] = f"{ROOT / 'ci'}:{environment['PATH']}"
     (folder / "server").mkdir()
     with git_server(folder / "server", {USER: TOKEN}) as server:
         server.repository("ns/app.git")

@@ -88,6 +88,8 @@ def begin(folder: Path, environment: Mapping[str, str]) -> dict[str, str]:
     words = shlex.join([sys.executable, f"{HERE}/distgen_git.py"])
     command.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
     command.chmod(0o755)
+    for script in HERE.glob("ci/distgen-*"):
+        (programs / script.name).symlink_to(script)
     return {
         "PATH": f"{programs}:{os.environ['PATH']}",
         "HOME": str(home),
