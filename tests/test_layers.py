@@ -189,7 +189,7 @@ PURE = {
     ),
     "schema": (
         *("check", "formats", "messages", "rules", "scalar", "scalars", "sources", "subschemas"),
-        *("yaml", "yaml_writer"),
+        *("typed_values", "yaml", "yaml_writer"),
     ),
     "text": (
         *(

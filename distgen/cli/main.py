@@ -101,7 +101,7 @@ def cli(
 
     IMAGE is namespace/name, a glob such as 'opendev/*', and may end in @stream; none means all.
 
-    -q, -v, --color and --no-cache are taken after COMMAND, too.
+    -C, -q, -v, --color and --no-cache are taken after COMMAND, too.
 
     Exit codes: 0 done or nothing to do, 1 something failed, was refused or found, 2 bad input,
     130 interrupted.

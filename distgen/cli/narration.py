@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import click
@@ -28,6 +29,7 @@ def take_narration(command: click.Command) -> click.Command:
     if not any(parameter.name == "narration_color" for parameter in command.params):
         command.params.extend(
             [
+                _option(_set_start, ["-C", "narration_directory"], metavar="DIR"),
                 _option(_set_verbosity(-1), ["-q", "--quiet", "narration_quiet"], is_flag=True),
                 _option(_set_verbosity(1), ["-v", "--verbose", "narration_verbose"], is_flag=True),
                 _option(_set_color, ["--color", "narration_color"], type=COLORS),
@@ -44,6 +46,11 @@ Callback = Callable[[click.Context, click.Parameter, Any], None]
 
 def _option(callback: Callback, names: list[str], **settings: Any) -> click.Option:
     return click.Option(names, hidden=True, expose_value=False, callback=callback, **settings)
+
+
+def _set_start(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
+    if value is not None and isinstance(ctx.obj, Session):
+        ctx.obj = replace(ctx.obj, start=Path(value))
 
 
 def _set_verbosity(verbosity: int) -> Callback:

@@ -13,7 +13,7 @@ from distgen.cli.session import SETTINGS, Session
 from distgen.errors import DistgenError, InputError
 from distgen.git.repository import create_repository, open_repository
 from distgen.git.run import Git, isolate
-from distgen.output.files import copy_new
+from distgen.output.files import copy_new, replace_file
 
 PACKAGE = Path(distgen.__file__).parent
 MESSAGE = "Begin a catalogue of images\n"
@@ -30,8 +30,16 @@ PARTS = ("distgen.yaml", "distgen.lock", "templates", "overlays")
     default=None,
     help="Make a git repository of it, with a first commit; a terminal is asked.",
 )
+@click.option(
+    "--schemas",
+    "with_schemas",
+    is_flag=True,
+    help="Write schemas into .schemas, and into each file the line by which editors find them.",
+)
 @click.pass_obj
-def command(session: Session, directory: Path, minimal: bool, with_git: bool | None) -> None:
+def command(
+    session: Session, directory: Path, minimal: bool, with_git: bool | None, with_schemas: bool
+) -> None:
     """Make a catalogue in an empty folder."""
     source = PACKAGE / "minimal" if minimal else _default()
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
@@ -44,10 +52,23 @@ def command(session: Session, directory: Path, minimal: bool, with_git: bool | N
     git = _git_if_chosen(session, directory, with_git)
     copy_new(source, directory, parts=(*PARTS, ".gitignore", ".gitattributes"))
     session.say(f"made a catalogue in {directory}")
+    if with_schemas:
+        _add_schemas(session, directory)
     if git is not None:
         commit = create_repository(git, directory, MESSAGE, _now(session))
         session.say(f"made a git repository of it; its first commit is {commit[:12]}")
     session.say(f"next: distgen -C {directory} list; distgen -C {directory} publish")
+
+
+def _add_schemas(session: Session, directory: Path) -> None:
+    # Other catalogues are made without it, and need not read templates for it.
+    from distgen.catalogue.editors import SCHEMAS, schema_lines
+    from distgen.cli.commands.schema import write_schemas
+
+    write_schemas(session, directory / SCHEMAS, directory)
+    for path, line in tuple(schema_lines(directory)):
+        file = directory / path
+        replace_file(file, line + file.read_text(encoding="utf-8"))
 
 
 def _git_if_chosen(session: Session, directory: Path, with_git: bool | None) -> Git | None:
