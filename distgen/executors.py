@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -57,8 +57,11 @@ def describe_loss(job: Future[Any]) -> str:
 
 
 @contextmanager
-def open_workers(place: str) -> Iterator[Workers]:
-    """Open `processes`, or `dask:ADDRESS` of a scheduler; tasks are functions of a module."""
+def open_workers(place: str, variables: Mapping[str, str] | None = None) -> Iterator[Workers]:
+    """Open `processes`, or `dask:ADDRESS` of a scheduler; tasks are functions of a module.
+
+    Processes get the `variables` in their environment; the workers of Dask have one of their own.
+    """
     if place.startswith(DASK):
         with _dask_workers(place.removeprefix(DASK)) as workers:
             yield workers
@@ -68,15 +71,16 @@ def open_workers(place: str) -> Iterator[Workers]:
     )
     # A fork would have the locks of threads that it does not have.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(count, context, _serve_alone, (os.getpid(),))
+    pool = ProcessPoolExecutor(count, context, _serve_alone, (os.getpid(), dict(variables or {})))
     try:
         yield Workers(pool, count)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _serve_alone(parent: int) -> None:
+def _serve_alone(parent: int, variables: Mapping[str, str]) -> None:
     """Leave signals of the terminal to the parent, and end when it is gone."""
+    os.environ.update(variables)
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
 

@@ -66,7 +66,9 @@ def publish_elsewhere(session: Session, place: str, run: prepare.Run) -> Iterato
     repositories = checked_repositories(run.request, run.options)
     repositories = sort_parents_first(repositories, state.dependencies)
     observe = run.options.observe
-    with open_workers(place) as workers:
+    # What tells git of keys and certificates was taken out of this process's own environment.
+    variables = {name: text for name, text in session.environ.items() if name.startswith("GIT_")}
+    with open_workers(place, variables) as workers:
         jobs = run.options.jobs * workers.count
         report_start(observe, run.options.provenance.version, len(repositories), jobs)
 

@@ -116,6 +116,21 @@ def test_processes_retire_what_left_the_catalogue_and_sign_it(catalogue, tmp_pat
     assert set(lost.statuses.values()) <= {"unchanged", "failed"}, lost.results
 
 
+def test_processes_know_what_the_environment_tells_git(catalogue, tmp_path):
+    """They did not know the certificates and keys that are named there."""
+    address = "https://git.example.org"
+    root = family(catalogue, url=f"'{address}/{{namespace}}/{{image}}.git'")
+    with git_server(tmp_path / "srv") as server:
+        make_repositories(server)
+        settings = {
+            **{"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{server.url}.insteadOf"},
+            "GIT_CONFIG_VALUE_0": address,
+        }
+        words = ("publish", "--format=json", "--executor", "processes")
+        done = distgen(root, *words, **settings)
+        assert set(done.statuses.values()) == {"created"}, done.results
+
+
 def test_processes_use_and_fill_the_findings_that_are_kept(catalogue, tmp_path):
     root = family(catalogue)
     fake = fake_linter(tmp_path / "fake")
