@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -57,10 +57,10 @@ def describe_loss(job: Future[Any]) -> str:
 
 
 @contextmanager
-def open_workers(place: str, variables: Mapping[str, str] | None = None) -> Iterator[Workers]:
+def open_workers(place: str, begin: Callable[[], None] | None = None) -> Iterator[Workers]:
     """Open `processes`, or `dask:ADDRESS` of a scheduler; tasks are functions of a module.
 
-    Processes get the `variables` in their environment; the workers of Dask have one of their own.
+    Each process calls `begin` first; the workers of Dask have begun before.
     """
     if place.startswith(DASK):
         with _dask_workers(place.removeprefix(DASK)) as workers:
@@ -71,16 +71,17 @@ def open_workers(place: str, variables: Mapping[str, str] | None = None) -> Iter
     )
     # A fork would have the locks of threads that it does not have.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(count, context, _serve_alone, (os.getpid(), dict(variables or {})))
+    pool = ProcessPoolExecutor(count, context, _serve_alone, (os.getpid(), begin))
     try:
         yield Workers(pool, count)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _serve_alone(parent: int, variables: Mapping[str, str]) -> None:
+def _serve_alone(parent: int, begin: Callable[[], None] | None) -> None:
     """Leave signals of the terminal to the parent, and end when it is gone."""
-    os.environ.update(variables)
+    if begin:
+        begin()
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
 

@@ -69,6 +69,11 @@ class BatchRefusal:
         return (InputError if self.is_input else DistgenError)(self.problem)
 
 
+def add_variables(variables: Mapping[str, str]) -> None:
+    """Give a process of this machine what its parent keeps out of its own environment."""
+    os.environ.update(variables)
+
+
 def render_batch(shipment: Shipment) -> tuple[Tree, ...] | BatchRefusal:
     """Return the trees of a batch, in the order of its keys."""
     try:

@@ -19,6 +19,7 @@ from distgen.cli.batch_tasks import (
     BatchRefusal,
     PublishSettings,
     Shipment,
+    add_variables,
     lint_batch,
     publish_batch,
     render_batch,
@@ -68,7 +69,7 @@ def publish_elsewhere(session: Session, place: str, run: prepare.Run) -> Iterato
     observe = run.options.observe
     # What tells git of keys and certificates was taken out of this process's own environment.
     variables = {name: text for name, text in session.environ.items() if name.startswith("GIT_")}
-    with open_workers(place, variables) as workers:
+    with open_workers(place, partial(add_variables, variables)) as workers:
         jobs = run.options.jobs * workers.count
         report_start(observe, run.options.provenance.version, len(repositories), jobs)
 
