@@ -48,6 +48,8 @@ EXPECTED_SKIPS = {
     # `tox -e kolla` has it.
     "could not import 'kolla': .*": True,
     "KOLLA_22 names no folder with release 22 of Kolla": True,
+    # `tox -e package` has it, and a release is made of a repository.
+    "could not import 'twine': .*|the checkout is no repository": True,
     # `tox -e zuul` has them.
     "could not import '(zuul|ansible)': .*": True,
     # Neither is packaged for every system.

@@ -62,9 +62,9 @@ class Clone:
         return [name for pair in pairs for name in pair if name]
 
 
-def clone(lab: Lab, name: str, folder: Path) -> Clone:
+def clone(lab: Lab, name: str, folder: Path, branch: str = "master") -> Clone:
     """Clone a repository over HTTP, as anybody may."""
-    git("clone", "-q", f"{lab.server.url}/dist-git/{name}.git", str(folder / name))
+    git("clone", "-q", "-b", branch, f"{lab.server.url}/dist-git/{name}.git", str(folder / name))
     return Clone(name, folder / name)
 
 

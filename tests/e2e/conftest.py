@@ -68,7 +68,8 @@ def published(locked: Lab) -> Lab:
 
 @pytest.fixture(scope="session")
 def clones(published: Lab) -> dict[str, Clone]:
-    return {name: clone(published, name, published.folder / "clones") for name in FACTS}
+    folder = published.folder / "clones"
+    return {name: clone(published, name, folder, FACTS[name].branch) for name in FACTS}
 
 
 @pytest.fixture(scope="session")

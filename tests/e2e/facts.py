@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from distgen import __version__
+
 DUMB_INIT = ("/usr/bin/dumb-init", "--")
 NODEPOOL = {
     "APP_ROOT": "/var/lib/nodepool",
@@ -22,12 +24,16 @@ JEMALLOC = {"LD_PRELOAD": "/usr/local/lib/libjemalloc.so.2"}
 class Facts:
     """What is known of an image; `project` is the source whose commit it records.
 
+    `version` is the first tag of its stream.
+
     `starts` are commands, each with words that it prints.
     """
 
     parent: str
     vendor: str = "OpenDev"
     licence: str = "Apache-2.0"
+    version: str = "master"
+    branch: str = "master"
     user: str = ""
     entrypoint: tuple[str, ...] = DUMB_INIT
     command: tuple[str, ...] = ()
@@ -196,6 +202,18 @@ FACTS = {
             (("etcd", "--version"), "etcd Version: 3."),
             (("etcdctl", "version"), "etcdctl version: 3."),
         ),
+    ),
+    # What builds them all; its command is the words after the name of the image.
+    "distgen/distgen": Facts(
+        DEBIAN,
+        vendor="distgen",
+        version=__version__,
+        branch=__version__.rpartition(".")[0],
+        user="10001",
+        entrypoint=("/usr/bin/tini", "--", "distgen"),
+        command=("--help",),
+        variables={"HOME": "/home/distgen"},
+        starts=((("--version",), f"distgen {__version__}\n"), ((), "Usage: distgen")),
     ),
 }
 """Each image of the chain, parents first."""

@@ -21,6 +21,9 @@ from testing.git_server import GitServer, git_server
 from testing.sdists import commit_release, fetch_sdist
 from testing.servers import start_registry
 from testing.sites import Ran, ended, start
+from testing.wheels import build_wheel
+
+from distgen import DISTRIBUTION
 
 BOT, TOKEN = "bot", "s3cr3t-TOKEN"
 BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -28,6 +31,9 @@ BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 
 BUNDLE_INSIDE = "/run/site-ca.crt"
 """Not where it is on the machine: the package ca-certificates replaces that file."""
+
+WHEELS_INSIDE = "/run/site-wheels"
+"""Packages that pip takes from the site itself: this distgen, and not a release of its version."""
 
 BASES = {
     PYTHON: ("bookworm", ("ca-certificates", "python3", "python3-pip", "python3-venv"), "python3"),
@@ -54,10 +60,10 @@ mirrors:
   registries: {{docker.io: "{registry}/docker.io"}}
   git: {{"https://opendev.org/": "{git}/opendev.org/"}}
 """
-REGISTRIES = {"opendev": "quay.io/opendevorg", "ccp": "docker.io"}
+REGISTRIES = {"opendev": "quay.io/opendevorg", "ccp": "docker.io", "distgen": "localhost/distgen"}
 """Namespaces of images that are built here, and the registry that the site's stands for."""
 
-NAMESPACES = ("opendev/*", "zuul/*", "ccp/*")
+NAMESPACES = ("opendev/*", "zuul/*", "ccp/*", "distgen/*")
 """What is published: there is more than is built, so that too much would be noticed."""
 
 
@@ -98,6 +104,12 @@ class Lab:
         pip.read("/etc/pip.conf")
         if BUNDLE.exists():
             pip.read_dict({"global": {"cert": BUNDLE_INSIDE}})
+        wheels = self.folder / "wheels"
+        wheels.mkdir()
+        wheel = build_wheel(wheels).name
+        line = f"{DISTRIBUTION} @ file://{WHEELS_INSIDE}/{wheel}\n"
+        (wheels / "constraints.txt").write_text(line)
+        pip.read_dict({"install": {"constraint": f"{WHEELS_INSIDE}/constraints.txt"}})
         with (self.folder / "pip.conf").open("w") as file:
             pip.write(file)
 
@@ -107,6 +119,7 @@ class Lab:
         places = {
             self.folder / "proxy.conf": "/etc/apt/apt.conf.d/99proxy",
             self.folder / "pip.conf": "/etc/pip.conf",
+            self.folder / "wheels": WHEELS_INSIDE,
             BUNDLE: BUNDLE_INSIDE,
         }
         return [f"{here}:{inside}:ro" for here, inside in places.items() if here.exists()]

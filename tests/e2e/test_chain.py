@@ -50,7 +50,7 @@ def test_labels_say_what_it_is_and_which_commit_is_inside(
     facts, labels = FACTS[name], config["config"]["Labels"]
     title = "org.opencontainers.image"
     assert labels["name"] == labels[f"{title}.title"] == name
-    assert labels["version"] == "master"
+    assert labels["version"] == facts.version
     assert labels["com.redhat.component"] == name.replace("/", "-") + "-container"
     assert labels[f"{title}.vendor"] == facts.vendor
     assert labels[f"{title}.licenses"] == facts.licence

@@ -116,13 +116,15 @@ class Engine:
         manifest = json.loads(self.call(words).out)
         return sum(layer["size"] for layer in manifest["layers"])
 
-    def start(self, reference: str, *arguments: str, user: str = "") -> Ended:
+    def start(
+        self, reference: str, *arguments: str, user: str = "", volumes: Sequence[str] = ()
+    ) -> Ended:
         """Start an image as an engine does: its entrypoint with arguments, else its command."""
         config = self.image(reference)["config"]
         words = [*(config.get("Entrypoint") or []), *(arguments or config.get("Cmd") or [])]
         container = self.run("from", "--pull-never", reference).strip()
         try:
-            options = ["--user", user] if user else []
+            options = [*(["--user", user] if user else []), *(f"--volume={v}" for v in volumes)]
             return self.call(["buildah", "run", *options, container, "--", *words])
         finally:
             self.run("rm", container)
