@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import timezone
 from email.utils import parsedate_to_datetime
-from functools import partial
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -49,9 +49,12 @@ def _ask_skew(url: str, now: Now, seconds: float, stop: threading.Event) -> floa
     with HttpSession() as session, watched(seconds, stop):
         for scheme in ("http://", "https://"):
             session.mount(scheme, WatchedAdapter(1))
-        request = session.prepare_request(requests.Request("HEAD", url))
-        options = session.merge_environment_settings(url, {}, True, False, None)
-        send = partial(session.send, request, verify=False, proxies=options["proxies"])
+
+        def send(**options: Any) -> requests.Response:
+            request = session.prepare_request(requests.Request("HEAD", url))
+            proxies = session.merge_environment_settings(url, {}, True, False, None)["proxies"]
+            return session.send(request, verify=False, proxies=proxies, **options)
+
         begun = now()
         with open_answer(send, policy) as answer:
             date, ended = answer.response.headers.get("Date", ""), now()

@@ -31,5 +31,5 @@ def examine_forge(name: str, place: Place, account: Account, seconds: float) -> 
     if obstacle:
         action = "give its user the right to write, or use another token"
         yield Diagnosis(CHECK, str(place), "error", obstacle, action)
-    else:
-        yield Diagnosis(CHECK, str(place), "ok", "the token may push and open reviews")
+    elif obstacle is not None:
+        yield Diagnosis(CHECK, str(place), "ok", "it says that the token may push")

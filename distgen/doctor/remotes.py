@@ -19,6 +19,7 @@ from distgen.publish.repository_access import Repository
 CHECK = "repository"
 FindCreation = Callable[[Repository], RepositoryCreation]
 _WRITTEN = ("", "objects", "refs")
+_REACH_IT = "see whether the address is right and the server runs"
 _MAKES_IT = "is not there yet; `distgen publish` makes it"
 
 
@@ -27,7 +28,12 @@ def examine_repository(
 ) -> Iterator[Diagnosis]:
     """Examine a repository on a server; `scratch` is a repository with a probe."""
     place, subject = repository.place, str(repository.place)
-    refs, answer = ask_for_refs(git, place, ("HEAD",))
+    try:
+        refs, answer = ask_for_refs(git, place, ("HEAD",))
+    except DistgenError as error:
+        detail = _without_address(error.problem, repository)
+        yield Diagnosis(CHECK, subject, "error", detail, error.hint or _REACH_IT)
+        return
     if refs is None:
         creation = find_creation(repository)
         if creation.create is not None:
@@ -43,6 +49,7 @@ def examine_repository(
         yield Diagnosis(CHECK, subject, "error", detail, refusal.hint)
     else:
         detail = f"can be read, but not pushed to: {explain(result)}"
+        detail = _without_address(detail, repository)
         yield Diagnosis(CHECK, subject, "error", detail, "let this user push there")
 
 
@@ -72,6 +79,11 @@ def examine_local_repository(git: Git, repository: Repository) -> Iterator[Diagn
     else:
         detail = "can be read, but not written"
         yield Diagnosis(CHECK, subject, "error", detail, "let this user write there")
+
+
+def _without_address(detail: str, repository: Repository) -> str:
+    """Return what git says without the address, so that the same of many can be said once."""
+    return detail.replace(f"unable to access '{repository.place}/': ", "")
 
 
 def _short(problem: str) -> str:

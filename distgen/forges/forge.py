@@ -67,10 +67,10 @@ class Forge:
     with_message: Callable[[ReviewContext, Change, Sequence[str]], Change] = unchanged_message
     """Returns the change with the message that the forge needs, footers included."""
 
-    find_obstacle: Callable[[Place, Account], str] | None = None
-    """Returns what keeps an account from pushing to a repository, "" where nothing is in its way.
+    find_obstacle: Callable[[Place, Account], str | None] | None = None
+    """Returns what keeps an account from pushing to a repository, "" where nothing does.
 
-    None where the forge is not asked for rights.
+    None where the forge does not say.
     """
 
     depends_on_footer: Callable[[ReviewContext, ReviewSubject], str] | None = None

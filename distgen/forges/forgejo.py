@@ -151,11 +151,11 @@ def creation_hint(place: Place) -> str:
     return f"tea repos create --owner {owner.rpartition('/')[2]} --name {name}"
 
 
-def find_obstacle(place: Place, account: Account) -> str:
-    """Return what keeps the token from pushing, "" where it may or where no interface is known."""
+def find_obstacle(place: Place, account: Account) -> str | None:
+    """Return what keeps the token from pushing, "" where it may; None: Forgejo does not say."""
     address = api_address(place, account)
     if not address or not account.token:
-        return ""
+        return None
     session = SameHostSession(address, account.policy)
     session.auth = AuthorizationHeader(f"token {account.token}")
     name = "/".join(project_path(place).split("/")[-2:])
@@ -167,9 +167,9 @@ def find_obstacle(place: Place, account: Account) -> str:
     permissions = facts.get("permissions") if isinstance(facts, dict) else None
     if isinstance(facts, dict) and facts.get("archived"):
         return "Forgejo says that it is archived"
-    if isinstance(permissions, dict) and not permissions.get("push"):
-        return "Forgejo says that the token may read, and not push"
-    return ""
+    if not isinstance(permissions, dict):
+        return None
+    return "" if permissions.get("push") else "Forgejo says that the token may read, and not push"
 
 
 def _has_commit_of(context: ReviewContext, subject: ReviewSubject, commit: str) -> bool:

@@ -124,8 +124,8 @@ def create_repository(place: Place, account: Account, profile: RepositoryProfile
         repository.replace_topics(_topics(profile.topics))
 
 
-def find_obstacle(place: Place, account: Account) -> str:
-    """Return what keeps the token from pushing, "" where it may."""
+def find_obstacle(place: Place, account: Account) -> str | None:
+    """Return what keeps the token from pushing, "" where it may; None: GitHub does not say."""
     if not account.token:
         raise token_error(place, account)
     with open_github(place, account) as hub:
@@ -133,9 +133,9 @@ def find_obstacle(place: Place, account: Account) -> str:
         permissions = facts.get("permissions")
         if facts.get("archived"):
             return "GitHub says that it is archived"
-        if isinstance(permissions, dict) and not permissions.get("push"):
-            return "GitHub says that the token may read, and not push"
-    return ""
+    if not isinstance(permissions, dict):
+        return None
+    return "" if permissions.get("push") else "GitHub says that the token may read, and not push"
 
 
 def _topics(words: Sequence[str]) -> list[str]:

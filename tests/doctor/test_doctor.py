@@ -165,7 +165,10 @@ def test_a_server_that_is_gone_is_named(remote_site, checks):
         probe.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{probe.getsockname()[1]}"
     (line,) = bad(checks(remote_site(url), code=1, LAB_TOKEN=TOKEN))
-    assert line.startswith(f"repository {url}/ns/base.git: cannot be reached: ")
+    assert line == (
+        f"repository {url}/ns/base.git: cannot be reached: Failed to connect to 127.0.0.1:"
+        " Connection refused; see whether the address is right and the server runs"
+    )
 
 
 def test_without_http_rights_are_asked_for_without_pushing(catalogue, tmp_path, checks):
@@ -355,7 +358,7 @@ def test_a_forge_is_asked_for_rights_and_the_token_never_shown(remote_site, serv
         root = remote_site(forge="github", api=hub.url)
         rows = checks(root, LAB_TOKEN=TOKEN)
         assert [row["detail"] for row in rows if row["check"] == "forge"] == [
-            "the token may push and open reviews"
+            "it says that the token may push"
         ]
         assert {words.partition(" ")[0] for words in hub.asked} <= {"GET", "HEAD"}
         hub.add("ns/base", permissions={**rights, "push": False})
@@ -378,6 +381,7 @@ def test_a_forge_is_asked_for_rights_and_the_token_never_shown(remote_site, serv
         (200, {"archived": True}, "it is archived"),
         (401, {"message": "token is required"}, "Forgejo says token is required"),
         (200, ["nothing"], ""),
+        (200, {"permissions": ["push"]}, ""),
     ],
 )
 def test_forgejo_is_asked_for_rights(remote_site, status, facts, problem, checks):
@@ -455,3 +459,16 @@ def test_a_page_in_the_place_of_a_git_server_is_named(remote_site, checks):
     with raw_server(lambda client: client.sendall(page)) as url:
         lines = bad(checks(remote_site(url), code=1, LAB_TOKEN=TOKEN))
     assert any("answers, but not as a git server" in line for line in lines)
+
+
+def test_a_full_disk_for_temporary_files_is_named(remote_site, tmp_path, monkeypatch, checks):
+    # A mock: nothing else makes only this folder unusable, for root as well.
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    lines = bad(checks(remote_site(), code=1, LAB_TOKEN=TOKEN))
+    assert "disk temporary files: no temporary file can be written" in " ".join(lines)
+
+
+def test_forgejo_without_a_token_is_not_said_to_let_it_push(remote_site, server, checks):
+    server.users.clear()
+    rows = checks(remote_site(forge="forgejo", token_env=""), code=0)
+    assert [row for row in rows if row["check"] == "forge"] == []

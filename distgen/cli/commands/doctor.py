@@ -14,7 +14,7 @@ from distgen.cli.lock_facts import may_stay_unpinned
 from distgen.cli.option_groups import option_group
 from distgen.cli.progress import progress_bar
 from distgen.cli.remote_options import RemoteOptions
-from distgen.cli.session import Choice, Session, format_option, image_arguments
+from distgen.cli.session import SETTINGS, Choice, Session, format_option, image_arguments
 from distgen.cli.streams import ignore_broken_pipe
 from distgen.cli.tables import align_rows
 from distgen.doctor.catalogue import (
@@ -134,8 +134,8 @@ def examine(session: Session, options: DoctorOptions) -> Iterator[Diagnosis]:
     yield examine_room(remote.folder(session))
     try:
         catalogue, lock = session.catalogue(), session.lock()
-    except InputError as error:
-        yield error_diagnosis("catalogue", str(error.where or "distgen.yaml"), error)
+    except DistgenError as error:
+        yield error_diagnosis("catalogue", str(error.where or SETTINGS), error)
         return
     yield describe_catalogue(catalogue)
     if git is None:
@@ -164,7 +164,7 @@ def _examine_catalogue(
             examinations = list(list_examinations(patient))
             jobs = limit_jobs(options.jobs)
             yield from examine_all(examinations, jobs, options.timeout, git.stop, advance)
-    except InputError:
-        raise
+    except InputError as error:
+        yield error_diagnosis("catalogue", str(error.where or SETTINGS), error)
     except DistgenError as error:
         yield error_diagnosis("disk", "temporary files", error)
