@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import SpanExporter
 
-_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _LAST_SECONDS = 10
 """How long the end of a run waits until its spans are sent."""
 
@@ -31,7 +30,8 @@ def exporter_names(environ: Mapping[str, str]) -> tuple[str, ...]:
     if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return ()
     asked = environ.get("OTEL_TRACES_EXPORTER", "")
-    if not asked and any(environ.get(name) for name in _ENDPOINTS):
+    endpoint = environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    if not asked and (endpoint or environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")):
         asked = "otlp"
     names = (name.strip() for name in asked.split(","))
     return tuple(name for name in names if name not in ("", "none"))
@@ -90,9 +90,9 @@ def _names_service(environ: Mapping[str, str]) -> bool:
 def _load_exporter(session: Session, name: str) -> SpanExporter | None:
     """Return an exporter by the word of OTEL_TRACES_EXPORTER; None where it is not installed."""
     if name == "otlp":
-        protocols = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
-        words = [session.environ.get(variable, "") for variable in protocols]
-        name = "otlp_proto_grpc" if next(filter(None, words), "") == "grpc" else "otlp_proto_http"
+        protocol = session.environ.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL")
+        protocol = protocol or session.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL")
+        name = "otlp_proto_grpc" if protocol == "grpc" else "otlp_proto_http"
     entries = metadata.entry_points(group="opentelemetry_traces_exporter", name=name)
     for entry in entries:
         make: Callable[..., SpanExporter] = entry.load()
@@ -106,8 +106,8 @@ def _find_parent(environ: Mapping[str, str]) -> Any:
     """Return the span of the job that started this run, as CI systems hand it on."""
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-    names = ("traceparent", "tracestate")
-    carrier = {name: environ[name.upper()] for name in names if environ.get(name.upper())}
+    parent, state = environ.get("TRACEPARENT", ""), environ.get("TRACESTATE", "")
+    carrier = {"traceparent": parent, "tracestate": state}
     return TraceContextTextMapPropagator().extract(carrier)
 
 

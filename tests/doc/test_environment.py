@@ -11,6 +11,7 @@ ELSEWHERE = ("dockerfile", "tripleo", "catalogue/zuul_items.py", "catalogue/sour
 UNNAMED = {
     "cli/main.py name": "takes all that begin with GIT_ away for a moment",
     "cli/tokens.py where.token_env": "the catalogue names it",
+    "cli/doctor_checks.py where.token_env": "the catalogue names it",
     "build/identity.py argument": "the command line names it",
     "catalogue/sources/kolla/environ.py name": "a template names it, and the catalogue allows it",
     "git/http/settings.py name": "the proxies, which PROXIES names",
