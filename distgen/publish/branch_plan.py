@@ -36,6 +36,7 @@ def plan_branch(
     reader, origin = access
     if isinstance(desired, DistgenError):
         return replace(failed_change(target, str(desired)), exit_code=desired.exit_code)
+    ids = _note_tree_ids(options, target, desired) if desired else ()
     if tip is None or reader is None:
         if desired is None:
             return failed_change(target, "there is no such branch", "unchanged")
@@ -45,9 +46,6 @@ def plan_branch(
         state = read_branch(reader, tip, {}, target.key)
         change = plan_retirement(target, state, origin, options.on_edit)
         return _check_age(options, change, reader)
-    ids = tuple(_tree_ids(desired))
-    if options.tree_ids is not None:
-        options.tree_ids.note(target.key, ids)
     if root_tree(reader, tip) in ids:
         change = replace(failed_change(target, "", "unchanged"), parent=tip, commit=tip)
     else:
@@ -58,6 +56,14 @@ def plan_branch(
     if can_restamp(change, reader, origin):
         change = _restamp(options, target, desired, change, (reader, origin))
     return _check_tree(options, _check_age(options, change, reader), desired)
+
+
+def _note_tree_ids(options: PublishOptions, target: BranchTarget, tree: Tree) -> tuple[str, ...]:
+    """Return the ids of a tree, and keep them for the next run."""
+    ids = tuple(_tree_ids(tree))
+    if options.tree_ids is not None:
+        options.tree_ids.note(target.key, ids)
+    return ids
 
 
 def _tree_ids(tree: Tree) -> Iterator[str]:

@@ -58,8 +58,7 @@ SITUATIONS = {
 
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_the_same_is_said_with_and_without_what_is_known(distgen, small, situation):  # noqa: F811
-    for _ in range(2):  # the second one keeps the ids of what the first one made
-        assert distgen(small, "publish").code == 0
+    assert distgen(small, "publish").code == 0
     SITUATIONS[situation](small)
     for words in (("status",), ("publish", "--dry-run"), ("publish", "--format", "json")):
         copy = small.parent / "copy"
@@ -68,6 +67,17 @@ def test_the_same_is_said_with_and_without_what_is_known(distgen, small, situati
         shutil.rmtree(small / "dist-git")
         copy.rename(small / "dist-git")
         assert distgen(small, "--no-cache", *words) == kept
+
+
+def test_what_was_published_a_moment_ago_is_not_rendered_again(distgen, small, monkeypatch):  # noqa: F811
+    assert "2 created" in distgen(small, "publish").err
+
+    def refuse(*_):
+        raise AssertionError("it was rendered")
+
+    # Nothing that a command prints shows whether it rendered.
+    monkeypatch.setattr("distgen.render.late.LateRenderer.tree", refuse)
+    assert "nothing changed" in distgen(small, "publish").err
 
 
 def test_a_value_of_the_command_line_is_rendered(distgen, small):  # noqa: F811

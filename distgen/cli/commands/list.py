@@ -10,8 +10,6 @@ import click
 from distgen.cli.session import Choice, Session, format_option, image_arguments, set_option
 from distgen.cli.tables import align_rows
 from distgen.model.catalogue import Image
-from distgen.schema.yaml_writer import dump_yaml
-from distgen.tripleo.heat import format_catalogue
 
 
 def describe_image(image: Image) -> dict[str, Any]:
@@ -44,8 +42,12 @@ def command(session: Session, /, choice: Choice, sets: tuple[str, ...], form: st
     if form == "json":
         click.echo(json.dumps(rows, indent=2))
     elif form == "yaml":
+        from distgen.schema.yaml_writer import dump_yaml  # takes as long to load as a list
+
         click.echo(dump_yaml(rows), nl=False)
     elif form == "tripleo":
+        from distgen.tripleo.heat import format_catalogue
+
         click.echo(format_catalogue(images), nl=False)
     elif rows:
         lines = [(row["image"], row["stream"], row["from"], row["reference"]) for row in rows]
