@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache, partial
 
@@ -14,6 +14,7 @@ from distgen.lint.findings import in_order, with_origins
 from distgen.lint.rules.context import ImageIndex, describe
 from distgen.lint.ruleset import check_image
 from distgen.lint.work import Work
+from distgen.model.catalogue import Image
 from distgen.model.rendered import Finding, Tree
 from distgen.model.stored import images_by_key
 
@@ -22,12 +23,32 @@ Linters = Callable[[Iterable[Tree]], Iterable[Finding]]
 
 def lint(work: Work, linters: Linters) -> tuple[Finding, ...]:
     """Return everything that the rules and `linters` say, with the template line of each."""
-    # Rules look at what an image inherits, so all that it builds on is rendered, too.
-    images = including_parents(work.catalogue, {image.key for image in work.images})
-    trees = {image.key: work.renderer.tree(image) for image in images}
-    linting = linters([trees[image.key] for image in work.images])  # they begin at once
-    findings = check_rules(work, trees, parse_dockerfiles(trees.values()))
+    findings: list[Finding] = []
+    trees = _checked_trees(work, findings.extend)
+    linting = linters(trees)  # they begin while trees are rendered and looked at
+    for _ in trees:  # those who ask no linter look at none
+        pass
     return apply_policies(work, (*findings, *linting))
+
+
+def _checked_trees(work: Work, report: Callable[[Iterable[Finding]], None]) -> Iterator[Tree]:
+    """Yield the tree of each image; what the rules say of it is reported. No tree is kept."""
+    keys = {image.key for image in work.images}
+    # Rules look at what an image inherits, so all that it builds on is rendered, too.
+    images = including_parents(work.catalogue, keys)
+    parents = {key for image in images for key in image.parent_keys}
+    dockerfiles: dict[str, Dockerfile] = {}
+    check = _image_check(work, dockerfiles)
+    for image in images:
+        tree = work.renderer.tree(image)
+        text = dockerfile_text(tree)
+        if text is not None:
+            dockerfiles[image.key] = parse(text)
+        if image.key in keys:
+            report(check(image, tree))
+            yield tree
+        if image.key not in parents:
+            dockerfiles.pop(image.key, None)
 
 
 def objection(work: Work) -> Callable[[Tree], str]:
@@ -55,7 +76,7 @@ def fault(work: Work) -> Callable[[Tree], str]:
         read = {key: dockerfile(key) for key in with_ancestors(images, [tree.key])}
         dockerfiles = {key: file for key, file in read.items() if file is not None}
         findings = apply_policies(
-            alone, check_rules(alone, {tree.key: tree}, dockerfiles, only_errors=True)
+            alone, _image_check(alone, dockerfiles, only_errors=True)(alone.images[0], tree)
         )
         errors = [finding for finding in findings if finding.level == "error"]
         if not errors:
@@ -68,25 +89,23 @@ def fault(work: Work) -> Callable[[Tree], str]:
     return describe_fault
 
 
-def check_rules(
-    work: Work,
-    trees: Mapping[str, Tree],
-    dockerfiles: Mapping[str, Dockerfile],
-    only_errors: bool = False,
-) -> tuple[Finding, ...]:
-    """Return what the rules say of the work's images; `dockerfiles` has those of ancestors, too."""
+def _image_check(
+    work: Work, dockerfiles: Mapping[str, Dockerfile], only_errors: bool = False
+) -> Callable[[Image, Tree], tuple[Finding, ...]]:
+    """Return what says what the rules find; `dockerfiles` has those of an image and ancestors."""
     index = ImageIndex(images_by_key(work.catalogue.images), dockerfiles)
     reported: dict[str, list[Finding]] = {}
     for finding in work.catalogue.findings:
         reported.setdefault(f"{finding.image}@{finding.stream}", []).append(finding)
-    findings: list[Finding] = []
-    for image in work.images:
+
+    def check(image: Image, tree: Tree) -> tuple[Finding, ...]:
         demands = work.catalogue.namespaces[image.namespace].policy
         notes = reported.get(image.key, ())
-        context = describe(image, trees[image.key], index, work.lock, demands, notes)
+        context = describe(image, tree, index, work.lock, demands, notes)
         printed = partial(work.renderer.printed, image, DOCKERFILE)
-        findings.extend(check_image(replace(context, printed=printed), only_errors))
-    return tuple(findings)
+        return tuple(check_image(replace(context, printed=printed), only_errors))
+
+    return check
 
 
 def apply_policies(work: Work, findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -108,9 +127,3 @@ def dockerfile_text(tree: Tree) -> str | None:
     """Return the text of the tree's Dockerfile, None without one."""
     content = tree.content(DOCKERFILE)
     return None if content is None else content.decode("utf-8", "replace")
-
-
-def parse_dockerfiles(trees: Iterable[Tree]) -> dict[str, Dockerfile]:
-    """Return each tree's Dockerfile by key, parsed once."""
-    texts = ((tree.key, dockerfile_text(tree)) for tree in trees)
-    return {key: parse(text) for key, text in texts if text is not None}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from distgen.lint.linters import Linter
 
-_MOST_TEXTS = 32
+MOST_TEXTS = 32
 _MOST_BYTES = 64 * 1024
 _CHUNKS_PER_JOB = 4  # so that no process works long after the others
 
@@ -25,9 +25,15 @@ class Chunk:
         return Chunk(self.linter, self.texts[:middle]), Chunk(self.linter, self.texts[middle:])
 
 
-def divide_texts(linter: Linter, texts: Collection[bytes], jobs: int) -> Iterator[Chunk]:
-    """Yield chunks of all texts for `jobs` processes, the largest texts first."""
-    most = max(1, min(_MOST_TEXTS, -(-len(texts) // (jobs * _CHUNKS_PER_JOB))))
+def divide_texts(
+    linter: Linter, texts: Collection[bytes], jobs: int, *, are_all: bool = True
+) -> Iterator[Chunk]:
+    """Yield chunks of texts for `jobs` processes, the largest texts first.
+
+    Where these `are_all`, each process gets some chunks, else as few as there may be are made.
+    """
+    part = -(-len(texts) // (jobs * _CHUNKS_PER_JOB)) if are_all else len(texts)
+    most = max(1, min(MOST_TEXTS, part))
     chunk: list[bytes] = []
     for text in sorted(texts, key=len, reverse=True):
         if len(chunk) == most or (chunk and sum(map(len, chunk)) + len(text) > _MOST_BYTES):

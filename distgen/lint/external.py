@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
+from distgen.cache.keys import content_digest
 from distgen.cache.results import NO_CACHE, Cache
 from distgen.dockerfile.filename import is_dockerfile
-from distgen.lint.chunks import divide_texts
+from distgen.lint.chunks import MOST_TEXTS, divide_texts
 from distgen.lint.findings import in_order
-from distgen.lint.linter_pool import LinterLimits, LinterPool
+from distgen.lint.linter_pool import LinterLimits, LinterPool, Outcome
 from distgen.lint.linters import (
     Linter,
     LinterMessage,
@@ -44,8 +45,10 @@ class LinterInput(NamedTuple):
     text: bytes
 
 
-Places = dict[LinterInput, list[tuple[Tree, str]]]
-"""The trees and paths of each text."""
+Question = tuple[Linter, str]
+"""A linter, and the digest of a text."""
+Place = tuple[str, str, str]
+"""An image, a stream, and a path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,54 +83,83 @@ def running_linters(
 
 
 def _begin(pool: LinterPool, options: LinterOptions, trees: Iterable[Tree]) -> Iterator[Finding]:
-    places = _places_by_question(trees)
-    messages: dict[LinterInput, Messages] = {}
-    missing: dict[Linter, list[bytes]] = {}
-    for question in places:
-        if len(question.text) > _LARGEST:
+    linting = _Linting(pool, options)
+    for tree in trees:
+        linting.add(tree)
+    linting.submit()
+    return linting.findings()
+
+
+class _Linting:
+    """Asks linters about texts as they come; keeps where each one stands, and no tree."""
+
+    def __init__(self, pool: LinterPool, options: LinterOptions) -> None:
+        self._pool = pool
+        self._options = options
+        self._places: dict[Question, list[Place]] = {}
+        self._messages: dict[Question, Messages] = {}
+        self._missing: dict[Linter, list[bytes]] = {}
+
+    def add(self, tree: Tree) -> None:
+        """Ask about the texts of a tree that no other tree had."""
+        for file in tree.files:
+            for item in _linter_inputs(file) if file.mode != SYMLINK else ():
+                question = (item.linter, content_digest(item.text))
+                places = self._places.setdefault(question, [])
+                if not places:
+                    self._ask(question, item)
+                places.append((tree.image, tree.stream, file.path))
+        self._submit(
+            [linter for linter, texts in self._missing.items() if len(texts) >= MOST_TEXTS]
+        )
+        self._take(self._pool.advance())
+
+    def submit(self) -> None:
+        """Let linters check the rest of what nobody has said anything of."""
+        self._submit([*self._missing], are_all=True)
+
+    def _submit(self, linters: Iterable[Linter], *, are_all: bool = False) -> None:
+        for linter in linters:
+            texts = self._missing.pop(linter)
+            self._pool.submit(divide_texts(linter, texts, self._options.jobs, are_all=are_all))
+
+    def findings(self) -> Iterator[Finding]:
+        """Wait for all linters; yield what they say, for each place of a text."""
+        for outcome in self._pool.outcomes():
+            self._take([outcome])
+        for question, places in self._places.items():
+            for message in self._messages[question]:
+                for place in places:
+                    yield _finding(place, message)
+
+    def _ask(self, question: Question, item: LinterInput) -> None:
+        if len(item.text) > _LARGEST:
             reason = f"is not given files of more than {_LARGEST // 1024} KiB"
-            messages[question] = (question.linter.unread(reason, "warning"),)
-        elif (answer := load_messages(options.cache, *question)) is None:
-            missing.setdefault(question.linter, []).append(question.text)
+            self._messages[question] = (item.linter.unread(reason, "warning"),)
+        elif (answer := load_messages(self._options.cache, *item)) is None:
+            self._missing.setdefault(item.linter, []).append(item.text)
         else:
-            messages[question] = answer
-    for linter, texts in missing.items():
-        pool.submit(divide_texts(linter, texts, options.jobs))
-    return _findings(pool, options, places, messages)
+            self._messages[question] = answer
+
+    def _take(self, outcomes: Iterable[Outcome]) -> None:
+        for outcome in outcomes:
+            question = (outcome.linter, content_digest(outcome.text))
+            self._messages[question] = outcome.messages
+            # What went wrong once may have been a lack of memory.
+            if outcome.is_checked:
+                save_messages(self._options.cache, *outcome[:3])
+            self._options.tell(len(self._messages), len(self._places))
 
 
-def _findings(
-    pool: LinterPool, options: LinterOptions, places: Places, messages: dict[LinterInput, Messages]
-) -> Iterator[Finding]:
-    for outcome in pool.outcomes():
-        messages[LinterInput(outcome.linter, outcome.text)] = outcome.messages
-        # What went wrong once may have been a lack of memory.
-        if outcome.is_checked:
-            save_messages(options.cache, *outcome[:3])
-        options.tell(len(messages), len(places))
-    for question, tree_paths in places.items():
-        for message in messages[question]:
-            for tree, path in tree_paths:
-                yield _finding(tree, path, message)
-
-
-def _finding(tree: Tree, path: str, message: LinterMessage) -> Finding:
+def _finding(place: Place, message: LinterMessage) -> Finding:
+    image, stream, path = place
     return Finding(
-        tree.image, tree.stream, path, message.line, message.column,
+        image, stream, path, message.line, message.column,
         message.code, message.level, message.text,
     )  # fmt: skip
 
 
 # --- files -----------------------------------------------------------------------------------
-
-
-def _places_by_question(trees: Iterable[Tree]) -> Places:
-    places: Places = {}
-    for tree in trees:
-        for file in tree.files:
-            for question in _linter_inputs(file) if file.mode != SYMLINK else ():
-                places.setdefault(question, []).append((tree, file.path))
-    return places
 
 
 def _linter_inputs(file: File) -> Iterator[LinterInput]:

@@ -84,6 +84,13 @@ class LinterPool:
         self._waiting.extend(chunks)
         self._fill()
 
+    def advance(self) -> list[Outcome]:
+        """Return what was said meanwhile; others begin in the place of processes that ended."""
+        outcomes: list[Outcome] = []
+        for chunk_process in self._read(0.0) if self._running else ():
+            outcomes += self._finish(chunk_process, "")
+        return outcomes
+
     def outcomes(self) -> Iterator[Outcome]:
         """Yield what is said of each text, as it comes, until nothing is left to check."""
         for chunk_process in self._running:
@@ -91,10 +98,13 @@ class LinterPool:
             chunk_process.deadline = time.monotonic() + _seconds(chunk_process.chunk, self._limits)
         while self._running:
             for chunk_process, problem in self._wait().items():
-                outcomes = self._settle(chunk_process, problem)
-                self._end(chunk_process)
-                self._fill()
-                yield from outcomes
+                yield from self._finish(chunk_process, problem)
+
+    def _finish(self, chunk_process: _ChunkProcess, problem: str) -> list[Outcome]:
+        outcomes = self._settle(chunk_process, problem)
+        self._end(chunk_process)
+        self._fill()
+        return outcomes
 
     def _fill(self) -> None:
         while self._waiting and len(self._running) < self._jobs:
@@ -112,24 +122,30 @@ class LinterPool:
 
     def _wait(self) -> Mapping[_ChunkProcess, str]:
         """Wait until processes end or have had their time; return what is wrong with them."""
-        with selectors.DefaultSelector() as pipes:
-            for chunk_process in self._running:
-                assert chunk_process.process.stdout is not None
-                pipes.register(chunk_process.process.stdout, selectors.EVENT_READ, chunk_process)
-            deadline = min(chunk_process.deadline for chunk_process in self._running)
-            ready = pipes.select(max(0.0, deadline - time.monotonic()))
-        problems: dict[_ChunkProcess, str] = {}
-        for key, _ in ready:
-            output = os.read(key.fd, _READ_SIZE)
-            key.data.output += output
-            if not output:
-                problems[key.data] = ""
+        deadline = min(chunk_process.deadline for chunk_process in self._running)
+        ended = self._read(max(0.0, deadline - time.monotonic()))
+        problems = dict.fromkeys(ended, "")
         now = time.monotonic()
         for chunk_process in self._running:
             if now >= chunk_process.deadline:
                 seconds = _seconds(chunk_process.chunk, self._limits)
                 problems.setdefault(chunk_process, f"did not finish within {seconds:g} seconds")
         return problems
+
+    def _read(self, seconds: float) -> list[_ChunkProcess]:
+        """Wait so long for output, and read it; return the processes that have ended theirs."""
+        with selectors.DefaultSelector() as pipes:
+            for chunk_process in self._running:
+                assert chunk_process.process.stdout is not None
+                pipes.register(chunk_process.process.stdout, selectors.EVENT_READ, chunk_process)
+            ready = pipes.select(seconds)
+        ended = []
+        for key, _ in ready:
+            output = os.read(key.fd, _READ_SIZE)
+            key.data.output += output
+            if not output:
+                ended.append(key.data)
+        return ended
 
     def _settle(self, chunk_process: _ChunkProcess, problem: str) -> list[Outcome]:
         """Return what a process said; where it failed, submit its halves, or say why."""
