@@ -256,7 +256,7 @@ def main():
     if rows:
         judge(rows)
     if asked.pictures:
-        from pictures import draw  # for those who want some: matplotlib is large
+        from growth import draw  # for those who want some: matplotlib is large
 
         draw(kept_rows(asked.json) or rows, asked.pictures)
 
