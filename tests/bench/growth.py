@@ -19,7 +19,7 @@ matplotlib.rcParams.update(
     }
 )
 from matplotlib import pyplot as plt  # noqa: E402
-from matplotlib.ticker import FuncFormatter, NullLocator  # noqa: E402
+from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator  # noqa: E402
 
 GREY = "#7a7a7a"
 COLOURS = ("#2f86d6", "#d9622b", "#2a9d5c", "#a667d8", "#b58900", "#d6457f", "#1f9ea8", GREY)
@@ -46,9 +46,9 @@ def draw(rows, folder):
         "files": "Open files beside sockets",
     }
     for axis, (name, title) in zip(axes, titles.items(), strict=True):
-        _plot(axis, rows, HIGHEST, name, is_log=False)
         axis.axhline(LIMITS[name], color=GREY, linestyle=":", linewidth=1)
         axis.set_ylim(0, LIMITS[name] * 1.1)
+        _plot(axis, rows, HIGHEST, name, is_log=False)
         axis.set_title(title, color=GREY, fontsize=10)
     _save(figure, folder / "scale-room.svg", "Memory and open files by the number of images")
     _write_table(rows, folder / "scale.csv")
@@ -72,6 +72,7 @@ def _plot(axis, rows, commands, name, *, is_log=True):
     axis.set_xticks(numbers, [f"{number:,}" for number in numbers], rotation=30)
     axis.xaxis.set_minor_locator(NullLocator())
     axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axis.yaxis.set_minor_formatter(NullFormatter())
     axis.tick_params(colors=GREY, which="both")
     axis.grid(color=GREY, alpha=0.25, linewidth=0.5)
     for spine in axis.spines.values():
@@ -84,7 +85,7 @@ def _name_lines(axis, ends):
     low = float("-inf")
     for value, command, colour, number in ends:
         height = axis.transData.transform((number, value))[1]
-        low = max(height, low + 12)
+        low = max(height, low + 13 * axis.figure.dpi / 72)
         shift = (low - height) * 72 / axis.figure.dpi
         axis.annotate(
             command,
