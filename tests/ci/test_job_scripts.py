@@ -106,6 +106,17 @@ def test_a_lock_that_is_stale_fails_where_the_world_is_asked(site):
     assert ended.returncode == 1 and "stale" in ended.stdout
 
 
+def test_reports_go_nowhere_that_a_change_names_and_take_nothing_away(site, tmp_path):
+    (site.clone / "distgen-reports").symlink_to(tmp_path)
+    ended = site.run("distgen-check")
+    assert ended.returncode == 2 and "is a link" in ended.stderr
+    assert [*tmp_path.iterdir()] == []
+    (tmp_path / "lint.yaml").write_text("mine\n")
+    ended = site.run("distgen-check", DISTGEN_REPORTS=str(tmp_path), DISTGEN_LOCK="sometimes")
+    assert ended.returncode == 2 and "DISTGEN_LOCK is offline or online" in ended.stderr
+    assert (tmp_path / "lint.yaml").read_text() == "mine\n"
+
+
 def test_a_catalogue_that_cannot_be_read_is_said_once(site):
     site.commit("overlays/ns/app.yaml", "template: nobody\n")
     ended = site.run("distgen-check", DISTGEN_BASE="HEAD^")
@@ -136,7 +147,9 @@ def test_a_catalogue_is_cloned_and_the_clone_is_gone_afterwards(site):
     git("commit", "-q", "--allow-empty", "-m", "Next", folder=work)
     git("push", "-q", "origin", "HEAD:next", folder=work)
     ended = site.run(
-        "distgen-publish", DISTGEN_REPOSITORY=f"file://{site.upstream}", DISTGEN_BRANCH="next"
+        "distgen-publish",
+        DISTGEN_REPOSITORY=f"file://{site.upstream}",
+        DISTGEN_REPOSITORY_BRANCH="next",
     )
     assert ended.returncode == 0, ended.stderr
     message = git("log", "-1", "--format=%B", "main", folder=site.server.root / "ns/app.git")
@@ -195,7 +208,7 @@ def test_a_new_lock_is_proposed_on_a_branch_of_one_commit(site):
     message = upstream(site, "log", "-1", "--format=%B", BRANCH)
     assert message.startswith("Refresh the lock\n\n") and commit in message
     assert site.reports["proposed"] == "distgen-lock-update\n"
-    assert git("status", "--porcelain", folder=site.clone) == ""
+    assert git("status", "--porcelain", folder=site.clone) == "?? distgen-reports/\n"
     assert git("log", "-1", "--format=%s", folder=site.clone) == "Begin\n"
 
 
@@ -244,7 +257,7 @@ def test_commits_of_somebody_else_on_the_branch_are_left_alone(site):
     assert ended.returncode == 1
     assert "commits of somebody else" in ended.stderr
     assert upstream(site, "rev-parse", BRANCH) == theirs
-    assert git("status", "--porcelain", folder=site.clone) == ""
+    assert git("status", "--porcelain", folder=site.clone) == "?? distgen-reports/\n"
 
 
 def test_gerrit_gets_a_change_that_stays_the_same_until_it_is_merged(site):
