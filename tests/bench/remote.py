@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,10 +49,11 @@ def relay(address, seconds, pipe):
     pipe.send(listener.getsockname()[1])
 
     def pass_on(source, target):
-        while data := source.recv(1 << 16):
-            time.sleep(seconds)
-            target.sendall(data)
-        target.shutdown(socket.SHUT_WR)
+        with suppress(OSError):  # one end has gone
+            while data := source.recv(1 << 16):
+                time.sleep(seconds)
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
 
     def connect(client):
         time.sleep(2 * seconds)
