@@ -36,8 +36,23 @@ class Console(BashSessionLexer):
     _ps1rgx = re.compile(r"^(\$ )(.*\n?)")
 
 
+def name_other_guides(app: Sphinx, docname: str, content: list[str]) -> None:
+    """Put the guides that the index does not name itself where it says `OTHER GUIDES`."""
+    if docname == "index":
+        named = set(re.findall(r"^   (howto/\S+)$", content[0], re.MULTILINE))
+        others = sorted(
+            name
+            for name in app.env.found_docs
+            if name.partition("/")[0] not in ("reference", "explanation", "changes")
+            and "/" in name
+            and name not in named
+        )
+        content[0] = content[0].replace("   OTHER GUIDES", "\n".join(f"   {n}" for n in others))
+
+
 def setup(app: Sphinx) -> None:
     """Read `console` blocks so, draw pictures, and complete what the theme writes."""
     app.add_lexer("console", Console)
     app.add_directive("graphviz", pictures_of_text.Picture)
+    app.connect("source-read", name_other_guides)
     app.connect("build-finished", html_pages.complete)
