@@ -13,13 +13,15 @@ import html_pages
 import pictures_of_text
 
 project = "distgen"
+PACKAGE = Path(__file__).parents[1] / "distgen/__init__.py"
+release = re.findall(r'^__version__ = "(.+)"', PACKAGE.read_text(encoding="utf-8"), re.M)[0]
 author = "the distgen authors"
 copyright = author
 extensions: list[str] = []
 templates_path: list[str] = []
 exclude_patterns = ["_build", "changes/*"]
 html_theme = "furo"
-html_title = "distgen"
+html_title = f"distgen {release}"
 html_static_path = ["_static"]
 html_css_files = ["distgen.css"]
 html_theme_options = {"source_edit_link": ""}

@@ -301,23 +301,6 @@ def rule_options() -> str:
     return json.dumps({code: rule.options for code, rule in RULES.items()}, indent=2)
 
 
-def changes() -> str:
-    """Return the page of changes, from the notes in doc/changes."""
-    text = [NOTICE, title("Changes")]
-    kinds = {"feature": "New", "fix": "Mended", "removal": "Gone"}
-    notes = sorted((DOC / "changes").glob("*.rst"))
-    for kind, word in kinds.items():
-        found = [note for note in notes if note.name.endswith(f".{kind}.rst")]
-        if found:
-            text.append(title(word, "-"))
-        for note in found:
-            lines = " ".join(note.read_text(encoding="utf-8").split())
-            text.append(f"* {lines}\n")
-        if found:
-            text.append("\n")
-    return "".join(text)
-
-
 def modules() -> str:
     """Return the page of modules, from their docstrings and the order that a test holds."""
     text = [NOTICE, title("Modules")]
@@ -361,7 +344,6 @@ PAGES = {
     "reference/rules.rst": manual,
     "reference/schemas.rst": outputs,
     "reference/shipped-templates.rst": lambda: f"{NOTICE}{shipped_templates()}",
-    "changes.rst": changes,
 }
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import click
 import pytest
 import yaml
 
+from distgen import __version__
 from distgen.cli.main import cli
 from distgen.lint.ruleset import RULES
 
@@ -97,8 +98,16 @@ def test_every_template_is_shown_with_its_values():
         assert "literalinclude" in section or "No image names it" in section
 
 
-def test_change_notes_are_one_sentence_each():
-    for note in (HERE / "doc/changes").iterdir():
-        assert re.fullmatch(r"[a-z0-9-]+\.(feature|fix|removal)\.rst", note.name)
+def test_change_notes_are_sentences_of_a_kind_that_there_is():
+    kinds = re.findall(r'^directory = "([a-z]+)"$', (HERE / "towncrier.toml").read_text(), re.M)
+    for note in (HERE / "doc/changes").glob("*.rst"):
+        assert re.fullmatch(rf"[a-z0-9-]+\.({'|'.join(kinds)})\.rst", note.name)
         text = note.read_text().strip()
         assert text.endswith("."), note.name
+
+
+def test_the_page_of_changes_begins_with_this_version():
+    text = (HERE / "doc/changes.rst").read_text()
+    titles = re.findall(r"^(\d+\.\d+\.\d+) \(\d{4}-\d\d-\d\d\)\n-+$", text, re.MULTILINE)
+    assert titles[0] == __version__
+    assert ".. towncrier release notes start\n" in text
