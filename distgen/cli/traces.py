@@ -129,7 +129,8 @@ class _Keeper(logging.Handler):
         self.texts: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.texts.append(record.getMessage())
+        error = record.exc_info[1] if record.exc_info else None
+        self.texts.append(f"{record.getMessage()} {error or ''}".strip())
 
 
 @contextmanager
