@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -85,7 +86,8 @@ def shell(tmp_path: Path) -> Shell:
     programs.mkdir()
     program = programs / "distgen"
     here = Path(__file__).parents[2] / "distgen_git.py"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} {here} "$@"\n')
+    words = shlex.join([sys.executable, str(here)])  # either may have a blank in its path
+    program.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
     program.chmod(0o755)
 
     path = f"{programs}:{os.environ['PATH']}"
