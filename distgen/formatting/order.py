@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from bisect import bisect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -143,11 +143,19 @@ class _Ordering:
 
 
 def _depends_on_order(tree: YamlTree, node: Node) -> bool:
+    """Tell whether an entry has an alias of another entry's anchor."""
+    starts = [entry.start.index for entry in node.entries]
     tokens = [tree.tokens[number] for number in node.tokens]
-    if any(isinstance(token, yaml.AliasToken) for token in tokens):
-        return True
-    names = Counter(token.value for token in tokens if isinstance(token, yaml.AnchorToken))
-    return any(count > 1 for count in names.values())
+    places = {
+        token.value: bisect(starts, token.start_mark.index)
+        for token in tokens
+        if isinstance(token, yaml.AnchorToken)
+    }
+    return any(
+        places.get(token.value) not in (None, bisect(starts, token.start_mark.index))
+        for token in tokens
+        if isinstance(token, yaml.AliasToken)
+    )
 
 
 def _outermost_flows(

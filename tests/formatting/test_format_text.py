@@ -259,7 +259,7 @@ def test_a_long_line_stays_one():
     stays(f"template: app\ndescription: {'x' * 3000}\n".replace("template: app\n", "") + line)
 
 
-def test_a_map_with_aliases_keeps_its_order_and_maps_in_it_do_not():
+def test_a_map_with_an_anchor_and_its_alias_keeps_its_order_and_maps_in_it_do_not():
     is_formatted_as(
         """\
         values: &v {a: 1}
@@ -273,7 +273,7 @@ def test_a_map_with_aliases_keeps_its_order_and_maps_in_it_do_not():
         """\
         values: &v {a: 1}
         streams:
-          one: {values: *v, branch: main}
+          one: {branch: main, values: *v}
           two:
             branch: &b main
             tags: [x]
@@ -281,6 +281,24 @@ def test_a_map_with_aliases_keeps_its_order_and_maps_in_it_do_not():
         """,
         NAMESPACE,
     )
+
+
+def test_an_alias_in_the_entry_of_its_anchor_hinders_nothing():
+    is_formatted_as(
+        "values: {a: &a [1], b: *a}\ntemplate: app\n",
+        "template: app\nvalues: {a: &a [1], b: *a}\n",
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "streams: {x: {values: &a {b: 1}, from: *a}}\n",
+        "values: {a: &a 1}\nfrom: *a\n",
+    ],
+)
+def test_an_alias_finds_the_anchor_that_it_found(text):
+    stays(text)
 
 
 def test_comments_in_a_list_over_several_lines_stay_where_they_are():
