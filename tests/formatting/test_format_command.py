@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from testing.commandline import distgen, keeps_to_its_schema
 
-from distgen.formatting.lines import map_lines
+from distgen.formatting.lines import LineKind, map_lines
 from distgen.formatting.overlays import format_overlays, write_overlay
 from distgen.formatting.tree import parse_tree
 
@@ -202,11 +202,13 @@ def test_the_default_catalogue_comes_back_from_any_order_and_style(default, dist
     paths = sorted(default.glob("overlays/*/*.yaml"))
     assert len(paths) > 140
     assert distgen(default, "format", "--check").code == 0
-    before = {path: path.read_text() for path in sample(paths, 40)}
+    before = {path: path.read_text() for path in sample(paths, 30)}
     for path, text in before.items():
-        if ">" not in text and "|" not in text:  # which may be longer for being indented
+        kinds = map_lines(parse_tree(text, "")).kinds
+        # Those lines keep their places below the first, which wider ones lose.
+        if LineKind.INNER not in kinds and LineKind.BLOCK_TEXT not in kinds:
             path.write_text(untidied(text), newline="")
-    ran = distgen(default, "format")
+    ran = distgen(default, "format", *before)
     assert ran.code == 0
-    assert ran.out.count("\n") > 20
+    assert ran.out.count("\n") > 15
     assert {path: re.sub("\n\n+", "\n", path.read_text()) for path in before} == before
