@@ -34,23 +34,28 @@ def format_text(content: bytes, path: str, schema: Schema) -> bytes:
     text = re.sub("\r\n?", "\n", content.decode("utf-8-sig"))
     tree = parse_tree(_end_last_line(text, path), path)
     comments = _comments(tree)
-    tree = parse_tree(_without_markers(tree), path)
-    tree = parse_tree(order_flow_maps(tree, schema), path)
-    tree = parse_tree(order_lines(tree, schema), path)
-    result = _style(tree).encode()
     before = resolve_scalars(document.data, schema)
-    if problem := _find_loss(result, before, comments, schema):
+    try:
+        result = _reformat(tree, schema)
+        problem = _find_loss(result, before, comments, schema)
+    except InputError:  # of the result, which nobody wrote
+        result, problem = content, "not be read any more"
+    if problem:
         raise DistgenError(f"is left as it is: formatted, it would {problem}", where=path)
     return result
 
 
+def _reformat(tree: YamlTree, schema: Schema) -> bytes:
+    tree = parse_tree(_without_markers(tree), "")
+    tree = parse_tree(order_flow_maps(tree, schema), "")
+    tree = parse_tree(order_lines(tree, schema), "")
+    return _style(tree).encode()
+
+
 def _find_loss(result: bytes, before: Any, comments: Counter[str], schema: Schema) -> str:
     """Return what would be lost with this result, "" where nothing is."""
-    try:
-        after = resolve_scalars(read_yaml(result, "").data, schema)
-        comments_after = _comments(parse_tree(result.decode(), ""))
-    except InputError:
-        return "not be read any more"
+    after = resolve_scalars(read_yaml(result, "").data, schema)
+    comments_after = _comments(parse_tree(result.decode(), ""))
     if not means_the_same(before, after, schema):
         return "not mean the same"
     return "" if comments_after == comments else "lose a comment"

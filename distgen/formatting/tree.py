@@ -191,5 +191,8 @@ class _TreeParser:
                 yield self._read_pair()
             else:
                 start = self._next.start_mark
-                yield Entry(start, "", self._read_value())
+                value = self._read_value()
+                if value is None:
+                    raise InputError("is not formatted: a bracket is not closed")
+                yield Entry(start, "", value)
         self._at += 1

@@ -126,11 +126,11 @@ def test_a_folder_that_is_not_there_is_not_a_catalogue_without_settings(small):
 
 def test_the_usage_of_schema_keeps_its_words_whole(small):
     out, _ = distgen(small, "schema", "--help", env={"COLUMNS": "80"})
-    assert out.splitlines()[0].endswith(" schema [OPTIONS] KIND")
+    assert out.splitlines()[0].endswith(" schema [OPTIONS] [KIND]")
     for kind in ("lock-changes", "lock-problems", "results"):
         assert kind in out.replace(",", "").replace(".", "").split()
     _, err = distgen(small, "schema", "imag", code=2)
-    assert "Invalid value for 'KIND': 'imag' is not one of" in err
+    assert "Invalid value for '[KIND]': 'imag' is not one of" in err
 
 
 # --- look ------------------------------------------------------------------------------------
