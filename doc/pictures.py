@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -121,7 +122,7 @@ TERMINAL = """\
 
 def draw_overview() -> str:
     """Return the picture of what distgen is."""
-    from pictures_of_text import draw
+    from draw_graphs import draw
 
     svg = draw(OVERVIEW, "Templates, overlays and a lock go through distgen into git repositories")
     size = re.search(r'viewBox="0\.00 0\.00 ([\d.]+) ([\d.]+)"', svg)
@@ -154,7 +155,7 @@ def _environ(folder: Path) -> dict[str, str]:
     programs = folder.parent / "programs"
     programs.mkdir(exist_ok=True)
     program = programs / "distgen"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m distgen_git "$@"\n')
+    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m distgen_git "$@"\n')
     program.chmod(0o755)
     kept = {name: text for name, text in os.environ.items() if not name.startswith("GIT_")}
     return kept | {

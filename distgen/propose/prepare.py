@@ -92,17 +92,13 @@ def _begin_branch(
     context: PublishContext, plan: ReviewPlan, change: Change, head: str | None
 ) -> Change | None:
     """Push the first commit of a branch; return the change as failed when that is impossible."""
-    refusal = push(
-        plan.review_context.store, plan.review_context.place, [first_change(change)], head
-    )
-    if (
-        not refusal
-        or read_remote_heads(context.git, plan.review_context.place, [change.branch]).tips
-    ):
+    place = plan.review_context.place
+    refusal = push(plan.review_context.store, place, [first_change(change)], head).refusal
+    if not refusal or read_remote_heads(context.git, place, [change.branch]).tips:
         return None
     error = DistgenError(
         f"branch {change.branch} cannot be begun: {refusal}",
-        where=plan.review_context.place,
+        where=place,
         hint="begin it by hand, for a review needs a commit to be based on",
     )
     return replace(change, status="failed", commit=None, detail=str(error))
