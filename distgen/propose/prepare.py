@@ -94,7 +94,7 @@ def _begin_branch(
     """Push the first commit of a branch; return the change as failed when that is impossible."""
     place = plan.review_context.place
     refusal = push(plan.review_context.store, place, [first_change(change)], head).refusal
-    if not refusal or read_remote_heads(context.git, place, [change.branch]).tips:
+    if refusal is None or read_remote_heads(context.git, place, [change.branch]).tips:
         return None
     error = DistgenError(
         f"branch {change.branch} cannot be begun: {refusal}",
