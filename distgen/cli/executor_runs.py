@@ -90,6 +90,9 @@ def _ship_targets(run: prepare.Run, keys: Sequence[str]) -> Shipment:
     image_keys = tuple(key for key in keys if key not in retired)
     # A namespace's token is for the folder that all its repositories are in: two of them tell it.
     namespaces = {orphan.image.partition("/")[0] for orphan in orphans}
+    if not namespaces <= run.request.catalogue.namespaces.keys():
+        # What a namespace left may be in the folder of any other.
+        namespaces = {*run.request.catalogue.namespaces}
     witnesses = []
     for name in sorted(namespaces):
         images = [image for image in run.request.catalogue.images if image.namespace == name]

@@ -19,7 +19,7 @@ from testing.event_lines import read_events
 from testing.fake_linters import fake_linter
 from testing.git_server import git_server
 from testing.moments import arrange, await_halt, resume, watch
-from testing.sites import CHILD, distgen, ended, save, site, start
+from testing.sites import CHILD, PARENT, distgen, ended, save, site, start
 
 from distgen.catalogue.cut import cut_speculation
 from distgen.catalogue.load import load_catalogue
@@ -114,6 +114,25 @@ def test_processes_retire_what_left_the_catalogue_and_sign_it(catalogue, tmp_pat
     assert set(again.statuses.values()) == {"unchanged"}
     lost = distgen(root, "publish", "--format=json", "--executor", "processes", *words[:-1], "/no")
     assert set(lost.statuses.values()) <= {"unchanged", "failed"}, lost.results
+
+
+def test_processes_retire_what_a_namespace_left_with_the_token_of_another(
+    catalogue, tmp_path, server
+):
+    """Their part of the catalogue had no image, and so no token."""
+    root = remote_family(catalogue, server)
+    (root / "overlays/gone").mkdir()
+    shutil.copy(root / "overlays/ns/namespace.yaml", root / "overlays/gone")
+    (root / "overlays/gone/app.yaml").write_text(PARENT)
+    save(root)
+    where = server.repository("gone/app.git")
+    words = ("publish", "gone/app", "--format=json")
+    assert distgen(root, *words, TOKEN=SECRET).statuses == {"gone/app@main": "created"}
+    shutil.rmtree(root / "overlays/gone")
+    save(root)
+    done = distgen(root, *words, "--retire", "--executor", "processes", TOKEN=SECRET)
+    assert done.statuses == {"gone/app@main": "retired"}, done.results
+    assert "dead.package" in git("ls-tree", "--name-only", "main", folder=where)
 
 
 def test_processes_know_what_the_environment_tells_git(catalogue, tmp_path):
