@@ -7,11 +7,11 @@ import multiprocessing
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
 from distgen.errors import DistgenError, InputError, printable
@@ -21,6 +21,9 @@ _RETRIES = 3
 _SECONDS_TO_CONNECT = 20
 _POLL = 1.0
 _MOST_WORDS = 300
+_STOPS: set[threading.Event] = set()
+"""What is set in a worker once the run is to stop."""
+_STOPPED = threading.Event()
 Answer = TypeVar("Answer")
 
 
@@ -57,10 +60,13 @@ def describe_loss(job: Future[Any]) -> str:
 
 
 @contextmanager
-def open_workers(place: str, begin: Callable[[], None] | None = None) -> Iterator[Workers]:
+def open_workers(
+    place: str, begin: Callable[[], None] | None = None, stop: threading.Event | None = None
+) -> Iterator[Workers]:
     """Open `processes`, or `dask:ADDRESS` of a scheduler; tasks are functions of a module.
 
-    Each process calls `begin` first; the workers of Dask have begun before.
+    Each process calls `begin` first, hears of `stop`, and ends when this one is interrupted; the
+    workers of Dask have begun before, and end what they have begun.
     """
     if place.startswith(DASK):
         with _dask_workers(place.removeprefix(DASK)) as workers:
@@ -71,23 +77,66 @@ def open_workers(place: str, begin: Callable[[], None] | None = None) -> Iterato
     )
     # A fork would have the locks of threads that it does not have.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(count, context, _serve_alone, (os.getpid(), begin))
+    # That a pipe is closed reaches all who read it.
+    stopping, told_to_stop = context.Pipe(duplex=False)
+    leaving, told_to_leave = context.Pipe(duplex=False)
+    words = (os.getpid(), begin, stopping, leaving)
+    closing = _closing_when_set(stop or threading.Event(), told_to_stop)
+    with stopping, leaving, told_to_leave, closing:
+        pool = ProcessPoolExecutor(count, context, _serve_alone, words)
+        try:
+            yield Workers(pool, count)
+        except (KeyboardInterrupt, GeneratorExit):
+            told_to_leave.close()
+            raise
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _closing_when_set(stop: threading.Event, pipe: Connection) -> Iterator[None]:
+    """Close a pipe once `stop` is set, or a little after the end."""
+    is_over = threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(_POLL) and not is_over.is_set():
+            pass
+        pipe.close()
+
+    threading.Thread(target=watch, daemon=True).start()
     try:
-        yield Workers(pool, count)
+        yield
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        is_over.set()
 
 
-def _serve_alone(parent: int, begin: Callable[[], None] | None) -> None:
-    """Leave signals of the terminal to the parent, and end when it is gone."""
+@contextmanager
+def stopping_with_the_run(stop: threading.Event) -> Iterator[None]:
+    """Set `stop` of a task when the run that it works for is to stop."""
+    _STOPS.add(stop)
+    try:
+        if _STOPPED.is_set():
+            stop.set()
+        yield
+    finally:
+        _STOPS.discard(stop)
+
+
+def _serve_alone(
+    parent: int, begin: Callable[[], None] | None, stopping: Connection, leaving: Connection
+) -> None:
+    """Leave signals of the terminal to the parent, and end when it is gone or says so."""
     if begin:
         begin()
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
 
     def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(_POLL)
+        while os.getppid() == parent and not leaving.poll(_POLL):
+            if stopping.poll():
+                _STOPPED.set()
+                for stop in tuple(_STOPS):
+                    stop.set()
         os._exit(1)  # a killed parent tells nobody, and its tasks would be waited for without end
 
     threading.Thread(target=watch, daemon=True).start()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from distgen import __version__
@@ -16,6 +17,7 @@ from distgen.cli import prepare
 from distgen.cli.session import NO_CACHE_VARIABLE, Session
 from distgen.cli.work import limited_work
 from distgen.errors import DistgenError, InputError
+from distgen.executors import stopping_with_the_run
 from distgen.git.store import scratch_store
 from distgen.lint.check import lint
 from distgen.lint.external import LinterOptions, running_linters
@@ -124,14 +126,13 @@ def _publish(
     inputs = prepare.Inputs(speculation, lock, images, provenance, dirty, head, orphans)
     session = _session(use_cache=False)
     git = prepare.git_that_tells(session, settings.options, observe)
-    try:
+    with stopping_with_the_run(git.stop), ExitStack() as stack:
+        if git.connections:
+            stack.callback(git.connections.close)
         history = settings.history
         run = prepare.assemble(session, settings.options, inputs, git, observe, history)
-        with scratch_store(run.git, prepare.existing_store(run.store)) as store:
-            yield from publish_images(run.request, store, run.options, statuses)
-    finally:
-        if git.connections:
-            git.connections.close()
+        store = stack.enter_context(scratch_store(run.git, prepare.existing_store(run.store)))
+        yield from publish_images(run.request, store, run.options, statuses)
 
 
 def _session(use_cache: bool) -> Session:

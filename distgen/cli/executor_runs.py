@@ -69,7 +69,7 @@ def publish_elsewhere(session: Session, place: str, run: prepare.Run) -> Iterato
     observe = run.options.observe
     # What tells git of keys and certificates was taken out of this process's own environment.
     variables = {name: text for name, text in session.environ.items() if name.startswith("GIT_")}
-    with open_workers(place, partial(add_variables, variables)) as workers:
+    with open_workers(place, partial(add_variables, variables), run.git.stop) as workers:
         jobs = run.options.jobs * workers.count
         report_start(observe, run.options.provenance.version, len(repositories), jobs)
 

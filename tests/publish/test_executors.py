@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 import urllib.error
@@ -133,6 +134,58 @@ def test_processes_retire_what_a_namespace_left_with_the_token_of_another(
     done = distgen(root, *words, "--retire", "--executor", "processes", TOKEN=SECRET)
     assert done.statuses == {"gone/app@main": "retired"}, done.results
     assert "dead.package" in git("ls-tree", "--name-only", "main", folder=where)
+
+
+def interrupt_once_begun(process, began):
+    while not began.exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    assert "once more to leave it unfinished" in process.stderr.readline()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores cannot be chosen here")
+def test_workers_begin_no_other_push_after_the_first_interrupt(catalogue, tmp_path):
+    """They went on with all of their batches."""
+    names = [f"app{number:02}" for number in range(12)]
+    with git_server(tmp_path / "srv") as server:
+        root = site(catalogue, "base", *names, url=f"'{server.url}/{{namespace}}/{{image}}.git'")
+        for name in ("base", *names):
+            server.repository(f"ns/{name}.git")
+        for name in names:
+            hook = f"#!/bin/sh\ntouch '{tmp_path}/began'\nsleep 2\n"
+            server.hook(f"ns/{name}.git", "pre-receive", hook)
+        cores = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {min(cores)})  # one process, and so several images in a batch
+        words = ("publish", "--format=json", "--executor", "processes", "--jobs", 1)
+        process = start(root, *words)
+        os.sched_setaffinity(0, cores)
+        interrupt_once_begun(process, tmp_path / "began")
+        done = ended(process)
+    assert done.code == 130
+    statuses = [*done.statuses.values()]
+    assert {*statuses} == {"created", "skipped"}
+    assert statuses.count("created") < 7, "a whole batch was pushed"
+
+
+def test_workers_that_wait_for_a_server_are_left_at_the_second_interrupt(
+    catalogue, tmp_path, server
+):
+    root = remote_family(catalogue, server)
+    hook = (
+        f"#!/bin/sh\ntouch '{tmp_path}/began'\nuntil [ -e '{tmp_path}/go' ]; do sleep 0.1; done\n"
+    )
+    for name in NAMES:
+        server.hook(f"ns/{name}.git", "pre-receive", hook)
+    process = start(root, "publish", "--executor", "processes", TOKEN=SECRET)
+    try:
+        interrupt_once_begun(process, tmp_path / "began")
+        process.send_signal(signal.SIGINT)
+        done = ended(process)
+    finally:
+        (tmp_path / "go").touch()
+    assert done.code == 130
+    assert done.err.split("\n")[-2] == "distgen: interrupted"
 
 
 def test_processes_know_what_the_environment_tells_git(catalogue, tmp_path):
