@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
 from distgen.errors import DistgenError
@@ -67,7 +67,8 @@ def read_remote_heads(git: Git, place: Place, branches: Sequence[str]) -> Remote
 class PushRefusal:
     """Why a push failed; a `temporary` reason may be gone at the next attempt.
 
-    `taken` are branches that the server moved all the same, though it was to move all or none.
+    `taken` are branches that the server moved all the same: the first one of a new repository, or
+    some though it was to move all or none.
     """
 
     reason: str
@@ -163,10 +164,12 @@ def push(store: Store, place: Place, changes: Sequence[Change], head: str | None
         # the state between the two pushes.
         first = [change for change in changes if change.branch == head]
         rest = [change for change in changes if change.branch != head]
-        answer = _push_changes(store, place, place.address, first) if first else PushAnswer()
+        if not first:
+            return _push_changes(store, place, place.address, rest)
+        answer = _push_changes(store, place, place.address, first)
         if answer.refusal or not rest:
             return answer
-        return _push_changes(store, place, place.address, rest)
+        return _join_answers(answer, _push_changes(store, place, place.address, rest), first)
     try:
         with new_repository(store.git, place.folder, head) as folder:
             answer = _push_changes(store, place, str(folder), changes)
@@ -175,6 +178,13 @@ def push(store: Store, place: Place, changes: Sequence[Change], head: str | None
     except DistgenError as error:
         return PushAnswer(PushRefusal(str(error)))
     return answer
+
+
+def _join_answers(first: PushAnswer, rest: PushAnswer, changes: Sequence[Change]) -> PushAnswer:
+    """Return what came of two pushes, the first of which, of these changes, was taken."""
+    taken = frozenset(change.branch for change in changes)
+    refusal = replace(rest.refusal, taken=rest.refusal.taken | taken) if rest.refusal else None
+    return PushAnswer(refusal, first.is_settled and rest.is_settled)
 
 
 def refusal_reason(result: GitResult) -> str:

@@ -154,17 +154,19 @@ def _contain_commits(context: PublishContext, delivery: Delivery, heads: RemoteH
 def _split_taken(
     delivery: Delivery, heads: RemoteHeads, refusal: PushRefusal
 ) -> tuple[Delivery, tuple[Change, ...]]:
-    """Split off the changes that the server made alone, though they were to be made together.
+    """Split off the changes that the server made alone.
 
-    It may offer to move all branches or none when it is asked, and do it no more for the push.
+    The first of a new repository is pushed alone. The others are to be made together, but a server
+    may offer to move all branches or none when it is asked, and do it no more for the push.
     """
     taken: list[Change] = []
     rest: list[Change] = []
     for change in delivery.changes:
         is_shown = heads.tips.get(change.branch) == change.commit
         (taken if is_shown and change.branch in refusal.taken else rest).append(change)
-    alone = tuple(replace(change, detail=_ALONE) for change in taken)
-    return replace(delivery, changes=tuple(rest)), alone
+    if delivery.heads.exists:
+        taken = [replace(change, detail=_ALONE) for change in taken]
+    return replace(delivery, changes=tuple(rest)), tuple(taken)
 
 
 def _find_locks(delivery: Delivery) -> dict[Path, FileIdentity]:

@@ -91,6 +91,26 @@ def test_a_repository_that_is_made_on_a_forge_shows_the_first_stream(tmp_path):
     assert (root / "got").read_text() == "refs/heads/master\nrefs/heads/stable/2024.1\n"
 
 
+def test_the_first_stream_of_a_new_repository_is_created_though_the_others_are_refused(tmp_path):
+    """It was told as unchanged, for the branch held it when the plan was made anew."""
+    script = '#!/bin/sh\ntest "$1" = refs/heads/master || { echo "not this"; exit 1; }\n'
+    with git_server(tmp_path / "srv") as server:
+        images = [app(server.url), app(server.url, "ns/app@2024.1")]
+
+        def make():
+            server.repository("ns/app.git")
+            server.hook("ns/app.git", "update", script)
+
+        options = replace(OPTIONS, creation=lambda repository: RepositoryCreation("", make))
+        results = run_publish(tmp_path, images, trees(*images), options)
+        by_branch = {result.branch: result for result in results}
+        taken = by_branch.pop("master")
+        assert (taken.status, taken.detail) == ("created", "")
+        assert commits(server.root / "ns/app.git") == [taken.commit]
+        (refused,) = by_branch.values()
+        assert (refused.status, "not this" in refused.detail) == ("failed", True)
+
+
 def test_streams_are_pushed_together_or_not_at_all_over_http(tmp_path):
     root = make_repositories(tmp_path, "ns/app")
     script = '#!/bin/sh\ntest "$1" != refs/heads/stable/2024.1 || { echo "not this"; exit 1; }\n'
