@@ -154,6 +154,22 @@ def test_a_credential_helper_is_asked_once_for_a_server(tmp_path):
         assert PASSWORD not in str(caught.value)
 
 
+def test_a_stored_password_that_is_for_reading_alone_stays_stored(tmp_path):
+    """A plan asks as who pushes; where that is refused, git's helper forgot the password."""
+    stored = tmp_path / "stored"
+    wrong = Fault(401, {"WWW-Authenticate": "Basic realm=writers"})
+    with git_server(tmp_path / "srv", {USER: PASSWORD}) as server:
+        server.meddle = lambda request: wrong if "receive-pack" in request.query else None
+        stored.write_text(f"{server.url.replace('://', f'://{USER}:{PASSWORD}@')}\n")
+        own_git, reasons = asking(user(tmp_path, ("credential.helper", f"store --file {stored}")))
+        for number in range(3):
+            server.repository(f"ns/a{number}.git")
+            address = place(server.url, f"ns/a{number}.git")
+            assert read_remote_heads(replace(own_git, pushes=True), address, ["master"]).exists
+            assert f"{USER}:{PASSWORD}@" in stored.read_text()
+        assert reasons == []
+
+
 def test_a_token_goes_to_its_own_folder_only(tmp_path):
     with git_server(tmp_path / "srv", {USER: PASSWORD}) as server:
         server.is_public = True

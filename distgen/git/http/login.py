@@ -36,7 +36,7 @@ class LoginBook:
         self._lock = threading.Lock()
         self._locks: defaultdict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
         self._logins: dict[tuple[str, str], Login | None] = {}
-        self._judged: set[Login] = set()
+        self._verdicts: dict[Login, str] = {}
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -76,8 +76,10 @@ class LoginBook:
 
     def _tell(self, git: Git, word: str, login: Login) -> None:
         with self._lock:
-            is_new = login not in self._judged
-            self._judged.add(login)
+            # Who may not push may be let in to read: then the password was not wrong.
+            is_new = self._verdicts.get(login) not in (word, "approve")
+            if is_new:
+                self._verdicts[login] = word
         if is_new:
             folder = NO_REPOSITORY
             run(git, "credential", word, folder=folder, stdin=login.answer, network=True)
