@@ -25,9 +25,8 @@ from distgen.model.words import Origin
 STREAM = Stream("master", "master", ())
 
 
-NAMESPACE = Namespace(
-    "kolla", "", "", "{image}", (STREAM,), Policy(), (), DistGit("d/{image}.git", "a <a@b>", "none")
-)
+DIST_GIT = DistGit("d/{image}.git", "a <a@b>", "none", token_env="PUSH")
+NAMESPACE = Namespace("kolla", "", "", "{image}", (STREAM,), Policy(), (), DIST_GIT)
 
 
 # Releases before 23 print the day, which is no concern of ours unless it is asked for.

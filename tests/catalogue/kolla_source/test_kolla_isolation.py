@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from testing.kolla import files, generate, image_named, images_folder
+from testing.kolla import DIST_GIT, files, generate, image_named, images_folder
 
 from distgen.catalogue.sources.cache import load_entry, save_entry
 from distgen.errors import InputError
@@ -45,6 +45,22 @@ def test_a_template_cannot_look_through_the_environment(tmp_path, cache, use):
         assert "env" in str(refused) and "mine/Dockerfile.j2:2" in str(refused)
     else:
         assert b"secret" not in text
+
+
+@pytest.mark.parametrize("name", ["DISTGEN_TOKEN", "db_password", "AWS_ACCESS_KEY_ID"])
+def test_a_variable_that_is_called_like_a_secret_is_refused(tmp_path, cache, name):
+    """What a template prints is published."""
+    folder = images_folder(tmp_path, {"mine": f"FROM scratch\nENV A={{{{ env.get('{name}') }}}}\n"})
+    options = {"docker_dir": [folder], "regex": ["^mine$"]}
+    with pytest.raises(InputError, match=rf"mine/Dockerfile.j2:2.* env.{name} may be a secret"):
+        generate(tmp_path, options, cache, {name: "s3cr3t"})
+
+
+def test_the_variable_that_holds_the_token_is_not_there(tmp_path, cache):
+    folder = images_folder(tmp_path, {"mine": "FROM scratch\nENV A={{ env.get('PUSH', 'no') }}\n"})
+    options = {"docker_dir": [folder], "regex": ["^mine$"]}
+    image = image_named(generate(tmp_path, options, cache, {DIST_GIT.token_env: "s3cr3t"}), "mine")
+    assert files(image)["Dockerfile"] == b"FROM scratch\nENV A=no"
 
 
 def test_a_variable_is_found_where_a_template_also_calls_something_its_own_env(tmp_path, cache):

@@ -66,8 +66,9 @@ def run_build(request: SourceRequest, context: SourceContext) -> KollaBuild:
     digest = hashlib.sha256("\0".join(settings.folders).encode()).hexdigest()[:16]
     entry = f"kolla-templates-{digest}"
     templates = CompiledTemplates(load_entry(context.cache, entry), settings.release)
-    environ, limits = context.environ, request.limits
-    dockerfiles = render_dockerfiles(settings, files, environ, templates, limits)
+    token = request.namespace.dist_git.token_env
+    environ = {name: text for name, text in context.environ.items() if name != token}
+    dockerfiles = render_dockerfiles(settings, files, environ, templates, request.limits)
     if templates.is_changed:
         save_entry(context.cache, entry, templates.entry())
     images = _images(settings, dockerfiles, context.cache, label)

@@ -2,6 +2,7 @@
 
 kolla-build hands the whole environment to templates as `env`. Its base image asks for http_proxy,
 and an override file may ask for more: without those, what is rendered would differ from Kolla's.
+Variables that are called like secrets are refused: what is rendered is published.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from jinja2 import TemplateSyntaxError, nodes
 from jinja2.sandbox import SandboxedEnvironment
 
 _ENV = re.compile(r"\benv\b")
+_SECRET = re.compile("token|secret|passw|credential|_key|_auth", re.IGNORECASE)
 
 
 class VisibleEnvironment:
@@ -43,7 +45,7 @@ class VisibleEnvironment:
 
 
 def variable_names(text: str, name: str) -> tuple[str, ...]:
-    """Return the variables a template reads by a literal name; refuse any other use of `env`."""
+    """Return the variables a template reads by a literal name; refuse secrets, and other uses."""
     if not _ENV.search(text):
         return ()
     tree = SandboxedEnvironment().parse(text, name)
@@ -67,7 +69,12 @@ def variable_names(text: str, name: str) -> tuple[str, ...]:
                 use.lineno,
                 name,
             )
-    return tuple(sorted({variable for variable in names.values() if variable}))
+    variables = sorted({variable for variable in names.values() if variable})
+    for variable in variables:
+        if _SECRET.search(variable):
+            problem = f"env.{variable} may be a secret, and what is rendered is published"
+            raise TemplateSyntaxError(problem, uses[0].lineno, name)
+    return tuple(variables)
 
 
 def _literal_name(read: nodes.Getattr | nodes.Getitem, call: nodes.Call | None) -> str | None:
