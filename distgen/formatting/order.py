@@ -200,5 +200,6 @@ def _flow_items(tree: YamlTree, node: Node, places: Places, root: Schema) -> Seq
         if value is not None and value.kind.startswith("flow") and value.entries:
             head = tree.text[start : value.start.index]
             item = head + _flow_text(tree, value, _inner(node, index, places, root), root)
-        items.append(item)
+        # A key without a value needs a blank behind its colon.
+        items.append(f"{item} " if item.endswith(":") else item)
     return items

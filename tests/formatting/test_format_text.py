@@ -259,6 +259,12 @@ def test_a_long_line_stays_one():
     stays(f"template: app\ndescription: {'x' * 3000}\n".replace("template: app\n", "") + line)
 
 
+def test_a_key_in_braces_may_have_no_value():
+    is_formatted_as(
+        "streams: {a: {values: , branch:  }}\n", "streams: {a: {branch: , values: }}\n", NAMESPACE
+    )
+
+
 def test_a_map_with_an_anchor_and_its_alias_keeps_its_order_and_maps_in_it_do_not():
     is_formatted_as(
         """\
