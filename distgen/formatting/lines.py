@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -46,12 +47,16 @@ class BlockText:
 
 @dataclass(frozen=True, slots=True)
 class LineMap:
-    """The lines of a text with their kinds; a quoted text goes on after `unfinished` lines."""
+    """The lines of a text with their kinds; a quoted text goes on after `unfinished` lines.
+
+    `contents` are the numbers of the lines that are neither comments nor blank.
+    """
 
     lines: tuple[str, ...]
     kinds: tuple[LineKind, ...]
     blocks: tuple[BlockText, ...]
     unfinished: frozenset[int]
+    contents: tuple[int, ...]
 
     def indent(self, number: int) -> int:
         """Return the column of the first character of a line that is not blank."""
@@ -59,14 +64,13 @@ class LineMap:
 
     def content_before(self, number: int, first: int = 0) -> int:
         """Return the last line with content above a line, `first - 1` where there is none."""
-        while number > first and not self.kinds[number - 1].is_content:
-            number -= 1
-        return number - 1
+        place = bisect_left(self.contents, number)
+        return max(self.contents[place - 1] if place else -1, first - 1)
 
     def content_after(self, number: int) -> int | None:
         """Return the next line with content below a line."""
-        below = range(number + 1, len(self.kinds))
-        return next((line for line in below if self.kinds[line].is_content), None)
+        below = bisect_right(self.contents, number)
+        return self.contents[below] if below < len(self.contents) else None
 
 
 def map_lines(tree: YamlTree) -> LineMap:
@@ -82,7 +86,8 @@ def map_lines(tree: YamlTree) -> LineMap:
     for block in blocks:
         for number in block.lines:
             kinds[number] = LineKind.BLOCK_TEXT
-    return LineMap(lines, tuple(kinds), blocks, frozenset(unfinished))
+    contents = tuple(number for number, kind in enumerate(kinds) if kind.is_content)
+    return LineMap(lines, tuple(kinds), blocks, frozenset(unfinished), contents)
 
 
 def leading_spaces(line: str) -> int:

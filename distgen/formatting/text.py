@@ -105,6 +105,7 @@ def _comments(tree: YamlTree) -> Counter[str]:
         comments.update(comment.rstrip() for comment in _COMMENT.findall(between))
     for token in tree.tokens:
         if isinstance(token, yaml.ScalarToken) and token.style in ("|", ">"):
-            header = tree.text[token.start_mark.index :].partition("\n")[0]
+            start = token.start_mark.index
+            header = tree.text[start : tree.text.index("\n", start)]
             comments.update(comment.rstrip() for comment in _COMMENT.findall(header))
     return comments

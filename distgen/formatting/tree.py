@@ -103,10 +103,9 @@ def _rare_syntax(text: str, token: Token) -> str:
     if isinstance(token, yaml.DirectiveToken):
         return "it begins with a directive; remove it"
     if isinstance(token, yaml.KeyToken):
-        rest = text[token.start_mark.index :]
         if token.end_mark.index > token.start_mark.index:
             return "`? ` begins a key; write `key: value`"
-        if rest.startswith("*"):
+        if text.startswith("*", token.start_mark.index):
             return "a key is an alias; write the key out"
     return ""
 

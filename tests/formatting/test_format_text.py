@@ -265,6 +265,14 @@ def test_a_key_in_braces_may_have_no_value():
     )
 
 
+def test_many_comments_are_read_once():
+    """Each looked for the line that it stands above: that took hours."""
+    comments = "# c\n" * 30_000
+    is_formatted_as(
+        f"values: {{}}\n{comments}template: app\n", f"{comments}template: app\nvalues: {{}}\n"
+    )
+
+
 def test_a_map_with_an_anchor_and_its_alias_keeps_its_order_and_maps_in_it_do_not():
     is_formatted_as(
         """\
