@@ -14,8 +14,15 @@ _CLASSES = (Lock, LockedBase, LockedSource)
 
 
 def cached_lock(root: Path, cache: Cache) -> Lock:
-    """Return the lock of the catalogue in `root`; one that is not there is an empty lock."""
+    """Return the lock of the catalogue in `root`; one that is not there is an empty lock.
+
+    Raise InputError for a link that leads outside: what is read is written again by `lock`.
+    """
     path = root / LOCK_FILE
+    if path.is_symlink():
+        from distgen.catalogue.folder import refuse_far_link
+
+        refuse_far_link(root, LOCK_FILE, (".",))
     try:
         content = read_bounded(path, str(path), LOCK_LIMIT)
     except FileNotFoundError:

@@ -259,6 +259,17 @@ def test_facts_that_cannot_be_read_are_refused_at_once(root, tmp_path, kind, mes
     assert ran.stderr.startswith(f"distgen: {path}") and message in ran.stderr
 
 
+@pytest.mark.parametrize("target", ["../elsewhere", "lock.yaml"])
+def test_a_lock_is_not_written_through_a_link_out_of_the_catalogue(root, distgen, facts, target):
+    """A clone of somebody's catalogue would write whatever file it names."""
+    (root / "distgen.lock").symlink_to(target)
+    ran = distgen(root, "lock", "--facts", facts())
+    is_inside = target == "lock.yaml"
+    assert ran.code == (0 if is_inside else 2), ran
+    assert (root / target).exists() == is_inside
+    assert is_inside or "distgen.lock: is a link that leads outside the catalogue" in ran.err
+
+
 def test_what_a_policy_exempts_may_be_missing(catalogue, distgen, facts):
     exempting = """
         registry: quay.example.invalid/ns
