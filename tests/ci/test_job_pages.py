@@ -48,7 +48,7 @@ def test_a_pipeline_of_gitlab_includes_the_component_with_inputs_that_it_takes()
     assert schema_problems("gitlab-ci", data) == []
     names = []
     for include in data["include"]:
-        assert include["component"].endswith(f"/distgen@{distgen.__version__}")
+        assert include["component"].endswith(f"/distgen@v{distgen.__version__}")
         names += read_component(COMPONENT, **include.get("inputs", {}))
     assert names == ["distgen-check", "distgen-publish", "distgen-lock-update"]
 

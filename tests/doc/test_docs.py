@@ -111,3 +111,12 @@ def test_the_page_of_changes_begins_with_this_version():
     titles = re.findall(r"^(\d+\.\d+\.\d+) \(\d{4}-\d\d-\d\d\)\n-+$", text, re.MULTILINE)
     assert titles[0] == __version__
     assert ".. towncrier release notes start\n" in text
+
+
+def test_pages_name_a_release_by_its_tag():
+    assert "tag that commit ``vX.Y.Z``" in (HERE / "CONTRIBUTING.rst").read_text()
+    pattern = r"(?:example/distgen\S*@|example/distgen, ref: |/distgen\.git\n +rev: )([\w.]+)"
+    pages = (HERE / "doc/howto").glob("*.rst")
+    tags = [(page.name, tag) for page in pages for tag in re.findall(pattern, page.read_text())]
+    assert len(tags) > 8
+    assert {tag for _, tag in tags} == {f"v{__version__}"}, tags
