@@ -51,7 +51,9 @@ def replace_file(path: Path, text: str) -> None:
     stage = target.with_name(f".{target.name}.{os.getpid()}.new")
     with explain_os_errors(path):
         try:
-            stage.write_text(text, encoding="utf-8", newline="\n")
+            stage.unlink(missing_ok=True)  # a link there would be written through
+            with stage.open("x", encoding="utf-8", newline="\n") as file:
+                file.write(text)
             if target.exists():
                 # The new file would have the mode of the umask, the old one may be stricter.
                 shutil.copymode(target, stage)

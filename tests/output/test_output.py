@@ -13,7 +13,7 @@ import pytest
 from distgen.errors import DistgenError
 from distgen.model.rendered import File, Tree
 from distgen.model.words import EXECUTABLE
-from distgen.output.files import copy_new
+from distgen.output.files import copy_new, replace_file
 from distgen.output.tree import (
     Delta,
     compare_folder,
@@ -249,3 +249,11 @@ def test_a_catalogue_is_copied_whole(tmp_path):
     assert found(target) == {"distgen.yaml": "version: 1\n", "templates/t/run.sh": "#!/bin/sh\n"}
     assert os.access(target / "templates/t/run.sh", os.X_OK)
     assert sorted(path.name for path in target.iterdir()) == ["distgen.yaml", "templates"]
+
+
+def test_a_file_is_not_written_through_a_link_where_it_is_prepared(tmp_path):
+    """A clone may hold links of all names that a preparation could have."""
+    (tmp_path / f".file.{os.getpid()}.new").symlink_to(tmp_path / "elsewhere")
+    replace_file(tmp_path / "file", "text\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_text() == "text\n"
