@@ -17,9 +17,11 @@ from distgen.schema.subschemas import Schema, alternatives
 
 Places = tuple[Schema, ...]
 _OF_FILE = re.compile(
-    r"#!|#.*(?:yaml-language-server|\$schema|-\*-|vim?:|Copyright|SPDX-|Licen[cs]e|generated)",
+    r"#!|# *(?:yaml-language-server:|\$schema|-\*-|vim?:|Copyright|\(c\)|SPDX-|Licen[cs]ed? under"
+    r"|Licen[cs]e:|This (?:file|program|work) (?:is|was)|(?:auto)?generated (?:by|from|with))",
     re.IGNORECASE,
 )
+_OF_LICENSE = re.compile("copyright|licen[cs]e|generated", re.IGNORECASE)
 
 
 def order_lines(tree: YamlTree, schema: Schema) -> str:
@@ -110,8 +112,15 @@ class _Ordering:
             number -= 1
         if number > 0:
             return number
-        above = [number for number in range(key_line) if _OF_FILE.match(self.lines.lines[number])]
-        return above[-1] + 1 if above else 0
+        texts = self.lines.lines[:key_line]
+        heads = [_OF_FILE.match(text) is not None for text in texts]
+        if not any(heads):
+            return 0
+        # Lines of a license begin in many ways.
+        above = (
+            is_head or _OF_LICENSE.search(text) for is_head, text in zip(heads, texts, strict=True)
+        )
+        return max(number for number, is_above in enumerate(above, 1) if is_above)
 
     def _later_starts(self, node: Node, region: range) -> Iterator[int]:
         column = node.entries[0].start.column
