@@ -110,17 +110,17 @@ class _Ordering:
         number = key_line
         while number > top and self.lines.kinds[number - 1] is LineKind.COMMENT:
             number -= 1
-        if number > 0:
+        if any(kind is not LineKind.BLANK for kind in self.lines.kinds[:number]):
             return number
-        texts = self.lines.lines[:key_line]
+        texts = self.lines.lines[number:key_line]
         heads = [_OF_FILE.match(text) is not None for text in texts]
         if not any(heads):
-            return 0
+            return number
         # Lines of a license begin in many ways.
         above = (
             is_head or _OF_LICENSE.search(text) for is_head, text in zip(heads, texts, strict=True)
         )
-        return max(number for number, is_above in enumerate(above, 1) if is_above)
+        return number + max(end for end, is_above in enumerate(above, 1) if is_above)
 
     def _later_starts(self, node: Node, region: range) -> Iterator[int]:
         column = node.entries[0].start.column

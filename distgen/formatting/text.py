@@ -76,18 +76,22 @@ def _end_last_line(text: str, path: str) -> str:
 
 
 def _without_markers(tree: YamlTree) -> str:
-    """Return the text without the lines `---` and `...`, of which one document needs none."""
+    """Return the text without the lines `---` and `...`, of which one document needs none.
+
+    A blank line stands for `---` below comments, for those above it are about the file.
+    """
     marked = {
         token.start_mark.line
         for token in tree.tokens
         if isinstance(token, yaml.DocumentStartToken | yaml.DocumentEndToken)
     }
-    lines = enumerate(split_lines(tree.text))
-    return join_lines(
-        line
-        for number, line in lines
-        if number not in marked or line.rstrip() not in ("---", "...")
-    )
+    lines = []
+    for number, line in enumerate(split_lines(tree.text)):
+        if number not in marked or line.rstrip() not in ("---", "..."):
+            lines.append(line)
+        elif number > 0 and line.startswith("-"):
+            lines.append("")
+    return join_lines(lines)
 
 
 def _style(tree: YamlTree) -> str:
