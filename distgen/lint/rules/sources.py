@@ -84,7 +84,8 @@ def unknown_images(context: RuleContext) -> Iterator[Violation]:
     "The rendering depends on the environment",
     "info",
     problem="A template asks for an environment variable by its name, as Kolla allows: its own "
-    "base image for ``http_proxy``, template overrides and images of a ``docker_dir`` for any.",
+    "base image for ``http_proxy``, template overrides and images of a ``docker_dir`` for any that "
+    "is not called like a secret.",
     why="Another machine may render other files from the same catalogue.",
     fix="Write the value into the override, and publish where the variable is always the same.",
     needs_stages=False,
