@@ -260,6 +260,96 @@ def test_commits_of_somebody_else_on_the_branch_are_left_alone(site):
     assert git("status", "--porcelain", folder=site.clone) == "?? distgen-reports/\n"
 
 
+def test_a_commit_that_somebody_amended_is_left_alone(site):
+    """It has the job's message still, and once the next lock took its place."""
+    site.move_source()
+    assert site.run("distgen-lock-update").returncode == 0
+    work = site.folder / "amender"
+    words = ("clone", "-q", "-b", "distgen-lock-update", str(site.upstream), str(work))
+    git(*words, folder=work.parent)
+    lock = (work / "distgen.lock").read_text()
+    for name, text in (("distgen.lock", f"{lock}# mine\n"), ("README.rst", "Mine\n")):
+        git("reset", "-q", "--hard", "origin/distgen-lock-update", folder=work)
+        (work / name).write_text(text)
+        git("add", "-A", folder=work)
+        git("commit", "-q", "--amend", "--no-edit", folder=work)
+        git("push", "-q", "--force", "origin", f"HEAD:{BRANCH}", folder=work)
+        theirs = upstream(site, "rev-parse", BRANCH)
+        site.move_source()
+        ended = site.run("distgen-lock-update")
+        assert ended.returncode == 1, name
+        assert "commits of somebody else" in ended.stderr
+        assert upstream(site, "rev-parse", BRANCH) == theirs
+
+
+def test_a_push_of_somebody_else_meanwhile_is_not_overwritten(site):
+    """They push after the job has looked at the branch: a program in the place of git does."""
+    site.move_source()
+    assert site.run("distgen-lock-update").returncode == 0
+    site.move_source()
+    theirs = upstream(site, "commit-tree", "-m", "Mine", f"{BRANCH}^{{tree}}", "-p", BRANCH)
+    folder = site.folder / "meddling"
+    folder.mkdir()
+    (folder / "git").write_text(
+        f'#!/bin/sh\nPATH=${{PATH#*:}}\ncase " $* " in *" commit-tree "*)\n'
+        f"git -C '{site.upstream}' update-ref {BRANCH} {theirs};;\nesac\nexec git \"$@\"\n"
+    )
+    (folder / "git").chmod(0o755)
+    ended = site.run("distgen-lock-update", PATH=f"{folder}:{site.environment['PATH']}")
+    assert ended.returncode == 1
+    assert "stale info" in ended.stderr
+    assert upstream(site, "rev-parse", BRANCH) == theirs
+    assert "proposed" not in site.reports
+
+
+def test_what_else_is_staged_in_the_clone_stays_there_and_is_not_pushed(site):
+    site.move_source()
+    (site.clone / "mine").write_text("not ready\n")
+    git("add", "mine", folder=site.clone)
+    ended = site.run("distgen-lock-update")
+    assert ended.returncode == 0, ended.stderr
+    assert upstream(site, "diff", "--name-only", f"main..{BRANCH}") == "distgen.lock"
+    assert git("status", "--porcelain", folder=site.clone) == "A  mine\n?? distgen-reports/\n"
+
+
+def test_a_failure_leaves_the_clone_as_it_was(site, tmp_path):
+    site.move_source()
+    ended = site.run("distgen-lock-update", DISTGEN_REMOTE=str(tmp_path / "nowhere"))
+    assert ended.returncode != 0 and "nowhere" in ended.stderr
+    assert git("status", "--porcelain", folder=site.clone) == "?? distgen-reports/\n"
+    assert [*Path(site.environment["TMPDIR"]).iterdir()] == []
+
+
+def test_a_catalogue_in_a_folder_is_refreshed_from_anywhere(site):
+    site.move_source()
+    kept = [path for path in site.clone.iterdir() if path.name != ".git"]
+    (site.clone / "sub").mkdir()
+    for path in kept:
+        git("mv", path.name, "sub", folder=site.clone)
+    git("commit", "-q", "-m", "Move", folder=site.clone)
+    for said in ("proposed", "says the same already"):
+        ended = site.run("distgen-lock-update", DISTGEN_CATALOGUE="sub")
+        assert ended.returncode == 0 and said in ended.stdout, ended.stderr
+        assert git("status", "--porcelain", folder=site.clone) == "?? distgen-reports/\n"
+    assert (
+        git(
+            "diff", "--name-only", f"HEAD..{upstream(site, 'rev-parse', BRANCH)}", folder=site.clone
+        )
+        == "sub/distgen.lock\n"
+    )
+
+
+def test_a_lock_that_git_ignores_is_not_lost(site):
+    git("rm", "-q", "--cached", "distgen.lock", folder=site.clone)
+    (site.clone / ".gitignore").write_text("distgen.lock\n")
+    git("commit", "-q", "-m", "Ignore", folder=site.clone)
+    before = (site.clone / "distgen.lock").read_text()
+    site.move_source()
+    ended = site.run("distgen-lock-update")
+    assert ended.returncode == 2 and "not committed" in ended.stderr
+    assert (site.clone / "distgen.lock").read_text() == before
+
+
 def test_gerrit_gets_a_change_that_stays_the_same_until_it_is_merged(site):
     ids = []
     for _ in range(2):
@@ -320,14 +410,21 @@ def test_a_pull_request_is_opened_once(site):
     gh = site.folder / "bin/gh"
     gh.write_text(
         f'#!/bin/sh\necho "$*" >>"{log}"\n'
-        f'case "$1 $2" in "pr view") cat "{site.folder}/state" 2>/dev/null;; esac\n'
+        f'case "$1 $2" in "pr view") cat "{site.folder}/state" 2>/dev/null;;\n'
+        f'*) cat >"{site.folder}/body";; esac\n'
     )
     gh.chmod(0o755)
     site.move_source()
     for state in ("", "OPEN\n"):
         (site.folder / "state").write_text(state)
-        ended = site.run("distgen-lock-update", DISTGEN_PULL_REQUEST="main")
+        ended = site.run("distgen-lock-update", DISTGEN_PULL_REQUEST="main", GITHUB_ACTIONS="true")
         assert ended.returncode == 0, ended.stderr
+        first, *_, last = ended.stdout.splitlines()
+        assert re.fullmatch("::stop-commands::[0-9a-f]{32}", first)
+        assert last == f"::{first.removeprefix('::stop-commands::')}::"
     created = [line for line in log.read_text().splitlines() if line.startswith("pr create")]
     assert len(created) == 1
     assert created[0].startswith("pr create --head distgen-lock-update --base main --title Refresh")
+    lines = (site.folder / "body").read_text().splitlines()
+    assert [line.removeprefix("    ") for line in lines] == site.reports["lock.txt"].splitlines()
+    assert all(line.startswith("    ") for line in lines), "a listing, whatever stands in it"
