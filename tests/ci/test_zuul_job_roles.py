@@ -140,8 +140,9 @@ def play(site: JobSite, folder: Path, act: str, **variables: Any) -> Ended:
     }
     program = Path(sys.executable).with_name("ansible-playbook")
     playbook = ROOT / f"playbooks/distgen-{act}.yaml"
+    # So verbose that it prints the command lines, which users of the node see, too.
     ended = subprocess.run(
-        [program, "-v", "-i", folder / "inventory.json", playbook],
+        [program, "-vvv", "-i", folder / "inventory.json", playbook],
         env={**site.environment, **settings, "DISTGEN_TOKEN": ""},
         capture_output=True,
         text=True,
@@ -227,6 +228,28 @@ def test_ansible_proposes_a_new_lock(site, tmp_path):
     assert commit in git("show", "distgen-lock-update:distgen.lock", folder=place)
     assert commit in ended.logs["lock.txt"]
     assert TOKEN not in ended.printed
+    assert not (site.folder / ".distgen-secrets").exists()
+
+
+def test_ansible_keeps_secrets_to_itself_and_as_they_are(site, tmp_path):
+    """A script stands for `distgen-publish`, which looks at the command lines of all processes."""
+    secret = f'{TOKEN} \'a "b" $(id) `id` \\n'
+    script = tmp_path / "distgen-publish"
+    script.write_text(
+        f"#!{sys.executable}\nimport os, pathlib\n"
+        "for path in pathlib.Path('/proc').glob('[0-9]*/cmdline'):\n"
+        "    try:\n        words = path.read_bytes()\n"
+        "    except OSError:\n        continue\n"
+        f"    assert b{TOKEN!r} not in words, words\n"
+        f"assert os.environ['DISTGEN_TOKEN'] == {secret!r}, os.environ['DISTGEN_TOKEN']\n"
+    )
+    script.chmod(0o755)
+    path = f"{tmp_path}:{site.environment['PATH']}"
+    variables = {"DISTGEN_TOKEN": {"__ansible_unsafe": secret}, "OTHER": 5}
+    ended = play(site, tmp_path, "publish", distgen_environment=variables, distgen_path=path)
+    assert ended.code == 0, ended.printed
+    assert TOKEN not in ended.printed
+    assert not (site.folder / ".distgen-secrets").exists()
 
 
 def test_ansible_installs_distgen_into_an_environment_of_its_own(site, tmp_path):
