@@ -13,7 +13,7 @@ import click
 from distgen.cli.events import write_results
 from distgen.cli.session import Session
 from distgen.cli.streams import narrate
-from distgen.errors import DistgenError
+from distgen.errors import DistgenError, printable
 from distgen.git.run import isolate
 from distgen.metrics.exposition import format_metrics, parse_earlier_metrics
 from distgen.metrics.families import RunFacts, run_families
@@ -76,7 +76,8 @@ def open_metrics(
     if path is None:
         yield metrics
         return
-    catalogue = session.root.resolve().name
+    # A name may have bytes that are no text.
+    catalogue = printable(session.root.resolve().name)
     metrics.own = (("command", command), ("catalogue", catalogue))
     if shard is not None:
         metrics.own += (("shard", f"{shard[0]}/{shard[1]}"),)

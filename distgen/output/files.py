@@ -47,11 +47,12 @@ def replace_file(path: Path, text: str) -> None:
         with explain_os_errors(path), path.open("a", encoding="utf-8") as stream:
             stream.write(text)
         return
-    target = path.resolve()
+    target = Path(os.path.realpath(path))  # Path.resolve raises for links that lead to each other
     stage = target.with_name(f".{target.name}.{os.getpid()}.new")
     with explain_os_errors(path):
         try:
-            stage.unlink(missing_ok=True)  # a link there would be written through
+            # Whoever else may write there could have made it a link to another file of this user.
+            stage.unlink(missing_ok=True)
             with stage.open("x", encoding="utf-8", newline="\n") as file:
                 file.write(text)
             if target.exists():
@@ -64,7 +65,11 @@ def replace_file(path: Path, text: str) -> None:
 
 def is_stream(path: Path) -> bool:
     """Tell whether a path is a pipe, a device or an open file such as /dev/stdout."""
-    return path.parent in _OPEN or (path.exists() and not path.is_file() and not path.is_dir())
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return path.parent in _OPEN
+    return path.parent in _OPEN or not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def add_file(path: Path, content: bytes, executable: bool) -> None:

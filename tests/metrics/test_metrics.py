@@ -1,6 +1,7 @@
 """Metrics of runs: what both formats' parsers read of them, and what counts on from run to run."""
 
 import math
+import os
 import re
 from pathlib import Path
 
@@ -205,6 +206,27 @@ def test_what_lies_at_the_place_of_the_file_does_no_harm(published, tmp_path, ma
     assert done.code == (2 if path.is_dir() else 0)
     if path.is_file():
         check(path.read_text())
+
+
+def test_links_at_the_place_of_the_file_lead_nobody_astray(published, tmp_path):
+    """Two that lead to each other once ended a run with a traceback, after all was pushed."""
+    root, path = published
+    (tmp_path / "ring").symlink_to("ring")
+    done = distgen(root, "publish", "--metrics", tmp_path / "ring")
+    assert (done.code, done.err) == (0, "nothing changed: 2 branches are as the catalogue says\n")
+    check((tmp_path / "ring").read_text())
+    (tmp_path / "link").symlink_to(path)
+    assert distgen(root, "publish", "--metrics", tmp_path / "link").code == 0
+    assert (tmp_path / "link").is_symlink()
+    assert samples(path.read_text())["distgen_runs_total",] == 2
+
+
+def test_a_catalogue_in_a_folder_with_any_name_has_metrics(published, tmp_path):
+    root, path = published
+    strange = root.rename(Path(os.fsdecode(os.fsencode(tmp_path) + b'/im\xff"a\\g\re\ns')))
+    assert "is not an address" in distgen(strange, "status", "--metrics", path).err
+    check(path.read_text())
+    assert ("catalogue", 'im "a\\g e\ns') in sample_labels(path.read_text())
 
 
 # --- details -----------------------------------------------------------------------------------

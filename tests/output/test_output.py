@@ -13,7 +13,7 @@ import pytest
 from distgen.errors import DistgenError
 from distgen.model.rendered import File, Tree
 from distgen.model.words import EXECUTABLE
-from distgen.output.files import copy_new, replace_file
+from distgen.output.files import copy_new, is_stream, replace_file
 from distgen.output.tree import (
     Delta,
     compare_folder,
@@ -251,9 +251,20 @@ def test_a_catalogue_is_copied_whole(tmp_path):
     assert sorted(path.name for path in target.iterdir()) == ["distgen.yaml", "templates"]
 
 
-def test_a_file_is_not_written_through_a_link_where_it_is_prepared(tmp_path):
-    """A clone may hold links of all names that a preparation could have."""
-    (tmp_path / f".file.{os.getpid()}.new").symlink_to(tmp_path / "elsewhere")
-    replace_file(tmp_path / "file", "text\n")
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
-    assert (tmp_path / "file").read_text() == "text\n"
+# --- single files ------------------------------------------------------------------------------
+
+
+def test_a_link_that_somebody_left_for_the_new_file_is_not_followed(tmp_path):
+    mine, path = tmp_path / "mine", tmp_path / "shared"
+    mine.write_text("mine\n")
+    (tmp_path / f".shared.{os.getpid()}.new").symlink_to(mine)
+    replace_file(path, "text\n")
+    assert (mine.read_text(), path.read_text()) == ("mine\n", "text\n")
+    assert sorted(child.name for child in tmp_path.iterdir()) == ["mine", "shared"]
+
+
+def test_a_place_that_cannot_be_looked_at_is_an_error_and_no_traceback(tmp_path):
+    path = tmp_path / ("a" * 300)
+    assert not is_stream(path)
+    with pytest.raises(DistgenError, match="file name too long"):
+        replace_file(path, "text\n")
