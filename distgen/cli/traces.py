@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import threading
 import time
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from distgen import __version__
 from distgen.cli.session import Session
@@ -23,6 +25,18 @@ if TYPE_CHECKING:
 
 _LAST_SECONDS = 10
 """How long the end of a run waits until its spans are sent."""
+_SDK = re.compile(r"opentelemetry(\.sdk(\..*)?)?")
+_HEADERS = ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS")
+_CANNOT_BE_MADE = (
+    AttributeError,
+    ImportError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    StopIteration,
+    TypeError,
+    ValueError,
+)
 
 
 def exporter_names(environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -41,17 +55,20 @@ def exporter_names(environ: Mapping[str, str]) -> tuple[str, ...]:
 def open_traces(session: Session, command: str) -> Iterator[Observer]:
     """Yield an observer that makes spans of the steps of a run, or one that ignores them."""
     names = exporter_names(session.environ)
-    # Without them nothing of OpenTelemetry is imported.
-    provider = _make_provider(session, names) if names else None
-    if provider is None:
-        yield ignore_step
-        return
-    from distgen.tracing.spans import RunSpans
-
-    tracer = provider.get_tracer("distgen", __version__)
-    spans = RunSpans(tracer, command, time.time_ns, _find_parent(session.environ))
-    problem = "interrupted"
     with _kept_warnings() as warnings:
+        # Without names nothing of OpenTelemetry is imported.
+        provider = _make_provider(session, names) if names else None
+        for warning in warnings:
+            session.say(f"OpenTelemetry: {_clean(session, warning)}")
+        if provider is None:
+            yield ignore_step
+            return
+        from distgen.tracing.spans import RunSpans
+
+        warnings.clear()  # from here on they are of spans that are lost
+        tracer = provider.get_tracer("distgen", __version__)
+        spans = RunSpans(tracer, command, time.time_ns, _find_parent(session.environ))
+        problem = "interrupted"
         try:
             yield spans
             problem = ""
@@ -64,22 +81,44 @@ def open_traces(session: Session, command: str) -> Iterator[Observer]:
 
 
 def _make_provider(session: Session, names: tuple[str, ...]) -> TracerProvider | None:
+    """Return what sends spans to these exporters; None where it cannot: that fails no run."""
+    # An exporter is anybody's code, and the environment may say what none of them takes.
     try:
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
-    except ImportError:
-        session.say("no traces are sent: opentelemetry-sdk is not installed", level=1)
+
+        attributes = {"service.version": __version__}
+        if not _names_service(session.environ):
+            attributes["service.name"] = "distgen"
+        provider = TracerProvider(resource=Resource.create(attributes), shutdown_on_exit=False)
+        for name in names:
+            exporter = _load_exporter(session, name)
+            if exporter is not None:
+                provider.add_span_processor(BatchSpanProcessor(exporter))
+    except _CANNOT_BE_MADE as error:
+        if isinstance(error, ImportError) and _SDK.fullmatch(error.name or ""):
+            session.say("no traces are sent: opentelemetry-sdk is not installed", level=1)
+        else:
+            reason = _clean(session, str(error) or type(error).__name__)
+            session.say(f"no traces are sent: {reason}")
         return None
-    attributes = {"service.version": __version__}
-    if not _names_service(session.environ):
-        attributes["service.name"] = "distgen"
-    provider = TracerProvider(resource=Resource.create(attributes), shutdown_on_exit=False)
-    for name in names:
-        exporter = _load_exporter(session, name)
-        if exporter is not None:
-            provider.add_span_processor(BatchSpanProcessor(exporter))
     return provider
+
+
+def _clean(session: Session, text: str) -> str:
+    """Return what OpenTelemetry says, without the headers that hold the collector's token.
+
+    It quotes those that it cannot read.
+    """
+    headers = [session.environ.get(name, "") for name in _HEADERS]
+    pairs = [pair.strip() for header in headers for pair in header.split(",")]
+    values = [pair.partition("=")[2].strip() for pair in pairs]
+    words = [word for value in values for word in unquote(value).split()]
+    for secret in (*pairs, *values, *words):
+        if len(secret) > 3:  # what is shorter is no secret, and a part of many words
+            text = text.replace(secret, "***")
+    return hide_secrets(printable(text))[:300]
 
 
 def _names_service(environ: Mapping[str, str]) -> bool:
@@ -117,8 +156,8 @@ def _shut_down(session: Session, shut_down: Callable[[], None], warnings: Sequen
     thread.start()
     thread.join(_LAST_SECONDS)
     if thread.is_alive() or warnings:
-        reason = hide_secrets(printable(warnings[0])) if warnings else "no answer in time"
-        session.say(f"spans of this run are lost: {reason[:300]}")
+        reason = _clean(session, warnings[0]) if warnings else "no answer in time"
+        session.say(f"spans of this run are lost: {reason}")
 
 
 class _Keeper(logging.Handler):

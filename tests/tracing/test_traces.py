@@ -192,6 +192,30 @@ def test_a_collector_that_is_not_there_fails_no_run(catalogue):
     assert lost.startswith("spans of this run are lost: ")
 
 
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"OTEL_BSP_MAX_QUEUE_SIZE": "0"}, "no traces are sent: max_queue_size must be"),
+        ({"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "x"}, "no traces are sent: "),
+        ({"OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": "none"}, ("OpenTelemetry: ", "no traces")),
+        ({"OTEL_EXPORTER_OTLP_HEADERS": "Authorization: Bearer s3cret"}, "OpenTelemetry: Header"),
+        ({"OTEL_EXPORTER_OTLP_HEADERS": "a=b,key=a%0As3cret"}, "spans of this run are lost: "),
+    ],
+)
+def test_an_environment_that_nobody_understands_fails_no_run(catalogue, settings, sentence):
+    """OpenTelemetry raises some of these, prints tracebacks, and quotes headers with tokens."""
+    root = site(catalogue, "base")
+    with serve(lambda asked: Reply(200)) as collector:
+        environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "NO_PROXY": "*"}
+        done = distgen(root, "publish", **environ, **settings)
+    assert done.code == 0
+    lines = done.err.splitlines()
+    assert "1 created" in lines
+    assert any(line.startswith(sentence) for line in lines), lines
+    assert len(lines) <= 3 and "Traceback" not in done.err
+    assert "s3cret" not in done.err
+
+
 def test_a_run_with_bad_input_is_a_span_with_an_error(catalogue):
     root = site(catalogue, "base")
     (root / "overlays/ns/base.yaml").write_text("template: nothing\n")
