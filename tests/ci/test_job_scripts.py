@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import stat
@@ -123,6 +124,22 @@ def test_a_catalogue_that_cannot_be_read_is_said_once(site):
     assert ended.returncode == 2
     assert ended.stdout.count("nobody") == 1 and ended.stderr == ""
     assert "overlays/ns/app.yaml:1" in site.reports["summary.md"]
+
+
+def test_a_catalogue_in_a_folder_whose_name_is_no_text_is_checked(site):
+    folder = os.fsdecode(b"im\xffages")
+    site.commit(*BROKEN)
+    kept = [path for path in site.clone.iterdir() if path.name != ".git"]
+    (site.clone / folder).mkdir()
+    for path in kept:
+        git("mv", path.name, folder, folder=site.clone)
+    git("commit", "-q", "-m", "Move", folder=site.clone)
+    ended = site.run("distgen-check", DISTGEN_CATALOGUE=folder, DISTGEN_BASE="HEAD")
+    assert ended.returncode == 1
+    assert "templates/app/Dockerfile.j2:2: error DL3000" in ended.stdout
+    assert "Traceback" not in ended.stdout + ended.stderr
+    (entry,) = json.loads(site.reports["lint.codequality.json"])
+    assert entry["location"]["path"] == "im ages/templates/app/Dockerfile.j2"
 
 
 # --- publish -----------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from distgen.cli.source_options import (
     warn_of_unused_items,
 )
 from distgen.cli.work import limited_work
+from distgen.errors import printable
 from distgen.lint.check import lint
 from distgen.lint.external import LinterOptions, running_linters
 from distgen.lint.work import Work
@@ -72,7 +73,9 @@ def command(
     else:
         findings = lint_images(session, limited_work(catalogue, lock, images))
     grave = () if fail_on == "never" else LEVELS[: LEVELS.index(fail_on) + 1]
-    result = LintResult(findings, images, folder_in_repository(session.root), grave)
+    # A name may have bytes that are no text, which no report could be written with.
+    folder = printable(folder_in_repository(session.root))
+    result = LintResult(findings, images, folder, grave)
     for name, path in reports:
         replace_file(path, result.format(name))
     printed = result.format(form)
