@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 WORKFLOW = yaml.safe_load((ROOT / ".github/workflows/distgen.yaml").read_text())
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text())
 COMPONENT = (ROOT / "templates/distgen.yml").read_text()
+TAG = f"v{distgen.__version__}"
 
 
 def files_of(page: str) -> dict[str, str]:
@@ -30,7 +31,7 @@ def files_of(page: str) -> dict[str, str]:
 def test_workflows_call_what_there_is_with_inputs_that_there_are(text):
     data = read_portable_yaml(text.replace("\non:", "\n'on':").replace("on:", "'on':", 1))
     assert schema_problems("github-workflows", data) == []
-    release = f"@v{distgen.__version__}"
+    release = f"@{TAG}"
     for job in data["jobs"].values():
         if "uses" in job:
             called = WORKFLOW[True]["workflow_call"]
@@ -48,9 +49,17 @@ def test_a_pipeline_of_gitlab_includes_the_component_with_inputs_that_it_takes()
     assert schema_problems("gitlab-ci", data) == []
     names = []
     for include in data["include"]:
-        assert include["component"].endswith(f"/distgen@v{distgen.__version__}")
+        assert include["component"].endswith(f"/distgen@{TAG}")
         names += read_component(COMPONENT, **include.get("inputs", {}))
     assert names == ["distgen-check", "distgen-publish", "distgen-lock-update"]
+
+
+def test_what_is_taken_from_git_has_the_name_of_the_tag():
+    """Two pages once named a tag that no release has."""
+    assert "tag that commit ``vX.Y.Z``" in (ROOT / "CONTRIBUTING.rst").read_text()
+    hooks = [yaml.safe_load(text)["repos"] for text in files_of("pre-commit").values()]
+    assert {repository["rev"] for repositories in hooks for repository in repositories} == {TAG}
+    assert f"ref: {TAG}," in (ROOT / "doc/howto/run-gitlab.rst").read_text()
 
 
 def test_a_pipeline_of_tekton_gives_the_task_what_it_takes():
