@@ -439,7 +439,7 @@ def test_a_task_that_takes_too_long_gives_its_place_to_others():
     release, stop = threading.Event(), threading.Event()
     tasks = [lambda: [release.wait(60)], lambda: [1], lambda: [2]]
     try:
-        answers = dict(run_bounded(tasks, 1, 0.3, stop))
+        answers = dict(run_bounded(tasks, 1, 1, stop))
     finally:
         release.set()
     assert answers == {0: None, 1: [1], 2: [2]}
