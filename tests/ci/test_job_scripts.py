@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 from testing.dist_git import git
+from testing.git_server import Fault
 from testing.job_site import BROKEN, ROOT, SCRIPTS, TOKEN, JobSite, job_site
+from testing.servers import Reply, serve
 from testing.transports import program
 
 BRANCH = "refs/heads/distgen-lock-update"
@@ -397,6 +399,24 @@ def test_a_token_is_given_to_the_remote_alone_and_shown_nowhere(site):
     assert TOKEN not in ended.stdout + ended.stderr + "".join(site.reports.values())
     config = (site.clone / ".git/config").read_text()
     assert TOKEN not in config
+
+
+def test_a_redirect_leads_the_token_to_no_other_server(site):
+    def ask_for_a_password(asked):
+        return Reply(401, b"", {"WWW-Authenticate": 'Basic realm="other"'})
+
+    site.move_source()
+    with serve(ask_for_a_password) as other:
+        place = f"{other.url}/images.git/info/refs?service=git-upload-pack"
+        site.server.meddle = lambda asked: Fault(301, {"Location": place})
+        try:
+            variables = {"DISTGEN_REMOTE": f"{site.server.url}/images.git"}
+            ended = site.run("distgen-lock-update", DISTGEN_PUSH_TOKEN=TOKEN, **variables)
+        finally:
+            site.server.meddle = None
+    assert ended.returncode != 0
+    assert other.log == []
+    assert git("status", "--porcelain", folder=site.clone) == "?? distgen-reports/\n"
 
 
 @pytest.mark.parametrize(
