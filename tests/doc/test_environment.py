@@ -15,6 +15,7 @@ UNNAMED = {
     "build/identity.py argument": "the command line names it",
     "catalogue/sources/kolla/environ.py name": "a template names it, and the catalogue allows it",
     "git/http/settings.py name": "the proxies, which PROXIES names",
+    "cli/traces.py name": "what may hold a token and is never shown; the page names all of OTEL_*",
 }
 PROXIES = {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"}
 
