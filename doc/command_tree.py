@@ -80,7 +80,9 @@ def manual_pages() -> dict[str, str]:
 def manual(words: Words, command: click.Command) -> str:
     """Return the man page of a command, in the macros of man(7)."""
     name = "-".join(("distgen", *words))
-    context = click.Context(command, info_name=" ".join(("distgen", *words)))
+    context = click.Context(
+        command, info_name=" ".join(("distgen", *words)), help_option_names=HELP_OPTIONS
+    )
     usage = " ".join(piece for piece in command.collect_usage_pieces(context))
     first, *others = re.split(r"\n\s*\n", inspect.cleandoc(command.help or "").strip())
     lines = [
