@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import os
+import signal
 import ssl
 import subprocess
 import threading
@@ -212,8 +213,9 @@ class _Handler(BaseHTTPRequestHandler):
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            start_new_session=True,
         )
-        feeding = threading.Thread(target=self._feed, args=(process.stdin,))
+        feeding = threading.Thread(target=self._feed, args=(process,))
         said = threading.Thread(target=self._listen, args=(process.stderr,))
         feeding.start()
         said.start()
@@ -241,12 +243,19 @@ class _Handler(BaseHTTPRequestHandler):
             **{name: request.headers[key] for name, key in given.items() if key in request.headers},
         }
 
-    def _feed(self, pipe: Any) -> None:
+    def _feed(self, process: subprocess.Popen[bytes]) -> None:
+        pipe: Any = process.stdin
+        length = 0
         for part in self._body():
+            length += len(part)
             try:
                 pipe.write(part)
             except OSError:  # git has heard enough; the rest is still read off the connection
                 continue
+        if length < int(self.headers.get("Content-Length") or 0):
+            # Whoever asked hung up, and git would look for the rest for ever, as fast as it can.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
         with suppress(OSError):
             pipe.close()
 
