@@ -78,7 +78,7 @@ PURE = {
         *("edit_text", "joining", "moves", "order"),
         *("html_report", "markdown_report", "siblings", "sources", "text_report", "words"),
     ),
-    "dockerfile": ("filename", "instruction", "library", "packages", "parse"),
+    "dockerfile": ("filename", "instruction", "library", "packages", "parse", "references"),
     "doctor": ("records", "report"),
     "exports": (
         *("bake", "bashbrew", "ci_options", "compose", "formats", "github_actions"),
@@ -213,7 +213,10 @@ EFFECTS = {
     *("requests", "resource", "secrets", "select", "selectors", "shutil", "signal", "socket"),
     *("ssl", "subprocess", "sys", "tempfile", "threading", "time", "urllib", "urllib3", "uuid"),
 }
-HARMLESS = {"pathlib.PurePosixPath", "urllib.parse"}
+HARMLESS = {
+    *("pathlib.PurePosixPath", "signal.SIG_BLOCK", "signal.pthread_sigmask", "sys.getrefcount"),
+    "urllib.parse",
+}
 CALLS_OF_CLI = {"print", "input", "exit", "quit", "breakpoint"}
 NAMES_OF_CLI = {
     *("os.environ", "os.environb", "os.getenv", "os.getenvb", "os.putenv", "os.chdir", "os.system"),

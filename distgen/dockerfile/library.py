@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import dockerfile  # type: ignore[import-not-found]
+
+from distgen.dockerfile.references import ReferenceKeeper
 
 Command = Any
 """What the library makes of an instruction."""
@@ -24,5 +27,11 @@ def parse_string(text: str) -> Sequence[Command]:
         if cause is None:
             raise
     else:
+        _keeper().give_back(commands)
         return commands
     raise KeyboardInterrupt
+
+
+@cache
+def _keeper() -> ReferenceKeeper:
+    return ReferenceKeeper(dockerfile.parse_string)
