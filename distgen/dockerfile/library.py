@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from signal import SIG_BLOCK, pthread_sigmask
 from typing import Any
 
 import dockerfile  # type: ignore[import-not-found]
@@ -28,8 +29,17 @@ def parse_string(text: str) -> Sequence[Command]:
             raise
     else:
         _keeper().give_back(commands)
+        _hear_signals()
         return commands
     raise KeyboardInterrupt
+
+
+def _hear_signals() -> None:
+    """Let a signal be heard that a thread of the library was given.
+
+    Before Python 3.13 the main thread went on without it, until it waited for something or looked.
+    """
+    pthread_sigmask(SIG_BLOCK, ())  # blocks none, and looks
 
 
 @cache
