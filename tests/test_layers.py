@@ -184,7 +184,7 @@ PURE = {
             "kept_trees",
             "linemap",
         ),
-        *("manifest", "normalize", "patch", "paths", "renderer", "unidiff"),
+        *("manifest", "normalize", "patch", "paths", "renderer", "tree_renderer", "unidiff"),
         "values_as_text",
     ),
     "schema": (

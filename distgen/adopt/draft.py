@@ -13,7 +13,7 @@ from distgen.lint.work import Work
 from distgen.model.catalogue import Catalogue, Image, TemplateFile
 from distgen.model.lock import Lock
 from distgen.model.rendered import Tree
-from distgen.render.renderer import TreeRenderer
+from distgen.render.tree_renderer import TreeRenderer
 
 FilesByImage = Mapping[str, tuple[TemplateFile, ...]]
 """What is added to overlays, by the keys of the images that need it."""

@@ -14,7 +14,7 @@ from urllib3 import disable_warnings
 from urllib3.exceptions import InsecureRequestWarning
 
 from distgen.doctor.records import Diagnosis, Health
-from distgen.git.http.watched import WatchedAdapter, watched
+from distgen.git.http.watched import WatchedAdapter, watch_exchange
 from distgen.http import HttpFailure, HttpPolicy, HttpSession, open_answer
 
 _NOTICED, _HARMFUL = 60, 900  # seconds
@@ -46,7 +46,7 @@ def _ask_skew(url: str, now: Now, seconds: float, stop: threading.Event) -> floa
     # A wrong clock makes certificates invalid, and nothing secret is asked or told here.
     disable_warnings(InsecureRequestWarning)
     policy = HttpPolicy(timeout=seconds, attempts=1, connect_timeout=seconds)
-    with HttpSession() as session, watched(seconds, stop):
+    with HttpSession() as session, watch_exchange(seconds, stop):
         for scheme in ("http://", "https://"):
             session.mount(scheme, WatchedAdapter(1))
 

@@ -59,7 +59,7 @@ def _apart_from_blocks(lines: LineMap, numbers: Sequence[int]) -> Iterator[int]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Chunk:
+class _EntryLines:
     key: str
     numbers: tuple[int, ...]
 
@@ -77,17 +77,17 @@ class _Ordering:
         first = self._above_first_key(node.entries[0].start.line, region.start)
         starts = [first, *self._later_starts(node, region)]
         end = self._end(node, region)
-        chunks = [
+        entries = [
             self._order_entry(node, index, range(start, stop), places)
             for index, (start, stop) in enumerate(pairwise([*starts, end]))
         ]
         if node.kind == "mapping" and self._can_move(node):
-            listed = listed_keys([chunk.key for chunk in chunks], places)
-            chunks.sort(key=lambda chunk: listed.index(chunk.key) if listed else 0)
-        moved = (number for chunk in chunks for number in chunk.numbers)
+            listed = listed_keys([entry.key for entry in entries], places)
+            entries.sort(key=lambda entry: listed.index(entry.key) if listed else 0)
+        moved = (number for entry in entries for number in entry.numbers)
         return (*range(region.start, first), *moved, *range(end, region.stop))
 
-    def _order_entry(self, node: Node, index: int, part: range, places: Places) -> _Chunk:
+    def _order_entry(self, node: Node, index: int, part: range, places: Places) -> _EntryLines:
         entry = node.entries[index]
         if node.kind == "mapping":
             inner = places_below(places, entry.key, self.schema)
@@ -98,7 +98,7 @@ class _Ordering:
         is_beside = entry.value is not None and entry.value.entries and self._is_beside(entry)
         top = below - 1 if is_beside else below
         value = self.order_value(entry.value, range(top, part.stop), inner)
-        return _Chunk(entry.key, (*range(part.start, top), *value))
+        return _EntryLines(entry.key, (*range(part.start, top), *value))
 
     @staticmethod
     def _is_beside(entry: Entry) -> bool:

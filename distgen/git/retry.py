@@ -10,7 +10,7 @@ from pathlib import Path
 
 from distgen.errors import DistgenError
 from distgen.git.location import Place
-from distgen.git.run import NO_REPOSITORY, Git, GitResult, connected, explain, run
+from distgen.git.run import NO_REPOSITORY, Git, GitResult, explain, run, share_connection
 
 _NO_ANSWER = re.compile(
     r"Failed to connect|Couldn't connect|Connection (?:refused|timed out)|No route to host"
@@ -65,7 +65,7 @@ def run_on_server(
     git: Git, place: Place, *arguments: str, folder: Path, to_the_end: bool = False
 ) -> GitResult:
     """Run a git command that talks to a server, over a connection that the run shares."""
-    with connected(git, place.address) as connected_git:
+    with share_connection(git, place.address) as connected_git:
         result = run(connected_git, *arguments, folder=folder, network=True, to_the_end=to_the_end)
     if git.connections and (result.timed_out or is_temporary(result)):
         git.connections.distrust(place.address)

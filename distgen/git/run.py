@@ -142,7 +142,7 @@ def share_connections(git: Git) -> Git:
 
 
 @contextmanager
-def connected(git: Git, address: str) -> Iterator[Git]:
+def share_connection(git: Git, address: str) -> Iterator[Git]:
     """Yield git that reaches an address over a shared connection, where there is one."""
     if git.connections is None:
         yield git

@@ -102,7 +102,7 @@ def _image_check(
         demands = work.catalogue.namespaces[image.namespace].policy
         notes = reported.get(image.key, ())
         context = describe(image, tree, index, work.lock, demands, notes)
-        printed = partial(work.renderer.printed, image, DOCKERFILE)
+        printed = partial(work.renderer.printed_text, image, DOCKERFILE)
         return tuple(check_image(replace(context, printed=printed), only_errors))
 
     return check

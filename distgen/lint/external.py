@@ -130,12 +130,12 @@ class _Linting:
         for question, places in self._places.items():
             for message in self._messages[question]:
                 for place in places:
-                    yield _finding(place, message)
+                    yield _to_finding(place, message)
 
     def _ask(self, question: Question, item: LinterInput) -> None:
         if len(item.text) > _LARGEST:
             reason = f"is not given files of more than {_LARGEST // 1024} KiB"
-            self._messages[question] = (item.linter.unread(reason, "warning"),)
+            self._messages[question] = (item.linter.unread_message(reason, "warning"),)
         elif (answer := load_messages(self._options.cache, *item)) is None:
             self._missing.setdefault(item.linter, []).append(item.text)
         else:
@@ -151,7 +151,7 @@ class _Linting:
             self._options.tell(len(self._messages), len(self._places))
 
 
-def _finding(place: Place, message: LinterMessage) -> Finding:
+def _to_finding(place: Place, message: LinterMessage) -> Finding:
     image, stream, path = place
     return Finding(
         image, stream, path, message.line, message.column,

@@ -164,7 +164,9 @@ class LinterPool:
         if len(texts) > 1:
             self._waiting.extend(chunk_process.chunk.halves())
             return []
-        return [Outcome(linter, texts[0], (linter.unread(problem, "error"),), is_checked=False)]
+        return [
+            Outcome(linter, texts[0], (linter.unread_message(problem, "error"),), is_checked=False)
+        ]
 
     def _refuse_broken(self, linter: Linter, problem: str) -> None:
         """Raise the problem where the linter can check nothing at all."""

@@ -65,7 +65,7 @@ class Linter:
         """Return the error of a program that can check nothing."""
         return DistgenError(f"{self.name} failed: {reason}", hint=_REINSTALL)
 
-    def unread(self, reason: str, level: Level) -> LinterMessage:
+    def unread_message(self, reason: str, level: Level) -> LinterMessage:
         """Return the message of a file that could not be checked."""
         return LinterMessage(1, 1, self.unread_code, level, f"{self.name} {reason}")
 

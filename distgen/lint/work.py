@@ -11,7 +11,7 @@ from distgen.model.lock import Lock
 from distgen.model.rendered import Tree
 
 if TYPE_CHECKING:
-    from distgen.render.renderer import TreeRenderer
+    from distgen.render.tree_renderer import TreeRenderer
 
 
 @dataclass(frozen=True)

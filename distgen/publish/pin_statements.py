@@ -43,11 +43,11 @@ class Aliases:
         A branch may be called as a tag of the image, which moves nowhere: lines that are equal
         count as they are.
         """
-        return self._agree(old, new, self._replaced)
+        return self._agree(old, new, self._replace_all_names)
 
     def documents_agree(self, old: str, new: str) -> bool:
         """Tell whether two texts for readers differ only in lines that name what moved."""
-        return self._agree(old.split("\n"), new.split("\n"), self._unnamed)
+        return self._agree(old.split("\n"), new.split("\n"), self._without_names_and_dates)
 
     def _agree(self, old: Sequence[str], new: Sequence[str], read: _ReadLines) -> bool:
         if read(old, self.old) == read(new, self.new):
@@ -61,12 +61,12 @@ class Aliases:
         )
 
     @staticmethod
-    def _replaced(lines: Sequence[str], names: Mapping[str, str]) -> list[str]:
+    def _replace_all_names(lines: Sequence[str], names: Mapping[str, str]) -> list[str]:
         return [_replace_names(line, names) for line in lines]
 
-    def _unnamed(self, lines: Sequence[str], names: Mapping[str, str]) -> list[str]:
+    def _without_names_and_dates(self, lines: Sequence[str], names: Mapping[str, str]) -> list[str]:
         # The date of a source stands beside its commit, at times on a line of its own.
-        texts = self._replaced(lines, names)
+        texts = self._replace_all_names(lines, names)
         return [self.without_dates(text) for text in texts if "\0" not in text]
 
     def without_dates(self, text: str) -> str:

@@ -6,7 +6,7 @@ from distgen.model.catalogue import Image
 from distgen.model.rendered import PrintedText, Tree
 from distgen.render.annotate import Annotations
 from distgen.render.linemap import Origins
-from distgen.render.renderer import TreeRenderer
+from distgen.render.tree_renderer import TreeRenderer
 
 
 class KeptTrees:
@@ -27,9 +27,9 @@ class KeptTrees:
         """Return for each line of a rendered file where it came from."""
         return self._renderer.line_map(image, path)
 
-    def printed(self, image: Image, path: str) -> PrintedText:
+    def printed_text(self, image: Image, path: str) -> PrintedText:
         """Return what the expressions of a file print."""
-        return self._renderer.printed(image, path)
+        return self._renderer.printed_text(image, path)
 
     def annotate(self, image: Image, path: str) -> Annotations:
         """Return for each line of a rendered file what it is."""

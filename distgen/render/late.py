@@ -27,25 +27,25 @@ class LateRenderer:
 
     def tree(self, image: Image) -> Tree:
         """Return the files of an image."""
-        return self._limited().tree(image)
+        return self._start_renderer().tree(image)
 
     def line_map(self, image: Image, path: str) -> Origins:
         """Return for each line of a rendered file where it came from."""
-        return self._limited().line_map(image, path)
+        return self._start_renderer().line_map(image, path)
 
-    def printed(self, image: Image, path: str) -> PrintedText:
+    def printed_text(self, image: Image, path: str) -> PrintedText:
         """Return what the expressions of a file print."""
-        return self._limited().printed(image, path)
+        return self._start_renderer().printed_text(image, path)
 
     def annotate(self, image: Image, path: str) -> Annotations:
         """Return for each line of a rendered file what it is."""
-        return self._limited().annotate(image, path)
+        return self._start_renderer().annotate(image, path)
 
     def input_files(self, image: Image) -> tuple[str, ...]:
         """Return the paths of the files that an image is rendered from."""
-        return self._limited().input_files(image)
+        return self._start_renderer().input_files(image)
 
-    def _limited(self) -> LimitedRenderer:
+    def _start_renderer(self) -> LimitedRenderer:
         with self._lock:
             if self._renderer is None:
                 # Jinja2 takes longer to import than all branches take to be asked for.

@@ -69,7 +69,7 @@ class LimitedRenderer:
         """Return for each line of a rendered file where it came from."""
         return decode_origins(self._ask(image, RenderQuestion("line_map", image.key, path))[0])
 
-    def printed(self, image: Image, path: str) -> PrintedText:
+    def printed_text(self, image: Image, path: str) -> PrintedText:
         """Return what the expressions of a file print."""
         return decode_printed(self._ask(image, RenderQuestion("printed", image.key, path))[0])
 
@@ -83,7 +83,7 @@ class LimitedRenderer:
 
     def _ask(self, image: Image, question: RenderQuestion) -> tuple[bytes, bytes]:
         with self._lock:
-            process, is_complete = self._started(image), False
+            process, is_complete = self._start_process(image), False
             try:
                 answer = self._exchange(process, encode_question(question))
                 is_complete = True
@@ -102,7 +102,7 @@ class LimitedRenderer:
         answer += self._read(process, PREFIX + header + contents - len(answer))
         return answer[PREFIX : PREFIX + header], answer[PREFIX + header :]
 
-    def _started(self, image: Image) -> ForkedProcess:
+    def _start_process(self, image: Image) -> ForkedProcess:
         """Return a process that knows this very image."""
         process = self._process
         if process is not None and self._images_there.get(image.key) is image:

@@ -67,7 +67,7 @@ def _answer(renderer: Renderer, image: Image, question: RenderQuestion) -> bytes
         if question.method == "tree":
             return encode_tree(renderer.tree(image))
         if question.method == "printed":
-            return encode_printed(renderer.printed(image, question.path))
+            return encode_printed(renderer.printed_text(image, question.path))
         if question.method == "annotate":
             return encode_annotations(renderer.annotate(image, question.path))
         if question.method == "input_files":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 from distgen.errors import InputError
 from distgen.exports.repository_records import RepositoryFile
@@ -47,20 +47,6 @@ from distgen.render.unidiff import split_lines
 
 MAX_TREE = 64 * 2**20
 MAX_COMPILED = 1000  # thousands of images may have templates of their own
-
-
-class TreeRenderer(Protocol):
-    """What renders the images of one catalogue."""
-
-    def tree(self, image: Image, /) -> Tree: ...
-
-    def line_map(self, image: Image, path: str, /) -> Origins: ...
-
-    def printed(self, image: Image, path: str, /) -> PrintedText: ...
-
-    def annotate(self, image: Image, path: str, /) -> Annotations: ...
-
-    def input_files(self, image: Image, /) -> tuple[str, ...]: ...
 
 
 class Renderer:
@@ -158,13 +144,13 @@ class Renderer:
         if start is not None and start in exported:
             lines = annotate_exported(exported[start])
         elif start:
-            printed = self.printed(image, start) if with_values else PrintedText()
+            printed = self.printed_text(image, start) if with_values else PrintedText()
             lines = self._annotate(start, compiled[start], values, image, printed)
         for row in reversed(rows):
             lines = tuple(lines[at] if isinstance(at, int) else at for at in row)
         return lines
 
-    def printed(self, image: Image, path: str) -> PrintedText:
+    def printed_text(self, image: Image, path: str) -> PrintedText:
         """Return what the expressions of a file print, nothing where marks keep it from that."""
         values = self._values(image)
         file = self._compile_files(image, values).get(path)

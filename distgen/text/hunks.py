@@ -130,16 +130,16 @@ def format_hunk(
     lines: list[str] = []
     at = i1 - lead
     for old_start, old_end, new_start, new_end in spans:
-        lines += _signed(" ", old[at:old_start])
-        lines += _signed("-", old[old_start:old_end]) + _signed("+", new[new_start:new_end])
+        lines += _with_sign(" ", old[at:old_start])
+        lines += _with_sign("-", old[old_start:old_end]) + _with_sign("+", new[new_start:new_end])
         at = old_end
-    lines += _signed(" ", old[at : i2 + tail])
+    lines += _with_sign(" ", old[at : i2 + tail])
     old_count, new_count = i2 + tail - (i1 - lead), j2 + tail - (j1 - lead)
     old_first, new_first = i1 - lead + (old_count > 0), j1 - lead + (new_count > 0)
     return TextHunk(old_first, old_count, new_first, new_count, tuple(lines))
 
 
-def _signed(sign: str, lines: Sequence[bytes]) -> list[str]:
+def _with_sign(sign: str, lines: Sequence[bytes]) -> list[str]:
     signed = []
     for line in lines:
         # Bytes that are not UTF-8 stay visible: two that differ must not look the same.

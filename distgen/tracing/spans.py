@@ -24,7 +24,7 @@ _BAD = ("refused", "skipped", "failed")
 
 
 @dataclass
-class _Work:
+class _RepositoryWork:
     """What is known of a repository that is worked on; times are nanoseconds since 1970."""
 
     begun: int
@@ -48,7 +48,7 @@ class RunSpans:
         self._lock = threading.Lock()
         self._last = self._stage_begun = now()
         self._stage = "read"
-        self._works: dict[str, _Work] = {}
+        self._works: dict[str, _RepositoryWork] = {}
         self._run = tracer.start_span(f"distgen {command}", context, start_time=self._last)
         self._parent = trace.set_span_in_context(self._run)
 
@@ -97,8 +97,8 @@ class RunSpans:
         span = self._tracer.start_span(self._stage, self._parent, start_time=self._stage_begun)
         span.end(self._last)
 
-    def _work(self, url: str, now: int) -> _Work:
-        return self._works.setdefault(url, _Work(now))
+    def _work(self, url: str, now: int) -> _RepositoryWork:
+        return self._works.setdefault(url, _RepositoryWork(now))
 
     def _end_result(self, row: Mapping[str, Any], now: int) -> None:
         work = self._work(row["url"], now)

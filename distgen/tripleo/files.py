@@ -31,7 +31,7 @@ def template_at(path: Path) -> TemplateSource:
     return TemplateSource(path.name, str(path), jinja2.FileSystemLoader(path.parent))
 
 
-def limited(limits: RenderLimits) -> Render:
+def render_limited(limits: RenderLimits) -> Render:
     """Return a function that renders templates within limits."""
 
     def render_within(template: TemplateSource, values: Mapping[str, Any]) -> str:
@@ -61,5 +61,5 @@ def read_list(
     `tag` is that of all images but those with a tag in the template itself.
     """
     if path.suffix == ".j2":
-        return template_entries(template_at(path), variables, tag, limited(limits))
+        return template_entries(template_at(path), variables, tag, render_limited(limits))
     return list_entries(read_text(path), str(path), tag)

@@ -50,7 +50,7 @@ def render_template(template: TemplateSource, values: Mapping[str, Any]) -> str:
     environment = DataSandbox(
         loader=template.loader,
         undefined=AskableUndefined,
-        finalize=_printed,
+        finalize=_as_printed,
     )
     environment.filters.update(TEXT_FILTERS)
     # a template asks whether `namespace` was given, which is also one of Jinja's own functions
@@ -76,7 +76,7 @@ def render_template(template: TemplateSource, values: Mapping[str, Any]) -> str:
     return text
 
 
-def _printed(value: Any) -> Any:
+def _as_printed(value: Any) -> Any:
     if value is None:
         return ""
     refuse_foreign(value)

@@ -17,7 +17,7 @@ from testing.sites import distgen, site
 
 from distgen.git.location import locate
 from distgen.git.remote import read_remote_heads
-from distgen.git.run import connected, isolate, share_connections
+from distgen.git.run import isolate, share_connection, share_connections
 from distgen.git.ssh import find_destination
 
 
@@ -56,7 +56,7 @@ def logins(server):
 
 def sockets(server, git):
     """Return the sockets of the connections that git uses for an address of a server."""
-    with connected(git, f"{server.url}/ns/app0.git") as shared:
+    with share_connection(git, f"{server.url}/ns/app0.git") as shared:
         command = shared.network.get("GIT_SSH_COMMAND", "")
     path = command.rpartition("ControlPath=/")[2]
     return [Path(f"/{path}")] if "ControlPath=/" in command else []
@@ -107,7 +107,7 @@ def test_more_gits_than_a_server_allows_on_a_connection_get_another(server, git_
     shared, before = git_of(server.environment), logins(server)
     with ExitStack() as stack:
         places = [f"{server.url}/ns/app{number}.git" for number in range(10)]
-        gits = [stack.enter_context(connected(shared, place)) for place in places]
+        gits = [stack.enter_context(share_connection(shared, place)) for place in places]
         assert len({git.network["GIT_SSH_COMMAND"] for git in gits}) == 2
     assert logins(server) == before + 2
 
@@ -209,7 +209,7 @@ def test_a_push_that_leads_to_another_server_has_no_connection_to_this_one(
 """
     (tmp_path / ".gitconfig").write_text(config)
     shared = git_of({**server.environment, "HOME": str(tmp_path)})
-    with connected(shared, "https://git.example.org/ns/app0.git") as connection:
+    with share_connection(shared, "https://git.example.org/ns/app0.git") as connection:
         assert connection.network == shared.network
 
 

@@ -135,7 +135,7 @@ def test_the_signal_of_a_question_may_come_while_it_is_answered(catalogue):
     """
     text = "{% for a in range(9999) %}{% for b in range(300) %}{% endfor %}{% endfor %}"
     renderer, bad, _ = project(catalogue, text, "{seconds: 60}")
-    process = renderer._started(bad)
+    process = renderer._start_process(bad)
     question = encode_question(RenderQuestion("tree", bad.key))
     os.write(process.questions, question)
     while not _is_running(process.pid):
@@ -150,11 +150,11 @@ def test_the_signal_of_a_question_may_come_while_it_is_answered(catalogue):
 
 def test_the_limited_renderer_gives_what_the_renderer_gives(catalogue):
     limited, bad, _ = project(catalogue, "LABEL a=b \\\n  {{ image.name }}\n# é \u2603")
-    assert limited.printed(bad, "Dockerfile").values
+    assert limited.printed_text(bad, "Dockerfile").values
     plain = Renderer(load_catalogue(catalogue({})), Lock())
     assert limited.tree(bad) == plain.tree(bad)
     assert limited.line_map(bad, "Dockerfile") == plain.line_map(bad, "Dockerfile")
-    assert limited.printed(bad, "Dockerfile") == plain.printed(bad, "Dockerfile")
+    assert limited.printed_text(bad, "Dockerfile") == plain.printed_text(bad, "Dockerfile")
     with pytest.raises(InputError) as caught:
         limited.line_map(bad, "x")
     with pytest.raises(InputError) as expected:

@@ -15,7 +15,7 @@ from distgen.exports.formats import FORMATS
 from distgen.exports.repository_formats import REPOSITORY_FORMATS
 from distgen.output.files import replace_file
 from distgen.tripleo.export import EntryFilter, render_entries
-from distgen.tripleo.files import limited, read_defaults, read_text, template_at
+from distgen.tripleo.files import read_defaults, read_text, render_limited, template_at
 from distgen.tripleo.heat import (
     HEADER,
     deployed_services,
@@ -93,7 +93,7 @@ def export_tripleo(session: Session, /, template: Path, **options: Any) -> None:
         )
     chosen = services if named or options["roles"] else None
     entry_filter = EntryFilter(options["include"], options["exclude"], chosen, named)
-    render = limited(render_limits(session))
+    render = render_limited(render_limits(session))
     entries = render_entries(template_at(template), values, entry_filter, render)
     if options["environment"] and options["environment"] == options["output"]:
         raise InputError("--environment and --output name the same file")

@@ -38,7 +38,7 @@ from distgen.registry.promote import (
     promote,
     registries_that_keep_tags,
 )
-from distgen.tripleo.files import limited, read_defaults, read_text, template_at
+from distgen.tripleo.files import read_defaults, read_text, render_limited, template_at
 from distgen.tripleo.lists import ContainerEntry, list_entries, template_entries
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -204,7 +204,7 @@ def read_containers(session: Session, containers: ListOptions) -> Sequence[Conta
         raise InputError("these options are for a template", hint="add --template FILE")
     defaults = read_defaults(containers.defaults) if containers.defaults else {}
     variables = {**defaults, **parse_assignments(containers.sets)}
-    render = limited(render_limits(session))
+    render = render_limited(render_limits(session))
     return template_entries(template_at(containers.template), variables, render=render)
 
 

@@ -23,24 +23,24 @@ def find_candidates(
 
     `names` is asked only where images or their keys are wanted.
     """
-    place = _Place(table, words)
-    options = place.options()
-    if place.option:
-        kind = place.option
+    line = _CommandLine(table, words)
+    options = line.options()
+    if line.option:
+        kind = line.option
     elif begun.startswith("--") and "=" in begun:
         option, _, value = begun.partition("=")
         found = _value_candidates(options.get(option, ("", ""))[0], value, (), names)
         return [(word if word in (FILE, DIR) else f"{option}={word}", text) for word, text in found]
     elif begun.startswith("-"):
         return [(name, text) for name, (_, text) in options.items() if name.startswith(begun)]
-    elif commands := place.commands():
+    elif commands := line.commands():
         return [(name, text) for name, text in commands if name.startswith(begun)]
     else:
-        kind = place.argument()
-    return _value_candidates(kind, begun, place.arguments, names)
+        kind = line.argument()
+    return _value_candidates(kind, begun, line.arguments, names)
 
 
-class _Place:
+class _CommandLine:
     """Where words of a command line lead: a command, its arguments, or an option's value."""
 
     def __init__(self, table: Sequence[Row], words: Sequence[str]) -> None:

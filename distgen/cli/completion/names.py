@@ -79,11 +79,11 @@ def _read_catalogue(root: str, environ: Mapping[str, str]) -> Names:
     for image in images:
         streams, keys = names.setdefault(image.full_name, ([], []))
         streams.append(image.stream.name)
-        keys.extend(key for key in _dotted(image.values) if key not in keys)
+        keys.extend(key for key in _dotted_keys(image.values) if key not in keys)
     return names
 
 
-def _dotted(values: Mapping[str, object]) -> Iterator[str]:
+def _dotted_keys(values: Mapping[str, object]) -> Iterator[str]:
     """Yield the keys of values, and those of maps in them behind a dot."""
     for key, value in values.items():
         yield key

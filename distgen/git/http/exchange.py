@@ -23,7 +23,7 @@ from distgen.git.http.session import (
     parse_headers,
 )
 from distgen.git.http.settings import HttpSettings, is_plain_url
-from distgen.git.http.watched import Exchange, watched
+from distgen.git.http.watched import Exchange, watch_exchange
 from distgen.git.run import INTERRUPTED, Git
 from distgen.http import HttpFailure, HttpPolicy, OpenAnswer, open_answer, redirect_target
 
@@ -114,7 +114,7 @@ class HttpExchanges:
         question, git = attempt.question, attempt.git
         is_last = question.body is not None
         while True:
-            with watched(git.retry.timeout, question.stop) as exchange:
+            with watch_exchange(git.retry.timeout, question.stop) as exchange:
                 try:
                     with self._open(attempt) as answer:
                         return _read_answer(answer, attempt, read)
@@ -174,7 +174,7 @@ def _read_answer(
     if redirect_target(response) is not None and (
         attempt.settings.follow or question.body is not None
     ):
-        return _Step(_redirected(response, question, address))
+        return _Step(_redirect_address(response, question, address))
     raise _refusal(response.status_code, body if kind == "text/plain" else b"", question, address)
 
 
@@ -194,7 +194,7 @@ def _refusal(status: int, body: bytes, question: Question, address: str) -> Remo
     return RemoteFailure(text, status=status)
 
 
-def _redirected(response: requests.Response, question: Question, address: str) -> str:
+def _redirect_address(response: requests.Response, question: Question, address: str) -> str:
     """Return the address of the repository that a redirect leads to, on the same server only."""
     target, end = redirect_target(response) or "", f"/{question.path}"
     old, new = urlsplit(address), urlsplit(target)

@@ -186,7 +186,7 @@ def _names_host(word: str, host: str) -> bool:
 
 def _match_url(pattern: str, url: str) -> tuple[int, int, int] | None:
     """Return how well the URL of a key matches (host, path, user), None where it does not."""
-    expected, parts = _split(pattern), _split(url)
+    expected, parts = _split_url(pattern), _split_url(url)
     if expected is None or parts is None:
         if _WILD.search(pattern):
             raise NotUnderstood(f"http.{pattern} is a pattern that only git knows")
@@ -202,7 +202,7 @@ def _match_url(pattern: str, url: str) -> tuple[int, int, int] | None:
     return len(origin), len(folder) + 1, int(bool(user))
 
 
-def _split(url: str) -> tuple[str, str, str] | None:
+def _split_url(url: str) -> tuple[str, str, str] | None:
     """Return scheme, host and port, then path and user of a URL; None where it is none."""
     try:
         parts = urlsplit(url)

@@ -115,7 +115,7 @@ _WATCH = _Watch()
 
 
 @contextmanager
-def watched(seconds: float, stop: threading.Event) -> Iterator[Exchange]:
+def watch_exchange(seconds: float, stop: threading.Event) -> Iterator[Exchange]:
     """End what this thread asks of a server after `seconds`, or when `stop` is set."""
     exchange = Exchange(time.monotonic() + seconds, stop)
     _WATCH.add(exchange)
