@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import warnings
 from collections.abc import Callable
@@ -12,6 +13,11 @@ from typing import NoReturn
 
 from distgen.errors import DistgenError
 from distgen.model.catalogue import RenderLimits
+
+# From 3.12 on Python warns of threads; the new process takes no lock that one of them may hold.
+# Warnings are never caught around a single call: that is for all threads, and undoes the filters
+# of a library that another one imports meanwhile.
+warnings.filterwarnings("ignore", category=DeprecationWarning, module=re.escape(__name__))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +35,7 @@ def fork_process(answer: Callable[[int, int], NoReturn]) -> ForkedProcess:
     try:
         pipes += os.pipe()
         pipes += os.pipe()
-        with warnings.catch_warnings():
-            # Python warns of threads; the new process takes no lock that one of them may hold.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            pid = os.fork()
+        pid = os.fork()
     except OSError as error:
         for pipe in pipes:
             os.close(pipe)

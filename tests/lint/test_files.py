@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import os
+import subprocess
+import sys
+import warnings
 from base64 import b64encode
 
 import pytest
@@ -171,3 +176,34 @@ def test_a_secret_is_found_by_its_shape_and_not_repeated(text, line, what):
 )
 def test_defaults_variables_and_public_keys_are_no_secrets(text):
     assert said({"file": text}) == []
+
+
+def test_reading_python_leaves_the_warnings_of_other_threads_as_they_are(monkeypatch):
+    """A library that was imported meanwhile printed what it had told Python to hide."""
+    read = ast.parse
+
+    def read_beside_an_import(*words):
+        warnings.simplefilter("ignore", BytesWarning)
+        return read(*words)
+
+    monkeypatch.setattr(ast, "parse", read_beside_an_import)
+    with warnings.catch_warnings():
+        assert [f[0] for f in said({"b.py": "#!/usr/bin/python3\nbeside an import\n"})] == ["DG305"]
+        assert ("ignore", None, BytesWarning, None, 0) in warnings.filters
+
+
+def test_python_does_not_warn_of_a_linted_file():
+    text = "#!/usr/bin/python3\nprint('\\d', 1 is 1)\n"
+    program = f"""
+from testing.images import image, tree
+from testing.linting import check_tree
+from distgen.dockerfile.parse import parse
+of = image()
+print(check_tree(of, tree(of, {{"a.py": {text!r}}}), {{of.key: parse("FROM a:1\\n")}}, ("DG305",)))
+"""
+    words = [sys.executable, "-W", "always", "-c", program]
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(words, check=False, env=environ, capture_output=True, text=True)
+    assert done.stdout == "()\n", done.stderr
+    assert "escape" not in done.stderr
+    assert "literal" not in done.stderr

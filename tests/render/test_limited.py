@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -160,6 +161,21 @@ def test_the_limited_renderer_gives_what_the_renderer_gives(catalogue):
     with pytest.raises(InputError) as expected:
         plain.line_map(bad, "x")
     assert str(caught.value) == str(expected.value)
+
+
+def test_a_process_begins_without_touching_the_warnings_of_other_threads(catalogue, monkeypatch):
+    """A library that was imported meanwhile printed what it had told Python to hide."""
+    renderer, _, good = project(catalogue, "")
+    fork = os.fork
+
+    def fork_beside_an_import():
+        warnings.simplefilter("ignore", BytesWarning)
+        return fork()
+
+    monkeypatch.setattr(os, "fork", fork_beside_an_import)
+    with warnings.catch_warnings():
+        assert renderer.tree(good)
+        assert ("ignore", None, BytesWarning, None, 0) in warnings.filters
 
 
 def test_an_interrupted_run_waits_for_no_template(catalogue):

@@ -25,6 +25,10 @@ _YAML_NAMES = (".yaml", ".yml")
 _JSON_NAMES = (".json",)
 _PYTHON = re.compile(rb"#!.*\bpython3[\d.]*(?:\s+-\S+)*\s*$")
 _SHEBANG = 256  # bytes of it that Linux reads
+_LINTED = "<linted file>"
+# Python warns of escapes that it does not know. Such warnings are not caught around a single call:
+# that is for all threads, and undoes the filters of a library that another one imports meanwhile.
+warnings.filterwarnings("ignore", module=_LINTED)
 _YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -173,9 +177,7 @@ def _json_error(content: bytes) -> tuple[str, int] | None:
 @lru_cache(maxsize=4096)
 def _python_error(content: bytes) -> tuple[str, int] | None:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ast.parse(content.decode("utf-8", "replace"))
+        ast.parse(content.decode("utf-8", "replace"), _LINTED)
     except SyntaxError as error:
         return f"not Python: {error.msg}", error.lineno or 1
     except (ValueError, RecursionError, MemoryError) as error:
