@@ -27,6 +27,10 @@ _BROKEN = re.compile(
     r"|\Afatal: Could not read from remote",  # without a line of ssh before it
     re.IGNORECASE,
 )
+# What ssh says of a connection that works, before anything goes wrong.
+_GREETING = re.compile(
+    r"^(?:Could not chdir to home directory|Warning: Permanently added) .*\n", re.MULTILINE
+)
 _FINAL = re.compile(
     r"returned error: 4(?!08|29)\d\d|HTTP 4(?!08|29)\d\d|denied|not (?:allowed|permitted)",
     re.IGNORECASE,
@@ -82,7 +86,8 @@ def is_temporary(result: GitResult) -> bool:
     if result.code == 0 or result.timed_out or _FINAL.search(result.error):
         return False
     is_cut = result.code == -signal.SIGPIPE  # so git ends when a git:// server hangs up
-    return is_cut or bool(_NO_ANSWER.search(result.error) or _BROKEN.search(result.error))
+    error = _GREETING.sub("", result.error)
+    return is_cut or bool(_NO_ANSWER.search(error) or _BROKEN.search(error))
 
 
 def wait_for_retry(git: Git, attempt: int, reason: str) -> bool:
