@@ -25,7 +25,7 @@ from distgen.model.published import Change
 
 _MARK = "distgen-store"
 _NOTE = "This folder is a cache of distgen. Delete it whenever no distgen is running.\n"
-_MAX_PACKS = 50
+_MAX_PACKS = 16
 _MAX_LOOSE = 100  # in one of 256 folders
 _UNPACK_LIMIT = str(10_000)
 
@@ -49,7 +49,7 @@ def open_store(
     with locked_store(folder, git, seconds, report):
         _remove_leftovers(folder)
         _initialise(git, folder)
-        _repack(git, folder)
+        limit_packs(git, folder)
         with ObjectReader(git, folder) as reader:
             yield Store(git, folder, reader)
 
@@ -167,6 +167,20 @@ def write_commits(store: Store, changes: Sequence[Change]) -> None:
         )
 
 
+def limit_packs(git: Git, folder: Path) -> None:
+    """Make few packs of many: git opens all of them for each repository that it pushes to.
+
+    Each run leaves some, and each batch of a run one. What is in a large pack is not written again
+    for a few small ones. No other thread may use the store meanwhile.
+    """
+    packs = sum(1 for _ in folder.glob("objects/pack/*.pack"))
+    loose = sum(1 for _ in folder.glob("objects/17/*"))
+    if packs > _MAX_PACKS or loose > _MAX_LOOSE:
+        # There are no refs to go by, and a geometric repack keeps what nothing refers to.
+        run(git, "repack", "-d", "-q", "--geometric=2", folder=folder)
+        run(git, "prune-packed", "-q", folder=folder)
+
+
 def _write_signed_commits(store: Store, changes: Sequence[Change]) -> bool:
     """Write commits with signatures, which fast-import does not take; tell whether ids agree."""
     if not changes:
@@ -228,15 +242,6 @@ def _initialise(git: Git, folder: Path) -> None:
     result = run(git, "init", "-q", "--bare", "--template=", "--initial-branch=none", str(folder))
     if result.code:
         raise DistgenError(f"cannot be made: {explain(result)}", where=folder)
-
-
-def _repack(git: Git, folder: Path) -> None:
-    """Pack the whole store when many runs have left many packs; it has no refs to go by."""
-    packs = sum(1 for _ in folder.glob("objects/pack/*.pack"))
-    loose = sum(1 for _ in folder.glob("objects/17/*"))
-    if packs > _MAX_PACKS or loose > _MAX_LOOSE:
-        run(git, "repack", "-a", "-d", "-q", "--keep-unreachable", folder=folder)
-        run(git, "prune-packed", "-q", folder=folder)
 
 
 def _remove(path: Path) -> None:

@@ -15,7 +15,7 @@ from distgen.git.cat_file import ObjectReader
 from distgen.git.local import remove_unfinished
 from distgen.git.remote import RemoteHeads, read_remote_heads
 from distgen.git.run import Git
-from distgen.git.store import Store, reset_store, scratch_store, write_commits
+from distgen.git.store import Store, limit_packs, reset_store, scratch_store, write_commits
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.published import Change, Result
 from distgen.model.words import COMMIT_STATUSES, Status
@@ -255,6 +255,7 @@ def _write_commits(
     pool: Executor, context: PublishContext, deliveries: Sequence[Delivery]
 ) -> tuple[tuple[Delivery, ...], tuple[Change, ...]]:
     """Write all commits in one go; return the deliveries that are ready, and the failures."""
+    limit_packs(context.store.git, context.store.folder)
     ready, failures = _fetch_all_parents(pool, context, deliveries)
     try:
         write_commits(context.store, [change for delivery in ready for change in delivery.changes])

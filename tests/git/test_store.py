@@ -167,6 +167,30 @@ def test_many_packs_become_one_and_lose_nothing(tmp_path):
     assert len([*tmp_path.glob("store/objects/pack/*.pack")]) == 1
 
 
+def test_a_large_pack_stays_and_loose_objects_are_packed(tmp_path, monkeypatch):
+    """All was written again whenever there were many packs."""
+    folder = tmp_path / "store"
+    with open_store(folder, GIT) as store:
+        write_commits(store, [commit(number) for number in range(500)])
+    (large,) = folder.glob("objects/pack/*.pack")
+    small = [commit(number) for number in range(500, 520)]
+    with open_store(folder, GIT) as store:
+        for change in small:
+            write_commits(store, [change])
+    loose = git("hash-object", "-w", "--stdin", folder=folder, stdin=b"loose").strip()
+    with open_store(folder, GIT) as store:
+        assert all(has_commit(store, commit(number).commit) for number in range(520))
+        assert git("cat-file", "-t", loose, folder=folder).strip() == "blob"
+    assert large.exists()
+    assert len([*folder.glob("objects/pack/*.pack")]) == 2
+    assert not [*folder.glob(f"objects/{loose[:2]}/*")]
+    monkeypatch.setattr("distgen.git.store._MAX_LOOSE", -1)
+    loose = git("hash-object", "-w", "--stdin", folder=folder, stdin=b"more").strip()
+    with open_store(folder, GIT):
+        assert git("cat-file", "-t", loose, folder=folder).strip() == "blob"
+    assert not [*folder.glob(f"objects/{loose[:2]}/*")]
+
+
 def test_a_folder_of_other_files_is_refused(tmp_path):
     (tmp_path / "photo.jpg").write_text("")
     refused = pytest.raises(InputError, match="is not a store that distgen made")
