@@ -38,14 +38,14 @@ def _checked_trees(work: Work, report: Callable[[Iterable[Finding]], None]) -> I
     images = including_parents(work.catalogue, keys)
     parents = {key for image in images for key in image.parent_keys}
     dockerfiles: dict[str, Dockerfile] = {}
-    check = _image_check(work, dockerfiles)
+    checks = _ImageChecks(work)
     for image in images:
         tree = work.renderer.tree(image)
         text = dockerfile_text(tree)
         if text is not None:
             dockerfiles[image.key] = parse(text)
         if image.key in keys:
-            report(check(image, tree))
+            report(checks.check(image, tree, dockerfiles))
             yield tree
         if image.key not in parents:
             dockerfiles.pop(image.key, None)
@@ -64,20 +64,24 @@ def objection(work: Work) -> Callable[[Tree], str]:
 
 def fault(work: Work) -> Callable[[Tree], str]:
     """Return a function that says what is wrong with a tree: its first error."""
-    images = images_by_key(work.catalogue.images)
+    checks = _ImageChecks(work, only_errors=True)
+    images = checks.images
+
+    def read_dockerfile(tree: Tree) -> Dockerfile | None:
+        text = dockerfile_text(tree)
+        return None if text is None else parse(text)
 
     @cache
-    def dockerfile(key: str) -> Dockerfile | None:
-        text = dockerfile_text(work.renderer.tree(images[key]))
-        return None if text is None else parse(text)
+    def dockerfile_of_parent(key: str) -> Dockerfile | None:
+        return read_dockerfile(work.renderer.tree(images[key]))
 
     def describe_fault(tree: Tree) -> str:
         alone = replace(work, images=(images[tree.key],))
-        read = {key: dockerfile(key) for key in with_ancestors(images, [tree.key])}
+        # Most images are nobody's parent, and nothing of them is kept.
+        keys = [key for key in with_ancestors(images, [tree.key]) if key != tree.key]
+        read = {tree.key: read_dockerfile(tree), **{key: dockerfile_of_parent(key) for key in keys}}
         dockerfiles = {key: file for key, file in read.items() if file is not None}
-        findings = apply_policies(
-            alone, _image_check(alone, dockerfiles, only_errors=True)(alone.images[0], tree)
-        )
+        findings = apply_policies(alone, checks.check(alone.images[0], tree, dockerfiles))
         errors = [finding for finding in findings if finding.level == "error"]
         if not errors:
             return ""
@@ -89,23 +93,28 @@ def fault(work: Work) -> Callable[[Tree], str]:
     return describe_fault
 
 
-def _image_check(
-    work: Work, dockerfiles: Mapping[str, Dockerfile], only_errors: bool = False
-) -> Callable[[Image, Tree], tuple[Finding, ...]]:
-    """Return what says what the rules find; `dockerfiles` has those of an image and ancestors."""
-    index = ImageIndex(images_by_key(work.catalogue.images), dockerfiles)
-    reported: dict[str, list[Finding]] = {}
-    for finding in work.catalogue.findings:
-        reported.setdefault(f"{finding.image}@{finding.stream}", []).append(finding)
+class _ImageChecks:
+    """What the rules say of the images of a catalogue, which is looked through once."""
 
-    def check(image: Image, tree: Tree) -> tuple[Finding, ...]:
+    def __init__(self, work: Work, *, only_errors: bool = False) -> None:
+        self.images = images_by_key(work.catalogue.images)
+        self._work = work
+        self._only_errors = only_errors
+        self._reported: dict[str, list[Finding]] = {}
+        for finding in work.catalogue.findings:
+            self._reported.setdefault(f"{finding.image}@{finding.stream}", []).append(finding)
+
+    def check(
+        self, image: Image, tree: Tree, dockerfiles: Mapping[str, Dockerfile]
+    ) -> tuple[Finding, ...]:
+        """Return what the rules find; `dockerfiles` has those of the image and its ancestors."""
+        work = self._work
         demands = work.catalogue.namespaces[image.namespace].policy
-        notes = reported.get(image.key, ())
+        notes = self._reported.get(image.key, ())
+        index = ImageIndex(self.images, dockerfiles)
         context = describe(image, tree, index, work.lock, demands, notes)
         printed = partial(work.renderer.printed_text, image, DOCKERFILE)
-        return tuple(check_image(replace(context, printed=printed), only_errors))
-
-    return check
+        return tuple(check_image(replace(context, printed=printed), self._only_errors))
 
 
 def apply_policies(work: Work, findings: Iterable[Finding]) -> tuple[Finding, ...]:

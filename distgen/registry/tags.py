@@ -110,9 +110,10 @@ def plan_tags(
     """
     planned_tags: list[PlannedTag] = []
     omitted_refs: list[OmittedRef] = []
-    names = sorted({image.full_name for image in images})
-    for name in names:
-        streams = [image for image in images if image.full_name == name]
+    streams_by_name: dict[str, list[Image]] = {}
+    for image in images:
+        streams_by_name.setdefault(image.full_name, []).append(image)
+    for name, streams in sorted(streams_by_name.items()):
         namespace = namespaces[streams[0].namespace]
         order = [stream.name for stream in namespace.streams]
         streams.sort(key=lambda image: _stream_position(order, image.stream.name))

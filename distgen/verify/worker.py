@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from distgen.errors import DistgenError
-from distgen.model.catalogue import Catalogue
+from distgen.model.catalogue import Catalogue, Image
 from distgen.model.lock import Lock
 from distgen.model.rendered import Tree
+from distgen.model.stored import images_by_key
 from distgen.publish.foreign_files import possible_trees
 from distgen.publish.target import BranchTarget, branch_target
 from distgen.render.limited import LimitedRenderer
@@ -31,6 +32,7 @@ class CatalogueState:
     catalogue: Catalogue
     lock: Lock
     renderer: LimitedRenderer = field(repr=False)
+    images_by_key: Mapping[str, Image] = field(repr=False)
 
 
 def answer_questions(load: LoadCatalogue, questions: IO[bytes], answers: IO[bytes]) -> None:
@@ -41,7 +43,8 @@ def answer_questions(load: LoadCatalogue, questions: IO[bytes], answers: IO[byte
     """
     try:
         catalogue, lock = load(Path(json.loads(questions.readline())["root"]))
-        state = CatalogueState(catalogue, lock, LimitedRenderer(catalogue, lock))
+        renderer = LimitedRenderer(catalogue, lock)
+        state = CatalogueState(catalogue, lock, renderer, images_by_key(catalogue.images))
     except _FAILURES as error:
         _send(answers, encode_error(_sentence(error)))
         return
@@ -65,16 +68,16 @@ def _answer(state: CatalogueState, question: Mapping[str, Any]) -> bytes:
 
 
 def _manifest_sums(state: CatalogueState, keys: Collection[str]) -> Iterator[tuple[str, str]]:
-    for image in state.catalogue.images:
-        if image.key in keys:
+    for key in keys:
+        if key in state.images_by_key:
             with suppress(*_FAILURES):
-                trees = possible_trees(state.renderer.tree(image))
+                trees = possible_trees(state.renderer.tree(state.images_by_key[key]))
                 manifests = (make_manifest(tree, published_files(tree)) for tree in trees)
-                yield image.key, " ".join(map(manifest_digest, manifests))
+                yield key, " ".join(map(manifest_digest, manifests))
 
 
 def _render_claim(state: CatalogueState, claim: Claim) -> Rendition:
-    image = next((image for image in state.catalogue.images if image.key == claim.key), None)
+    image = state.images_by_key.get(claim.key)
     namespaces = state.catalogue.namespaces
     namespace = namespaces.get(claim.image.partition("/")[0]) or namespaces[min(namespaces)]
     target = (
