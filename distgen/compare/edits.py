@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from distgen.compare.records import FileEdit, ImageState, Operation, Trees
 from distgen.model.rendered import File
@@ -11,7 +12,8 @@ from distgen.text.cuts import TextChange, cut_change
 from distgen.text.diff import is_binary
 from distgen.text.hunks import TextHunk
 
-_Pairs = dict[tuple[bytes, bytes], TextChange]
+_CHANGES_KEPT = 256
+"""Changes of files that are not worked out again for the next image that has the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,23 @@ class EditRun:
         return changed_lines(edit.image, edit.path, hunk)
 
 
+class _LineStore:
+    """The lines of edits, each there once: thousands of images may hold much the same files."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, str] = {}
+        self.cut_change = lru_cache(_CHANGES_KEPT)(cut_change)
+        self.whole_lines = lru_cache(_CHANGES_KEPT)(self._read_whole_lines)
+
+    def share(self, lines: Iterable[str]) -> tuple[str, ...]:
+        """Return lines as they are here already."""
+        return tuple(self._lines.setdefault(line, line) for line in lines)
+
+    def _read_whole_lines(self, old: bytes, new: bytes) -> tuple[str, ...]:
+        """Return the lines of a file that comes or goes."""
+        return self.share(line for hunk in whole_hunks(old, new) for line in hunk.lines)
+
+
 def list_edits(old: Trees, new: Trees, hidden: Collection[str] = ()) -> Iterator[FileEdit]:
     """Yield the edits of all images, each as small as it can be read alone."""
     for run in list_runs(old, new, hidden):
@@ -45,16 +64,16 @@ def list_runs(old: Trees, new: Trees, hidden: Collection[str] = ()) -> Iterator[
 
     Files called as in `hidden` are left out.
     """
-    changes: _Pairs = {}  # many images hold the same file
+    store = _LineStore()
     for key in (*new, *(key for key in old if key not in new)):
         before, after = old.get(key, {}), new.get(key, {})
         for path in sorted({*before, *after}):
             if path not in hidden:
-                yield from _runs_of_file(key, path, before.get(path), after.get(path), changes)
+                yield from _runs_of_file(key, path, before.get(path), after.get(path), store)
 
 
 def _runs_of_file(
-    key: str, path: str, old: File | None, new: File | None, changes: _Pairs
+    key: str, path: str, old: File | None, new: File | None, store: _LineStore
 ) -> Iterator[EditRun]:
     modes = (old.mode if old else None, new.mode if new else None)
     before, after = old.content if old else b"", new.content if new else b""
@@ -68,18 +87,22 @@ def _runs_of_file(
         yield EditRun((FileEdit(key, path, "binary", lines, kept_modes),))
         return
     if old is None or new is None:
-        lines = tuple(line for hunk in whole_hunks(before, after) for line in hunk.lines)
+        lines = store.whole_lines(before, after)
         operation: Operation = "added" if old is None else "deleted"
         starts = (int(bool(old)), int(bool(new)))
         yield EditRun((FileEdit(key, path, operation, lines, modes, *starts),))
         return
-    pair = (before, after)
-    if pair not in changes:
-        changes[pair] = cut_change(before, after)
-    change = changes[pair]
+    change = store.cut_change(before, after)
     for number, parts in enumerate(change.paragraphs):
-        hunks = (change.hunk(number, part, part) for part in range(len(parts)))
-        yield EditRun(tuple(changed_lines(key, path, hunk) for hunk in hunks), change, number)
+        edits = tuple(
+            _with_lines(changed_lines(key, path, change.hunk(number, part, part)), store)
+            for part in range(len(parts))
+        )
+        yield EditRun(edits, change if len(edits) > 1 else None, number)
+
+
+def _with_lines(edit: FileEdit, store: _LineStore) -> FileEdit:
+    return replace(edit, lines=store.share(edit.lines))
 
 
 def whole_hunks(old: bytes, new: bytes) -> tuple[TextHunk, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 from itertools import product
 from math import prod
 from types import MappingProxyType
@@ -20,6 +20,8 @@ _RUN = re.compile(r"[a-z0-9]+")
 _HASH = {40: "commit", 64: "digest", 128: "digest"}
 """What a run of so many hexadecimal digits is."""
 _MOST_PATTERNS = 64
+_IMAGES_KEPT = 4096
+"""Images whose words are not collected again; those of one take some kilobytes."""
 _HEX = frozenset("0123456789abcdef")
 _DIGITS = frozenset("0123456789")
 _Roles = dict[str, tuple[str, ...]]
@@ -145,7 +147,7 @@ def words_by_image(
     before = {image.key: image for image in old}
     names = {untagged_name(image.reference) for image in after.values()}
 
-    @cache
+    @lru_cache(_IMAGES_KEPT)
     def look_up(key: str) -> ImageWords:
         image, old_image = after.get(key), before.get(key)
         references = published_parents.get(key, ())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from distgen.errors import DistgenError, InputError
@@ -15,6 +16,7 @@ from distgen.render.linemap import Origins
 _SIZES = struct.Struct(">QQ")
 PREFIX = _SIZES.size
 """The bytes before each answer, which say how long it is."""
+_SHARED_SIZE = 2**16
 
 
 class RenderQuestion(NamedTuple):
@@ -54,10 +56,17 @@ def decode_tree(header: bytes, contents: bytes) -> Tree:
     image, stream, rows, bases, sources, folding, exported = _load(header)["tree"]
     files, start = [], 0
     for path, mode, size in rows:
-        files.append(File(path, contents[start : start + size], mode))
+        make_file = _shared_file if size <= _SHARED_SIZE else File
+        files.append(make_file(path, contents[start : start + size], mode))
         start += size
     names = {path: tuple(others) for path, others in exported.items()}
     return Tree(image, stream, tuple(files), bases, sources, folding, names)
+
+
+@lru_cache(maxsize=256)
+def _shared_file(path: str, content: bytes, mode: int) -> File:
+    """Return a file; those of thousands of images are often the same, and are there once then."""
+    return File(path, content, mode)
 
 
 def encode_origins(origins: Origins) -> bytes:
