@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
 from distgen.errors import DistgenError, InputError, printable
+from distgen.pool import await_any
 
 PROCESSES, DASK = "processes", "dask:"
 _RETRIES = 3
@@ -48,8 +49,10 @@ class Workers:
 
 
 def describe_loss(job: Future[Any]) -> str:
-    """Say why a task that has ended returned nothing; "" where it did."""
+    """Say why a task, once it has ended, returned nothing; "" where it did."""
     try:
+        while not job.done():
+            await_any((job,))
         error = job.exception()
     except CancelledError:  # of Dask's tasks, when the scheduler ends
         return "the scheduler of the workers is gone"

@@ -7,8 +7,9 @@ import queue
 import resource
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
@@ -19,8 +20,9 @@ _FILES_OF_DISTGEN = 32
 _FILES_PER_JOB = 8
 _PROCESSES_PER_JOB = 10
 _UNCHECKED_PROCESSES = 4096
-_POLL = 0.1  # seconds between two looks at which tasks are late
+_POLL = 0.1  # seconds between two looks at which tasks are late, and whether a signal came
 _LAST_SECONDS = 1  # that late tasks have to end by themselves
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 Task = Callable[[], Iterable[Result]]
 
@@ -84,6 +86,44 @@ def thread_pool(stop: threading.Event, jobs: int) -> Iterator[Executor]:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
+def await_any(jobs: Collection[Future[Result]], seconds: float = _POLL) -> set[Future[Result]]:
+    """Wait a moment for one of the jobs to end, at most so many seconds; return what has ended.
+
+    The main thread waits for jobs in short steps: a signal that comes just before a wait is not
+    heard in it, and ^C was once lost for as long as a silent server was asked four times.
+    """
+    return wait(jobs, min(seconds, _POLL), return_when=FIRST_COMPLETED).done
+
+
+def each_ended(jobs: Iterable[Future[Result]]) -> Iterator[Future[Result]]:
+    """Yield the jobs as they end."""
+    ended: queue.SimpleQueue[Future[Result]] = queue.SimpleQueue()
+    listed = tuple(jobs)
+    for job in listed:
+        job.add_done_callback(ended.put)
+    for _ in listed:
+        yield _take(ended)
+
+
+def await_result(job: Future[Result]) -> Result:
+    """Return what a job returns, or raise what it raises."""
+    while not job.done():
+        await_any((job,))
+    return job.result()
+
+
+def map_parallel(
+    pool: Executor, function: Callable[[Item], Result], items: Iterable[Item]
+) -> Iterator[Result]:
+    """Yield what a function returns for each item, in their order.
+
+    All are submitted when the first is asked for; a result is let go once it is taken.
+    """
+    jobs = deque(pool.submit(function, item) for item in items)
+    while jobs:
+        yield await_result(jobs.popleft())
+
+
 def run_parallel(tasks: Sequence[Task[Result]], parallel: int) -> Iterator[Result]:
     """Run tasks and yield their results as they come; raise what a task raises.
 
@@ -99,7 +139,7 @@ def run_parallel(tasks: Sequence[Task[Result]], parallel: int) -> Iterator[Resul
         threading.Thread(target=_work, args=(todo, outcomes, stop), daemon=True).start()
     try:
         for _ in tasks:
-            outcome = outcomes.get()
+            outcome = _take(outcomes)
             if isinstance(outcome, BaseException):
                 raise outcome
             yield from outcome
@@ -126,7 +166,7 @@ def run_bounded(
         return thread
 
     for number, task in enumerate(tasks):
-        todo.put(partial(_numbered, number, task, begun))
+        todo.put(partial(_run_numbered, number, task, begun))
     awaited = set(range(len(tasks)))
     threads = [start() for _ in range(min(parallel, len(tasks)))]
     try:
@@ -144,7 +184,16 @@ def run_bounded(
             thread.join(max(0.0, end - time.monotonic()))
 
 
-def _numbered(
+def _take(waiting: queue.SimpleQueue[Item]) -> Item:
+    """Return the next of a queue, once there is one."""
+    while True:
+        try:
+            return waiting.get(timeout=_POLL)
+        except queue.Empty:
+            continue
+
+
+def _run_numbered(
     number: int, task: Task[Result], begun: dict[int, float]
 ) -> list[tuple[int, list[Result]]]:
     begun[number] = time.monotonic()

@@ -1,14 +1,27 @@
 """Tasks in threads: each error reaches the reader, and a given-up run ends its threads."""
 
+import re
 import resource
+import signal
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
-from distgen.pool import limit_jobs, run_parallel, thread_pool
+import distgen
+from distgen.executors import describe_loss
+from distgen.pool import (
+    await_result,
+    each_ended,
+    limit_jobs,
+    map_parallel,
+    run_bounded,
+    run_parallel,
+    thread_pool,
+)
 
 
 @pytest.mark.parametrize("error", [ValueError, SystemExit, KeyboardInterrupt, GeneratorExit])
@@ -62,6 +75,106 @@ def test_a_pool_that_ends_well_leaves_stop_alone():
     with thread_pool(stop, 2) as pool:
         assert pool.submit(lambda: 7).result() == 7
     assert not stop.is_set()
+
+
+def in_pool(take):
+    """Return what runs a task in a pool and takes its result so."""
+
+    def run(task, stop):
+        with thread_pool(stop, 2) as pool:
+            take(pool, task)
+
+    return run
+
+
+def in_parallel(task, stop):
+    """Run a task whose reader sets `stop` when it gives up."""
+    try:
+        list(run_parallel([lambda: [task()]], 1))
+    finally:
+        stop.set()
+
+
+WAITS = {
+    "await_result": in_pool(lambda pool, task: await_result(pool.submit(task))),
+    "each_ended": in_pool(lambda pool, task: list(each_ended([pool.submit(task)]))),
+    "map_parallel": in_pool(lambda pool, task: list(map_parallel(pool, lambda run: run(), [task]))),
+    "describe_loss": in_pool(lambda pool, task: describe_loss(pool.submit(task))),
+    "run_parallel": in_parallel,
+    "run_bounded": lambda task, stop: list(run_bounded([lambda: [task()]], 1, 60, stop)),
+}
+
+
+@pytest.mark.parametrize("wait", WAITS)
+def test_a_signal_that_does_not_break_a_wait_is_heard_all_the_same(wait):
+    """One that arrives just before the wait; or here, one that another thread is given."""
+    stop, ended = threading.Event(), threading.Event()
+    told = []
+
+    def task():
+        time.sleep(0.3)  # until the reader waits
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        told.append(stop.wait(20))
+        ended.set()
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            WAITS[wait](task, stop)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert ended.wait(20)
+    assert told == [True]
+
+
+ENDED = {
+    "build/run.py": 1,
+    "cli/executor_runs.py": 1,
+    "executors.py": 1,
+    "publish/batches.py": 1,
+    "publish/scheduler.py": 1,
+}
+"""Where results of jobs are taken that have ended, and how often."""
+
+
+def test_nothing_waits_for_jobs_but_through_the_pool():
+    """Waits of `concurrent.futures` last until the end, whatever signal came before them."""
+    waits = re.compile(
+        r"\.result\(\)|\.exception\(\)|pool\.map\(|\bas_completed\b|futures\.wait\b"
+        r"|^from concurrent.*\bwait\b",
+        re.MULTILINE,
+    )
+    package = Path(distgen.__file__).parent
+    found = {
+        path.relative_to(package).as_posix(): len(waits.findall(path.read_text(encoding="utf-8")))
+        for path in package.rglob("*.py")
+        if path != package / "pool.py"
+    }
+    assert {name: count for name, count in found.items() if count} == ENDED
+
+
+def test_mapped_results_come_in_order_and_errors_in_their_place():
+    def task(number):
+        time.sleep(0.05 * (3 - number))
+        if number == 2:
+            raise ValueError("the third")
+        return number
+
+    with thread_pool(threading.Event(), 3) as pool:
+        results = map_parallel(pool, task, range(4))
+        assert [next(results), next(results)] == [0, 1]
+        with pytest.raises(ValueError, match="the third"):
+            next(results)
+
+
+def test_jobs_are_yielded_as_they_end():
+    release = threading.Event()
+    with thread_pool(threading.Event(), 2) as pool:
+        jobs = [pool.submit(release.wait, 20), pool.submit(lambda: "early")]
+        ended = each_ended(jobs)
+        assert next(ended) is jobs[1]
+        release.set()
+        assert [*ended] == [jobs[0]]
 
 
 @pytest.mark.parametrize(("files", "jobs"), [(40, 1), (72, 5), (4096, 16)])

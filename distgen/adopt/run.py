@@ -27,7 +27,7 @@ from distgen.model.lock import Lock
 from distgen.model.published import BranchState
 from distgen.model.rendered import File
 from distgen.model.words import ATTRIBUTES, MANIFEST
-from distgen.pool import thread_pool
+from distgen.pool import await_result, thread_pool
 from distgen.publish.branch import read_branch
 from distgen.publish.merge_file import three_way_merge
 from distgen.publish.repository_access import (
@@ -67,7 +67,7 @@ def adopt(git: Git, request: AdoptRequest, nearby_store: Path | None) -> Iterato
         for repository, job in zip(repositories, jobs, strict=True):
             images = [draft.images[target.key] for target in repository.targets]
             try:
-                with open_reader(store, repository.place, job.result()) as (reader, heads):
+                with open_reader(store, repository.place, await_result(job)) as (reader, heads):
                     yield from _adopt_image(draft, images, repository.author, reader, heads.tips)
             except DistgenError as error:
                 detail = hide_secrets(str(error))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import as_completed
 from pathlib import Path
 
 from distgen.build.image_build import FOLDER, BuildRun, build_image
@@ -13,7 +12,7 @@ from distgen.build.report import result_row
 from distgen.catalogue.graph import waves
 from distgen.git.temporary import remove_abandoned
 from distgen.model.catalogue import Image
-from distgen.pool import thread_pool
+from distgen.pool import each_ended, thread_pool
 from distgen.publish.scheduler import INTERRUPTED
 
 
@@ -37,7 +36,7 @@ def build_images(run: BuildRun, images: Sequence[Image]) -> Iterator[BuildResult
                     yield _report(run, skipped)
                 else:
                     jobs.append(pool.submit(_build_unless_stopped, run, image, built))
-            for job in as_completed(jobs):
+            for job in each_ended(jobs):
                 result = job.result()
                 results[result.key] = result
                 yield _report(run, result)

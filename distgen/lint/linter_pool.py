@@ -25,6 +25,7 @@ from distgen.lint.linters import Linter, Messages, last_line, read_messages
 
 _READ_SIZE = 1 << 16
 _END_SECONDS = 5
+_POLL = 0.2  # seconds; a signal that comes just before a wait is not heard in it
 _ENDS = (0, 1)  # the exit codes without and with findings
 _ERRORS = "errors"  # the file of what a process says besides its findings
 
@@ -121,9 +122,9 @@ class LinterPool:
         self._running.remove(chunk_process)
 
     def _wait(self) -> Mapping[_ChunkProcess, str]:
-        """Wait until processes end or have had their time; return what is wrong with them."""
+        """Wait a moment; return the processes that ended or had their time, and what is wrong."""
         deadline = min(chunk_process.deadline for chunk_process in self._running)
-        ended = self._read(max(0.0, deadline - time.monotonic()))
+        ended = self._read(max(0.0, min(_POLL, deadline - time.monotonic())))
         problems = dict.fromkeys(ended, "")
         now = time.monotonic()
         for chunk_process in self._running:

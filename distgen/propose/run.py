@@ -19,7 +19,7 @@ from distgen.git.store import Store, write_commits
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.published import Change, Result
 from distgen.model.words import COMMIT_STATUSES
-from distgen.pool import thread_pool
+from distgen.pool import await_result, thread_pool
 from distgen.propose.prepare import prepare_commits, write_initial_commits
 from distgen.propose.reviews import ReviewPlan, update_review
 from distgen.publish.delivery import Delivery
@@ -157,7 +157,7 @@ def _plan_batch(
         }
         jobs.append(pool.submit(_plan, context, repository, review_context, trees, request.dry))
     for job in jobs:
-        yield job.result()
+        yield await_result(job)
 
 
 def _review_context(
@@ -269,7 +269,7 @@ def _propose_batch(
     }
     write_initial_commits(context.store, plans)
     jobs = [pool.submit(prepare_commits, context, plan, footers_of_parents) for plan in plans]
-    plan_of = {plan.delivery.repository.url: plan for plan in (job.result() for job in jobs)}
+    plan_of = {plan.delivery.repository.url: plan for plan in map(await_result, jobs)}
     changes = (c for plan in plan_of.values() if not plan.dry for c in plan.delivery.changes)
     with suppress(DistgenError):  # the same error is reported when the review is due
         write_commits(

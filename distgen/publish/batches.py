@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from distgen.executors import describe_loss
 from distgen.model.published import Result
 from distgen.model.words import Status
+from distgen.pool import await_any
 from distgen.publish.repository_access import Repository
 from distgen.publish.results import failed_change, to_result
 from distgen.publish.scheduler import RunState, number_prerequisites
 
 _MOST = 64  # repositories
-_POLL = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,7 @@ def publish_batches(
             numbers = [ready.popleft() for _ in range(size)]
             batch = [repositories[number] for number in numbers]
             running[_begin(batch, submit, state)] = numbers
-        completed, _ = wait(running, _POLL, return_when=FIRST_COMPLETED)
-        for job in completed:
+        for job in await_any(running):
             numbers = running.pop(job)
             outcome = _outcome_of(job, [repositories[number] for number in numbers])
             yield BatchOutcome(tuple(state.record(outcome.results)), outcome.steps)

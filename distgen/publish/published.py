@@ -18,7 +18,7 @@ from distgen.git.run import Git
 from distgen.git.store import Store, scratch_store
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.words import MANIFEST
-from distgen.pool import thread_pool
+from distgen.pool import map_parallel, thread_pool
 from distgen.publish.branch import edited_paths, read_manifest_and_files
 from distgen.publish.repository_access import Repository, list_repositories, open_reader
 from distgen.publish.target import BranchTarget
@@ -48,7 +48,7 @@ def read_published(
     published: dict[str, PublishedBranch] = {}
     with scratch_store(git, store) as scratch, thread_pool(git.stop, jobs) as pool:
         repositories = list_repositories(catalogue, images)
-        for branches in pool.map(partial(_read_repository, scratch), repositories):
+        for branches in map_parallel(pool, partial(_read_repository, scratch), repositories):
             published |= branches
     return published
 

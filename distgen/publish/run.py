@@ -19,7 +19,7 @@ from distgen.git.store import Store, limit_packs, reset_store, scratch_store, wr
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.published import Change, Result
 from distgen.model.words import COMMIT_STATUSES, Status
-from distgen.pool import thread_pool
+from distgen.pool import await_result, thread_pool
 from distgen.publish.delivery import Delivery
 from distgen.publish.events import report_plans, report_start
 from distgen.publish.options import LocalContext, PlanContext, PublishContext, PublishOptions
@@ -200,7 +200,8 @@ def _plan_batch(
         plan = partial(plan_repository, context, repository, trees, wait)
         jobs.append((repository, trees, pool.submit(plan)))
     for repository, trees, job in jobs:
-        yield Delivery(repository, job.result().heads, job.result().changes, trees)
+        repository_plan = await_result(job)
+        yield Delivery(repository, repository_plan.heads, repository_plan.changes, trees)
 
 
 def _ask_servers(
@@ -283,7 +284,7 @@ def _fetch_all_parents(
     failures: list[Change] = []
     for delivery, job in jobs:
         try:
-            job.result()
+            await_result(job)
             ready.append(delivery)
         except DistgenError as error:
             failures += _fail_delivery(delivery, error)

@@ -6,13 +6,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from distgen.model.catalogue import Image
 from distgen.model.published import Change, Result
 from distgen.model.words import Status
+from distgen.pool import await_any
 from distgen.publish.delivery import Delivery, Postponed
 from distgen.publish.repository_access import Repository
 from distgen.publish.results import without_commit
@@ -20,6 +21,7 @@ from distgen.publish.results import without_commit
 INTERRUPTED = "the run was interrupted before it was begun"
 _BLOCKING = ("failed", "refused", "skipped")
 _STOPPING = ("failed", "refused")
+_POLL = 0.1  # seconds after which a wait hears of a signal that came just before it
 Ended = TypeVar("Ended", Change, Result)
 Outcome = tuple[Change, ...] | Postponed
 Work = Callable[[Delivery], Outcome]
@@ -123,7 +125,7 @@ def run_parents_first(
             running[pool.submit(work, delivery)] = number
         # What is due while all jobs are taken waits for one of them.
         pause = queue.pause() if len(running) < state.jobs else None
-        for number, outcome in _completed(running, pause, state.stop):
+        for number, outcome in _await_completed(running, pause, state.stop):
             if isinstance(outcome, Postponed):
                 current[number] = outcome.delivery
                 queue.postponed[number] = outcome.due
@@ -165,14 +167,15 @@ class _Queue:
         return max(0.0, min(self.postponed.values()) - time.monotonic())
 
 
-def _completed(
+def _await_completed(
     running: dict[Future[Outcome], int], pause: float | None, stop: threading.Event
 ) -> list[tuple[int, Outcome]]:
-    """Wait for work to end, at most for the pause; return what it came to, by number."""
+    """Wait a moment for work to end, at most for the pause; return what it came to, by number."""
+    seconds = _POLL if pause is None else min(pause, _POLL)
     if not running:
-        stop.wait(pause)
+        stop.wait(seconds)
         return []
-    completed, _ = wait(running, pause, return_when=FIRST_COMPLETED)
+    completed = await_any(running, seconds)
     return [(running.pop(job), job.result()) for job in completed]
 
 

@@ -16,7 +16,7 @@ from distgen.git.run import Git, hide_secrets
 from distgen.git.signing import check_signature, trust_options
 from distgen.git.store import Store, is_ancestor, scratch_store
 from distgen.model.catalogue import Catalogue, Image
-from distgen.pool import thread_pool
+from distgen.pool import await_result, map_parallel, thread_pool
 from distgen.publish.repository_access import (
     Repository,
     fetch_tips,
@@ -107,7 +107,7 @@ def verify(
             trust=trust_options(git, Path(request.catalogue.root), rule.allowed) if rule else (),
             images=dict(_images_by_place(request.catalogue)) if request.addresses else {},
         )
-        heads = tuple(pool.map(partial(_read_heads, context), repositories))
+        heads = tuple(map_parallel(pool, partial(_read_heads, context), repositories))
         # A state of the catalogue is read once: the commits that name it are judged together.
         by_source = sorted(heads, key=lambda repository_heads: repository_heads.source)
         jobs = {
@@ -118,7 +118,7 @@ def verify(
             pool.submit(_judge_address, context, address) for address in request.addresses
         ]
         for job in (*(jobs[repository.url] for repository in repositories), *address_jobs):
-            yield from job.result()
+            yield from await_result(job)
 
 
 def _images_by_place(catalogue: Catalogue) -> Iterator[tuple[tuple[Place, str], tuple[str, str]]]:
