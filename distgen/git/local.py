@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,8 +43,11 @@ def read_tips(git: Git, folder: Path, branches: Iterable[str]) -> dict[str, str]
         return _read_branches(git, Path(repository.common_dir), branches)
 
 
-def read_all_heads(folder: Path) -> dict[str, str] | None:
-    """Return all branches of a plain bare repository; None where only git can read them."""
+def read_all_heads(folder: Path, ignored: Collection[str] = ()) -> dict[str, str] | None:
+    """Return all branches of a plain bare repository but the ignored; None where git must be asked.
+
+    The commits of ignored branches are not read.
+    """
     try:
         if not _is_plain(folder) or (folder / "reftable").is_dir():
             return None
@@ -53,22 +56,24 @@ def read_all_heads(folder: Path) -> dict[str, str] | None:
             for ref, commit in _read_packed_refs(folder).items()
             if ref.startswith(HEADS)
         }
-        for branch, path in _loose_refs(folder / HEADS):
+        for branch, path in _loose_refs(f"{folder}/{HEADS}"):
+            if branch in ignored:
+                continue
             text = Path(path).read_bytes().strip()
             if not _COMMIT.fullmatch(text):
                 return None
             branches[branch] = text.decode("ascii")
     except OSError as error:
         raise DistgenError(f"cannot be read: {error.strerror}", where=folder) from None
-    return branches
+    return {branch: commit for branch, commit in branches.items() if branch not in ignored}
 
 
-def _loose_refs(folder: Path) -> Iterator[tuple[str, str]]:
+def _loose_refs(folder: str) -> Iterator[tuple[str, str]]:
     """Yield the names and files of the refs below a folder, which is listed as it is."""
     with suppress(FileNotFoundError):
         for entry in os.scandir(folder):
             if entry.is_dir(follow_symlinks=False):
-                inner = _loose_refs(Path(entry.path))
+                inner = _loose_refs(entry.path)
                 yield from ((f"{entry.name}/{name}", path) for name, path in inner)
             elif entry.is_file() and not entry.name.endswith(".lock"):
                 yield entry.name, entry.path
