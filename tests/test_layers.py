@@ -75,7 +75,7 @@ PURE = {
     "compare": (
         *("affected", "comparison", "describe", "diff", "documents", "edits", "facts", "grouping"),
         *("planned", "reasons", "records", "relevance", "report", "revision_diff", "sentences"),
-        *("edit_text", "joining", "moves", "order"),
+        *("edit_text", "image_change", "joining", "moves", "order"),
         *("html_report", "markdown_report", "siblings", "sources", "text_report", "words"),
     ),
     "dockerfile": ("filename", "instruction", "library", "packages", "parse", "references"),

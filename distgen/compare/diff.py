@@ -7,12 +7,18 @@ from dataclasses import replace
 
 from distgen.catalogue.graph import children_by_key, reachable
 from distgen.compare.describe import make_group
-from distgen.compare.edits import changed_images, list_runs
+from distgen.compare.edits import list_runs
 from distgen.compare.grouping import WordsOf
+from distgen.compare.image_change import ImageChange, changed_trees
 from distgen.compare.joining import group_runs
 from distgen.compare.moves import MoveFinder
 from distgen.compare.order import in_reading_order
-from distgen.compare.records import EditGroup, FileEdit, GroupedDiff, StoppedImage, Trees
+from distgen.compare.records import (
+    EditGroup,
+    FileEdit,
+    GroupedDiff,
+    StoppedImage,
+)
 from distgen.model.catalogue import Image
 from distgen.model.words import Origin
 
@@ -20,22 +26,18 @@ FindOrigin = Callable[[FileEdit], Origin | None]
 """Returns the line of the catalogue that the first line of an edit comes from."""
 
 
-def compare_trees(
-    old: Trees, new: Trees, words_of: WordsOf, hidden: Collection[str], compared: int
+def compare_changes(
+    changes: Collection[ImageChange], words_of: WordsOf, hidden: Collection[str], compared: int
 ) -> GroupedDiff:
-    """Return what changes between the files of images; files called as in `hidden` are left out.
-
-    The mappings may leave out what does not differ; `compared` is how many images there are.
-    """
+    """Return the edits of changes in groups, in the order in which they are read."""
+    old, new = changed_trees(changes)
     sets = group_runs(list_runs(old, new, hidden), words_of)
-    moves = MoveFinder(old, new)
-    states = changed_images(old, new)
-    left_out = sorted(
-        path
-        for path in hidden
-        if any(old.get(key, {}).get(path) != new.get(key, {}).get(path) for key in states)
-    )
+    moves = MoveFinder(old, new, {change.key: change.moves for change in changes})
     groups = in_reading_order([make_group(edit_set, moves) for edit_set in sets])
+    # What has no files any more goes last.
+    in_order = sorted(changes, key=lambda change: change.state == "removed")
+    states = {change.key: change.state for change in in_order if change.state is not None}
+    left_out = sorted({path for change in changes for path in change.left_out})
     return GroupedDiff(compared, states, groups, left_out=tuple(left_out))
 
 

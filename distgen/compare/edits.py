@@ -139,18 +139,11 @@ def _binary_lines(old: File | None, new: File | None) -> Iterator[str]:
             yield f"{sign}binary file of {len(file.content)} bytes, sha256 {file.sha256}"
 
 
-def changed_images(old: Trees, new: Trees) -> Mapping[str, ImageState]:
-    """Return the images whose files differ, with what happens to each, in the order of `new`."""
-    states: dict[str, ImageState] = {}
-    for key in (*new, *(key for key in old if key not in new)):
-        if key not in old:
-            states[key] = "added"
-        elif key not in new:
-            states[key] = "removed"
-        elif _differ(old[key], new[key]):
-            states[key] = "changed"
-    return states
-
-
-def _differ(old: Mapping[str, File], new: Mapping[str, File]) -> bool:
-    return len(old) != len(new) or any(old.get(path) != file for path, file in new.items())
+def image_state(
+    old: Mapping[str, File] | None, new: Mapping[str, File] | None
+) -> ImageState | None:
+    """Return what happens to an image with these files; None where it stays as it is."""
+    if old is None or new is None:
+        return "added" if old is None else "removed"
+    is_same = len(old) == len(new) and all(old.get(path) == file for path, file in new.items())
+    return None if is_same else "changed"

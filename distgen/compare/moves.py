@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from distgen.compare.edit_text import find_hunks, texts_around
@@ -31,25 +31,22 @@ class ImageMoves:
     sources: tuple[Statement, ...] = ()
 
 
+NO_MOVES = ImageMoves()
+
+
 @dataclass(frozen=True)
 class MoveFinder:
-    """The manifests of images before and after, each read when it is asked for."""
+    """The files of images before and after, and what moved in each of the images by key."""
 
     old: Trees
     new: Trees
-    known: dict[str, ImageMoves] = field(default_factory=dict, repr=False)
-
-    def find_moves(self, image: str) -> ImageMoves:
-        """Return what moved in an image; nothing where it was not there before."""
-        if image not in self.known:
-            self.known[image] = _read_moves(self.old.get(image, {}), self.new.get(image, {}))
-        return self.known[image]
+    moves: Mapping[str, ImageMoves] = field(repr=False)
 
     def only_follows(self, edit: FileEdit) -> bool:
         """Tell whether an edit says nothing but that a base or a source moved."""
         if edit.operation != "changed":
             return False
-        aliases = self.find_moves(edit.image).aliases
+        aliases = self.moves[edit.image].aliases
         if not (aliases.old or aliases.new):
             return False
         removed = [line[1:] for line in edit.lines if line[0] == "-"]
@@ -75,25 +72,24 @@ class MoveFinder:
         """Return what is said of the sources of all images of these edits, "" where they differ."""
         texts = {
             "; ".join(line for statement in statements for line in statement.lines)
-            for statements in (self.find_moves(edit.image).sources for edit in edits)
+            for statements in (self.moves[edit.image].sources for edit in edits)
         }
         return texts.pop() if len(texts) == 1 else ""
 
 
-def _read_moves(old: Mapping[str, File], new: Mapping[str, File]) -> ImageMoves:
-    manifests = [*_read_manifests(old, new)]
-    if len(manifests) < 2:
-        return ImageMoves()
-    before, after = manifests
+def compare_manifests(before: Manifest | None, after: Manifest | None) -> ImageMoves:
+    """Return what moved between two manifests of an image; nothing where one is not there."""
+    if before is None or after is None:
+        return NO_MOVES
     statements = tuple(source_statements(before.sources, after.sources))
-    return ImageMoves(find_aliases(before, after), statements)
+    moves = ImageMoves(find_aliases(before, after), statements)
+    return NO_MOVES if moves == NO_MOVES else moves
 
 
-def _read_manifests(*trees: Mapping[str, File]) -> Iterator[Manifest]:
-    for files in trees:
-        file = files.get(MANIFEST)
-        try:
-            if file is not None:
-                yield parse_manifest(file.content)
-        except DistgenError:
-            pass  # somebody edited it, which the plan says
+def read_manifest(files: Mapping[str, File]) -> Manifest | None:
+    """Return the manifest among the files of an image; None where it is not there or not ours."""
+    file = files.get(MANIFEST)
+    try:
+        return parse_manifest(file.content) if file is not None else None
+    except DistgenError:
+        return None  # somebody edited it, which the plan says

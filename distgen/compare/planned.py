@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Mapping
 
-from distgen.compare.records import StoppedImage, Trees
-from distgen.errors import DistgenError
+from distgen.compare.image_change import ImageChange, change_of_files
+from distgen.compare.records import StoppedImage
 from distgen.model.published import Change
 from distgen.model.rendered import File
 from distgen.model.words import ATTRIBUTES, COMMIT_STATUSES, MANIFEST, REGULAR
-from distgen.render.manifest import parse_manifest
 from distgen.text.git_diff import FileSide, diff_lines
 
 OWN_FILES = (ATTRIBUTES, MANIFEST)
@@ -17,18 +16,14 @@ OWN_FILES = (ATTRIBUTES, MANIFEST)
 _STOPPED = ("refused", "failed", "skipped")
 
 
-def planned_trees(changes: Iterable[Change]) -> tuple[Trees, Trees]:
-    """Return the files that changes write or delete, as they are and as they will be."""
-    before: dict[str, Mapping[str, File]] = {}
-    after: dict[str, Mapping[str, File]] = {}
-    for change in changes:
-        if change.status not in COMMIT_STATUSES:
-            continue
-        if change.parent is not None:
-            before[change.key] = _files_before(change)
-        if change.write or change.parent is None:
-            after[change.key] = {file.path: file for file in change.write}
-    return before, after
+def planned_image(change: Change, hidden: Collection[str] = ()) -> ImageChange:
+    """Return what a change does to the files of its image; those in `hidden` are left out."""
+    if change.status not in COMMIT_STATUSES:
+        return ImageChange(change.key, stopped=_stopped_image(change))
+    before = _files_before(change) if change.parent is not None else None
+    has_after = bool(change.write) or change.parent is None
+    after = {file.path: file for file in change.write} if has_after else None
+    return change_of_files(change.key, before, after, hidden)
 
 
 def _files_before(change: Change) -> dict[str, File]:
@@ -39,21 +34,12 @@ def _files_before(change: Change) -> dict[str, File]:
     }
 
 
-def published_parents(change: Change) -> tuple[str, ...]:
-    """Return the references of the parents that the branch was built on so far."""
-    content = change.before.get(MANIFEST)
-    try:
-        return tuple(parse_manifest(content).bases) if content else ()
-    except DistgenError:
-        return ()  # somebody edited it, which the plan says
-
-
-def stopped_images(changes: Iterable[Change]) -> Iterator[StoppedImage]:
-    """Yield what a plan would not deliver, and why."""
-    for change in changes:
-        if change.status in _STOPPED:
-            diff = "".join(edit.diff for edit in change.edits)
-            yield StoppedImage(change.image, change.stream, change.status, change.detail, diff)
+def _stopped_image(change: Change) -> StoppedImage | None:
+    """Return what a plan would not deliver, and why."""
+    if change.status not in _STOPPED:
+        return None
+    diff = "".join(edit.diff for edit in change.edits)
+    return StoppedImage(change.image, change.stream, change.status, change.detail, diff)
 
 
 def format_change(change: Change, hidden: Collection[str] = ()) -> str:

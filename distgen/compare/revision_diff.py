@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 
 from distgen.catalogue.graph import children_by_key, reachable, with_ancestors
 from distgen.compare.comparison import Comparison, TreePair, pair_trees
-from distgen.compare.diff import FindOrigin, compare_trees, with_origins, with_rebuilt
+from distgen.compare.diff import FindOrigin, compare_changes, with_origins, with_rebuilt
+from distgen.compare.image_change import Files, ImageChange, change_of_files
 from distgen.compare.planned import OWN_FILES
 from distgen.compare.reasons import ReasonFinder
-from distgen.compare.records import FileEdit, GroupedDiff, Trees
+from distgen.compare.records import FileEdit, GroupedDiff
 from distgen.compare.words import words_by_image
 from distgen.dockerfile.filename import is_dockerfile
 from distgen.lint.work import Work
@@ -22,15 +23,14 @@ from distgen.render.manifest import published_files
 
 @dataclass(frozen=True)
 class RevisionDiff:
-    """What a change of the catalogue does, and the files of the images that change.
+    """What a change of the catalogue does to all images, and to each that changes.
 
     `reasons` are those of images of both states, where a reason finder was there to find them.
     `unasked` are images that change or are rebuilt, and that nobody asked for.
     """
 
     diff: GroupedDiff
-    before: Trees
-    now: Trees
+    changes: tuple[ImageChange, ...] = field(repr=False)
     reasons: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unasked: Collection[str] = ()
 
@@ -48,8 +48,7 @@ def compare_revisions(
     images = comparison.now.catalogue.images
     images_now = {image.key: image for image in images}
     changed_parents: list[str] = []
-    before: dict[str, dict[str, File]] = {}
-    now: dict[str, dict[str, File]] = {}
+    changes: list[ImageChange] = []
     reasons: dict[str, tuple[str, ...]] = {}
     compared = 0
     for pair in pair_trees(comparison, {*keys, *with_ancestors(images_now, keys)}):
@@ -57,22 +56,18 @@ def compare_revisions(
         if pair.differs and pair.key not in keys:
             changed_parents.append(pair.key)
         elif pair.differs:
-            earlier_files, files = _differing_files(pair)
-            if pair.before is not None:
-                before[pair.key] = earlier_files
-            if pair.now is not None:
-                now[pair.key] = files
+            changes.append(change_of_files(pair.key, *_differing_files(pair), hidden))
             # Renderers still know what they read for the last image.
             if reason_finder and pair.before is not None and pair.now is not None:
                 reasons[pair.key] = reason_finder.find_reasons(pair.key)
     words_of = words_by_image(images, comparison.before.catalogue.images)
-    diff = compare_trees(before, now, words_of, hidden, compared)
+    diff = compare_changes(changes, words_of, hidden, compared)
     children = children_by_key(images)
     below = reachable(changed_parents, lambda key: children.get(key, ()))
     diff = with_rebuilt(diff, images, {*keys} & {*below})
     diff = with_origins(diff, origin_finder(comparison.now))
     diff = replace(diff, since=comparison.revision.label)
-    return RevisionDiff(diff, before, now, reasons, {*below} - {*keys})
+    return RevisionDiff(diff, tuple(changes), reasons, {*below} - {*keys})
 
 
 def origin_finder(work: Work) -> FindOrigin:
@@ -102,13 +97,16 @@ def _without_line(image: Image, path: str, origin: Origin) -> Origin:
     return Origin(base.origin.path if base and is_template else origin.path)
 
 
-def _differing_files(pair: TreePair) -> tuple[dict[str, File], dict[str, File]]:
+def _differing_files(pair: TreePair) -> tuple[Files | None, Files | None]:
     """Return the files before and now that the other side does not have as they are."""
-    before, now = (_files(tree) if tree else {} for tree in (pair.before, pair.now))
-    return (
-        {path: file for path, file in before.items() if now.get(path) != file},
-        {path: file for path, file in now.items() if before.get(path) != file},
-    )
+    before, now = (_files(tree) if tree else None for tree in (pair.before, pair.now))
+    return _other_files(before, now), _other_files(now, before)
+
+
+def _other_files(files: Files | None, others: Files | None) -> Files | None:
+    if files is None or others is None:
+        return files
+    return {path: file for path, file in files.items() if others.get(path) != file}
 
 
 def _files(tree: Tree) -> dict[str, File]:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from distgen.compare.edits import list_edits
 from distgen.compare.grouping import group_edits
-from distgen.compare.planned import OWN_FILES, planned_trees, published_parents
+from distgen.compare.image_change import changed_trees
+from distgen.compare.planned import OWN_FILES, planned_image
 from distgen.compare.words import words_by_image
 from distgen.model.catalogue import Image
 from distgen.model.published import Change
@@ -17,9 +18,10 @@ def find_siblings(
 ) -> Mapping[str, tuple[str, ...]]:
     """Return for the key of each change those of the same change, one for each other repository."""
     by_key = {change.key: change for change in changes}
-    references = {key: published_parents(change) for key, change in by_key.items()}
+    planned = [planned_image(change, OWN_FILES) for change in by_key.values()]
+    references = {image.key: image.parents for image in planned}
     words_of = words_by_image(images, published_parents=references)
-    edits = list_edits(*planned_trees(by_key.values()), hidden=OWN_FILES)
+    edits = list_edits(*changed_trees(planned), hidden=OWN_FILES)
     groups_by_key: dict[str, set[int]] = {}
     for number, group in enumerate(group_edits(edits, words_of)):
         for edit in group.edits:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from distgen.git.remote import RemoteHeads
@@ -37,3 +37,13 @@ class Postponed:
 
     delivery: Delivery
     due: float
+
+
+def split_decided(
+    deliveries: Sequence[Delivery],
+) -> tuple[tuple[Change, ...], tuple[Delivery, ...]]:
+    """Split the changes that need no push from the deliveries of those that do."""
+    changes = (change for delivery in deliveries for change in delivery.changes)
+    decided = tuple(change for change in changes if change.status not in COMMIT_STATUSES)
+    deliveries = tuple(delivery.with_commits_only() for delivery in deliveries)
+    return decided, tuple(delivery for delivery in deliveries if delivery.changes)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from distgen.git.run import hide_secrets
 from distgen.model.published import Change, Result
-from distgen.model.words import Status
+from distgen.model.words import COMMIT_STATUSES, Status
 from distgen.publish.target import BranchTarget
 
 
@@ -40,3 +40,14 @@ def to_result(change: Change) -> Result:
         exit_code=change.exit_code,
         can_restamp=change.can_restamp,
     )
+
+
+def status_of(change: Change) -> Result:
+    """Return what `status` says of a branch: unchanged, behind, drifted, or what stops a plan."""
+    result = to_result(change)
+    if change.edits:
+        return replace(result, status="drifted")
+    if change.status in COMMIT_STATUSES:
+        detail = change.detail or ("not published yet" if change.parent is None else "")
+        return replace(result, status="behind", commit=change.parent, detail=detail)
+    return result

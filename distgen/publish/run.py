@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,9 +18,9 @@ from distgen.git.run import Git
 from distgen.git.store import Store, limit_packs, reset_store, scratch_store, write_commits
 from distgen.model.catalogue import Catalogue, Image
 from distgen.model.published import Change, Result
-from distgen.model.words import COMMIT_STATUSES, Status
+from distgen.model.words import Status
 from distgen.pool import await_result, thread_pool
-from distgen.publish.delivery import Delivery
+from distgen.publish.delivery import Delivery, split_decided
 from distgen.publish.events import report_plans, report_start
 from distgen.publish.options import LocalContext, PlanContext, PublishContext, PublishOptions
 from distgen.publish.report import result_row
@@ -55,6 +55,12 @@ class PublishRequest:
     images: tuple[Image, ...]
     render: RenderTree
     orphans: tuple[BranchTarget, ...] = ()
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Return the keys of all that is published, in the order of the catalogue."""
+        keys = (image.key for image in self.images)
+        return (*keys, *(orphan.key for orphan in self.orphans))
 
 
 def publish_images(
@@ -93,7 +99,7 @@ def publish_images(
 
 def plan_each(
     request: PublishRequest, git: Git, options: PublishOptions, store: Path | None = None
-) -> Iterator[Change]:
+) -> Generator[Change, None, None]:
     """Yield the changes that `publish` would make, parents first; write nothing.
 
     What lies on a server is read through a temporary store, which borrows from the one at `store`.
@@ -109,30 +115,10 @@ def plan_each(
         for batch in _batches(repositories, options, state):
             deliveries = tuple(_plan_batch(pool, context, batch, request, state))
             _report_plans(options, deliveries)
-            decided, deliveries = _split_decided(deliveries)
+            decided, deliveries = split_decided(deliveries)
             planned = run_parents_first(pool, lambda delivery: delivery.changes, deliveries, state)
             changes = chain(state.record(decided), planned)
             yield from (change for change in changes if change.key not in state.others)
-
-
-def plan_only(
-    request: PublishRequest, git: Git, options: PublishOptions, store: Path | None = None
-) -> tuple[Change, ...]:
-    """Return the changes that `publish` would make, in the order of the images; write nothing."""
-    changes = {change.key: change for change in plan_each(request, git, options, store)}
-    keys = (*(image.key for image in request.images), *(orphan.key for orphan in request.orphans))
-    return tuple(changes[key] for key in keys)
-
-
-def status_of(change: Change) -> Result:
-    """Return what `status` says of a branch: unchanged, behind, drifted, or what stops a plan."""
-    result = to_result(change)
-    if change.edits:
-        return replace(result, status="drifted")
-    if change.status in COMMIT_STATUSES:
-        detail = change.detail or ("not published yet" if change.parent is None else "")
-        return replace(result, status="behind", commit=change.parent, detail=detail)
-    return result
 
 
 def checked_repositories(
@@ -224,7 +210,7 @@ def _publish_batch(
     pool: Executor, context: PublishContext, deliveries: Sequence[Delivery], state: RunState
 ) -> Iterator[Change]:
     """Write the commits of a batch and push them; yield each change as it ended."""
-    decided, deliveries = _split_decided(deliveries)
+    decided, deliveries = split_decided(deliveries)
     yield from state.record(decided)
     if not deliveries:
         return
@@ -240,16 +226,6 @@ def _publish_batch(
         }
         deliveries = tuple(d for d in deliveries if d.repository.url not in failed_urls)
     yield from run_parents_first(pool, partial(deliver_or_await, context), deliveries, state)
-
-
-def _split_decided(
-    deliveries: Sequence[Delivery],
-) -> tuple[tuple[Change, ...], tuple[Delivery, ...]]:
-    """Split the changes that need no push from the deliveries of those that do."""
-    changes = (change for delivery in deliveries for change in delivery.changes)
-    decided = tuple(change for change in changes if change.status not in COMMIT_STATUSES)
-    deliveries = tuple(delivery.with_commits_only() for delivery in deliveries)
-    return decided, tuple(delivery for delivery in deliveries if delivery.changes)
 
 
 def _write_commits(

@@ -17,8 +17,10 @@ from distgen.git.run import hide_secrets
 from distgen.lint.work import Work
 from distgen.model.catalogue import Image
 from distgen.model.rendered import Finding
+from distgen.model.stored import images_by_key
 from distgen.render.unidiff import split_lines
 from distgen.report.records import (
+    CompleteImage,
     GraphNode,
     Notes,
     ReportedImage,
@@ -42,9 +44,9 @@ def collect_images(
     findings: Iterable[Finding],
     notes: Notes,
 ) -> Iterator[ReportedImage]:
-    """Yield what is known of each image that a change reaches, in build order, the gone ones last.
+    """Yield what pages say of each image that a change reaches, in build order, the gone ones last.
 
-    Each is rendered once more; nothing is kept.
+    What its own page alone shows is added when that is made, see `page_completer`.
     """
     changes = changes_by_image(diff)
     by_image: dict[str, list[Finding]] = {}
@@ -53,7 +55,7 @@ def collect_images(
     children = children_by_key(work.catalogue.images)
     reached = [image for image in work.catalogue.images if image.key in changes]
     for image in parents_first(reached):
-        description = _describe(work, image, changes[image.key], children, by_image)
+        description = _describe(image, changes[image.key], children, by_image)
         yield replace(
             description,
             reasons=notes.reasons.get(image.key, ()),
@@ -75,15 +77,34 @@ def collect_graph(work: Work, diff: GroupedDiff) -> Iterator[GraphNode]:
     yield from (GraphNode(key, changes[key]) for key in sorted({*changes} - present))
 
 
+def page_completer(work: Work) -> CompleteImage:
+    """Return a function that renders what the page of an image alone shows.
+
+    Of thousands of images this is too much to keep.
+    """
+    images = images_by_key(work.catalogue.images)
+
+    def complete(reported: ReportedImage) -> ReportedImage:
+        image = images.get(reported.key)
+        if image is None:
+            return reported
+        content = work.renderer.tree(image).content(DOCKERFILE) or b""
+        return replace(
+            reported,
+            labels=_labels(content.decode("utf-8", "backslashreplace")),
+            dockerfile=tuple(_source_lines(work, image, content)),
+            values=tuple(_values(image)),
+        )
+
+    return complete
+
+
 def _describe(
-    work: Work,
     image: Image,
     change: str,
     children: Mapping[str, Sequence[str]],
     findings: Mapping[str, Sequence[Finding]],
 ) -> ReportedImage:
-    tree = work.renderer.tree(image)
-    content = tree.content(DOCKERFILE) or b""
     return ReportedImage(
         key=image.key,
         change=change,
@@ -93,10 +114,7 @@ def _describe(
         tags=image.stream.tags,
         parents=tuple(dict.fromkeys(p.image or p.reference for p in image.parents)),
         dependents=tuple(sorted(children.get(image.key, ()))),
-        labels=_labels(content.decode("utf-8", "backslashreplace")),
         findings=tuple(findings.get(image.key, ())),
-        dockerfile=tuple(_source_lines(work, image, content)),
-        values=tuple(_values(image)),
     )
 
 

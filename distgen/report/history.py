@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -17,20 +18,34 @@ from distgen.report.records import BranchCommit
 MOST_COMMITS = 10
 
 
+@dataclass(frozen=True, slots=True)
+class BranchTip:
+    """The last commit of the branch of the image with this key, in the repository at `url`."""
+
+    key: str
+    url: str
+    commit: str
+
+
+def branch_tip(change: Change) -> BranchTip | None:
+    """Return where the branch of a change stands before it; None where there is no branch."""
+    tip = change.parent if change.status in COMMIT_STATUSES else change.commit
+    return BranchTip(change.key, change.url, tip) if tip else None
+
+
 def read_histories(
-    git: Git, root: Path, store: Path | None, changes: Iterable[Change]
+    git: Git, root: Path, store: Path | None, tips: Iterable[BranchTip]
 ) -> Mapping[str, tuple[BranchCommit, ...]]:
-    """Return the last commits of the branch of each image that is there, by the image's key.
+    """Return the last commits of branches, by the key of the image.
 
     Repositories on servers are read from the store, as far as it has them.
     """
     histories: dict[str, tuple[BranchCommit, ...]] = {}
-    for change in changes:
-        tip = change.parent if change.status in COMMIT_STATUSES else change.commit
-        folder = (locate(change.url, root).folder if tip else None) or store
-        if tip and folder is not None:
+    for tip in tips:
+        folder = locate(tip.url, root).folder or store
+        if folder is not None:
             with ObjectReader(git, folder) as reader:
-                histories[change.key] = tuple(_list_commits(reader, tip))
+                histories[tip.key] = tuple(_list_commits(reader, tip.commit))
     return histories
 
 

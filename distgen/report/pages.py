@@ -23,7 +23,7 @@ from distgen.report.names import (
     group_page,
     image_page,
 )
-from distgen.report.records import Report, ReportedImage
+from distgen.report.records import CompleteImage, Report, ReportedImage
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
@@ -43,14 +43,16 @@ class PageTexts:
     d3: str
 
 
-def render_pages(report: Report, texts: PageTexts) -> Iterator[tuple[str, str]]:
+def render_pages(
+    report: Report, texts: PageTexts, complete: CompleteImage
+) -> Iterator[tuple[str, str]]:
     """Yield the name and the text of each page; the same report gives the same pages."""
     environment = _environment(report, texts)
     overview = environment.get_template("overview.html")
     yield OVERVIEW, overview.render(title="Overview", sum=summarize_diff(report.diff))
     yield from _graph_pages(report, environment, texts)
     yield from _group_pages(report.diff.groups, environment.get_template("group.html"))
-    yield from _image_pages(report, environment.get_template("image.html"))
+    yield from _image_pages(report, environment.get_template("image.html"), complete)
 
 
 def _group_pages(groups: Sequence[EditGroup], page: Template) -> Iterator[tuple[str, str]]:
@@ -85,14 +87,16 @@ def _is_one_sided(lines: Sequence[DiffLine]) -> bool:
     return len({line.kind for line in lines} - {"header", "note"}) < 2
 
 
-def _image_pages(report: Report, page: Template) -> Iterator[tuple[str, str]]:
+def _image_pages(
+    report: Report, page: Template, complete: CompleteImage
+) -> Iterator[tuple[str, str]]:
     stopped = {f"{image.image}@{image.stream}": image for image in report.diff.stopped}
     groups_by_image: dict[str, list[tuple[str, EditGroup]]] = {}
     for group in report.diff.groups:
         name = group_page(group)  # a hash of all its members
         for key in group.images:
             groups_by_image.setdefault(key, []).append((name, group))
-    for image in report.images:
+    for image in map(complete, report.images):
         text = page.render(
             title=image.key,
             image=image,
@@ -172,12 +176,11 @@ def _link_place(catalogue: str, origin: Origin) -> Markup:
 
 def _by_namespace(
     group: EditGroup, words: Sequence[tuple[str, ...]]
-) -> Mapping[str, tuple[tuple[str, ...], ...]]:
+) -> Mapping[str, Sequence[tuple[str, ...]]]:
     """Return the members by namespace: the key of each, and its words that others have not."""
-    namespaces: dict[str, tuple[tuple[str, ...], ...]] = {}
+    namespaces: dict[str, list[tuple[str, ...]]] = {}
     for row in words[1:] if words else [(key,) for key in group.images]:
-        namespace = row[0].partition("/")[0]
-        namespaces[namespace] = (*namespaces.get(namespace, ()), row)
+        namespaces.setdefault(row[0].partition("/")[0], []).append(row)
     return namespaces
 
 

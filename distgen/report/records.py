@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from distgen.catalogue.value_origins import ValueOrigin
@@ -67,6 +67,7 @@ class ReportedImage:
 
     `change` is changed, added, removed, rebuilt, or the status of one that is not delivered. Of an
     image that is gone only that is known. `reasons` are there for a change of the catalogue.
+    `labels`, `dockerfile` and `values` are empty until its page is made.
     """
 
     key: str
@@ -83,6 +84,10 @@ class ReportedImage:
     dockerfile: tuple[SourceLine, ...] = field(default=(), repr=False)
     values: tuple[ReportedValue, ...] = field(default=(), repr=False)
     commits: tuple[BranchCommit, ...] = field(default=(), repr=False)
+
+
+CompleteImage = Callable[[ReportedImage], ReportedImage]
+"""Adds to an image what its own page alone shows."""
 
 
 @dataclass(frozen=True, slots=True)

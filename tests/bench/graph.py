@@ -34,7 +34,7 @@ def write_page(folder: Path) -> Path:
     report = Report(GroupedDiff(COUNT, {}, ()), (), provenance, nodes)
     for name, content in assets.files.items():
         (folder / name).write_bytes(content)
-    for name, text in render_pages(report, assets.texts):
+    for name, text in render_pages(report, assets.texts, lambda image: image):
         (folder / name).write_text(text, encoding="utf-8")
     return folder / GRAPH
 

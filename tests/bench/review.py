@@ -20,11 +20,10 @@ import graph
 import memory
 import pages
 import render as rendering
-from testing.comparisons import default_catalogue, render_all, replace_in
+from testing.comparisons import compare_trees, default_catalogue, render_all, replace_in
 
 sys.path.remove(str(BENCH))  # kolla.py beside this file hides Kolla
 
-from distgen.compare.diff import compare_trees
 from distgen.compare.planned import OWN_FILES
 from distgen.compare.words import words_by_image
 from distgen.render.renderer import Renderer

@@ -195,6 +195,54 @@ def test_what_a_packager_edited_is_said_first(distgen, root, tmp_path):
     assert report["summary"]["refused"] == 1
 
 
+@pytest.mark.parametrize("words", [(), ("--by", "image")])
+def test_the_exit_code_says_whether_repositories_would_change(distgen, root, words):
+    assert distgen(root, "diff", *words, "--exit-code").code == 1
+    distgen(root, "publish")
+    assert distgen(root, "diff", *words, "--exit-code").code == 0
+    add_vendor(root)
+    assert distgen(root, "diff", *words).code == 0
+    assert distgen(root, "diff", *words, "--exit-code").code == 1
+
+
+def test_images_are_in_the_order_of_the_catalogue(distgen, root):
+    """Those that do not change are planned first."""
+    distgen(root, "publish")
+    (root / "overlays/ns/app").mkdir()
+    (root / "overlays/ns/app/more").write_text("more\n")
+    rows = distgen(root, "diff", "--by", "image", "--format", "json").json
+    assert [(row["image"], row["status"]) for row in rows] == [
+        ("ns/base", "unchanged"),
+        ("ns/app", "updated"),
+        ("ns/late", "unchanged"),
+    ]
+
+
+def test_groups_are_the_same_with_all_files_and_few_words_kept(distgen, root, monkeypatch):
+    """Hidden manifests tell what moved, though nothing else of them is kept."""
+    change(root, "overlays/ns/base.yaml", "from: scratch", "from: docker.io/library/debian:11")
+    distgen(root, "publish")
+    change(root, "overlays/ns/base.yaml", "debian:11", "debian:12")
+    groups = distgen(root, "diff", "--format", "json").json["groups"]
+    assert groups and groups[0]["kind"] == "base"
+    own = (".distgen.json", ".gitattributes")
+    whole = distgen(root, "diff", "--format", "json", "--all-files").json["groups"]
+    shown = [group for group in whole if group["path"] not in own]
+    assert [group["sentence"] for group in shown] == [group["sentence"] for group in groups]
+    monkeypatch.setattr("distgen.compare.words._IMAGES_KEPT", 1)
+    assert distgen(root, "diff", "--format", "json").json["groups"] == groups
+
+
+def test_pages_of_repositories_have_what_the_text_has(distgen, root, tmp_path):
+    distgen(root, "publish")
+    add_vendor(root)
+    out = tmp_path / "diff.md"
+    words = ("--format", "markdown", "-o", out)
+    assert "All of it is in diff.md" not in distgen(root, "diff", *words).out
+    assert out.read_text() == distgen(root, "diff", "--format", "markdown").out
+    assert "vendor" in distgen(root, "diff", "--format", "html").out
+
+
 def test_a_file_gets_the_text_without_colours(distgen, root, tmp_path):
     out = tmp_path / "diff.txt"
     assert distgen(root, "--color", "always", "diff", "-o", out).out == ""

@@ -5,9 +5,14 @@ from __future__ import annotations
 import re
 
 import pytest
-from testing.comparisons import compare_change, default_catalogue, render_all, replace_in
+from testing.comparisons import (
+    compare_change,
+    compare_trees,
+    default_catalogue,
+    render_all,
+    replace_in,
+)
 
-from distgen.compare.diff import compare_trees
 from distgen.compare.order import CAUSES
 from distgen.compare.words import words_by_image
 from distgen.model.rendered import File

@@ -23,7 +23,7 @@ from testing.images import image, tree
 from distgen.compare.planned import format_change
 from distgen.errors import InputError
 from distgen.git.run import isolate
-from distgen.publish.run import status_of
+from distgen.publish.results import status_of
 
 APP = image("ns/app")
 

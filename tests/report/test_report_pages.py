@@ -7,9 +7,9 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+from testing.comparisons import compare_trees
 
 from distgen.catalogue.value_origins import ValueOrigin
-from distgen.compare.diff import compare_trees
 from distgen.compare.records import StoppedImage
 from distgen.compare.words import words_by_image
 from distgen.model.rendered import File, Finding
@@ -76,7 +76,7 @@ def report(text: str = HOSTILE) -> Report:
 
 
 def pages_of(content: Report) -> dict[str, str]:
-    return dict(render_pages(content, read_assets().texts))
+    return dict(render_pages(content, read_assets().texts, lambda image: image))
 
 
 class Reader(HTMLParser):

@@ -9,7 +9,8 @@ from pathlib import Path
 from distgen.catalogue.load import load_catalogue
 from distgen.catalogue.sources.source import SourceContext, source_reader
 from distgen.cli.commands.init import PARTS
-from distgen.compare.diff import compare_trees, with_rebuilt
+from distgen.compare.diff import compare_changes, with_rebuilt
+from distgen.compare.image_change import change_of_files
 from distgen.compare.planned import OWN_FILES
 from distgen.compare.records import GroupedDiff, Trees
 from distgen.compare.words import words_by_image
@@ -47,6 +48,13 @@ def compare_change(
     words = words_by_image(new_images, old_images)
     diff = compare_trees(old, new, words, OWN_FILES, len(new_images))
     return with_rebuilt(diff, new_images)
+
+
+def compare_trees(old, new, words_of, hidden, compared) -> GroupedDiff:
+    """Return what changes between the files of images, whose mappings may leave out equal ones."""
+    keys = (*new, *(key for key in old if key not in new))
+    changes = [change_of_files(key, old.get(key), new.get(key), hidden) for key in keys]
+    return compare_changes(changes, words_of, hidden, compared)
 
 
 def render_all(root: Path, cache: Path | None = None) -> Rendered:

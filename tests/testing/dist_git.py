@@ -17,7 +17,7 @@ from distgen.git.store import open_store
 from distgen.model.lock import Lock
 from distgen.model.published import Provenance, Result
 from distgen.publish.options import PublishOptions
-from distgen.publish.run import PublishRequest, plan_only, publish_images
+from distgen.publish.run import PublishRequest, plan_each, publish_images
 
 ORIGIN = Provenance("https://example.org/images.git@abc", AUTHOR, 1_700_000_000, "1.0.0", Lock())
 OPTIONS = PublishOptions(ORIGIN, jobs=4)
@@ -62,9 +62,11 @@ def run_publish(
 
 
 def plans(root, images, trees, options=OPTIONS, *, git=GIT, store=None, orphans=(), others=()):
-    """Return the changes that publishing would make."""
+    """Return the changes that publishing would make, in the order of the images."""
     request = _request(root, images, trees, orphans, others)
-    return plan_only(request, chosen_way(git), options, store)
+    planned = plan_each(request, chosen_way(git), options, store)
+    changes = {change.key: change for change in planned}
+    return tuple(changes[key] for key in request.keys)
 
 
 def _request(root, images, trees, orphans, others):

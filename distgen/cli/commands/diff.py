@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cache
+from functools import partial
 
 import click
 
-from distgen.cli import prepare, results
+from distgen.cli import prepare
 from distgen.cli.diff_options import DiffOptions, diff_options
 from distgen.cli.diff_text import paint, print_text
+from distgen.cli.planned_differences import Differences, plan_all
 from distgen.cli.session import Session
 from distgen.cli.since import compare_since
 from distgen.cli.source_options import load_catalogue, source_options
@@ -22,11 +23,12 @@ from distgen.compare.planned import (
     OWN_FILES,
     format_change,
     format_files,
+    planned_image,
 )
-from distgen.compare.planned_diff import compare_changes
+from distgen.compare.planned_diff import compare_plan
 from distgen.compare.records import GroupedDiff, ImageState
 from distgen.compare.report import diff_report
-from distgen.compare.revision_diff import compare_revisions
+from distgen.compare.revision_diff import RevisionDiff, compare_revisions
 from distgen.compare.text_report import (
     TextBlock,
     list_blocks,
@@ -37,8 +39,6 @@ from distgen.errors import InputError
 from distgen.model.published import Change
 from distgen.model.words import COMMIT_STATUSES
 from distgen.output.files import replace_file
-from distgen.publish.results import to_result
-from distgen.publish.run import plan_only
 from distgen.text.visible import visible
 
 _STATUSES: Mapping[ImageState, str] = {
@@ -64,16 +64,6 @@ class ImageDiff:
     edits: str = ""
 
 
-@dataclass(frozen=True)
-class Differences:
-    """What differs, grouped and by image; each is worked out when it is asked for."""
-
-    grouped: Callable[[], GroupedDiff]
-    rows: Callable[[], Iterable[ImageDiff]]
-    differs: bool
-    code: int = 0
-
-
 @click.command()
 @prepare.run_options(source_options, prepare.planning_options)
 @diff_options
@@ -94,48 +84,46 @@ def command(ctx: click.Context, /, options: prepare.RunOptions, output: DiffOpti
     if output.by == "image" and output.stat:
         raise InputError("--stat counts groups, and --by image has none", hint="use --by group")
     hidden = () if output.all_files else OWN_FILES
-    read = diff_repositories if output.since.since is None else diff_revisions
-    differences = read(session, options, output, hidden)
     if output.by == "image":
-        text = format_images(differences.rows(), output)
+        rows = list_image_diffs(session, options, output, hidden)
+        print_diff(session, format_images(rows.shown, output), output)
+        ctx.exit(rows.code or int(output.exit_code and rows.differs))
+    groups = group_differences(session, options, output, hidden)
+    if output.form == "markdown":
+        print_markdown(session, groups.shown, output)
     else:
-        text = format_groups(differences.grouped(), session, output)
-    is_printed = output.output is None or output.form == "markdown"
-    if output.output is not None:
-        replace_file(output.output, click.unstyle(text))
-    if is_printed and output.form == "markdown":
-        rest = f" All of it is in {visible(output.output.name)}." if output.output else ""
-        text = format_markdown(
-            differences.grouped(), output.limit, rest, words=session.verbosity > 0
-        )
-    if is_printed:
-        print_text(session, text, paged=output.paged and output.form == "text")
-    ctx.exit(differences.code or int(output.exit_code and differences.differs))
+        print_diff(session, format_groups(groups.shown, session, output), output)
+    ctx.exit(groups.code or int(output.exit_code and groups.differs))
 
 
-def diff_repositories(
+def list_image_diffs(
     session: Session, options: prepare.RunOptions, output: DiffOptions, hidden: tuple[str, ...]
-) -> Differences:
-    """Compare what would be published with what the repositories hold."""
-    run = prepare.prepare(session, replace(options, allow_dirty=True))
-    changes = plan_only(run.request, run.git, run.options, prepare.existing_store(run.store))
+) -> Differences[Sequence[ImageDiff]]:
+    """Return what happens to each image."""
+    if output.since.since is None:
+        run = prepare.prepare(session, replace(options, allow_dirty=True))
+        return plan_all(run, partial(describe_change, hidden=hidden))
+    revisions = diff_revisions(session, options, output, hidden)
+    rows = tuple(list_revision_diffs(revisions, hidden))
+    return Differences(rows, bool(rows))
 
-    @cache
-    def group() -> GroupedDiff:
-        return compare_changes(run.work, changes, hidden)
 
-    failures = (to_result(change) for change in changes if change.status == "failed")
-    return Differences(
-        group,
-        lambda: (describe_change(change, hidden) for change in changes),
-        any(change.status != "unchanged" for change in changes),
-        results.exit_code(failures),
-    )
+def group_differences(
+    session: Session, options: prepare.RunOptions, output: DiffOptions, hidden: tuple[str, ...]
+) -> Differences[GroupedDiff]:
+    """Return what happens, each edit once for all images that have it."""
+    if output.since.since is None:
+        run = prepare.prepare(session, replace(options, allow_dirty=True))
+        planned = plan_all(run, partial(planned_image, hidden=hidden))
+        diff = compare_plan(run.work, planned.shown, hidden)
+        return Differences(diff, planned.differs, planned.code)
+    diff = diff_revisions(session, options, output, hidden).diff
+    return Differences(diff, bool(diff.states))
 
 
 def diff_revisions(
     session: Session, options: prepare.RunOptions, output: DiffOptions, hidden: tuple[str, ...]
-) -> Differences:
+) -> RevisionDiff:
     """Compare what the catalogue renders with what it rendered at a revision."""
     speculation, lock = load_catalogue(session, options.sets, options.overrides)
     comparison = compare_since(session, output.since, speculation, lock)
@@ -143,19 +131,36 @@ def diff_revisions(
     keys = set(select_keys(comparison, choice.patterns))
     if choice.with_parents or choice.with_dependents:
         keys |= {image.key for image in choice.of(speculation.catalogue)}
-    revisions = compare_revisions(comparison, keys, hidden)
-    grouped = revisions.diff
+    return compare_revisions(comparison, keys, hidden)
 
-    def rows() -> Iterator[ImageDiff]:
-        for key, state in grouped.states.items():
-            image, _, stream = key.rpartition("@")
-            detail = f"{state} since {grouped.since}"
-            diff = format_files(
-                key, revisions.before.get(key, {}), revisions.now.get(key, {}), hidden
-            )
-            yield ImageDiff(image, stream, _STATUSES[state], "", detail, diff)
 
-    return Differences(lambda: grouped, rows, bool(grouped.states))
+def list_revision_diffs(revisions: RevisionDiff, hidden: tuple[str, ...]) -> Iterator[ImageDiff]:
+    """Yield what a change of the catalogue does to each image that it changes."""
+    changes = {change.key: change for change in revisions.changes}
+    for key, state in revisions.diff.states.items():
+        image, _, stream = key.rpartition("@")
+        detail = f"{state} since {revisions.diff.since}"
+        change = changes[key]
+        diff = format_files(key, change.before or {}, change.after or {}, hidden)
+        yield ImageDiff(image, stream, _STATUSES[state], "", detail, diff)
+
+
+def print_diff(session: Session, text: str, output: DiffOptions) -> None:
+    """Print a diff, or write it to the file that is asked for."""
+    if output.output is None:
+        print_text(session, text, paged=output.paged and output.form == "text")
+    else:
+        replace_file(output.output, click.unstyle(text))
+
+
+def print_markdown(session: Session, diff: GroupedDiff, output: DiffOptions) -> None:
+    """Print the groups as far as the limit allows; a file gets all of them."""
+    rest = ""
+    if output.output is not None:
+        replace_file(output.output, format_groups(diff, session, output))
+        rest = f" All of it is in {visible(output.output.name)}."
+    text = format_markdown(diff, output.limit, rest, words=session.verbosity > 0)
+    print_text(session, text, paged=False)
 
 
 def format_groups(diff: GroupedDiff, session: Session, output: DiffOptions) -> str:

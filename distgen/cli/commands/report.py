@@ -14,15 +14,17 @@ import click
 from distgen import __version__
 from distgen.catalogue.commit import CatalogueCommit, read_catalogue_commit
 from distgen.catalogue.inputs import folder_in_repository
-from distgen.cli import prepare, results
+from distgen.cli import prepare
+from distgen.cli.planned_differences import plan_all
 from distgen.cli.provenance import source
 from distgen.cli.session import Session, format_option
 from distgen.cli.since import SinceOptions, compare_since, since_options
 from distgen.cli.source_options import load_catalogue, source_options
 from distgen.compare.affected import add_inherited_reasons
 from distgen.compare.comparison import select_keys
-from distgen.compare.planned import OWN_FILES
-from distgen.compare.planned_diff import compare_changes
+from distgen.compare.image_change import ImageChange
+from distgen.compare.planned import OWN_FILES, planned_image
+from distgen.compare.planned_diff import compare_plan
 from distgen.compare.reasons import ReasonFinder
 from distgen.compare.records import GroupedDiff
 from distgen.compare.revision_diff import compare_revisions
@@ -32,13 +34,12 @@ from distgen.git.run import hide_secrets, isolate
 from distgen.lint.check import lint
 from distgen.lint.work import Work
 from distgen.model.catalogue import Catalogue
-from distgen.publish.results import to_result
-from distgen.publish.run import plan_only
+from distgen.model.published import Change
 from distgen.render.kept_trees import KeptTrees
 from distgen.report.assets import read_assets
-from distgen.report.collect import changes_by_image, collect_graph, collect_images
+from distgen.report.collect import changes_by_image, collect_graph, collect_images, page_completer
 from distgen.report.folder import refuse_foreign_files, write_report
-from distgen.report.history import read_histories
+from distgen.report.history import BranchTip, branch_tip, read_histories
 from distgen.report.links import catalogue_address, host_name
 from distgen.report.listing import LISTING, list_report
 from distgen.report.names import OVERVIEW
@@ -96,15 +97,18 @@ def planned_diff(
     run = prepare.prepare(session, replace(options, allow_dirty=True))
     work = keep_trees(run.work)
     request = replace(run.request, render=work.renderer.tree)
-    store = prepare.existing_store(run.store)
-    changes = plan_only(request, run.git, run.options, store)
-    failures = (to_result(change) for change in changes if change.status == "failed")
-    diff = compare_changes(work, changes, OWN_FILES)
-    root = Path(work.catalogue.root)
+    planned = plan_all(replace(run, request=request), describe_plan)
+    diff = compare_plan(work, [image for image, _ in planned.shown], OWN_FILES)
     reached = changes_by_image(diff)
-    shown = (change for change in changes if change.key in reached)
-    commits = read_histories(run.git, root, store, shown)
-    return work, diff, Notes(commits=commits), results.exit_code(failures)
+    tips = (tip for _, tip in planned.shown if tip is not None and tip.key in reached)
+    store = prepare.existing_store(run.store)
+    commits = read_histories(run.git, Path(work.catalogue.root), store, tips)
+    return work, diff, Notes(commits=commits), planned.code
+
+
+def describe_plan(change: Change) -> tuple[ImageChange, BranchTip | None]:
+    """Return what pages show of a change, and where the branch of its image stands."""
+    return planned_image(change, OWN_FILES), branch_tip(change)
 
 
 def diff_since(
@@ -154,7 +158,7 @@ def write_pages(
 
     def files() -> Iterator[tuple[str, bytes]]:
         yield from assets.files.items()
-        for name, text in render_pages(report, assets.texts):
+        for name, text in render_pages(report, assets.texts, page_completer(work)):
             names.append(name)
             yield name, text.encode("utf-8", "backslashreplace")
         listing.update(list_report(report, names))

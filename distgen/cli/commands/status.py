@@ -15,7 +15,8 @@ from distgen.cli.streams import narrate
 from distgen.model.published import Result
 from distgen.publish.orphans import find_orphans
 from distgen.publish.report import format_report
-from distgen.publish.run import plan_each, status_of
+from distgen.publish.results import status_of
+from distgen.publish.run import plan_each
 from distgen.publish.target import BranchTarget
 
 
