@@ -48,10 +48,9 @@ def accounts(
 
 
 def creation(
-    session: Session, git: Git, catalogue: Catalogue, repository: Repository
+    session: Session, git: Git, catalogue: Catalogue, repository: Repository, image: Image
 ) -> RepositoryCreation:
-    """Return how a repository that is missing on its forge is made."""
-    image = next(i for i in catalogue.images if i.full_name == repository.targets[0].image)
+    """Return how to make the missing repository of an image on its forge."""
     profile = RepositoryProfile(
         description=image.description,
         topics=("distgen", "dist-git", image.namespace),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
@@ -32,6 +32,7 @@ from distgen.model.catalogue import Catalogue, Image
 from distgen.model.lock import Lock
 from distgen.model.published import Provenance
 from distgen.model.rendered import Tree
+from distgen.model.stored import image_nodes, images_by_key
 from distgen.model.words import OnEdit, is_committed
 from distgen.pool import limit_jobs
 from distgen.publish.events import Observer, ignore_step, report_fallback
@@ -259,13 +260,21 @@ def find_creation(
 ) -> Callable[[Repository], RepositoryCreation]:
     """Return how repositories are made that are missing on their forge."""
 
+    @cache
+    def keys_and_images() -> tuple[Mapping[str, str], Mapping[str, Image]]:
+        """Return the key of the first stream of each image by its name, and the images by key."""
+        nodes = reversed(image_nodes(catalogue.images))
+        return {node.full_name: node.key for node in nodes}, images_by_key(catalogue.images)
+
     def ask(repository: Repository) -> RepositoryCreation:
         if repository.forge == NO_FORGE:
             return RepositoryCreation(creation_hint(repository.place))
         # loaded for those who have a forge: its libraries take longer to start than most runs
         from distgen.cli import forge_accounts
 
-        return forge_accounts.creation(session, git, catalogue, repository)
+        keys, images = keys_and_images()
+        image = images[keys[repository.targets[0].image]]
+        return forge_accounts.creation(session, git, catalogue, repository, image)
 
     return ask
 
