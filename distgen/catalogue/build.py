@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from distgen.catalogue.export_settings import read_exports, refuse_unused_settings
+from distgen.catalogue.export_settings import ExportReader, FillText, refuse_unused_settings
 from distgen.catalogue.overlay import find_origin, merge_layers
 from distgen.catalogue.parents import References, resolve_parent
 from distgen.catalogue.patches import patches_for_stream, refuse_unknown_streams
@@ -19,7 +19,6 @@ from distgen.errors import InputError
 from distgen.exports.repository_formats import REPOSITORY_FORMATS
 from distgen.git.refs import TAGS
 from distgen.model.catalogue import Download, Image, Layer, Parent, Source, Stream, TemplateFile
-from distgen.model.export_settings import ExportSettings
 from distgen.model.words import Origin
 from distgen.schema.formats import SECRET_FORMATS, format_problem
 from distgen.text.suggest import did_you_mean
@@ -82,9 +81,11 @@ def draft_images(
     ]
 
 
-def finish_image(draft: Draft, references: References, value_stack: ValueStack) -> Image:
+def finish_image(
+    draft: Draft, references: References, value_stack: ValueStack, export_reader: ExportReader
+) -> Image:
     """Return the image of a draft, its parents resolved among the catalogue's `references`."""
-    spec = _fill_spec(draft, value_stack)
+    spec, fill = _fill_spec(draft, value_stack), _text_filler(draft, value_stack)
     patches = _merge_files(overlay.folder.patches for overlay in draft.chain)
     return Image(
         namespace=draft.group.name,
@@ -109,7 +110,7 @@ def finish_image(draft: Draft, references: References, value_stack: ValueStack) 
         on_edit=edit_policy(spec.get("on_edit")),
         platforms=tuple(spec.get("platforms", draft.group.namespace.platforms)),
         public_url=public_url(draft.group.namespace.dist_git, draft.group.name, draft.overlay.name),
-        exports=_exports(draft, value_stack),
+        exports=export_reader.read(draft.group, draft.spec, draft.spec_layers, fill),
     )
 
 
@@ -214,14 +215,14 @@ def _fill_spec(draft: Draft, value_stack: ValueStack) -> dict[str, Any]:
     return spec
 
 
-def _exports(draft: Draft, value_stack: ValueStack) -> tuple[ExportSettings, ...]:
+def _text_filler(draft: Draft, value_stack: ValueStack) -> FillText:
     words = _placeholder_values(draft.overlay, draft.group, draft.stream, draft.stacked)
 
     def fill(text: str, where: Origin) -> str:
         value_stack.take(placeholder_names(text))
         return fill_placeholders(text, words, where)
 
-    return read_exports(draft.group, draft.spec, draft.spec_layers, fill)
+    return fill
 
 
 def _parents(draft: Draft, spec: Mapping[str, Any], references: References) -> tuple[Parent, ...]:

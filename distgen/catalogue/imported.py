@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from distgen.catalogue.export_settings import with_exports
+from distgen.catalogue.export_settings import ExportReader, with_exports
 from distgen.catalogue.overlay import merge_layers
 from distgen.catalogue.patches import patches_for_stream, refuse_unknown_streams
 from distgen.catalogue.placeholders import fill_placeholders
@@ -82,12 +82,13 @@ def read_sources(
     images: list[Image] = []
     findings: list[Finding] = []
     inputs: dict[str, None] = {}
+    export_reader = ExportReader()
     for group in groups:
         for request in source_requests(group, assignments, root):
             if read_source is None:
                 raise InputError(f"nothing reads the source {group.source}", where=request.origin)
             answer = read_source(replace(request, limits=limits))
-            images += (with_exports(image, group) for image in answer.images)
+            images += (with_exports(image, group, export_reader) for image in answer.images)
             findings += answer.findings
             inputs |= dict.fromkeys(answer.inputs)
     _refuse_unknown_images(groups, overlays, {image.full_name for image in images})

@@ -16,13 +16,14 @@ from distgen.catalogue.consistency import (
 )
 from distgen.catalogue.cycles import refuse_cycles
 from distgen.catalogue.deployments import refuse_unknown_images
-from distgen.catalogue.export_settings import refuse_export_settings
+from distgen.catalogue.export_settings import ExportReader, refuse_export_settings
 from distgen.catalogue.extension import extension_chains
 from distgen.catalogue.folder import FolderEntry, list_folder
 from distgen.catalogue.images import read_image_files, read_overlay
 from distgen.catalogue.imported import ReadSource, empty_templates, read_sources
 from distgen.catalogue.inputs import PARTS
 from distgen.catalogue.namespaces import FILE, FOLDER, read_namespace
+from distgen.catalogue.parents import References
 from distgen.catalogue.records import (
     Assignment,
     CompiledTemplate,
@@ -69,7 +70,7 @@ def load_catalogue(
     )
     references = _references(drafted.drafts, source_images.images)
     refuse_unmatched_assignments(assignments, references)
-    own_images = (finish_image(draft, references, drafted.values) for draft in drafted.drafts)
+    own_images = drafted.finish_images(references)
     images = tuple(sorted((*own_images, *source_images.images), key=attrgetter("key")))
     _refuse_inconsistency(drafted, images, references)
     templates = {name: compiled.template for name, compiled in drafted.templates.items()}
@@ -104,6 +105,12 @@ class _DraftedCatalogue:
     values: ValueStack
     drafts: tuple[Draft, ...]
     components: tuple[TaggedComponent, ...]
+
+    def finish_images(self, references: References) -> Iterator[Image]:
+        """Yield the images, whose parents are among these references."""
+        export_reader = ExportReader()
+        for draft in self.drafts:
+            yield finish_image(draft, references, self.values, export_reader)
 
     def documents(self) -> Iterator[Document]:
         """Return the YAML files that were read, settings aside."""

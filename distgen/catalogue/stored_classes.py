@@ -15,5 +15,8 @@ CLASSES: tuple[type, ...] = (
     *(policy.RuleSettings, releases.ReleaseChoice, releases.TaggedComponent),
     *(releases.TagStreams, words.Origin, Scalar),
 )
-SHARED: tuple[type, ...] = (catalogue.Layer, catalogue.Stream, catalogue.TemplateFile)
+SHARED: tuple[type, ...] = (
+    *(catalogue.Layer, catalogue.Stream, catalogue.TemplateFile),
+    export_settings.ExportSettings,
+)
 """Records that many images hold, and that take room."""

@@ -88,6 +88,26 @@ def test_default_catalogue_is_as_it_was_read(cache, tmp_path):
     assert cached_catalogue(copy, (), refuse, cache) == load_catalogue(copy)
 
 
+def test_equal_export_settings_are_one_record(small, cache):
+    """Thousands of copies took as much memory as all the rest of a catalogue."""
+    namespace = small / "overlays/ns/namespace.yaml"
+    maintainers = "  maintainers: ['A Person <a@example.org> (@a)']\n"
+    namespace.write_text(namespace.read_text() + f"exports: [bashbrew]\nbashbrew:\n{maintainers}")
+    text = "template: app\nfrom: docker.io/library/debian:12\n"
+    for name in ("c", "d"):
+        (small / f"overlays/ns/{name}.yaml").write_text(text)
+    own = maintainers.replace("@a", "@b")
+    (small / "overlays/ns/own.yaml").write_text(f"{text}bashbrew:\n{own}")
+    first = load_catalogue(small)
+    assert cached_catalogue(small, (), lambda: first, cache) == first
+    for read in (first, cached_catalogue(small, (), refuse, cache)):
+        settings = {image.name: image.exports[0] for image in read.images}
+        assert settings["c"] is settings["d"] is settings["a"]
+        assert settings["own"] != settings["c"]
+        assert settings["own"].origin("maintainers").path == "overlays/ns/own.yaml"
+        assert settings["c"].origin("maintainers").path == "overlays/ns/namespace.yaml"
+
+
 def test_default_lock_is_as_it_was_read(cache):
     lock = read_lock(ROOT / "distgen.lock")
     assert cached_lock(ROOT, cache) == cached_lock(ROOT, cache) == lock
