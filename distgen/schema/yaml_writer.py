@@ -25,10 +25,45 @@ _NUMBER_STARTS = list("-+.0123456789")
 _TRUTH = re.compile(r"^[yYnN]$")
 # They end a line in 1.1 and do not in 1.2.
 _BREAKS = re.compile("[\x85\u2028\u2029]")
+_DEPTH = 3  # the levels whose items are written one after the other
 
 
 class PortableDumper(yaml.SafeDumper):
-    """PyYAML's dumper, which also quotes what only YAML 1.2 takes for something else than text."""
+    """PyYAML's dumper, which also quotes what only YAML 1.2 takes for something else than text.
+
+    It writes the items of large documents one after the other. PyYAML makes nodes of all data
+    first, and those of a pipeline of 50,000 images took a gigabyte. So what several items share is
+    written for each, and keys are never sorted in the first levels.
+    """
+
+    def represent(self, data: Any) -> None:
+        """Write a document."""
+        self.emit(yaml.DocumentStartEvent(explicit=self.use_explicit_start))
+        self._write(data, 0)
+        self.emit(yaml.DocumentEndEvent(explicit=self.use_explicit_end))
+        self.last_anchor_id = 0
+
+    def _write(self, data: Any, depth: int) -> None:
+        if depth < _DEPTH and type(data) is dict and data:
+            self.emit(yaml.MappingStartEvent(None, None, True, flow_style=self.default_flow_style))
+            for key, value in data.items():
+                self._write(key, _DEPTH)
+                self._write(value, depth + 1)
+            self.emit(yaml.MappingEndEvent())
+        elif depth < _DEPTH and type(data) is list and data:
+            self.emit(yaml.SequenceStartEvent(None, None, True, flow_style=self.default_flow_style))
+            for item in data:
+                self._write(item, depth + 1)
+            self.emit(yaml.SequenceEndEvent())
+        else:
+            self._write_node(self.represent_data(data))
+
+    def _write_node(self, node: yaml.Node) -> None:
+        self.anchor_node(node)
+        self.serialize_node(node, None, None)
+        for known in (self.represented_objects, self.serialized_nodes, self.anchors):
+            known.clear()
+        self.object_keeper.clear()
 
 
 class FastPortableDumper(_FastestDumper):
