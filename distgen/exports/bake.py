@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from distgen.dockerfile.instruction import Instruction
@@ -33,33 +34,58 @@ _SECRET_MOUNTS = {"secret", "ssh"}
 def write_bake(selection: Selection) -> ExportResult:
     """Return one file with a target for each image, and groups for namespaces and streams."""
     folder = selection.options.get("context", "")
-    dockerfiles = {key: parse(text) for key, text in selection.dockerfiles.items()}
-    refused = []
-    entries = []
-    for entry in selection.entries:
-        if reason := _refusal(entry, dockerfiles[entry.key], folder):
-            refused.append(RefusedImage(entry.key, reason))
-        else:
-            entries.append(entry)
+    contents = {
+        entry.key: _read_dockerfile(entry, selection.dockerfiles[entry.key], folder)
+        for entry in selection.entries
+    }
+    entries = [entry for entry in selection.entries if not contents[entry.key].refusal]
+    refused = tuple(
+        RefusedImage(key, content.refusal) for key, content in contents.items() if content.refusal
+    )
     names = _target_names(entries)
     exported = {entry.key: entry for entry in entries}
     descriptions = {image.key: image.description for image in selection.images}
-    content = {
-        "group": _groups(selection, entries, names),
-        "target": {
-            names[entry.key]: {
+    targets = {
+        names[entry.key]: _escape(
+            {
                 **_description(descriptions[entry.key]),
                 "context": _context(entry, folder),
-                **_contexts(entry, dockerfiles[entry.key], exported, selection.lock, names),
+                **_contexts(entry, contents[entry.key].images, exported, selection.lock, names),
                 "tags": [f"{untagged_name(entry.reference)}:{tag}" for tag in entry.tags],
                 **({"platforms": list(entry.platforms)} if entry.platforms else {}),
-                **_entitlements(dockerfiles[entry.key]),
+                **_list_entitlements(contents[entry.key]),
             }
-            for entry in entries
-        },
+        )
+        for entry in entries
     }
-    text = json.dumps(_escape(content), indent=2) + "\n"
-    return ExportResult((File(FILE, text.encode()),), tuple(refused))
+    groups = _escape(_groups(selection, entries, names))
+    text = json.dumps({"group": groups, "target": targets}, indent=2) + "\n"
+    return ExportResult((File(FILE, text.encode()),), refused)
+
+
+@dataclass(frozen=True, slots=True)
+class _DockerfileContent:
+    """What bake is told of a Dockerfile: why it cannot be built, images it names, rights it needs.
+
+    The names of its own stages are no images.
+    """
+
+    refusal: str
+    images: tuple[str, ...]
+    entitlements: tuple[str, ...]
+
+
+def _read_dockerfile(entry: MatrixEntry, text: str, folder: str) -> _DockerfileContent:
+    dockerfile = parse(text)
+    return _DockerfileContent(
+        _refusal(entry, dockerfile, folder),
+        tuple(
+            word
+            for word, _, how, stage in image_words(dockerfile)
+            if how == "FROM" or not dockerfile.stage(word, stage)
+        ),
+        tuple(sorted(_entitlements(dockerfile))),
+    )
 
 
 def _refusal(entry: MatrixEntry, dockerfile: Dockerfile, folder: str) -> str:
@@ -78,15 +104,18 @@ def _steps(dockerfile: Dockerfile) -> Iterator[Instruction]:
         yield from stage.instructions
 
 
-def _entitlements(dockerfile: Dockerfile) -> dict[str, list[str]]:
+def _entitlements(dockerfile: Dockerfile) -> set[str]:
     """Return what BuildKit grants to no build that does not ask for it."""
-    rights = {
+    return {
         right
         for step in _steps(dockerfile)
         for right, flag in (("network.host", "network"), ("security.insecure", "security"))
         if f"{flag}.{step.flag(flag)}" == right
     }
-    return {"entitlements": sorted(rights)} if rights else {}
+
+
+def _list_entitlements(content: _DockerfileContent) -> dict[str, list[str]]:
+    return {"entitlements": [*content.entitlements]} if content.entitlements else {}
 
 
 def _target_names(entries: Sequence[MatrixEntry]) -> dict[str, str]:
@@ -143,17 +172,15 @@ def _context(entry: MatrixEntry, folder: str) -> str:
 
 def _contexts(
     entry: MatrixEntry,
-    dockerfile: Dockerfile,
+    images: Sequence[str],
     exported: Mapping[str, MatrixEntry],
     lock: Lock,
     names: Mapping[str, str],
 ) -> dict[str, dict[str, str]]:
-    """Return which of the images that a Dockerfile names are targets of the same file."""
+    """Return which of these images, which its Dockerfile names, are targets of the same file."""
     parents = [exported[key] for key in entry.depends_on if key in exported]
     contexts: dict[str, str] = {}
-    for word, _, how, stage in image_words(dockerfile):
-        if how != "FROM" and dockerfile.stage(word, stage):
-            continue
+    for word in images:
         if parent := _named_parent(word, parents, lock):
             contexts |= dict.fromkeys(_spellings(word), f"target:{names[parent.key]}")
     return {"contexts": dict(sorted(contexts.items()))} if contexts else {}
