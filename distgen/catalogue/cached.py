@@ -145,11 +145,12 @@ def _check_key(image: Any, key: str) -> Any:
 def _save(catalogue: Catalogue, snapshot: Snapshot, keys: _Keys, cache: Cache) -> None:
     frame = replace(catalogue, root="", images=(), documents={})
     try:
-        images = _encode(snapshot, "images", frame, catalogue.images)
         documents = _encode(snapshot, "documents", None, catalogue.documents.values())
+        save_result(cache, keys.documents, documents)
+        del documents  # with thousands of images each of the two is large
+        images = _encode(snapshot, "images", frame, catalogue.images)
         images["heads"] = [_encode_head(image) for image in catalogue.images]
         images["paths"] = [*catalogue.documents]
-        save_result(cache, keys.documents, documents)
         save_result(cache, keys.images, images)
     except (Unstorable, ValueError, RecursionError):
         return  # it is read again each time
