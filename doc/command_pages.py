@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from textwrap import indent
 
 import click
+from command_tree import HELP_OPTIONS
 
 from distgen.cli.main import GROUPS, cli
 
@@ -54,9 +55,7 @@ def _label(path: str) -> str:
 
 
 def _command(command: click.Command, path: str) -> Iterator[str]:
-    context = click.Context(
-        command, info_name=path, help_option_names=cli.context_settings["help_option_names"]
-    )
+    context = click.Context(command, info_name=path, help_option_names=HELP_OPTIONS)
     usage = " ".join((path, *command.collect_usage_pieces(context)))
     yield f"``{usage}``\n\n"
     words = re.sub("[\b\f]\n?", "", inspect.cleandoc(command.help or ""))

@@ -15,7 +15,6 @@ from typing import Any
 
 import click
 
-from distgen.cli.main import cli
 from distgen.lint.rules.rule import Rule
 from distgen.lint.ruleset import RULES
 from distgen.render import filters
@@ -26,8 +25,13 @@ DOC = Path(__file__).parent
 sys.path.insert(0, str(DOC))
 
 from command_pages import commands  # noqa: E402
-from command_tree import completion_table, manual_pages  # noqa: E402
-from template_pages import shipped_templates  # noqa: E402
+from command_tree import (  # noqa: E402
+    HELP_OPTIONS,
+    all_commands,
+    completion_table,
+    manual_pages,
+)
+from template_pages import shipped_templates, type_words  # noqa: E402
 
 PACKAGE = DOC.parent / "distgen"
 HELP = PACKAGE / "cli/help"
@@ -46,14 +50,6 @@ INDENT: dict[str, Any] = {
     "subsequent_indent": "   ",
     "break_on_hyphens": False,
 }
-KINDS = {
-    "string": "text",
-    "integer": "number",
-    "number": "number",
-    "boolean": "true or false",
-    "array": "list",
-    "object": "map",
-}
 
 
 def title(text: str, line: str = "=") -> str:
@@ -63,23 +59,13 @@ def title(text: str, line: str = "=") -> str:
 def help_texts() -> dict[str, str]:
     """Return the help of all commands as click prints it, by the names of their files."""
     texts = {}
-    ahead: list[tuple[tuple[str, ...], click.Command]] = [(("distgen",), cli)]
-    while ahead:
-        words, command = ahead.pop()
-        names = cli.context_settings["help_option_names"]
+    for words, command in all_commands():
+        path = ("distgen", *words)
         # click subtracts two columns from the width of a terminal, and no more than 80 count
         context = click.Context(
-            command, info_name=" ".join(words), help_option_names=names, terminal_width=78
+            command, info_name=" ".join(path), help_option_names=HELP_OPTIONS, terminal_width=78
         )
-        texts[f"{'-'.join(words)}.txt"] = f"{command.get_help(context)}\n"
-        if isinstance(command, click.Group):
-            inner = (
-                (name, command.get_command(context, name))
-                for name in command.list_commands(context)
-            )
-            ahead += [
-                ((*words, name), found) for name, found in inner if found and not found.hidden
-            ]
+        texts[f"{'-'.join(path)}.txt"] = f"{command.get_help(context)}\n"
     return texts
 
 
@@ -196,12 +182,8 @@ def _keys(whole: Mapping[str, Any]) -> Iterator[str]:
 
 def _kind(node: Mapping[str, Any]) -> str:
     """Return the words for what may stand behind a key."""
-    if "enum" in node:
-        return "*one of* " + ", ".join(f"``{value}``" for value in node["enum"])
-    types = [option.get("type", []) for option in (node, *node.get("anyOf", []))]
-    kinds = [kind for found in types for kind in ([found] if isinstance(found, str) else found)]
-    words = [KINDS[kind] for kind in dict.fromkeys(kinds) if kind != "null"]
-    return f"*{' or '.join(words)}*" if words else ""
+    words = type_words(node)
+    return words if not words or "enum" in node else f"*{words}*"
 
 
 def _described(

@@ -110,13 +110,20 @@ def _default(value: Any) -> str:
 
 
 def _kind(schema: Mapping[str, Any]) -> str:
-    """Return the words for what may stand behind a key."""
+    """Return the words for what may stand behind a key, with the format of texts."""
+    words = type_words(schema)
+    if not words or "enum" in schema:
+        return words
+    items = schema.get("items", {}).get("format")
+    of_what = f" of ``{items}``" if items else ""
+    own = f" (``{schema['format']}``)" if "format" in schema else ""
+    return f"*{words}*{of_what}{own}"
+
+
+def type_words(schema: Mapping[str, Any]) -> str:
+    """Return the words for the types that a schema allows, or for the values it lists."""
     if "enum" in schema:
         return "*one of* " + ", ".join(f"``{value}``" for value in schema["enum"])
     types = [option.get("type", []) for option in (schema, *schema.get("anyOf", []))]
     names = [name for found in types for name in ([found] if isinstance(found, str) else found)]
-    words = [KINDS[name] for name in dict.fromkeys(names) if name != "null"]
-    items = schema.get("items", {}).get("format")
-    of_what = f" of ``{items}``" if items else ""
-    own = f" (``{schema['format']}``)" if "format" in schema else ""
-    return f"*{' or '.join(words)}*{of_what}{own}" if words else ""
+    return " or ".join(KINDS[name] for name in dict.fromkeys(names) if name != "null")

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from testing.ci_files import pipeline_problems
 from testing.dist_git import git
-from testing.job_site import BROKEN, ROOT, TOKEN, USER, job_site
+from testing.job_site import BROKEN, ROOT, TOKEN, USER
 from testing.job_steps import read_component, run_job, run_steps
 from testing.kubernetes_objects import cron_job_problems
 from testing.tekton_objects import tekton_problems
@@ -31,19 +31,6 @@ TIMER = ROOT / "ci/systemd/distgen-publish.timer"
 CRON_JOB = ROOT / "ci/kubernetes/distgen-publish.yaml"
 FILES = (ACTION, WORKFLOW, COMPONENT, TASK, SERVICE, TIMER, CRON_JOB)
 EXPRESSION = re.compile(r"\$\{\{")
-
-
-@pytest.fixture(scope="module")
-def whole_site(tmp_path_factory):
-    with job_site(tmp_path_factory.mktemp("site")) as made:
-        yield made
-
-
-@pytest.fixture
-def site(whole_site):
-    """A catalogue as it was made, but for the commits of the source."""
-    whole_site.reset()
-    return whole_site
 
 
 def published(site) -> bool:

@@ -13,24 +13,11 @@ from pathlib import Path
 import pytest
 from testing.dist_git import git
 from testing.git_server import Fault
-from testing.job_site import BROKEN, ROOT, SCRIPTS, TOKEN, JobSite, job_site
+from testing.job_site import BROKEN, ROOT, SCRIPTS, TOKEN, JobSite
 from testing.servers import Reply, serve
 from testing.transports import program
 
 BRANCH = "refs/heads/distgen-lock-update"
-
-
-@pytest.fixture(scope="module")
-def whole_site(tmp_path_factory):
-    with job_site(tmp_path_factory.mktemp("site")) as made:
-        yield made
-
-
-@pytest.fixture
-def site(whole_site):
-    """The site as it was made, but for the commits of the source."""
-    whole_site.reset()
-    return whole_site
 
 
 def upstream(site: JobSite, *words: str) -> str:

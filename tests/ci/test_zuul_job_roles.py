@@ -16,7 +16,7 @@ pytest.importorskip("zuul")
 pytest.importorskip("ansible")
 
 from testing.dist_git import git
-from testing.job_site import BROKEN, ROOT, TOKEN, USER, JobSite, job_site
+from testing.job_site import BROKEN, ROOT, TOKEN, USER, JobSite
 from testing.pages import WrittenFile, steps
 from testing.stub_wheel import write_stub_wheel
 from testing.zuul_node import PLUGINS
@@ -102,18 +102,6 @@ class Ended:
     printed: str
     returned: dict[str, Any]
     logs: dict[str, str]
-
-
-@pytest.fixture(scope="module")
-def whole_site(tmp_path_factory):
-    with job_site(tmp_path_factory.mktemp("site")) as made:
-        yield made
-
-
-@pytest.fixture
-def site(whole_site):
-    whole_site.reset()
-    return whole_site
 
 
 def play(site: JobSite, folder: Path, act: str, **variables: Any) -> Ended:
