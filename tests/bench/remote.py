@@ -1,6 +1,6 @@
 """Compare our own client of https repositories with git: processor time, and time on the wall.
 
-    python tests/bench/remote.py [--delay MILLISECONDS] [NUMBER]
+    python tests/bench/remote.py [--delay MILLISECONDS] [--transport NAME] [NUMBER]
 
 Processor time is that of this process and of all that it starts, not that of the server. With a
 delay, each connection and each way through it takes that long, half of it in each direction.
@@ -9,6 +9,7 @@ delay, each connection and each way through it takes that long, half of it in ea
 import argparse
 import multiprocessing
 import os
+import queue
 import resource
 import shutil
 import socket
@@ -48,12 +49,26 @@ def relay(address, seconds, pipe):
     listener = socket.create_server(("127.0.0.1", 0), backlog=256)
     pipe.send(listener.getsockname()[1])
 
-    def pass_on(source, target):
+    def deliver(under_way, target):
         with suppress(OSError):  # one end has gone
-            while data := source.recv(1 << 16):
-                time.sleep(seconds)
+            while True:
+                due, data = under_way.get()
+                time.sleep(max(0.0, due - time.monotonic()))
+                if not data:
+                    target.shutdown(socket.SHUT_WR)
+                    return
                 target.sendall(data)
-            target.shutdown(socket.SHUT_WR)
+
+    def pass_on(source, target):
+        under_way = queue.SimpleQueue()
+        threading.Thread(target=deliver, args=(under_way, target), daemon=True).start()
+        data = b"begun"
+        while data:
+            try:
+                data = source.recv(1 << 16)
+            except OSError:
+                data = b""
+            under_way.put((time.monotonic() + seconds, data))
 
     def connect(client):
         time.sleep(2 * seconds)
@@ -157,10 +172,12 @@ def compare(transport, number, seconds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--delay", type=float, default=0, metavar="MILLISECONDS")
+    parser.add_argument("--transport", choices=("http", "https"), action="append")
     parser.add_argument("number", nargs="?", type=int, default=NUMBER)
     given = parser.parse_args()
     far = f", {given.delay:g} ms away" if given.delay else ""
-    for transport in (transports.http, transports.https):
+    for name in given.transport or ("http", "https"):
+        transport = getattr(transports, name)
         took = compare(transport, given.number, given.delay / 2000)
         for step in ("ask", "deliver"):
             (slow, long), (quick, short) = took[step, "git"], took[step, "distgen"]

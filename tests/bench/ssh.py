@@ -1,18 +1,23 @@
 """Publish to one sshd over a connection that the run shares, and with a connection for each git.
 
-Needs sshd. Prints wall time and the processor time of the client and of the server.
+    python tests/bench/ssh.py [--delay MILLISECONDS] [--repositories NUMBER] [--rounds NUMBER]
+
+Needs sshd. Prints wall time and the processor time of the client and of the server. With a delay,
+each way takes that long, half of it in each direction.
 """
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import publish
+from remote import process, relay
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from testing import transports
@@ -54,6 +59,19 @@ def make_catalogue(folder, url):
     return root
 
 
+@contextmanager
+def far_address(server, home, delay):
+    """Yield the address of an sshd that is so many milliseconds away."""
+    if not delay:
+        yield server.url
+        return
+    port = re.search(r":(\d+)/", server.url)[1]
+    with process(relay, ("127.0.0.1", int(port)), delay / 2000) as near:
+        known = home / "known"
+        known.write_text(known.read_text().replace(f":{port} ", f":{near} "))
+        yield server.url.replace(f":{port}/", f":{near}/")
+
+
 def report(name, shared, apart):
     """Print the best round of both ways."""
     (wall, client, server), (own_wall, own_client, own_server) = min(shared), min(apart)
@@ -67,6 +85,7 @@ def report(name, shared, apart):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--delay", type=float, default=0, metavar="MILLISECONDS")
     parser.add_argument("--repositories", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=2)
     choice = parser.parse_args()
@@ -78,8 +97,9 @@ def main():
             where = str(root / f"bench/{name}.git")
             subprocess.run(["git", "init", "-q", "--bare", "--template=", where], check=True)
         server = stack.enter_context(transports.ssh(root))
-        process = int((folder / "srv/ssh/pid").read_text())
-        catalogue = make_catalogue(folder / "catalogue", server.url)
+        sshd = int((folder / "srv/ssh/pid").read_text())
+        url = stack.enter_context(far_address(server, folder / "srv/ssh", choice.delay))
+        catalogue = make_catalogue(folder / "catalogue", url)
         shared = publish.environment(folder) | server.environment
         # what a user says of sharing stands
         own = f"{server.environment['GIT_SSH_COMMAND']} -o ControlPath=none"
@@ -91,10 +111,10 @@ def main():
         for number in range(choice.rounds):  # in turn, so that noise meets both
             for side, environment in enumerate((shared, apart)):
                 publish.changed(catalogue, 2 * number + side + 1)
-                results["changed"][side].append(measure(command, environment, process))
-                results["unchanged"][side].append(measure(command, environment, process))
+                results["changed"][side].append(measure(command, environment, sshd))
+                results["unchanged"][side].append(measure(command, environment, sshd))
     for name, sides in results.items():
-        report(name, *sides)
+        report(f"{choice.delay:g} ms away, {name}" if choice.delay else name, *sides)
 
 
 if __name__ == "__main__":
