@@ -29,8 +29,10 @@ MISSING = "could not import 'no_such_module': No module named 'no_such_module'"
 def run(folder, *options):
     """Run the tests in a folder, and return how that ended and what it said of skipping."""
     shutil.copy(CONFTEST, folder)
+    # Among those of all runs it would make room for its own, and what they left may be gigabytes.
+    own = ("--rootdir", str(folder), "--basetemp", str(folder / "temporary"))
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "--rootdir", str(folder), *options, str(folder)],
+        [sys.executable, "-m", "pytest", "-q", *own, *options, str(folder)],
         capture_output=True,
         text=True,
         cwd=folder,

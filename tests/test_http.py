@@ -154,7 +154,7 @@ def test_a_server_that_never_answers_is_given_up(ask):
     release = threading.Event()
 
     def hang(asked):
-        release.wait(20)
+        release.wait(60)
         return FINE
 
     rules = policy(timeout=0.3)
@@ -162,7 +162,7 @@ def test_a_server_that_never_answers_is_given_up(ask):
         begin = time.monotonic()
         with pytest.raises(DistgenError) as caught:
             ask(front.url, rules)
-        assert time.monotonic() - begin < 3
+        assert time.monotonic() - begin < 30
         assert rules.stop.seconds == [], "what took all the time there is will take it again"
         release.set()
     assert "did not answer within 0.3 s" in str(caught.value)
@@ -175,7 +175,7 @@ def test_an_answer_that_trickles_is_given_up(ask):
         begin = time.monotonic()
         with pytest.raises(DistgenError) as caught:
             ask(url, policy(timeout=1, silence=1))
-        assert time.monotonic() - begin < 4
+        assert time.monotonic() - begin < 30
     assert "did not answer completely within 1 s (--timeout)" in str(caught.value)
 
 
@@ -277,13 +277,13 @@ def test_an_interrupt_during_a_pause_ends_the_run_at_once(catalogue, words, tmp_
             line = process.stderr.readline()
             begin = time.monotonic()
             process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=20)
+            out, err = process.communicate(timeout=60)
         finally:
             process.kill()
     assert "asks to wait 60 seconds" in line
     assert (process.returncode, out) == (130, "")
     assert "Traceback" not in err
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 30
     assert before == {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
@@ -332,7 +332,7 @@ def test_commands_wait_for_an_exchange_as_long_as_they_are_told(catalogue, distg
     release = threading.Event()
 
     def hang(asked):
-        release.wait(30)
+        release.wait(60)
         return Reply(503)
 
     with serve(hang) as front:
@@ -345,7 +345,7 @@ def test_commands_wait_for_an_exchange_as_long_as_they_are_told(catalogue, distg
         release.set()
     assert ran.code == 1
     assert "did not answer within 0.5 s" in ran.out + ran.err
-    assert seconds < 5
+    assert seconds < 30
 
 
 def test_pauses_are_said_once_for_each_server_and_all_of_them_with_v(catalogue, distgen):

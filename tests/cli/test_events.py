@@ -288,7 +288,7 @@ def test_interrupted_twice_it_ends_at_once(catalogue, tmp_path):
     root = site(catalogue, "base")
     where = root / "dist-git/ns/base.git"
     git("init", "-q", "--bare", str(where))
-    slow_hook(where, 20, tmp_path / "begun")
+    slow_hook(where, 60, tmp_path / "begun")
     running = start(root, "publish")
     wait_for((tmp_path / "begun").exists)
     begin = time.monotonic()
@@ -297,7 +297,7 @@ def test_interrupted_twice_it_ends_at_once(catalogue, tmp_path):
     os.kill(running.pid, signal.SIGINT)
     done = ended(running)
     assert (done.code, done.err.splitlines()[-1]) == (130, "distgen: interrupted")
-    assert time.monotonic() - begin < 10
+    assert time.monotonic() - begin < 30
 
 
 def test_an_interrupted_push_is_looked_at_before_the_run_ends(catalogue, tmp_path):
@@ -345,7 +345,7 @@ git update-ref refs/heads/main $(git commit-tree -p main -m Theirs main^{tree})
 
 @pytest.mark.parametrize("command", ["publish", "status", "publish --retire"])
 def test_an_interrupted_run_does_not_wait_for_a_silent_server(catalogue, tmp_path, command):
-    with git_server(tmp_path / "srv", meddle=lambda asked: Fault(seconds=20)) as server:
+    with git_server(tmp_path / "srv", meddle=lambda asked: Fault(seconds=60)) as server:
         url = f"{server.url}/{{namespace}}/{{image}}.git"
         root = site(catalogue, "base", "app", url=url)
         running = start(root, *command.split(), "--format=json")
@@ -358,7 +358,7 @@ def test_an_interrupted_run_does_not_wait_for_a_silent_server(catalogue, tmp_pat
         assert set(done.statuses.values()) == {"skipped"}
     else:
         assert done.err.strip() == "distgen: interrupted"
-    assert time.monotonic() - begin < 12
+    assert time.monotonic() - begin < 30
 
 
 def test_a_run_that_waits_for_the_store_says_so_and_can_be_interrupted(catalogue, tmp_path):

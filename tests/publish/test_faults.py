@@ -155,19 +155,19 @@ def test_a_server_that_does_not_answer_at_all_is_not_waited_for_thousands_of_tim
         "in this run"
     )
     assert len(reports) < 8
-    assert time.monotonic() - begin < 15
+    assert time.monotonic() - begin < 60
 
 
 @both_ways
 def test_a_server_that_hangs_is_given_up_in_time(tmp_path, server):
     images = [app(server.url), app(server.url, "ns/other")]
-    server.meddle = lambda request: Fault(seconds=20) if "/app.git" in request.path else None
+    server.meddle = lambda request: Fault(seconds=60) if "/app.git" in request.path else None
     own_git = isolate({"PATH": os.environ["PATH"]}, replace(QUICK, timeout=1.5))
     begin = time.monotonic()
     hanging, other_result = run_publish(tmp_path, images, trees(images), git=own_git)
     assert (hanging.status, other_result.status) == ("failed", "created")
     assert hanging.detail.endswith("no answer within 1.5 seconds")
-    assert time.monotonic() - begin < 10
+    assert time.monotonic() - begin < 30
 
 
 def test_the_time_limit_of_the_command_line_is_the_servers(catalogue, tmp_path, server):
