@@ -47,7 +47,8 @@ def draw(rows, folder):
     }
     for axis, (name, title) in zip(axes, titles.items(), strict=True):
         axis.axhline(LIMITS[name], color=GREY, linestyle=":", linewidth=1)
-        axis.set_ylim(0, LIMITS[name] * 1.1)
+        most = max((row[name] for row in rows if row["command"] in HIGHEST), default=0)
+        axis.set_ylim(0, 1.1 * max(LIMITS[name], most))
         _plot(axis, rows, HIGHEST, name, is_log=False)
         axis.set_title(title, color=GREY, fontsize=10)
     _save(figure, folder / "scale-room.svg", "Memory and open files by the number of images")
