@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from functools import cache
 from signal import SIG_BLOCK, pthread_sigmask
@@ -17,7 +18,12 @@ ParseError: type[Exception] = dockerfile.GoParseError
 
 
 def parse_string(text: str) -> Sequence[Command]:
-    """Return the instructions of a Dockerfile; raise ParseError where it cannot be read."""
+    """Return the instructions of a Dockerfile; raise ParseError where it cannot be read.
+
+    A signal that came meanwhile is heard at the end.
+    """
+    is_collecting = gc.isenabled()
+    gc.disable()  # a collection, from Python 3.12 on, would drop what a signal had raised
     try:
         commands: Sequence[Command] = dockerfile.parse_string(text)
     except SystemError as error:
@@ -31,6 +37,9 @@ def parse_string(text: str) -> Sequence[Command]:
         _keeper().give_back(commands)
         _hear_signals()
         return commands
+    finally:
+        if is_collecting:
+            gc.enable()
     raise KeyboardInterrupt
 
 
