@@ -42,7 +42,7 @@ def said(files, dockerfile="FROM a:1\n"):
         ("a.yaml", "a: [1\nb: 2\n", ("DG301", 2, "error")),
         ("a.yml", "a: b: c\n", ("DG301", 1, "error")),
         ("a.yaml", "a: \x07\n", ("DG301", 1, "error")),
-        ("a.json", '{\n"a": 1,\n}\n', ("DG302", 3, "error")),
+        ("a.json", '{\n"a": 1\n"b": 2}\n', ("DG302", 3, "error")),
         ("a.json", "[" * 100_000, ("DG302", 1, "error")),
         ("a.py", "#!/usr/bin/python3\nprint 'a'\n", ("DG305", 2, "error")),
         ("tool", "#!/usr/bin/env python3.11\ndef f(:\n", ("DG305", 2, "error")),
