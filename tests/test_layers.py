@@ -215,7 +215,7 @@ EFFECTS = {
 }
 HARMLESS = {
     *("pathlib.PurePosixPath", "signal.SIG_BLOCK", "signal.pthread_sigmask", "sys.getrefcount"),
-    "urllib.parse",
+    *("sys.intern", "urllib.parse"),
 }
 CALLS_OF_CLI = {"print", "input", "exit", "quit", "breakpoint"}
 NAMES_OF_CLI = {

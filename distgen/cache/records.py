@@ -7,6 +7,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import fields
 from hashlib import sha256
+from sys import intern
 from types import NoneType
 from typing import Any
 
@@ -84,6 +85,7 @@ class RecordWriter:
 class RecordReader:
     """Decodes what a RecordWriter made; a shared record is made once, when it is needed.
 
+    Texts of records are interned: thousands of images, and two states of each, have many the same.
     Raise LookupError, TypeError or ValueError for anything else.
     """
 
@@ -111,7 +113,7 @@ class RecordReader:
         if kind is dict:
             ((tag, body),) = value.items()
             return self._decoders[tag](body)
-        return value
+        return intern(value) if kind is str else value
 
     def load(self, text: str) -> Any:
         """Return the value of a text."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from distgen.cache.keys import CacheKey, cache_key
 from distgen.cache.records import RecordReader, RecordWriter, Unstorable
@@ -17,10 +17,9 @@ from distgen.catalogue.snapshot import Snapshot, take_snapshot
 from distgen.catalogue.stored_classes import CLASSES, SHARED
 from distgen.errors import DistgenError
 from distgen.model.catalogue import Catalogue, Image, Layer, Parent
-from distgen.model.stored import ImageHead, StoredImages, StoredItems
+from distgen.model.stored import ImageHead, LateItems, StoredImages
 
 Read = Callable[[], Catalogue]
-Item = TypeVar("Item")
 
 
 def cached_catalogue(root: Path, sets: Sequence[str], read: Read, cache: Cache) -> Catalogue:
@@ -85,15 +84,18 @@ class _KeptCatalogue:
         if len(texts) != len(heads):
             raise ValueError
 
-        def make(number: int) -> Image:
-            image: Image = self._or_again(
-                lambda: _check_key(reader.load(texts[number]), heads[number].key),
-                lambda: self._again.images[number],
-            )
-            return image
+        def make(number: int, text: str) -> Image:
+            try:
+                image = reader.load(text)
+            except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
+                image = None
+            if isinstance(image, Image) and image.key == heads[number].key:
+                return image
+            return self._again.images[number]
 
-        documents = StoredItems(value["paths"], self._make_document)
-        images = StoredImages(heads, make)
+        paths = value["paths"]
+        documents = LateItems(paths, partial(self._load_documents, len(paths)))
+        images = StoredImages(heads, texts, make)
         return replace(
             frame,
             root=self._root,
@@ -101,17 +103,6 @@ class _KeptCatalogue:
             images=images,
             documents=documents,
         )
-
-    def _make_document(self, number: int) -> Layer:
-        return self._or_again(
-            lambda: self._documents[number], lambda: [*self._again.documents.values()][number]
-        )
-
-    def _or_again(self, make: Callable[[], Item], read: Callable[[], Item]) -> Item:
-        try:
-            return make()
-        except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
-            return read()
 
     @cached_property
     def _again(self) -> Catalogue:
@@ -123,23 +114,16 @@ class _KeptCatalogue:
             raise DistgenError(problem, where=self._root, hint="run again")
         return catalogue
 
-    @cached_property
-    def _documents(self) -> Sequence[Layer]:
+    def _load_documents(self, count: int) -> Sequence[Layer]:
         def decode(value: Any) -> Sequence[Layer]:
             reader = RecordReader(CLASSES, value["shared"], self._snapshot.contents)
             documents = [reader.load(text) for text in value["documents"]]
-            if any(type(document) is not Layer for document in documents):
+            if len(documents) != count or any(type(item) is not Layer for item in documents):
                 raise TypeError
             return documents
 
         documents = load_result(self._cache, self._keys.documents, decode)
         return [*self._again.documents.values()] if documents is None else documents
-
-
-def _check_key(image: Any, key: str) -> Any:
-    if not isinstance(image, Image) or image.key != key:
-        raise ValueError(key)
-    return image
 
 
 def _save(catalogue: Catalogue, snapshot: Snapshot, keys: _Keys, cache: Cache) -> None:
@@ -170,5 +154,11 @@ def _encode_head(image: Image) -> list[Any]:
 
 
 def _decode_head(row: Sequence[Any]) -> ImageHead:
-    full_name, stream, reference, parents = row
-    return ImageHead(full_name, stream, reference, tuple([Parent(*words) for words in parents]))
+    # Interned, as the texts of the whole image are, which is made later.
+    full_name, stream, reference = map(sys.intern, row[:3])
+    parents = tuple([Parent(*map(_intern_text, words)) for words in row[3]])
+    return ImageHead(full_name, stream, reference, parents)
+
+
+def _intern_text(word: Any) -> Any:
+    return sys.intern(word) if type(word) is str else word

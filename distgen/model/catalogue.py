@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from sys import intern
 from typing import Any
 
 from distgen.model.archives import Archive
@@ -242,7 +243,7 @@ class Image:
 
     @property
     def key(self) -> str:
-        return f"{self.namespace}/{self.name}@{self.stream.name}"
+        return intern(f"{self.namespace}/{self.name}@{self.stream.name}")
 
     @property
     def base(self) -> Parent | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from sys import intern
 from typing import Literal
 
 from distgen.model.words import REGULAR, Folding, Level, Origin
@@ -43,7 +44,7 @@ class Tree:
 
     @property
     def key(self) -> str:
-        return f"{self.image}@{self.stream}"
+        return intern(f"{self.image}@{self.stream}")
 
     def content(self, path: str) -> bytes | None:
         """Return the bytes of the file at this path, None without one."""

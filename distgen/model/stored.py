@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from sys import intern
 from typing import Protocol, TypeVar, overload
 
 from distgen.model.catalogue import Image, Parent
@@ -37,7 +38,7 @@ class ImageHead:
 
     @property
     def key(self) -> str:
-        return f"{self.full_name}@{self.stream_name}"
+        return intern(f"{self.full_name}@{self.stream_name}")
 
     @property
     def parent_keys(self) -> tuple[str, ...]:
@@ -45,18 +46,51 @@ class ImageHead:
         return tuple(parent.image for parent in self.parents if parent.image)
 
 
-class StoredItems(Mapping[str, Item]):
-    """A mapping of which `make` makes a value from its number, once."""
+class LateItems(Mapping[str, Item]):
+    """A mapping of which `load` gives all values, in the order of the keys, when one is wanted."""
 
-    def __init__(self, keys: Sequence[str], make: Callable[[int], Item]) -> None:
+    def __init__(self, keys: Sequence[str], load: Callable[[], Sequence[Item]]) -> None:
+        self._keys = dict.fromkeys(keys)
+        self._load = load
+        self._items: Mapping[str, Item] = {}
+
+    def __getitem__(self, key: str) -> Item:
+        if not self._items and key in self._keys:
+            self._items = dict(zip(self._keys, self._load(), strict=True))
+        return self._items[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._keys
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+
+class StoredItems(Mapping[str, Item]):
+    """A mapping of which `make` makes a value from its number and its text, which is let go then.
+
+    Threads may share it. It has no lock: a forked process would wait for whoever held that.
+    """
+
+    def __init__(
+        self, keys: Sequence[str], texts: Iterable[str], make: Callable[[int, str], Item]
+    ) -> None:
         self._numbers = {key: number for number, key in enumerate(keys)}
+        self._texts: list[str | None] = [*texts]
         self._make = make
         self._items: dict[str, Item] = {}
 
     def __getitem__(self, key: str) -> Item:
         if key not in self._items:
-            # two threads may make it, and both get the same
-            self._items.setdefault(key, self._make(self._numbers[key]))
+            number = self._numbers[key]
+            text = self._texts[number]
+            if text is not None:  # else another thread has made it just now
+                # Two threads may make it, and both get the same.
+                self._items.setdefault(key, self._make(number, text))
+                self._texts[number] = None
         return self._items[key]
 
     def __contains__(self, key: object) -> bool:
@@ -72,10 +106,15 @@ class StoredItems(Mapping[str, Item]):
 class StoredImages(Sequence[Image]):
     """Images by their place, and by their keys; `heads` tell of all without making any."""
 
-    def __init__(self, heads: Sequence[ImageHead], make: Callable[[int], Image]) -> None:
+    def __init__(
+        self,
+        heads: Sequence[ImageHead],
+        texts: Iterable[str],
+        make: Callable[[int, str], Image],
+    ) -> None:
         self.heads = tuple(heads)
         self._keys = tuple(head.key for head in self.heads)
-        self.by_key: Mapping[str, Image] = StoredItems(self._keys, make)
+        self.by_key: Mapping[str, Image] = StoredItems(self._keys, texts, make)
 
     @overload
     def __getitem__(self, place: int) -> Image: ...

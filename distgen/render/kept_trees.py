@@ -8,9 +8,12 @@ from distgen.render.annotate import Annotations
 from distgen.render.linemap import Origins
 from distgen.render.tree_renderer import TreeRenderer
 
+MOST_TREES = 4096
+"""The trees of more images are rendered again; all of them would take most of the memory."""
+
 
 class KeptTrees:
-    """A renderer that keeps every tree, for those who would hold them all in any case."""
+    """A renderer that keeps the trees it renders first."""
 
     def __init__(self, renderer: TreeRenderer) -> None:
         self._renderer = renderer
@@ -18,10 +21,12 @@ class KeptTrees:
 
     def tree(self, image: Image) -> Tree:
         """Return the files of an image."""
-        kept = self._trees.get(image.key)
-        if kept is None or kept[0] is not image:
-            kept = self._trees[image.key] = (image, self._renderer.tree(image))
-        return kept[1]
+        kept_image, tree = self._trees.get(image.key, (None, None))
+        if tree is None or kept_image is not image:
+            tree = self._renderer.tree(image)
+            if len(self._trees) < MOST_TREES:
+                self._trees[image.key] = (image, tree)
+        return tree
 
     def line_map(self, image: Image, path: str) -> Origins:
         """Return for each line of a rendered file where it came from."""

@@ -108,6 +108,18 @@ def test_equal_export_settings_are_one_record(small, cache):
         assert settings["c"].origin("maintainers").path == "overlays/ns/namespace.yaml"
 
 
+def test_two_states_share_their_texts(small, cache):
+    """`diff --since` holds two states of all images, which say much the same."""
+    load(small, cache)
+    states = [cached_catalogue(small, (), refuse, cache) for _ in range(2)]
+    for first, second in zip(*(state.images for state in states), strict=True):
+        assert first is not second and first == second
+        assert first.url is second.url and first.origin.path is second.origin.path
+        assert first.key is second.key
+    heads = [state.images.heads[0] for state in states]
+    assert heads[0].reference is heads[1].reference is states[0].images[0].reference
+
+
 def test_default_lock_is_as_it_was_read(cache):
     lock = read_lock(ROOT / "distgen.lock")
     assert cached_lock(ROOT, cache) == cached_lock(ROOT, cache) == lock
