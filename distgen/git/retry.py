@@ -29,7 +29,7 @@ _BROKEN = re.compile(
 )
 # What ssh says of a connection that works, before anything goes wrong.
 _GREETING = re.compile(
-    r"^(?:Could not chdir to home directory|Warning: Permanently added) .*\n", re.MULTILINE
+    r"^(?:Could not chdir to home directory|Warning: Permanently added) .*\n+", re.MULTILINE
 )
 _FINAL = re.compile(
     r"returned error: 4(?!08|29)\d\d|HTTP 4(?!08|29)\d\d|denied|not (?:allowed|permitted)",
@@ -83,10 +83,10 @@ def is_unanswered(result: GitResult) -> bool:
 
 def is_temporary(result: GitResult) -> bool:
     """Tell whether a failure may pass; a command that took all its time would take it again."""
-    if result.code == 0 or result.timed_out or _FINAL.search(result.error):
+    error = _GREETING.sub("", result.error)
+    if result.code == 0 or result.timed_out or _FINAL.search(error):
         return False
     is_cut = result.code == -signal.SIGPIPE  # so git ends when a git:// server hangs up
-    error = _GREETING.sub("", result.error)
     return is_cut or bool(_NO_ANSWER.search(error) or _BROKEN.search(error))
 
 

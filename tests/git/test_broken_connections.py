@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from distgen.git.retry import is_temporary
-from distgen.git.run import GitResult
+from distgen.git.run import GitResult, clean_lines
 
 CUT = "fatal: Could not read from remote repository.\n\nPlease make sure you have the rights\n"
 HOME = "Could not chdir to home directory /home/git: No such file or directory\n"
-ADDED = "Warning: Permanently added '[127.0.0.1]:22' (ED25519) to the list of known hosts.\n"
+CLOSED_HOME = "Could not chdir to home directory /home/git: Permission denied\n"
+# ssh ends what it says itself as terminals want it.
+ADDED = "Warning: Permanently added '[127.0.0.1]:22' (ED25519) to the list of known hosts.\r\n"
 
 
 @pytest.mark.parametrize(
@@ -17,7 +19,10 @@ ADDED = "Warning: Permanently added '[127.0.0.1]:22' (ED25519) to the list of kn
     [
         (CUT, True),
         (HOME + CUT, True),
+        (ADDED + CUT, True),
         (ADDED + HOME + CUT, True),
+        (CLOSED_HOME + CUT, True),
+        (f"{CLOSED_HOME}git@example.org: Permission denied (publickey).\r\n{CUT}", False),
         (f"git@example.org: Permission denied (publickey).\n{CUT}", False),
         (f"{ADDED}git@example.org: Permission denied (publickey).\n{CUT}", False),
         (f"{HOME}Host key verification failed.\n{CUT}", False),
@@ -27,5 +32,6 @@ ADDED = "Warning: Permanently added '[127.0.0.1]:22' (ED25519) to the list of kn
     ],
 )
 def test_a_connection_that_ends_without_a_reason_may_come_again(error, expected):
-    assert is_temporary(GitResult(128, b"", error)) is expected
-    assert not is_temporary(GitResult(0, b"", error))
+    cleaned = clean_lines(error.encode())
+    assert is_temporary(GitResult(128, b"", cleaned)) is expected
+    assert not is_temporary(GitResult(0, b"", cleaned))
