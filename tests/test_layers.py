@@ -215,7 +215,7 @@ EFFECTS = {
 }
 HARMLESS = {
     *("pathlib.PurePosixPath", "signal.SIG_BLOCK", "signal.pthread_sigmask", "sys.getrefcount"),
-    *("sys.intern", "urllib.parse"),
+    *("sys.intern", "threading.current_thread", "threading.main_thread", "urllib.parse"),
 }
 CALLS_OF_CLI = {"print", "input", "exit", "quit", "breakpoint"}
 NAMES_OF_CLI = {

@@ -6,6 +6,7 @@ import gc
 from collections.abc import Sequence
 from functools import cache
 from signal import SIG_BLOCK, pthread_sigmask
+from threading import current_thread, main_thread
 from typing import Any
 
 import dockerfile  # type: ignore[import-not-found]
@@ -22,10 +23,15 @@ def parse_string(text: str) -> Sequence[Command]:
 
     A signal that came meanwhile is heard at the end.
     """
-    is_collecting = gc.isenabled()
-    gc.disable()  # a collection, from Python 3.12 on, would drop what a signal had raised
+    # Only the main thread hears signals. Two threads could leave the collector off for good.
+    is_collecting = current_thread() is main_thread() and gc.isenabled()
+    if is_collecting:
+        gc.disable()  # a collection, from Python 3.12 on, would drop what a signal had raised
     try:
         commands: Sequence[Command] = dockerfile.parse_string(text)
+    except ParseError:
+        _hear_signals()
+        raise
     except SystemError as error:
         # The library goes on after a signal has interrupted it, with one error for each step.
         cause: BaseException | None = error

@@ -47,12 +47,16 @@ class ReferenceKeeper:
 
 
 def kept_fields(record: Record) -> tuple[str, ...]:
-    """Return the fields whose values are referred to once more than in a record of our own."""
+    """Return the fields whose values are referred to once more than in a record of our own.
+
+    Values that the interpreter has only once are left out: other threads refer to them, too.
+    """
     own = type(record)(*(_copy(value) for value in record))
     return tuple(
         name
         for name in record._fields
-        if getrefcount(getattr(record, name)) - getrefcount(getattr(own, name)) == 1
+        if getattr(record, name) is not getattr(own, name)
+        and getrefcount(getattr(record, name)) - getrefcount(getattr(own, name)) == 1
     )
 
 

@@ -47,6 +47,7 @@ def answer_questions(
     try:
         let_go(questions, answers)
         gc.freeze()  # the collector would write to, and so copy, every page of the parent
+        gc.enable()  # the main thread may have been in the middle of something without it
         clock = Clock(limits)
         with os.fdopen(questions, "rb") as lines:
             for line in lines:

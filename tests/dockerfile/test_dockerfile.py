@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
+import dockerfile
 import pytest
 from testing.images import dedent
 
+from distgen.dockerfile import library
 from distgen.dockerfile.packages import (
     Operation,
     remaining_installs,
@@ -320,22 +325,26 @@ def test_the_version_of_a_package(script, versions):
 
 INTERRUPTED = """
 import gc, signal, sys, time
-from distgen.dockerfile.library import parse_string
+from distgen.dockerfile.library import ParseError, parse_string
 
-text = "FROM a\\n" + "RUN echo hi && b\\nCOPY a b\\n" * 2_000
-parse_string(text)
+parse_string("FROM a\\n")
+text = "FROM a\\n" + "RUN echo hi && b\\nCOPY a b\\n" * 2_000 + sys.argv[1]
 signal.signal(signal.SIGALRM, signal.default_int_handler)
-signal.pthread_sigmask(signal.SIG_BLOCK, map(int, sys.argv[1:]))
+signal.pthread_sigmask(signal.SIG_BLOCK, map(int, sys.argv[2:]))
 signal.setitimer(signal.ITIMER_REAL, 0.01)
 end = time.monotonic() + 10
 try:
     while time.monotonic() < end:
-        parse_string(text)
+        try:
+            parse_string(text)
+        except ParseError:
+            break  # whoever reads on may not wait for long
 except KeyboardInterrupt:
     print("heard", gc.isenabled() and time.monotonic() < end)
 """
 
 
+@pytest.mark.parametrize("end", ["", "RUN <<EOF\n"], ids=["readable", "unreadable"])
 @pytest.mark.parametrize(
     "blocked",
     [
@@ -346,8 +355,26 @@ except KeyboardInterrupt:
         pytest.param((signal.SIGALRM,), id="thread-of-the-library"),
     ],
 )
-def test_a_signal_interrupts_at_once(blocked):
-    words = [sys.executable, "-c", INTERRUPTED, *(str(int(number)) for number in blocked)]
+def test_a_signal_interrupts_at_once(blocked, end):
+    words = [sys.executable, "-c", INTERRUPTED, end, *(str(int(number)) for number in blocked)]
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(words, check=False, env=environ, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("heard True\n", "")
+
+
+def test_only_the_main_thread_does_without_the_collector(monkeypatch):
+    """Two threads that switch it can leave it off; and no signal is for any but the main thread."""
+    library.parse_string("FROM a\n")
+    parse, seen = dockerfile.parse_string, []
+
+    def parse_and_look(text):
+        seen.append(gc.isenabled())
+        return parse(text)
+
+    monkeypatch.setattr(dockerfile, "parse_string", parse_and_look)
+    for text in ("FROM a\n", "RUN <<EOF\n"):
+        with suppress(library.ParseError):
+            library.parse_string(text)
+        with ThreadPoolExecutor(1) as pool, suppress(library.ParseError):
+            pool.submit(library.parse_string, text).result()
+    assert seen == [False, True, False, True] and gc.isenabled()
