@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -80,21 +80,18 @@ class _KeptCatalogue:
         if not isinstance(frame, Catalogue):
             raise TypeError
         heads = [_decode_head(row) for row in value["heads"]]
-        texts = value["images"]
-        if len(texts) != len(heads):
+        texts, paths = value["images"], value["paths"]
+        if len(texts) != len(heads) or any(type(text) is not str for text in (*texts, *paths)):
             raise ValueError
 
         def make(number: int, text: str) -> Image:
             try:
-                image = reader.load(text)
+                image: Image = _check_key(reader.load(text), heads[number].key)
             except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
-                image = None
-            if isinstance(image, Image) and image.key == heads[number].key:
-                return image
-            return self._again.images[number]
+                image = self._again.images[number]
+            return image
 
-        paths = value["paths"]
-        documents = LateItems(paths, partial(self._load_documents, len(paths)))
+        documents = LateItems(paths, partial(self._load_documents, paths))
         images = StoredImages(heads, texts, make)
         return replace(
             frame,
@@ -114,16 +111,25 @@ class _KeptCatalogue:
             raise DistgenError(problem, where=self._root, hint="run again")
         return catalogue
 
-    def _load_documents(self, count: int) -> Sequence[Layer]:
-        def decode(value: Any) -> Sequence[Layer]:
+    def _load_documents(self, paths: Sequence[str]) -> Mapping[str, Layer]:
+        def decode(value: Any) -> Mapping[str, Layer]:
             reader = RecordReader(CLASSES, value["shared"], self._snapshot.contents)
             documents = [reader.load(text) for text in value["documents"]]
-            if len(documents) != count or any(type(item) is not Layer for item in documents):
+            if any(type(document) is not Layer for document in documents):
                 raise TypeError
-            return documents
+            return dict(zip(paths, documents, strict=True))
 
-        documents = load_result(self._cache, self._keys.documents, decode)
-        return [*self._again.documents.values()] if documents is None else documents
+        documents = load_result(self._cache, self._keys.documents, decode) or self._again.documents
+        if [*documents] != [*paths]:
+            problem = "what is kept of the catalogue is not as distgen wrote it"
+            raise DistgenError(problem, where=self._root, hint="use --no-cache, or delete it")
+        return documents
+
+
+def _check_key(image: Any, key: str) -> Any:
+    if not isinstance(image, Image) or image.key != key:
+        raise ValueError(key)
+    return image
 
 
 def _save(catalogue: Catalogue, snapshot: Snapshot, keys: _Keys, cache: Cache) -> None:

@@ -47,16 +47,16 @@ class ImageHead:
 
 
 class LateItems(Mapping[str, Item]):
-    """A mapping of which `load` gives all values, in the order of the keys, when one is wanted."""
+    """A mapping that `load` gives when a value is wanted; the keys are known before."""
 
-    def __init__(self, keys: Sequence[str], load: Callable[[], Sequence[Item]]) -> None:
+    def __init__(self, keys: Iterable[str], load: Callable[[], Mapping[str, Item]]) -> None:
         self._keys = dict.fromkeys(keys)
         self._load = load
         self._items: Mapping[str, Item] = {}
 
     def __getitem__(self, key: str) -> Item:
         if not self._items and key in self._keys:
-            self._items = dict(zip(self._keys, self._load(), strict=True))
+            self._items = self._load()
         return self._items[key]
 
     def __contains__(self, key: object) -> bool:

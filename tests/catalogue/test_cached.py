@@ -6,7 +6,7 @@ import os
 import random
 import shutil
 import subprocess
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,7 @@ from distgen.catalogue.load import load_catalogue
 from distgen.errors import DistgenError, InputError
 from distgen.lock.cached import cached_lock
 from distgen.lock.file import read_lock
+from distgen.model.catalogue import Image
 
 ROOT = Path(__file__).parents[2]
 B = "template: app\nfrom: ns/a\nvalues: {python: 3.10, env: {B: b}}\n"
@@ -270,7 +271,10 @@ def rewrite(path, change):
 @pytest.mark.parametrize("part", ["images", "shared", "documents"])
 def test_entries_of_another_shape_are_read_again(small, cache, part):
     load(small, cache)
-    for junk in ("{", "[1]", '{"Image": []}', '{"x": 1}', "7", "[" * 100_000):
+    texts = ["{", "[1]", '{"Image": []}', '{"x": 1}', "7", "[" * 100_000]
+    if part == "images":
+        texts.append(json.dumps({"Image": [None] * len(fields(Image))}))
+    for junk in (*texts, None, 7, []):
         for path in entries(cache.folder):
             rewrite(path, lambda data: {**data, part: [junk for _ in data.get(part, ())]})  # noqa: B023
         load(small, cache)
@@ -278,6 +282,17 @@ def test_entries_of_another_shape_are_read_again(small, cache, part):
         for path in entries(cache.folder):
             rewrite(path, change)
         load(small, cache)
+
+
+@pytest.mark.parametrize(
+    "change", [lambda paths: paths[1:], lambda paths: [*paths, "a"], lambda paths: [paths[0]] * 9]
+)
+def test_documents_of_other_paths_are_refused_in_a_sentence(small, cache, change):
+    load(small, cache)
+    for path in entries(cache.folder):
+        rewrite(path, lambda data: {**data, "paths": change(data.get("paths") or ["a"])})
+    with pytest.raises(DistgenError, match="not as distgen wrote it"):
+        {**cached_catalogue(small, (), lambda: load_catalogue(small), cache).documents}
 
 
 # --- the whole default catalogue --------------------------------------------------------------

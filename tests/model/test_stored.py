@@ -82,7 +82,7 @@ def test_late_items_are_loaded_once_and_only_for_a_value():
 
     def load():
         loads.append(1)
-        return ["x", "y"]
+        return {"a": "x", "b": "y"}
 
     items = LateItems(["a", "b"], load)
     assert [*items] == ["a", "b"] and len(items) == 2 and "b" in items and "c" not in items
