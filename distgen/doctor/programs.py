@@ -10,7 +10,7 @@ from distgen.errors import DistgenError
 from distgen.git.run import Git, explain, run
 from distgen.lint.linters import hadolint, identify_linter, shellcheck
 
-OLDEST_GIT = (2, 31)
+OLDEST_GIT = (2, 39)
 """Older ones do not read settings from GIT_CONFIG_COUNT, and tokens would not reach a server."""
 _VERSION = re.compile(r"\d+(?:\.\d+)+")
 

@@ -233,7 +233,7 @@ def test_a_git_that_is_too_old_is_named(catalogue, tmp_path, checks):
     )
     program.chmod(0o755)
     path = f"{program.parent}:{os.environ['PATH']}"
-    assert "program git: version 2.20.1 is older than 2.31; install a newer git" in bad(
+    assert "program git: version 2.20.1 is older than 2.39; install a newer git" in bad(
         checks(site(catalogue, "base"), code=1, PATH=path)
     )
 
