@@ -1,4 +1,4 @@
-"""Render each image once where a command looks at its tree several times."""
+"""Keep rendered trees where a command looks at them several times, as far as memory allows."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from distgen.render.annotate import Annotations
 from distgen.render.linemap import Origins
 from distgen.render.tree_renderer import TreeRenderer
 
-MOST_TREES = 4096
-"""The trees of more images are rendered again; all of them would take most of the memory."""
+MOST_BYTES = 64 * 2**20
+"""The room for trees; those that have none are rendered again."""
+_OBJECTS = 4096
+"""What a tree takes beside the contents of its files."""
 
 
 class KeptTrees:
@@ -18,13 +20,16 @@ class KeptTrees:
     def __init__(self, renderer: TreeRenderer) -> None:
         self._renderer = renderer
         self._trees: dict[str, tuple[Image, Tree]] = {}
+        self._room = MOST_BYTES
 
     def tree(self, image: Image) -> Tree:
         """Return the files of an image."""
         kept_image, tree = self._trees.get(image.key, (None, None))
         if tree is None or kept_image is not image:
             tree = self._renderer.tree(image)
-            if len(self._trees) < MOST_TREES:
+            size = _OBJECTS + sum(len(file.content) for file in tree.files)
+            if size <= self._room:
+                self._room -= size
                 self._trees[image.key] = (image, tree)
         return tree
 

@@ -18,22 +18,22 @@ class Renderer:
         return Tree(image.full_name, "master", (File("Dockerfile", image.url.encode()),))
 
 
-def test_first_trees_are_kept_and_all_are_right(monkeypatch):
-    monkeypatch.setattr(kept_trees, "MOST_TREES", 2)
+def test_trees_are_kept_while_there_is_room_and_all_are_right(monkeypatch):
+    monkeypatch.setattr(kept_trees, "MOST_BYTES", 10_000)
     renderer = Renderer()
     kept = KeptTrees(renderer)
-    images = [replace(image(f"ns/{name}"), url=name) for name in "abc"]
+    sizes = {"a": 1, "b": 3000, "c": 1, "d": 1}  # b would take the room that c has
+    images = [replace(image(f"ns/{name}"), url=name * size) for name, size in sizes.items()]
     for _ in range(3):
-        assert [kept.tree(one).content("Dockerfile") for one in images] == [b"a", b"b", b"c"]
-    assert "".join(renderer.asked) == "abccc"
+        contents = [kept.tree(one).content("Dockerfile").decode() for one in images]
+        assert contents == [one.url for one in images]
+    assert "".join(renderer.asked) == "abcdbdbd"
 
 
 def test_another_image_of_the_same_key_is_rendered():
     renderer = Renderer()
     kept = KeptTrees(renderer)
     first, second = (replace(image("ns/a"), url=url) for url in "xy")
-    assert [kept.tree(one).content("Dockerfile") for one in (first, second, first)] == [
-        b"x",
-        b"y",
-        b"x",
-    ]
+    contents = [kept.tree(one).content("Dockerfile") for one in (first, second, second, first)]
+    assert contents == [b"x", b"y", b"y", b"x"]
+    assert len(renderer.asked) == 3

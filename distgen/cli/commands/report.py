@@ -131,7 +131,7 @@ def diff_since(
 
 
 def keep_trees(work: Work) -> Work:
-    """Return work whose trees are rendered once: rules and pages look at all of them again."""
+    """Return work that keeps trees, as rules and pages look at all of them again."""
     return replace(work, renderer=KeptTrees(work.renderer))
 
 
