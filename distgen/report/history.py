@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 from distgen.git.cat_file import ObjectReader
@@ -16,6 +18,8 @@ from distgen.model.words import COMMIT_STATUSES
 from distgen.report.records import BranchCommit
 
 MOST_COMMITS = 10
+_MOST_TIPS = 1000
+"""The branches whose commits are read by one process of git."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +45,15 @@ def read_histories(
     Repositories on servers are read from the store, as far as it has them.
     """
     histories: dict[str, tuple[BranchCommit, ...]] = {}
-    for tip in tips:
-        folder = locate(tip.url, root).folder or store
-        if folder is not None:
-            with ObjectReader(git, folder) as reader:
+    places = ((locate(tip.url, root).folder or store, tip) for tip in tips)
+    for folder, members in groupby(places, key=itemgetter(0)):
+        if folder is None:
+            continue
+        with ObjectReader(git, folder) as reader:
+            for number, (_, tip) in enumerate(members, start=1):
                 histories[tip.key] = tuple(_list_commits(reader, tip.commit))
+                if number % _MOST_TIPS == 0:
+                    reader.close()  # it keeps the commits that it has read
     return histories
 
 
