@@ -79,7 +79,7 @@ class _KeptCatalogue:
         frame = reader.decode(value["frame"])
         if not isinstance(frame, Catalogue):
             raise TypeError
-        heads = [_decode_head(row) for row in value["heads"]]
+        heads = [_make_head(*reader.decode(row)) for row in value["heads"]]
         texts, paths = value["images"], value["paths"]
         if len(texts) != len(heads) or any(type(text) is not str for text in (*texts, *paths)):
             raise ValueError
@@ -122,7 +122,8 @@ class _KeptCatalogue:
         documents = load_result(self._cache, self._keys.documents, decode) or self._again.documents
         if [*documents] != [*paths]:
             problem = "what is kept of the catalogue is not as distgen wrote it"
-            raise DistgenError(problem, where=self._root, hint="use --no-cache, or delete it")
+            hint = "use --no-cache, or delete this folder"
+            raise DistgenError(problem, where=self._cache.folder, hint=hint)
         return documents
 
 
@@ -159,12 +160,7 @@ def _encode_head(image: Image) -> list[Any]:
     return [image.full_name, image.stream.name, image.reference, parents]
 
 
-def _decode_head(row: Sequence[Any]) -> ImageHead:
-    # Interned, as the texts of the whole image are, which is made later.
-    full_name, stream, reference = map(sys.intern, row[:3])
-    parents = tuple([Parent(*map(_intern_text, words)) for words in row[3]])
-    return ImageHead(full_name, stream, reference, parents)
-
-
-def _intern_text(word: Any) -> Any:
-    return sys.intern(word) if type(word) is str else word
+def _make_head(
+    full_name: str, stream: str, reference: str, parents: Iterable[Sequence[Any]]
+) -> ImageHead:
+    return ImageHead(full_name, stream, reference, tuple([Parent(*words) for words in parents]))

@@ -11,7 +11,7 @@ from distgen.git.run import Git, explain, run
 from distgen.lint.linters import hadolint, identify_linter, shellcheck
 
 OLDEST_GIT = (2, 39)
-"""Older ones do not read settings from GIT_CONFIG_COUNT, and tokens would not reach a server."""
+"""The oldest that is tested; before 2.32 packs of the store would not be merged."""
 _VERSION = re.compile(r"\d+(?:\.\d+)+")
 
 

@@ -83,8 +83,10 @@ def is_unanswered(result: GitResult) -> bool:
 
 def is_temporary(result: GitResult) -> bool:
     """Tell whether a failure may pass; a command that took all its time would take it again."""
+    if result.code == 0 or result.timed_out:
+        return False
     error = _GREETING.sub("", result.error)
-    if result.code == 0 or result.timed_out or _FINAL.search(error):
+    if _FINAL.search(error):
         return False
     is_cut = result.code == -signal.SIGPIPE  # so git ends when a git:// server hangs up
     return is_cut or bool(_NO_ANSWER.search(error) or _BROKEN.search(error))

@@ -46,39 +46,46 @@ class ImageHead:
         return tuple(parent.image for parent in self.parents if parent.image)
 
 
-class LateItems(Mapping[str, Item]):
-    """A mapping that `load` gives when a value is wanted; the keys are known before."""
+class _KnownKeys(Mapping[str, Item]):
+    """A mapping that can be looked through without making a value; each key has a number."""
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        self._numbers = {key: number for number, key in enumerate(keys)}
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._numbers
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._numbers)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+
+class LateItems(_KnownKeys[Item]):
+    """A mapping that `load` gives when a value is wanted."""
 
     def __init__(self, keys: Iterable[str], load: Callable[[], Mapping[str, Item]]) -> None:
-        self._keys = dict.fromkeys(keys)
+        super().__init__(keys)
         self._load = load
         self._items: Mapping[str, Item] = {}
 
     def __getitem__(self, key: str) -> Item:
-        if not self._items and key in self._keys:
+        if not self._items and key in self:
             self._items = self._load()
         return self._items[key]
 
-    def __contains__(self, key: object) -> bool:
-        return key in self._keys
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._keys)
-
-    def __len__(self) -> int:
-        return len(self._keys)
-
-
-class StoredItems(Mapping[str, Item]):
+class StoredItems(_KnownKeys[Item]):
     """A mapping of which `make` makes a value from its number and its text, which is let go then.
 
     Threads may share it. It has no lock: a forked process would wait for whoever held that.
     """
 
     def __init__(
-        self, keys: Sequence[str], texts: Iterable[str], make: Callable[[int, str], Item]
+        self, keys: Iterable[str], texts: Iterable[str], make: Callable[[int, str], Item]
     ) -> None:
-        self._numbers = {key: number for number, key in enumerate(keys)}
+        super().__init__(keys)
         self._texts: list[str | None] = [*texts]
         self._make = make
         self._items: dict[str, Item] = {}
@@ -92,15 +99,6 @@ class StoredItems(Mapping[str, Item]):
                 self._items.setdefault(key, self._make(number, text))
                 self._texts[number] = None
         return self._items[key]
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._numbers
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._numbers)
-
-    def __len__(self) -> int:
-        return len(self._numbers)
 
 
 class StoredImages(Sequence[Image]):
